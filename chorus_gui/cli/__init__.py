@@ -1,0 +1,1 @@
+"""The same steps as the window, for terminals and schedulers."""

@@ -1,0 +1,1 @@
+"""``config.toml``: two layouts of one file, read into one resolved model."""

@@ -1,0 +1,223 @@
+"""Everything that can go wrong, said once.
+
+::
+
+    ChorusError                    what happened · what it means · what to do
+    ├── ConfigError                the configuration file cannot be used (every fault of it at once)
+    ├── PatternError               a path pattern that cannot work
+    ├── UsageError                 a request that makes no sense (an unknown version, a bad option)
+    ├── ReviewError                the review cannot be used
+    │   ├── StaleReviewError       the journal or the approval is not the one that was reviewed
+    │   └── MassDeletionError      so many deletions that a person has to confirm them
+    ├── JournalError               the journal cannot be used
+    │   ├── JournalMissingError    no such file
+    │   ├── JournalDamagedError    SQLite cannot read it
+    │   ├── JournalForeignError    SQLite can, but it is no journal of a known version
+    │   ├── JournalMixedError      both generations wrote into one file
+    │   ├── JournalBusyError       another process works on it (and who)
+    │   └── JournalChangedError    another program changed it while we worked
+    ├── CustodyError               check-out, check-in or unlock cannot go on
+    ├── SourceError                one file of the site cannot be sent
+    │   ├── SourceVanishedError    it is gone
+    │   ├── SourceChangedError     it is not the file that was approved
+    │   └── SourceUnreadableError  it cannot be opened or read
+    └── StoreError                 the central store said no
+        ├── BlobNotFoundError      nothing under that name
+        ├── ConditionError         a condition (only if absent, only if unchanged) did not hold
+        ├── ChecksumError          the bytes that arrived are not the bytes that were sent (may be retried)
+        ├── BlobNameError          a name the store cannot hold
+        ├── StoreUnavailableError  busy, timed out, no connection (may be retried)
+        ├── AccessError            credentials, permissions, network rules (stops the job)
+        └── StoreFullError         no room, over a quota (stops the job)
+
+    Cancelled                      not an error: the person asked to stop
+
+A layer translates the errors of what it uses once, at its edge.  The text of an error is shown to people: it holds no
+secret (see :mod:`chorus_gui.core.redact`), and the technical cause travels as ``__cause__`` to the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Cancelled(Exception):
+    """The person asked to stop.  What was committed stays."""
+
+
+class ChorusError(Exception):
+    """Base of every expected failure.
+
+    ``what`` says what happened, ``meaning`` what follows from it, ``remedy`` what the person can do; each a sentence
+    without secrets.  ``retryable`` says whether the same call may succeed later; ``fatal`` that the whole job must stop,
+    because every further file would fail alike.
+    """
+
+    retryable: ClassVar[bool] = False
+    fatal: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.meaning = meaning
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.what, self.meaning, self.remedy) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a configuration file.
+
+    ``key`` is dotted ("site_path.Images.pattern"); ``problem`` and ``remedy`` are sentences; ``suggestion`` the nearest
+    valid name or value, or "".  ``line`` counts from 1; 0 where unknown.
+    """
+
+    key: str
+    problem: str
+    remedy: str = ""
+    suggestion: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        where = f"{self.key} (line {self.line})" if self.line else self.key
+        hint = f" Did you mean “{self.suggestion}”?" if self.suggestion else ""
+        return f"{where}: {self.problem}{hint}" + (f" {self.remedy}" if self.remedy else "")
+
+
+class ConfigError(ChorusError):
+    """A configuration that cannot be used.  ``faults`` holds all of them, in the order of the file."""
+
+    def __init__(self, what: str, faults: Sequence[Fault] = (), *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  - {fault}" for fault in self.faults)])
+
+
+class PatternError(ChorusError):
+    """A path pattern that cannot work."""
+
+
+class UsageError(ChorusError):
+    """A request that makes no sense: an unknown version or modality, options that exclude each other."""
+
+
+class ReviewError(ChorusError):
+    """The review cannot be used."""
+
+
+class StaleReviewError(ReviewError):
+    """What was approved is no longer what is there."""
+
+
+class MassDeletionError(ReviewError):
+    """So many rows would be closed as deleted that a person has to confirm it.  ``counts``: modality → (deleted, active)."""
+
+    def __init__(self, what: str, counts: dict[str, tuple[int, int]], *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.counts = counts
+
+
+class JournalError(ChorusError):
+    """The journal cannot be used."""
+
+
+class JournalMissingError(JournalError):
+    """There is no such file."""
+
+
+class JournalDamagedError(JournalError):
+    """SQLite cannot read the file, or its check found damage."""
+
+
+class JournalForeignError(JournalError):
+    """A SQLite file, but no journal of a version that is known here."""
+
+
+class JournalMixedError(JournalError):
+    """Tables of both generations stand in one file; which one is right cannot be told."""
+
+
+class JournalBusyError(JournalError):
+    """Another process holds the journal.  ``holder`` says who, as far as it is known."""
+
+    def __init__(self, what: str, holder: str = "", *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.holder = holder
+
+
+class JournalChangedError(JournalError):
+    """Another program changed the journal while a step was working on it."""
+
+
+class CustodyError(ChorusError):
+    """Check-out, check-in or unlock cannot go on."""
+
+
+class SourceError(ChorusError):
+    """One file of the site cannot be sent."""
+
+
+class SourceVanishedError(SourceError):
+    """The file is gone."""
+
+
+class SourceChangedError(SourceError):
+    """The file is not the one that was recorded or approved: size, time or content differ."""
+
+
+class SourceUnreadableError(SourceError):
+    """The file cannot be opened or read."""
+
+
+class StoreError(ChorusError):
+    """The central store refused or failed.  ``code`` and ``request_id`` are the service's, "" where it gave none."""
+
+    def __init__(
+        self, what: str, *, meaning: str = "", remedy: str = "", code: str = "", request_id: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after  # seconds, as the service asked for
+
+
+class BlobNotFoundError(StoreError):
+    """Nothing lies under that name."""
+
+
+class ConditionError(StoreError):
+    """A condition did not hold: the blob exists already, or is not the version that was seen.  An answer, not a fault."""
+
+
+class ChecksumError(StoreError):
+    """The bytes that arrived are not the bytes that were sent."""
+
+    retryable = True
+
+
+class BlobNameError(StoreError):
+    """The store cannot hold a blob of that name."""
+
+
+class StoreUnavailableError(StoreError):
+    """Busy, timed out or out of reach."""
+
+    retryable = True
+
+
+class AccessError(StoreError):
+    """Credentials, permissions or network rules: every further request would be refused alike."""
+
+    fatal = True
+
+
+class StoreFullError(StoreError):
+    """No room left, or over a quota."""
+
+    fatal = True

@@ -1,0 +1,264 @@
+"""What a step gets from whoever runs it: leave to go on, a limit, and counters to add to.
+
+A step is a plain function ``(inputs, ctx) → result``.  It calls :meth:`JobContext.checkpoint` for every file and block; it adds
+to :class:`Progress`, which a screen looks at when it likes.  :func:`run` turns what a step does into an :class:`Outcome`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Generic, TypeVar
+
+from chorus_gui.core.errors import Cancelled, ChorusError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Done and expected, of one modality.  ``total_*`` None: not known (yet)."""
+
+    files: int = 0
+    bytes: int = 0
+    failed: int = 0
+    total_files: int | None = None
+    total_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A file in flight: bytes done of its size."""
+
+    modality: str
+    path: str
+    done: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Progress at one moment.  ``elapsed`` is seconds since the phase began, pauses excluded."""
+
+    phase: str = ""
+    by_modality: Mapping[str, Count] = field(default_factory=dict[str, Count])
+    active: tuple[Active, ...] = ()
+    elapsed: float = 0.0
+    note: str = ""
+
+    @property
+    def total(self) -> Count:
+        """The sum over the modalities; a total is None where one modality's is."""
+        counts = list(self.by_modality.values())
+        files = [c.total_files for c in counts]
+        sizes = [c.total_bytes for c in counts]
+        return Count(
+            sum(c.files for c in counts),
+            sum(c.bytes for c in counts),
+            sum(c.failed for c in counts),
+            None if None in files else sum(n for n in files if n is not None),
+            None if None in sizes else sum(n for n in sizes if n is not None),
+        )
+
+
+class Progress:
+    """Counters that any thread may add to and any thread may look at.  Nothing is called back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._phase = ""
+        self._note = ""
+        self._counts: dict[str, list[int]] = {}
+        self._totals: dict[str, tuple[int | None, int | None]] = {}
+        self._active: dict[int, tuple[str, str, int, int]] = {}
+        self._began = time.monotonic()
+        self._next = 0
+
+    def begin(self, phase: str, totals: Mapping[str, tuple[int | None, int | None]] | None = None) -> None:
+        """Start a phase: counters at zero, with what is expected, modality → (files, bytes)."""
+        with self._lock:
+            self._phase, self._note = phase, ""
+            self._counts = {}
+            self._totals = dict(totals or {})
+            self._active = {}
+            self._began = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Say what is being done just now ("reading the journal")."""
+        with self._lock:
+            self._note = text
+
+    def add(self, modality: str, files: int = 0, size: int = 0, failed: int = 0) -> None:
+        """Add; ``size`` in bytes may be negative, when a retry takes bytes back."""
+        with self._lock:
+            count = self._counts.setdefault(modality, [0, 0, 0])
+            count[0] += files
+            count[1] += size
+            count[2] += failed
+
+    def start_file(self, modality: str, path: str, size: int) -> int:
+        """A file is in flight from now on; the token goes to :meth:`move` and :meth:`end_file`."""
+        with self._lock:
+            self._next += 1
+            self._active[self._next] = (modality, path, 0, size)
+            return self._next
+
+    def move(self, token: int, done: int) -> None:
+        """``done`` bytes of the file are acknowledged."""
+        with self._lock:
+            if token in self._active:
+                modality, path, _, size = self._active[token]
+                self._active[token] = (modality, path, done, size)
+
+    def end_file(self, token: int) -> None:
+        """The file is no longer in flight."""
+        with self._lock:
+            self._active.pop(token, None)
+
+    def shift(self, seconds: float) -> None:
+        """Take a pause out of the elapsed time."""
+        with self._lock:
+            self._began += seconds
+
+    def snapshot(self) -> Snapshot:
+        """What stands now."""
+        with self._lock:
+            names = [*self._totals, *(m for m in self._counts if m not in self._totals)]
+            counts: dict[str, Count] = {}
+            for name in names:
+                files, size, failed = self._counts.get(name, [0, 0, 0])
+                counts[name] = Count(files, size, failed, *self._totals.get(name, (None, None)))
+            active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
+            return Snapshot(self._phase, counts, active, time.monotonic() - self._began, self._note)
+
+
+class Limit:
+    """A ceiling on bytes a second that may change while a job runs.  A token bucket one second deep; None: no ceiling."""
+
+    def __init__(self, bytes_per_second: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._rate = bytes_per_second
+        self._ready = 0.0  # the moment at which the bucket is empty of debts
+
+    @property
+    def rate(self) -> int | None:
+        """Bytes a second, or None."""
+        return self._rate
+
+    def set(self, bytes_per_second: int | None) -> None:
+        """Change the ceiling; what waits under the old one starts anew."""
+        with self._lock:
+            self._rate = bytes_per_second if bytes_per_second and bytes_per_second > 0 else None
+            self._ready = 0.0
+
+    def reserve(self, size: int) -> float:
+        """Book ``size`` bytes; the seconds to wait before sending them."""
+        with self._lock:
+            if self._rate is None:
+                return 0.0
+            now = time.monotonic()
+            start = max(self._ready, now - 1.0)
+            self._ready = start + size / self._rate
+            return max(0.0, start - now)
+
+
+class JobContext:
+    """Cancel, pause, limit and progress of one job.  Made by whoever runs the step, handed to every step of the job."""
+
+    def __init__(self, limit: Limit | None = None) -> None:
+        self.progress = Progress()
+        self.limit = limit or Limit()
+        self._cancel = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+
+    def cancel(self) -> None:
+        """Ask the step to stop at its next checkpoint; a paused one wakes up for it."""
+        self._cancel.set()
+        self._running.set()
+
+    def pause(self) -> None:
+        """Hold the step at its next checkpoint."""
+        if not self._cancel.is_set():
+            self._running.clear()
+
+    def resume(self) -> None:
+        """Let a paused step go on."""
+        self._running.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Somebody asked to stop."""
+        return self._cancel.is_set()
+
+    @property
+    def paused(self) -> bool:
+        """The step is held."""
+        return not self._running.is_set()
+
+    def checkpoint(self) -> None:
+        """Return at once; or wait, while paused; or raise :class:`Cancelled`."""
+        if not self._running.is_set():
+            began = time.monotonic()
+            self._running.wait()
+            self.progress.shift(time.monotonic() - began)
+        if self._cancel.is_set():
+            raise Cancelled
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, waking early for a cancellation, which is raised."""
+        if seconds > 0:
+            self._cancel.wait(seconds)
+        self.checkpoint()
+
+    def throttle(self, size: int) -> None:
+        """Wait until the limit allows ``size`` more bytes.  A change of the limit is noticed within a quarter of a second."""
+        self.checkpoint()
+        wait = self.limit.reserve(size)
+        rate = self.limit.rate
+        until = time.monotonic() + wait
+        while (left := until - time.monotonic()) > 0:
+            self.sleep(min(left, 0.25))
+            if self.limit.rate != rate:
+                return
+
+
+class OutcomeKind(Enum):
+    """How a step ended."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """How a step ended: its value if DONE, the error if FAILED, a report to copy if CRASHED (a bug of ours)."""
+
+    kind: OutcomeKind
+    value: T | None = None
+    error: ChorusError | None = None
+    report: str = ""
+
+    def with_report(self, report: str) -> Outcome[T]:
+        """The same, with another report (a redacted one)."""
+        return replace(self, report=report)
+
+
+def run(step: Callable[[JobContext], T], ctx: JobContext) -> Outcome[T]:
+    """Run a step to its outcome.  Expected errors are FAILED, a cancellation CANCELLED, anything else CRASHED."""
+    from chorus_gui.core.redact import redact
+
+    try:
+        return Outcome(OutcomeKind.DONE, step(ctx))
+    except Cancelled:
+        return Outcome(OutcomeKind.CANCELLED)
+    except ChorusError as error:
+        return Outcome(OutcomeKind.FAILED, error=error)
+    except Exception:  # a bug of ours: the person gets a report to copy, never a silent death
+        return Outcome(OutcomeKind.CRASHED, report=redact(traceback.format_exc()))

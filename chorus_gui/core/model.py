@@ -1,0 +1,267 @@
+"""The values that travel between the steps: frozen, small, no behaviour but derivation.
+
+Paths are posix, relative to the modality's root, in exactly the characters that the site has.  Times end in ``_us``
+(microseconds since 1970, UTC) or are text in the journal's own form: a *version* is ``YYYYMMDDHHMMSS`` in local time unless
+somebody named it, an *upload time* ``YYYYMMDDHHMMSS`` in UTC.  Sizes are bytes.  An MD5 is 32 lower-case hex digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+MODALITIES: tuple[str, ...] = ("OMOP", "Images", "Waveforms", "Metadata")
+"""Every modality, in the spelling that the central store uses and in the order in which people are shown them."""
+
+
+class Mode(Enum):
+    """How the journal reads a missing file: FULL, it was deleted; APPEND, nothing is meant by it."""
+
+    FULL = "full"
+    APPEND = "append"
+
+
+class ChangeKind(Enum):
+    """What a change is.  The value is the word that people, exports and the staging database use."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    MOVED = "moved"
+    RESTORED = "restored"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+    UNMATCHED = "unmatched"
+    PROBLEM = "problem"
+
+
+class Level(Enum):
+    """How well it is proved that the store holds a file."""
+
+    TRANSPORT = "transport"
+    """every byte was acknowledged under a checksum while it was sent"""
+    PROPERTIES = "properties"
+    """size and MD5 property agree"""
+    REREAD = "reread"
+    """the blob was downloaded and hashed"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the site as the walk saw it.  ``version`` is the one that its path names, or None."""
+
+    modality: str
+    path: str
+    patient_id: str | None
+    version: str | None
+    size: int
+    mtime_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that the scan could not do.
+
+    ``path`` is relative to the root it was met in; ``covers`` tells that it stands for everything below it (a folder that
+    could not be read), so nothing below it may be taken for deleted.  ``modalities`` are the ones that lie in that root.
+    """
+
+    modalities: tuple[str, ...]
+    path: str
+    cause: str
+    remedy: str = ""
+    covers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the journal, whichever its schema.
+
+    ``invalid_us`` None: the row is active.  ``uploaded`` None: not uploaded.  ``md5`` None where the journal has none, and in
+    journals of other tools not always an MD5 (an S3 ETag occurs).
+    """
+
+    file_id: int
+    modality: str
+    path: str
+    patient_id: str | None
+    size: int
+    mtime_us: int
+    md5: str | None
+    valid_us: int
+    invalid_us: int | None
+    uploaded: str | None
+    version: str
+
+    @property
+    def active(self) -> bool:
+        """The row says what the site holds now."""
+        return self.invalid_us is None
+
+    @property
+    def pending(self) -> bool:
+        """Recorded, not uploaded."""
+        return self.invalid_us is None and self.uploaded is None
+
+
+class Action(Enum):
+    """What an :class:`Entry` does to the journal."""
+
+    ENTER = "enter"
+    """a new row; with ``old_id`` the row that it replaces is closed"""
+    REPEAT = "repeat"
+    """a new row that repeats row ``old_id`` (version, upload time, MD5) with this ``mtime_us``; if that row is active it is closed"""
+    CLOSE = "close"
+    """row ``old_id`` is closed as deleted"""
+    UPLOADED = "uploaded"
+    """row ``old_id``, active and pending, is marked as uploaded at ``uploaded``"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to write into the journal.  Which fields an action reads is said at :class:`Action`.
+
+    ``state`` is the word that version 1 keeps with a row (ADDED, UPDATED, MOVED).  The seconds are how long hashing, sending
+    and checking took; version 1 keeps them.
+    """
+
+    action: Action
+    modality: str = ""
+    path: str = ""
+    patient_id: str | None = None
+    size: int = 0
+    mtime_us: int = 0
+    md5: str | None = None
+    version: str = ""
+    uploaded: str | None = None
+    old_id: int | None = None
+    state: str = "ADDED"
+    md5_seconds: float | None = None
+    upload_seconds: float | None = None
+    verify_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionCount:
+    """What one version of one modality holds in the journal.  Counts of rows, sums of bytes.
+
+    ``active`` and ``pending`` rows are open; ``pending`` is the part of ``active`` that was not uploaded; ``closed`` rows were
+    replaced or deleted since.  ``last_upload`` is the latest upload time among all of them, or None.
+    """
+
+    version: str
+    modality: str
+    active: int
+    active_bytes: int
+    pending: int
+    pending_bytes: int
+    closed: int
+    last_upload: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the review: what the site has (``size``, ``mtime_us``) against what the journal has (``old``).
+
+    ``pair`` is the id of the other half where a DELETED and an ADDED are shown as one RENAMED.  ``version`` is the version that
+    the file's path names, None where the submission's applies.  ``excluded`` changes are held back, for ``reason``.
+    """
+
+    id: int
+    kind: ChangeKind
+    modality: str
+    path: str
+    patient_id: str | None
+    size: int | None
+    mtime_us: int | None
+    md5: str | None
+    version: str | None
+    old: Row | None
+    pair: int | None = None
+    note: str = ""
+    excluded: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word that exactly this diff may be carried out.
+
+    ``diff_hash`` names the diff, the held-back changes included; ``version`` the submission; ``approved_by`` user@host;
+    ``at_us`` the moment.
+    """
+
+    diff_hash: str
+    version: str
+    approved_by: str
+    at_us: int
+    allow_deletions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file to send.  ``key`` names the change or the journal row that it comes from; ``md5`` None: not hashed yet."""
+
+    key: int
+    modality: str
+    path: str
+    store_path: str
+    size: int
+    mtime_us: int
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A file that lies in the store: what was read, what the store answered, how well it is proved.
+
+    ``md5`` is of the bytes that were read, once, while they were sent.  ``reused_bytes`` were staged before and only checked.
+    """
+
+    item: Item
+    md5: str
+    etag: str
+    level: Level
+    sent_bytes: int = 0
+    reused_bytes: int = 0
+    md5_seconds: float = 0.0
+    upload_seconds: float = 0.0
+    verify_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that was not sent.  ``kind`` groups failures of one cause (the error's class name)."""
+
+    item: Item
+    kind: str
+    cause: str
+    remedy: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Files and bytes."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.files + other.files, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffSummary:
+    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too)."""
+
+    by_modality: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
+    renamed: int = 0
+    excluded: int = 0
+    notes: tuple[str, ...] = ()
+
+    def total(self, kind: ChangeKind) -> Tally:
+        """Over all modalities."""
+        out = Tally()
+        for kinds in self.by_modality.values():
+            out = out + kinds.get(kind, Tally())
+        return out

@@ -1,0 +1,161 @@
+"""Path patterns: "{patient_id:w}/Images/{filepath}" as one regular expression.
+
+Variables are ``version``, ``patient_id`` and ``filepath``; ``:d`` takes digits, ``:w`` letters, digits and underscores, without
+a type anything but "/".  Case is ignored.  ``{filepath}`` is the last part and takes the rest, slashes included.  In a flat
+configuration there are no patterns and a patient's folder may have any name: that is the untyped ``{patient_id}``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from chorus_gui.core.errors import PatternError
+
+VARIABLES = ("version", "patient_id", "filepath")
+_TYPES = {"": r"[^/]+", "d": r"[0-9]+", "w": r"\w+"}
+_TOKEN = re.compile(r"\{([^{}]*)\}")
+
+DEFAULTS = {
+    "OMOP": "OMOP/{filepath}",
+    "Images": "{patient_id:w}/Images/{filepath}",
+    "Waveforms": "{patient_id:w}/Waveforms/{filepath}",
+    "Metadata": "Metadata/{filepath}",
+}
+"""What a nested configuration means where it names no pattern."""
+
+FLAT_DEFAULTS = {name: text.replace(":w", "") for name, text in DEFAULTS.items()}
+"""What a flat configuration, which has no patterns, means."""
+
+OMOP_PER_PATIENT = "{patient_id:w}/OMOP/{filepath}"
+
+
+class Match(NamedTuple):
+    """What a path says.  ``patient_id`` and ``version`` are None where the pattern has no such variable."""
+
+    patient_id: str | None
+    version: str | None
+    filepath: str
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A parsed pattern.  Make one with :meth:`parse`."""
+
+    text: str
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    expression: str
+    segments: tuple[str, ...]
+    """Regular expressions of the path's segments before the one that holds ``{filepath}``: the pattern's fixed part."""
+    whole_folders: bool
+    """``{filepath}`` begins a segment, so all files of a folder match alike or none does."""
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """Parse, or raise :class:`PatternError` with a sentence that says what cannot work, and how it is written instead."""
+        if not text.strip():
+            raise PatternError(
+                "The pattern is empty.", remedy="Write one such as “{patient_id:w}/Images/{filepath}”, or leave the key out."
+            )
+        if "\\" in text:
+            raise PatternError(f"The pattern “{text}” has a backslash.", remedy="Write “/” between folders, on Windows too.")
+        if text.startswith("/") or "//" in text or re.search(r"(^|/)\.\.?(/|$)", text):
+            raise PatternError(
+                f"The pattern “{text}” has an empty, “.” or “..” part.",
+                remedy="Write the path below the modality's folder, without a “/” in front.",
+            )
+        pieces = _TOKEN.split(text)
+        names: list[str] = []
+        types: list[str] = []
+        expression = ""
+        for index, piece in enumerate(pieces):
+            if index % 2 == 0:
+                if "{" in piece or "}" in piece:
+                    raise PatternError(
+                        f"The pattern “{text}” has a “{{” or “}}” without its partner.", remedy="Write variables as “{filepath}”."
+                    )
+                expression += re.escape(piece)
+                continue
+            name, _, kind = piece.partition(":")
+            if name not in VARIABLES:
+                raise PatternError(
+                    f"The pattern “{text}” has an unknown variable “{{{name}}}”.",
+                    remedy="The variables are {version}, {patient_id} and {filepath}.",
+                )
+            if name in names:
+                raise PatternError(f"The pattern “{text}” names “{{{name}}}” twice.", remedy="Each variable can stand once.")
+            if kind not in _TYPES:
+                raise PatternError(
+                    f"The pattern “{text}” has an unknown type “:{kind}”.",
+                    remedy="The types are :d (digits) and :w (letters, digits, underscore).",
+                )
+            names.append(name)
+            types.append(kind)
+            expression += f"(?P<{name}>" + (r".+" if name == "filepath" else _TYPES[kind]) + ")"
+        if "filepath" not in names:
+            raise PatternError(
+                f"The pattern “{text}” has no “{{filepath}}”.", remedy="End it in “{filepath}”, which stands for the rest of the path."
+            )
+        if not text.endswith("}") or names[-1] != "filepath":
+            raise PatternError(
+                f"The pattern “{text}” goes on after “{{filepath}}”.",
+                remedy="“{filepath}” stands for the rest of the path: end the pattern with it.",
+            )
+        fixed, _, last = text.rpartition("/")
+        segments = tuple(_segment(part) for part in fixed.split("/")) if fixed else ()
+        return cls(text, tuple(names), tuple(types), expression, segments, last == "{filepath}" or last.startswith("{filepath:"))
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.expression, re.IGNORECASE | re.DOTALL)
+
+    @cached_property
+    def _compiled_segments(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(part, re.IGNORECASE | re.DOTALL) for part in self.segments)
+
+    @property
+    def has_version(self) -> bool:
+        """The path names the version."""
+        return "version" in self.names
+
+    @property
+    def has_patient(self) -> bool:
+        """The path names the patient."""
+        return "patient_id" in self.names
+
+    def match(self, path: str) -> Match | None:
+        """Match a path relative to the modality's root; ``{patient_id:d}`` comes without leading zeros."""
+        found = self._compiled.fullmatch(path)
+        if found is None:
+            return None
+        groups = found.groupdict()
+        patient = groups.get("patient_id")
+        if patient is not None and self.types[self.names.index("patient_id")] == "d":
+            patient = patient.lstrip("0") or "0"
+        return Match(patient, groups.get("version"), groups["filepath"])
+
+    def may_lead_to(self, folder: str) -> bool:
+        """Can a file that matches lie in this folder or below it?  ``folder`` is "" for the root."""
+        if not folder:
+            return True
+        parts = folder.split("/")
+        return all(expression.fullmatch(part) for expression, part in zip(self._compiled_segments, parts, strict=False))
+
+    def holds_files_in(self, folder: str) -> bool:
+        """Can a file directly in this folder match?"""
+        depth = folder.count("/") + 1 if folder else 0
+        return depth >= len(self.segments) and self.may_lead_to(folder)
+
+    def in_fixed_part(self, folder: str) -> bool:
+        """The folder's own name stands in the pattern's fixed part (where links are followed), not below it."""
+        return self.may_lead_to(folder) and (folder.count("/") + 1 if folder else 0) <= len(self.segments)
+
+
+def _segment(part: str) -> str:
+    out = ""
+    for index, piece in enumerate(_TOKEN.split(part)):
+        out += re.escape(piece) if index % 2 == 0 else _TYPES[piece.partition(":")[2]]
+    return out

@@ -1,0 +1,75 @@
+"""Where things lie: the user's folders, the program's resources, and paths as this system wants them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from chorus_gui.core.errors import ChorusError
+
+APP = "CHoRUS Upload"
+
+
+def _user_folder(kind: str) -> Path:
+    home = os.environ.get("CHORUS_UPLOAD_HOME")
+    if home:
+        return Path(home) / kind
+    import platformdirs
+
+    dirs = platformdirs.PlatformDirs(APP, appauthor=False, roaming=False)
+    return Path({"data": dirs.user_data_dir, "log": dirs.user_log_dir, "config": dirs.user_config_dir, "cache": dirs.user_cache_dir}[kind])
+
+
+def _private(folder: Path) -> Path:
+    """Make the folder, readable by this user alone: what lies in it names patients."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.name == "posix":
+        folder.chmod(0o700)
+    return folder
+
+
+def data_folder() -> Path:
+    """Staging databases, receipts, what a resumed upload remembers.  LOCALAPPDATA on Windows: it may be big and never roams."""
+    return _private(_user_folder("data"))
+
+
+def log_folder() -> Path:
+    """Log files."""
+    return _private(_user_folder("log"))
+
+
+def settings_folder() -> Path:
+    """The program's own settings."""
+    return _private(_user_folder("config"))
+
+
+@cache
+def resources() -> Path:
+    """The ``resources/`` folder: in a frozen program, an installed wheel or a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    candidates = [Path(getattr(sys, "_MEIPASS", package)) / "resources", package / "_resources", package.parent / "resources"]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise ChorusError("The program's resources are missing.", remedy="Install CHoRUS Upload again.")
+
+
+def resource(name: str) -> Path:
+    """A file in ``resources/``, by its posix path there."""
+    return resources().joinpath(*name.split("/"))
+
+
+def disk_path(root: str | os.PathLike[str], path: str = "") -> str:
+    r"""The file ``path`` (posix, relative) below ``root`` as the operating system wants it.
+
+    On Windows the answer is absolute and has the ``\\?\`` prefix (``\\?\UNC\`` for a share), so that it may be longer than
+    260 characters, end in a dot and bear a reserved name.
+    """
+    if os.name != "nt":
+        return os.path.join(root, path) if path else os.fspath(root)
+    full = os.path.abspath(os.fspath(root))
+    if not full.startswith("\\\\?\\"):
+        full = "\\\\?\\UNC\\" + full[2:] if full.startswith("\\\\") else "\\\\?\\" + full
+    return full.rstrip("\\") + "\\" + path.replace("/", "\\") if path else full

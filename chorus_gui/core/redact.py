@@ -1,0 +1,51 @@
+"""The one place that knows what a secret looks like.
+
+Every text that a person may see or keep (log lines, reports, command history, exception texts) goes through :func:`redact`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+MASK = "••••"
+
+_SECRETS = (
+    # a SAS signature, in a URL or alone, percent-encoded or not
+    re.compile(r"(?i)(\bsig=)[^&\s\"'<>,;)]+"),
+    # connection strings and TOML or JSON assignments of credentials
+    re.compile(r"(?i)((?:AccountKey|SharedAccessSignature)\s*=\s*)[^;\s\"']+"),
+    re.compile(
+        r"(?i)((?:azure_)?(?:sas_token|account_key|storage_connection_string|connection_string)[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
+    ),
+    re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    # HTTP authorization headers
+    re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s+)[^\s\"',}]+"),
+    re.compile(r"(?i)(\bbearer\s+)[A-Za-z0-9\-._~+/]{20,}=*"),
+    re.compile(r"(?i)((?:x-amz-signature|x-amz-credential|x-amz-security-token|signature)=)[^&\s\"'<>]+"),
+    # JSON web tokens, wherever they stand
+    re.compile(r"()\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
+)
+
+
+def redact(text: str) -> str:
+    """The text with every secret in it replaced by dots."""
+    for expression in _SECRETS:
+        text = expression.sub(lambda found: (found.group(1) or "") + MASK, text)
+    return text
+
+
+class RedactingFilter(logging.Filter):
+    """Put on every log handler: messages, arguments and tracebacks leave without secrets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record; always keep it."""
+        record.msg = redact(record.getMessage())
+        record.args = None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+        elif record.exc_text:
+            record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        return True

@@ -1,0 +1,1 @@
+"""Site × journal → changes, laid out for a person to approve."""

@@ -1,0 +1,1 @@
+"""One walk of each root for all the modalities in it."""

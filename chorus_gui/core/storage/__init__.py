@@ -1,0 +1,1 @@
+"""Where bytes come from (:class:`~.base.Source`) and where they go (:class:`~.base.Store`)."""

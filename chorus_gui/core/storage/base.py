@@ -1,0 +1,218 @@
+"""The two protocols that everything above knows storage by, and what they promise.
+
+``transfer/`` and ``custody/`` never see HTTP or a file system: a faster wire, S3 or another retry rule changes nothing above.
+Every implementation raises only :class:`~chorus_gui.core.errors.StoreError` or :class:`~chorus_gui.core.errors.SourceError`
+subclasses, with no secret in their text, and passes the suite in ``tests/contract``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chorus_gui.core.model import Problem
+
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """A blob as the store describes it.
+
+    ``md5`` is the MD5 property as lower-case hex, or None where the store keeps none for this blob: for a blob made from blocks
+    it is what the writer claimed, not what the store computed.  ``etag`` changes with every write; compare, never parse.
+    ``metadata`` is empty where a listing does not carry it (:meth:`Store.head` always does).
+    """
+
+    path: str
+    size: int
+    md5: str | None
+    etag: str
+    modified_us: int = 0
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a write may happen.  ``absent``: only if nothing lies there.  ``etag``: only if what lies there is that."""
+
+    absent: bool = False
+    etag: str | None = None
+
+
+ALWAYS = Condition()
+IF_ABSENT = Condition(absent=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBlock:
+    """A block that waits to be committed.  ``id`` is the text given to :meth:`Store.stage_block`."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """What one request may carry.  ``put_bytes``: above it a file goes as blocks.  All in bytes but ``blocks``."""
+
+    put_bytes: int
+    block_bytes: int
+    blocks: int = 50_000
+    path_chars: int = 1024
+
+
+class Store(Protocol):
+    """A place for blobs: a container in the cloud, or a folder that behaves like one.  Safe to use from many threads.
+
+    Paths are posix, relative to the store's prefix; names are case-sensitive keys, folders do not exist.  No call retries on
+    its own: ``transfer/retry.py`` does, so that attempts are counted, paused and cancelled in one place.
+    """
+
+    @property
+    def url(self) -> str:
+        """How people and journals name this store ("az://container/prefix"); never holds a secret."""
+        ...
+
+    @property
+    def limits(self) -> StoreLimits:
+        """What one request may carry."""
+        ...
+
+    @property
+    def keeps_md5(self) -> bool:
+        """Blobs carry an MD5 property.  If not, verification by properties has to read them."""
+        ...
+
+    def put(
+        self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
+    ) -> BlobInfo:
+        """Write a whole blob at once; it is there afterwards, or nothing is changed.
+
+        ``md5`` (16 bytes) is checked by the store against what arrived: :class:`ChecksumError` if it differs.  Raises
+        :class:`ConditionError`, :class:`BlobNameError`, :class:`AccessError`, :class:`StoreFullError`,
+        :class:`StoreUnavailableError`.
+        """
+        ...
+
+    def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
+        """Send one block of a blob to come.  Staging an id again replaces it.  Errors as :meth:`put`.
+
+        ``block_id`` is at most 64 ASCII characters, and all ids of one blob have the same length.
+        """
+        ...
+
+    def commit_blocks(
+        self,
+        path: str,
+        block_ids: Sequence[str],
+        *,
+        md5: bytes | None = None,
+        metadata: Mapping[str, str] | None = None,
+        condition: Condition = ALWAYS,
+    ) -> BlobInfo:
+        """Make the blob of exactly these staged blocks, in this order, and forget the other staged ones.
+
+        ``md5`` becomes the MD5 property unchecked.  Raises :class:`BlobNotFoundError` if a block is not staged, else as :meth:`put`.
+        """
+        ...
+
+    def list_staged(self, path: str) -> list[StagedBlock]:
+        """The blocks that wait for a commit, in no order; empty if there are none."""
+        ...
+
+    def head(self, path: str) -> BlobInfo | None:
+        """The blob's properties and metadata, or None."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """Every blob whose path begins with the text ``prefix``, in no promised order, fetched page by page."""
+        ...
+
+    def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """The blob's bytes in chunks of at most 4 MiB.  With ``etag``, :class:`ConditionError` if the blob is not that one."""
+        ...
+
+    def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
+        """Copy a blob inside the store; done when this returns.  MD5 property and metadata go along."""
+        ...
+
+    def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
+        """Remove a blob.  Raises :class:`BlobNotFoundError` if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections.  The store must not be used afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStat:
+    """Size in bytes; mtime as the journal keeps it, ``floor(st_mtime * 1e6)`` of the float."""
+
+    size: int
+    mtime_us: int
+
+
+@dataclass(slots=True)
+class Folder:
+    """What one folder of a source holds.  ``path`` is "" for the root.
+
+    ``files`` are (name, size, mtime_us); ``unsized`` are names that were listed without a look at the file, because no pattern
+    wants this folder.  ``problems`` are entries that could not be looked at, and the folder itself if it could not be read.
+    """
+
+    path: str
+    files: list[tuple[str, int, int]]
+    unsized: list[str]
+    problems: list[Problem]
+
+
+class Reader(Protocol):
+    """An open file of a source, at some offset."""
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
+        """Fill the buffer as far as one read goes; 0 at the end.  Raises :class:`SourceError`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class Want(Protocol):
+    """Asked for every folder before it is listed: is it to be listed at all, and are its files wanted with size and time?"""
+
+    def __call__(self, folder: str, /) -> tuple[bool, bool]:
+        """``folder`` is the posix path relative to the root; the answer is (descend, look at files)."""
+        ...
+
+
+class Source(Protocol):
+    """A site's root: a folder, or a bucket.  Safe to use from many threads."""
+
+    @property
+    def url(self) -> str:
+        """How people name it; never holds a secret."""
+        ...
+
+    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+        """Walk the whole source once, in no promised order, calling ``checkpoint`` often.
+
+        An unreadable folder or a vanished file becomes a :class:`~chorus_gui.core.model.Problem` and never stops the walk.
+        Raises :class:`SourceVanishedError` or :class:`SourceUnreadableError` only for the root itself.
+        """
+        ...
+
+    def stat(self, path: str) -> SourceStat:
+        """Size and time of a file.  Raises :class:`SourceVanishedError`, :class:`SourceUnreadableError`."""
+        ...
+
+    def open(self, path: str, offset: int = 0) -> Reader:
+        """Open a file for reading from ``offset``.  Errors as :meth:`stat`."""
+        ...
+
+    def local_path(self, path: str) -> str | None:
+        """Where the file lies on this machine, or None for a source in the cloud."""
+        ...
