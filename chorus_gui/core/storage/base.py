@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chorus_gui.core.model import Problem
 
@@ -160,7 +160,8 @@ class Folder:
     """What one folder of a source holds.  ``path`` is "" for the root.
 
     ``files`` are (name, size, mtime_us); ``unsized`` are names that were listed without a look at the file, because no pattern
-    wants this folder.  ``problems`` are entries that could not be looked at, and the folder itself if it could not be read.
+    wants this folder.  ``problems`` are entries that could not be looked at, and the folder itself if it could not be read (what
+    was read of it before stands beside); whose they are is not known here: their ``modalities`` are empty.
     """
 
     path: str
@@ -181,11 +182,23 @@ class Reader(Protocol):
         ...
 
 
-class Want(Protocol):
-    """Asked for every folder before it is listed: is it to be listed at all, and are its files wanted with size and time?"""
+class Look(NamedTuple):
+    """What is wanted of a folder.
 
-    def __call__(self, folder: str, /) -> tuple[bool, bool]:
-        """``folder`` is the posix path relative to the root; the answer is (descend, look at files)."""
+    ``descend``: list it, and ask about the folders in it.  ``files``: with size and time; else by name only.  ``follow``: list it
+    even if it is a link.
+    """
+
+    descend: bool
+    files: bool
+    follow: bool = False
+
+
+class Want(Protocol):
+    """Asked once for every folder before it is listed, in the thread that consumes the walk."""
+
+    def __call__(self, folder: str, /) -> Look:
+        """``folder`` is the posix path relative to the root, "" for the root itself."""
         ...
 
 

@@ -1,0 +1,396 @@
+"""A site's root that is a folder on a disk or on a share."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from math import floor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from chorus_gui.core.errors import SourceError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.model import Problem
+from chorus_gui.core.places import disk_path
+from chorus_gui.core.storage.base import Folder, Look, Reader, SourceStat, Want
+
+T = TypeVar("T")
+Identity = tuple[int, int] | str
+
+_WINDOWS = os.name == "nt"
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_SEQUENTIAL", 0)
+
+_MAX_THREADS = 8
+_SAMPLE = 16
+"""Folders after which it is asked whether threads would help, again and again: a cache may make the first ones look fast."""
+_SLOW_S = 0.002
+"""Waiting for one folder (time that went by and was not spent computing) from which threads pay."""
+_BATCH = 1024
+"""Entries between two looks at whether to stop."""
+
+_NAME_SURROGATE = 0x20000000
+"""The bit of a reparse tag that says: this entry stands for another one (symbolic links, junctions, mount points), unlike
+placeholders of cloud drives and deduplicated files.  [MS-FSCC] 2.1.2.1."""
+_SHARING_VIOLATIONS = (32, 33)
+_PAUSES_S = (0.05, 0.1)
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_DENIED = frozenset({errno.EACCES, errno.EPERM})
+_NETWORK = frozenset(
+    {
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.ENETDOWN,
+        errno.ENOTCONN,
+        errno.ECONNRESET,
+        errno.ESTALE,
+    }
+)
+_NETWORK_WINDOWS = frozenset({51, 53, 54, 55, 59, 64, 67, 121, 1222, 1225, 1231, 1232})
+
+
+class _Visit(NamedTuple):
+    """A folder to list.  ``above`` identifies the folders above it once a link was passed on the way; None before."""
+
+    path: str
+    look: Look
+    link: bool = False
+    above: tuple[Identity, ...] | None = None
+
+
+class _Listing(NamedTuple):
+    """A folder that was listed: ``below`` are (name, is a link) of the folders in it, ``waited`` seconds not spent computing."""
+
+    folder: Folder
+    below: list[tuple[str, bool]]
+    above: tuple[Identity, ...] | None
+    waited: float
+
+
+class _StoppedError(Exception):
+    """The walk ended while this thread was still listing."""
+
+
+class FolderSource:
+    """A folder as :class:`~chorus_gui.core.storage.base.Source`.
+
+    Names are given in exactly the characters that lie on the disk.  Links to files are followed; links to folders (junctions
+    and mount points on Windows too) where ``want`` says so, unless they lead to a folder above themselves.  A link that is not
+    followed or leads nowhere is a problem that stands for everything below it.
+
+    ``threads``: so many list folders at the same time; None measures while walking and takes up to eight where a folder read
+    waits for a disk or a network, because on a fast disk threads cost more than they bring.
+    """
+
+    def __init__(self, root: Path, *, threads: int | None = None) -> None:
+        self._root = os.fspath(root)
+        self._threads = threads
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return self._root
+
+    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+        """As :meth:`Source.folders`.  ``want`` and ``checkpoint`` are called in the consuming thread alone.
+
+        What ``checkpoint`` raises ends the walk at once; threads that are listing then end by themselves.
+        """
+        look = want("")
+        if not look.descend:
+            return
+        self._check_root()
+        pending = [_Visit("", look)]
+        in_pool = self._threads is not None and self._threads > 1
+        waits: list[float] = []
+        while pending and not in_pool:
+            visit = pending.pop()
+            checkpoint()
+            listing = self._list(visit, checkpoint)
+            pending += _wanted(listing, want)
+            yield listing.folder
+            if self._threads is None:
+                waits.append(listing.waited)
+                if len(waits) == _SAMPLE:
+                    in_pool = sorted(waits)[_SAMPLE // 2] > _SLOW_S
+                    waits.clear()
+        if pending:
+            yield from self._walk_in_pool(pending, want, checkpoint)
+
+    def stat(self, path: str) -> SourceStat:
+        """As :meth:`Source.stat`."""
+        try:
+            found = os.stat(disk_path(self._root, path))  # noqa: PTH116 - called for every file
+        except OSError as error:
+            raise _source_error(path, error) from error
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceUnreadableError(
+                f"“{path}” is no longer a file.", remedy="See what lies there now, and scan again; the scan shows what changed."
+            )
+        return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
+
+    def open(self, path: str, offset: int = 0) -> Reader:
+        """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
+        try:
+            file = io.FileIO(_patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS)))
+            if offset:
+                file.seek(offset)
+        except OSError as error:
+            raise _source_error(path, error) from error
+        return _FolderReader(file, path)
+
+    def local_path(self, path: str) -> str:
+        """Where the file lies, in this system's spelling."""
+        return os.path.join(self._root, *path.split("/"))
+
+    def _check_root(self) -> None:
+        try:
+            _patiently(lambda: os.scandir(disk_path(self._root))).close()
+        except OSError as error:
+            clause, remedy = _reason(error)
+            kind = SourceVanishedError if _gone(error) else SourceUnreadableError
+            raise kind(
+                f"The site folder “{self._root}” cannot be read: {clause}.",
+                meaning="Nothing is known about the files in it, so none of them counts as deleted.",
+                remedy="Check that the share is connected and that the path in the configuration is right."
+                if kind is SourceVanishedError
+                else remedy,
+            ) from error
+
+    def _walk_in_pool(self, pending: list[_Visit], want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+        stop = threading.Event()
+
+        def halt() -> None:
+            if stop.is_set():
+                raise _StoppedError
+
+        threads = self._threads or _MAX_THREADS
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="walk")
+        running: set[Future[_Listing]] = set()
+        try:
+            while pending or running:
+                while pending and len(running) < 2 * threads:
+                    running.add(pool.submit(self._list, pending.pop(), halt))
+                checkpoint()
+                done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
+                for future in done:
+                    checkpoint()
+                    listing = future.result()
+                    pending += _wanted(listing, want)
+                    yield listing.folder
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _list(self, visit: _Visit, halt: Callable[[], None]) -> _Listing:
+        """List one folder; ``halt`` is called now and then and may raise."""
+        began, busy = time.perf_counter(), time.thread_time()
+        path, sized = visit.path, visit.look.files
+        prefix = path + "/" if path else ""
+        files: list[tuple[str, int, int]] = []
+        unsized: list[str] = []
+        problems: list[Problem] = []
+        below: list[tuple[str, bool]] = []
+        folder = Folder(path, files, unsized, problems)
+        above = visit.above
+        try:
+            if visit.link or above is not None:
+                above = self._identities_above(path) if above is None else above
+                own = _identity(disk_path(self._root, path))
+                if own in above:
+                    problems.append(_loop(path))
+                    return _Listing(folder, below, above, 0.0)
+                above = (*above, own)
+            with _patiently(lambda: os.scandir(disk_path(self._root, path))) as entries:
+                for number, entry in enumerate(entries, 1):
+                    if not number % _BATCH:
+                        halt()
+                    name = entry.name
+                    if not name.isascii() and not _is_text(name):
+                        problems.append(_no_text(prefix + name))
+                        continue
+                    try:
+                        if entry.is_file(follow_symlinks=False):
+                            if sized:
+                                found = entry.stat(follow_symlinks=False)
+                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                            else:
+                                unsized.append(name)
+                        elif entry.is_dir(follow_symlinks=False):
+                            below.append((name, _WINDOWS and _is_junction(entry)))
+                        else:
+                            found = entry.stat()  # of what a link leads to
+                            if stat.S_ISDIR(found.st_mode):
+                                below.append((name, True))
+                            elif not stat.S_ISREG(found.st_mode):
+                                problems.append(_special(prefix + name))
+                            elif sized:
+                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                            else:
+                                unsized.append(name)
+                    except OSError as error:
+                        problems.append(_entry_problem(prefix + name, entry, error))
+        except OSError as error:
+            clause, remedy = _reason(error)
+            problems.append(Problem((), path, f"The folder could not be read: {clause}.", remedy, covers=True))
+        waited = (time.perf_counter() - began) - (time.thread_time() - busy)
+        return _Listing(folder, below, above, waited)
+
+    def _identities_above(self, path: str) -> tuple[Identity, ...]:
+        """Of the root and every folder on the way to ``path``, which is not the root."""
+        parts = path.split("/")
+        return tuple(_identity(disk_path(self._root, "/".join(parts[:depth]))) for depth in range(len(parts)))
+
+
+class _FolderReader:
+    """An open file; its errors are translated."""
+
+    __slots__ = ("_file", "_path")
+
+    def __init__(self, file: io.FileIO, path: str) -> None:
+        self._file = file
+        self._path = path
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
+        try:
+            return self._file.readinto(buffer)
+        except OSError as error:
+            raise _source_error(self._path, error) from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _wanted(listing: _Listing, want: Want) -> list[_Visit]:
+    """The folders in a listed one that are to be visited; a link that is not followed becomes a problem of the listed one."""
+    folder = listing.folder
+    prefix = folder.path + "/" if folder.path else ""
+    visits: list[_Visit] = []
+    for name, link in listing.below:
+        path = prefix + name
+        look = want(path)
+        if not look.descend:
+            continue
+        if link and not look.follow:
+            folder.problems.append(
+                Problem(
+                    (),
+                    path,
+                    "The folder is a link, and it lies where links are not followed.",
+                    "Put the files themselves there, or link the patient's or the modality's folder instead.",
+                    covers=True,
+                )
+            )
+            continue
+        visits.append(_Visit(path, look, link, listing.above))
+    return visits
+
+
+def _identity(path: str) -> Identity:
+    """What tells a folder from every other one, whatever the way to it.  Raises OSError."""
+    if _WINDOWS:  # a share's server may answer 0 for every file's number
+        return os.path.normcase(os.path.realpath(path))
+    found = os.stat(path)  # noqa: PTH116 - a Path would take the prefix of long paths apart
+    return found.st_dev, found.st_ino
+
+
+def _is_junction(entry: os.DirEntry[str]) -> bool:
+    tag: int = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
+    return bool(tag & _NAME_SURROGATE)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """Call again, twice, after a short pause, while another program holds what is to be opened (Windows alone does that)."""
+    for pause in _PAUSES_S:
+        try:
+            return call()
+        except OSError as error:
+            if not _held(error):
+                raise
+            time.sleep(pause)
+    return call()
+
+
+def _held(error: OSError) -> bool:
+    """Another program holds the file, or may do so: os.open tells no Windows code, and "denied" stands for both."""
+    code = _windows_code(error)
+    return code in _SHARING_VIOLATIONS or (_WINDOWS and code is None and error.errno == errno.EACCES)
+
+
+def _windows_code(error: OSError) -> int | None:
+    return getattr(error, "winerror", None)
+
+
+def _gone(error: OSError) -> bool:
+    """There is no such file.  Windows says ENOENT for a share out of reach too; that is not the same."""
+    return error.errno in _GONE and _windows_code(error) not in _NETWORK_WINDOWS
+
+
+def _reason(error: OSError) -> tuple[str, str]:
+    """Why the system refused, as the end of a sentence, and what a person can do, as a sentence."""
+    code = _windows_code(error)
+    if code in _SHARING_VIOLATIONS:
+        return "another program holds it open", "Close the program that uses it, and scan again."
+    if code in _NETWORK_WINDOWS or error.errno in _NETWORK:
+        return "the network share did not answer", "Check the connection to the share, and scan again."
+    if _gone(error):
+        return "it is no longer there", "Scan again; if it should be there, check that the share is connected."
+    if error.errno in _DENIED:
+        held = ", or another program holds it open" if _held(error) else ""
+        return f"this user may not read it{held}", "Ask whoever manages the folder for the right to read it, and scan again."
+    if error.errno == errno.ELOOP:
+        return "its links lead in a circle", "Remove the link, or let it lead to a file or folder."
+    if error.errno == errno.ENAMETOOLONG:
+        return "its path is too long for this system", "Shorten the names of the folders above it, and scan again."
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "this machine has too many files open", "Close other programs, and scan again."
+    if error.errno == errno.EIO:
+        return "the disk or the share failed while it was read", "Have the disk checked, and scan again."
+    return (error.strerror or type(error).__name__).rstrip("."), "Scan again; if it stays so, ask whoever manages the disk."
+
+
+def _source_error(path: str, error: OSError) -> SourceError:
+    """The failure of one file, for a person."""
+    if _gone(error):
+        return SourceVanishedError(f"“{path}” is no longer there.", remedy="Scan again; the review then shows what the site holds now.")
+    clause, remedy = _reason(error)
+    return SourceUnreadableError(f"“{path}” cannot be read: {clause}.", remedy=remedy)
+
+
+def _entry_problem(path: str, entry: os.DirEntry[str], error: OSError) -> Problem:
+    """An entry that could not be looked at: whether it is gone, or a whole folder, or a share that just broke off, is not known."""
+    clause, remedy = _reason(error)
+    if entry.is_symlink():
+        what = "The link leads nowhere" if _gone(error) else f"What the link leads to cannot be looked at: {clause}"
+        return Problem((), path, f"{what}.", "Check that the folder or share it leads to is connected, or remove the link.", covers=True)
+    if _gone(error):
+        return Problem((), path, "The file went away while its folder was read.", "Scan again.", covers=True)
+    return Problem((), path, f"The file could not be looked at: {clause}.", remedy, covers=True)
+
+
+def _no_text(path: str) -> Problem:
+    shown = (path.encode("utf-8", "backslashreplace") if _WINDOWS else os.fsencode(path)).decode("utf-8", "backslashreplace")
+    return Problem((), shown, "The name is not valid text, so no journal can hold it.", "Rename it, and scan again.", covers=True)
+
+
+def _special(path: str) -> Problem:
+    return Problem((), path, "This is a socket, a pipe or a device, not a file.", "Remove it, or leave it: it is never submitted.")
+
+
+def _loop(path: str) -> Problem:
+    return Problem((), path, "The link leads back to a folder above itself.", "Remove the link.", covers=True)
