@@ -1,0 +1,158 @@
+"""Kept copies of a journal, in a folder beside it: made before a command's first change, the last ten stay.
+
+``journal.db.backups/`` holds ``journal-<UTC>.db`` (the ten), ``journal.v1-<UTC>.db`` (what an upgrade replaced) and
+``journal-<UTC>.damaged`` (what a restore replaced); the last two kinds are never removed.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import re
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalForeignError, JournalMissingError, JournalMixedError
+from chorus_gui.core.journal import opening
+from chorus_gui.core.journal.lock import WriterLock
+
+KEPT = 10
+_STAMP = "%Y%m%d%H%M%S"
+_KINDS = re.compile(r"(?P<base>.*?)(?P<v1>\.v1)?-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(?P<end>db|damaged)")
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A kept copy: ``at`` its moment (UTC), ``size`` bytes.
+
+    ``readable`` tells whether it is a journal that can be opened; where it is not, ``schema`` and the counts are 0.
+    """
+
+    path: Path
+    at: datetime
+    size: int
+    readable: bool
+    schema: int = 0
+    active: int = 0
+    pending: int = 0
+    versions: tuple[str, ...] = ()
+
+
+def folder(journal: Path) -> Path:
+    """Where the copies of this journal lie."""
+    journal = opening.real(journal)
+    return journal.with_name(journal.name + ".backups")
+
+
+def keep(journal: Path) -> Path | None:
+    """Copy the journal as it is now; None if the newest copy has the same content.  Older ones than the last ten go.
+
+    Raises :class:`JournalError` when no copy can be made: then nothing must be changed.
+    """
+    conn, _ = opening.open_reading(journal)
+    with closing(conn):
+        target = new_name(journal, "", "db")
+        opening.copy_whole(conn, journal, target)
+    with opening.translated(journal):
+        earlier = [path for path in _sorted(journal, ordinary=True) if path != target]
+        if earlier and filecmp.cmp(target, earlier[0], shallow=False):  # SQLite copies equal content to equal bytes
+            target.unlink()
+            return None
+        for old in earlier[KEPT - 1 :]:
+            old.unlink()
+    return target
+
+
+def listing(journal: Path) -> list[Backup]:
+    """The kept copies, the newest first; unreadable ones too."""
+    with opening.translated(journal):
+        return [describe(path) for path in _sorted(journal)]
+
+
+def describe(path: Path) -> Backup:
+    """What a kept copy holds.  Never raises for what is in it."""
+    found = _KINDS.fullmatch(path.name)
+    stat = path.stat()
+    at = datetime.strptime(found["stamp"], _STAMP).replace(tzinfo=UTC) if found else datetime.fromtimestamp(stat.st_mtime, UTC)
+    try:
+        conn, schema = opening.open_reading(path)
+        with closing(conn), opening.translated(path):
+            rows = schema.rows_sql()
+            active, pending = conn.execute(
+                f"SELECT COUNT(*), COALESCE(SUM(uploaded IS NULL), 0) FROM ({rows}) WHERE invalid_us IS NULL"
+            ).fetchone()
+            versions = conn.execute(f"SELECT DISTINCT version FROM ({rows}) WHERE version <> '' ORDER BY version").fetchall()
+            return Backup(path, at, stat.st_size, True, schema.number, int(active), int(pending), tuple(str(v) for (v,) in versions))
+    except JournalError:
+        return Backup(path, at, stat.st_size, False)
+
+
+def restore(journal: Path, backup: Path) -> Path | None:
+    """Put a kept copy (any sound journal file will do) in the journal's place, in one step.
+
+    The present file is kept first: as a copy, or, where SQLite cannot read it, byte for byte as ``….damaged``; the answer is
+    that copy, None where there was no file or the newest copy equals it.  Raises :class:`JournalDamagedError` and its kin if
+    ``backup`` is no sound journal, :class:`JournalBusyError` while somebody writes; the journal is then as it was.
+    """
+    journal = opening.real(journal)
+    lock = WriterLock(journal)
+    conn, _ = opening.open_reading(backup)
+    with closing(conn):
+        opening.quick_check(conn, backup)
+        lock.acquire("restoring a kept copy", 0.0, None)
+        try:
+            part = journal.with_name(f".{journal.name}.restored")
+            opening.copy_whole(conn, backup, part)
+            try:
+                kept = _keep_present(journal)
+                with opening.translated(journal):
+                    opening.drop_side_files(journal)
+                    part.replace(journal)
+            finally:
+                part.unlink(missing_ok=True)
+            return kept
+        finally:
+            lock.release()
+
+
+def _keep_present(journal: Path) -> Path | None:
+    try:
+        present, _ = opening.open_reading(journal)
+        with closing(present):
+            opening.quick_check(present, journal)
+        return keep(journal)
+    except JournalMissingError:
+        return None
+    except (JournalDamagedError, JournalForeignError, JournalMixedError):
+        with opening.translated(journal):
+            target = new_name(journal, "", "damaged")
+            shutil.copy2(journal, target)
+            for side in opening.side_files(journal):
+                shutil.copy2(side, target.with_name(target.name + side.name.removeprefix(journal.name)))
+            return target
+
+
+def new_name(journal: Path, mark: str, end: str) -> Path:
+    """A name in the (made) folder that is not taken: ``<stem><mark>-<UTC>[-n].<end>``."""
+    with opening.translated(journal):
+        place = folder(journal)
+        place.mkdir(exist_ok=True)
+        base = f"{journal.stem}{mark}-{datetime.now(UTC).strftime(_STAMP)}"
+        path, n = place / f"{base}.{end}", 1
+        while path.exists():
+            n += 1
+            path = place / f"{base}-{n}.{end}"
+        return path
+
+
+def _sorted(journal: Path, *, ordinary: bool = False) -> list[Path]:
+    """The copies, the newest first; the ordinary ones are those that :func:`keep` made."""
+    place = folder(journal)
+    found: list[tuple[str, int, Path]] = []
+    for path in place.iterdir() if place.is_dir() else ():
+        name = _KINDS.fullmatch(path.name)
+        if name and not (ordinary and (name["v1"] or name["end"] != "db")):
+            found.append((name["stamp"], int(name["n"] or 1), path))
+    return [path for _, _, path in sorted(found, reverse=True)]

@@ -1,0 +1,116 @@
+"""One writer a journal: a lock of the operating system, with a note beside it that says who holds it.
+
+The lock dies with its process, so a note that a crash left behind never keeps anybody out.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import filelock
+
+from chorus_gui.core.errors import JournalBusyError, JournalError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.redact import redact
+
+PROGRAM = "CHoRUS Upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a journal.  ``since`` is ISO 8601, UTC."""
+
+    user: str
+    host: str
+    pid: int
+    program: str
+    purpose: str
+    since: str
+
+    def __str__(self) -> str:
+        doing = f": {self.purpose}" if self.purpose else ""
+        return f"{self.user} on {self.host} ({self.program}, process {self.pid}, since {self.since}{doing})"
+
+
+class WriterLock:
+    """Held from :meth:`acquire` to :meth:`release`, by one writer a journal, across processes and inside one."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._file = journal.with_name(f".{journal.name}.inuse")
+        self._note = journal.with_name(f".{journal.name}.inuse.json")
+        self._lock = filelock.FileLock(self._file, timeout=0, thread_local=False)
+
+    def acquire(self, purpose: str, wait: float, ctx: JobContext | None) -> None:
+        """Take the lock, waiting up to ``wait`` seconds.
+
+        Raises :class:`JournalBusyError` naming the holder, :class:`JournalError` where no lock file can be made, and
+        :class:`chorus_gui.core.errors.Cancelled` when ``ctx`` says so.
+        """
+        until = time.monotonic() + wait
+        while not self._try():
+            left = until - time.monotonic()
+            if left <= 0:
+                holder = self.holder()
+                who = str(holder) if holder else "another process"
+                raise JournalBusyError(
+                    f"The journal {self._journal} is in use by {who}.",
+                    holder=who,
+                    meaning="Two programs must not write into one journal at a time.",
+                    remedy="Wait until that work is finished, or close the other program, and try again.",
+                )
+            if ctx is None:
+                time.sleep(min(left, 0.1))
+            else:
+                ctx.sleep(min(left, 0.1))
+        note = asdict(_myself(purpose))
+        with suppress(OSError):  # the lock is what counts; the note only names its holder
+            self._note.write_text(json.dumps(note), encoding="utf-8")
+
+    def release(self) -> None:
+        """Give the lock back; without effect when it is not held."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                self._note.unlink(missing_ok=True)
+            self._lock.release()
+
+    def holder(self) -> Holder | None:
+        """Whom the note names, or None where there is no (readable) note."""
+        try:
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+            fields = cast("dict[str, object]", note)
+            text = {key: str(fields[key]) for key in ("user", "host", "program", "purpose", "since")}
+            return Holder(pid=int(str(fields["pid"])), **text)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _try(self) -> bool:
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return False
+        except (OSError, NotImplementedError) as error:
+            raise JournalError(
+                f"No lock could be taken beside the journal {self._journal}: {getattr(error, 'strerror', None) or error}.",
+                meaning=f"A small file, {self._file.name}, is needed there, so that two programs do not write at the same time.",
+                remedy="Give your user the right to write in that folder, or put the journal on a local disk.",
+            ) from error
+        return True
+
+
+def _myself(purpose: str) -> Holder:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a user without a name, as in some containers
+        user = "unknown user"
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return Holder(user, socket.gethostname(), os.getpid(), PROGRAM, redact(purpose), since)

@@ -1,0 +1,60 @@
+"""Questions that the command line and the window ask of a journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Row
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityCount:
+    """A modality over all versions: rows and bytes that are active, rows and bytes that wait for their upload, the latest upload time."""
+
+    modality: str
+    active: int
+    active_bytes: int
+    pending: int
+    pending_bytes: int
+    last_upload: str | None
+
+
+def by_modality(journal: Journal) -> list[ModalityCount]:
+    """The sums a modality, by its name; a modality without rows is not listed."""
+    sums: dict[str, ModalityCount] = {}
+    for count in journal.counts():
+        old = sums.get(count.modality, ModalityCount(count.modality, 0, 0, 0, 0, None))
+        sums[count.modality] = ModalityCount(
+            count.modality,
+            old.active + count.active,
+            old.active_bytes + count.active_bytes,
+            old.pending + count.pending,
+            old.pending_bytes + count.pending_bytes,
+            max(filter(None, (old.last_upload, count.last_upload)), default=None),
+        )
+    return [sums[name] for name in sorted(sums)]
+
+
+def pending_by_modality(journal: Journal) -> dict[str, tuple[int, int]]:
+    """What waits for its upload: modality → (files, bytes); modalities with none are left out."""
+    return {count.modality: (count.pending, count.pending_bytes) for count in by_modality(journal) if count.pending}
+
+
+def file_history(journal: Journal, path: str, modality: str | None = None) -> list[Row]:
+    """Every row that the file ever had, the oldest first."""
+    return journal.select("path = ?1 AND (?2 IS NULL OR modality = ?2) ORDER BY valid_us, file_id", (path, modality))
+
+
+def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collection[str] | None = None) -> list[Row]:
+    """The active rows of these paths, by modality and path; paths that have none are simply not in it.
+
+    Any number of paths, any characters in them: they are bound as one value, never put into the SQL.
+    """
+    return journal.select(
+        "invalid_us IS NULL AND path IN (SELECT value FROM json_each(?1)) "
+        "AND (?2 IS NULL OR modality IN (SELECT value FROM json_each(?2))) ORDER BY modality, path, file_id",
+        (json.dumps(list(paths)), None if modalities is None else json.dumps(sorted(modalities))),
+    )

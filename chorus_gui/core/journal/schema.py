@@ -1,0 +1,89 @@
+"""What both generations of the journal have in common, and what a generation must say for itself.
+
+The two schemas stand in :mod:`.v1` and :mod:`.v2`; nothing outside those files names a column of theirs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
+
+from chorus_gui.core.model import Entry
+
+COLUMNS = ("file_id", "modality", "path", "patient_id", "size", "mtime_us", "md5", "valid_us", "invalid_us", "uploaded", "version")
+"""What ``rows_sql`` selects: the fields of :class:`chorus_gui.core.model.Row`, in its order."""
+
+
+class Schema(ABC):
+    """One generation's tables, on one connection.  The caller opens and ends the transactions and translates errors."""
+
+    number: ClassVar[int]
+    table: ClassVar[str]
+    history_table: ClassVar[str]
+    upload_column: ClassVar[str]
+    """NULL in it: not uploaded"""
+    statements: ClassVar[tuple[str, ...]]
+    """what makes an empty journal: the very text, in the very order, that the other tools leave in ``sqlite_master``"""
+    required: ClassVar[dict[str, frozenset[str]]]
+    """the tables without which nothing can be read, with their columns in upper case"""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self.conn = conn
+
+    @abstractmethod
+    def rows_sql(self, alias: str = "main") -> str:
+        """A SELECT of :data:`COLUMNS` over the database ``alias``.
+
+        Nulls that a journal should not have come out as "" (modality, path, version), 0 (times) or -1 (a size that nobody
+        knows, so that no file is ever taken for unchanged by it).
+        """
+
+    @abstractmethod
+    def insert(self, entry: Entry, at_us: int) -> None:
+        """A new active row."""
+
+    @abstractmethod
+    def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:
+        """A new active row that has everything of row ``file_id`` but the mtime."""
+
+    @abstractmethod
+    def close_row(self, file_id: int, at_us: int, state: str) -> None:
+        """The row is active no longer; ``state`` is the word that version 1 keeps with it."""
+
+    @abstractmethod
+    def reopen(self, file_ids: Iterable[int]) -> None:
+        """Closed rows are active again."""
+
+    @abstractmethod
+    def mark_uploaded(self, file_id: int, uploaded: str, upload_seconds: float | None, verify_seconds: float | None) -> None:
+        """The row has this upload time."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """A transaction was rolled back: ids that were learnt in it are void."""
+
+    def delete(self, file_id: int) -> None:
+        """The row is gone, as if it had never been entered."""
+        self.conn.execute(f"DELETE FROM {self.table} WHERE FILE_ID = ?", (file_id,))
+
+    def delete_never_uploaded_closed(self) -> int:
+        """Take out the rows that were closed before they were ever uploaded; how many."""
+        where = f"TIME_INVALID_us IS NOT NULL AND {self.upload_column} IS NULL"
+        return self.conn.execute(f"DELETE FROM {self.table} WHERE {where}").rowcount
+
+    def fingerprint(self) -> str:
+        """Text that differs whenever rows were entered, closed, reopened, marked or taken out: one pass, no sort."""
+        sums = ["COUNT(*)", "COALESCE(MAX(FILE_ID), 0)", "COALESCE(SUM(FILE_ID), 0)"]
+        for column in ("TIME_VALID_us", "TIME_INVALID_us", "SRC_MODTIME_us", "SIZE", self.upload_column):
+            # both halves of the number, weighed by the row, so that neither a swap nor a sum past 63 bits goes wrong
+            value = f"CAST({column} AS INTEGER)"
+            sums += [
+                f"COUNT({column})",
+                f"COALESCE(SUM(CASE WHEN {column} IS NULL THEN FILE_ID END), 0)",
+                f"COALESCE(SUM({value} % 1000003 * (1 + FILE_ID % 1009)), 0)",
+                f"COALESCE(SUM({value} / 1000003 % 1000003 * (1 + FILE_ID % 1009)), 0)",
+            ]
+        row = self.conn.execute(f"SELECT {', '.join(sums)} FROM {self.table}").fetchone()
+        return f"{self.number}:" + ":".join(str(value) for value in row)

@@ -1,0 +1,317 @@
+"""The journal: the SQLite record of what was submitted, in either schema.
+
+Every change is one transaction, guarded three times: a lock keeps a second writer of ours out, SQLite's own data version tells when
+another program wrote, and the rows that an entry speaks of must still be what it takes them for.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from array import array
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+from chorus_gui.core.errors import JournalChangedError, JournalError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import backups, findings, history, opening
+from chorus_gui.core.journal import writer as writing
+from chorus_gui.core.journal.findings import Finding
+from chorus_gui.core.journal.history import Command
+from chorus_gui.core.journal.lock import WriterLock
+from chorus_gui.core.journal.schema import Schema
+from chorus_gui.core.model import Entry, Row, VersionCount
+
+PAGE = 2000
+"""rows fetched at a time while iterating"""
+
+
+class Journal:
+    """An open journal.  Use it in a ``with`` statement, or close it.
+
+    Any thread may call it; calls take turns.  Every method may raise the :class:`JournalError` that fits.
+    """
+
+    def __init__(
+        self, path: Path, conn: sqlite3.Connection, schema: Schema, lock: WriterLock | None, notes: Sequence[Finding] = ()
+    ) -> None:
+        """Not called from outside: see :meth:`open`."""
+        self.path = path
+        self.schema = schema.number
+        self.readonly = lock is None
+        self.notes = tuple(notes)
+        """what was found, and set right, while opening"""
+        self._conn = conn
+        self._schema = schema
+        self._lock = lock
+        self._turn = threading.RLock()
+        self._writer = writing.Writer(schema)
+        self._kept = False
+        self._version = self._data_version()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool = False,
+        readonly: bool = False,
+        wait: float = 0.0,
+        purpose: str = "",
+        ctx: JobContext | None = None,
+    ) -> Journal:
+        """Open the journal at ``path``; with ``create`` a missing one is made (version 2), as is one of zero bytes.
+
+        A writer holds the journal until it is closed: a second one waits up to ``wait`` seconds and then gets
+        :class:`JournalBusyError`, which names the first and its ``purpose``.  Readers take no lock.
+
+        Raises :class:`JournalMissingError`, :class:`JournalDamagedError`, :class:`JournalForeignError`,
+        :class:`JournalMixedError`, :class:`JournalBusyError`; :class:`Cancelled` while waiting.
+        """
+        path = opening.real(path)
+        if readonly:
+            conn, schema = opening.open_reading(path)
+            return cls(path, conn, schema, None, _wal_note(conn, turned=False))
+        if not create:
+            opening.check_present(path)
+        elif not path.parent.is_dir():
+            raise JournalError(
+                f"The folder {path.parent}, in which the journal is to lie, does not exist.",
+                remedy="Make the folder, or correct the local journal's path in the configuration.",
+            )
+        lock = WriterLock(path)
+        lock.acquire(purpose, wait, ctx)
+        try:
+            with opening.translated(path):
+                conn = opening.connect(path, "rwc" if create else "rw")
+                try:
+                    schema = opening.schema_of(conn, path)
+                    fresh = schema is None
+                    notes = _wal_note(conn, turned=True)
+                    conn.execute("PRAGMA journal_mode = DELETE")
+                    schema = opening.complete(conn, schema)
+                    journal = cls(path, conn, schema, lock, notes)
+                    journal._kept = fresh  # nothing in it that a copy could save
+                except BaseException:
+                    conn.close()
+                    raise
+        except BaseException:
+            lock.release()
+            raise
+        return journal
+
+    @staticmethod
+    def verify_file(path: Path) -> None:
+        """Let SQLite check the whole file; raises :class:`JournalDamagedError` and what :meth:`open` raises."""
+        conn, _ = opening.open_reading(opening.real(path))
+        with closing(conn):
+            opening.quick_check(conn, path)
+
+    def close(self) -> None:
+        """Let go of the file and the lock; closing twice is allowed."""
+        with self._turn:
+            self._conn.close()
+            if self._lock:
+                self._lock.release()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # reading
+
+    def rows_sql(self, alias: str = "main") -> str:
+        """A SELECT of :data:`.schema.COLUMNS` over this journal, or over a copy of it that is attached as ``alias``."""
+        return self._schema.rows_sql(alias)
+
+    def rows(
+        self,
+        *,
+        modalities: Collection[str] | None = None,
+        version: str | None = None,
+        active: bool | None = None,
+        pending: bool | None = None,
+        uploaded: bool | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Row]:
+        """The rows that fit, by version, modality and path.
+
+        The row ids are taken at the first step (8 bytes a row), the rows a page at a time, so no lock is held between
+        them and the caller may commit; a row that fits no longer when its turn comes is left out.
+        """
+        where, values = _filter(modalities, version, active, pending, uploaded)
+        sql = f"SELECT file_id FROM ({self._schema.rows_sql()}) WHERE {where} ORDER BY version, modality, path, file_id LIMIT ?"
+        with self._using() as conn:
+            ids = array("q", (int(row[0]) for row in conn.execute(sql, [*values, -1 if limit is None else limit])))
+        for start in range(0, len(ids), PAGE):
+            page = ids[start : start + PAGE].tolist()
+            fitting = self.select(f"file_id IN (SELECT value FROM json_each(?)) AND {where}", (json.dumps(page), *values))
+            found = {row.file_id: row for row in fitting}
+            yield from (found[file_id] for file_id in page if file_id in found)
+
+    def row(self, file_id: int) -> Row | None:
+        """One row, or None."""
+        return next(iter(self.select("file_id = ?", (file_id,))), None)
+
+    def select(self, condition: str, values: Sequence[object] = ()) -> list[Row]:
+        """The rows for which a SQL condition over :data:`.schema.COLUMNS` holds (an ORDER BY may follow), all at once.
+
+        For :mod:`.queries`; ``condition`` is never made of what a person typed, ``values`` are bound.
+        """
+        with self._using() as conn:
+            return [Row(*row) for row in conn.execute(f"SELECT * FROM ({self._schema.rows_sql()}) WHERE {condition}", values)]
+
+    def counts(self) -> list[VersionCount]:
+        """What each version of each modality holds, by version and modality."""
+        active, pending = "invalid_us IS NULL", "invalid_us IS NULL AND uploaded IS NULL"
+        sql = (
+            f"SELECT version, modality, SUM({active}), SUM(CASE WHEN {active} THEN MAX(size, 0) ELSE 0 END), SUM({pending}), "
+            f"SUM(CASE WHEN {pending} THEN MAX(size, 0) ELSE 0 END), SUM(invalid_us IS NOT NULL), MAX(uploaded) "
+            f"FROM ({self._schema.rows_sql()}) GROUP BY version, modality ORDER BY version, modality"
+        )
+        with self._using() as conn:
+            return [VersionCount(*row) for row in conn.execute(sql)]
+
+    def versions(self) -> list[str]:
+        """The versions that have rows, ascending."""
+        with self._using() as conn:
+            rows = conn.execute(f"SELECT DISTINCT version FROM ({self._schema.rows_sql()}) WHERE version <> '' ORDER BY version")
+            return [str(version) for (version,) in rows]
+
+    def last_version(self) -> str | None:
+        """The latest version, or None in an empty journal."""
+        return max(self.versions(), default=None)
+
+    def fingerprint(self) -> str:
+        """Text that changes when, and only when, rows changed; the command history does not count."""
+        with self._using():
+            return self._schema.fingerprint()
+
+    def history(self) -> list[Command]:
+        """The commands that worked on this journal, the oldest first, without secrets."""
+        with self._using():
+            return history.read(self._schema)
+
+    def check(self) -> list[Finding]:
+        """Everything odd that is tolerated: what was met while opening, then what the rows show."""
+        with self._using():
+            return [*self.notes, *findings.check(self._schema)]
+
+    def snapshot(self, target: Path) -> None:
+        """A consistent, checked copy of the whole journal, in the classic file format; ``target`` appears whole or not at all."""
+        with self._using() as conn:
+            opening.copy_whole(conn, self.path, target)
+
+    # writing
+
+    def commit(self, entries: Iterable[Entry], *, at_us: int | None = None) -> None:
+        """Write the entries in one transaction, all or nothing, at the moment ``at_us`` (now).  What each does: :class:`Action`.
+
+        A row that would be closed before it was ever uploaded is deleted instead: such rows crash both older tools.
+
+        Raises :class:`JournalChangedError` when another program wrote since this journal was opened, or a row is not what
+        an entry takes it for.
+        """
+        pending = iter(entries)
+        first = next(pending, None)
+        if first is None:
+            return
+        moment = time.time_ns() // 1000 if at_us is None else at_us
+        with self._changing():
+            for entry in chain((first,), pending):
+                self._writer.write(entry, moment)
+
+    def begin_command(self, command: str, params: str, *, common: str, src_paths: Mapping[str, str], dest: str | None) -> int:
+        """Enter a command ("journal update") in the history; the id is for :meth:`end_command`.  Secrets are masked."""
+        with self._changing():
+            return history.begin(self._schema, command, params, common=common, src_paths=src_paths, dest=dest)
+
+    def end_command(self, command_id: int, seconds: float) -> None:
+        """The command took so many seconds."""
+        with self._changing():
+            history.end(self._schema, command_id, seconds)
+
+    def undo(self, version: str) -> int:
+        """Take back what was recorded for ``version`` and not uploaded; how many rows were removed.
+
+        The row that each of them had replaced (same path, closed at that very moment) is active again.  Rows that were
+        closed as deleted stay closed.  Raises :class:`UsageError` where nothing is pending.
+        """
+        with self._changing():
+            removed = writing.undo(self._schema, version)
+            self._writer = writing.Writer(self._schema)
+            return removed
+
+    def remove_never_uploaded_closed(self) -> int:
+        """Take out rows that were closed before they were ever uploaded; how many.  They crash both older tools."""
+        with self._changing():
+            return self._schema.delete_never_uploaded_closed()
+
+    def _data_version(self) -> int:
+        return int(self._conn.execute("PRAGMA data_version").fetchone()[0])
+
+    @contextmanager
+    def _using(self) -> Generator[sqlite3.Connection]:
+        with self._turn, opening.translated(self.path):
+            yield self._conn
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        """A guarded transaction; the first of a writer keeps a copy of the journal as it was."""
+        if self.readonly:
+            raise JournalError(f"The journal {self.path} was opened for reading only.")
+        with self._using() as conn:
+            if not self._kept:
+                backups.keep(self.path)
+                self._kept = True
+            conn.execute("BEGIN IMMEDIATE")
+            try:
+                if self._data_version() != self._version:
+                    raise JournalChangedError(
+                        f"Another program changed the journal {self.path} while this one was working on it.",
+                        meaning="Nothing more was entered; what was entered before stays.",
+                        remedy="Close the other program and review again, so that the changes are compared with the journal as it is now.",
+                    )
+                yield
+                conn.execute("COMMIT")
+            except BaseException:
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
+                self._schema.forget()
+                self._writer = writing.Writer(self._schema)
+                raise
+
+
+def _filter(
+    modalities: Collection[str] | None, version: str | None, active: bool | None, pending: bool | None, uploaded: bool | None
+) -> tuple[str, list[object]]:
+    parts, values = ["1"], list[object]()
+    if modalities is not None:
+        parts.append("modality IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(sorted(modalities)))
+    if version is not None:
+        parts.append("version = ?")
+        values.append(version)
+    for wanted, condition in (
+        (active, "invalid_us IS NULL"),
+        (pending, "(invalid_us IS NULL AND uploaded IS NULL)"),
+        (uploaded, "uploaded IS NOT NULL"),
+    ):
+        if wanted is not None:
+            parts.append(condition if wanted else f"NOT {condition}")
+    return " AND ".join(parts), values
+
+
+def _wal_note(conn: sqlite3.Connection, *, turned: bool) -> list[Finding]:
+    if conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        return []
+    text = "The journal was in SQLite's write-ahead mode, which does not work on network drives and leaves changes outside the file."
+    done = "It was turned back to the classic mode." if turned else "The next command that writes turns it back to the classic mode."
+    return [Finding("wal", f"{text} {done}", 1)]

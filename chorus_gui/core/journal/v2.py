@@ -1,0 +1,153 @@
+"""Journal version 2 (present): rows with lookup tables for folders, modalities, versions and upload times."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from chorus_gui.core.journal.schema import Schema
+from chorus_gui.core.model import Entry
+
+ROOT = "."
+"""how the journal spells the folder of a file that lies in the modality's root itself"""
+UNKNOWN_UPLOAD = "00000000000000"
+"""the upload time of a row whose lookup is missing: it was uploaded, nobody knows when"""
+
+HISTORY_SQL = (
+    "CREATE TABLE command_history_v2 (COMMAND_ID INTEGER PRIMARY KEY AUTOINCREMENT, DATETIME TEXT NOT NULL, COMMON_PARAMS TEXT NOT NULL, "
+    "COMMAND TEXT NOT NULL, PARAMS TEXT , SRC_PATHS TEXT , DEST_PATH TEXT , Duration REAL )"
+)
+JOURNAL_SQL = (
+    "CREATE TABLE journal_v2 (FILE_ID INTEGER PRIMARY KEY AUTOINCREMENT, PERSON_ID INTEGER , SRC_PATH_ID INTEGER NOT NULL, "
+    "FILENAME TEXT NOT NULL, MODALITY_ID INTEGER , SRC_MODTIME_us INTEGER NOT NULL, SIZE INTEGER NOT NULL, MD5 TEXT NOT NULL, "
+    "TIME_VALID_us INTEGER NOT NULL, TIME_INVALID_us INTEGER , UPLOAD_DT_ID INTEGER , VERSION_ID INTEGER NOT NULL, "
+    "FOREIGN KEY (SRC_PATH_ID) REFERENCES srcpaths(id) ON UPDATE RESTRICT ON DELETE RESTRICT, "
+    "FOREIGN KEY (MODALITY_ID) REFERENCES modalities(id) ON UPDATE RESTRICT ON DELETE RESTRICT, "
+    "FOREIGN KEY (UPLOAD_DT_ID) REFERENCES uploads(id) ON UPDATE RESTRICT ON DELETE RESTRICT, "
+    "FOREIGN KEY (VERSION_ID) REFERENCES versions(id) ON UPDATE RESTRICT ON DELETE RESTRICT)"
+)
+
+
+class V2(Schema):
+    """The present tables.  Foreign keys are not enforced: a row of another tool whose lookup is missing can still be continued."""
+
+    number = 2
+    table = "journal_v2"
+    history_table = "command_history_v2"
+    upload_column = "UPLOAD_DT_ID"
+    statements = (
+        HISTORY_SQL,
+        "CREATE TABLE srcpaths (id INTEGER PRIMARY KEY AUTOINCREMENT, SRC_PATH TEXT UNIQUE)",
+        "CREATE TABLE modalities (id INTEGER PRIMARY KEY AUTOINCREMENT, MODALITY TEXT UNIQUE)",
+        "CREATE TABLE versions (id INTEGER PRIMARY KEY AUTOINCREMENT, VERSION TEXT UNIQUE)",
+        "CREATE TABLE uploads (id INTEGER PRIMARY KEY AUTOINCREMENT, UPLOAD_DT TEXT UNIQUE)",
+        JOURNAL_SQL,
+        "CREATE INDEX srcpaths_idx ON srcpaths (SRC_PATH)",
+        "CREATE INDEX modalities_idx ON modalities (MODALITY)",
+        "CREATE INDEX versions_idx ON versions (VERSION)",
+        "CREATE INDEX uploads_idx ON uploads (UPLOAD_DT)",
+    )
+    required = {  # noqa: RUF012 - the base declares it ClassVar
+        "journal_v2": frozenset(
+            {
+                "FILE_ID",
+                "PERSON_ID",
+                "SRC_PATH_ID",
+                "FILENAME",
+                "MODALITY_ID",
+                "SRC_MODTIME_US",
+                "SIZE",
+                "MD5",
+                "TIME_VALID_US",
+                "TIME_INVALID_US",
+                "UPLOAD_DT_ID",
+                "VERSION_ID",
+            }
+        ),
+        "srcpaths": frozenset({"ID", "SRC_PATH"}),
+        "modalities": frozenset({"ID", "MODALITY"}),
+        "versions": frozenset({"ID", "VERSION"}),
+        "uploads": frozenset({"ID", "UPLOAD_DT"}),
+    }
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        super().__init__(conn)
+        self._ids: dict[tuple[str, str], int] = {}
+
+    def rows_sql(self, alias: str = "main") -> str:
+        """See :meth:`Schema.rows_sql`."""
+        return (
+            "SELECT j.FILE_ID AS file_id, COALESCE(m.MODALITY, '') AS modality, "
+            f"CASE WHEN p.SRC_PATH IN ('{ROOT}', '') THEN j.FILENAME ELSE COALESCE(p.SRC_PATH, '?') || '/' || j.FILENAME END AS path, "
+            "CAST(j.PERSON_ID AS TEXT) AS patient_id, COALESCE(CAST(j.SIZE AS INTEGER), -1) AS size, "
+            "COALESCE(CAST(j.SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(j.MD5, '') AS md5, j.TIME_VALID_us AS valid_us, "
+            "j.TIME_INVALID_us AS invalid_us, "
+            f"CASE WHEN j.UPLOAD_DT_ID IS NULL THEN NULL ELSE COALESCE(u.UPLOAD_DT, '{UNKNOWN_UPLOAD}') END AS uploaded, "
+            f"COALESCE(v.VERSION, '') AS version FROM {alias}.journal_v2 j "
+            f"LEFT JOIN {alias}.srcpaths p ON p.id = j.SRC_PATH_ID LEFT JOIN {alias}.modalities m ON m.id = j.MODALITY_ID "
+            f"LEFT JOIN {alias}.uploads u ON u.id = j.UPLOAD_DT_ID LEFT JOIN {alias}.versions v ON v.id = j.VERSION_ID"
+        )
+
+    def insert(self, entry: Entry, at_us: int) -> None:
+        """See :meth:`Schema.insert`.  SQLite turns a patient id of digits into an integer, as it does for the other tool."""
+        folder, _, name = entry.path.rpartition("/")
+        self.insert_row(None, entry.patient_id, folder or ROOT, name, entry, at_us, None)
+
+    def insert_row(
+        self, file_id: int | None, person: object, folder: str, name: str, entry: Entry, valid_us: int, invalid_us: int | None
+    ) -> None:
+        """A row with a given id (None: the next one), for :mod:`.upgrade`, which keeps ids and closed rows."""
+        self.conn.execute(
+            "INSERT INTO journal_v2 (FILE_ID, PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, "
+            "TIME_INVALID_us, UPLOAD_DT_ID, VERSION_ID) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                file_id,
+                person,
+                self._id("srcpaths", "SRC_PATH", folder),
+                name,
+                self._id("modalities", "MODALITY", entry.modality),
+                entry.mtime_us,
+                entry.size,
+                entry.md5,
+                valid_us,
+                invalid_us,
+                None if entry.uploaded is None else self._id("uploads", "UPLOAD_DT", entry.uploaded),
+                self._id("versions", "VERSION", entry.version),
+            ),
+        )
+
+    def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:  # noqa: ARG002 - version 1 keeps it
+        """See :meth:`Schema.repeat`."""
+        self.conn.execute(
+            "INSERT INTO journal_v2 (PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, "
+            "UPLOAD_DT_ID, VERSION_ID) SELECT PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, ?, SIZE, MD5, ?, UPLOAD_DT_ID, VERSION_ID "
+            "FROM journal_v2 WHERE FILE_ID = ?",
+            (mtime_us, at_us, file_id),
+        )
+
+    def close_row(self, file_id: int, at_us: int, state: str) -> None:  # noqa: ARG002 - version 1 keeps it
+        """See :meth:`Schema.close_row`."""
+        self.conn.execute("UPDATE journal_v2 SET TIME_INVALID_us = ? WHERE FILE_ID = ?", (at_us, file_id))
+
+    def reopen(self, file_ids: Iterable[int]) -> None:
+        """See :meth:`Schema.reopen`."""
+        self.conn.executemany("UPDATE journal_v2 SET TIME_INVALID_us = NULL WHERE FILE_ID = ?", ((i,) for i in file_ids))
+
+    def mark_uploaded(self, file_id: int, uploaded: str, upload_seconds: float | None, verify_seconds: float | None) -> None:  # noqa: ARG002 - version 1 keeps them
+        """See :meth:`Schema.mark_uploaded`."""
+        self.conn.execute("UPDATE journal_v2 SET UPLOAD_DT_ID = ? WHERE FILE_ID = ?", (self._id("uploads", "UPLOAD_DT", uploaded), file_id))
+
+    def forget(self) -> None:
+        """See :meth:`Schema.forget`."""
+        self._ids.clear()
+
+    def _id(self, table: str, column: str, value: str) -> int:
+        """The lookup's id of ``value``, which is entered when it is new."""
+        known = self._ids.get((table, value))
+        if known is None:
+            self.conn.execute(
+                f"INSERT INTO {table} ({column}) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {column} = ?1)", (value,)
+            )
+            known = int(self.conn.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()[0])
+            self._ids[table, value] = known
+        return known

@@ -1,0 +1,148 @@
+"""What an entry does to the rows, and the guards that keep every row true.  Runs inside the transaction of :mod:`.store`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chorus_gui.core.errors import JournalChangedError, UsageError
+from chorus_gui.core.journal.schema import Schema
+from chorus_gui.core.model import Action, Entry, Row
+
+_AGAIN = "Nothing of this batch was entered. Review again, so that the changes are compared with the journal as it is now."
+
+
+class Writer:
+    """Writes entries.  One that failed inside a transaction that was rolled back is thrown away."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._rows = schema.rows_sql()
+        # How many active rows each path has, by the hash of (modality, path): a number a row instead of a text a row, for
+        # there may be a million.  Only a hit is looked up in the journal, so an accidental equal hash does no harm.
+        self._active: Counter[int] | None = None
+
+    def write(self, entry: Entry, at_us: int) -> None:
+        """One entry, as :class:`Action` says; a row that would be closed before it was ever uploaded is deleted instead.
+
+        Raises :class:`JournalChangedError` where the journal is not as the entry takes for granted.
+        """
+        match entry.action:
+            case Action.ENTER:
+                self._enter(entry, at_us)
+            case Action.REPEAT:
+                self._repeat(entry, at_us)
+            case Action.CLOSE:
+                self._retire(self._active_row(entry), at_us, "OUTDATED" if entry.state == "OUTDATED" else "DELETED")
+            case Action.UPLOADED:
+                self._uploaded(entry)
+
+    def _enter(self, entry: Entry, at_us: int) -> None:
+        if entry.md5 is None:
+            raise ValueError(f"entered without an MD5: {entry.path}")
+        old = None if entry.old_id is None else self._active_row(entry)
+        if old is not None:
+            self._retire(old, at_us, "OUTDATED")
+        if old is None or (old.modality, old.path) != (entry.modality, entry.path):
+            self._require_free(entry.modality, entry.path)
+        self._schema.insert(entry, at_us)
+        self._count(entry.modality, entry.path, 1)
+
+    def _repeat(self, entry: Entry, at_us: int) -> None:
+        old = self._row(entry)
+        if not old.active:
+            if old.uploaded is None:
+                raise JournalChangedError(f"{_name(old)} is closed and was never uploaded, so it cannot be restored.", remedy=_AGAIN)
+            self._require_free(old.modality, old.path)
+        self._schema.repeat(old.file_id, entry.mtime_us, at_us, entry.md5_seconds)
+        self._count(old.modality, old.path, 1)
+        if old.active:
+            self._retire(old, at_us, "OUTDATED")
+
+    def _uploaded(self, entry: Entry) -> None:
+        if entry.uploaded is None:
+            raise ValueError(f"marked as uploaded without a time: row {entry.old_id}")
+        row = self._row(entry)
+        if not row.pending:
+            raise JournalChangedError(f"{_name(row)} is not waiting for its upload any longer.", remedy=_AGAIN)
+        self._schema.mark_uploaded(row.file_id, entry.uploaded, entry.upload_seconds, entry.verify_seconds)
+
+    def _retire(self, row: Row, at_us: int, state: str) -> None:
+        if row.uploaded is None:
+            self._schema.delete(row.file_id)
+        else:
+            self._schema.close_row(row.file_id, at_us, state)
+        self._count(row.modality, row.path, -1)
+
+    def _row(self, entry: Entry) -> Row:
+        if entry.old_id is None:
+            raise ValueError(f"{entry.action} needs the row that it is about")
+        found = self._schema.conn.execute(f"SELECT * FROM ({self._rows}) WHERE file_id = ?", (entry.old_id,)).fetchone()
+        if found is None:
+            raise JournalChangedError(f"Row {entry.old_id} of the journal ({entry.path or 'no path given'}) is gone.", remedy=_AGAIN)
+        return Row(*found)
+
+    def _active_row(self, entry: Entry) -> Row:
+        row = self._row(entry)
+        if not row.active:
+            raise JournalChangedError(f"{_name(row)} is closed already.", remedy=_AGAIN)
+        return row
+
+    def _require_free(self, modality: str, path: str) -> None:
+        if self._active is None:
+            self._active = Counter(
+                map(hash, self._schema.conn.execute(f"SELECT modality, path FROM ({self._rows}) WHERE invalid_us IS NULL"))
+            )
+        if self._active[hash((modality, path))] <= 0:
+            return
+        where = "modality = ? AND path = ? AND invalid_us IS NULL"
+        if self._schema.conn.execute(f"SELECT 1 FROM ({self._rows}) WHERE {where}", (modality, path)).fetchone():
+            raise JournalChangedError(f"{modality}: {path} has an active row already.", remedy=_AGAIN)
+
+    def _count(self, modality: str, path: str, by: int) -> None:
+        if self._active is not None:
+            self._active[hash((modality, path))] += by
+
+
+def _name(row: Row) -> str:
+    return f"Row {row.file_id} of the journal ({row.modality}: {row.path})"
+
+
+def undo(schema: Schema, version: str) -> int:
+    """Take back what was recorded for ``version`` and not uploaded; see :meth:`.store.Journal.undo`."""
+    rows = schema.rows_sql()
+    removed = 0
+    while True:
+        # Other tools leave rows that were closed before their upload: reopening one can show the version pending again.
+        pending = schema.conn.execute(
+            f"SELECT file_id, modality, path, valid_us FROM ({rows}) WHERE version = ? AND invalid_us IS NULL AND uploaded IS NULL",
+            (version,),
+        ).fetchall()
+        if not pending:
+            break
+        schema.conn.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS undone (modality, path, at_us, PRIMARY KEY (modality, path, at_us)) WITHOUT ROWID"
+        )
+        schema.conn.execute("DELETE FROM undone")
+        schema.conn.executemany("INSERT OR IGNORE INTO undone VALUES (?, ?, ?)", (row[1:] for row in pending))
+        for row in pending:
+            schema.delete(int(row[0]))
+        removed += len(pending)
+        still = {
+            (modality, path)
+            for modality, path in schema.conn.execute(
+                f"SELECT r.modality, r.path FROM ({rows}) r JOIN (SELECT DISTINCT modality, path FROM undone) u "
+                "ON u.modality = r.modality AND u.path = r.path WHERE r.invalid_us IS NULL"
+            )
+        }
+        replaced = schema.conn.execute(
+            f"SELECT r.modality, r.path, MAX(r.file_id) FROM ({rows}) r JOIN undone u "
+            "ON u.modality = r.modality AND u.path = r.path AND u.at_us = r.invalid_us GROUP BY r.modality, r.path"
+        ).fetchall()
+        schema.reopen([int(file_id) for modality, path, file_id in replaced if (modality, path) not in still])
+    if not removed:
+        raise UsageError(
+            f"Version {version} has nothing that waits for its upload.",
+            meaning="Only what was recorded and not yet uploaded can be taken back.",
+            remedy="“chorus-upload journal list” shows the versions and what is pending in each.",
+        )
+    return removed
