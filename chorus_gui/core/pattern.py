@@ -7,6 +7,7 @@ configuration there are no patterns and a patient's folder may have any name: th
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from chorus_gui.core.errors import PatternError
 
 VARIABLES = ("version", "patient_id", "filepath")
-_TYPES = {"": r"[^/]+", "d": r"[0-9]+", "w": r"\w+"}
+_TYPES = {"": r"[^/]+?", "d": r"[0-9]+", "w": r"\w+"}
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 
 DEFAULTS = {
@@ -62,9 +63,13 @@ class Pattern:
             )
         if "\\" in text:
             raise PatternError(f"The pattern “{text}” has a backslash.", remedy="Write “/” between folders, on Windows too.")
-        if text.startswith("/") or "//" in text or re.search(r"(^|/)\.\.?(/|$)", text):
+        if text != text.strip() or any(ord(char) < 32 for char in text):
             raise PatternError(
-                f"The pattern “{text}” has an empty, “.” or “..” part.",
+                f"The pattern {text!r} has a blank at an end, or a control character.", remedy="Write it without, in single quotes."
+            )
+        if text.startswith("/") or "//" in text or re.search(r"(^|/)\.\.?(/|$)", text) or re.match(r"[A-Za-z]:", text):
+            raise PatternError(
+                f"The pattern “{text}” has a drive, or an empty, “.” or “..” part.",
                 remedy="Write the path below the modality's folder, without a “/” in front.",
             )
         pieces = _TOKEN.split(text)
@@ -81,12 +86,18 @@ class Pattern:
                 continue
             name, _, kind = piece.partition(":")
             if name not in VARIABLES:
+                near = difflib.get_close_matches(name.lower(), VARIABLES, n=1)
                 raise PatternError(
                     f"The pattern “{text}” has an unknown variable “{{{name}}}”.",
+                    meaning=f"Did you mean “{{{near[0]}}}”?" if near else "",
                     remedy="The variables are {version}, {patient_id} and {filepath}.",
                 )
             if name in names:
                 raise PatternError(f"The pattern “{text}” names “{{{name}}}” twice.", remedy="Each variable can stand once.")
+            if name == "filepath" and kind:
+                raise PatternError(
+                    f"The pattern “{text}” gives “{{filepath}}” a type.", remedy="Write “{filepath}”, which takes the rest of the path."
+                )
             if kind not in _TYPES:
                 raise PatternError(
                     f"The pattern “{text}” has an unknown type “:{kind}”.",
@@ -106,15 +117,19 @@ class Pattern:
             )
         fixed, _, last = text.rpartition("/")
         segments = tuple(_segment(part) for part in fixed.split("/")) if fixed else ()
-        return cls(text, tuple(names), tuple(types), expression, segments, last == "{filepath}" or last.startswith("{filepath:"))
+        return cls(text, tuple(names), tuple(types), expression, segments, last == "{filepath}")
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
         return re.compile(self.expression, re.IGNORECASE | re.DOTALL)
 
     @cached_property
-    def _compiled_segments(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(part, re.IGNORECASE | re.DOTALL) for part in self.segments)
+    def _leading(self) -> re.Pattern[str]:
+        """As many of the fixed part's segments as a folder has, and anything below them: asked for every folder of a walk."""
+        expression = ".*"
+        for part in reversed(self.segments):
+            expression = f"{part}(?:/{expression})?"
+        return re.compile(expression, re.IGNORECASE | re.DOTALL)
 
     @property
     def has_version(self) -> bool:
@@ -139,10 +154,7 @@ class Pattern:
 
     def may_lead_to(self, folder: str) -> bool:
         """Can a file that matches lie in this folder or below it?  ``folder`` is "" for the root."""
-        if not folder:
-            return True
-        parts = folder.split("/")
-        return all(expression.fullmatch(part) for expression, part in zip(self._compiled_segments, parts, strict=False))
+        return not folder or self._leading.fullmatch(folder) is not None
 
     def holds_files_in(self, folder: str) -> bool:
         """Can a file directly in this folder match?"""

@@ -5,14 +5,16 @@ The central-path mapper is part of it (:meth:`Config.store_path`), so that nothi
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.model import Mode
 from chorus_gui.core.pattern import Pattern
+from chorus_gui.core.redact import MASK
 
 
 class Layout(Enum):
@@ -48,21 +50,32 @@ class PlaceKind(Enum):
     GCS = "gcs"
 
 
-@dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that must not be shown.  It prints as dots; :meth:`reveal` is called where it is sent, nowhere else."""
+    """A text that must not be shown.  It prints as dots; :meth:`reveal` is called where it is sent, nowhere else.
 
-    _value: str = field(repr=False)
+    No dataclass, so that ``dataclasses.asdict`` of what holds it does not open it.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
         """The text itself."""
         return self._value
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
     def __str__(self) -> str:
-        return "••••"
+        return MASK
 
     def __repr__(self) -> str:
-        return "Secret(••••)"
+        return f"Secret({MASK})"
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -70,7 +83,12 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What lets us into a place.  ``account_url`` is without a SAS (one that stood in it is in ``sas_token``)."""
+    """What lets us into a place.
+
+    For a place in Azure ``account_url`` is always set, without a SAS (one that stood in it is in ``sas_token``), and so are the
+    secrets that ``auth_mode`` needs; ``account_name`` too, unless the account is only known by a custom URL.  Parts of a
+    connection string stand in their own fields besides.
+    """
 
     auth_mode: AuthMode = AuthMode.NONE
     account_name: str = ""
@@ -101,13 +119,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a modality lies on the site, and how its paths are read."""
+    """Where a modality lies on the site, and how its paths are read.
+
+    ``mapped``: the path in the store is made from the pattern.  Always so in a nested file; in a flat one only for a modality
+    that names a pattern, the others keep the site's path unchanged.
+    """
 
     modality: str
     place: Place
     pattern: Pattern
     versioned: bool = False
     omop_per_patient: bool = False
+    mapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +164,15 @@ class Config:
         Made from the journal's path and the pattern, never from the journal's patient id.  Raises :class:`PatternError` for a
         path that its modality's pattern does not match (of a journal made under another pattern).
         """
-        if self.layout is Layout.FLAT and not self._mapped(modality):
+        site = self.sites.get(modality)
+        if self.layout is Layout.FLAT and not (site and site.mapped):
             return f"{version}/{path}"
-        site = self.sites[modality]
+        if site is None:
+            raise PatternError(
+                f"The configuration names no site folder for {modality}.",
+                meaning="Where its files belong in the central store cannot be told.",
+                remedy=f"Add {modality} to “supported_modalities”.",
+            )
         match = site.pattern.match(path)
         if match is None:
             raise PatternError(
@@ -160,10 +189,6 @@ class Config:
         unchanged = f"{version}/{path}"
         try:
             mapped = self.store_path(modality, path, version)
-        except (PatternError, KeyError):
+        except PatternError:
             return (unchanged,)
         return (mapped,) if mapped == unchanged else (mapped, unchanged)
-
-    def _mapped(self, modality: str) -> bool:
-        """A flat file whose modality names a pattern is mapped as a nested one is."""
-        return ":" in self.sites[modality].pattern.text or self.sites[modality].pattern.has_version

@@ -1,0 +1,182 @@
+"""From the credential keys of one place, and the environment, to :class:`Credentials`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
+from chorus_gui.core.config.model import AuthMode, Credentials, Layout, Secret
+from chorus_gui.core.config.reading import Reading, Value
+from chorus_gui.core.config.secrets import account_of_url, account_url_problem, clean_sas, connection_parts, split_account_url
+
+_AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
+_ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
+_SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
+_ASK = 'Set auth_mode = "login", or give azure_sas_token (or an account key or connection string).'
+
+
+@dataclass(frozen=True)
+class Given:
+    """The credential keys of one place: what the file says (``own``), and what the environment says (``env``)."""
+
+    values: Mapping[str, Value]
+    own: Mapping[str, str]
+    env: Mapping[str, str]
+
+    @classmethod
+    def collect(cls, reading: Reading, place: str, modality: str, environ: Mapping[str, str]) -> Given:
+        """Look up every credential key of ``place`` ("journal", "central", "site")."""
+        values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS}
+        own = {name: value.text() for name, value in values.items() if name != "auth_mode"}
+        env: dict[str, str] = {}
+        for name in own:
+            spellings = (name, *KEYS[f"{place}.{name}"].aliases)
+            env[name] = next((environ[s.upper()].strip() for s in spellings if environ.get(s.upper(), "").strip()), "")
+        return cls(values, own, env)
+
+    def group(self, names: tuple[str, ...]) -> Mapping[str, str]:
+        """The source of a group of keys that belong together: the file if it has one of them, else the environment."""
+        return self.own if any(self.own[name] for name in names) else self.env
+
+
+def azure_credentials(reading: Reading, place: str, environ: Mapping[str, str], modality: str = DEFAULT) -> Credentials:
+    """The credentials of a place in Azure; what is missing or wrong becomes a fault."""
+    given = Given.collect(reading, place, modality, environ)
+    return _Azure(given, reading.layout).resolve()
+
+
+def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> Credentials:
+    """The credentials of an ``s3://`` site.  None at all is fine: AWS's own chain of files and roles is used."""
+    given = Given.collect(reading, "site", modality, environ)
+    source = given.group(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
+    key_id, secret, session = (source[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
+    if bool(key_id) != bool(secret):
+        missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
+        given.values[missing].fault("The key is missing; its partner is there.", "Give both, or use aws_profile.")
+    return Credentials(
+        AuthMode.KEY if key_id and secret else AuthMode.NONE,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=_secret(secret),
+        aws_session_token=_secret(session),
+        aws_profile=given.own["aws_profile"] or given.env["aws_profile"],
+    )
+
+
+class _Azure:
+    """The steps from what is given to credentials: address, then mode, then whether the mode has what it needs."""
+
+    def __init__(self, given: Given, layout: Layout) -> None:
+        self.given = given
+        self.layout = layout
+
+    def resolve(self) -> Credentials:
+        own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
+        env_url, env_url_sas = split_account_url(self.given.env["azure_account_url"])
+        address = self.given.group(_ADDRESS)
+        url = own_url if address is self.given.own else env_url
+        from_file = bool(own_url_sas or any(self.given.own[name] for name in _SECRETS))
+        source = self.given.own if from_file else self._environment()
+        url_sas = own_url_sas if from_file else env_url_sas
+
+        connection = self._connection(source["azure_connection_string"])
+        key = source["azure_account_key"] or connection.get("accountkey", "")
+        sas = url_sas or self._sas(source["azure_sas_token"])
+        mode = self._mode(sas, source, from_file=from_file)
+        if mode is AuthMode.LOGIN:
+            connection, key, sas = self._connection(address["azure_connection_string"]), "", ""
+        elif mode is AuthMode.CONNECTION_STRING:
+            sas = clean_sas(connection.get("sharedaccesssignature", ""))
+        name, url = self._address(address["azure_account_name"], url, connection, mode)
+        if mode is AuthMode.KEY and not name:
+            self._fault("azure_account_name", "The account key needs the account's name beside it.", "Add azure_account_name.")
+        return Credentials(
+            mode,
+            account_name=name,
+            account_url=url,
+            sas_token=_secret(sas if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) else ""),
+            account_key=_secret(key if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) else ""),
+            connection_string=_secret(source["azure_connection_string"] if mode is AuthMode.CONNECTION_STRING else ""),
+        )
+
+    def _environment(self) -> Mapping[str, str]:
+        """The environment's credentials, without a connection string that leads to another account than the file names."""
+        env, own = self.given.env, self.given.own
+        parts = connection_parts(env["azure_connection_string"])
+        elsewhere = parts.get("accountname") != own["azure_account_name"] and (own["azure_account_name"] or own["azure_account_url"])
+        return {**env, "azure_connection_string": ""} if elsewhere else env
+
+    def _fault(self, name: str, problem: str, remedy: str = "") -> None:
+        self.given.values[name].fault(problem, remedy)
+
+    def _sas(self, text: str) -> str:
+        token = clean_sas(text)
+        if text and not token:
+            self._fault("azure_sas_token", "The value is not a SAS token: it has no signature (“sig=…”).", "Paste the whole token.")
+        return token
+
+    def _connection(self, text: str) -> Mapping[str, str]:
+        parts = connection_parts(text) if text else {}
+        if text and not (parts.get("accountname") or parts.get("blobendpoint")):
+            self._fault(
+                "azure_connection_string",
+                "The value is not a connection string: it names no account.",
+                "Copy it from the storage account's page; it begins with “DefaultEndpointsProtocol=” or “BlobEndpoint=”.",
+            )
+        return parts
+
+    def _mode(self, sas: str, source: Mapping[str, str], *, from_file: bool) -> AuthMode:
+        """The mode that is asked for, or that what is given makes possible."""
+        value = self.given.values["auth_mode"]
+        asked = value.choice(_AUTH_MODES, AuthMode.NONE)
+        if asked is AuthMode.LOGIN:
+            if from_file and (sas or source["azure_account_key"]):
+                value.warn('With “login” the SAS token or key in the file is not used. For a token, set auth_mode = "sas".')
+            return asked
+        if sas or source["azure_sas_token"]:
+            return AuthMode.SAS
+        if source["azure_connection_string"]:
+            return AuthMode.CONNECTION_STRING
+        if source["azure_account_key"]:
+            return AuthMode.KEY
+        if asked is AuthMode.SAS:
+            self._fault(
+                "azure_sas_token", "The SAS token is missing, and auth_mode asks for one.", "Paste it here, or set AZURE_SAS_TOKEN."
+            )
+        elif self.layout is Layout.NESTED:
+            return AuthMode.LOGIN
+        elif not value.given:
+            self._fault("auth_mode", "There are no credentials for this place in Azure.", _ASK)
+        return AuthMode.SAS
+
+    def _address(self, name: str, url: str, connection: Mapping[str, str], mode: AuthMode) -> tuple[str, str]:
+        """(account name, URL): the URL as given, or made from the connection string or the name."""
+        if mode is AuthMode.CONNECTION_STRING and not connection:
+            return name, ""  # a fault already
+        if mode is AuthMode.CONNECTION_STRING or not (name or url):
+            name = connection.get("accountname", name)
+            url = connection.get("blobendpoint", "").partition("?")[0].rstrip("/")
+            if not url and name:
+                protocol = connection.get("defaultendpointsprotocol", "https")
+                url = f"{protocol}://{name}.blob.{connection.get('endpointsuffix', 'core.windows.net')}"
+            key = "azure_connection_string"
+        else:
+            key = "azure_account_url" if url else "azure_account_name"
+            if not url and not re.fullmatch(r"[a-z0-9]{3,24}", name):
+                self._fault(
+                    key, "The value is not an account name: 3 to 24 lower-case letters and digits.", "A URL belongs into azure_account_url."
+                )
+                return name, ""
+            url = url or f"https://{name}.blob.core.windows.net"
+        if not url:
+            self._fault("azure_account_name", "The storage account is not named.", "Add azure_account_name, or azure_account_url.")
+            return name, url
+        if problem := account_url_problem(url):
+            self._fault(key, problem, "Write it as “https://NAME.blob.core.windows.net”.")
+            return name, ""
+        return name or account_of_url(url) or self.given.env["azure_account_name"], url
+
+
+def _secret(text: str) -> Secret | None:
+    return Secret(text) if text else None

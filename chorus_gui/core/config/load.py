@@ -1,0 +1,218 @@
+"""From ``config.toml`` to a :class:`~chorus_gui.core.config.model.Config`, or to every fault in it at once.
+
+Both layouts end in the same model; which key stands where is known to :mod:`~chorus_gui.core.config.keys` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chorus_gui.core.config.check import check_sites, check_unknown
+from chorus_gui.core.config.keys import nearest
+from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
+from chorus_gui.core.config.places import Places
+from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
+from chorus_gui.core.errors import ConfigError, Fault, PatternError
+from chorus_gui.core.model import MODALITIES, Mode
+from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS, OMOP_PER_PATIENT, Pattern
+from chorus_gui.core.redact import redact
+
+_MODES = {"append": Mode.APPEND, "full": Mode.FULL, "snapshot": Mode.FULL}
+_UPLOAD_METHODS = {"builtin": UploadMethod.BUILTIN, "azcli": UploadMethod.AZCLI}
+_NOTHING_STARTED = "Nothing was started."
+
+
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+    local_journal: Path | None = None,
+    now: datetime | None = None,
+) -> Config:
+    """Read a configuration file.
+
+    ``environ`` is the fallback for credentials; ``cwd`` what ``path`` and ``local_journal`` are relative to; ``local_journal``
+    the journal file to use in place of the one that the file names; ``now`` (aware) the moment that a SAS is judged at.  Raises
+    :class:`ConfigError` with every fault of the file; no fault, warning or error repeats a secret.
+    """
+    file = _absolute(cwd or Path.cwd(), path)
+    return loads(read_text(file), file, environ=environ, cwd=cwd, local_journal=local_journal, now=now)
+
+
+def loads(
+    text: str,
+    file: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+    local_journal: Path | None = None,
+    now: datetime | None = None,
+) -> Config:
+    """As :func:`load`, of a text that is or will be the content of ``file``."""
+    cwd = cwd or Path.cwd()
+    file = _absolute(cwd, file)
+    raw = parse(text, file)
+    layout = detect_layout(raw)
+    findings = Findings(key_lines(text))
+    reading = Reading(raw, layout, findings)
+    check_unknown(reading)
+    places = Places(reading, file.parent, cwd, environ, now or datetime.now(UTC))
+
+    modalities = _modalities(reading)
+    sites = _sites(reading, places, modalities)
+    central = places.central()
+    journal = _journal(reading, places, central, local_journal)
+    method = reading.value("upload_method").choice(_UPLOAD_METHODS, UploadMethod.BUILTIN)
+    mode = reading.value("mode").choice(_MODES, Mode.APPEND)
+    page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
+    check_sites(reading, sites, central)
+
+    if findings.faults or central is None or journal is None:
+        raise _error(file, findings.in_order())
+    return Config(
+        file=file,
+        layout=layout,
+        modalities=modalities,
+        mode=mode,
+        page_size=page_size,
+        threads=threads,
+        upload_method=method,
+        journal=journal,
+        central=central,
+        sites=sites,
+        warnings=tuple(findings.warnings),
+    )
+
+
+def read_text(file: Path) -> str:
+    """The file's text without a byte order mark.  Raises :class:`ConfigError` if it cannot be read or is no UTF-8."""
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no configuration file “{file}”.", meaning=_NOTHING_STARTED, remedy="Name it with -c, or make one from the template."
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file “{file}” cannot be read: {error.strerror}.",
+            meaning=_NOTHING_STARTED,
+            remedy="Check that it is a file, and that you may read it.",
+        ) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fault = Fault(file.name, "The text is not UTF-8.", "Save it again with the encoding “UTF-8”.", line=line)
+        raise _error(file, [fault]) from error
+
+
+def _absolute(base: Path, path: Path) -> Path:
+    return Path(os.path.normpath(base.absolute() / path))
+
+
+def _error(file: Path, faults: list[Fault]) -> ConfigError:
+    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return ConfigError(
+        f"The configuration file “{file.name}” has {count}.",
+        faults,
+        meaning=_NOTHING_STARTED,
+        remedy="Correct what is listed here, in the file or on the Configuration page.",
+    )
+
+
+def parse(text: str, file: Path) -> Tables:
+    """The file as tables.  Raises :class:`ConfigError` with one fault, line and column, for a syntax error."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = redact(str(error))
+        where = re.search(r" \((?:at line (\d+), column (\d+)|at end of document)\)$", message)
+        lines = text.splitlines()
+        line = int(where[1]) if where and where[1] else max(len(lines), 1)
+        at = f" at column {where[2]}" if where and where[2] else ""
+        problem = f"The file is not valid TOML{at}: {message[: where.start()] if where else message}."
+        remedy = "Texts stand in quotes, tables in [brackets], and every key once."
+        if line <= len(lines) and "\\" in lines[line - 1]:
+            remedy = "Write “/” between folders, on Windows too, or put the path in single quotes."
+        raise _error(file, [Fault(file.name, problem, remedy, line=line)]) from error
+
+
+def _modalities(reading: Reading) -> tuple[str, ...]:
+    """The modalities in the order in which people are shown them."""
+    value = reading.value("modalities")
+    names = [name.strip() for name in value.text().split(",") if name.strip()]
+    for name in names:
+        if name not in MODALITIES:
+            valid = "Valid are " + ", ".join(MODALITIES) + ", in exactly this spelling."
+            value.fault(f"{quote(name)} is not a modality.", valid, nearest(name, MODALITIES))
+    if not names and isinstance(value.raw, str):
+        value.fault("No modality is named.", "Write for example “OMOP,Images,Waveforms”, or leave the key out.")
+    if not names:
+        names = ["OMOP", "Images", "Waveforms"]
+    if reading.layout is Layout.NESTED:
+        names.append("Metadata")
+    return tuple(name for name in MODALITIES if name in names)
+
+
+def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dict[str, Site]:
+    """The site of every modality that could be resolved; the others have left a fault."""
+    sites: dict[str, Site] = {}
+    for modality in modalities:
+        place = places.site(modality)
+        versioned = reading.value("site.versioned", modality)
+        per_patient = reading.value("site.omop_per_patient", modality)
+        value = reading.value("site.pattern", modality)
+        is_per_patient = per_patient.flag()
+        pattern = _pattern(reading.layout, value, modality, is_per_patient)
+        if versioned.flag() and pattern and not pattern.has_version:
+            versioned.warn("“versioned” has no effect, because the pattern has no {version}.")
+        if place and pattern:
+            mapped = reading.layout is Layout.NESTED or value.given or (modality == "OMOP" and is_per_patient)
+            sites[modality] = Site(modality, place, pattern, versioned.flag(), is_per_patient, mapped)
+    return sites
+
+
+def _pattern(layout: Layout, value: Value, modality: str, per_patient: bool) -> Pattern | None:
+    default = FLAT_DEFAULTS[modality] if layout is Layout.FLAT else DEFAULTS[modality]
+    text = value.text() if value.given else OMOP_PER_PATIENT if modality == "OMOP" and per_patient else default
+    try:
+        return Pattern.parse(text)
+    except PatternError as error:
+        value.fault(" ".join(part for part in (error.what, error.meaning) if part), error.remedy)
+        return None
+
+
+def _journal(reading: Reading, places: Places, central: Place | None, local_journal: Path | None) -> JournalPlaces | None:
+    """Where the journal is worked on, and where it is checked out from.
+
+    A flat file that names a file instead of a blob, and no local path, means that file itself, as the 2024 tool does.
+    """
+    value = reading.value("journal.path")
+    local_value = reading.value("journal.local")
+    method = reading.value("journal.upload_method").choice(_UPLOAD_METHODS, UploadMethod.BUILTIN)
+    cloud = places.journal()
+    if cloud is None:
+        if not value.given and (central is None or central.kind is not PlaceKind.FOLDER):
+            value.fault("The journal's place is missing.", "Write for example az://container/journal.db.")
+            return None
+        if value.given:
+            return None  # a fault already
+    text = local_value.text()
+    if local_journal is not None:
+        local = _absolute(places.cwd, local_journal)
+    elif text:
+        local = places.local_journal(local_value, text)
+    elif cloud is not None and cloud.folder is not None and reading.layout is Layout.FLAT:
+        local = places.local_journal(value, cloud.text)
+    else:
+        name = "journal.db" if cloud is None else cloud.folder.name if cloud.folder else cloud.prefix.rpartition("/")[2]
+        local = places.local_journal(local_value, name)
+    if cloud is not None and cloud.folder is not None and os.path.normcase(cloud.folder) == os.path.normcase(local):
+        cloud = None
+    return JournalPlaces(local, cloud, method)

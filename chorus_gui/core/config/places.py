@@ -1,0 +1,136 @@
+"""From a path in the file ("az://container/prefix", "D:/site", "data") to a :class:`~chorus_gui.core.config.model.Place`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from chorus_gui.core.config.credentials import aws_credentials, azure_credentials
+from chorus_gui.core.config.keys import DEFAULT, nearest
+from chorus_gui.core.config.model import Credentials, Place, PlaceKind
+from chorus_gui.core.config.reading import Reading, Value, as_tables, quote
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo
+
+_SCHEMES = {"az": PlaceKind.AZURE, "s3": PlaceKind.S3, "gs": PlaceKind.GCS}
+_CONTAINER = re.compile(r"\$?[a-z0-9](?:-?[a-z0-9])*")
+_NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Resolves the file's places.  ``base`` is the configuration file's folder, ``cwd`` the working directory, both absolute."""
+
+    reading: Reading
+    base: Path
+    cwd: Path
+    environ: Mapping[str, str]
+    now: datetime
+
+    def central(self) -> Place | None:
+        """The central store; None after a fault."""
+        value = self.reading.value("central.path")
+        if not value.given:
+            value.fault("The central store is missing.", "Write for example az://container/, or a folder.")
+            return None
+        return self._place("central", value, (PlaceKind.AZURE,))
+
+    def journal(self) -> Place | None:
+        """Where the journal is checked out from; None if the file names none, or after a fault."""
+        value = self.reading.value("journal.path")
+        if not value.given:
+            return None
+        place = self._place("journal", value, (PlaceKind.AZURE,))
+        if place is None:
+            return None
+        name = place.prefix.rpartition("/")[2] if place.folder is None else place.folder.name
+        if not name or value.text().endswith(("/", "\\")):
+            value.fault("The path ends before the journal's file name.", "Add it, for example “journal.db”.")
+            return None
+        if not name.lower().endswith(".db"):
+            value.warn(f"The journal's name {quote(name)} does not end in “.db”.")
+        return place
+
+    def site(self, modality: str) -> Place | None:
+        """Where a modality lies on the site; None after a fault."""
+        value = self.reading.value("site.path", modality)
+        if value.given:
+            return self._place("site", value, (PlaceKind.AZURE, PlaceKind.S3, PlaceKind.GCS), modality)
+        own = as_tables(self.reading.table("site_path").get(modality))
+        default = self.reading.value("site.path", DEFAULT)
+        if own and default.given:
+            value.fault(
+                "The folder is missing: in this layout a modality's table replaces the default's whole.",
+                "Repeat the path here, or remove the table.",
+            )
+        else:
+            default.fault("The site's folder is missing.", f"Name it here, or one for each modality in [site_path.{modality}].")
+        return None
+
+    def local_journal(self, value: Value, text: str) -> Path:
+        """The journal file on this computer; a fault if it is only where the older tools would have looked for it."""
+        beside = Path(os.path.normpath(self.base / text))
+        working = Path(os.path.normpath(self.cwd.absolute() / text))
+        if beside != working and working.is_file() and not beside.exists():
+            value.fault(
+                f"The local journal lies in the working directory (“{working}”), not beside the configuration file (“{beside}”).",
+                f"If it is the right one, move it there or name it with --local-journal {text}; else move it away.",
+            )
+        if not beside.suffix:
+            value.warn(f"The local journal's name {quote(beside.name)} does not end in “.db”.")
+        return beside
+
+    def _place(self, place: str, value: Value, kinds: tuple[PlaceKind, ...], modality: str = DEFAULT) -> Place | None:
+        text = value.text()
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            return Place(PlaceKind.FOLDER, text, Path(os.path.normpath(self.base / text)))
+        kind = _SCHEMES.get(scheme)
+        if kind not in kinds:
+            known = [name for name, candidate in _SCHEMES.items() if candidate in kinds]
+            value.fault(
+                f"{quote(scheme + '://')} is not a place that can be used here.",
+                "Write “az://container/…”, or a folder." if len(known) == 1 else "Write “az://…”, “s3://…”, “gs://…”, or a folder.",
+                "az" if scheme in ("http", "https", "azure", "blob") else nearest(scheme, known),
+            )
+            return None
+        if "sig=" in text.lower():
+            value.fault("The path has a SAS token in it.", "Put the token into azure_sas_token.")
+            return None
+        container, _, prefix = rest.partition("/")
+        if not self._container_fits(place, value, kind, container, modality):
+            return None
+        return Place(kind, text, None, container, prefix.strip("/"), self._credentials(place, kind, modality))
+
+    def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
+        named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)
+        if not container:
+            value.fault("The container is missing.", "Write “az://container/…”.", f"az://{named.text()}/" if named.given else "")
+            return False
+        if kind is PlaceKind.AZURE and not (3 <= len(container) <= 63 and _CONTAINER.fullmatch(container)):
+            value.fault(
+                f"{quote(container)} cannot be a container's name.",
+                "It has 3 to 63 lower-case letters, digits and single hyphens.",
+                nearest(container, [named.text()]),
+            )
+            return False
+        if kind is not PlaceKind.GCS and named.given and named.text() != container:
+            named.fault(
+                f"The container is {quote(named.text())} here and {quote(container)} in the path.", "Make them the same.", container
+            )
+        return True
+
+    def _credentials(self, place: str, kind: PlaceKind, modality: str) -> Credentials:
+        if kind is PlaceKind.S3:
+            return aws_credentials(self.reading, self.environ, modality)
+        if kind is PlaceKind.GCS:
+            return Credentials()
+        credentials = azure_credentials(self.reading, place, self.environ, modality)
+        if credentials.sas_token is not None:
+            where = self.reading.value(f"{place}.azure_sas_token", modality)
+            for sentence in SasInfo.parse(credentials.sas_token.reveal()).sentences(self.now, _NEEDS[place]):
+                where.warn(sentence)
+        return credentials

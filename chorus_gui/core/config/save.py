@@ -1,0 +1,231 @@
+"""``config.toml`` as a person wrote it: edited key by key, and saved so that nothing else changes.
+
+Comments, unknown keys, order, line endings and the layout survive; the previous file stays beside it as ``NAME.bak``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+
+import tomlkit
+
+from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, dotted_keys
+from chorus_gui.core.config.load import parse, read_text
+from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.reading import Findings, Reading, Tables, as_tables, detect_layout, key_lines
+from chorus_gui.core.errors import ConfigError
+from chorus_gui.core.places import resource
+
+Scalar = str | int | bool
+
+_TEMPLATES = {Layout.NESTED: "config/config-template.toml", Layout.FLAT: "config/config-template-flat.toml"}
+_PRIVATE = 0o600
+_COMMENTED = r"[ \t]*#[ \t]*{name}[ \t]*="
+
+
+class ConfigDocument:
+    """The text of a configuration file, while it is edited.  Make one with :meth:`open` or :func:`new_document`.
+
+    ``text`` may be set to anything (a text view does); the methods that look at keys raise :class:`ConfigError` while it is no
+    valid TOML.  Lines end in ``\\n`` here; the file keeps the endings that it has.
+    """
+
+    def __init__(self, path: Path, text: str, *, seen: bytes | None) -> None:
+        self.path = path
+        self._seen = seen
+        data = seen or b""
+        self._bom = data.startswith(codecs.BOM_UTF8)
+        self._crlf = b"\r\n" in data and data.count(b"\r\n") == data.count(b"\n")
+        self.text = text.replace("\r\n", "\n") if self._crlf else text
+
+    @classmethod
+    def open(cls, path: Path) -> ConfigDocument:
+        """Read a file.  Raises :class:`ConfigError` if it cannot be read; a faulty content is no error."""
+        text = read_text(path)
+        return cls(path, text, seen=path.read_bytes())
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that the file is written in."""
+        return detect_layout(self._tables())
+
+    def key_of(self, meaning: str, modality: str = DEFAULT) -> str:
+        """The dotted key of a meaning in this file: its own spelling where it has the key, else the usual one of its layout."""
+        key = KEYS[meaning]
+        tables = self._tables()
+        dotted = key.dotted(detect_layout(tables), modality)
+        table = dotted.rpartition(".")[0]
+        spellings = (dotted, *(f"{table}.{alias}" for alias in key.aliases))
+        return next((spelling for spelling in spellings if _look_up(tables, spelling) is not None), dotted)
+
+    def get(self, dotted: str) -> object:
+        """The value of a key, None if the file has none."""
+        return _look_up(self._tables(), dotted)
+
+    def set(self, dotted: str, value: Scalar) -> None:
+        """Give a key a value.  A new one goes below its commented-out line, else to the end of its table."""
+        if self.get(dotted) is not None:
+            document = tomlkit.parse(self.text)
+            _container(document, dotted)[dotted.rpartition(".")[2]] = value
+            self.text = tomlkit.dumps(document)
+            return
+        candidates = (_with_line(self.text, dotted, value), _with_table(self.text, dotted, value))
+        for text in candidates:
+            if text is not None and self._is_the_addition(text, dotted, value):
+                self.text = text
+                return
+        document = tomlkit.parse(self.text)
+        _container(document, dotted)[dotted.rpartition(".")[2]] = value
+        self.text = tomlkit.dumps(document)
+
+    def remove(self, dotted: str) -> None:
+        """Take a key out; nothing happens if the file has none."""
+        if self.get(dotted) is None:
+            return
+        document = tomlkit.parse(self.text)
+        del _container(document, dotted)[dotted.rpartition(".")[2]]
+        self.text = tomlkit.dumps(document)
+
+    @property
+    def holds_secrets(self) -> bool:
+        """The file has a credential in it (or cannot be read, so that it may)."""
+        try:
+            tables = self._tables()
+        except ConfigError:
+            return True
+        secrets = [dotted for dotted, key in dotted_keys(detect_layout(tables)).items() if key.kind is Kind.SECRET]
+        return any(_look_up(tables, dotted) for dotted in secrets) or "sig=" in self.text
+
+    def save(self, *, overwrite: bool = False) -> None:
+        """Write the file in one step; the previous one becomes ``NAME.bak``.
+
+        The file keeps its permissions, but is closed to other users if it holds secrets.  ``auth_mode = "sas_token"`` is
+        written as "sas", because the present command-line tool stops at the other.  Raises :class:`ConfigError` if another
+        program changed the file since it was opened (unless ``overwrite``), or it cannot be written.
+        """
+        self._normalise_auth_modes()
+        target = Path(os.path.realpath(self.path))
+        text = self.text.replace("\n", "\r\n") if self._crlf else self.text
+        data = (codecs.BOM_UTF8 if self._bom else b"") + text.encode()
+        try:
+            previous = target.read_bytes() if target.exists() else None
+            if previous != self._seen and not overwrite:
+                raise ConfigError(
+                    f"“{self.path.name}” was changed by another program since it was opened here.",
+                    meaning="Nothing was saved.",
+                    remedy="Open it again, and repeat the change.",
+                )
+            mode = stat.S_IMODE(target.stat().st_mode) if previous is not None else 0o644
+            mode = mode & 0o700 if self.holds_secrets else mode
+            if previous is not None and previous != data:
+                _write(target.with_name(target.name + ".bak"), previous, mode & 0o700)
+            _write(target, data, mode)
+        except OSError as error:
+            raise ConfigError(
+                f"“{self.path}” cannot be saved: {error.strerror}.",
+                meaning="The file is as it was.",
+                remedy="Close other programs that have it open, and check that you may write into its folder.",
+            ) from error
+        self._seen = data
+
+    def _tables(self) -> Tables:
+        return parse(self.text, self.path)
+
+    def _normalise_auth_modes(self) -> None:
+        try:
+            tables = self._tables()
+        except ConfigError:
+            return  # saved as it stands: a text view may keep a half-done file
+        for dotted in dotted_keys(detect_layout(tables)):
+            if dotted.endswith(".auth_mode") and _look_up(tables, dotted) == "sas_token":
+                self.set(dotted, "sas")
+
+    def _is_the_addition(self, text: str, dotted: str, value: Scalar) -> bool:
+        """The text says what the document says, and the new key."""
+        try:
+            after = parse(text, self.path)
+        except ConfigError:
+            return False
+        return _leaves(after) == {**_leaves(self._tables()), dotted: value}
+
+
+def new_document(path: Path, layout: Layout = Layout.NESTED) -> ConfigDocument:
+    """The template of a layout, to be filled in and saved as ``path``."""
+    return ConfigDocument(path, resource(_TEMPLATES[layout]).read_text(encoding="utf-8"), seen=None)
+
+
+def _look_up(tables: Tables, dotted: str) -> object:
+    name, _, key = dotted.rpartition(".")
+    table = Reading(tables, Layout.NESTED, Findings({})).table(name) if name else tables
+    return table.get(key)
+
+
+def _leaves(tables: Tables, prefix: str = "") -> dict[str, object]:
+    out: dict[str, object] = {}
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            out.update(_leaves(as_tables(tables[key]), f"{prefix}{key}."))
+        else:
+            out[prefix + key] = value
+    return out
+
+
+def _container(document: tomlkit.TOMLDocument, dotted: str) -> dict[str, Any]:
+    """The table that holds a dotted key, made if there is none."""
+    table = cast("dict[str, Any]", document)
+    for name in dotted.split(".")[:-1]:
+        if name not in table:
+            table[name] = tomlkit.table()
+        table = table[name]
+    return table
+
+
+def _assignment(name: str, value: Scalar) -> str:
+    return f"{name} = {tomlkit.item(value).as_string()}"
+
+
+def _with_line(text: str, dotted: str, value: Scalar) -> str | None:
+    """The text with the key in its table, None if no header names the table."""
+    table, _, name = dotted.rpartition(".")
+    lines = text.split("\n")
+    known = key_lines(text)
+    if table not in known:
+        return None
+    start = known[table]  # the line after the header, counted from 0
+    headers = [number for number, line in enumerate(lines[start:], start) if re.match(r"\s*\[", line)]
+    end = headers[0] if headers else len(lines)
+    commented = [number for number in range(start, end) if re.match(_COMMENTED.format(name=re.escape(name)), lines[number])]
+    own = [line for key, line in known.items() if key.startswith(table + ".") and start < line <= end]
+    at = commented[-1] + 1 if commented else max(own, default=start)
+    indent = re.match(r"[ \t]*", lines[at - 1])
+    lines.insert(at, (indent[0] if indent else "") + _assignment(name, value))
+    return "\n".join(lines)
+
+
+def _with_table(text: str, dotted: str, value: Scalar) -> str | None:
+    """The text with a new table at its end."""
+    table, _, name = dotted.rpartition(".")
+    if not table:
+        return None
+    return f"{text.rstrip()}\n\n[{table}]\n{_assignment(name, value)}\n".lstrip("\n")
+
+
+def _write(target: Path, data: bytes, mode: int) -> None:
+    """Write a file so that it is there whole or not at all."""
+    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".tmp", dir=target.parent)  # made private
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, mode or _PRIVATE)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,187 @@
+"""What credentials look like, and what a SAS token says about itself.
+
+The fields of a SAS: https://learn.microsoft.com/rest/api/storageservices/create-service-sas and …/create-account-sas.
+Nothing here keeps or repeats a signature.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
+
+PERMISSIONS = {"r": "read", "c": "create", "w": "write", "d": "delete", "l": "list"}
+"""Letters of ``sp`` that matter here, in words."""
+
+NEEDS_STORE = "rcwl"
+"""Sending and verifying: every letter of :data:`PERMISSIONS` but delete."""
+NEEDS_JOURNAL = "rcwdl"
+"""The journal besides wants delete: its lock is a blob that goes away again."""
+NEEDS_SOURCE = "rl"
+"""A site whose files lie in Azure."""
+
+SOON = timedelta(days=14)
+"""People are told of an expiry this long before."""
+
+
+def clean_sas(text: str) -> str:
+    """The token itself, of a token, "?token" or a whole URL that was pasted; "" if it is no SAS token (it has no signature)."""
+    token = text.strip().rpartition("?")[2].lstrip("&")
+    return token if dict(_fields(token)).get("sig") else ""
+
+
+def split_account_url(text: str) -> tuple[str, str]:
+    """An account URL as (URL without query and "/" at the end, SAS token or "")."""
+    url, _, query = text.strip().partition("?")
+    return url.rstrip("/"), clean_sas(query) if query else ""
+
+
+def account_url_problem(url: str) -> str:
+    """What is wrong with an account URL, as a sentence that does not repeat it; "" if nothing."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        return "The account URL is not a valid URL."
+    if parts.scheme not in ("http", "https") or not host:
+        return "The account URL does not begin with “https://” and a host name."
+    if parts.username or parts.password:
+        return "The account URL has a user name or password in it."
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "The account URL is not encrypted (http://); patient data and credentials would be readable on the way."
+    if host.endswith(".blob.core.windows.net") and parts.path.strip("/"):
+        return "The account URL goes on after the host name; the container belongs into the path (“az://container/…”)."
+    return ""
+
+
+def account_of_url(url: str) -> str:
+    """The account's name where the URL is Azure's own (NAME.blob.core.windows.net), else ""."""
+    host = urlsplit(url).hostname or ""
+    name, dot, rest = host.partition(".")
+    return name if dot and rest.startswith("blob.core.") else ""
+
+
+def connection_parts(text: str) -> dict[str, str]:
+    """A connection string's parts, keys in lower case; empty if it is none.
+
+    ``usedevelopmentstorage=true`` stands for the emulator on this computer, as in the Azure tools.
+    """
+    pairs = [part.partition("=") for part in text.strip().strip(";").split(";")]
+    if any(not equals or not name.strip() for name, equals, _ in pairs):
+        return {}
+    parts = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    if parts.get("usedevelopmentstorage", "").lower() == "true":
+        return {"accountname": "devstoreaccount1", "blobendpoint": "http://127.0.0.1:10000/devstoreaccount1", "emulator": "true"}
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class SasInfo:
+    """What a SAS token allows.  Times are aware, UTC; None where the token has none or it cannot be read.
+
+    ``permissions`` are the letters of ``sp``; ``resource`` is ``sr`` ("c" container, "b" blob, "" for an account SAS, which has
+    ``services`` ``ss`` and ``resource_types`` ``srt``); ``policy`` is true where a stored access policy (``si``) decides about
+    time and permissions, which the token then does not tell.
+    """
+
+    expires: datetime | None
+    starts: datetime | None
+    permissions: str
+    resource: str
+    services: str
+    resource_types: str
+    addresses: str
+    protocols: str
+    policy: bool
+
+    @classmethod
+    def parse(cls, token: str) -> SasInfo:
+        """Read a token's fields; unknown and missing ones are no error."""
+        fields = dict(_fields(token.strip().lstrip("?")))
+        ends = [end for end in (_time(fields.get("se", "")), _time(fields.get("ske", ""))) if end]
+        return cls(
+            expires=min(ends) if ends else None,  # a user delegation SAS ends with its key at the latest
+            starts=_time(fields.get("st", "")),
+            permissions=fields.get("sp", ""),
+            resource=fields.get("sr", ""),
+            services=fields.get("ss", ""),
+            resource_types=fields.get("srt", ""),
+            addresses=fields.get("sip", ""),
+            protocols=fields.get("spr", ""),
+            policy="si" in fields,
+        )
+
+    def expired(self, now: datetime) -> bool:
+        """Its time is over at ``now`` (aware)."""
+        return self.expires is not None and self.expires <= now
+
+    def missing(self, needs: str) -> tuple[str, ...]:
+        """The words for what ``needs`` (letters) asks and the token does not allow; "w" includes "c"."""
+        if self.policy and not self.permissions:
+            return ()
+        allowed = self.permissions + ("c" if "w" in self.permissions else "")
+        return tuple(word for letter, word in PERMISSIONS.items() if letter in needs and letter not in allowed)
+
+    def sentences(self, now: datetime, needs: str) -> tuple[str, ...]:
+        """What a person should know before anything is sent, worst first; empty if all is well for two weeks."""
+        return tuple(s for s in (self._time_sentence(now), *self._scope_sentences(needs), self._network_sentence()) if s)
+
+    def _time_sentence(self, now: datetime) -> str:
+        if self.expires is None:
+            return "" if self.policy else "The SAS does not say when it expires."
+        if self.expired(now):
+            return f"The SAS expired on {_moment(self.expires)}: ask for a new one."
+        if self.starts is not None and self.starts > now:
+            return f"The SAS is not valid before {_moment(self.starts)}."
+        left = self.expires - now
+        if left > SOON:
+            return ""
+        days, hours = left.days, left.seconds // 3600
+        span = f"{days} day{'s' * (days != 1)}" if days else f"{hours} hour{'s' * (hours != 1)}" if hours else "less than an hour"
+        return f"The SAS expires in {span}, on {_moment(self.expires)}."
+
+    def _scope_sentences(self, needs: str) -> list[str]:
+        out: list[str] = []
+        if missing := self.missing(needs):
+            out.append(f"The SAS does not allow to {_list(missing)}.")
+        if self.resource == "b":
+            out.append("The SAS is for a single blob, not for the container.")
+        if self.services and "b" not in self.services:
+            out.append("The SAS is not for Blob storage (its “ss” has no “b”).")
+        if self.resource_types and "o" not in self.resource_types:
+            out.append("The SAS does not reach into blobs (its “srt” has no “o”).")
+        if self.resource_types and "c" not in self.resource_types and "l" in needs:
+            out.append("The SAS cannot list a container (its “srt” has no “c”).")
+        return out
+
+    def _network_sentence(self) -> str:
+        return f"The SAS works only from the address {self.addresses}." if self.addresses else ""
+
+
+def _fields(token: str) -> list[tuple[str, str]]:
+    return [(name.lower(), value.strip()) for name, value in parse_qsl(token)]
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _list(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
