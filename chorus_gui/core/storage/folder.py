@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from math import floor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -209,34 +210,34 @@ class FolderSource:
                     return _Listing(folder, below, above, 0.0)
                 above = (*above, own)
             with _patiently(lambda: os.scandir(disk_path(self._root, path))) as entries:
-                for number, entry in enumerate(entries, 1):
-                    if not number % _BATCH:
-                        halt()
-                    name = entry.name
-                    if not name.isascii() and not _is_text(name):
-                        problems.append(_no_text(prefix + name))
-                        continue
-                    try:
-                        if entry.is_file(follow_symlinks=False):
-                            if sized:
-                                found = entry.stat(follow_symlinks=False)
-                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                while batch := list(islice(entries, _BATCH)):
+                    halt()
+                    for entry in batch:
+                        name = entry.name
+                        if not name.isascii() and not _is_text(name):
+                            problems.append(_no_text(prefix + name))
+                            continue
+                        try:
+                            if entry.is_file(follow_symlinks=False):
+                                if sized:
+                                    found = entry.stat(follow_symlinks=False)
+                                    files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                                else:
+                                    unsized.append(name)
+                            elif entry.is_dir(follow_symlinks=False):
+                                below.append((name, _WINDOWS and _is_junction(entry)))
                             else:
-                                unsized.append(name)
-                        elif entry.is_dir(follow_symlinks=False):
-                            below.append((name, _WINDOWS and _is_junction(entry)))
-                        else:
-                            found = entry.stat()  # of what a link leads to
-                            if stat.S_ISDIR(found.st_mode):
-                                below.append((name, True))
-                            elif not stat.S_ISREG(found.st_mode):
-                                problems.append(_special(prefix + name))
-                            elif sized:
-                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
-                            else:
-                                unsized.append(name)
-                    except OSError as error:
-                        problems.append(_entry_problem(prefix + name, entry, error))
+                                found = entry.stat()  # of what a link leads to
+                                if stat.S_ISDIR(found.st_mode):
+                                    below.append((name, True))
+                                elif not stat.S_ISREG(found.st_mode):
+                                    problems.append(_special(prefix + name))
+                                elif sized:
+                                    files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                                else:
+                                    unsized.append(name)
+                        except OSError as error:
+                            problems.append(_entry_problem(prefix + name, entry, error))
         except OSError as error:
             clause, remedy = _reason(error)
             problems.append(Problem((), path, f"The folder could not be read: {clause}.", remedy, covers=True))

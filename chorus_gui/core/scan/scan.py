@@ -1,0 +1,384 @@
+"""What lies on the site: one walk of each root for all modalities in it.
+
+A scan writes nothing anywhere: it tells a :class:`ScanSink`.  Whose a file is, is decided once a folder, from the patterns; a
+file is only looked at where a pattern wants it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from chorus_gui.core.config.model import Config, Place, PlaceKind, Site
+from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Problem, Tally
+from chorus_gui.core.storage.base import Folder, Look, Source
+from chorus_gui.core.storage.folder import FolderSource
+
+SiteRow = tuple[str, str | None, str | None, int, int]
+"""A file of the site: path, patient id, the version that its path names, size in bytes, mtime_us."""
+
+_BATCH = 4096
+_SIZE = itemgetter(1)
+
+
+class ScanSink(Protocol):
+    """Is told what a scan finds, in the thread that scans, in batches, in no promised order."""
+
+    def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
+        """Files of a modality; every file once in a scan."""
+        ...
+
+    def unmatched(self, root: str, paths: Sequence[str]) -> None:
+        """Files that belong to no configured modality: posix paths relative to ``root``, the source's url."""
+        ...
+
+    def problem(self, problem: Problem) -> None:
+        """Something that could not be done; ``problem.modalities`` are those of this scan that it may concern."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """What a scan found.  ``by_modality`` has every modality that was asked for.
+
+    ``unread`` are (modality, path) of which nothing is known, the path and everything below it; "" is the whole root.
+    """
+
+    by_modality: dict[str, Tally]
+    unmatched: int
+    problems: int
+    unread: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+def open_folder(place: Place) -> Source:
+    """The source that a place stands for, where it is a folder.  Raises :class:`UsageError` for any other."""
+    if place.kind is not PlaceKind.FOLDER or place.folder is None:
+        raise UsageError(
+            f"Reading a site from “{place.text}” comes with a cloud store, which this program cannot use yet.",
+            remedy="Name a folder in the configuration, or leave this modality out.",
+        )
+    return FolderSource(place.folder)
+
+
+def scan(
+    config: Config,
+    modalities: Sequence[str],
+    sink: ScanSink,
+    ctx: JobContext,
+    *,
+    ignore: Collection[Path] = (),
+    open_source: Callable[[Place], Source] = open_folder,
+) -> ScanSummary:
+    """Walk the roots of ``modalities`` and tell ``sink`` what lies there.
+
+    A root that is missing, unreadable or without a single file is a problem that covers all of it; the others are scanned all
+    the same.  Folders that belong only to modalities that were not asked for are not listed.  The journal and what lies beside
+    it under its name, the configuration, the central store, the 2024 tool's ``journal.db_<UTC>`` folders and ``ignore`` (files
+    or folders) are never unmatched.
+
+    Raises :class:`UsageError` for a modality that is not configured and for a place that ``open_source`` cannot open,
+    :class:`Cancelled` when ``ctx`` says so.
+    """
+    unknown = [name for name in modalities if name not in config.sites]
+    if unknown:
+        raise UsageError(
+            f"The configuration knows no modality “{unknown[0]}”.", remedy=f"Choose among {', '.join(config.sites)}, or add it there."
+        )
+    began = time.perf_counter()
+    ctx.progress.begin("scan", dict.fromkeys(modalities, (None, None)))
+    report = _Report(sink, ctx, {name: Tally() for name in modalities})
+    roots: dict[str, list[Site]] = {}
+    for site in config.sites.values():
+        roots.setdefault(_root_key(site.place), []).append(site)
+    kept_apart = [*ignore, *(place.folder for place in (config.central, *(site.place for site in config.sites.values())) if place.folder)]
+    walks = [
+        _Walk(tuple(sites), frozenset(modalities), _Quiet(root, _own_files(config), kept_apart, config.journal.local.name), report)
+        for root, sites in roots.items()
+        if any(site.modality in modalities for site in sites)
+    ]
+    sources = [open_source(walk.sites[0].place) for walk in walks]  # before the first walk: a request that makes no sense starts nothing
+    for walk, source in zip(walks, sources, strict=True):
+        walk.run(source, ctx)
+    return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), time.perf_counter() - began)
+
+
+@dataclass
+class _Report:
+    """Gathers what the walks find, and hands it on in batches."""
+
+    sink: ScanSink
+    ctx: JobContext
+    tallies: dict[str, Tally]
+    unmatched_count: int = 0
+    problems: int = 0
+    unread: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    _rows: dict[str, list[SiteRow]] = field(default_factory=dict[str, list[SiteRow]])
+    _strays: list[str] = field(default_factory=list[str])
+
+    def files(self, modality: str, rows: list[SiteRow], size: int) -> None:
+        self.ctx.progress.add(modality, len(rows), size)
+        self.tallies[modality] += Tally(len(rows), size)
+        waiting = self._rows.setdefault(modality, [])
+        waiting += rows
+        if len(waiting) >= _BATCH:
+            self.sink.files(modality, self._rows.pop(modality))
+
+    def unmatched(self, root: str, paths: list[str]) -> None:
+        self.unmatched_count += len(paths)
+        self._strays += paths
+        if len(self._strays) >= _BATCH:
+            self._hand_on_strays(root)
+
+    def problem(self, problem: Problem) -> None:
+        self.problems += 1
+        if problem.covers:
+            self.unread += [(modality, problem.path) for modality in problem.modalities]
+        self.sink.problem(problem)
+
+    def flush(self, root: str) -> None:
+        """At the end of a root."""
+        for modality, rows in self._rows.items():
+            self.sink.files(modality, rows)
+        self._rows.clear()
+        if self._strays:
+            self._hand_on_strays(root)
+
+    def _hand_on_strays(self, root: str) -> None:
+        self.sink.unmatched(root, self._strays)
+        self._strays = []
+
+
+class _Owner(NamedTuple):
+    """Whose all files of a folder are, and what the folder's path says."""
+
+    modality: str
+    patient_id: str | None
+    version: str | None
+
+
+class _Decision(NamedTuple):
+    """What is known of a folder from its path alone.
+
+    Either ``owner`` has all files in it; or ``by_file`` are the sites whose patterns have to be tried on each; or the files are
+    nobody's.  ``losers`` are (modality, folder) whose patterns take the files below that folder too.
+    """
+
+    look: Look
+    owner: _Owner | None = None
+    by_file: tuple[Site, ...] = ()
+    losers: tuple[tuple[str, str], ...] = ()
+
+
+_PRUNED = _Decision(Look(descend=False, files=False))
+_ELSEWHERE = _Decision(Look(descend=False, files=False))
+"""Pruned too, but it proves that the root is not empty: it belongs to modalities that were not asked for."""
+_STRAY = _Decision(Look(descend=True, files=False))
+
+
+class _Quiet:
+    """Paths in one root that are never unmatched: single ones, folders with all that is in them, and beginnings of names."""
+
+    def __init__(self, root: str, own: Iterable[Path], others: Iterable[Path], journal: str) -> None:
+        begins = [inside for path in own if (inside := _inside(root, path)) is not None]
+        exact = [inside for path in others if (inside := _inside(root, path)) is not None]
+        self._begins = (*begins, *(path + "/" for path in exact))
+        self._exact = frozenset(exact)
+        names = "|".join(re.escape(name) for name in {"journal.db", journal})
+        self._litter = re.compile(rf"(?:{names})_\d{{14}}", re.IGNORECASE)
+
+    def holds(self, path: str) -> bool:
+        folded = _fold(path)
+        return folded.startswith(self._begins) or folded in self._exact
+
+    def is_litter(self, folder: str) -> bool:
+        return self._litter.fullmatch(folder) is not None
+
+
+class _Walk:
+    """One root: the sites that lie in it, in the configuration's order, which decides whose a file is that two patterns take."""
+
+    def __init__(self, sites: tuple[Site, ...], asked: frozenset[str], quiet: _Quiet, report: _Report) -> None:
+        self.sites = sites
+        self._asked = asked
+        self._quiet = quiet
+        self._report = report
+        self._claims = tuple((site, len(site.pattern.segments), site.modality in asked) for site in sites)
+        self._reach = max(length for _, length, _ in self._claims) + 1
+        self._decide = lru_cache(maxsize=4096)(self._decide_anew)
+        self._waiting: dict[str, _Decision] = {}
+        self._lost: set[tuple[str, str]] = set()
+        self._seen = 0
+
+    def run(self, source: Source, ctx: JobContext) -> None:
+        """Walk the root to its end."""
+        mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
+        try:
+            for folder in source.folders(self._want, ctx.checkpoint):
+                ctx.checkpoint()
+                self._take(source.url, folder)
+        except (SourceVanishedError, SourceUnreadableError) as error:
+            self._report.problem(Problem(mine, "", error.what, error.remedy, covers=True))
+        else:
+            if not self._seen:
+                self._report.problem(
+                    Problem(
+                        mine,
+                        "",
+                        f"There is no file in the site folder “{source.url}”.",
+                        "Check that the share is connected and that the path in the configuration is right.  If everything was removed "
+                        "on purpose, mark the files as deleted.",
+                        covers=True,
+                    )
+                )
+        self._report.flush(source.url)
+
+    def _want(self, folder: str) -> Look:
+        parts = folder.split("/", self._reach)
+        decision = self._decide(folder if len(parts) <= self._reach else "/".join(parts[: self._reach]))
+        if decision is _STRAY and self._quiet.holds(folder):
+            decision = _PRUNED
+        elif decision is _ELSEWHERE:
+            self._seen += 1
+        if decision.look.descend:
+            self._waiting[folder] = decision
+        return decision.look
+
+    def _decide_anew(self, folder: str) -> _Decision:
+        """Below the deepest pattern's fixed part a folder is as the one above it, so ``folder`` is at most one level deeper."""
+        depth = folder.count("/") + 1 if folder else 0
+        if depth == 1 and self._quiet.is_litter(folder):
+            return _PRUNED
+        leading = files = follow = anyone = False
+        holding: list[Site] = []
+        for site, length, asked in self._claims:
+            if site.pattern.may_lead_to(folder):
+                anyone = True
+                leading |= asked
+                follow |= asked and depth <= length
+                if depth >= length:
+                    holding.append(site)
+                    files |= asked
+        if not leading:
+            return _ELSEWHERE if anyone else _STRAY
+        look = Look(True, files, follow)
+        if not holding:
+            return _Decision(look)
+        if not all(site.pattern.whole_folders for site in holding):
+            return _Decision(look, by_file=tuple(holding))
+        first, *rest = holding
+        parts = folder.split("/")
+        losers = tuple(
+            (site.modality, "/".join(parts[: max(len(first.pattern.segments), len(site.pattern.segments))]))
+            for site in rest
+            if site.modality in self._asked
+        )
+        match = first.pattern.match(folder + "/x" if folder else "x")
+        assert match is not None, f"{first.pattern.text} holds no file in {folder}"
+        return _Decision(look, _Owner(first.modality, match.patient_id, match.version), losers=losers)
+
+    def _take(self, root: str, folder: Folder) -> None:
+        """Hand on what one folder holds."""
+        decision = self._waiting.pop(folder.path)
+        prefix = folder.path + "/" if folder.path else ""
+        for problem in folder.problems:
+            self._report.problem(replace(problem, modalities=self._concerned(problem)))
+        files = folder.files
+        strays: list[str] = []
+        if decision.owner is not None:
+            modality, patient_id, version = decision.owner
+            if files and modality in self._asked:
+                rows = [(prefix + name, patient_id, version, size, mtime_us) for name, size, mtime_us in files]
+                self._report.files(modality, rows, sum(map(_SIZE, files)))
+            if files and decision.losers:
+                self._report_losers(modality, decision.losers)
+        elif decision.by_file:
+            strays += self._take_by_file(decision.by_file, prefix, folder)
+        else:
+            strays += [prefix + name for name, _, _ in files]
+            strays += [prefix + name for name in folder.unsized]
+        self._seen += len(files) + len(folder.unsized) - len(strays)
+        if unmatched := [path for path in strays if not self._quiet.holds(path)]:
+            self._seen += len(unmatched)
+            self._report.unmatched(root, unmatched)
+
+    def _take_by_file(self, sites: tuple[Site, ...], prefix: str, folder: Folder) -> list[str]:
+        """Give each file to the first site whose pattern takes it; the paths that none takes."""
+        strays: list[str] = []
+        given: dict[str, list[SiteRow]] = {}
+        for name, size, mtime_us in (*folder.files, *((name, 0, 0) for name in folder.unsized)):
+            path = prefix + name
+            takers = [(site.modality, match) for site in sites if (match := site.pattern.match(path))]
+            if not takers:
+                strays.append(path)
+                continue
+            (modality, match), *rest = takers
+            if modality in self._asked:
+                given.setdefault(modality, []).append((path, match.patient_id, match.version, size, mtime_us))
+            losers = tuple(other for other, _ in rest if other in self._asked)
+            if losers:
+                self._report.problem(_two_takers(modality, losers, path))
+        for modality, rows in given.items():
+            self._report.files(modality, rows, sum(row[3] for row in rows))
+        return strays
+
+    def _report_losers(self, owner: str, losers: tuple[tuple[str, str], ...]) -> None:
+        """Once for the topmost folder whose files two patterns take, not for every file."""
+        for modality, folder in losers:
+            if (modality, folder) not in self._lost:
+                self._lost.add((modality, folder))
+                self._report.problem(_two_takers(owner, (modality,), folder, covers=True))
+
+    def _concerned(self, problem: Problem) -> tuple[str, ...]:
+        """The modalities of this scan to which the path, or something below it, may belong."""
+        path = problem.path
+        return tuple(
+            site.modality
+            for site in self.sites
+            if site.modality in self._asked and (site.pattern.may_lead_to(path) if problem.covers else site.pattern.match(path))
+        )
+
+
+def _two_takers(owner: str, losers: tuple[str, ...], path: str, *, covers: bool = False) -> Problem:
+    what = f"The files in “{path or '.'}” fit" if covers else "The file fits"
+    return Problem(
+        losers,
+        path,
+        f"{what} the patterns of {owner} and {' and '.join(losers)}; taken for {owner}.",
+        "Change one of the patterns, so that each file belongs to one modality.",
+        covers,
+    )
+
+
+def _own_files(config: Config) -> list[Path]:
+    """What belongs to the tools, not to the site; whatever begins with one of these paths does too: copies, locks, backups."""
+    journal = config.journal.local
+    return [journal, journal.with_name("." + journal.name), config.file]
+
+
+def _root_key(place: Place) -> str:
+    """Equal for equal roots, however they are written."""
+    if place.folder is None:
+        return f"{place.kind.value}:{place.text.rstrip('/')}"
+    return os.path.normcase(os.path.abspath(place.folder))
+
+
+def _inside(root: str, path: Path) -> str | None:
+    """``path`` relative to ``root``, posix and folded as :func:`_fold` does; None if it does not lie below it."""
+    base = os.path.join(root, "")
+    full = os.path.normcase(os.path.abspath(path))
+    return _fold(full[len(base) :]) if full.startswith(base) and full != base else None
+
+
+def _fold(path: str) -> str:
+    """Posix, and in one case where the system does not tell cases apart."""
+    return os.path.normcase(path).replace("\\", "/") if os.name == "nt" else path
