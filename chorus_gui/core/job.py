@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -175,20 +176,61 @@ class JobContext:
         self._cancel = threading.Event()
         self._running = threading.Event()
         self._running.set()
+        self._lock = threading.RLock()  # a signal handler may cancel while its own thread is in here
+        self._paused_at: float | None = None
+        self._branches: weakref.WeakSet[JobContext] = weakref.WeakSet()
 
     def cancel(self) -> None:
         """Ask the step to stop at its next checkpoint; a paused one wakes up for it."""
-        self._cancel.set()
-        self._running.set()
+        with self._lock:
+            self._cancel.set()
+            self._go_on()
+            for branch in self._branches:
+                branch.cancel()
 
     def pause(self) -> None:
         """Hold the step at its next checkpoint."""
-        if not self._cancel.is_set():
-            self._running.clear()
+        with self._lock:
+            if self._cancel.is_set() or self._paused_at is not None:
+                return
+            self._paused_at = time.monotonic()
+            self._hold()
 
     def resume(self) -> None:
         """Let a paused step go on."""
+        with self._lock:
+            self._go_on()
+
+    def branch(self) -> JobContext:
+        """A context for the threads of one step of this job: same progress, same limit, cancelled and paused with this one.
+
+        Cancelling the branch alone ends those threads, and this context does not notice: how a step that failed, or is not
+        wanted any more, calls its threads back.
+        """
+        branch = JobContext(self.limit)
+        branch.progress = self.progress
+        with self._lock:
+            self._branches.add(branch)
+            if self._cancel.is_set():
+                branch.cancel()
+            elif self._paused_at is not None:
+                branch._hold()
+        return branch
+
+    def _hold(self) -> None:
+        self._running.clear()
+        for branch in self._branches:
+            if not branch.cancelled:
+                branch._hold()
+
+    def _go_on(self) -> None:
+        """The pause is counted here, once, however many threads it held."""
+        if self._paused_at is not None:
+            self.progress.shift(time.monotonic() - self._paused_at)
+            self._paused_at = None
         self._running.set()
+        for branch in self._branches:
+            branch._go_on()
 
     @property
     def cancelled(self) -> bool:
@@ -203,9 +245,7 @@ class JobContext:
     def checkpoint(self) -> None:
         """Return at once; or wait, while paused; or raise :class:`Cancelled`."""
         if not self._running.is_set():
-            began = time.monotonic()
             self._running.wait()
-            self.progress.shift(time.monotonic() - began)
         if self._cancel.is_set():
             raise Cancelled
 

@@ -99,7 +99,9 @@ class Store(Protocol):
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """Send one block of a blob to come.  Staging an id again replaces it.  Errors as :meth:`put`.
 
-        ``block_id`` is at most 64 ASCII characters, and all ids of one blob have the same length.
+        ``block_id`` is at most 64 ASCII characters, and all ids of one blob have the same length; ``data`` is not empty.  An id
+        of the form ``number-size-…`` tells a store where the block will lie if all have that size; that is a hint, never more.
+        A staged block waits for about seven days; :meth:`put` and :meth:`delete` forget those of their path.
         """
         ...
 
@@ -131,7 +133,11 @@ class Store(Protocol):
         ...
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        """The blob's bytes in chunks of at most 4 MiB.  With ``etag``, :class:`ConditionError` if the blob is not that one."""
+        """The blob's bytes in chunks of at most 4 MiB; nothing from its end on.
+
+        Raises :class:`BlobNotFoundError`; with ``etag``, :class:`ConditionError` if the blob is not that one.  Both may come
+        with the first chunk.
+        """
         ...
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:

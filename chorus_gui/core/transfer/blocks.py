@@ -1,0 +1,69 @@
+"""How a large file is cut into blocks, and what the blocks are called.
+
+A block's id holds its number, the block size and the MD5 under which the store acknowledged it.  So an interrupted file goes on
+without anything kept on this machine: it is read again, and a block whose id (of the bytes just read) waits in the store
+already is not sent again.  Bytes that changed meanwhile have another id; the commit names exactly the ids of this reading, and
+the store forgets the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Protocol
+
+from chorus_gui.core.errors import StoreError
+from chorus_gui.core.storage.base import Buffer, StoreLimits
+
+MIB = 1024 * 1024
+BLOCK = 8 * MIB
+"""Bytes a block, where the store and the file's size allow it."""
+
+_IS_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+class Digest(Protocol):
+    """A hash being made."""
+
+    def update(self, data: Buffer, /) -> None:
+        """Add bytes."""
+        ...
+
+    def digest(self) -> bytes:
+        """The 16 bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The 32 lower-case digits."""
+        ...
+
+
+def md5_of(data: Buffer = b"") -> Digest:
+    """An MD5 to check bytes with, also where the system forbids it for security."""
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def is_md5(text: str | None) -> bool:
+    """Is it one?  Journals of other tools hold an S3 ETag, or nothing, in its place."""
+    return text is not None and _IS_MD5.fullmatch(text) is not None
+
+
+def block_size(size: int, limits: StoreLimits) -> int:
+    """Bytes a block for a file of ``size``; grows with the file, in whole MiB, so that the store's number of blocks suffices.
+
+    Raises :class:`StoreError` for a file that the store cannot hold.
+    """
+    block = min(BLOCK, limits.block_bytes)
+    if size > block * limits.blocks:
+        block = min(-(-size // (limits.blocks * MIB)) * MIB, limits.block_bytes)
+    if size > block * limits.blocks:
+        raise StoreError(
+            f"The file has {size:,} bytes; the central store holds at most {block * limits.blocks:,} in one file.",
+            remedy="Split the file, or hold it back and ask the central team.",
+        )
+    return block
+
+
+def block_id(number: int, block: int, md5: str) -> str:
+    """64 characters for every block of every file: other tools' leftovers, which most often are that long, do not disturb them."""
+    return f"{number:06d}-{block:024d}-{md5}"

@@ -1,0 +1,56 @@
+"""When a request is tried again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from chorus_gui.core.errors import StoreError
+from chorus_gui.core.job import JobContext
+
+R = TypeVar("R")
+
+LONGEST_WAIT = 300.0
+"""Seconds: what a service may ask for at most with Retry-After."""
+
+
+@dataclass(slots=True)
+class Tries:
+    """How often the most patient request of a file was sent."""
+
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """A request is sent at most ``attempts`` times.
+
+    Between two of them lies a random time of up to ``base`` · 2ⁿ seconds, at most ``cap`` ("full jitter": many clients that
+    were turned away together do not come back together), but never less than the service asked for.
+    """
+
+    attempts: int = 5
+    base: float = 0.5
+    cap: float = 30.0
+
+    def call(self, request: Callable[[], R], ctx: JobContext, tries: Tries | None = None) -> R:
+        """The request's answer.  Raises its last :class:`StoreError`, and :class:`Cancelled` while waiting."""
+        attempt = 1
+        while True:
+            try:
+                return request()
+            except StoreError as error:
+                if not error.retryable or attempt >= self.attempts:
+                    raise
+                wait = self.wait(attempt, error.retry_after)
+            ctx.sleep(wait)
+            attempt += 1
+            if tries is not None:
+                tries.count = max(tries.count, attempt)
+
+    def wait(self, attempt: int, retry_after: float | None = None) -> float:
+        """Seconds between this attempt (counted from 1) and the next."""
+        jitter = random.uniform(0.0, min(self.cap, self.base * 2 ** (attempt - 1)))  # noqa: S311 - no secret hangs on it
+        return max(jitter, min(retry_after or 0.0, LONGEST_WAIT))
