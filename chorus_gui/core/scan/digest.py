@@ -1,0 +1,139 @@
+"""The MD5 of what lies on the site, of one file or of many."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from typing import TypeVar
+
+from chorus_gui.core.errors import SourceChangedError, SourceError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.base import Source, SourceStat
+
+K = TypeVar("K")
+
+BLOCK = 1 << 20
+"""Bytes of a buffer that hashes at a disk's speed, and between two looks at whether to stop."""
+
+_SMALL = 1 << 18
+_CHUNK = 64
+"""Small files that are handed out together: one at a time, handing out would cost as much as hashing 4 KiB."""
+_SLOW_S = 0.0005
+"""Waiting for one small file (time that went by and was not spent computing) from which threads pay."""
+_CHUNKS_TO_POOL = 32
+"""After a chunk that was slow; then it is measured again."""
+
+Result = tuple[K, str | SourceError, float]
+
+
+class _StoppedError(Exception):
+    """Nobody wants the result any more."""
+
+
+def digest(source: Source, path: str, *, size: int, mtime_us: int, ctx: JobContext, buffer: bytearray) -> tuple[str, float]:
+    """MD5 as 32 lower-case hex digits, and the seconds it took.  ``buffer`` is overwritten; one a thread is enough.
+
+    Raises :class:`SourceChangedError` if the file is not of this size and time before and after, or gave another number of
+    bytes; any other :class:`SourceError` as the source does; :class:`Cancelled`.
+    """
+    return _digest(source, path, size, mtime_us, ctx.checkpoint, buffer)
+
+
+def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContext, threads: int) -> Iterator[Result[K]]:
+    """MD5, or why there is none, and seconds for every (key, source, path, size, mtime_us), in no promised order.
+
+    Big files go to ``threads`` threads, because hashing them does not hold up the interpreter.  Small ones are hashed in the
+    consuming thread, and by the others only while reading them means waiting: else threads make 4 KiB files slower, not faster.
+    ``items`` is taken from in the consuming thread, some chunks ahead.  Closing the iterator stops the threads at their next
+    block.  Raises :class:`Cancelled`.
+    """
+    stop = threading.Event()
+
+    def halt() -> None:
+        if stop.is_set():
+            raise _StoppedError
+        ctx.checkpoint()
+
+    def submit(work: list[tuple[K, Source, str, int, int]]) -> None:
+        running.add(pool.submit(lambda: _digest_all(work, halt, bytearray(BLOCK))))
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="digest")
+    running: set[Future[list[Result[K]]]] = set()
+    buffer = bytearray(BLOCK)
+    chunk: list[tuple[K, Source, str, int, int]] = []
+    to_pool = 0
+    try:
+        for item in items:
+            if item[3] > _SMALL:
+                submit([item])
+            else:
+                chunk.append(item)
+                if len(chunk) < _CHUNK:
+                    continue
+                if to_pool:
+                    to_pool -= 1
+                    submit(chunk)
+                else:
+                    began, busy = time.perf_counter(), time.thread_time()
+                    results = _digest_all(chunk, ctx.checkpoint, buffer)
+                    waited = (time.perf_counter() - began) - (time.thread_time() - busy)
+                    to_pool = _CHUNKS_TO_POOL if waited > _SLOW_S * _CHUNK else 0
+                    yield from results
+                chunk = []
+            while len(running) >= 2 * threads:
+                running, results = _finished(running, ctx)
+                yield from results
+        yield from _digest_all(chunk, ctx.checkpoint, buffer)
+        while running:
+            running, results = _finished(running, ctx)
+            yield from results
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _finished(running: set[Future[list[Result[K]]]], ctx: JobContext) -> tuple[set[Future[list[Result[K]]]], list[Result[K]]]:
+    """Wait a little; what still runs, and what came out of the others."""
+    ctx.checkpoint()
+    done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
+    return running, [result for future in done for result in future.result()]
+
+
+def _digest_all(items: list[tuple[K, Source, str, int, int]], halt: Callable[[], None], buffer: bytearray) -> list[Result[K]]:
+    results: list[Result[K]] = []
+    for key, source, path, size, mtime_us in items:
+        began = time.perf_counter()
+        try:
+            md5, seconds = _digest(source, path, size, mtime_us, halt, buffer)
+        except SourceError as error:
+            results.append((key, error, time.perf_counter() - began))
+        else:
+            results.append((key, md5, seconds))
+    return results
+
+
+def _digest(source: Source, path: str, size: int, mtime_us: int, halt: Callable[[], None], buffer: bytearray) -> tuple[str, float]:
+    halt()
+    began = time.perf_counter()
+    seen = SourceStat(size, mtime_us)
+    if source.stat(path) != seen:
+        raise _changed(path, "since it was scanned")
+    md5 = hashlib.md5(usedforsecurity=False)
+    read = 0
+    with memoryview(buffer) as view, closing(source.open(path)) as reader:
+        while read < size and (count := reader.readinto(buffer)):
+            md5.update(view[:count])
+            read += count
+            if read < size:
+                halt()
+    if read != size or source.stat(path) != seen:
+        raise _changed(path, "while it was read")
+    return md5.hexdigest(), time.perf_counter() - began
+
+
+def _changed(path: str, when: str) -> SourceChangedError:
+    return SourceChangedError(f"“{path}” changed {when}.", remedy="Scan again when nothing writes to it any more.")
