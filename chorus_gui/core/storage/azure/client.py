@@ -1,0 +1,179 @@
+"""The SDK's client for one container: how it gets in, its connections, its silence.
+
+One client serves all threads.  It does not retry (``transfer/retry.py`` does), follows no redirect, and takes the proxies of the
+environment or the system.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from chorus_gui.core.config.model import AuthMode, Credentials, Place
+from chorus_gui.core.config.secrets import SasInfo, account_of_url, account_url_problem
+from chorus_gui.core.errors import AccessError
+from chorus_gui.core.redact import RedactingFilter
+from chorus_gui.core.storage.azure.answers import Access
+from chorus_gui.core.storage.azure.login import Login, SignIn
+
+if TYPE_CHECKING:
+    from azure.core.pipeline.transport._requests_basic import RequestsTransport
+    from azure.storage.blob import ContainerClient
+
+CONNECTIONS = 32
+"""Kept open to one host: the most threads that a configuration can ask for."""
+CONNECT_SECONDS = 20
+"""To connect; the HTTP library applies it to each piece that it writes, too (a whole request where there is no TLS)."""
+READ_SECONDS = 90
+"""To wait for an answer, or its next piece.  The service itself gives up after 30 seconds for most requests."""
+CHUNK_BYTES = 4 * 1024 * 1024
+MAX_PUT_BYTES = 5000 * 1024 * 1024
+
+_CONTAINER = re.compile(r"\$root|\$web|\$logs|(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+_TALKATIVE = (
+    "urllib3.connectionpool",
+    "urllib3.connection",
+    "urllib3.util.retry",
+    "azure.core.pipeline.policies.http_logging_policy",
+    "azure.core.pipeline.policies.retry",
+    "azure.core.pipeline.transport",
+    "azure.storage",
+    "azure.identity",
+    "msal",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open way into a container.  ``copy_base`` is the container's URL as a server-side copy must name its source;
+    ``copy_sas`` the SAS that goes behind it, "" where none is needed: a secret, for that header alone.
+    """
+
+    client: ContainerClient
+    access: Access
+    copy_base: str
+    copy_sas: str
+
+    def __repr__(self) -> str:
+        return f"Connection({self.access!r})"
+
+
+def connect(place: Place, sign_in: SignIn) -> Connection:
+    """Make the client; nothing is sent yet.  Raises :class:`AccessError` for credentials that cannot work."""
+    from azure.storage.blob import ContainerClient
+
+    quiet()
+    credentials = place.credentials
+    if not place.container:
+        raise AccessError(
+            f"“{place.text}” names no container.", remedy="Write the path as “az://container/folder”, or set azure_container."
+        )
+    if not _CONTAINER.fullmatch(place.container):
+        raise AccessError(
+            f"“{place.container}” cannot be the name of a container.",
+            meaning="It has 3 to 63 lower-case letters, digits and single hyphens.",
+            remedy="Check the path or azure_container in the configuration.",
+        )
+    url, credential = _way_in(credentials, sign_in)
+    options: dict[str, Any] = {
+        "retry_total": 0,
+        "permit_redirects": False,
+        "transport": _transport(url),
+        "max_single_put_size": MAX_PUT_BYTES,
+        "max_single_get_size": CHUNK_BYTES,
+        "max_chunk_get_size": CHUNK_BYTES,
+    }
+    try:
+        client = ContainerClient(url, place.container, credential=credential, **options)
+    except ValueError as error:  # a token over http, and the like: the SDK's sentence, which holds no secret
+        raise AccessError(f"The account URL and the credentials do not go together: {error}", remedy="Check both.") from None
+    host = urlsplit(url).netloc
+    account = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/") or host
+    sas = credentials.sas_token.reveal() if credentials.sas_token and credentials.auth_mode is not AuthMode.KEY else ""
+    access = Access(account, host, place.container, credentials.auth_mode, SasInfo.parse(sas) if sas else None)
+    return Connection(client, access, _copy_base(url, account, place.container), sas.lstrip("?"))
+
+
+def quiet() -> None:
+    """Keep the SDK and its HTTP library from logging requests: at DEBUG, urllib3 prints every URL with its SAS."""
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        if not any(isinstance(known, RedactingFilter) for known in logger.filters):
+            logger.addFilter(RedactingFilter())
+
+
+def _way_in(credentials: Credentials, sign_in: SignIn) -> tuple[str, Any]:
+    """(account URL, what the SDK takes as credential)."""
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+    url = credentials.account_url or (f"https://{credentials.account_name}.blob.core.windows.net" if credentials.account_name else "")
+    mode, sas, key = credentials.auth_mode, credentials.sas_token, credentials.account_key
+    if mode is AuthMode.CONNECTION_STRING and credentials.connection_string and not sas and not key:
+        return _emulator(credentials.connection_string.reveal())
+    if not url:
+        raise AccessError("The storage account is not named.", remedy="Set azure_account_name or azure_account_url.")
+    if problem := account_url_problem(url):
+        raise AccessError(problem, remedy="Write it as “https://NAME.blob.core.windows.net”.")
+    if mode is AuthMode.LOGIN:
+        return url, Login(sign_in)
+    if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) and sas:
+        return url, AzureSasCredential(sas.reveal().strip().lstrip("?"))
+    if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) and key:
+        name = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/")
+        if not name:
+            raise AccessError("The account key needs the account's name beside it.", remedy="Set azure_account_name.")
+        return url, AzureNamedKeyCredential(name, key.reveal().strip())
+    raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or give a SAS token or a key.')
+
+
+def _emulator(text: str) -> tuple[str, Any]:
+    """A connection string whose key the SDK knows by itself: UseDevelopmentStorage=true."""
+    from azure.storage.blob import BlobServiceClient
+
+    try:
+        service = BlobServiceClient.from_connection_string(text)
+    except ValueError:
+        raise AccessError(
+            "The connection string cannot be read.", remedy="Copy it again from the storage account's page in the portal."
+        ) from None
+    with service:
+        url = str(service.url).partition("?")[0].rstrip("/")
+        credential: Any = service.credential
+    if problem := account_url_problem(url):
+        raise AccessError(problem, remedy="Use a connection string with https.")
+    return url, credential
+
+
+def _transport(url: str) -> RequestsTransport:
+    """Connections for :data:`CONNECTIONS` threads.  Proxies and extra certificates are looked up once, not for each request."""
+    import requests
+    from azure.core.pipeline.transport._requests_basic import RequestsTransport  # its public name is made at run time
+    from requests.adapters import HTTPAdapter
+    from requests.utils import get_environ_proxies
+
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies.update(get_environ_proxies(url))
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return RequestsTransport(
+        session=session,
+        connection_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        connection_verify=bundle or True,
+        connection_data_block_size=CHUNK_BYTES // 4,
+    )
+
+
+def _copy_base(url: str, account: str, container: str) -> str:
+    """Behind a custom URL the service still knows itself, as the source of a copy, by the account's own name."""
+    parts = urlsplit(url)
+    own_name = account_of_url(url) or parts.scheme == "http"
+    return f"{url}/{container}" if own_name else f"https://{account}.blob.core.windows.net/{container}"

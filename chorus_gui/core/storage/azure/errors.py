@@ -1,0 +1,204 @@
+"""The one place where what the SDK and its HTTP library raise becomes an error of core.
+
+What a person sees is made in :mod:`.answers`.  The technical cause travels along as a :class:`Fault`: the original
+exceptions keep whole URLs, SAS included, in their texts and attributes, so they are left behind.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
+from chorus_gui.core.redact import redact
+from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain
+from chorus_gui.core.storage.azure.trust import trust_store_name
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+T = TypeVar("T")
+
+
+class Fault(Exception):  # noqa: N818  it is a cause, never raised by itself
+    """A technical cause as text, without secrets: class name and message of an exception of the SDK, and its traceback."""
+
+
+def guarded(access: Access, operation: Operation, action: Callable[[], T]) -> T:
+    """Run ``action``; what the SDK raises leaves as a :class:`StoreError` with a :class:`Fault` as its cause.
+
+    The error is raised outside the ``except`` block, so that the original is not kept as its context either.
+    """
+    import requests
+    from azure.core.exceptions import AzureError
+
+    try:
+        return action()
+    except (AzureError, requests.RequestException, OSError, UnicodeError) as error:
+        translated, cause = translate(error, access, operation), fault(error)
+    raise translated from cause
+
+
+def translate(error: BaseException, access: Access, operation: Operation) -> StoreError:
+    """The error of core for anything that a call of the SDK raised."""
+    from azure.core.exceptions import ClientAuthenticationError, DecodeError, HttpResponseError
+
+    if isinstance(error, HttpResponseError) and error.response is not None and (error.status_code or 0) >= 300:
+        return explain(answer_of(error), access, operation)
+    if isinstance(error, DecodeError):
+        return StoreUnavailableError(
+            f"Something else than Azure answered for {access.host}.",
+            meaning="It may be a proxy or a sign-in page of this network.",
+            remedy=f"Ask your IT department to let this computer reach https://{access.host}.",
+        )
+    if isinstance(error, ClientAuthenticationError):
+        return _not_signed_in(error, access)
+    if isinstance(error, UnicodeError):
+        return StoreError(f"Could not {operation.title}: it holds characters that a request cannot carry.", remedy="Report this.")
+    return _connection(error, access)
+
+
+def fault(error: BaseException) -> Fault:
+    """The exception and what it came from, as a chain of redacted texts with their tracebacks."""
+    first: Fault | None = None
+    last: Fault | None = None
+    for link in _causes(error, nested=False):
+        text = redact(f"{type(link).__name__}: {link}")
+        made = Fault(_without_signature(text)).with_traceback(link.__traceback__)
+        if last is None:
+            first = made
+        else:
+            last.__cause__ = made
+        last = made
+    return first or Fault(type(error).__name__)
+
+
+def answer_of(error: HttpResponseError) -> Answer:
+    """What the service answered, out of the SDK's exception."""
+    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
+    code = getattr(error, "error_code", None) or headers.get("x-ms-error-code") or ""
+    info: Mapping[str, str | None] = getattr(error, "additional_info", None) or {}
+    detail = info.get("authenticationerrordetail") or headers.get("x-ms-copy-source-error-code") or ""
+    return Answer(
+        status=error.status_code or 0,
+        code=str(getattr(code, "value", code)),
+        message=_message(error),
+        detail=detail,
+        request_id=headers.get("x-ms-request-id") or "",
+        retry_after=_retry_after(headers.get("Retry-After") or headers.get("retry-after")),
+        skew=clock_skew(headers.get("Date") or headers.get("date")),
+    )
+
+
+def clock_skew(date: str | None) -> float | None:
+    """Our clock minus the service's, in seconds, from an answer's Date header; None where it has none."""
+    when = _http_date(date)
+    return (datetime.now(UTC) - when).total_seconds() if when else None
+
+
+def _message(error: AzureError) -> str:
+    text = str(error.message or "")
+    for cut in ("\nRequestId:", "\nErrorCode:", "\nTime:"):
+        text = text.partition(cut)[0]
+    return text.strip()
+
+
+def _retry_after(text: str | None) -> float | None:
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    when = _http_date(text)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds()) if when else None
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+
+
+def _without_signature(text: str) -> str:
+    """A refused key signature is quoted in the service's answer, with the string that was signed: cut both off."""
+    for mark in ("The MAC signature found", "String to sign used", "Server used following string to sign"):
+        text = text.partition(mark)[0]
+    return text
+
+
+def _causes(error: BaseException, *, nested: bool) -> Iterator[BaseException]:
+    """The exception and those it came from; with ``nested`` also the ones that HTTP libraries pass as arguments."""
+    todo, seen = [error], set[int]()
+    while todo:
+        link = todo.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        inner = [link.__cause__ or link.__context__]
+        if nested:
+            inner += [getattr(link, "inner_exception", None), getattr(link, "reason", None), *link.args]
+        todo += [found for found in inner if isinstance(found, BaseException)]
+
+
+def _not_signed_in(error: BaseException, access: Access) -> AccessError:
+    if access.auth_mode is AuthMode.LOGIN:
+        return AccessError(
+            "You are not signed in to Azure.",
+            meaning=_without_signature(redact(str(error).strip().partition("\n")[0])),
+            remedy="Run “az login” in a terminal, or try again and complete the sign-in in the browser.",
+        )
+    return AccessError(
+        "The account key cannot be used.",
+        meaning="It is not the base64 text that Azure gives out.",
+        remedy="Copy the key again from the portal, whole and without spaces.",
+    )
+
+
+def _connection(error: BaseException, access: Access) -> StoreError:
+    """No answer came: why, as far as the chain of causes tells."""
+    import requests
+    from azure.core.exceptions import ServiceRequestTimeoutError, ServiceResponseError
+
+    causes = list(_causes(error, nested=True))
+    host = access.host
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return AccessError(
+            f"The certificate of {host} is not trusted.",
+            meaning=f"{trust_store_name()[0].upper()}{trust_store_name()[1:]} does not know who issued it. Many hospitals' networks "
+            "look into encrypted connections with a certificate authority of their own.",
+            remedy=f"Ask your IT department to add that authority to {trust_store_name()}. Verification cannot be switched off.",
+        )
+    if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
+        return StoreUnavailableError(
+            "The proxy server of this network cannot be reached, or refuses.",
+            meaning=f"The connection to {host} goes through it.",
+            remedy="Check the proxy settings (environment variables HTTPS_PROXY and NO_PROXY, or the system's), or ask your IT department.",
+        )
+    if any(isinstance(cause, socket.gaierror) or type(cause).__name__ == "NameResolutionError" for cause in causes):
+        return StoreUnavailableError(
+            f"The name {host} is not known to this network.",
+            meaning="There is no network, or the account's name is mistyped, or its address is not published here.",
+            remedy="Check the network and the account's name or URL; ask whether this computer needs a line in its file “hosts”.",
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return StoreUnavailableError(
+            f"No encrypted connection to {host} came about.",
+            meaning="Something on the way may be cutting it off.",
+            remedy=f"Try again. If it stays so, ask your IT department to let this computer reach https://{host}.",
+        )
+    timeout = (TimeoutError, ServiceRequestTimeoutError, requests.exceptions.Timeout)
+    if any(isinstance(cause, timeout) or "Timeout" in type(cause).__name__ for cause in causes):
+        return StoreUnavailableError(f"{host} did not answer in time.", remedy="Check the network, and try again.")
+    if isinstance(error, ServiceResponseError) or any("IncompleteRead" in type(cause).__name__ for cause in causes):
+        return StoreUnavailableError(f"The connection to {host} broke off.", remedy="Check the network, and try again.")
+    return StoreUnavailableError(
+        f"{host} cannot be reached.",
+        meaning="The connection is refused or cut off, by the network or a firewall.",
+        remedy=f"Check the network; ask your IT department to let this computer reach https://{host}.",
+    )

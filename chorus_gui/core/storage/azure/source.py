@@ -1,0 +1,148 @@
+"""A site whose files lie in a container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from chorus_gui.core.config.model import Place
+from chorus_gui.core.errors import (
+    AccessError,
+    BlobNotFoundError,
+    ConditionError,
+    SourceChangedError,
+    SourceUnreadableError,
+    SourceVanishedError,
+    StoreError,
+    StoreUnavailableError,
+)
+from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.store import AzureStore
+from chorus_gui.core.storage.base import BlobInfo, Folder, SourceStat, Want
+
+T = TypeVar("T")
+
+
+class AzureSource:
+    """A container, or what lies under a prefix in it, as a :class:`~chorus_gui.core.storage.base.Source`.
+
+    A blob's time is when it was last written, whole seconds.  Besides :class:`SourceError`, a store that is out of reach or
+    refuses raises :class:`StoreUnavailableError` or :class:`AccessError`: they concern every file, and may be retried or not.
+    """
+
+    def __init__(self, place: Place, *, sign_in: SignIn = NOBODY, store: AzureStore | None = None) -> None:
+        self._store = store or AzureStore(place, sign_in=sign_in)
+
+    @property
+    def url(self) -> str:
+        """ "az://container/prefix"."""
+        return self._store.url
+
+    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+        """See :meth:`Source.folders`.
+
+        One flat listing, a request for every 5,000 blobs.  It comes in the order of names, in which everything below a folder
+        stands together, so a folder is complete when the listing leaves it; only those on the way to it are kept open.
+        """
+        look = want("")
+        open_folders: list[tuple[Folder, bool]] = [(Folder("", [], [], []), look.files)]  # folder, wanted with sizes
+        skipped: str | None = None
+        blobs = self._store.list() if look.descend else iter(())
+        for blob in self._listed(blobs):
+            checkpoint()
+            if skipped is not None and blob.path.startswith(skipped):
+                continue
+            parent, _, name = blob.path.rpartition("/")
+            while not _inside(parent, open_folders[-1][0].path):
+                yield open_folders.pop()[0]
+            skipped = _open_down_to(parent, open_folders, want)
+            if skipped is not None or not name:  # a name that ends in "/" stands for an empty folder
+                continue
+            folder, sized = open_folders[-1]
+            if sized:
+                folder.files.append((name, blob.size, blob.modified_us))
+            else:
+                folder.unsized.append(name)
+        while open_folders:
+            yield open_folders.pop()[0]
+
+    def stat(self, path: str) -> SourceStat:
+        """See :meth:`Source.stat`."""
+        found = _as_source(path, lambda: self._store.head(path))
+        if found is None:
+            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
+        return SourceStat(found.size, found.modified_us)
+
+    def open(self, path: str, offset: int = 0) -> BlobReader:
+        """See :meth:`Source.open`.  What is read is one version of the blob: the one that lies there now."""
+        found = _as_source(path, lambda: self._store.head(path))
+        if found is None:
+            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
+        return BlobReader(path, self._store.read(path, offset=offset, etag=found.etag))
+
+    def local_path(self, path: str) -> str | None:  # noqa: ARG002  the protocol's signature
+        """None: nothing of it lies on this machine."""
+        return None
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._store.close()
+
+    def _listed(self, blobs: Iterator[BlobInfo]) -> Iterator[BlobInfo]:
+        try:
+            yield from blobs
+        except (AccessError, BlobNotFoundError) as error:
+            raise SourceUnreadableError(f"{self.url} cannot be listed. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
+
+
+class BlobReader:
+    """An open blob: chunks from the store, handed out as they are asked for."""
+
+    def __init__(self, path: str, chunks: Iterator[bytes]) -> None:
+        self._path = path
+        self._chunks = chunks
+        self._left = memoryview(b"")
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
+        """See :meth:`Reader.readinto`."""
+        if not self._left:
+            self._left = memoryview(_as_source(self._path, lambda: next(self._chunks, b"")))
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+    def close(self) -> None:
+        """Forget what was fetched."""
+        self._left = memoryview(b"")
+        self._chunks = iter(())
+
+
+def _as_source(path: str, action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except BlobNotFoundError as error:
+        raise SourceVanishedError(f"“{path}” is no longer there.", remedy="Scan again.") from error
+    except ConditionError as error:
+        raise SourceChangedError(f"“{path}” was replaced while it was read.", remedy="Scan again.") from error
+    except (StoreUnavailableError, AccessError):
+        raise
+    except StoreError as error:
+        raise SourceUnreadableError(f"“{path}” cannot be read. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
+
+
+def _inside(folder: str, other: str) -> bool:
+    return not other or folder == other or folder.startswith(other + "/")
+
+
+def _open_down_to(folder: str, open_folders: list[tuple[Folder, bool]], want: Want) -> str | None:
+    """Open what lies between the innermost open folder and ``folder``; the prefix to skip if one of them is not wanted."""
+    known = open_folders[-1][0].path
+    rest = folder[len(known) :].lstrip("/") if known else folder
+    for part in rest.split("/") if rest else ():
+        known = f"{known}/{part}" if known else part
+        look = want(known)
+        if not look.descend:
+            return known + "/"
+        open_folders.append((Folder(known, [], [], []), look.files))
+    return None

@@ -1,0 +1,237 @@
+"""A container in Azure as a :class:`~chorus_gui.core.storage.base.Store`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from chorus_gui.core.config.model import Place
+from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError
+from chorus_gui.core.storage.azure.answers import Operation
+from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
+from chorus_gui.core.storage.azure.errors import clock_skew, guarded
+from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.names import MAX_CHARS, check, doubtful, dropped_dot, units, url_path
+from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
+from chorus_gui.core.storage.names import check_block_id
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient, BlobProperties, StorageStreamDownloader
+
+PUT_BYTES = CHUNK_BYTES
+"""Above it a file goes as blocks: on a slow link one request should not last minutes, and what broke off should not be sent anew."""
+BLOCK_BYTES = 4000 * 1024 * 1024
+PAGE = 5000
+"""Blobs a listing request brings at most."""
+COPY_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Seconds between looks at a copy, the last one for ever after; inside an account most are done at the first."""
+
+
+class AzureStore:
+    """A container, or what lies under a prefix in it.  Promises as :class:`~chorus_gui.core.storage.base.Store`.
+
+    Raises :class:`~chorus_gui.core.errors.AccessError` at once for credentials that cannot work; whether they do shows with the
+    first request.
+    """
+
+    def __init__(self, place: Place, *, sign_in: SignIn = NOBODY, wire: Wire | None = None) -> None:
+        self._connection = connect(place, sign_in)
+        self._client = self._connection.client
+        self._access = self._connection.access
+        self._wire: Wire = wire or SdkWire(self._client, self._access)
+        self._prefix = f"{place.prefix}/" if place.prefix else ""
+        self._url = f"az://{place.container}" + (f"/{place.prefix}" if place.prefix else "")
+
+    def __repr__(self) -> str:
+        return f"AzureStore({self._url!r} at {self._access.host!r})"
+
+    @property
+    def url(self) -> str:
+        """ "az://container/prefix"."""
+        return self._url
+
+    @property
+    def limits(self) -> StoreLimits:
+        """See :class:`StoreLimits`; blobs up to 50,000 blocks of 4000 MiB."""
+        return StoreLimits(put_bytes=PUT_BYTES, block_bytes=BLOCK_BYTES, path_chars=MAX_CHARS - units(self._prefix))
+
+    @property
+    def keeps_md5(self) -> bool:
+        """Always: the service computes it for a put, and keeps what a commit names."""
+        return True
+
+    def put(
+        self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
+    ) -> BlobInfo:
+        """See :meth:`Store.put`: one Put Blob request."""
+        done = self._wire.put(self._name(path), data, md5=md5, metadata=metadata, condition=condition)
+        self._check_kept(path)
+        return BlobInfo(path, len(data), done.md5 or (md5.hex() if md5 else None), done.etag, done.modified_us, metadata or {})
+
+    def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
+        """See :meth:`Store.stage_block`: one Put Block request."""
+        check_block_id(block_id, None)
+        self._wire.stage_block(self._name(path), block_id, data, md5=md5)
+
+    def commit_blocks(
+        self,
+        path: str,
+        block_ids: Sequence[str],
+        *,
+        md5: bytes | None = None,
+        metadata: Mapping[str, str] | None = None,
+        condition: Condition = ALWAYS,
+    ) -> BlobInfo:
+        """See :meth:`Store.commit_blocks`.
+
+        Looks at the staged blocks first: that tells the blob's size, and a missing block before anything is changed.
+        """
+        sizes = {block.id: block.size for block in self.list_staged(path)} if block_ids else {}
+        if missing := [block_id for block_id in block_ids if block_id not in sizes]:
+            raise BlobNotFoundError(
+                f"{len(missing)} of {len(block_ids)} parts of “{path}” no longer wait in the central store.",
+                meaning="They were committed, or are older than seven days.",
+                remedy="Send the file again.",
+                code="InvalidBlockList",
+            )
+        done = self._wire.commit_blocks(self._name(path), block_ids, md5=md5, metadata=metadata, condition=condition)
+        self._check_kept(path)
+        size = sum(sizes[block_id] for block_id in block_ids)
+        return BlobInfo(path, size, md5.hex() if md5 else None, done.etag, done.modified_us, metadata or {})
+
+    def list_staged(self, path: str) -> list[StagedBlock]:
+        """See :meth:`Store.list_staged`."""
+        blob = self._blob(path)
+        try:
+            _, waiting = guarded(
+                self._access, Operation("look for parts of", path, "r"), lambda: blob.get_block_list(block_list_type="uncommitted")
+            )
+        except BlobNotFoundError:
+            return []
+        return [StagedBlock(block.id, block.size) for block in waiting]
+
+    def head(self, path: str) -> BlobInfo | None:
+        """See :meth:`Store.head`."""
+        name = self._name(path)
+        found = self._wire.head(name)
+        return found and BlobInfo(path, found.size, found.md5, found.etag, found.modified_us, found.metadata)
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """See :meth:`Store.list`: a request for every 5,000 blobs.  Metadata comes along; a folder that an account with a
+        hierarchical namespace keeps as a blob of its own is left out.
+        """
+        operation = Operation("list", prefix, "l")
+        # An empty prefix is None: the emulator and some proxies stumble over "prefix=".
+        pages = self._client.list_blobs(self._prefix + prefix or None, include=["metadata"], results_per_page=PAGE).by_page()
+        while (page := guarded(self._access, operation, lambda: next(pages, None))) is not None:
+            found: BlobProperties
+            for found in page:
+                path = found.name[len(self._prefix) :]
+                if path and (found.metadata or {}).get("hdi_isfolder") != "true":
+                    yield blob_info(found, path)
+
+    def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """See :meth:`Store.read`: a request for each chunk, all of one version of the blob (its ETag is held to)."""
+        if length == 0:
+            return
+        operation = Operation("read", path, "r")
+        blob = self._blob(path)
+        options = conditions(Condition(etag=etag))
+
+        def begin() -> Iterator[bytes]:
+            # Without an offset where it may be left out: the SDK then takes the refusal of a range of an empty blob for what it is.
+            start = offset or (None if length is None else 0)
+            return cast(
+                "StorageStreamDownloader[bytes]", blob.download_blob(start, length, max_concurrency=1, decompress=False, **options)
+            ).chunks()
+
+        try:
+            chunks = guarded(self._access, operation, begin)
+        except StoreError as error:
+            if error.code == "InvalidRange":  # the offset lies at the blob's end, or behind it
+                return
+            raise
+        while chunk := guarded(self._access, operation, lambda: next(chunks, b"")):
+            yield chunk
+
+    def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
+        """See :meth:`Store.copy`: the service copies; its status is looked at until it says that it is done.
+
+        On failure, and when this is interrupted, the copy is aborted and the empty blob that it leaves is removed.
+        """
+        address = f"{self._connection.copy_base}/{url_path(self._name(source))}"
+        if self._connection.copy_sas:
+            address += f"?{self._connection.copy_sas}"
+        operation = Operation("copy", source, "w")
+        blob = self._blob(target)
+        begun = guarded(self._access, operation, lambda: blob.start_copy_from_url(address, **conditions(condition)))
+        copy_id, status = str(begun["copy_id"]), begun["copy_status"]
+        try:
+            looks = 0
+            while True:
+                found = guarded(self._access, operation, lambda: blob.get_blob_properties())
+                if found.copy.id != copy_id:
+                    raise StoreError(f"“{target}” was written by somebody else while “{source}” was copied to it.", remedy="Try again.")
+                status = found.copy.status
+                if status == "success":
+                    return blob_info(found, target)
+                if status != "pending":
+                    raise StoreError(
+                        f"The central store could not copy “{source}”.", meaning=found.copy.status_description or "", remedy="Try again."
+                    )
+                time.sleep(COPY_WAITS[min(looks, len(COPY_WAITS) - 1)])
+                looks += 1
+        except BaseException:
+            self._undo_copy(target, copy_id)
+            raise
+
+    def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
+        """See :meth:`Store.delete`."""
+        blob = self._blob(path)
+        if condition.absent and self.head(path) is not None:  # the service has no such condition for a delete
+            raise ConditionError(f"“{path}” exists.")
+        guarded(self._access, Operation("delete", path, "d"), lambda: blob.delete_blob(**conditions(condition)))
+
+    def clock_skew(self) -> float | None:
+        """This computer's clock minus the service's, in seconds; None if it does not say.  Lists one blob to find out."""
+        dates: list[str] = []
+
+        def note_date(response: Any) -> None:
+            dates.append(str(response.http_response.headers.get("Date") or ""))
+
+        pages = self._client.list_blobs(self._prefix or None, results_per_page=1, raw_response_hook=note_date).by_page()
+        guarded(self._access, Operation("list", "", "l"), lambda: next(pages, None))
+        return clock_skew(dates[-1]) if dates else None
+
+    def close(self) -> None:
+        """See :meth:`Store.close`."""
+        self._client.close()
+
+    def _name(self, path: str) -> str:
+        check(path, self._prefix)
+        return self._prefix + path
+
+    def _blob(self, path: str) -> BlobClient:
+        return self._client.get_blob_client(self._name(path))
+
+    def _check_kept(self, path: str) -> None:
+        """A name that the service may have shortened is looked up where names come back: in a listing."""
+        if doubtful(path) and not any(found.path == path for found in self.list(path)):
+            raise dropped_dot(path)
+
+    def _undo_copy(self, target: str, copy_id: str) -> None:
+        """Leave no half copy.  The error that led here is the one to report, so nothing is raised."""
+        operation = Operation("stop the copy to", target, "w")
+        blob = self._blob(target)
+        for step in (lambda: blob.abort_copy(copy_id), lambda: self._delete_unfinished(target, copy_id)):
+            try:
+                guarded(self._access, operation, step)
+            except ChorusError:
+                continue
+
+    def _delete_unfinished(self, target: str, copy_id: str) -> None:
+        found = self._blob(target).get_blob_properties()
+        if found.copy.id == copy_id and found.copy.status != "success" and found.size == 0:
+            self._blob(target).delete_blob(**conditions(Condition(etag=found.etag)))

@@ -1,0 +1,163 @@
+"""The hot path as a seam of its own: the four requests that every file needs.
+
+A wire works on whole blob names (prefix included, already checked) and raises errors of core.  :class:`SdkWire` does it with
+azure-storage-blob; a leaner client takes its place by answering to the same protocol, with :func:`~.answers.explain` for its
+refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chorus_gui.core.errors import BlobNotFoundError
+from chorus_gui.core.storage.azure.answers import Access, Operation
+from chorus_gui.core.storage.azure.errors import guarded
+from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers
+from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, ContentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the service says after a write.  ``md5`` is its own MD5 of the body of a put, else None."""
+
+    etag: str
+    modified_us: int
+    md5: str | None = None
+
+
+class Wire(Protocol):
+    """The requests that every file needs.  Safe to use from many threads; nothing is retried."""
+
+    def put(self, name: str, data: Buffer, *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition) -> Written:
+        """One Put Blob.  ``md5`` is checked by the service against the body, and kept as the blob's property."""
+        ...
+
+    def stage_block(self, name: str, block_id: str, data: Buffer, *, md5: bytes | None) -> None:
+        """One Put Block, its body checked against ``md5``."""
+        ...
+
+    def commit_blocks(
+        self, name: str, block_ids: Sequence[str], *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition
+    ) -> Written:
+        """One Put Block List of uncommitted blocks alone.  ``md5`` is kept unchecked."""
+        ...
+
+    def head(self, name: str) -> BlobInfo | None:
+        """One Get Blob Properties; None if there is no such blob.  ``path`` of the answer is ``name``."""
+        ...
+
+
+class SdkWire:
+    """The wire over azure-storage-blob."""
+
+    def __init__(self, client: ContainerClient, access: Access) -> None:
+        self._client = client
+        self._access = access
+
+    def _blob(self, name: str) -> BlobClient:
+        return self._client.get_blob_client(name)
+
+    def put(self, name: str, data: Buffer, *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition) -> Written:
+        """See :meth:`Wire.put`."""
+
+        def send() -> dict[str, Any]:
+            return self._blob(name).upload_blob(
+                bytes(data),
+                length=len(data),
+                overwrite=True,
+                metadata=to_headers(metadata or {}),
+                content_settings=_settings(md5),
+                headers=_checked(md5),
+                **conditions(condition),
+            )
+
+        return _written(guarded(self._access, Operation("write", name, "w"), send))
+
+    def stage_block(self, name: str, block_id: str, data: Buffer, *, md5: bytes | None) -> None:
+        """See :meth:`Wire.stage_block`."""
+
+        def send() -> dict[str, Any]:
+            return self._blob(name).stage_block(block_id, bytes(data), length=len(data), headers=_checked(md5))
+
+        guarded(self._access, Operation("write a part of", name, "w"), send)
+
+    def commit_blocks(
+        self, name: str, block_ids: Sequence[str], *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition
+    ) -> Written:
+        """See :meth:`Wire.commit_blocks`.
+
+        "Uncommitted" blocks, where the SDK's default is "latest": that would quietly take a block of the blob that lay there
+        before, if one with the same id is no longer staged.
+        """
+        from azure.storage.blob import BlobBlock, BlockState
+
+        def send() -> dict[str, Any]:
+            return self._blob(name).commit_block_list(
+                [BlobBlock(block_id, BlockState.UNCOMMITTED) for block_id in block_ids],
+                content_settings=_settings(md5),
+                metadata=to_headers(metadata or {}),
+                **conditions(condition),
+            )
+
+        return _written(guarded(self._access, Operation("put together", name, "w"), send))
+
+    def head(self, name: str) -> BlobInfo | None:
+        """See :meth:`Wire.head`."""
+        try:
+            found = guarded(self._access, Operation("look at", name, "r"), lambda: self._blob(name).get_blob_properties())
+        except BlobNotFoundError:
+            return None
+        return blob_info(found, name)
+
+
+def conditions(condition: Condition) -> dict[str, Any]:
+    """A condition as the SDK's keywords."""
+    from azure.core import MatchConditions
+
+    if condition.absent:
+        return {"match_condition": MatchConditions.IfMissing}
+    if condition.etag is not None:
+        return {"match_condition": MatchConditions.IfNotModified, "etag": quoted_etag(condition.etag)}
+    return {}
+
+
+def blob_info(found: BlobProperties, path: str) -> BlobInfo:
+    """The SDK's description of a blob as ours."""
+    md5 = found.content_settings.content_md5
+    return BlobInfo(
+        path=path,
+        size=found.size,
+        md5=bytes(md5).hex() if md5 else None,
+        etag=bare_etag(found.etag),
+        modified_us=microseconds(found.last_modified),
+        metadata=from_headers(found.metadata or {}),
+    )
+
+
+def microseconds(when: datetime | None) -> int:
+    """A moment as microseconds since 1970; the service tells whole seconds."""
+    return int(when.timestamp()) * 1_000_000 if when else 0
+
+
+def _settings(md5: bytes | None) -> ContentSettings:
+    from azure.storage.blob import ContentSettings
+
+    return ContentSettings(content_type="application/octet-stream", content_md5=bytearray(md5) if md5 else None)
+
+
+def _checked(md5: bytes | None) -> dict[str, str]:
+    """The header that makes the service check the body.  (The SDK's own way would hash the same bytes a second time.)"""
+    from base64 import b64encode
+
+    return {"Content-MD5": b64encode(md5).decode()} if md5 else {}
+
+
+def _written(answer: Mapping[str, Any]) -> Written:
+    md5 = answer.get("content_md5")
+    return Written(bare_etag(answer.get("etag")), microseconds(answer.get("last_modified")), bytes(md5).hex() if md5 else None)

@@ -1,0 +1,55 @@
+"""From a configured place to the store or source that lies there.  Each kind is imported only when it is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chorus_gui.core.config.model import Place, PlaceKind
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.storage.base import Source, Store
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import SignIn
+
+_NAMES = {PlaceKind.S3: "Amazon S3", PlaceKind.GCS: "Google Cloud Storage"}
+
+
+def open_store(place: Place, *, create_folder: bool = False, sign_in: SignIn | None = None) -> Store:
+    """The store at ``place``.  ``create_folder``: a folder that does not exist yet is made.
+
+    ``sign_in`` says how a person may be asked for a Microsoft login; None: nobody is asked.  Raises
+    :class:`~chorus_gui.core.errors.StoreError`; :class:`UsageError` for a kind of place that cannot be a store.
+    """
+    if place.kind is PlaceKind.AZURE:
+        from chorus_gui.core.storage.azure.login import NOBODY
+        from chorus_gui.core.storage.azure.store import AzureStore
+
+        return AzureStore(place, sign_in=sign_in or NOBODY)
+    if place.kind is PlaceKind.FOLDER and place.folder is not None:
+        from chorus_gui.core.storage.local import LocalStore
+
+        return LocalStore(place.folder, create=create_folder)
+    raise _unavailable(place, "a central store")
+
+
+def open_source(place: Place, *, sign_in: SignIn | None = None) -> Source:
+    """The source at ``place``, a site's root.  Errors as :func:`open_store`."""
+    if place.kind is PlaceKind.AZURE:
+        from chorus_gui.core.storage.azure.login import NOBODY
+        from chorus_gui.core.storage.azure.source import AzureSource
+
+        return AzureSource(place, sign_in=sign_in or NOBODY)
+    if place.kind is PlaceKind.FOLDER and place.folder is not None:
+        from chorus_gui.core.storage.folder import FolderSource
+
+        return FolderSource(place.folder)
+    raise _unavailable(place, "a site's folder")
+
+
+def _unavailable(place: Place, role: str) -> UsageError:
+    name = _NAMES.get(place.kind, "This kind of place")
+    return UsageError(
+        f"{name} as {role} is not available yet in this build.",
+        meaning=f"“{place.text}” cannot be opened.",
+        remedy="Use a folder or a container in Azure (“az://container/folder”).",
+    )
