@@ -67,7 +67,7 @@ class Store(Protocol):
     """A place for blobs: a container in the cloud, or a folder that behaves like one.  Safe to use from many threads.
 
     Paths are posix, relative to the store's prefix; names are case-sensitive keys, folders do not exist.  No call retries on
-    its own: ``transfer/retry.py`` does, so that attempts are counted, paused and cancelled in one place.
+    its own: ``storage/retry.py`` does, so that attempts are counted, paused and cancelled in one place.
     """
 
     @property

@@ -22,8 +22,9 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Level, Proof
 from chorus_gui.core.storage.base import BlobInfo, Reader, Source, Store
-from chorus_gui.core.transfer.blocks import block_id, block_size, is_md5, md5_of
-from chorus_gui.core.transfer.retry import RetryPolicy, Tries
+from chorus_gui.core.storage.digests import is_md5, md5_of
+from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.transfer.blocks import block_id, block_size
 from chorus_gui.core.transfer.window import Crew
 
 T = TypeVar("T")
@@ -43,27 +44,33 @@ def transfer(
     *,
     threads: int,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    idle: Callable[[], None] | None = None,
+    idle: Callable[[], None] = lambda: None,
 ) -> Iterator[Proof | Failure]:
     """Send the items with ``threads`` threads; a proof or a failure for each, in no order.
 
-    ``items`` is pulled in the caller's thread, a bounded number ahead; ``source_of`` gives a modality's source.  At most
+    ``items`` is pulled in the caller's thread, a bounded number ahead; ``source_of`` gives a modality's source.  ``idle`` is
+    called there a few times a second while no file is ready (so that proofs which wait for company can be committed).  At most
     ``threads`` requests are in flight, and at most twice as many buffers of one request's size exist.  Progress counts a file's
-    bytes when they are acknowledged and takes them back if the file fails in the end.
+    bytes when they are acknowledged and takes them back if the file fails in the end.  ``idle`` is called a few times a second, in
+    the caller's thread, while no result comes: the time to commit those that came.
 
     Raises, after every proof and failure that was finished before: :class:`Cancelled`; the :class:`StoreError` that every
     further file would meet too (access refused, no room, no answer for :data:`OUTAGE` files in a row); what ``items`` raises.
     Closing the generator calls the threads back and waits for them.  What a large file had staged then is not sent again by
     the next transfer of the same bytes.
     """
-    with _Sending(source_of, store, ctx, threads, retry).crew as crew:
-        yield from crew.map(items)
+    with _Sending(source_of, store, ctx, threads, retry, idle).crew as crew:
+        yield from crew.map(items, idle)
 
 
 class _Sending:
     """What the threads of one transfer share."""
 
-    def __init__(self, source_of: Callable[[str], Source], store: Store, ctx: JobContext, threads: int, retry: RetryPolicy) -> None:
-        self.crew: Crew[Item, Proof | Failure] = Crew(self._send, ctx, threads, window=WINDOW * threads)
+    def __init__(
+        self, source_of: Callable[[str], Source], store: Store, ctx: JobContext, threads: int, retry: RetryPolicy, idle: Callable[[], None]
+    ) -> None:
+        self.crew: Crew[Item, Proof | Failure] = Crew(self._send, ctx, threads, window=WINDOW * threads, idle=idle)
         self.ctx = self.crew.ctx
         self.store = store
         self.source_of = source_of

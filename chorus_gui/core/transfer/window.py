@@ -28,10 +28,13 @@ class Crew(Generic[T, R]):
     result that was finished before.  A task may have urgent parts (:meth:`urge`), done before any other task.
     """
 
-    def __init__(self, work: Callable[[T], R], ctx: JobContext, threads: int, *, window: int) -> None:
+    def __init__(
+        self, work: Callable[[T], R], ctx: JobContext, threads: int, *, window: int, idle: Callable[[], None] = lambda: None
+    ) -> None:
         self.ctx = ctx.branch()
         """What ``work`` looks at: it is cancelled with the job, and when the crew is called back."""
         self._work = work
+        self._idle = idle
         self._window = window
         self._threads: list[threading.Thread] = []
         self._wanted = max(1, threads)
@@ -81,6 +84,7 @@ class Crew(Generic[T, R]):
             try:
                 result = self._results.get(timeout=_WAKE)
             except Empty:
+                self._idle()
                 continue
             if result is not None:
                 self._open -= 1

@@ -1,0 +1,401 @@
+"""A folder as central store: for the demo, for staging disks, for a share that somebody else forwards."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+
+from chorus_gui.core.errors import AccessError, ChecksumError, StoreUnavailableError
+from chorus_gui.core.places import disk_path
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
+from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.disk import (
+    BINARY,
+    COPY_BYTES,
+    WINDOWS,
+    Clock,
+    Translated,
+    make_folders,
+    move_new,
+    not_found,
+    remove,
+    stamp,
+    store_error,
+    sync_folder,
+    unmet,
+    write_new,
+)
+from chorus_gui.core.storage.names import check_block_id, check_path, name_error
+from chorus_gui.core.storage.spelling import Spelling
+from chorus_gui.core.storage.staged import Partials, key_of, staged_blocks
+
+STAGING = ".chorus-staging"
+"""The folder in the root that holds what is not a blob (yet)."""
+
+_LITTER_AGE = 24 * 3600
+_FOLDER_TRIES = 5
+_MIB = 1024 * 1024
+
+
+class LocalStore:
+    """A folder as :class:`~chorus_gui.core.storage.base.Store`: each blob is a file at exactly its path.
+
+    A blob is written beside its place, forced to the disk and renamed, so it is there whole or not at all.  ETags are made of
+    time and size.  "Only if absent" is atomic between machines; "only if unchanged" is compared under a lock of this object
+    alone: nobody else may write at that very moment.  No MD5 is kept.  Metadata is kept beside the blobs, in ``.chorus-staging``.
+
+    Unlike a container, a folder cannot hold both “a” and “a/b”, nor, on a disk that ignores case, “a” and “A”: the second gets
+    a :class:`BlobNameError`.  Links to folders inside the root are not listed.
+    """
+
+    keeps_md5 = False
+
+    def __init__(self, root: Path, *, url: str = "", create: bool = False) -> None:
+        """``create``: make the root if it is missing; else it must be there, so that an unplugged disk never becomes a folder.
+
+        Raises :class:`StoreUnavailableError` for a missing root, :class:`AccessError` for one that is no folder.
+        """
+        self.url = url or root.as_posix()
+        self.limits = StoreLimits(put_bytes=8 * _MIB, block_bytes=4000 * _MIB)
+        self._root = disk_path(root.absolute())
+        self._staging = os.path.join(self._root, STAGING)
+        self._temps = os.path.join(self._staging, "put")
+        self._metas = os.path.join(self._staging, "meta")
+        self._lock = threading.Lock()
+        self._clock = Clock()
+        self._ready = False
+        self._spelling = Spelling(self._root)
+        self._partials = Partials(self._root, os.path.join(self._staging, "blocks"))
+        with Translated(root.as_posix()):
+            if create:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+        self._check_root()
+
+    def put(
+        self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
+    ) -> BlobInfo:
+        """As :meth:`Store.put`."""
+        self._check(path)
+        _check_md5(path, data, md5)
+        with Translated(path):
+            info = self._write(path, (data,), metadata, condition)
+            self._partials.discard(path)
+            return info
+
+    def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
+        """As :meth:`Store.stage_block`."""
+        self._check(path)
+        check_block_id(block_id, None)
+        _check_md5(path, data, md5)
+        with Translated(path):
+            self._prepare()
+            self._partials.stage(path, block_id, data)
+
+    def commit_blocks(
+        self,
+        path: str,
+        block_ids: Sequence[str],
+        *,
+        md5: bytes | None = None,  # noqa: ARG002 - a folder has no place for it
+        metadata: Mapping[str, str] | None = None,
+        condition: Condition = ALWAYS,
+    ) -> BlobInfo:
+        """As :meth:`Store.commit_blocks`.  A rename if the blocks lie in this order in one file, which :mod:`.staged` sees to."""
+        self._check(path)
+        with Translated(path):
+            whole = self._partials.arrange(path, block_ids)
+            if isinstance(whole, str):
+                info = self._publish(whole, stamp(whole, self._clock.tick()), path, metadata, condition)
+            else:
+                info = self._write(path, whole, metadata, condition)
+            self._partials.discard(path)
+            return info
+
+    def list_staged(self, path: str) -> list[StagedBlock]:
+        """As :meth:`Store.list_staged`."""
+        self._check(path)
+        with Translated(path):
+            return staged_blocks(self._partials.blocks(path))
+
+    def head(self, path: str) -> BlobInfo | None:
+        """As :meth:`Store.head`."""
+        self._check(path)
+        with Translated(path):
+            found = self._find(path)
+            return None if found is None else _info(path, found, self._metadata(path, _etag(found)))
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """As :meth:`Store.list`."""
+        folder, _, start = prefix.rpartition("/")
+        if "\0" in prefix or (WINDOWS and "\\" in prefix) or any(part in ("", ".", "..") for part in folder.split("/") if prefix != start):
+            return  # no blob has such a name
+        with Translated(prefix):
+            there = not folder or (self._is_folder(folder) and self._spelling.exact(folder))
+        if there:
+            yield from self._list(folder, start)
+
+    def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """As :meth:`Store.read`."""
+        self._check(path)
+        with Translated(path):
+            if self._find(path) is None:
+                raise not_found(path)
+            try:
+                fd = os.open(self._disk(path), os.O_RDONLY | BINARY)
+            except FileNotFoundError:
+                raise not_found(path) from None
+        try:
+            with Translated(path):
+                if etag is not None and _etag(os.fstat(fd)) != etag:
+                    raise unmet(path, absent=False)
+                os.lseek(fd, offset, os.SEEK_SET)
+            left = length
+            while left is None or left > 0:
+                with Translated(path):
+                    chunk = os.read(fd, COPY_BYTES if left is None else min(COPY_BYTES, left))
+                if not chunk:
+                    break
+                left = None if left is None else left - len(chunk)
+                yield chunk
+        finally:
+            os.close(fd)
+
+    def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.copy`."""
+        self._check(source)
+        self._check(target)
+        info = self.head(source)
+        if info is None:
+            raise not_found(source)
+        with Translated(target):
+            copied = self._write(target, self.read(source, etag=info.etag), info.metadata, condition)
+            self._partials.discard(target)
+            return copied
+
+    def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
+        """As :meth:`Store.delete`.  Folders that become empty go too: a container has none."""
+        self._check(path)
+        with Translated(path):
+            with self._lock:
+                found = self._find(path)
+                if found is None:
+                    raise not_found(path)
+                if condition.absent or (condition.etag is not None and condition.etag != _etag(found)):
+                    raise unmet(path, absent=condition.absent)
+                try:
+                    os.unlink(self._disk(path))  # noqa: PTH108
+                except FileNotFoundError:
+                    raise not_found(path) from None
+                self._spelling.forget(path)
+            self._drop_metadata(path, "")
+            self._partials.discard(path)
+            self._prune(path.rpartition("/")[0])
+
+    def close(self) -> None:
+        """As :meth:`Store.close`: other programs may now go on with what is staged."""
+        self._partials.close()
+
+    def _check(self, path: str) -> None:
+        check_path(path, windows=WINDOWS)
+        if path.partition("/")[0].lower() == STAGING:
+            raise name_error(path, f"“{STAGING}” is where this program keeps what is not finished.")
+
+    def _check_root(self) -> None:
+        """A name that is missing in a root that is missing says nothing about the name."""
+        try:
+            found = os.stat(self._root)  # noqa: PTH116
+        except FileNotFoundError as error:
+            raise self._gone() from error
+        except OSError as error:
+            raise store_error(self.url, error) from error
+        if not S_ISDIR(found.st_mode):
+            raise AccessError(
+                f"The central store “{self.url}” is a file, not a folder.", remedy="Correct the central path in the configuration."
+            )
+        if self._ready and not os.path.isdir(self._staging):  # an empty mount point, where the disk was
+            raise self._gone()
+
+    def _gone(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"The central store's folder “{self.url}” is not there.",
+            meaning="Nothing was written in its place.",
+            remedy="Connect the disk or share, or correct the central path in the configuration.",
+        )
+
+    def _prepare(self) -> None:
+        """Before the first write: the staging folders, and old litter out of them."""
+        if self._ready:
+            return
+        self._check_root()
+        make_folders(self._root, self._temps)
+        self._ready = True
+        with os.scandir(self._temps) as entries:
+            old = [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_mtime < time.time() - _LITTER_AGE]
+        for name in old:
+            remove(name)
+        self._partials.clear_old()
+
+    def _disk(self, path: str) -> str:
+        return disk_path(self._root, path)
+
+    def _is_folder(self, path: str) -> bool:
+        if os.path.isdir(self._disk(path)):
+            return True
+        self._check_root()
+        return False
+
+    def _find(self, path: str) -> os.stat_result | None:
+        """The file that is the blob of exactly this name."""
+        try:
+            found = os.stat(self._disk(path))  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_root()
+            return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise
+        return found if S_ISREG(found.st_mode) and self._spelling.exact(path) else None
+
+    def _write(self, path: str, parts: Iterable[Buffer], metadata: Mapping[str, str] | None, condition: Condition) -> BlobInfo:
+        self._prepare()
+        temp = os.path.join(self._temps, secrets.token_hex(12))
+        try:
+            found = write_new(temp, parts, self._clock.tick())
+        except FileNotFoundError as error:
+            raise self._gone() from error
+        try:
+            return self._publish(temp, found, path, metadata, condition)
+        except BaseException:
+            remove(temp)
+            raise
+
+    def _publish(self, temp: str, found: os.stat_result, path: str, metadata: Mapping[str, str] | None, condition: Condition) -> BlobInfo:
+        """Move a finished file to its place."""
+        info = _info(path, found, dict(metadata or {}))
+        target = self._disk(path)
+        for attempt in range(_FOLDER_TRIES):
+            try:
+                with self._lock:
+                    self._claim(path, condition)
+                    self._keep_metadata(info)
+                    self._move(temp, target, path, condition)
+                break
+            except FileNotFoundError:  # no such folder yet, or somebody deleted the last blob in it just now
+                if attempt == _FOLDER_TRIES - 1 or not os.path.exists(temp):
+                    raise
+                make_folders(self._root, os.path.dirname(target))
+        self._drop_metadata(path, info.etag)
+        sync_folder(os.path.dirname(target))
+        return info
+
+    def _claim(self, path: str, condition: Condition) -> None:
+        if (other := self._spelling.other(path)) is not None:
+            raise name_error(path, f"“{other}” lies there already, and this disk does not tell capitals from small letters.")
+        if condition.etag is not None:
+            now = self._find(path)
+            if now is None or _etag(now) != condition.etag:
+                raise unmet(path, absent=False)
+
+    def _move(self, temp: str, target: str, path: str, condition: Condition) -> None:
+        try:
+            if condition.absent:
+                move_new(temp, target)
+            else:
+                os.replace(temp, target)  # noqa: PTH105
+        except OSError as error:
+            if os.path.isdir(target):
+                raise name_error(path, "A folder of that name lies there.") from error
+            if isinstance(error, FileExistsError):
+                raise unmet(path, absent=True) from None
+            raise
+        self._spelling.add(path)
+
+    def _list(self, folder: str, start: str) -> Iterator[BlobInfo]:
+        """The blobs in and below a folder whose first name below it begins with ``start``."""
+        above = folder + "/" if folder else ""
+        with Translated(folder):
+            try:
+                entries = os.scandir(self._disk(folder))
+            except (FileNotFoundError, NotADirectoryError):
+                self._check_root()
+                return
+        with entries:
+            while True:
+                with Translated(folder):
+                    entry = next(entries, None)
+                    if entry is None:
+                        return
+                    if not entry.name.startswith(start) or (not folder and entry.name == STAGING):
+                        continue
+                    below = entry.is_dir(follow_symlinks=False)
+                    try:
+                        found = None if below or not entry.is_file() else entry.stat()
+                    except FileNotFoundError:
+                        continue
+                if below:
+                    yield from self._list(above + entry.name, "")
+                elif found is not None:
+                    yield _info(above + entry.name, found, None)
+
+    def _prune(self, folder: str) -> None:
+        while folder:
+            try:
+                os.rmdir(self._disk(folder))  # noqa: PTH106 - fails while anything lies in it
+            except OSError:
+                return
+            self._spelling.forget(folder)
+            folder = folder.rpartition("/")[0]
+
+    def _keep_metadata(self, info: BlobInfo) -> None:
+        """Beside the blob, named for exactly this version of it: whichever of the two a crash leaves alone means nothing."""
+        if info.metadata:
+            make_folders(self._root, self._metas)
+            name = os.path.join(self._metas, f"{key_of(info.path)}.{info.etag}")
+            if not os.path.exists(name):
+                write_new(name, (json.dumps({"path": info.path, "metadata": dict(info.metadata)}).encode(),), self._clock.tick())
+
+    def _metadata(self, path: str, etag: str) -> dict[str, str]:
+        try:
+            with open(os.path.join(self._metas, f"{key_of(path)}.{etag}"), "rb") as file:
+                kept: dict[str, str] = json.load(file)["metadata"]
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError) as error:
+            raise StoreUnavailableError(
+                f"What is kept about “{path}” in the central store is damaged.", remedy=f"Look into {STAGING}/meta there."
+            ) from error
+        return kept
+
+    def _drop_metadata(self, path: str, etag: str) -> None:
+        """Of the versions of a blob that are no more."""
+        try:
+            names = os.listdir(self._metas)
+        except FileNotFoundError:
+            return
+        key = key_of(path) + "."
+        for name in names:
+            if name.startswith(key) and name != key + etag:
+                remove(os.path.join(self._metas, name))
+
+
+def _check_md5(path: str, data: Buffer, md5: bytes | None) -> None:
+    if md5 is not None and md5_of(data).digest() != md5:
+        raise ChecksumError(
+            f"What arrived of “{path}” is not what was sent.", meaning="Nothing was written.", remedy="Send the file again."
+        )
+
+
+def _etag(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
+def _info(path: str, found: os.stat_result, metadata: Mapping[str, str] | None) -> BlobInfo:
+    return BlobInfo(path, found.st_size, None, _etag(found), found.st_mtime_ns // 1000, metadata)
