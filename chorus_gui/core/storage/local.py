@@ -219,7 +219,7 @@ class LocalStore:
             raise AccessError(
                 f"The central store “{self.url}” is a file, not a folder.", remedy="Correct the central path in the configuration."
             )
-        if self._ready and not os.path.isdir(self._staging):  # an empty mount point, where the disk was
+        if self._ready and not os.path.isdir(self._staging):  # noqa: PTH112 - an empty mount point, where the disk was
             raise self._gone()
 
     def _gone(self) -> StoreUnavailableError:
@@ -246,7 +246,7 @@ class LocalStore:
         return disk_path(self._root, path)
 
     def _is_folder(self, path: str) -> bool:
-        if os.path.isdir(self._disk(path)):
+        if os.path.isdir(self._disk(path)):  # noqa: PTH112 - a Path would take the prefix of long paths apart
             return True
         self._check_root()
         return False
@@ -289,7 +289,7 @@ class LocalStore:
                     self._move(temp, target, path, condition)
                 break
             except FileNotFoundError:  # no such folder yet, or somebody deleted the last blob in it just now
-                if attempt == _FOLDER_TRIES - 1 or not os.path.exists(temp):
+                if attempt == _FOLDER_TRIES - 1 or not os.path.exists(temp):  # noqa: PTH110 - as above
                     raise
                 make_folders(self._root, os.path.dirname(target))
         self._drop_metadata(path, info.etag)
@@ -311,7 +311,7 @@ class LocalStore:
             else:
                 os.replace(temp, target)  # noqa: PTH105
         except OSError as error:
-            if os.path.isdir(target):
+            if os.path.isdir(target):  # noqa: PTH112 - as above
                 raise name_error(path, "A folder of that name lies there.") from error
             if isinstance(error, FileExistsError):
                 raise unmet(path, absent=True) from None
@@ -359,7 +359,7 @@ class LocalStore:
         if info.metadata:
             make_folders(self._root, self._metas)
             name = os.path.join(self._metas, f"{key_of(info.path)}.{info.etag}")
-            if not os.path.exists(name):
+            if not os.path.exists(name):  # noqa: PTH110 - as above
                 write_new(name, (json.dumps({"path": info.path, "metadata": dict(info.metadata)}).encode(),), self._clock.tick())
 
     def _metadata(self, path: str, etag: str) -> dict[str, str]:

@@ -170,7 +170,7 @@ class Partials:
             partial = self._open.pop(path, None)
             if partial:
                 partial.release()
-        if partial or os.path.isdir(folder):
+        if partial or os.path.isdir(folder):  # noqa: PTH112 - a Path would take the prefix of long paths apart
             shutil.rmtree(folder, ignore_errors=True)
 
     def clear_old(self) -> None:
@@ -182,7 +182,7 @@ class Partials:
         for name in names:
             folder = os.path.join(self._folder, name)
             try:
-                old = os.stat(os.path.join(folder, "index")).st_mtime < time.time() - WEEK
+                old = os.stat(os.path.join(folder, "index")).st_mtime < time.time() - WEEK  # noqa: PTH116 - as above
             except OSError:
                 continue
             if old:

@@ -44,13 +44,11 @@ def transfer(
     *,
     threads: int,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-    idle: Callable[[], None] | None = None,
     idle: Callable[[], None] = lambda: None,
 ) -> Iterator[Proof | Failure]:
     """Send the items with ``threads`` threads; a proof or a failure for each, in no order.
 
-    ``items`` is pulled in the caller's thread, a bounded number ahead; ``source_of`` gives a modality's source.  ``idle`` is
-    called there a few times a second while no file is ready (so that proofs which wait for company can be committed).  At most
+    ``items`` is pulled in the caller's thread, a bounded number ahead; ``source_of`` gives a modality's source.  At most
     ``threads`` requests are in flight, and at most twice as many buffers of one request's size exist.  Progress counts a file's
     bytes when they are acknowledged and takes them back if the file fails in the end.  ``idle`` is called a few times a second, in
     the caller's thread, while no result comes: the time to commit those that came.
@@ -61,7 +59,7 @@ def transfer(
     the next transfer of the same bytes.
     """
     with _Sending(source_of, store, ctx, threads, retry, idle).crew as crew:
-        yield from crew.map(items, idle)
+        yield from crew.map(items)
 
 
 class _Sending:
