@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import TypeVar
@@ -43,7 +43,7 @@ def digest(source: Source, path: str, *, size: int, mtime_us: int, ctx: JobConte
     return _digest(source, path, size, mtime_us, ctx.checkpoint, buffer)
 
 
-def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContext, threads: int) -> Iterator[Result[K]]:
+def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContext, threads: int) -> Generator[Result[K], None, None]:
     """MD5, or why there is none, and seconds for every (key, source, path, size, mtime_us), in no promised order.
 
     Big files go to ``threads`` threads, because hashing them does not hold up the interpreter.  Small ones are hashed in the
