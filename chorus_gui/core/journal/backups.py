@@ -20,7 +20,7 @@ from chorus_gui.core.journal.lock import WriterLock
 
 KEPT = 10
 _STAMP = "%Y%m%d%H%M%S"
-_KINDS = re.compile(r"(?P<base>.*?)(?P<v1>\.v1)?-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(?P<end>db|damaged)")
+_KINDS = re.compile(r".*-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(db|damaged)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +139,18 @@ def new_name(journal: Path, mark: str, end: str) -> Path:
     with opening.translated(journal):
         place = folder(journal)
         place.mkdir(exist_ok=True)
-        base = f"{journal.stem}{mark}-{datetime.now(UTC).strftime(_STAMP)}"
-        path, n = place / f"{base}.{end}", 1
-        while path.exists():
-            n += 1
-            path = place / f"{base}-{n}.{end}"
-        return path
+        stamp = datetime.now(UTC).strftime(_STAMP)
+        taken = [n for found, n, _ in _found(place) if found == stamp]  # never a number again, though its file may be gone
+        return place / f"{journal.stem}{mark}-{stamp}{f'-{max(taken) + 1}' if taken else ''}.{end}"
 
 
 def _sorted(journal: Path, *, ordinary: bool = False) -> list[Path]:
     """The copies, the newest first; the ordinary ones are those that :func:`keep` made."""
-    place = folder(journal)
-    found: list[tuple[str, int, Path]] = []
-    for path in place.iterdir() if place.is_dir() else ():
-        name = _KINDS.fullmatch(path.name)
-        if name and not (ordinary and (name["v1"] or name["end"] != "db")):
-            found.append((name["stamp"], int(name["n"] or 1), path))
-    return [path for _, _, path in sorted(found, reverse=True)]
+    copies = sorted(_found(folder(journal)), reverse=True)
+    return [path for _, _, path in copies if not ordinary or not (".v1-" in path.name or path.suffix == ".damaged")]
+
+
+def _found(place: Path) -> list[tuple[str, int, Path]]:
+    """Stamp, number and path of each copy."""
+    names = ((path, _KINDS.fullmatch(path.name)) for path in (place.iterdir() if place.is_dir() else ()))
+    return [(name["stamp"], int(name["n"] or 1), path) for path, name in names if name]

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 from urllib.parse import quote
 
 from chorus_gui.core.errors import (
@@ -41,7 +41,12 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     """A connection in autocommit mode that any thread may use, one at a time."""
     conn = sqlite3.connect(_uri(path, mode), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     conn.execute("PRAGMA foreign_keys = OFF")  # see V2
-    conn.execute("PRAGMA synchronous = FULL")
+    try:
+        if mode != "ro":  # this one reads the file
+            conn.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        conn.close()
+        raise
     return conn
 
 
@@ -78,13 +83,21 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
     return error
 
 
+def reraise(error: sqlite3.Error, path: Path) -> NoReturn:
+    """Raise what :func:`translate` says."""
+    known = translate(error, path)
+    if known is error:
+        raise error
+    raise known from error
+
+
 @contextmanager
 def translated(path: Path) -> Generator[None]:
     """SQLite's and the system's errors leave as :class:`JournalError`; faults of ours leave as they are."""
     try:
         yield
     except sqlite3.Error as error:
-        raise translate(error, path) from error
+        reraise(error, path)
     except OSError as error:
         raise JournalError(
             f"The journal {path} could not be used: {error.strerror or error}.",

@@ -226,16 +226,19 @@ class Journal:
         moment = time.time_ns() // 1000 if at_us is None else at_us
         with self._changing():
             for entry in chain((first,), pending):
-                self._writer.write(entry, moment)
+                try:  # around this alone: what the caller's iterator raises is the caller's
+                    self._writer.write(entry, moment)
+                except sqlite3.Error as error:
+                    opening.reraise(error, self.path)
 
     def begin_command(self, command: str, params: str, *, common: str, src_paths: Mapping[str, str], dest: str | None) -> int:
         """Enter a command ("journal update") in the history; the id is for :meth:`end_command`.  Secrets are masked."""
-        with self._changing():
+        with self._changing(), opening.translated(self.path):
             return history.begin(self._schema, command, params, common=common, src_paths=src_paths, dest=dest)
 
     def end_command(self, command_id: int, seconds: float) -> None:
         """The command took so many seconds."""
-        with self._changing():
+        with self._changing(), opening.translated(self.path):
             history.end(self._schema, command_id, seconds)
 
     def undo(self, version: str) -> int:
@@ -244,14 +247,14 @@ class Journal:
         The row that each of them had replaced (same path, closed at that very moment) is active again.  Rows that were
         closed as deleted stay closed.  Raises :class:`UsageError` where nothing is pending.
         """
-        with self._changing():
+        with self._changing(), opening.translated(self.path):
             removed = writing.undo(self._schema, version)
             self._writer = writing.Writer(self._schema)
             return removed
 
     def remove_never_uploaded_closed(self) -> int:
         """Take out rows that were closed before they were ever uploaded; how many.  They crash both older tools."""
-        with self._changing():
+        with self._changing(), opening.translated(self.path):
             return self._schema.delete_never_uploaded_closed()
 
     def _data_version(self) -> int:
@@ -267,23 +270,25 @@ class Journal:
         """A guarded transaction; the first of a writer keeps a copy of the journal as it was."""
         if self.readonly:
             raise JournalError(f"The journal {self.path} was opened for reading only.")
-        with self._using() as conn:
+        with self._turn:
             if not self._kept:
                 backups.keep(self.path)
                 self._kept = True
-            conn.execute("BEGIN IMMEDIATE")
             try:
-                if self._data_version() != self._version:
-                    raise JournalChangedError(
-                        f"Another program changed the journal {self.path} while this one was working on it.",
-                        meaning="Nothing more was entered; what was entered before stays.",
-                        remedy="Close the other program and review again, so that the changes are compared with the journal as it is now.",
-                    )
+                with opening.translated(self.path):
+                    self._conn.execute("BEGIN IMMEDIATE")
+                    if self._data_version() != self._version:
+                        raise JournalChangedError(
+                            f"Another program changed the journal {self.path} while this one was working on it.",
+                            meaning="Nothing more was entered; what was entered before stays.",
+                            remedy="Close the other program and review again, so that the changes are compared with the journal as it is now.",
+                        )
                 yield
-                conn.execute("COMMIT")
+                with opening.translated(self.path):
+                    self._conn.execute("COMMIT")
             except BaseException:
-                if conn.in_transaction:
-                    conn.execute("ROLLBACK")
+                if self._conn.in_transaction:
+                    self._conn.execute("ROLLBACK")
                 self._schema.forget()
                 self._writer = writing.Writer(self._schema)
                 raise

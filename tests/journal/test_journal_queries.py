@@ -1,0 +1,41 @@
+"""Questions of the command line and the window."""
+
+import pytest
+
+from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, file_history, pending_by_modality
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Action, Entry
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_counts_of_the_samples(sample, schema):
+    with Journal.open(sample(schema, "update_2"), readonly=True) as journal:
+        assert pending_by_modality(journal) == {"Images": (1, 5000), "OMOP": (1, 950), "Waveforms": (2, 4187)}
+        images = next(c for c in by_modality(journal) if c.modality == "Images")
+        assert images == ModalityCount("Images", 3, 7381, 1, 5000, "20261122115548" if schema == 1 else "20261122115541")
+        counts = {(c.version, c.modality): (c.active, c.pending, c.closed) for c in journal.counts()}
+        assert counts["20250101000000", "Images"] == (2, 0, 1)
+        assert counts["20250102000000", "Waveforms"] == (2, 2, 0)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_the_history_of_a_file(sample, schema):
+    with Journal.open(sample(schema, "upload_2"), readonly=True) as journal:
+        rows = file_history(journal, "OMOP/person.csv")
+        assert [(r.size, r.active) for r in rows] == [(900, False), (950, True)]
+        assert file_history(journal, "OMOP/person.csv", "OMOP") == rows
+        assert file_history(journal, "OMOP/person.csv", "Images") == []
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_active_rows_of_many_paths(new, enter, schema):
+    odd = ["O'Brien's/x'y.dcm", 'a"b', "%_*", "é/日本", "c:\\d", "a,b;c"]
+    with Journal.open(new(schema)) as journal:
+        journal.commit([enter(p, uploaded="1") for p in odd] + [enter(odd[0], modality="OMOP")] + [enter(f"f/{i}") for i in range(3000)])
+        journal.commit([Entry(Action.CLOSE, old_id=2)])
+        found = active_by_paths(journal, odd, ["Images"])
+        assert sorted(r.path for r in found) == sorted(set(odd) - {'a"b'})
+        assert [r.modality for r in active_by_paths(journal, iter([odd[0]]))] == ["Images", "OMOP"]
+        assert len(active_by_paths(journal, (f"f/{i}" for i in range(2000)))) == 2000
+        assert active_by_paths(journal, []) == []
+        assert active_by_paths(journal, odd, []) == []
