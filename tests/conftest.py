@@ -1,0 +1,62 @@
+"""What every test gets: a home of its own, no credentials, no network but loopback; and a blob service on request."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azurite import Azurite, UnavailableError, running
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's own folders lie in a temporary one; no credential comes from the environment."""
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp("home")))
+    for name in list(os.environ):
+        if name.upper().startswith(("AZURE_", "AWS_", "GOOGLE_")):
+            monkeypatch.delenv(name)
+
+
+def _loopback(address: Any) -> bool:
+    """A Unix socket, or an address of this machine."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).partition("%")[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but this machine fails the test, whatever the program makes of errors."""
+    for name in ("connect", "connect_ex", "sendto"):
+        real = getattr(socket.socket, name)
+
+        def guarded(self: socket.socket, *args: Any, real: Any = real) -> Any:
+            if not _loopback(args[-1]):
+                pytest.fail(f"The program wanted to reach {args[-1]}.")
+            return real(self, *args)
+
+        monkeypatch.setattr(socket.socket, name, guarded)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A running Azurite.  Missing, it skips the test for a developer and fails it in CI."""
+    folder: Path = tmp_path_factory.mktemp("azurite")
+    try:
+        with running(folder) as service:
+            yield service
+    except UnavailableError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
