@@ -28,7 +28,7 @@ class Given:
     @classmethod
     def collect(cls, reading: Reading, place: str, modality: str, environ: Mapping[str, str]) -> Given:
         """Look up every credential key of ``place`` ("journal", "central", "site")."""
-        values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS}
+        values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS if f"{place}.{name}" in KEYS}
         own = {name: value.text() for name, value in values.items() if name != "auth_mode"}
         env: dict[str, str] = {}
         for name in own:
@@ -89,7 +89,7 @@ class _Azure:
         elif mode is AuthMode.CONNECTION_STRING:
             sas = clean_sas(connection.get("sharedaccesssignature", ""))
         name, url = self._address(address["azure_account_name"], url, connection, mode)
-        if mode is AuthMode.KEY and not name:
+        if mode is AuthMode.KEY and url and not name:
             self._fault("azure_account_name", "The account key needs the account's name beside it.", "Add azure_account_name.")
         return Credentials(
             mode,
@@ -124,6 +124,7 @@ class _Azure:
                 "The value is not a connection string: it names no account.",
                 "Copy it from the storage account's page; it begins with “DefaultEndpointsProtocol=” or “BlobEndpoint=”.",
             )
+            return {}
         return parts
 
     def _mode(self, sas: str, source: Mapping[str, str], *, from_file: bool) -> AuthMode:

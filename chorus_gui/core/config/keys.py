@@ -104,6 +104,8 @@ _PLACES = (("journal", "journal", "journal.source"), ("central", "central_path",
 def _credentials() -> Iterable[Key]:
     for place, flat, nested in _PLACES:
         for name, kind, explanation, choices, aliases in _CREDENTIALS:
+            if name.startswith("aws_") and place != "site":
+                continue  # only a site can lie in S3
             yield Key(f"{place}.{name}", f"{flat}.{name}", f"{nested}.auth.{name}", kind, explanation, choices=choices, aliases=aliases)
 
 
@@ -221,7 +223,8 @@ _KEYS: tuple[Key, ...] = (
 )
 
 KEYS: dict[str, Key] = {key.meaning: key for key in _KEYS}
-"""Meaning → key.  Credentials are ``journal.NAME``, ``central.NAME`` and ``site.NAME``, NAME from :data:`CREDENTIALS`."""
+"""Meaning → key.  Credentials are ``journal.NAME``, ``central.NAME`` and ``site.NAME``, NAME from :data:`CREDENTIALS` (those of
+AWS for a site alone)."""
 
 
 def dotted_keys(layout: Layout) -> dict[str, Key]:

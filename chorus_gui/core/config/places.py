@@ -67,7 +67,7 @@ class Places:
                 "Repeat the path here, or remove the table.",
             )
         else:
-            default.fault("The site's folder is missing.", f"Name it here, or one for each modality in [site_path.{modality}].")
+            default.fault("The site's folder is missing.", "Name it here, or give every modality a table with a path.")
         return None
 
     def local_journal(self, value: Value, text: str) -> Path:
@@ -101,9 +101,9 @@ class Places:
             value.fault("The path has a SAS token in it.", "Put the token into azure_sas_token.")
             return None
         container, _, prefix = rest.partition("/")
-        if not self._container_fits(place, value, kind, container, modality):
-            return None
-        return Place(kind, text, None, container, prefix.strip("/"), self._credentials(place, kind, modality))
+        fits = self._container_fits(place, value, kind, container, modality)
+        credentials = self._credentials(place, kind, modality)  # always looked at, so that its faults are told too
+        return Place(kind, text, None, container, prefix.strip("/"), credentials) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
         named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)

@@ -25,7 +25,6 @@ from chorus_gui.core.places import resource
 Scalar = str | int | bool
 
 _TEMPLATES = {Layout.NESTED: "config/config-template.toml", Layout.FLAT: "config/config-template-flat.toml"}
-_PRIVATE = 0o600
 _COMMENTED = r"[ \t]*#[ \t]*{name}[ \t]*="
 
 
@@ -218,14 +217,15 @@ def _with_table(text: str, dotted: str, value: Scalar) -> str | None:
 
 def _write(target: Path, data: bytes, mode: int) -> None:
     """Write a file so that it is there whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".tmp", dir=target.parent)  # made private
+    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".tmp", dir=target.parent)  # made for this user alone
+    temporary = Path(name)
     try:
         with open(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, mode or _PRIVATE)
-        os.replace(name, target)
+        temporary.chmod(mode)
+        temporary.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

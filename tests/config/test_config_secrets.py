@@ -1,0 +1,191 @@
+"""Credentials: where they come from, which one is used, and what a SAS says about itself."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from chorus_gui.core.config.load import loads
+from chorus_gui.core.config.model import AuthMode, Config, Credentials, Secret
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo, account_url_problem, clean_sas
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+SAS = "sv=2022-11-02&sp=racwdl&sr=c&se=2030-01-01T00:00:00Z&sig=SECRETSIG%3D"
+CONNECTION = "DefaultEndpointsProtocol=https;AccountName=connected;AccountKey=a2V5PT0=;EndpointSuffix=core.windows.net"
+
+
+def config(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = False) -> Config:
+    table = "central_path" if flat else "central_path.auth"
+    head = '[site_path.default]\npath = "s"\n[journal]\n' + ('path = "j.db"\n' if flat else '[journal.source]\npath = "j.db"\n')
+    path = '[central_path]\npath = "az://stmary/"\n'
+    text = head + path + (auth if flat else f"[{table}]\n{auth}\n")
+    folder = Path("/chorus").absolute()
+    return loads(text, folder / "c.toml", environ=environ or {}, cwd=folder, now=NOW)
+
+
+def credentials(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = False) -> Credentials:
+    return config(auth, environ, flat=flat).central.credentials
+
+
+NAME = 'azure_account_name = "account"\n'
+URL = "https://account.blob.core.windows.net"
+
+
+def test_login_is_what_nested_means_without_a_credential() -> None:
+    for auth in (NAME, NAME + 'auth_mode = "login"\n', f'azure_account_url = "{URL}/"'):
+        assert credentials(auth) == Credentials(AuthMode.LOGIN, account_name="account", account_url=URL)
+
+
+def test_a_credential_without_a_mode_is_used() -> None:
+    found = credentials(NAME + f'azure_sas_token = "{SAS}"')
+    assert (found.auth_mode, found.sas_token, found.account_url) == (AuthMode.SAS, Secret(SAS), URL)
+    found = credentials(NAME + 'azure_account_key = "a2V5"')
+    assert (found.auth_mode, found.account_key) == (AuthMode.KEY, Secret("a2V5"))
+
+
+@pytest.mark.parametrize("mode", ["sas", "sas_token"])
+@pytest.mark.parametrize("token", [SAS, "?" + SAS, f"https://account.blob.core.windows.net/stmary?{SAS}", f" {SAS} "])
+def test_sas_in_every_form_that_people_paste(mode: str, token: str) -> None:
+    found = credentials(NAME + f'auth_mode = "{mode}"\nazure_sas_token = "{token}"')
+    assert (found.auth_mode, found.sas_token) == (AuthMode.SAS, Secret(SAS))
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_sas_in_the_account_url_is_taken_out_of_it(flat: bool) -> None:
+    found = credentials(f'azure_account_url = "{URL}/?{SAS}"\n', flat=flat)
+    assert (found.account_url, found.account_name, found.sas_token) == (URL, "account", Secret(SAS))
+    assert "SECRETSIG" not in repr(found)
+
+
+def test_a_login_does_not_use_a_token_and_says_so() -> None:
+    found = config(NAME + f'auth_mode = "login"\nazure_sas_token = "{SAS}"')
+    assert found.central.credentials == Credentials(AuthMode.LOGIN, account_name="account", account_url=URL)
+    assert len(found.warnings) == 1
+    assert "is not used" in found.warnings[0]
+
+
+@pytest.mark.parametrize("key", ["azure_connection_string", "azure_storage_connection_string"])
+def test_connection_string(key: str) -> None:
+    found = credentials(f'{key} = "{CONNECTION}"')
+    assert found.auth_mode is AuthMode.CONNECTION_STRING
+    assert (found.account_name, found.account_url) == ("connected", "https://connected.blob.core.windows.net")
+    assert (found.account_key, found.connection_string, found.sas_token) == (Secret("a2V5PT0="), Secret(CONNECTION), None)
+
+
+def test_connection_string_with_a_sas_and_of_the_emulator() -> None:
+    found = credentials(f'auth_mode = "sas"\nazure_connection_string = "BlobEndpoint=https://up.example/;SharedAccessSignature={SAS}"')
+    assert (found.account_url, found.sas_token, found.account_key) == ("https://up.example", Secret(SAS), None)
+    found = credentials('azure_connection_string = "UseDevelopmentStorage=true"')
+    assert (found.account_name, found.account_url) == ("devstoreaccount1", "http://127.0.0.1:10000/devstoreaccount1")
+
+
+def test_environment_is_the_fallback() -> None:
+    found = credentials("", {"AZURE_ACCOUNT_NAME": "account", "AZURE_SAS_TOKEN": SAS})
+    assert (found.auth_mode, found.account_url, found.sas_token) == (AuthMode.SAS, URL, Secret(SAS))
+    found = credentials("", {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION}, flat=True)
+    assert (found.auth_mode, found.account_name) == (AuthMode.CONNECTION_STRING, "connected")
+    found = credentials('auth_mode = "login"', {"AZURE_ACCOUNT_URL": "https://up.example", "AZURE_ACCOUNT_NAME": "account"})
+    assert (found.account_url, found.account_name) == ("https://up.example", "account")
+
+
+def test_the_file_wins_over_the_environment() -> None:
+    other = {"AZURE_ACCOUNT_URL": "https://other.example", "AZURE_SAS_TOKEN": SAS, "AZURE_STORAGE_CONNECTION_STRING": CONNECTION}
+    found = credentials(NAME + 'azure_account_key = "a2V5"', other)
+    assert (found.auth_mode, found.account_url, found.sas_token) == (AuthMode.KEY, URL, None)
+
+
+def test_a_connection_string_of_the_environment_never_leads_to_another_account() -> None:
+    found = credentials(NAME, {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION})
+    assert found == Credentials(AuthMode.LOGIN, account_name="account", account_url=URL)
+    found = credentials(NAME.replace('account"', 'connected"'), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION})
+    assert found.auth_mode is AuthMode.CONNECTION_STRING
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:10000/devstoreaccount1", "http://localhost:10000/a", "http://[::1]:10000/a", URL])
+def test_account_urls_that_are_fine(url: str) -> None:
+    assert account_url_problem(url) == ""
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://localhost.example", "ftp://x", "x", "", "https://", "http://[::1"])
+def test_account_urls_that_are_not(url: str) -> None:
+    assert account_url_problem(url)
+
+
+@pytest.mark.parametrize("text", ["", "sastoken", "sp=r", "sig=", "https://account.blob.core.windows.net/x"])
+def test_what_is_no_sas(text: str) -> None:
+    assert clean_sas(text) == ""
+
+
+def test_sas_fields() -> None:
+    info = SasInfo.parse("?sv=2022&st=2026-01-01&se=2026-02-04T15%3A30%3A00Z&sp=rl&sr=c&sip=10.0.0.1-10.0.0.9&spr=https&sig=SECRETSIG")
+    assert info.expires == datetime(2026, 2, 4, 15, 30, tzinfo=UTC)
+    assert info.starts == datetime(2026, 1, 1, tzinfo=UTC)
+    assert (info.permissions, info.resource, info.addresses, info.protocols, info.policy) == (
+        "rl",
+        "c",
+        "10.0.0.1-10.0.0.9",
+        "https",
+        False,
+    )
+    assert info.missing(NEEDS_JOURNAL) == ("create", "write", "delete")
+    assert info.missing(NEEDS_STORE) == ("create", "write")
+    assert info.missing(NEEDS_SOURCE) == ()
+    assert info.sentences(NOW, NEEDS_JOURNAL) == (
+        "The SAS expires in 3 days, on 2026-02-04 15:30 UTC.",
+        "The SAS does not allow to create, write or delete.",
+        "The SAS works only from the address 10.0.0.1-10.0.0.9.",
+    )
+    assert "SECRETSIG" not in repr(info)
+
+
+def test_write_includes_create_but_create_is_not_write() -> None:
+    assert SasInfo.parse("sp=rwl&sig=x").missing(NEEDS_STORE) == ()
+    assert SasInfo.parse("sp=rcl&sig=x").missing(NEEDS_STORE) == ("write",)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("se=2026-02-01T11:59:59Z&sp=rwdl", "The SAS expired on 2026-02-01 11:59 UTC: ask for a new one."),
+        ("se=2026-02-01T12:30:00Z&sp=rwdl", "expires in less than an hour"),
+        ("se=2026-02-01T15:00:00Z&sp=rwdl", "expires in 3 hours"),
+        ("se=2026-02-02T13:00:00Z&sp=rwdl", "expires in 1 day,"),
+        ("se=2030-01-01&ske=2026-02-03T12:00:00Z&sp=rwdl", "expires in 2 days"),
+        ("se=2030-01-01&st=2026-03-01&sp=rwdl", "not valid before 2026-03-01 00:00 UTC"),
+        ("sp=rwdl", "does not say when it expires"),
+        ("se=soon&sp=rwdl", "does not say when it expires"),
+        ("se=2030-01-01&sp=rwdl&sr=b", "single blob"),
+        ("se=2030-01-01&sp=rwdl&ss=f&srt=sco", "not for Blob storage"),
+        ("se=2030-01-01&sp=rwdl&ss=b&srt=o", "cannot list a container"),
+        ("se=2030-01-01&sp=rwdl&ss=b&srt=c", "does not reach into blobs"),
+        ("se=2030-01-01&sp=rwd", "does not allow to list."),
+    ],
+)
+def test_sas_sentences(token: str, words: str) -> None:
+    found = SasInfo.parse(token + "&sig=x").sentences(NOW, NEEDS_JOURNAL)
+    assert len(found) == 1, found
+    assert words in found[0]
+
+
+def test_a_good_sas_and_one_with_a_stored_policy_need_no_words() -> None:
+    assert SasInfo.parse(SAS).sentences(NOW, NEEDS_JOURNAL) == ()
+    assert SasInfo.parse("si=sites&sr=c&sig=x").sentences(NOW, NEEDS_JOURNAL) == ()
+
+
+def test_an_expired_sas_is_a_warning() -> None:
+    found = config(NAME + 'azure_sas_token = "se=2025-01-01&sp=rcwl&sig=SECRETSIG"')
+    assert found.warnings == ("central_path.auth.azure_sas_token (line 10): The SAS expired on 2025-01-01 00:00 UTC: ask for a new one.",)
+
+
+def test_a_secret_stays_closed() -> None:
+    secret = Secret("SECRETSIG")
+    assert f"{secret} {secret!r} {[secret]} %s" % secret == "•••• Secret(••••) [Secret(••••)] ••••"
+    assert (secret == Secret("SECRETSIG"), secret == Secret("x"), secret == "SECRETSIG") == (True, False, False)
+    assert hash(secret) == hash(Secret("SECRETSIG"))
+    assert (bool(secret), bool(Secret(""))) == (True, False)
+    assert copy.deepcopy(secret) == pickle.loads(pickle.dumps(secret)) == secret
