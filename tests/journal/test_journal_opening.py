@@ -129,9 +129,24 @@ def test_a_journal_whose_making_was_cut_short_is_completed(tmp_path, statement, 
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path)) as conn:
         conn.execute((V1 if schema == 1 else V2).statements[statement])
+    with Journal.open(path, readonly=True) as journal:
+        assert (journal.schema, journal.counts(), journal.history()) == (schema, [], [])
     with Journal.open(path) as journal:
         assert journal.schema == schema
     assert master(path) == master(SAMPLES / f"journal_v{schema}_after_update_1.db")
+
+
+def test_a_database_without_tables_is_a_new_journal(tmp_path):
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("VACUUM")
+        conn.execute("CREATE TABLE x (y)")
+        conn.execute("DROP TABLE x")
+    assert path.stat().st_size > 0
+    with Journal.open(path, readonly=True) as journal:
+        assert list(journal.rows()) == []
+    with Journal.open(path) as journal:
+        assert journal.schema == 2
 
 
 def test_foreign(tmp_path):

@@ -34,15 +34,13 @@ class Command:
 
 
 def begin(schema: Schema, command: str, params: str, *, common: str, src_paths: Mapping[str, str], dest: str | None) -> int:
-    """Enter a command that starts now; its id.  The table is made if a journal has none yet."""
-    if not _exists(schema):
-        schema.conn.execute(schema.statements[0])
+    """Enter a command that starts now; its id."""
     params = redact(params)
     values: list[object] = [
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         redact(common),
         command,
-        _prefix(command) + params if schema.number == 1 else params,
+        (_prefix(command) + params).rstrip() if schema.number == 1 else params,
         redact(json.dumps(dict(src_paths))),
         redact(dest) if dest is not None else (None if schema.number == 1 else NO_DESTINATION),
     ]

@@ -155,25 +155,23 @@ def complete(conn: sqlite3.Connection, schema: Schema | None) -> Schema:
 
 
 def open_reading(path: Path) -> tuple[sqlite3.Connection, Schema]:
-    """Open an existing journal for reading.  A zero-byte file reads as an empty journal of version 2.
+    """Open an existing journal for reading.  One that has no tables yet (zero bytes, say) reads as an empty journal.
 
     What a crash left half-written is taken back first, by SQLite, if the file may be written.
     """
     check_present(path)
     with translated(path):
-        empty = path.stat().st_size == 0
-        conn = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False) if empty else _connect_recovered(path)
+        conn = _connect_recovered(path)
         try:
-            return conn, complete(conn, None) if empty else schema_of(conn, path) or _refuse_bare(path)
+            schema = schema_of(conn, path)
+            if schema and conn.execute("SELECT 1 FROM sqlite_master WHERE lower(name) = ?", (schema.table,)).fetchone():
+                return conn, schema
         except BaseException:
             conn.close()
             raise
-
-
-def _refuse_bare(path: Path) -> Schema:
-    raise JournalForeignError(
-        f"{path} is a SQLite database without tables, not yet a journal.", remedy="Record into it first (chorus-upload journal update)."
-    )
+        conn.close()
+        empty = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        return empty, complete(empty, type(schema)(empty) if schema else None)
 
 
 def _connect_recovered(path: Path) -> sqlite3.Connection:
