@@ -212,6 +212,7 @@ def test_the_store_must_not_lie_in_the_site() -> None:
         (FOLDERS.replace("[central_path]", "[central_path]\npatient_first = true"), "central_path.patient_first (line 2): The key is documented, but no tool obeys it"),
         (NESTED + '[configuration]\njournaling_mode = "full"\n', "has the nested layout, where it is “journal.journaling_mode”"),
         (FOLDERS + '[journal]\npath = "journal.sqlite"\n', "does not end in “.db”"),
+        (NESTED + '[journal.local]\npath = "journal"\n', "journal.local.path (line 8): The local journal's name"),
         (NESTED + "[site_path.Images]\nversioned = true\n", "site_path.Images.versioned (line 8): “versioned” has no effect"),
         (NESTED + '[site_path.Images]\npattern = "Images/{filepath}"\n', "has no {patient_id}"),
         (NESTED + '[site_path.OMOP]\npattern = "{patient_id:w}/OMOP/{filepath}"\n', "would replace each other"),

@@ -236,6 +236,11 @@ def test_a_local_journal_only_in_the_working_directory_stops(tmp_path: Path) -> 
     assert load(there / "config.toml", environ={}, cwd=here).journal.local == there / "journal.db"
 
 
+def test_a_google_bucket_as_site(tmp_path: Path) -> None:
+    place = parse(FOLDERS.replace('"site"', '"gs://bucket/a/b/"'), tmp_path).sites["OMOP"].place
+    assert (place.kind, place.container, place.prefix) == (PlaceKind.GCS, "bucket", "a/b")
+
+
 def test_a_byte_order_mark_and_crlf_are_read(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b"\xef\xbb\xbf" + NESTED.replace("\n", "\r\n").encode())

@@ -90,6 +90,14 @@ def test_keys_in_inline_and_dotted_tables(tmp_path: Path) -> None:
     assert tomllib.loads(saved(document)) == expected
 
 
+def test_a_table_inside_an_inline_table_and_a_key_outside_of_tables(tmp_path: Path) -> None:
+    document = write(tmp_path, b'site_path = { default = { path = "s" } } # here\n[journal]\n')
+    document.set("site_path.Images.path", "i")
+    document.set("note", "x")
+    expected = {"site_path": {"default": {"path": "s"}, "Images": {"path": "i"}}, "journal": {}, "note": "x"}
+    assert tomllib.loads(saved(document)) == expected
+
+
 def test_a_key_after_a_value_of_several_lines(tmp_path: Path) -> None:
     document = write(tmp_path, b'[configuration]\nnote = """\na = 1\n[x]\n"""\nlist = [\n  1,\n  2,\n]\n')
     document.set("configuration.page_size", 6)

@@ -130,7 +130,8 @@ class Places:
             return Credentials()
         credentials = azure_credentials(self.reading, place, self.environ, modality)
         if credentials.sas_token is not None:
-            where = self.reading.value(f"{place}.azure_sas_token", modality)
+            token, url = (self.reading.value(f"{place}.{name}", modality) for name in ("azure_sas_token", "azure_account_url"))
+            where = url if url.given and not token.given else token
             for sentence in SasInfo.parse(credentials.sas_token.reveal()).sentences(self.now, _NEEDS[place]):
                 where.warn(sentence)
         return credentials

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import tomlkit
+from tomlkit.items import InlineTable
 
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, dotted_keys
 from chorus_gui.core.config.load import parse, read_text
@@ -180,7 +181,7 @@ def _container(document: tomlkit.TOMLDocument, dotted: str) -> dict[str, Any]:
     table = cast("dict[str, Any]", document)
     for name in dotted.split(".")[:-1]:
         if name not in table:
-            table[name] = tomlkit.table()
+            table[name] = tomlkit.inline_table() if isinstance(table, InlineTable) else tomlkit.table()
         table = table[name]
     return table
 
