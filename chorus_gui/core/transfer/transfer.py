@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from typing import TypeVar
 
@@ -45,7 +45,7 @@ def transfer(
     threads: int,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     idle: Callable[[], None] = lambda: None,
-) -> Iterator[Proof | Failure]:
+) -> Generator[Proof | Failure, None, None]:
     """Send the items with ``threads`` threads; a proof or a failure for each, in no order.
 
     ``items`` is pulled in the caller's thread, a bounded number ahead; ``source_of`` gives a modality's source.  At most

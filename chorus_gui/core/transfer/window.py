@@ -155,7 +155,7 @@ class Crew(Generic[T, R]):
 
     def _start(self) -> None:
         """Threads are made when there is work for them: most calls verify or send a handful of files."""
-        thread = threading.Thread(target=self._run, name=f"{self._work.__name__}-{len(self._threads)}", daemon=True)
+        thread = threading.Thread(target=self._run, name=f"crew-{len(self._threads)}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
