@@ -1,0 +1,185 @@
+"""What a scan costs, against what the disk makes anybody pay: ``python3 dev.py bench scan``.
+
+A made-up site of many small files is walked, hashed and scanned; the best of some rounds counts, with the rounds of all
+measurements taken in turns, so that a busy moment of the machine hits them alike.  Start-up is not in the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import MODALITIES, Mode, Problem
+from chorus_gui.core.pattern import DEFAULTS, Pattern
+from chorus_gui.core.scan.digest import digest_many
+from chorus_gui.core.scan.scan import SiteRow, scan
+from chorus_gui.core.storage.folder import FolderSource
+
+FILES_A_PATIENT = 50
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The site that is measured, and how many files it has."""
+
+    config: Config
+    root: Path
+    files: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """``run`` is timed, ``prepare`` before each round is not.  The ratio is to ``against``; ``aim`` the most it should be."""
+
+    name: str
+    run: Callable[[Bench], object]
+    against: str = ""
+    aim: float | None = None
+    prepare: Callable[[Bench], object] = lambda _: None
+
+
+class Nowhere:
+    """A sink that forgets everything but the number of files."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
+        self.count += len(rows)
+
+    def unmatched(self, root: str, paths: Sequence[str]) -> None:
+        raise AssertionError(f"{paths[0]} is unmatched")
+
+    def problem(self, problem: Problem) -> None:
+        raise AssertionError(problem.cause)
+
+
+def bare_walk(folder: str | Path) -> int:
+    """Every folder listed, every file looked at, nothing kept."""
+    count = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                count += bare_walk(entry.path)
+            else:
+                entry.stat()
+                count += 1
+    return count
+
+
+def bare_walk_and_hash(folder: str | Path) -> int:
+    """The same, and every file read and hashed in one loop."""
+    count = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                count += bare_walk_and_hash(entry.path)
+            else:
+                entry.stat()
+                with open(entry.path, "rb") as file:
+                    hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+                count += 1
+    return count
+
+
+def scan_alone(bench: Bench) -> None:
+    """Our scan, into a sink that forgets."""
+    sink = Nowhere()
+    scan(bench.config, MODALITIES, sink, JobContext())
+    assert sink.count == bench.files
+
+
+def scan_and_hash(bench: Bench) -> None:
+    """Our scan, then our hashing of all that it found."""
+
+    class Keep(Nowhere):
+        def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
+            kept.extend(rows)
+
+    kept: list[SiteRow] = []
+    scan(bench.config, MODALITIES, Keep(), JobContext())
+    source = FolderSource(bench.root)
+    items = ((path, source, path, size, mtime_us) for path, _, _, size, mtime_us in kept)
+    assert sum(isinstance(md5, str) for _, md5, _ in digest_many(items, JobContext(), bench.config.threads)) == bench.files
+
+
+BARE, HASH = "bare walk", "bare walk + hash"
+MEASUREMENTS = [
+    Measurement(BARE, lambda bench: bare_walk(bench.root)),
+    Measurement(HASH, lambda bench: bare_walk_and_hash(bench.root)),
+    Measurement("scan alone", scan_alone, against=BARE),
+    Measurement("scan + hash", scan_and_hash, against=HASH),
+]
+
+
+def make_bench(folder: Path, files: int, size: int) -> Bench:
+    """Write the site below ``folder``: patients with a folder of waveforms each."""
+    root = folder / "site"
+    for number in range(files):
+        patient = root / str(1_000_000 + number // FILES_A_PATIENT) / "Waveforms"
+        if number % FILES_A_PATIENT == 0:
+            patient.mkdir(parents=True)
+        (patient / f"record_{number % FILES_A_PATIENT:04}.dat").write_bytes(number.to_bytes(8, "big") * (size // 8))
+    place = Place(PlaceKind.FOLDER, str(root), root)
+    sites = {name: Site(name, place, Pattern.parse(DEFAULTS[name])) for name in MODALITIES}
+    store = folder / "store"
+    config = Config(
+        folder / "config.toml",
+        Layout.NESTED,
+        MODALITIES,
+        Mode.FULL,
+        1000,
+        os.cpu_count() or 1,
+        UploadMethod.BUILTIN,
+        JournalPlaces(folder / "journal.db"),
+        Place(PlaceKind.FOLDER, str(store), store),
+        sites,
+    )
+    return Bench(config, root, files)
+
+
+def measure(bench: Bench, measurements: Sequence[Measurement], rounds: int) -> dict[str, float]:
+    """Name → the best of so many rounds, in seconds."""
+    best = {measurement.name: float("inf") for measurement in measurements}
+    for _ in range(rounds):
+        for measurement in measurements:
+            measurement.prepare(bench)
+            began = time.perf_counter()
+            measurement.run(bench)
+            best[measurement.name] = min(best[measurement.name], time.perf_counter() - began)
+    return best
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the site, measure, print the table."""
+    parser = argparse.ArgumentParser(description="what a scan costs")
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--size", type=int, default=4096, help="bytes of each file")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
+    parser.add_argument("--folder", type=Path, help="where the site is made for the time of the run (the disk is measured too)")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="chorus-bench-", dir=args.folder) as folder:
+        bench = make_bench(Path(folder).resolve(), args.files, args.size)
+        best = measure(bench, MEASUREMENTS, args.rounds)
+    print(f"{args.files:,} files of {args.size:,} bytes, best of {args.rounds}")
+    for measurement in MEASUREMENTS:
+        line = f"{measurement.name:<20}{best[measurement.name]:>9.3f} s"
+        if measurement.against:
+            line += f"{best[measurement.name] / best[measurement.against]:>8.2f} × {measurement.against}"
+        if measurement.aim is not None:
+            line += f"  (aim: at most {measurement.aim:g})"
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
