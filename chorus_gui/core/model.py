@@ -164,6 +164,7 @@ class Change:
 
     ``pair`` is the id of the other half where a DELETED and an ADDED are shown as one RENAMED.  ``version`` is the version that
     the file's path names, None where the submission's applies.  ``excluded`` changes are held back, for ``reason``.
+    ``md5`` is there, and took ``md5_seconds``, where the review had to hash.
     """
 
     id: int
@@ -180,6 +181,7 @@ class Change:
     note: str = ""
     excluded: bool = False
     reason: str = ""
+    md5_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

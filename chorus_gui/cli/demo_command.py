@@ -1,0 +1,53 @@
+"""``chorus-upload demo``: two submissions of a made-up site, for the first five minutes."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chorus_gui.core.job import JobContext
+
+if TYPE_CHECKING:
+    from chorus_gui.cli.report import Report
+
+
+def add(groups: Any) -> None:
+    """The command's grammar."""
+    parser = groups.add_parser("demo", help="make up a site, submit it, change it, submit it again, verify, and show both receipts")
+    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="where to put it (default: a new temporary folder)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """The same commands that a person would type, one after the other."""
+    from chorus_gui.cli.main import main
+    from chorus_gui.core import demo, receipt
+    from chorus_gui.core.errors import UsageError
+    from chorus_gui.core.places import data_folder
+
+    base = Path(args.folder or tempfile.mkdtemp(prefix="chorus-upload-demo-")).absolute()
+    if base.exists() and any(base.iterdir()):
+        raise UsageError(f"{base} is not empty.", remedy="Name a folder that does not exist yet.")
+    site, central = base / "site", base / "central-store"
+    central.mkdir(parents=True)
+    demo.make_site(site)
+    config = demo.write_config(base, central, site)
+    report.say(f"A made-up site lies in {site}, its central store is the folder {central}.")
+    status, shown = 0, []
+    for words, change in (("The first submission", None), ("The site changes; the second submission", demo.change_site)):
+        ctx.checkpoint()
+        if change:
+            change(site)
+        report.say(f"\n=== {words}\n")
+        before = set((data_folder() / "receipts").glob("*.json"))
+        status = main(["-c", str(config), "submit", "--yes"]) or status
+        shown += sorted(set((data_folder() / "receipts").glob("*.json")) - before)
+    report.say("\n=== Verification: every file is downloaded and hashed\n")
+    status = main(["-c", str(config), "file", "verify", "--all", "--reread"]) or status
+    for number, file in enumerate(shown, 1):
+        report.say(f"\n=== Receipt {number}\n\n{receipt.to_text(receipt.from_json(file.read_text('utf-8')))}")
+        report.say(f"As a page: {file.with_suffix('.html')}   as JSON: {file}")
+    report.say(f"\nTry the commands yourself: chorus-upload -c {config} journal list")
+    return status

@@ -1,0 +1,89 @@
+"""``chorus-upload history | config-help | usage``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from chorus_gui.core.job import JobContext
+
+if TYPE_CHECKING:
+    from chorus_gui.cli.report import Report
+
+USAGE = """\
+A submission from beginning to end
+
+  1. chorus-upload config-help > config.toml     then fill in the site's folders and the central store
+  2. chorus-upload journal update --dry-run      what changed since the last submission; nothing is written
+  3. chorus-upload submit                        the same, and after your yes: record, upload, prove
+  4. chorus-upload file verify                   compare the store with the journal once more
+
+In two steps, as the tools before did
+
+  chorus-upload journal update                   record what changed
+  chorus-upload file upload                      upload what was recorded
+
+When something happened
+
+  chorus-upload journal undo --version V         take back what was recorded and not uploaded
+  chorus-upload journal restore                  the kept copies of the journal, and back to one of them
+  chorus-upload journal check                    look for damage
+  chorus-upload history                          what was done to this journal
+
+Every command explains itself with --help.  Exit status: 0 done, 1 some files failed, 2 cannot start, 130 interrupted.
+An interrupted command goes on where it stopped when it is given again.
+"""
+
+
+def add(groups: Any) -> None:
+    """The commands' grammar."""
+    history = groups.add_parser("history", help="the commands that worked on this journal")
+    history.add_argument("--json", action="store_true", help="print JSON")
+    history.set_defaults(run=run_history)
+    config = groups.add_parser("config-help", help="print a configuration file in which every key is explained")
+    config.add_argument("--flat", action="store_true", help="in the layout of 2024")
+    config.set_defaults(run=run_config_help)
+    groups.add_parser("usage", help="show a submission from beginning to end").set_defaults(run=run_usage)
+
+
+def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """The journal's own command history."""
+    from chorus_gui.cli.workplace import open_journal
+
+    with open_journal(args, report, ctx, write=False) as place:
+        commands = place.journal.history()
+        report.table(
+            ("when", "command", "options", "to", ">seconds"),
+            [(c.at, c.command, c.params, c.dest or "", f"{c.seconds:.1f}" if c.seconds is not None else "–") for c in commands],
+        )
+        report.json(
+            [
+                {
+                    "when": c.at,
+                    "common": c.common,
+                    "command": c.command,
+                    "options": c.params,
+                    "from": c.src_paths,
+                    "to": c.dest,
+                    "seconds": c.seconds,
+                }
+                for c in commands
+            ]
+        )
+    return 0
+
+
+def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """The template, as it is."""
+    del ctx
+    from chorus_gui.core.places import resource
+
+    report.say(resource(f"config/config-template{'-flat' if args.flat else ''}.toml").read_text("utf-8").rstrip("\n"))
+    return 0
+
+
+def run_usage(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """The way through."""
+    del args, ctx
+    report.say(USAGE.rstrip("\n"))
+    return 0

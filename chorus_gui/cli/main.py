@@ -1,0 +1,161 @@
+"""``chorus-upload``: the program for terminals, batch files and schedulers.
+
+Exit status: 0 done · 1 some files failed · 2 cannot start (configuration, journal, credentials, a bad request) · 130 interrupted ·
+70 a bug of ours.  Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from chorus_gui import __version__
+from chorus_gui.core.errors import ChorusError, UsageError
+from chorus_gui.core.job import JobContext, OutcomeKind, run
+
+DONE, SOME_FAILED, CANNOT_START, INTERRUPTED, BUG = 0, 1, 2, 130, 70
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints look like every other one of ours; its status is 2 too."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        print(f"Error: {message}", file=sys.stderr)
+        raise SystemExit(CANNOT_START)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar."""
+    from chorus_gui.cli import demo_command, file_commands, info_commands, journal_commands, remote_commands, submit_command
+
+    parser = _Parser(
+        prog="chorus-upload",
+        description="Submit a site's OMOP tables, images and waveforms to the CHoRUS central store, and keep the journal of it.",
+        epilog="“chorus-upload usage” shows a submission from beginning to end; “chorus-upload demo” plays one on a made-up site.",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more about what is done")
+    parser.add_argument("-c", "--config", metavar="FILE", default=None, help="the configuration file (default: config.toml in this folder)")
+    parser.add_argument("--version", action="version", version=f"chorus-upload {__version__}")
+    groups = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for module in (submit_command, journal_commands, file_commands, remote_commands, info_commands, demo_command):
+        module.add(groups)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = build_parser().parse_args(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else CANNOT_START
+    from chorus_gui.cli.report import Report
+
+    report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
+    _log_to_file(verbose=args.verbose)
+    command: Callable[[argparse.Namespace, Report, JobContext], int] = args.run
+    ctx = JobContext()
+    with _signals(ctx):
+        outcome = run(lambda ctx: command(args, report, ctx), ctx)
+    match outcome.kind:
+        case OutcomeKind.DONE:
+            return outcome.value or DONE
+        case OutcomeKind.CANCELLED:
+            report.error("Interrupted. What was done until now is kept; the same command goes on from there.")
+            return INTERRUPTED
+        case OutcomeKind.FAILED:
+            assert outcome.error is not None
+            logging.getLogger("chorus").error("failed", exc_info=outcome.error)
+            report.error(outcome.error)
+            return CANNOT_START
+        case OutcomeKind.CRASHED:
+            logging.getLogger("chorus").error("unexpected error\n%s", outcome.report)
+            report.error(
+                f"This is a fault of CHoRUS Upload {__version__}; please report it with these lines (they hold no secret):\n{outcome.report}"
+            )
+            return BUG
+
+
+def _log_to_file(*, verbose: bool) -> None:
+    """A rotating log in the user's log folder, without secrets.  A log that cannot be written stops nothing."""
+    from logging.handlers import RotatingFileHandler
+
+    from chorus_gui.core.places import log_folder
+    from chorus_gui.core.redact import RedactingFilter
+
+    logger = logging.getLogger()
+    for old in [handler for handler in logger.handlers if getattr(handler, "chorus", False)]:
+        logger.removeHandler(old)
+        old.close()
+    for noisy in ("azure", "urllib3", "msal"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        handler = RotatingFileHandler(log_folder() / "chorus-upload.log", maxBytes=2_000_000, backupCount=5, encoding="utf-8", delay=True)
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(RedactingFilter())
+    handler.chorus = True  # type: ignore[attr-defined]
+    logger.addHandler(handler)
+    logging.getLogger("chorus").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+@contextmanager
+def _signals(ctx: JobContext) -> Iterator[None]:
+    """Ctrl-C, Ctrl-Break and termination ask the step to stop; it stops at the next file or block.  A second Ctrl-C breaks off."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del frame
+        if ctx.cancelled and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not ctx.cancelled:
+            print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
+        ctx.cancel()
+
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one on Windows alone
+    numbers = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    try:
+        before = {number: signal.signal(number, ask) for number in numbers}
+    except ValueError:  # not in the main thread: whoever runs us has the signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def config_file(args: argparse.Namespace) -> Path:
+    """The configuration that is meant.  Raises :class:`UsageError` if there is none."""
+    file = Path(args.config or "config.toml")
+    if not file.is_file():
+        raise UsageError(
+            f"There is no configuration file {file}.",
+            remedy="Name it with “-c FILE”, or make one: “chorus-upload config-help > config.toml”, then fill it in.",
+        )
+    return file
+
+
+def entry() -> NoReturn:
+    """The console program."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:  # a console or pipe that cannot show a file's name must not stop a submission
+            reconfigure(errors="backslashreplace")
+    try:
+        status = main()
+    except (KeyboardInterrupt, ChorusError):
+        status = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = DONE
+    raise SystemExit(status)

@@ -1,0 +1,159 @@
+"""How the command line talks: live bars on a terminal, plain lines when piped, JSON on request.
+
+Results go to standard output, progress and errors to standard error.  rich is imported only where something is drawn with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.job import JobContext, Snapshot
+from chorus_gui.core.redact import redact
+
+PHASES = {
+    "scan": "Scanning",
+    "compare": "Comparing",
+    "hash": "Checking touched files",
+    "record": "Recording",
+    "upload": "Uploading",
+    "verify": "Verifying",
+    "download": "Downloading",
+}
+
+
+def size_text(size: float) -> str:
+    """Bytes for people: powers of 1000, as disks and the cloud's bills count."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(size) < 1000 or unit == "TB":
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def time_text(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    whole = int(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{seconds:.1f} s"
+
+
+class Report:
+    """Where a command's words go."""
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self.verbose = verbose
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+
+    def say(self, text: str = "") -> None:
+        """A line of the result; nothing of it where JSON was asked for."""
+        if not self.as_json:
+            print(redact(text), file=self._out, flush=True)
+
+    def json(self, value: Any) -> None:
+        """The result for a program to read, where it was asked for."""
+        if self.as_json:
+            print(redact(json.dumps(value, indent=2, ensure_ascii=False, default=str)), file=self._out, flush=True)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+        """A table: drawn on a terminal, in aligned columns when piped.  Columns named ">…" are aligned right."""
+        if self.as_json:
+            return
+        names = [name.lstrip(">") for name in columns]
+        cells = [[_cell(value) for value in row] for row in rows]
+        if title:
+            self.say(title)
+        widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
+
+        def line(values: Sequence[str]) -> str:
+            parts = [v.rjust(w) if c.startswith(">") else v.ljust(w) for v, w, c in zip(values, widths, columns, strict=True)]
+            return "  ".join(parts).rstrip()
+
+        self.say(line(names))
+        self.say("  ".join("-" * width for width in widths))
+        for row in cells:
+            self.say(line(row))
+
+    def warn(self, text: str) -> None:
+        """A sentence that does not stop the command."""
+        print(redact(f"Warning: {text}"), file=self._err, flush=True)
+
+    def error(self, error: ChorusError | str) -> None:
+        """What went wrong, and what to do."""
+        print(redact(f"Error: {error}"), file=self._err, flush=True)
+
+    @contextmanager
+    def progress(self, ctx: JobContext) -> Iterator[None]:
+        """Show the counters of ``ctx`` while the block runs, in a thread of its own that only looks."""
+        stop = threading.Event()
+        live = self._err.isatty()
+        looker = threading.Thread(target=self._draw if live else self._lines, args=(ctx, stop), name="progress", daemon=True)
+        looker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            looker.join()
+
+    def _lines(self, ctx: JobContext, stop: threading.Event) -> None:
+        """One line a phase, and one every ten seconds of it."""
+        said, rounds = "", 0
+        while not stop.wait(0.25):
+            snap = ctx.progress.snapshot()
+            rounds += 1
+            if snap.phase != said or rounds % 40 == 0:
+                said = snap.phase
+                if snap.phase:
+                    print(_line(snap), file=self._err, flush=True)
+
+    def _draw(self, ctx: JobContext, stop: threading.Event) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        console = Console(file=self._err)
+        with Live(console=console, refresh_per_second=10, transient=True) as live:
+            while not stop.wait(0.1):
+                snap = ctx.progress.snapshot()
+                text = Text(_line(snap), style="bold", no_wrap=True, overflow="ellipsis")
+                for name, count in snap.by_modality.items():
+                    if name:
+                        text.append(f"\n  {name:<10} {_counts(count)}", style="default")
+                for active in snap.active[:4]:
+                    share = f"{active.done * 100 // active.size:3d} %" if active.size else "     "
+                    text.append(f"\n    {share}  {redact(active.path)}", style="dim")
+                if ctx.paused:
+                    text.append("\n  paused", style="yellow")
+                live.update(text)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _counts(count: Any) -> str:
+    files = f"{count.files:,}" + (f" of {count.total_files:,}" if count.total_files is not None else "") + " files"
+    sizes = size_text(count.bytes) + (f" of {size_text(count.total_bytes)}" if count.total_bytes is not None else "")
+    return f"{files}, {sizes}" + (f", {count.failed:,} failed" if count.failed else "")
+
+
+def _line(snap: Snapshot) -> str:
+    name = PHASES.get(snap.phase, snap.phase.capitalize())
+    total = snap.total
+    text = f"{name}: {snap.note}" if snap.note and not total.files else f"{name}: {_counts(total)}"
+    if snap.elapsed >= 1 and total.bytes and snap.phase in ("upload", "record", "verify", "download"):
+        rate = total.bytes / snap.elapsed
+        text += f", {size_text(rate)}/s"
+        if total.total_bytes and total.total_bytes > total.bytes:
+            text += f", {time_text((total.total_bytes - total.bytes) / rate)} left"
+    return text

@@ -1,0 +1,47 @@
+"""``chorus-upload submit``: the whole way through, with a person's approval in the middle."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from chorus_gui.core.job import JobContext
+
+if TYPE_CHECKING:
+    from chorus_gui.cli.report import Report
+
+
+def add(groups: Any) -> None:
+    """The command's grammar."""
+    from chorus_gui.cli.journal_commands import add_review_options
+
+    parser = groups.add_parser("submit", help="scan, show what changed, and after your yes record and upload it")
+    add_review_options(parser)
+    parser.add_argument("--yes", action="store_true", help="approve without being asked")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Scan, approve, send, commit, leave the journal's copy."""
+    from chorus_gui.cli.file_commands import refuse_azcli
+    from chorus_gui.cli.review_text import Run, scan_and_show, told
+    from chorus_gui.cli.workplace import central_store, open_journal, params_text
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.submission.submit import Submission, submit
+    from chorus_gui.core.submission.upload import leave_copies, upload_pending
+
+    params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
+    run = Run()
+    with open_journal(args, report, ctx, write=True, create=True, params=params, dest=True) as place:
+        refuse_azcli(place.config)
+        with central_store(place.config) as store:
+            reviewed, approval = scan_and_show(args, report, ctx, place, store, approve_it=True, ask=not args.yes)
+            if approval is None:
+                return 0
+            with told(report, ctx, place, "submission", run, reviewed) as log, Staging.open(reviewed.path) as staging:
+                try:
+                    submit(Submission(place.config, place.journal, staging, approval, ctx, log), store)
+                    upload_pending(place.config, place.journal, store, ctx, log)
+                finally:
+                    leave_copies(place.config, place.journal, store, log.versions)
+        return run.status

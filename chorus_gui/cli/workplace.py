@@ -1,0 +1,110 @@
+"""What a command works on: the configuration, the journal, the store, and the line in the journal's history."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chorus_gui.cli.main import config_file
+from chorus_gui.cli.report import Report
+from chorus_gui.core.config.load import load
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import StoreError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.open import open_store
+
+WAIT_FOR_JOURNAL = 10.0
+"""Seconds that a command waits for another one that works on the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A configuration and its open journal."""
+
+    config: Config
+    journal: Journal
+
+
+def load_config(args: argparse.Namespace, report: Report) -> Config:
+    """The configuration; its warnings are said."""
+    local = getattr(args, "local_journal", None)
+    config = load(config_file(args), local_journal=Path(local) if local else None)
+    for warning in config.warnings:
+        report.warn(warning)
+    return config
+
+
+@contextmanager
+def open_journal(
+    args: argparse.Namespace, report: Report, ctx: JobContext, *, write: bool, create: bool = False, params: str = "", dest: bool = False
+) -> Iterator[Workplace]:
+    """Open the journal for one command; one that writes enters itself into the journal's history, without secrets."""
+    config = load_config(args, report)
+    name = command_name(args)
+    with Journal.open(config.journal.local, create=create, readonly=not write, wait=WAIT_FOR_JOURNAL, purpose=name, ctx=ctx) as journal:
+        if not write:
+            yield Workplace(config, journal)
+            return
+        command = journal.begin_command(
+            name,
+            params,
+            common=f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}",
+            src_paths={modality: config.sites[modality].place.text for modality in config.modalities},
+            dest=config.central.text if dest else None,
+        )
+        began = time.monotonic()
+        try:
+            yield Workplace(config, journal)
+        finally:
+            journal.end_command(command, time.monotonic() - began)
+
+
+@contextmanager
+def central_store(config: Config) -> Iterator[Store]:
+    """The central store, closed afterwards."""
+    with closing(open_store(config.central)) as store:
+        yield store
+
+
+@contextmanager
+def optional_store(config: Config) -> Iterator[Store | None]:
+    """The central store for looking only; None if it cannot be opened, for then nothing needs it."""
+    try:
+        store = open_store(config.central)
+    except StoreError as error:
+        logging.getLogger("chorus").warning("the central store was not looked at: %s", error)
+        yield None
+        return
+    with closing(store):
+        yield store
+
+
+def command_name(args: argparse.Namespace) -> str:
+    """ "journal update", as the history names it."""
+    return " ".join(part for part in (args.command, getattr(args, "subcommand", None)) if part)
+
+
+def params_text(args: argparse.Namespace, *names: str) -> str:
+    """The options that were given, as they would be typed: "--version 20250101000000"."""
+    parts: list[str] = []
+    for name in names:
+        value = getattr(args, name, None)
+        option = "--" + name.replace("_", "-")
+        if value is True:
+            parts.append(option)
+        elif value not in (None, False):
+            parts.append(f"{option} {value}")
+    return " ".join(parts)
+
+
+def modality_list(args: argparse.Namespace) -> Sequence[str] | None:
+    """The modalities of ``--modalities A,B``, or None."""
+    text = getattr(args, "modalities", None)
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None

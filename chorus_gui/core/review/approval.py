@@ -1,0 +1,135 @@
+"""A person's word on a review: its hash, its version, and the checks that stand between it and the journal."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import re
+import socket
+import time
+from datetime import datetime
+
+from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Approval, VersionCount
+from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.core.review.staging import Staging
+
+MANY_DELETIONS = 100
+"""So many deletions in a modality need no confirmation, whatever their share."""
+DELETED_SHARE = 0.2
+"""The share of a modality's open rows above which more than ``MANY_DELETIONS`` need one (compat: 20 %)."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
+
+
+def new_version(now: datetime | None = None) -> str:
+    """The version that a submission gets when nobody names one: this moment, local time, ``YYYYMMDDHHMMSS``."""
+    return (now or datetime.now().astimezone()).strftime("%Y%m%d%H%M%S")
+
+
+def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str:
+    """The version that is meant: the named one; with ``amend`` the last one; else a new one.
+
+    A named version that exists is amended.  Raises :class:`UsageError` for a name that cannot be a folder in the store, and for
+    ``amend`` where there is nothing to amend.
+    """
+    if version is not None:
+        if not _NAME.fullmatch(version) or ".." in version:
+            raise UsageError(
+                f"“{version}” cannot be a version.",
+                remedy="Use letters, digits, “.”, “-” and “_”, as in 20261231235959; it becomes a folder in the central store.",
+            )
+        if amend and version not in journal.versions():
+            raise UsageError(
+                f"There is no version {version} to amend.",
+                remedy="List the versions with “journal list”, or leave --amend out to begin it.",
+            )
+        return version
+    if amend:
+        last = journal.last_version()
+        if last is None:
+            raise UsageError(
+                "There is no version to amend: the journal is empty.", remedy="Leave --amend out; the first version is made then."
+            )
+        return last
+    fresh = new_version()
+    existing = set(journal.versions())
+    while fresh in existing:  # two submissions within a second
+        time.sleep(0.2)
+        fresh = new_version()
+    return fresh
+
+
+def diff_hash(staging: Staging) -> str:
+    """Names the diff: every actionable change with what it was made from, held-back ones marked.  SHA-256, hex."""
+    digest = hashlib.sha256()
+    for row in staging.db.execute(
+        "SELECT kind, modality, path, size, mtime_us, md5, version, tail, old_id, excluded FROM change "
+        f"WHERE kind IN ({_KINDS}) ORDER BY modality, path, kind, id"
+    ):
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    digest.update(repr(staging.get("fingerprint")).encode())
+    return digest.hexdigest()
+
+
+def deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[int, int]]:
+    """Modality → (rows to be closed as deleted, open rows), where it is so many that a person must confirm it."""
+    active: dict[str, int] = {}
+    for count in counts:
+        active[count.modality] = active.get(count.modality, 0) + count.active
+    rows = staging.db.execute(
+        "SELECT modality, count(*) FROM change WHERE kind = 'deleted' AND pair IS NULL AND NOT excluded GROUP BY modality"
+    )
+    found = {str(modality): (int(deleted), active.get(modality, 0)) for modality, deleted in rows}
+    return {m: (deleted, total) for m, (deleted, total) in found.items() if deleted > MANY_DELETIONS and deleted > DELETED_SHARE * total}
+
+
+def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions: bool = False) -> Approval:
+    """Approve what is staged for ``version``.  What was approved is what runs.
+
+    Raises :class:`MassDeletionError` unless ``allow_deletions``; :class:`StaleReviewError` if the journal is not the one that was
+    compared; :class:`ReviewError` if two files would lie at one place of an amended version.
+    """
+    check_fresh(staging, journal)
+    many = deletions(staging, journal.counts())
+    if many and not allow_deletions:
+        told = ", ".join(f"{deleted:,} of {total:,} {modality} files" for modality, (deleted, total) in many.items())
+        raise MassDeletionError(
+            f"This would close {told} as deleted.",
+            many,
+            meaning="So many at once are more often a folder that is not there than files that were deleted.",
+            remedy="If they really are gone, confirm it (on the command line: --allow-deletions); else correct the site's folder and scan again.",
+        )
+    approval = Approval(diff_hash(staging), version, f"{getpass.getuser()}@{socket.gethostname()}", time.time_ns() // 1000, allow_deletions)
+    staging.put(
+        "approval",
+        {
+            "diff_hash": approval.diff_hash,
+            "version": approval.version,
+            "approved_by": approval.approved_by,
+            "at_us": approval.at_us,
+            "allow_deletions": approval.allow_deletions,
+        },
+    )
+    return approval
+
+
+def check_approval(staging: Staging, journal: Journal, approval: Approval) -> None:
+    """Raise :class:`StaleReviewError` unless this diff, against this journal, is what was approved."""
+    check_fresh(staging, journal)
+    if diff_hash(staging) != approval.diff_hash:
+        raise StaleReviewError("The review was changed after it was approved.", remedy="Look at it again and approve it again.")
+
+
+def check_fresh(staging: Staging, journal: Journal) -> None:
+    """Raise :class:`StaleReviewError` if the journal has changed since the scan, or is another one."""
+    if staging.get("journal") != str(journal.path):
+        raise ReviewError("This review was made for another journal.", remedy="Scan the site again.")
+    if staging.get("fingerprint") != journal.fingerprint():
+        raise StaleReviewError(
+            "The journal has changed since the site was scanned.",
+            meaning="The review no longer says what would happen.",
+            remedy="Scan the site again.",
+        )

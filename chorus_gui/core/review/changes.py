@@ -1,0 +1,147 @@
+"""Reading the staged changes: sorted, filtered and searched in SQL, a page at a time.
+
+A screen keeps the ids of what it shows in an ``array('q')`` (8 bytes a row) and fetches the rows it paints.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
+from chorus_gui.core.review.staging import Staging
+
+ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
+"""The kinds that a submission carries out."""
+
+_COLUMNS = (
+    "id, kind, modality, path, patient_id, size, mtime_us, md5, version, pair, note, excluded, reason, md5_seconds, "
+    "old_id, old_patient_id, old_size, old_mtime_us, old_md5, old_valid_us, old_invalid_us, old_uploaded, old_version"
+)
+SORTS: dict[str, tuple[str, ...]] = {
+    "kind": ("kind", "modality", "path"),
+    "modality": ("modality", "path"),
+    "path": ("path",),
+    "patient": ("coalesce(patient_id, old_patient_id)", "modality", "path"),
+    "size": ("coalesce(size, old_size)", "path"),
+    "mtime": ("coalesce(mtime_us, old_mtime_us)", "path"),
+}
+"""What a table can be sorted by: name → SQL expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored."""
+
+    kinds: tuple[ChangeKind, ...] = ()
+    modalities: tuple[str, ...] = ()
+    search: str = ""
+    patient: str | None = None
+    renamed: bool = False
+    excluded: bool | None = None
+    state: str | None = None
+    order: str = "kind"
+    descending: bool = False
+    limit: int | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition and its values."""
+        parts: list[str] = []
+        values: list[Any] = []
+
+        def add(part: str, *bound: Any) -> None:
+            parts.append(part)
+            values.extend(bound)
+
+        if self.kinds:
+            add(f"kind IN ({','.join('?' * len(self.kinds))})", *(kind.value for kind in self.kinds))
+        if self.modalities:
+            add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
+        if self.search:
+            text = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            add("path LIKE ? ESCAPE '\\'", f"%{text}%")
+        if self.patient is not None:
+            add("coalesce(patient_id, old_patient_id) = ?", self.patient)
+        if self.renamed:
+            add("pair IS NOT NULL")
+        if self.excluded is not None:
+            add("excluded = ?", int(self.excluded))
+        if self.state is not None:
+            add("state = ?", self.state)
+        return " AND ".join(parts) or "1", values
+
+    def sql(self, columns: str) -> tuple[str, list[Any]]:
+        """The whole statement and its values."""
+        where, values = self.where()
+        order = ", ".join(part + (" DESC" if self.descending else "") for part in (*SORTS[self.order], "id"))
+        limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
+        return f"SELECT {columns} FROM change WHERE {where} ORDER BY {order}{limit}", values
+
+
+def select_ids(staging: Staging, query: Query) -> array[int]:
+    """The ids of the changes, in order: 8 bytes each, about a second for a million."""
+    sql, values = query.sql("id")
+    return array("q", (key for (key,) in staging.db.execute(sql, values)))
+
+
+def by_ids(staging: Staging, ids: Sequence[int]) -> list[Change]:
+    """The changes of these ids, in this order (a page of some hundred); ids that are not there are left out."""
+    found = {change.id: change for change in _changes(staging, f"id IN ({','.join(map(str, map(int, ids)))})", ())}
+    return [found[key] for key in ids if key in found]
+
+
+def stream(staging: Staging, query: Query) -> Iterator[Change]:
+    """The changes in order, read in pages, so that the caller may write to the staging database in between."""
+    ids = select_ids(staging, query)
+    for start in range(0, len(ids), 1024):
+        yield from by_ids(staging, ids[start : start + 1024])
+
+
+def _changes(staging: Staging, where: str, values: Iterable[Any]) -> Iterator[Change]:
+    for row in staging.db.execute(f"SELECT {_COLUMNS} FROM change WHERE {where}", tuple(values)):
+        key, kind, modality, path, patient, size, mtime_us, md5, version, pair, note, excluded, reason, seconds, old_id, *old = row
+        was = None
+        if old_id is not None:
+            old_patient, old_size, old_mtime_us, old_md5, valid_us, invalid_us, uploaded, old_version = old
+            was = Row(
+                old_id,
+                modality,
+                path,
+                old_patient,
+                old_size or 0,
+                old_mtime_us or 0,
+                old_md5,
+                valid_us or 0,
+                invalid_us,
+                uploaded,
+                old_version or "",
+            )
+        yield Change(
+            key, ChangeKind(kind), modality, path, patient, size, mtime_us, md5, version, was, pair, note, bool(excluded), reason, seconds
+        )
+
+
+def summary(staging: Staging) -> DiffSummary:
+    """What the review found, by modality and kind (modality "" for what belongs to none)."""
+    by_modality: dict[str, dict[ChangeKind, Tally]] = {}
+    for modality, kind, files, size in staging.db.execute("SELECT modality, kind, files, bytes FROM tally ORDER BY modality, kind"):
+        by_modality.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
+    (halves,) = staging.db.execute("SELECT count(*) FROM change WHERE pair IS NOT NULL").fetchone()
+    (excluded,) = staging.db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
+    notes: list[str] = []
+    if spared := staging.get("spared", 0):
+        notes.append(f"{spared} files of the journal lie where the scan could not look; they are not taken for deleted.")
+    if strays := staging.get("strays", []):
+        notes.append(f"{len(strays)} files stand in the journal twice; the older entries are closed with the next submission.")
+    return DiffSummary(by_modality, halves // 2, excluded, tuple(notes))
+
+
+def to_do(staging: Staging) -> dict[ChangeKind, Tally]:
+    """What an approval would carry out now: actionable, not held back, not done yet."""
+    rows = staging.db.execute(
+        "SELECT kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE NOT excluded AND state = '' "
+        f"AND kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) GROUP BY kind"
+    )
+    return {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}

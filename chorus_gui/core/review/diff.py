@@ -1,0 +1,298 @@
+"""Site × journal → changes.
+
+Set-based: both sides lie in the staging database and SQLite compares them, so that memory does not grow with the site.  Only
+a file whose time changed at equal size is hashed.  Nothing is written into the journal.
+
+What a change means is said in ``ChangeKind`` and ARCHITECTURE.md; the rule behind all of it: *nothing is deleted on a hunch*.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import PatternError, SourceError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import DiffSummary, Mode, Row
+from chorus_gui.core.review.changes import summary
+from chorus_gui.core.review.staging import Staging
+
+Digester = Callable[[Iterable[tuple[int, str, str, int, int]]], Iterator[tuple[int, "str | SourceError", float]]]
+"""(key, modality, path, size, mtime_us) of files → (key, MD5 or why there is none, seconds), in no order."""
+
+Presence = Callable[[Sequence[Row]], Collection[int]]
+"""Rows that were uploaded once → the file ids of those whose blob lies in the store with that size."""
+
+_OLD = "w.file_id, w.patient_id, w.size, w.mtime_us, w.md5, w.valid_us, w.invalid_us, w.uploaded, w.version"
+_INTO = (
+    "INSERT INTO change (kind, modality, path, patient_id, size, mtime_us, version, note, "
+    "old_id, old_patient_id, old_size, old_mtime_us, old_md5, old_valid_us, old_invalid_us, old_uploaded, old_version) "
+)
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+def diff(
+    config: Config,
+    journal: Journal,
+    staging: Staging,
+    ctx: JobContext,
+    *,
+    modalities: Sequence[str],
+    mode: Mode,
+    unread: Sequence[tuple[str, str]],
+    digest: Digester,
+    present: Presence,
+) -> DiffSummary:
+    """Fill ``staging`` (which holds a finished scan of ``modalities``) with the changes, and say what they come to.
+
+    ``unread``: (modality, folder) whose content the scan does not know; nothing below is ever DELETED.  Raises
+    :class:`~chorus_gui.core.errors.JournalError`, ``Cancelled``.
+    """
+    db = staging.db
+    ctx.progress.begin("compare")
+    ctx.progress.note("reading the journal")
+    _load(journal, staging, modalities)
+    ctx.checkpoint()
+    _strays(staging)
+    ctx.progress.note("comparing")
+    db.execute("CREATE INDEX site_path ON site (path, modality)")
+    _unchanged_and_touched(staging)
+    ctx.checkpoint()
+    _added(journal, staging, present)
+    ctx.checkpoint()
+    if mode is Mode.FULL:
+        _deleted(staging, unread)
+    _hash_touched(staging, digest, ctx)
+    ctx.checkpoint()
+    _renamed(staging)
+    _problems_and_unmatched(staging)
+    _tails(config, staging)
+    _tally(staging)
+    for name in ("site_kind", "ON change (kind, modality, path)"), ("site_pair", "ON change (pair) WHERE pair IS NOT NULL"):
+        db.execute(f"CREATE INDEX {name[0]} {name[1]}")
+    staging.put("modalities", list(modalities))
+    staging.put("mode", mode.value)
+    staging.put("journal", str(journal.path))
+    staging.put("fingerprint", journal.fingerprint())
+    staging.put("scanned_us", time.time_ns() // 1000)
+    db.execute("DROP TABLE site")
+    db.execute("DROP TABLE was")
+    staging.put("ready", value=True)
+    db.execute("COMMIT")
+    db.execute("PRAGMA synchronous=NORMAL")
+    db.execute("PRAGMA journal_mode=DELETE")
+    return summary(staging)
+
+
+def _load(journal: Journal, staging: Staging, modalities: Sequence[str]) -> None:
+    """Copy the journal's open rows of these modalities, by attaching the file: no row passes through Python."""
+    db = staging.db
+    db.execute("COMMIT")  # ATTACH stands outside of transactions
+    db.execute("ATTACH ? AS j", (str(journal.path),))
+    try:
+        db.execute("BEGIN")
+        marks = ",".join("?" * len(modalities))
+        db.execute(
+            f"INSERT INTO was SELECT file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, version "
+            f"FROM ({journal.rows_sql('j')}) WHERE invalid_us IS NULL AND modality IN ({marks})",
+            tuple(modalities),
+        )
+        db.execute("COMMIT")
+    finally:
+        db.execute("DETACH j")
+    db.execute("BEGIN")
+    db.execute("CREATE INDEX was_path ON was (path, modality)")
+
+
+def _strays(staging: Staging) -> None:
+    """Two open rows of one path (other tools leave them): one counts, the others are to be closed with the submission.
+
+    The newest counts; or, if the newest is pending and an older one of the same content was uploaded, that one.
+    """
+    db = staging.db
+    twice = db.execute("SELECT path, modality FROM was GROUP BY path, modality HAVING count(*) > 1").fetchall()
+    strays: list[int] = []
+    for path, modality in twice:
+        rows = db.execute(
+            "SELECT file_id, size, mtime_us, md5, uploaded FROM was WHERE path = ? AND modality = ? ORDER BY file_id DESC", (path, modality)
+        ).fetchall()
+        newest = rows[0]
+        keep = next((row for row in rows if row[4] is not None and row[1:4] == newest[1:4]), newest)
+        strays += [row[0] for row in rows if row[0] != keep[0]]
+    db.executemany("DELETE FROM was WHERE file_id = ?", ((key,) for key in strays))
+    staging.put("strays", strays)
+
+
+def _unchanged_and_touched(staging: Staging) -> None:
+    db = staging.db
+    db.execute(
+        "INSERT INTO tally SELECT s.modality, 'unchanged', count(*), coalesce(sum(s.size), 0) FROM site s JOIN was w "
+        "ON w.path = s.path AND w.modality = s.modality WHERE w.size = s.size AND w.mtime_us = s.mtime_us GROUP BY s.modality"
+    )
+    # Same size, other time: only its content tells.  It stands as MOVED until it is hashed.
+    db.execute(
+        f"{_INTO} SELECT CASE WHEN w.size = s.size THEN 'moved' ELSE 'updated' END, s.modality, s.path, s.patient_id, s.size, s.mtime_us, s.version, "
+        f"CASE WHEN w.size != s.size AND w.mtime_us = s.mtime_us THEN 'Its size changed, but not its time.' ELSE '' END, {_OLD} "
+        "FROM site s JOIN was w ON w.path = s.path AND w.modality = s.modality WHERE w.size IS NOT s.size OR w.mtime_us IS NOT s.mtime_us"
+    )
+
+
+def _added(journal: Journal, staging: Staging, present: Presence) -> None:
+    """Files without an open row: ADDED, or RESTORED where a closed, uploaded row of equal path, size and time has its blob still."""
+    db = staging.db
+    if _count(staging, "site") == _count(staging, "was") == _matched(staging):
+        return
+    new = db.execute(
+        f"{_INTO} SELECT 'added', s.modality, s.path, s.patient_id, s.size, s.mtime_us, s.version, '', "
+        "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL "
+        "FROM site s WHERE NOT EXISTS (SELECT 1 FROM was w WHERE w.path = s.path AND w.modality = s.modality)"
+    ).rowcount
+    if not new:
+        return
+    db.execute("COMMIT")
+    db.execute("ATTACH ? AS j", (str(journal.path),))
+    try:
+        db.execute("BEGIN")
+        db.execute(
+            "CREATE TEMP TABLE closed AS SELECT c.id AS change_id, r.* FROM "
+            f"(SELECT * FROM ({journal.rows_sql('j')}) WHERE invalid_us IS NOT NULL AND uploaded IS NOT NULL) r "
+            "JOIN site s ON s.path = r.path AND s.modality = r.modality AND s.size = r.size AND s.mtime_us = r.mtime_us "
+            "JOIN change c ON c.kind = 'added' AND c.modality = r.modality AND c.path = r.path"
+        )
+        db.execute("COMMIT")
+    finally:
+        db.execute("DETACH j")
+    db.execute("BEGIN")
+    found = db.execute(
+        "SELECT change_id, file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, version FROM closed "
+        "GROUP BY change_id HAVING file_id = max(file_id)"
+    ).fetchall()
+    db.execute("DROP TABLE temp.closed")
+    rows = {change_id: Row(*values) for change_id, *values in found}
+    there = present(list(rows.values())) if rows else ()
+    db.executemany(
+        "UPDATE change SET kind = 'restored', md5 = ?, old_id = ?, old_patient_id = ?, old_size = ?, old_mtime_us = ?, old_md5 = ?, old_valid_us = ?, "
+        "old_invalid_us = ?, old_uploaded = ?, old_version = ?, note = 'The journal had closed it; its copy lies in the central store.' WHERE id = ?",
+        (
+            (r.md5, r.file_id, r.patient_id, r.size, r.mtime_us, r.md5, r.valid_us, r.invalid_us, r.uploaded, r.version, change_id)
+            for change_id, r in rows.items()
+            if r.file_id in there
+        ),
+    )
+
+
+def _count(staging: Staging, table: str) -> int:
+    return int(staging.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _matched(staging: Staging) -> int:
+    row = staging.db.execute(
+        "SELECT (SELECT coalesce(sum(files), 0) FROM tally WHERE kind = 'unchanged') + (SELECT count(*) FROM change WHERE kind IN ('moved', 'updated'))"
+    ).fetchone()
+    return int(row[0])
+
+
+def _deleted(staging: Staging, unread: Sequence[tuple[str, str]]) -> None:
+    """Open rows whose path is gone, but for what the scan could not see."""
+    db = staging.db
+    db.execute(
+        f"{_INTO} SELECT 'deleted', w.modality, w.path, w.patient_id, NULL, NULL, NULL, '', {_OLD} "
+        "FROM was w WHERE NOT EXISTS (SELECT 1 FROM site s WHERE s.path = w.path AND s.modality = w.modality)"
+    )
+    spared = 0
+    for modality, folder in unread:
+        if folder:
+            spared += db.execute(
+                "DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND (path = ? OR substr(path, 1, ?) = ?)",
+                (modality, folder, len(folder) + 1, folder + "/"),
+            ).rowcount
+        else:
+            spared += db.execute("DELETE FROM change WHERE kind = 'deleted' AND modality = ?", (modality,)).rowcount
+    for names, path in db.execute("SELECT modalities, path FROM problem WHERE NOT covers").fetchall():
+        for modality in json.loads(names):
+            spared += db.execute("DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND path = ?", (modality, path)).rowcount
+    staging.put("spared", spared)
+
+
+def _hash_touched(staging: Staging, digest: Digester, ctx: JobContext) -> None:
+    """MOVED if the content is the journal's, UPDATED if not, PROBLEM if it could not be read."""
+    db = staging.db
+    touched = db.execute("SELECT id, modality, path, size, mtime_us, old_md5 FROM change WHERE kind = 'moved' ORDER BY id").fetchall()
+    totals: dict[str, tuple[int | None, int | None]] = {}
+    for _, modality, _, size, _, _ in touched:
+        files, total = totals.get(modality, (0, 0))
+        totals[modality] = ((files or 0) + 1, (total or 0) + size)
+    ctx.progress.begin("hash", totals)
+    known: dict[int, tuple[str, int, str | None]] = {key: (modality, size, md5) for key, modality, _, size, _, md5 in touched}
+    for key, result, seconds in digest((key, modality, path, size, mtime_us) for key, modality, path, size, mtime_us, _ in touched):
+        modality, size, old_md5 = known[key]
+        ctx.progress.add(modality, files=1, size=size)
+        if isinstance(result, SourceError):
+            db.execute("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", (str(result), key))
+            continue
+        kind, note = "moved", ""
+        if result != (old_md5 or "").lower():
+            kind = "updated"
+            if not _MD5.fullmatch((old_md5 or "").lower()):
+                note = "The journal has no MD5 to compare it with."
+        db.execute("UPDATE change SET kind = ?, md5 = ?, md5_seconds = ?, note = ? WHERE id = ?", (kind, result, seconds, note, key))
+
+
+def _renamed(staging: Staging) -> None:
+    """A DELETED and an ADDED of equal modality, size and time, unique on both sides, are shown as one."""
+    db = staging.db
+    halves = "SELECT modality, {size} AS size, {mtime} AS mtime_us, min(id) AS id FROM change WHERE kind = '{kind}' AND {size} > 0 GROUP BY 1, 2, 3 HAVING count(*) = 1"
+    pairs = db.execute(
+        f"SELECT d.id, a.id FROM ({halves.format(kind='deleted', size='old_size', mtime='old_mtime_us')}) d "
+        f"JOIN ({halves.format(kind='added', size='size', mtime='mtime_us')}) a USING (modality, size, mtime_us)"
+    ).fetchall()
+    db.executemany("UPDATE change SET pair = ? WHERE id = ?", (pair for d, a in pairs for pair in ((a, d), (d, a))))
+
+
+def _problems_and_unmatched(staging: Staging) -> None:
+    """They are lines of the review too, so that nothing vanishes silently."""
+    db = staging.db
+    for names, path, cause, remedy in db.execute("SELECT modalities, path, cause, remedy FROM problem").fetchall():
+        modalities: list[str] = json.loads(names)
+        db.execute(
+            "INSERT INTO change (kind, modality, path, note) VALUES ('problem', ?, ?, ?)",
+            (modalities[0] if len(modalities) == 1 else "", path, f"{cause} {remedy}".strip()),
+        )
+    db.execute("INSERT INTO change (kind, modality, path) SELECT 'unmatched', '', path FROM unmatched")
+
+
+def _tails(config: Config, staging: Staging) -> None:
+    """Where each file to send will lie below its version's folder.  Two files for one place: neither can be sent."""
+    db = staging.db
+    updates: list[tuple[str, int]] = []
+    faults: list[tuple[str, int]] = []
+    mark = "v"  # stands for the version, which is chosen later
+    for key, modality, path in db.execute("SELECT id, modality, path FROM change WHERE kind IN ('added', 'updated')"):
+        try:
+            updates.append((config.store_path(modality, path, mark)[len(mark) + 1 :], key))
+        except PatternError as error:
+            faults.append((str(error), key))
+    db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
+    db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
+    db.execute("CREATE INDEX change_tail ON change (tail) WHERE tail IS NOT NULL")
+    same = db.execute("SELECT tail, version FROM change WHERE tail IS NOT NULL GROUP BY tail, version HAVING count(*) > 1").fetchall()
+    for tail, version in same:
+        paths = [path for (path,) in db.execute("SELECT path FROM change WHERE tail = ? AND version IS ? ORDER BY path", (tail, version))]
+        db.execute(
+            "UPDATE change SET kind = 'problem', note = ?, tail = NULL WHERE tail = ? AND version IS ?",
+            (
+                f"These files would lie at one place in the central store ({tail}): {', '.join(paths[:5])}. Rename all but one on the site.",
+                tail,
+                version,
+            ),
+        )
+
+
+def _tally(staging: Staging) -> None:
+    staging.db.execute(
+        "INSERT INTO tally SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change GROUP BY modality, kind"
+    )

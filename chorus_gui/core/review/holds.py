@@ -1,0 +1,160 @@
+"""Changes that a person holds back, on purpose, with a reason: remembered from one scan to the next, for one journal.
+
+They lie beside the staging database, in a file of their own that outlives it, and travel between colleagues as TOML.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sqlite3
+import time
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli_w
+
+from chorus_gui.core.errors import ReviewError, UsageError
+from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.core.review.staging import Staging, staging_path
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One thing held back: a file (``path``), or everything of a patient (``patient_id``).  The other one is ""."""
+
+    modality: str
+    path: str
+    patient_id: str
+    reason: str
+    held_by: str
+    at_us: int
+
+
+class Holds:
+    """The remembered holds of one journal."""
+
+    def __init__(self, journal: Path) -> None:
+        path = staging_path(journal)
+        self.path = path.with_name(path.name.replace("review-", "holds-"))
+        self.path.touch(mode=0o600)
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS hold (modality TEXT, path TEXT, patient_id TEXT, reason TEXT, held_by TEXT, at_us INTEGER, "
+            "PRIMARY KEY (modality, path, patient_id)) WITHOUT ROWID"
+        )
+
+    def __enter__(self) -> Holds:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def all(self) -> list[Hold]:
+        """Every hold, by patient and path."""
+        return [Hold(*row) for row in self._db.execute("SELECT * FROM hold ORDER BY patient_id, modality, path")]
+
+    def add(self, holds: Iterable[Hold]) -> None:
+        """Remember; a hold of the same thing is replaced."""
+        rows = [(h.modality, h.path, h.patient_id, h.reason, h.held_by, h.at_us) for h in holds]
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def remove(self, holds: Iterable[tuple[str, str, str]]) -> None:
+        """Forget, by (modality, path, patient id)."""
+        self._db.execute("BEGIN")
+        self._db.executemany("DELETE FROM hold WHERE modality = ? AND path = ? AND patient_id = ?", list(holds))
+        self._db.execute("COMMIT")
+
+    def apply(self, staging: Staging) -> int:
+        """Mark the staged changes that are remembered as held back (both halves of a rename); how many."""
+        db = staging.db
+        db.execute("BEGIN")
+        for hold in self.all():
+            if hold.patient_id:
+                db.execute(
+                    "UPDATE change SET excluded = 1, reason = ? WHERE coalesce(patient_id, old_patient_id) = ?",
+                    (hold.reason, hold.patient_id),
+                )
+            else:
+                db.execute(
+                    "UPDATE change SET excluded = 1, reason = ? WHERE modality = ? AND path = ?", (hold.reason, hold.modality, hold.path)
+                )
+        _both_halves(staging)
+        (count,) = db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
+        db.execute("COMMIT")
+        return int(count)
+
+    def export(self, file: Path) -> None:
+        """Write the holds for a colleague."""
+        keys = ("modality", "path", "patient_id", "reason", "held_by", "at_us")
+        with file.open("wb") as out:
+            tomli_w.dump({"hold": [{key: getattr(hold, key) for key in keys} for hold in self.all()]}, out)
+
+    def import_(self, file: Path) -> int:
+        """Take over a colleague's holds; how many.  Raises :class:`UsageError` if the file is none of ours."""
+        try:
+            entries = tomllib.loads(file.read_text("utf-8"))["hold"]
+            holds = [
+                Hold(str(e["modality"]), str(e["path"]), str(e["patient_id"]), str(e["reason"]), str(e["held_by"]), int(e["at_us"]))
+                for e in entries
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{file} holds no list of held-back files.", remedy="Choose a file that “Export holds” wrote.") from error
+        self.add(holds)
+        return len(holds)
+
+
+def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -> None:
+    """Hold back these changes, and remember it.  Raises :class:`ReviewError` without a reason."""
+    if not reason.strip():
+        raise ReviewError("A change is held back for a reason.", remedy="Say why, for whoever looks at it next month.")
+    db = staging.db
+    who, now = getpass.getuser(), time.time_ns() // 1000
+    kinds = ",".join(repr(kind.value) for kind in ACTIONABLE)
+    db.execute("BEGIN")
+    db.executemany(f"UPDATE change SET excluded = 1, reason = ? WHERE id = ? AND kind IN ({kinds})", ((reason, key) for key in ids))
+    _both_halves(staging)
+    db.execute("COMMIT")
+    rows = db.execute("SELECT modality, path, reason FROM change WHERE excluded AND reason = ?", (reason,)).fetchall()
+    holds.add(Hold(modality, path, "", why, who, now) for modality, path, why in rows)
+
+
+def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: str) -> None:
+    """Hold back all there is and will be of a patient.  Errors as :func:`hold_back`."""
+    if not reason.strip():
+        raise ReviewError("A patient is held back for a reason.", remedy="Say why, for whoever looks at it next month.")
+    holds.add([Hold("", "", patient_id, reason, getpass.getuser(), time.time_ns() // 1000)])
+    holds.apply(staging)
+
+
+def let_go(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
+    """Take changes back into the submission, and forget the hold (of the patient too, if that is what held them)."""
+    db = staging.db
+    for key in ids:
+        row = db.execute("SELECT modality, path, coalesce(patient_id, old_patient_id), pair FROM change WHERE id = ?", (key,)).fetchone()
+        if row is None:
+            continue
+        modality, path, patient, pair = row
+        forget = [(modality, path, "")]
+        if patient:
+            forget.append(("", "", patient))
+        if pair is not None:
+            other = db.execute("SELECT modality, path FROM change WHERE id = ?", (pair,)).fetchone()
+            forget.append((other[0], other[1], ""))
+        holds.remove(forget)
+    db.execute("UPDATE change SET excluded = 0, reason = ''")
+    holds.apply(staging)
+
+
+def _both_halves(staging: Staging) -> None:
+    staging.db.execute(
+        "UPDATE change SET excluded = 1, reason = (SELECT o.reason FROM change o WHERE o.id = change.pair) "
+        "WHERE NOT excluded AND pair IN (SELECT id FROM change WHERE excluded AND pair IS NOT NULL)"
+    )

@@ -1,0 +1,144 @@
+"""The staging database: what a scan found and how it differs from the journal, waiting for a person.
+
+It lies beside the app's other data, readable by this user alone; never in the journal, which travels to the cloud.  It is
+rebuilt by every scan, so it is written without a rollback journal while it is filled, and is worthless until ``ready``.
+A million changes are a million rows here and none in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from chorus_gui.core.errors import ReviewError, StaleReviewError
+from chorus_gui.core.model import Problem
+from chorus_gui.core.places import data_folder
+
+FORMAT = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE site (modality TEXT, path TEXT, patient_id TEXT, version TEXT, size INTEGER, mtime_us INTEGER);
+CREATE TABLE was (
+    file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, mtime_us INTEGER, md5 TEXT,
+    valid_us INTEGER, invalid_us INTEGER, uploaded TEXT, version TEXT
+);
+CREATE TABLE problem (modalities TEXT, path TEXT, cause TEXT, remedy TEXT, covers INTEGER);
+CREATE TABLE unmatched (root TEXT, path TEXT);
+CREATE TABLE tally (modality TEXT, kind TEXT, files INTEGER, bytes INTEGER, PRIMARY KEY (modality, kind)) WITHOUT ROWID;
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, modality TEXT NOT NULL, path TEXT NOT NULL, patient_id TEXT,
+    size INTEGER, mtime_us INTEGER, md5 TEXT, md5_seconds REAL, version TEXT, tail TEXT,
+    old_id INTEGER, old_patient_id TEXT, old_size INTEGER, old_mtime_us INTEGER, old_md5 TEXT,
+    old_valid_us INTEGER, old_invalid_us INTEGER, old_uploaded TEXT, old_version TEXT,
+    pair INTEGER, note TEXT NOT NULL DEFAULT '', excluded INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT ''
+);
+"""
+
+
+def staging_path(journal: Path) -> Path:
+    """Where the review of this journal waits.  One for each journal, whichever configuration names it."""
+    key = hashlib.sha256(os.path.normcase(os.path.abspath(journal)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    folder = data_folder() / "staging"
+    folder.mkdir(exist_ok=True)
+    return folder / f"review-{key}.db"
+
+
+class Staging:
+    """One review's database.  It is the sink of a scan, then what :mod:`~.diff` fills and :mod:`~.changes` reads.
+
+    A connection belongs to the thread that opened it; another thread opens the same path.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.db = connection
+
+    @classmethod
+    def create(cls, path: Path) -> Staging:
+        """An empty one in the place of an earlier one.  Raises :class:`ReviewError` if the folder cannot be written."""
+        try:
+            for leftover in (path, path.with_name(path.name + "-journal")):
+                leftover.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;")
+            db.executescript(_SCHEMA)
+            db.execute("BEGIN")
+        except (OSError, sqlite3.Error) as error:
+            raise ReviewError(
+                f"The review cannot be kept at {path}: {error}.",
+                remedy="Make room on this disk, or close the other window that shows this review.",
+            ) from error
+        staging = cls(path, db)
+        staging.put("format", FORMAT)
+        return staging
+
+    @classmethod
+    def open(cls, path: Path) -> Staging:
+        """The review that waits there.  Raises :class:`StaleReviewError` if there is none that was finished."""
+        if not path.exists():
+            raise StaleReviewError("There is no review to go on with.", remedy="Scan the site.")
+        db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        staging = cls(path, db)
+        try:
+            db.execute("PRAGMA cache_size=-65536")
+            if staging.get("format") == FORMAT and staging.get("ready"):
+                return staging
+        except sqlite3.Error as error:
+            db.close()
+            raise StaleReviewError("The review that was kept cannot be read.", remedy="Scan the site again.") from error
+        db.close()
+        raise StaleReviewError("The last scan did not come to its end.", remedy="Scan the site again.")
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.db.close()
+
+    # --- facts about the review -----------------------------------------------------------------------------------
+
+    def put(self, key: str, value: Any) -> None:
+        """Remember a JSON value under a key."""
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The JSON value that was remembered."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    # --- the sink of a scan ---------------------------------------------------------------------------------------
+
+    def files(self, modality: str, rows: Sequence[tuple[str, str | None, str | None, int, int]]) -> None:
+        """Files of one folder: (path, patient id, version, size, mtime_us)."""
+        self.db.executemany(f"INSERT INTO site VALUES ('{modality}', ?, ?, ?, ?, ?)", rows)
+
+    def unmatched(self, root: str, paths: Sequence[str]) -> None:
+        """Files under ``root`` that belong to no modality."""
+        self.db.executemany("INSERT INTO unmatched VALUES (?, ?)", ((root, path) for path in paths))
+
+    def problem(self, problem: Problem) -> None:
+        """Something the scan could not do."""
+        self.db.execute(
+            "INSERT INTO problem VALUES (?, ?, ?, ?, ?)",
+            (json.dumps(problem.modalities), problem.path, problem.cause, problem.remedy, problem.covers),
+        )
+
+    # --- what becomes of a change ---------------------------------------------------------------------------------
+
+    def mark(self, ids: Iterable[int], state: str) -> None:
+        """Remember how far changes are: "" to do, "done"."""
+        self.db.execute("BEGIN")
+        self.db.executemany("UPDATE change SET state = ? WHERE id = ?", ((state, key) for key in ids))
+        self.db.execute("COMMIT")

@@ -1,0 +1,42 @@
+"""What a submission did so far: filled while it runs, so that a cancelled or failed one leaves a true receipt too."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Tally
+
+
+@dataclass(slots=True)
+class RunLog:
+    """Counters of one run.  ``entered[modality][kind]`` are changes that stand in the journal; times in microseconds UTC."""
+
+    version: str = ""
+    started_us: int = field(default_factory=lambda: time.time_ns() // 1000)
+    entered: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
+    uploaded: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    versions: set[str] = field(default_factory=set[str])
+    proofs: Counter[Level] = field(default_factory=Counter[Level])
+    sent_bytes: int = 0
+    reused_bytes: int = 0
+    failures: list[Failure] = field(default_factory=list[Failure])
+
+    def enter(self, modality: str, kind: ChangeKind, size: int) -> None:
+        """A change was committed to the journal."""
+        kinds = self.entered.setdefault(modality, {})
+        kinds[kind] = kinds.get(kind, Tally()) + Tally(1, size)
+
+    def prove(self, proof: Proof, version: str) -> None:
+        """A file lies in the store, and the journal says so."""
+        self.uploaded[proof.item.modality] = self.uploaded.get(proof.item.modality, Tally()) + Tally(1, proof.item.size)
+        self.versions.add(version)
+        self.proofs[proof.level] += 1
+        self.sent_bytes += proof.sent_bytes
+        self.reused_bytes += proof.reused_bytes
+
+    @property
+    def uploaded_total(self) -> Tally:
+        """Files and bytes that were uploaded."""
+        return sum(self.uploaded.values(), Tally())

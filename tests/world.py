@@ -1,0 +1,138 @@
+"""A site, a central store and a journal to try things on: what the tests of whole steps share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chorus_gui.core.config.load import load
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Change, Mode, Row
+from chorus_gui.core.review.approval import approve, choose_version
+from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.review_site import Reviewed, review_site
+from chorus_gui.core.submission.submit import Submission, record, submit
+from chorus_gui.core.submission.upload import leave_copies, upload_pending
+
+CONFIG = """\
+[configuration]
+supported_modalities = "OMOP,Images,Waveforms"
+page_size = {page_size}
+num_threads = 4
+[journal]
+journaling_mode = "{mode}"
+[journal.local]
+path = "journal.db"
+[central_path]
+path = "{central}"
+[site_path.default]
+path = "{site}"
+{more}
+"""
+
+
+class World:
+    """``site`` and ``central`` are folders below ``base``; the journal is ``base/journal.db``."""
+
+    def __init__(self, base: Path, *, mode: str = "full", page_size: int = 100, more: str = "") -> None:
+        self.base = base
+        self.site = base / "site"
+        self.central = base / "central"
+        for folder in (self.site, self.central):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.file = base / "config.toml"
+        self.file.write_text(
+            CONFIG.format(page_size=page_size, mode=mode, central=self.central.as_posix(), site=self.site.as_posix(), more=more), "utf-8"
+        )
+        self.journal = base / "journal.db"
+        self.store: Store = LocalStore(self.central)
+
+    @property
+    def config(self) -> Config:
+        return load(self.file, environ={})
+
+    def put(self, path: str, content: bytes | str = b"", *, mtime: float | None = None) -> Path:
+        """Write a file of the site; without ``mtime`` its time follows from its content."""
+        data = content.encode() if isinstance(content, str) else content
+        file = self.site / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        moment = mtime if mtime is not None else 1_700_000_000 + int(hashlib.sha256(data).hexdigest()[:6], 16)
+        os.utime(file, (moment, moment))
+        return file
+
+    @contextmanager
+    def open(self) -> Iterator[Journal]:
+        with Journal.open(self.journal, create=True) as journal:
+            yield journal
+
+    def review(self, *, mode: Mode | None = None, modalities: list[str] | None = None) -> Reviewed:
+        with self.open() as journal:
+            return review_site(self.config, journal, JobContext(), mode=mode, modalities=modalities, store=self.store)
+
+    def changes(self, *, mode: Mode | None = None, modalities: list[str] | None = None) -> list[Change]:
+        """What a scan finds now."""
+        with Staging.open(self.review(mode=mode, modalities=modalities).path) as staging:
+            return list(stream(staging, Query()))
+
+    def kinds(self, *, mode: Mode | None = None) -> dict[str, str]:
+        """path → kind of what a scan finds now."""
+        return {change.path: change.kind.value for change in self.changes(mode=mode)}
+
+    def run(
+        self,
+        what: str = "submit",
+        *,
+        version: str | None = None,
+        mode: Mode | None = None,
+        allow_deletions: bool = False,
+        ctx: JobContext | None = None,
+    ) -> RunLog:
+        """Review, approve, and "record" or "submit"."""
+        log, ctx = RunLog(), ctx or JobContext()
+        with self.open() as journal:
+            reviewed = review_site(self.config, journal, ctx, mode=mode, store=self.store)
+            with Staging.open(reviewed.path) as staging:
+                approval = approve(staging, journal, choose_version(journal, version, amend=False), allow_deletions=allow_deletions)
+                work = Submission(self.config, journal, staging, approval, ctx, log)
+                if what == "record":
+                    record(work, self.store)
+                else:
+                    submit(work, self.store)
+                    upload_pending(self.config, journal, self.store, ctx, log)
+                    leave_copies(self.config, journal, self.store, log.versions)
+        return log
+
+    def upload(self, **options: object) -> RunLog:
+        log = RunLog()
+        with self.open() as journal:
+            upload_pending(self.config, journal, self.store, JobContext(), log, **options)  # type: ignore[arg-type]
+        return log
+
+    def rows(self, *, active: bool | None = None) -> list[Row]:
+        with Journal.open(self.journal, readonly=True) as journal:
+            return list(journal.rows(active=active))
+
+    def active(self) -> dict[str, Row]:
+        """path → its only open row."""
+        rows = self.rows(active=True)
+        out = {row.path: row for row in rows}
+        assert len(out) == len(rows), "two open rows for one path"
+        return out
+
+    def check_truth(self) -> None:
+        """Every open, uploaded row's file lies in the store with the row's MD5."""
+        config = self.config
+        for row in self.rows(active=True):
+            if row.uploaded is not None:
+                data = (self.central / config.store_path(row.modality, row.path, row.version)).read_bytes()
+                assert (len(data), hashlib.md5(data).hexdigest()) == (row.size, row.md5), row.path
