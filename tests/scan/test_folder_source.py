@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from scan.siteworld import make_config, put, run_scan
@@ -227,6 +228,49 @@ def test_a_name_that_is_no_text_is_a_problem_that_can_be_written_down(tmp_path: 
         assert "Rename" in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("tag", "link"),
+    [(0, False), (0xA0000003, True), (0x9000001A, False), (0x80000013, False)],
+    ids=["folder", "junction", "cloud folder", "deduplicated"],
+)
+def test_a_junction_counts_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: int, link: bool) -> None:
+    class Entry:
+        name = "2"
+
+        def is_file(self, *, follow_symlinks: bool) -> bool:
+            return False
+
+        def is_dir(self, *, follow_symlinks: bool) -> bool:
+            return True
+
+        def stat(self, *, follow_symlinks: bool) -> object:
+            assert not follow_symlinks, "that would cost a call"
+            return SimpleNamespace(st_reparse_tag=tag)
+
+    class Listing(list[Entry]):
+        __enter__ = list.__iter__
+
+        def __exit__(self, *exc: object) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(folders, "_WINDOWS", True)
+    monkeypatch.setattr(os, "scandir", lambda path: Listing([Entry()] if path == str(tmp_path) else []))
+    found = walk(FolderSource(tmp_path), lambda path: Look(descend=True, files=True, follow=False))
+    assert ("2" in problems(found)) is link
+    assert ("2" in found) is not link
+
+
+def test_an_entry_that_cannot_be_looked_at_may_be_anything(tmp_path: Path) -> None:
+    put(tmp_path, "a")
+    with os.scandir(tmp_path) as entries:
+        problem = folders._entry_problem("x/a", next(entries), OSError(errno.EIO, "broken"))
+    assert problem.covers
+    assert "could not be looked at: the disk or the share failed" in problem.cause
+
+
 @posix_only
 def test_special_files_are_problems(tmp_path: Path) -> None:
     put(tmp_path, "OMOP/a")
@@ -320,6 +364,20 @@ class TestLinks:
         assert memory.paths("Waveforms") == {"1/Waveforms/x.dat"}
         assert memory.unmatched_paths == {"up/beside.txt"}
         assert memory.problem_paths.keys() == {"up/site"}
+
+    def test_where_numbers_do_not_tell_folders_apart_their_real_paths_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(folders, "_WINDOWS", True)
+        put(tmp_path, "far/Waveforms/x.dat", "site/1/Waveforms/y.dat")
+        (tmp_path / "site" / "2").symlink_to(tmp_path / "site")
+        (tmp_path / "site" / "3").symlink_to(tmp_path / "far")
+        memory, _ = run_scan(make_config(tmp_path / "site"))
+        assert memory.paths("Waveforms") == {"1/Waveforms/y.dat", "3/Waveforms/x.dat"}
+        assert memory.problem_paths.keys() == {"2"}
+
+    def test_a_linked_file_where_no_pattern_wants_files_is_unmatched(self, tmp_path: Path) -> None:
+        put(tmp_path, "site/OMOP/p.csv", "target")
+        (tmp_path / "site" / "link").symlink_to(tmp_path / "target")
+        assert run_scan(make_config(tmp_path / "site"))[0].unmatched_paths == {"link"}
 
     def test_two_links_to_one_folder_are_no_loop(self, tmp_path: Path) -> None:
         put(tmp_path, "far/Waveforms/x.dat", "site/OMOP/p.csv")
