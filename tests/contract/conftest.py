@@ -1,0 +1,45 @@
+"""Which stores the contract suite runs on.
+
+A store that needs more than this folder joins by a module ``azure_factory.py`` beside this file, with
+``FACTORIES: dict[str, Callable[[pytest.FixtureRequest, Path], Store]]`` (each makes an empty store; the fixture closes it).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.storage.memory import MemoryStore
+
+Factory = Callable[[pytest.FixtureRequest, Path], Store]
+
+
+def _local(request: pytest.FixtureRequest, folder: Path) -> Store:
+    root = folder / "central"
+    root.mkdir()
+    return LocalStore(root)
+
+
+FACTORIES: dict[str, Factory] = {"local": _local, "memory": lambda request, folder: MemoryStore()}
+
+_more = Path(__file__).with_name("azure_factory.py")
+if _more.exists():
+    _spec = importlib.util.spec_from_file_location("azure_factory", _more)
+    assert _spec is not None
+    assert _spec.loader is not None
+    _module = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(_module)
+    FACTORIES.update(_module.FACTORIES)
+
+
+@pytest.fixture(params=sorted(FACTORIES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind."""
+    made = FACTORIES[request.param](request, tmp_path)
+    yield made
+    made.close()
