@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scan.siteworld import Memory, folder_place, make_config, put, run_scan
+from scan.siteworld import Memory, make_config, put, run_scan
 from sitetree import SNAPSHOTS, UNMATCHED, write_snapshot
 
 from chorus_gui.core.config.model import Place, PlaceKind
@@ -17,6 +17,7 @@ from chorus_gui.core.model import MODALITIES, Tally
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 from chorus_gui.core.scan import scan as scanning
 from chorus_gui.core.scan.scan import scan
+from chorus_gui.core.storage.folder import FolderSource
 
 
 @pytest.mark.parametrize("which", [1, 2])
@@ -127,8 +128,8 @@ def test_a_file_that_two_patterns_take(tmp_path: Path) -> None:
 def test_one_modality_alone_lists_nothing_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_snapshot(tmp_path, 1)
     listed: list[str] = []
-    listing = scanning.FolderSource._list
-    monkeypatch.setattr(scanning.FolderSource, "_list", lambda self, visit, halt: listed.append(visit.path) or listing(self, visit, halt))
+    listing = FolderSource._list
+    monkeypatch.setattr(FolderSource, "_list", lambda self, visit, halt: listed.append(visit.path) or listing(self, visit, halt))
     memory, summary = run_scan(make_config(tmp_path), ["OMOP"])
     assert memory.rows.keys() == {"OMOP"}
     assert set(listed) == {"", "OMOP", "OMOP/vocab", "bad-id!", "bad-id!/Waveforms"}
@@ -277,6 +278,5 @@ def test_requests_that_make_no_sense(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Waveforms"):
         run_scan(config, ["Waveforms"])
     cloud = replace(config.sites["OMOP"], place=Place(PlaceKind.S3, "s3://bucket/site", container="bucket", prefix="site"))
-    with pytest.raises(UsageError, match="comes with a cloud store"):
+    with pytest.raises(UsageError, match="not available"):
         run_scan(replace(config, sites={"OMOP": cloud}))
-    assert scanning.open_folder(folder_place(tmp_path)).url == str(tmp_path)

@@ -16,12 +16,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from chorus_gui.core.config.model import Config, Place, PlaceKind, Site
+from chorus_gui.core.config.model import Config, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, Tally
 from chorus_gui.core.storage.base import Folder, Look, Source
-from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.open import open_source
 
 SiteRow = tuple[str, str | None, str | None, int, int]
 """A file of the site: path, patient id, the version that its path names, size in bytes, mtime_us."""
@@ -60,16 +60,6 @@ class ScanSummary:
     seconds: float
 
 
-def open_folder(place: Place) -> Source:
-    """The source that a place stands for, where it is a folder.  Raises :class:`UsageError` for any other."""
-    if place.kind is not PlaceKind.FOLDER or place.folder is None:
-        raise UsageError(
-            f"Reading a site from “{place.text}” comes with a cloud store, which this program cannot use yet.",
-            remedy="Name a folder in the configuration, or leave this modality out.",
-        )
-    return FolderSource(place.folder)
-
-
 def scan(
     config: Config,
     modalities: Sequence[str],
@@ -77,7 +67,7 @@ def scan(
     ctx: JobContext,
     *,
     ignore: Collection[Path] = (),
-    open_source: Callable[[Place], Source] = open_folder,
+    open_source: Callable[[Place], Source] = open_source,
 ) -> ScanSummary:
     """Walk the roots of ``modalities`` and tell ``sink`` what lies there.
 
