@@ -72,7 +72,8 @@ class LocalStore:
         self._clock = Clock()
         self._ready = False
         self._spelling = Spelling(self._root)
-        self._partials = Partials(self._root, os.path.join(self._staging, "blocks"))
+        self._blocks = os.path.join(self._staging, "blocks")
+        self._partials = Partials(self._blocks)
         with Translated(root.as_posix()):
             if create:
                 Path(self._root).mkdir(parents=True, exist_ok=True)
@@ -235,6 +236,7 @@ class LocalStore:
             return
         self._check_root()
         make_folders(self._root, self._temps)
+        make_folders(self._root, self._blocks)
         self._ready = True
         with os.scandir(self._temps) as entries:
             old = [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_mtime < time.time() - _LITTER_AGE]

@@ -16,13 +16,14 @@ import threading
 import time
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import cast
 
 from filelock import FileLock, Timeout
 
 from chorus_gui.core.errors import StoreUnavailableError
 from chorus_gui.core.storage.base import Buffer, StagedBlock
-from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, make_folders, not_found, write_all
+from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, not_found, write_all
 from chorus_gui.core.storage.names import check_block_id
 
 WEEK = 7 * 24 * 3600
@@ -40,8 +41,9 @@ def key_of(path: str) -> str:
 class Partial:
     """The staged blocks of one blob, locked for this process.  Safe to use from many threads."""
 
-    def __init__(self, root: str, folder: str, path: str) -> None:
-        make_folders(root, folder)
+    def __init__(self, folder: str, path: str) -> None:
+        with suppress(FileExistsError):
+            os.mkdir(folder)  # noqa: PTH102 - not what is above it: where that is gone, the disk is
         self._lock = threading.Lock()
         self._file_lock = FileLock(os.path.join(folder, "lock"), timeout=0, thread_local=False)
         try:
@@ -115,8 +117,8 @@ class Partial:
 class Partials:
     """The staged blocks of all blobs of a folder store."""
 
-    def __init__(self, root: str, folder: str) -> None:
-        self._root = root
+    def __init__(self, folder: str) -> None:
+        """``folder`` exists before the first block is staged."""
         self._folder = folder
         self._lock = threading.Lock()
         self._open: dict[str, Partial] = {}
@@ -124,7 +126,7 @@ class Partials:
     def stage(self, path: str, block_id: str, data: Buffer) -> None:
         """As :meth:`Store.stage_block`, but for the check of the MD5.  Raises OSError too."""
         with self._lock:
-            partial = self._open.pop(path, None) or Partial(self._root, self._folder_of(path), path)
+            partial = self._open.pop(path, None) or Partial(self._folder_of(path), path)
             self._open[path] = partial  # last: the longest unused is first
             partial.writers += 1
             idle = [name for name, other in self._open.items() if not other.writers][: max(0, len(self._open) - _OPEN)]
