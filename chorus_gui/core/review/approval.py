@@ -70,7 +70,6 @@ def diff_hash(staging: Staging) -> str:
         f"WHERE kind IN ({_KINDS}) ORDER BY modality, path, kind, id"
     ):
         digest.update(repr(row).encode("utf-8", "surrogatepass"))
-    digest.update(repr(staging.get("fingerprint")).encode())
     return digest.hexdigest()
 
 

@@ -1,0 +1,30 @@
+"""Run by the kill test: ``chorus-upload`` with a store that takes a moment for each file and writes down what it was sent."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from chorus_gui.cli.main import main
+from chorus_gui.core.storage.local import LocalStore
+
+seconds, record, *arguments = sys.argv[1:]
+put, commit = LocalStore.put, LocalStore.commit_blocks
+
+
+def slow_put(self, path, data, **options):
+    time.sleep(float(seconds))
+    with open(record, "a", encoding="utf-8") as out:
+        out.write(path + "\n")
+    return put(self, path, data, **options)
+
+
+def slow_commit(self, path, ids, **options):
+    time.sleep(float(seconds))
+    with open(record, "a", encoding="utf-8") as out:
+        out.write(path + "\n")
+    return commit(self, path, ids, **options)
+
+
+LocalStore.put, LocalStore.commit_blocks = slow_put, slow_commit  # type: ignore[method-assign]
+raise SystemExit(main(arguments))
