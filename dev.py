@@ -138,7 +138,9 @@ def check() -> int:
     failures = 0
     for tool, *options in tools:
         say(f"== {' '.join([tool, *options])}")
-        failures += subprocess.run([str(BIN / tool), *options], cwd=ROOT, check=False).returncode != 0
+        failures += (
+            subprocess.run([str(BIN / tool), *options], cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}, check=False).returncode != 0
+        )
     return failures
 
 

@@ -1,0 +1,82 @@
+"""What the repository itself must not hold, and what it must."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """Every text file that git knows or would add."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    out: dict[str, str] = {}
+    for name in filter(None, listed.stdout.split("\0")):
+        try:
+            out[name] = (ROOT / name).read_text("utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue  # a binary file, or one that was just moved
+    assert len(out) > 50
+    return out
+
+
+# Put together here, so that this file does not hold what it looks for.
+FORBIDDEN = {
+    "the host of a package registry": r"(files|registry|deb|index|pypi)\." + r"(pythonhosted|npmjs|debian|pypi|python|org)\b",
+    "a package registry": r"https?://" + r"(pypi|test\.pypi|www\.npmjs)\.",
+    "a path of one machine": r"(?<![\w.])/(work|root)" + r"/",
+    "a private key": "-----BEGIN " + r"[A-Z ]*PRIVATE KEY",
+    "a merge that was not finished": r"^(<{7}|>{7}) ",
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_the_tree_does_not_name(texts: dict[str, str], what: str) -> None:
+    expression = re.compile(FORBIDDEN[what], re.MULTILINE)
+    found = {name: match[0] for name, text in texts.items() if (match := expression.search(text))}
+    assert found == {}
+
+
+def test_files_stay_readable(texts: dict[str, str]) -> None:
+    """A file of more than about 400 lines probably has two responsibilities."""
+    long = {
+        name: count for name, text in texts.items() if re.match(r"(chorus_gui/.*|dev)\.py$", name) and (count := text.count("\n")) > 420
+    }
+    assert long == {}
+
+
+def test_every_dependency_is_pinned_to_one_version_that_fits() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = [Requirement(text) for text in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
+    lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    for version in ("3.11", "3.12", "3.13", "3.14"):
+        environment = {**{key: str(value) for key, value in default_environment().items()}, "python_version": version}
+        pinned: dict[str, str] = {}
+        for pin in pins:
+            if pin.marker is None or pin.marker.evaluate(environment):
+                name = re.sub(r"[-_.]+", "-", pin.name).lower()
+                assert name not in pinned
+                (specifier,) = pin.specifier
+                assert specifier.operator == "=="
+                pinned[name] = specifier.version
+        for requirement in wanted:
+            assert requirement.specifier.contains(pinned[re.sub(r"[-_.]+", "-", requirement.name).lower()])
+
+
+def test_the_readme_names_the_commands_that_there_are(texts: dict[str, str]) -> None:
+    named = set(re.findall(r"python3 dev\.py (\w+)", texts["README.md"]))
+    known = set(re.findall(r'add_parser\("(\w+)"', texts["dev.py"]))
+    assert {"run", "test"} <= named <= known
