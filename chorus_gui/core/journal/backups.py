@@ -1,7 +1,8 @@
 """Kept copies of a journal, in a folder beside it: made before a command's first change, the last ten stay.
 
 ``journal.db.backups/`` holds ``journal-<UTC>.db`` (the ten), ``journal.v1-<UTC>.db`` (what an upgrade replaced) and
-``journal-<UTC>.damaged`` (what a restore replaced); the last two kinds are never removed.
+``journal-<UTC>.damaged`` (what a restore replaced), ``journal.aside-<UTC>.db`` and ``journal.cloud-<UTC>.db`` (what a person chose not
+to go on with); these kinds are never removed.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ def new_name(journal: Path, mark: str, end: str) -> Path:
 def _sorted(journal: Path, *, ordinary: bool = False) -> list[Path]:
     """The copies, the newest first; the ordinary ones are those that :func:`keep` made."""
     copies = sorted(_found(folder(journal)), reverse=True)
-    return [path for _, _, path in copies if not ordinary or not (".v1-" in path.name or path.suffix == ".damaged")]
+    plain = f"{journal.stem}-"
+    return [path for _, _, path in copies if not ordinary or (path.name.startswith(plain) and path.suffix == ".db")]
 
 
 def _found(place: Path) -> list[tuple[str, int, Path]]:

@@ -72,7 +72,7 @@ class WriterLock:
                 time.sleep(min(left, 0.1))
             else:
                 ctx.sleep(min(left, 0.1))
-        note = asdict(_myself(purpose))
+        note = asdict(myself(purpose))
         with suppress(OSError):  # the lock is what counts; the note only names its holder
             self._note.write_text(json.dumps(note), encoding="utf-8")
 
@@ -107,7 +107,8 @@ class WriterLock:
         return True
 
 
-def _myself(purpose: str) -> Holder:
+def myself(purpose: str) -> Holder:
+    """This process, as others are told of it."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # a user without a name, as in some containers
