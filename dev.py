@@ -65,13 +65,13 @@ def packages(dev: bool) -> None:
     if PYTHON.exists() and any(fresh(stamp, key) for stamp in stamps):
         return
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    why = "This Python cannot make virtual environments"
-    if importlib.util.find_spec("ensurepip") is None and not system_packages([f"python{version}-venv"], why):
-        sys.exit(1)
     say("Setting up .venv (once; it takes a minute or two)")
-    made = VENV / "pyvenv.cfg"
-    other = made.is_file() and f"version = {version}." not in made.read_text("utf-8")
-    call(sys.executable, "-m", "venv", *(["--clear"] if other else []), VENV)
+    healthy = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    if not PYTHON.exists() or subprocess.run([str(PYTHON), "-c", healthy], capture_output=True, check=False).returncode:
+        why = "This Python cannot make virtual environments"
+        if importlib.util.find_spec("ensurepip") is None and not system_packages([f"python{version}-venv"], why):
+            sys.exit(1)
+        call(sys.executable, "-m", "venv", "--clear", VENV)
     pip = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt")
     call(*pip, "--upgrade", "pip", "hatchling", "editables")
     call(*pip, "--no-build-isolation", "--editable", ".", *(["--group", "dev"] if dev else []))
