@@ -66,8 +66,8 @@ def packages(dev: bool) -> None:
         return
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     say("Setting up .venv (once; it takes a minute or two)")
-    healthy = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
-    if not PYTHON.exists() or subprocess.run([str(PYTHON), "-c", healthy], capture_output=True, check=False).returncode:
+    probe = [str(PYTHON), "-m", "pip", "--version"]
+    if not PYTHON.exists() or f"(python {version})" not in subprocess.run(probe, capture_output=True, text=True, check=False).stdout:
         why = "This Python cannot make virtual environments"
         if importlib.util.find_spec("ensurepip") is None and not system_packages([f"python{version}-venv"], why):
             sys.exit(1)
