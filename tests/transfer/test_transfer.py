@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sending import QUICK, Probe, Site, content, md5_hex, send
@@ -103,7 +104,7 @@ def test_an_md5_that_was_recorded_before_must_be_met(site: Site, store: MemorySt
     assert run.count == (3, 7 + 700 + 7, 2)
 
 
-CHANGES: dict[str, Callable[[Path], object]] = {
+CHANGES: dict[str, Callable[[Path], Any]] = {
     "grown": lambda file: file.write_bytes(file.read_bytes() + b"x"),
     "shrunk": lambda file: file.write_bytes(file.read_bytes()[:-1]),
     "touched": lambda file: os.utime(file, (1, 1)),
@@ -129,7 +130,7 @@ def test_a_file_that_changed_since_it_was_approved_is_reported_not_sent(site: Si
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_changes_while_it_is_read_is_reported_not_sent(site: Site, store: MemoryStore, size: int, at: int, change: str):
     site.add("a", os.urandom(size))
-    source = Probe(site.root, {("a", at): lambda: CHANGES[change](site.root / "a") and None})
+    source = Probe(site.root, {("a", at): lambda: CHANGES[change](site.root / "a")})
     run = send(site.items, source, store)
     assert set(run.failures) == {"a"}
     assert run.failures["a"].kind == ("SourceVanishedError" if change == "vanished" else "SourceChangedError")

@@ -57,7 +57,7 @@ def verify(
     reread: bool,
     threads: int,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """A verdict for each row, in no order.  ``rows`` come sorted by version and are pulled in the caller's thread.
 
     ``store_paths(modality, path, version)`` says where a row's blob may lie, best place first; where several exist, the one that

@@ -1,0 +1,230 @@
+"""Does the store hold what the journal says?"""
+
+from __future__ import annotations
+
+import os
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sending import QUICK, md5_hex
+
+from chorus_gui.core.errors import AccessError, BlobNotFoundError, Cancelled, ConditionError, StoreUnavailableError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Level, Row
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.storage.memory import MemoryStore
+from chorus_gui.core.transfer.verify import FEW, Verdict, VerifyResult, verify
+
+V = "20250101000000"
+
+
+def row(path: str, data: bytes = b"content", *, md5: str | None = "right", size: int | None = None, version: str = V) -> Row:
+    value = md5_hex(data) if md5 == "right" else md5
+    return Row(1, "Images", path, None, len(data) if size is None else size, 1, value, 1, None, "20250101000000", version)
+
+
+def paths(modality: str, path: str, version: str) -> tuple[str, ...]:
+    return (f"{version}/{modality}/{path}", f"{version}/{path}")
+
+
+def run(rows: list[Row], store: Store, *, reread: bool = False, ctx: JobContext | None = None) -> dict[str, Verdict]:
+    return {v.row.path: v for v in verify(rows, paths, store, ctx or JobContext(), reread=reread, threads=3, retry=QUICK)}
+
+
+def many(rows: list[Row]) -> list[Row]:
+    """With so many others that the version is listed."""
+    return rows + [row(f"other{number}") for number in range(FEW + 1)]
+
+
+@pytest.fixture(params=["few", "many"])
+def store(request: pytest.FixtureRequest) -> MemoryStore:
+    made = MemoryStore()
+    made.url = request.param
+    return made
+
+
+def check(case: Row, store: MemoryStore, *, reread: bool = False) -> Verdict:
+    return run(many([case]) if store.url == "many" else [case], store, reread=reread)["a"]
+
+
+@pytest.mark.parametrize("place", [f"{V}/Images/a", f"{V}/a"], ids=["mapped", "unchanged"])
+@pytest.mark.parametrize(("reread", "level"), [(False, Level.PROPERTIES), (True, Level.REREAD)])
+def test_a_blob_that_agrees(store: MemoryStore, place: str, reread: bool, level: Level):
+    store.put(place, b"content")
+    verdict = check(row("a"), store, reread=reread)
+    assert (verdict.result, verdict.level, verdict.store_path) == (VerifyResult.OK, level, place)
+    assert store.calls["read"] == int(reread)
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_what_is_not_there_or_not_the_same(store: MemoryStore, reread: bool):
+    verdict = check(row("a"), store, reread=reread)
+    assert (verdict.result, verdict.level, verdict.store_path) == (VerifyResult.MISSING, None, f"{V}/Images/a")
+    assert f"{V}/a" in verdict.detail
+    store.put(f"{V}/Images/a", b"contents")
+    assert check(row("a"), store, reread=reread).result is VerifyResult.SIZE_DIFFERS
+    assert store.calls["read"] == 0
+    store.put(f"{V}/Images/a", b"CONTENT")
+    verdict = check(row("a"), store, reread=reread)
+    assert verdict.result is VerifyResult.CONTENT_DIFFERS
+    assert md5_hex(b"CONTENT") in verdict.detail
+
+
+def test_the_place_that_agrees_counts(store: MemoryStore):
+    store.put(f"{V}/Images/a", b"CONTENT")
+    store.put(f"{V}/a", b"content")
+    verdict = check(row("a"), store)
+    assert (verdict.result, verdict.store_path) == (VerifyResult.OK, f"{V}/a")
+
+
+def test_a_claimed_md5_is_believed_as_a_property_and_found_out_by_reading(store: MemoryStore):
+    store.stage_block(f"{V}/Images/a", "1", b"CONTENT")
+    store.commit_blocks(f"{V}/Images/a", ["1"], md5=bytes.fromhex(md5_hex(b"content")))
+    assert check(row("a"), store).level is Level.PROPERTIES
+    assert check(row("a"), store, reread=True).result is VerifyResult.CONTENT_DIFFERS
+    store.stage_block(f"{V}/Images/a", "1", b"content")
+    store.commit_blocks(f"{V}/Images/a", ["1"], md5=bytes.fromhex(md5_hex(b"wrong")))
+    assert check(row("a"), store).result is VerifyResult.CONTENT_DIFFERS
+    assert check(row("a"), store, reread=True).result is VerifyResult.OK
+
+
+def test_a_blob_without_md5_property_is_read(store: MemoryStore):
+    for data, result in ((b"content", VerifyResult.OK), (b"CONTENT", VerifyResult.CONTENT_DIFFERS)):
+        store.stage_block(f"{V}/Images/a", "1", data)
+        store.commit_blocks(f"{V}/Images/a", ["1"])
+        verdict = check(row("a"), store)
+        assert verdict.result is result
+        assert verdict.level is (Level.REREAD if result is VerifyResult.OK else None)
+
+
+@pytest.mark.parametrize("md5", [None, "", "0123456789abcdef0123456789abcdef-3"])
+@pytest.mark.parametrize("reread", [False, True])
+def test_a_row_without_an_md5_proves_nothing_but_its_size(store: MemoryStore, md5: str | None, reread: bool):
+    store.put(f"{V}/Images/a", b"content")
+    verdict = check(row("a", md5=md5), store, reread=reread)
+    assert (verdict.result, verdict.level) == (VerifyResult.UNPROVABLE, None)
+    assert (md5_hex(b"content") in verdict.detail) == reread
+    assert check(row("a", b"longer than that", md5=md5), store, reread=reread).result is VerifyResult.SIZE_DIFFERS
+    store.put(f"{V}/Images/a", b"")
+    assert check(row("a", b"", md5=md5), store, reread=reread).result is VerifyResult.OK
+
+
+def test_one_listing_a_version_not_a_request_a_file():
+    store = MemoryStore()
+    rows: list[Row] = []
+    for version in ("20250101000000", "20250102000000", "20250103000000"):
+        for number in range(300):
+            store.put(f"{version}/Images/{number}", b"content")
+            rows.append(row(str(number), version=version))
+    store.calls.clear()
+    ctx = JobContext()
+    verdicts = list(verify(rows, paths, store, ctx, reread=False, threads=3))
+    assert {v.result for v in verdicts} == {VerifyResult.OK}
+    assert len(verdicts) == 900
+    assert store.calls == {"list": 3}
+    total = ctx.progress.snapshot().total
+    assert (total.files, total.bytes, total.failed) == (900, 900 * 7, 0)
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_a_folder_store_keeps_no_md5_so_its_blobs_are_read(tmp_path: Path, reread: bool):
+    store = LocalStore(tmp_path / "central", create=True)
+    rows = [row(f"{number}", os.urandom(number)) for number in range(30)]
+    for case in rows:
+        store.put(f"{V}/Images/{case.path}", b"x" * case.size)
+    store.put(f"{V}/Images/good", b"content")
+    verdicts = run([*rows, row("good")], store, reread=reread)
+    assert verdicts["good"].level is Level.REREAD
+    assert {verdicts[str(n)].result for n in range(1, 30)} <= {VerifyResult.CONTENT_DIFFERS, VerifyResult.OK}
+    assert [verdicts[str(n)].result for n in range(10, 30)] == [VerifyResult.CONTENT_DIFFERS] * 20
+    assert verdicts["0"].level is (Level.REREAD if reread else Level.PROPERTIES)
+
+
+def test_retries_and_the_progress_of_bytes():
+    store = MemoryStore()
+    data = os.urandom(9_000_000)
+    store.put(f"{V}/Images/a", data)
+
+    class Torn(MemoryStore):
+        reads = 0
+
+        def read(self, path: str, **conditions: object) -> Iterator[bytes]:
+            self.reads += 1
+            yield data[:5_000_000]
+            if self.reads < 3:
+                raise StoreUnavailableError("reset")
+            yield data[5_000_000:]
+
+    torn = Torn()
+    torn._blobs = store._blobs
+    torn.fail_next("head", StoreUnavailableError("busy"), 2)
+    ctx = JobContext()
+    assert run([row("a", data)], torn, reread=True, ctx=ctx)["a"].result is VerifyResult.OK
+    total = ctx.progress.snapshot().total
+    assert (torn.reads, total.files, total.bytes, total.failed) == (3, 1, 9_000_000, 0)
+    torn.reads = -100
+    ctx = JobContext()
+    verdict = run([row("a", data)], torn, reread=True, ctx=ctx)["a"]
+    assert (verdict.result, "reset" in verdict.detail) == (VerifyResult.ERROR, True)
+    total = ctx.progress.snapshot().total
+    assert (total.files, total.bytes, total.failed) == (1, 9_000_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "result"), [(BlobNotFoundError("gone"), VerifyResult.MISSING), (ConditionError("changed"), VerifyResult.ERROR)]
+)
+def test_a_blob_that_changes_while_it_is_verified(error: Exception, result: VerifyResult):
+    store = MemoryStore()
+    store.put(f"{V}/Images/a", b"content")
+    store.fail_next("read", error)
+    assert run([row("a")], store, reread=True)["a"].result is result
+
+
+@pytest.mark.parametrize("call", ["head", "list", "read"])
+def test_refused_access_stops(call: str):
+    store = MemoryStore()
+    for number in range(40):
+        store.put(f"{V}/Images/{number}", b"content")
+    rows = [row(str(number)) for number in range(5 if call == "head" else 40)]
+    error = AccessError("no permission to read")
+    store.fail_next(call, error, 100)
+    with pytest.raises(AccessError):
+        run(rows, store, reread=True)
+    assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []
+
+
+def test_cancel_and_close():
+    store = MemoryStore()
+    for number in range(100):
+        store.put(f"{V}/Images/{number}", b"content")
+    rows = [row(str(number)) for number in range(100)]
+    ctx = JobContext()
+    verdicts = verify(rows, paths, store, ctx, reread=True, threads=3)
+    next(verdicts)
+    ctx.cancel()
+    with pytest.raises(Cancelled):
+        list(verdicts)
+    verdicts = verify(rows, paths, store, JobContext(), reread=True, threads=3)
+    next(verdicts)
+    verdicts.close()
+    assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []
+
+
+def test_reading_again_takes_constant_memory(tmp_path: Path):
+    store = LocalStore(tmp_path / "central", create=True)
+    rows: list[Row] = []
+    for number in range(6):
+        data = os.urandom(20_000_000)
+        store.put(f"{V}/Images/{number}", data)
+        rows.append(row(str(number), data))
+        del data
+    tracemalloc.start()
+    try:
+        assert {v.result for v in run(rows, store, reread=True).values()} == {VerifyResult.OK}
+        assert tracemalloc.get_traced_memory()[1] < 3 * 2 * 4.2e6 + 2e6
+    finally:
+        tracemalloc.stop()
