@@ -27,6 +27,8 @@ def _store(request: pytest.FixtureRequest, prefix: str, *, sas: bool) -> Store:
     reason = EMULATOR_DIFFERS.get(getattr(request.node, "originalname", ""))
     if reason:
         request.applymarker(pytest.mark.xfail(reason=reason))
+    if not sas and getattr(request.node, "originalname", "") == "test_five_thousand_blobs_are_all_listed":
+        pytest.skip("once is enough: below a prefix, with a SAS")
     azurite: Azurite = request.getfixturevalue("azurite")
     container = f"contract-{uuid.uuid4().hex}"
     with BlobServiceClient(azurite.url, credential={"account_name": azurite.account, "account_key": azurite.key}) as service:

@@ -191,6 +191,9 @@ def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError
     if code in _ACCESS:
         what, meaning, remedy = (part.format(account=access.account, container=access.container) for part in _ACCESS[code])
         return AccessError(what, meaning=meaning, remedy=remedy)
+    if code in _ONE_BLOB:
+        meaning, remedy = _ONE_BLOB[code]
+        return StoreError(could_not, meaning=meaning, remedy=remedy)
     if code in ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation") or status == 401:
         return _authentication(answer, access)
     if code == "AuthorizationPermissionMismatch":
@@ -215,9 +218,6 @@ def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError
         )
     if status == 507:
         return StoreFullError(could_not, meaning="There is no room left.", remedy="Ask the people who run the central store.")
-    if code in _ONE_BLOB:
-        meaning, remedy = _ONE_BLOB[code]
-        return StoreError(could_not, meaning=meaning, remedy=remedy)
     first_line = answer.message.strip().splitlines()[0] if answer.message.strip() else "The service gave no reason."
     return StoreError(could_not, meaning=first_line, remedy="Look the code up in the Blob service's documentation, or report it.")
 
@@ -255,24 +255,35 @@ def _authentication(answer: Answer, access: Access) -> AccessError:
 
 
 def _sas(answer: Answer, sas: SasInfo, clock: str) -> AccessError:
-    start, expiry, now = sas.starts, sas.expires, datetime.now(UTC) - timedelta(seconds=answer.skew or 0)
-    if frame := _FRAME.search(answer.detail):  # the service says which times it compared
-        start, expiry, now = (_time(text) or known for text, known in zip(frame.groups(), (start, expiry, now), strict=True))
+    if outside := _outside_its_time(answer, sas, clock):
+        return outside
     ask = "Ask the central team for a new SAS token, and enter it in the configuration."
+    known = f"By its own field it is valid until {_shown(sas.expires)}." if sas.expires else "It does not say when it expires."
+    return AccessError(
+        "The central store does not accept the SAS token.",
+        meaning=" ".join(part for part in (f"Its signature does not fit what it says, or it was revoked. {known}", clock) if part),
+        remedy="Paste the token again, whole and without spaces or line ends. If that does not help: " + ask[0].lower() + ask[1:],
+    )
+
+
+def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError | None:
+    """The token expired, or is not valid yet: by the times that the service compared, else by the token's and the right clock."""
+    start, expiry, now = sas.starts, sas.expires, datetime.now(UTC) - timedelta(seconds=answer.skew or 0)
+    if frame := _FRAME.search(answer.detail):
+        start, expiry, now = (_time(text) or known for text, known in zip(frame.groups(), (start, expiry, now), strict=True))
     if expiry and now and now >= expiry:
-        return AccessError(f"The SAS token expired on {_shown(expiry)}.", meaning=clock, remedy=ask)
+        return AccessError(
+            f"The SAS token expired on {_shown(expiry)}.",
+            meaning=clock,
+            remedy="Ask the central team for a new SAS token, and enter it in the configuration.",
+        )
     if start and now and now < start:
         return AccessError(
             f"The SAS token is not valid before {_shown(start)}.",
             meaning=clock,
             remedy="Wait until then. If it was made just now, the clock of the computer that made it is ahead: ask for one that starts earlier.",
         )
-    known = f"By its own field it is valid until {_shown(expiry)}." if expiry else "It does not say when it expires."
-    return AccessError(
-        "The central store does not accept the SAS token.",
-        meaning=" ".join(part for part in (f"Its signature does not fit what it says, or it was revoked. {known}", clock) if part),
-        remedy="Paste the token again, whole and without spaces or line ends. If that does not help: " + ask[0].lower() + ask[1:],
-    )
+    return None
 
 
 def clock_sentence(skew: float | None) -> str:
@@ -300,6 +311,8 @@ def _permission(access: Access, operation: Operation) -> AccessError:
 
 
 def _network(answer: Answer, access: Access, operation: Operation) -> AccessError:
+    if access.sas and (outside := _outside_its_time(answer, access.sas, clock_sentence(answer.skew))):
+        return outside
     entry = (
         f"The file “hosts” of this computer needs the line “{HOSTS_ENTRY}”, which leads to the account through its private entrance. "
         if access.account == "choruspilotstorage" or access.host.startswith("choruspilotstorage.")

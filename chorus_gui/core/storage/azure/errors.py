@@ -35,32 +35,45 @@ def guarded(access: Access, operation: Operation, action: Callable[[], T]) -> T:
     The error is raised outside the ``except`` block, so that the original is not kept as its context either.
     """
     import requests
-    from azure.core.exceptions import AzureError
+    from azure.core.exceptions import AzureError, DeserializationError
 
     try:
         return action()
-    except (AzureError, requests.RequestException, OSError, UnicodeError) as error:
+    except (AzureError, DeserializationError, requests.RequestException, OSError, UnicodeError) as error:
         translated, cause = translate(error, access, operation), fault(error)
     raise translated from cause
 
 
 def translate(error: BaseException, access: Access, operation: Operation) -> StoreError:
     """The error of core for anything that a call of the SDK raised."""
-    from azure.core.exceptions import ClientAuthenticationError, DecodeError, HttpResponseError
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        DecodeError,
+        DeserializationError,
+        HttpResponseError,
+        IncompleteReadError,
+    )
 
     if isinstance(error, HttpResponseError) and error.response is not None and (error.status_code or 0) >= 300:
         return explain(answer_of(error), access, operation)
-    if isinstance(error, DecodeError):
-        return StoreUnavailableError(
-            f"Something else than Azure answered for {access.host}.",
-            meaning="It may be a proxy or a sign-in page of this network.",
-            remedy=f"Ask your IT department to let this computer reach https://{access.host}.",
-        )
+    if isinstance(error, (DecodeError, DeserializationError)) and not isinstance(error, IncompleteReadError):
+        return strange(access)
+    if isinstance(error, HttpResponseError) and error.status_code:  # a status below 300 that this request cannot have
+        return strange(access)
     if isinstance(error, ClientAuthenticationError):
         return _not_signed_in(error, access)
     if isinstance(error, UnicodeError):
         return StoreError(f"Could not {operation.title}: it holds characters that a request cannot carry.", remedy="Report this.")
     return _connection(error, access)
+
+
+def strange(access: Access) -> StoreUnavailableError:
+    """For an answer that Azure does not give."""
+    return StoreUnavailableError(
+        f"Something else than Azure answered for {access.host}.",
+        meaning="It may be a proxy or a sign-in page of this network.",
+        remedy=f"Ask your IT department to let this computer reach https://{access.host}.",
+    )
 
 
 def fault(error: BaseException) -> Fault:
@@ -195,7 +208,7 @@ def _connection(error: BaseException, access: Access) -> StoreError:
     timeout = (TimeoutError, ServiceRequestTimeoutError, requests.exceptions.Timeout)
     if any(isinstance(cause, timeout) or "Timeout" in type(cause).__name__ for cause in causes):
         return StoreUnavailableError(f"{host} did not answer in time.", remedy="Check the network, and try again.")
-    if isinstance(error, ServiceResponseError) or any("IncompleteRead" in type(cause).__name__ for cause in causes):
+    if any(isinstance(cause, ServiceResponseError) or "IncompleteRead" in type(cause).__name__ for cause in causes):
         return StoreUnavailableError(f"The connection to {host} broke off.", remedy="Check the network, and try again.")
     return StoreUnavailableError(
         f"{host} cannot be reached.",

@@ -10,7 +10,7 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError
 from chorus_gui.core.storage.azure.answers import Operation
 from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
-from chorus_gui.core.storage.azure.errors import clock_skew, guarded
+from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
 from chorus_gui.core.storage.azure.login import NOBODY, SignIn
 from chorus_gui.core.storage.azure.names import MAX_CHARS, check, doubtful, dropped_dot, units, url_path
 from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
@@ -143,9 +143,13 @@ class AzureStore:
         def begin() -> Iterator[bytes]:
             # Without an offset where it may be left out: the SDK then takes the refusal of a range of an empty blob for what it is.
             start = offset or (None if length is None else 0)
-            return cast(
-                "StorageStreamDownloader[bytes]", blob.download_blob(start, length, max_concurrency=1, decompress=False, **options)
-            ).chunks()
+            try:
+                stream = cast(
+                    "StorageStreamDownloader[bytes]", blob.download_blob(start, length, max_concurrency=1, decompress=False, **options)
+                )
+            except ValueError as error:  # how the SDK refuses an answer without the headers that Azure sends
+                raise strange(self._access) from error
+            return stream.chunks()
 
         try:
             chunks = guarded(self._access, operation, begin)
@@ -167,17 +171,16 @@ class AzureStore:
         operation = Operation("copy", source, "w")
         blob = self._blob(target)
         begun = guarded(self._access, operation, lambda: blob.start_copy_from_url(address, **conditions(condition)))
-        copy_id, status = str(begun["copy_id"]), begun["copy_status"]
+        copy_id = str(begun["copy_id"])
         try:
             looks = 0
             while True:
                 found = guarded(self._access, operation, lambda: blob.get_blob_properties())
                 if found.copy.id != copy_id:
                     raise StoreError(f"“{target}” was written by somebody else while “{source}” was copied to it.", remedy="Try again.")
-                status = found.copy.status
-                if status == "success":
+                if found.copy.status == "success":
                     return blob_info(found, target)
-                if status != "pending":
+                if found.copy.status != "pending":
                     raise StoreError(
                         f"The central store could not copy “{source}”.", meaning=found.copy.status_description or "", remedy="Try again."
                     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chorus_gui.core.errors import BlobNotFoundError
 from chorus_gui.core.storage.azure.answers import Access, Operation
-from chorus_gui.core.storage.azure.errors import guarded
+from chorus_gui.core.storage.azure.errors import guarded, strange
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers
 from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition
 
@@ -63,6 +63,12 @@ class SdkWire:
     def _blob(self, name: str) -> BlobClient:
         return self._client.get_blob_client(name)
 
+    def _written(self, answer: Mapping[str, Any]) -> Written:
+        if not answer.get("etag"):
+            raise strange(self._access)
+        md5 = answer.get("content_md5")
+        return Written(bare_etag(answer["etag"]), microseconds(answer.get("last_modified")), bytes(md5).hex() if md5 else None)
+
     def put(self, name: str, data: Buffer, *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition) -> Written:
         """See :meth:`Wire.put`."""
 
@@ -77,7 +83,7 @@ class SdkWire:
                 **conditions(condition),
             )
 
-        return _written(guarded(self._access, Operation("write", name, "w"), send))
+        return self._written(guarded(self._access, Operation("write", name, "w"), send))
 
     def stage_block(self, name: str, block_id: str, data: Buffer, *, md5: bytes | None) -> None:
         """See :meth:`Wire.stage_block`."""
@@ -90,22 +96,19 @@ class SdkWire:
     def commit_blocks(
         self, name: str, block_ids: Sequence[str], *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition
     ) -> Written:
-        """See :meth:`Wire.commit_blocks`.
-
-        "Uncommitted" blocks, where the SDK's default is "latest": that would quietly take a block of the blob that lay there
-        before, if one with the same id is no longer staged.
-        """
-        from azure.storage.blob import BlobBlock, BlockState
+        """See :meth:`Wire.commit_blocks`."""
+        from azure.storage.blob import BlobBlock
 
         def send() -> dict[str, Any]:
             return self._blob(name).commit_block_list(
-                [BlobBlock(block_id, BlockState.UNCOMMITTED) for block_id in block_ids],
+                [BlobBlock(block_id) for block_id in block_ids],
                 content_settings=_settings(md5),
                 metadata=to_headers(metadata or {}),
+                raw_request_hook=_uncommitted_alone,
                 **conditions(condition),
             )
 
-        return _written(guarded(self._access, Operation("put together", name, "w"), send))
+        return self._written(guarded(self._access, Operation("put together", name, "w"), send))
 
     def head(self, name: str) -> BlobInfo | None:
         """See :meth:`Wire.head`."""
@@ -113,6 +116,8 @@ class SdkWire:
             found = guarded(self._access, Operation("look at", name, "r"), lambda: self._blob(name).get_blob_properties())
         except BlobNotFoundError:
             return None
+        if not found.etag:
+            raise strange(self._access)
         return blob_info(found, name)
 
 
@@ -145,6 +150,19 @@ def microseconds(when: datetime | None) -> int:
     return int(when.timestamp()) * 1_000_000 if when else 0
 
 
+def _uncommitted_alone(request: Any) -> None:
+    """Ask for waiting blocks in a Put Block List, before it is signed.
+
+    The SDK (12.31) writes "Latest" whatever state a block is given; that would quietly take a block of the blob that lay there
+    before, if one with the same id no longer waits.
+    """
+    http = request.http_request
+    body = http.data if isinstance(http.data, bytes) else str(http.data).encode()
+    body = body.replace(b"<Latest>", b"<Uncommitted>").replace(b"</Latest>", b"</Uncommitted>")
+    http.data = body
+    http.headers["Content-Length"] = str(len(body))
+
+
 def _settings(md5: bytes | None) -> ContentSettings:
     from azure.storage.blob import ContentSettings
 
@@ -156,8 +174,3 @@ def _checked(md5: bytes | None) -> dict[str, str]:
     from base64 import b64encode
 
     return {"Content-MD5": b64encode(md5).decode()} if md5 else {}
-
-
-def _written(answer: Mapping[str, Any]) -> Written:
-    md5 = answer.get("content_md5")
-    return Written(bare_etag(answer.get("etag")), microseconds(answer.get("last_modified")), bytes(md5).hex() if md5 else None)

@@ -1,0 +1,39 @@
+"""Places in the tests' blob service."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azurite import Azurite
+
+from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+
+
+def service(azurite: Azurite) -> Any:
+    """The SDK's client for the whole account, for a test's own hands."""
+    from azure.storage.blob import BlobServiceClient
+
+    return BlobServiceClient(azurite.url, credential={"account_name": azurite.account, "account_key": azurite.key})
+
+
+def key_place(azurite: Azurite, container: str, prefix: str = "") -> Place:
+    credentials = Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret(azurite.key))
+    return Place(PlaceKind.AZURE, f"az://{container}/{prefix}".rstrip("/"), None, container, prefix, credentials)
+
+
+def sas_place(azurite: Azurite, container: str, permissions: str = "racwdl", hours: float = 1.0, start_hours: float = -2.0) -> Place:
+    """The container with a SAS of these permissions, from and until so many hours from now."""
+    from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+    now = datetime.now(UTC)
+    token = generate_container_sas(
+        azurite.account,
+        container,
+        account_key=azurite.key,
+        permission=ContainerSasPermissions.from_string(permissions),
+        start=now + timedelta(hours=start_hours),
+        expiry=now + timedelta(hours=hours),
+    )
+    credentials = Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret(token))
+    return Place(PlaceKind.AZURE, f"az://{container}", None, container, "", credentials)

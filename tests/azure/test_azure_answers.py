@@ -1,0 +1,260 @@
+"""Every answer of the service that the facts name: the error, its sentence, its remedy."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import requests
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+)
+from urllib3.exceptions import MaxRetryError, ProtocolError
+from urllib3.exceptions import ReadTimeoutError as PoolReadTimeout
+
+from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.secrets import SasInfo
+from chorus_gui.core.errors import (
+    AccessError,
+    BlobNameError,
+    BlobNotFoundError,
+    ChecksumError,
+    ConditionError,
+    StoreError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from chorus_gui.core.storage.azure.answers import HOSTS_ENTRY, Access, Answer, Operation, clock_sentence, explain
+from chorus_gui.core.storage.azure.errors import Fault, answer_of, fault, guarded, translate
+
+SIGNATURE = "c2VjcmV0c2VjcmV0c2VjcmV0%3D"
+SAS = f"sv=2024-11-04&se=2031-05-06T07%3A08%3A09Z&sr=c&sp=rl&sig={SIGNATURE}"
+BY_SAS = Access("acct", "acct.blob.core.windows.net", "box", AuthMode.SAS, SasInfo.parse(SAS))
+BY_KEY = Access("acct", "acct.blob.core.windows.net", "box", AuthMode.KEY)
+BY_LOGIN = Access("acct", "upload.example.org", "box", AuthMode.LOGIN)
+WRITE = Operation("write", "a/b.txt", "w")
+
+
+def answer(status: int, code: str = "", **more: object) -> Answer:
+    return Answer(**{"status": status, "code": code, "request_id": "req-1", **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "words"),
+    [
+        (404, "BlobNotFound", BlobNotFoundError, "not in the central store"),
+        (404, "", BlobNotFoundError, "not in the central store"),
+        (400, "InvalidBlockList", BlobNotFoundError, "no longer waits"),
+        (404, "CannotVerifyCopySource", BlobNotFoundError, "not in the central store"),
+        (409, "BlobAlreadyExists", ConditionError, "exists already"),
+        (412, "ConditionNotMet", ConditionError, "changed"),
+        (412, "", ConditionError, "changed"),
+        (304, "ConditionNotMet", ConditionError, "changed"),
+        (400, "Md5Mismatch", ChecksumError, "not what was sent"),
+        (400, "OutOfRangeInput", BlobNameError, "cannot hold"),
+        (400, "InvalidBlobOrBlock", BlobNameError, "another length"),
+        (503, "ServerBusy", StoreUnavailableError, "busy"),
+        (500, "OperationTimedOut", StoreUnavailableError, "busy"),
+        (500, "InternalError", StoreUnavailableError, "busy"),
+        (408, "", StoreUnavailableError, "gave up"),
+        (429, "", StoreUnavailableError, "no more requests"),
+        (507, "", StoreFullError, "no room"),
+        (404, "ContainerNotFound", AccessError, "no container “box” in the account “acct”"),
+        (403, "AccountIsDisabled", AccessError, "disabled"),
+        (403, "AuthorizationSourceIPMismatch", AccessError, "sip"),
+        (403, "AuthorizationProtocolMismatch", AccessError, "spr"),
+        (403, "AuthorizationServiceMismatch", AccessError, "ss=b"),
+        (403, "AuthorizationResourceTypeMismatch", AccessError, "srt"),
+        (403, "KeyBasedAuthenticationNotPermitted", AccessError, "login"),
+        (407, "", AccessError, "proxy"),
+        (412, "LeaseIdMissing", StoreError, "lease"),
+        (403, "UnauthorizedBlobOverwrite", StoreError, "overwrite"),
+        (409, "BlobImmutableDueToPolicy", StoreError, "retention"),
+        (409, "SomethingNew", StoreError, "Look the code up"),
+    ],
+)
+def test_each_code_becomes_its_error(status: int, code: str, kind: type[StoreError], words: str) -> None:
+    error = explain(answer(status, code, message="The service said so.\nRequestId:x"), BY_SAS, WRITE)
+    assert type(error) is kind
+    assert words in str(error)
+    assert error.request_id == "req-1"
+    assert error.code == (code or f"HTTP {status}")
+    assert error.fatal == issubclass(kind, (AccessError, StoreFullError))
+    assert error.retryable == issubclass(kind, (ChecksumError, StoreUnavailableError))
+    if not isinstance(error, (BlobNotFoundError, ConditionError)):
+        assert "req-1" in str(error)
+
+
+def test_a_permission_that_lacks_is_named_for_a_token_and_a_role_for_a_login() -> None:
+    lacking = answer(403, "AuthorizationPermissionMismatch")
+    token = explain(lacking, BY_SAS, WRITE)
+    assert isinstance(token, AccessError)
+    assert "“write” (sp=…w…), and has “rl”" in str(token)
+    login = explain(lacking, BY_LOGIN, WRITE)
+    assert isinstance(login, AccessError)
+    assert "Storage Blob Data Contributor" in str(login)
+    assert "Storage Blob Data Reader" in str(explain(lacking, BY_LOGIN, Operation("list", "", "l")))
+
+
+def test_an_authorization_failure_shows_both_explanations() -> None:
+    error = explain(answer(403, "AuthorizationFailure"), BY_SAS, WRITE)
+    assert isinstance(error, AccessError)
+    for words in ("network rules", "credentials may not", HOSTS_ENTRY, "AuthorizationFailure", "req-1"):
+        assert words in str(error)
+    pilot = Access("choruspilotstorage", "choruspilotstorage.blob.core.windows.net", "box", AuthMode.SAS)
+    assert f"needs the line “{HOSTS_ENTRY}”" in str(explain(answer(403, "AuthorizationFailure"), pilot, WRITE))
+
+
+FRAME = "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]"
+WED, THU, FRI = ("Wed, 01 Jan 2025 10:00:00 GMT", "Thu, 02 Jan 2025 10:00:00 GMT", "Fri, 03 Jan 2025 10:00:00 GMT")
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        (FRAME.format(WED, THU, FRI), "expired on 2025-01-02 10:00 UTC"),
+        (FRAME.format(THU, FRI, WED), "not valid before 2025-01-02 10:00 UTC"),
+        ("Signature did not match. String to sign used was rl\n\n2031", "valid until 2031-05-06 07:08 UTC"),
+        ("", "Paste the token again"),
+    ],
+)
+def test_a_refused_token_says_why(detail: str, words: str) -> None:
+    error = explain(answer(403, "AuthenticationFailed", detail=detail), BY_SAS, WRITE)
+    assert isinstance(error, AccessError)
+    assert words in str(error)
+    assert "String to sign" not in str(error)
+
+
+def test_an_expired_token_is_told_without_the_service_saying_so() -> None:
+    """The answer to a HEAD request has no body: the token's own field has to do."""
+    old = Access("acct", "h", "box", AuthMode.SAS, SasInfo.parse("se=2020-01-02T03:04:05Z&sp=rl&sig=x"))
+    assert "expired on 2020-01-02 03:04 UTC" in str(explain(answer(403, "AuthenticationFailed"), old, WRITE))
+
+
+def test_a_clock_that_is_off_is_named() -> None:
+    assert clock_sentence(None) == clock_sentence(200) == clock_sentence(-200) == ""
+    assert "20 minutes ahead" in clock_sentence(1200)
+    assert "3.0 hours behind" in clock_sentence(-10800)
+    late = answer(403, "AuthenticationFailed", detail="Request date header too old: 'x'", skew=-1800.0)
+    error = explain(late, BY_KEY, WRITE)
+    assert "30 minutes behind" in str(error)
+    assert "clock" in error.remedy
+    assert "renewed" in explain(answer(403, "AuthenticationFailed"), BY_KEY, WRITE).remedy
+    assert "az login" in explain(answer(401, "InvalidAuthenticationInfo"), BY_LOGIN, WRITE).remedy
+
+
+def test_what_did_not_come_from_the_service_is_not_taken_for_it() -> None:
+    for status, kind in ((403, AccessError), (404, AccessError), (302, AccessError), (418, StoreUnavailableError)):
+        error = explain(Answer(status), BY_SAS, WRITE)
+        assert type(error) is kind
+        assert "Something else than Azure answered" in str(error)
+    assert isinstance(explain(Answer(502), BY_SAS, WRITE), StoreUnavailableError)
+
+
+class _Response:
+    """As much of the SDK's response as its exceptions look at."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: str = "") -> None:
+        self.status_code = status
+        self.reason = "reason"
+        self.headers = headers
+        self._body = body
+
+    def text(self) -> str:
+        return self._body
+
+
+def test_the_sdks_exception_is_read_whole() -> None:
+    ahead = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+    headers = {"x-ms-request-id": "r-9", "x-ms-error-code": "ServerBusy", "Retry-After": "7", "Date": ahead}
+    read = answer_of(HttpResponseError("Busy.\nRequestId:r-9\nTime:now", response=_Response(503, headers)))  # type: ignore[arg-type]
+    assert (read.status, read.code, read.message, read.request_id, read.retry_after) == (503, "ServerBusy", "Busy.", "r-9", 7.0)
+    assert read.skew == pytest.approx(3600, abs=30)
+    error = explain(read, BY_SAS, WRITE)
+    assert error.retry_after == 7.0
+    assert "wait 7 seconds" in str(error)
+    headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    later = answer_of(HttpResponseError("x", response=_Response(503, headers))).retry_after  # type: ignore[arg-type]
+    assert later == pytest.approx(60, abs=5)
+
+
+def wrapped(kind: type[AzureError], cause: BaseException) -> AzureError:
+    """As the SDK's transport does it."""
+    return kind(cause, error=cause)  # type: ignore[arg-type]
+
+
+URL = f"/box/a/b.txt?{SAS}"
+
+
+def refused(reason: Exception) -> requests.ConnectionError:
+    return requests.ConnectionError(MaxRetryError(None, URL, reason))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (wrapped(ServiceRequestError, refused(socket.gaierror(-2, "Name or service not known"))), StoreUnavailableError, "is not known"),
+        (wrapped(ServiceRequestError, requests.exceptions.ProxyError(MaxRetryError(None, URL))), StoreUnavailableError, "proxy server"),  # type: ignore[arg-type]
+        (wrapped(ServiceRequestError, requests.exceptions.SSLError(MaxRetryError(None, URL, ssl.SSLCertVerificationError("x")))), AccessError, "authority"),  # type: ignore[arg-type]
+        (wrapped(ServiceRequestError, refused(ssl.SSLEOFError(8, "EOF"))), StoreUnavailableError, "encrypted connection"),
+        (wrapped(ServiceRequestError, refused(ConnectionRefusedError(111, "refused"))), StoreUnavailableError, "cannot be reached"),
+        (wrapped(ServiceRequestTimeoutError, requests.ConnectTimeout()), StoreUnavailableError, "in time"),
+        (wrapped(ServiceResponseError, requests.ConnectionError(PoolReadTimeout(None, URL, "t"))), StoreUnavailableError, "in time"),  # type: ignore[arg-type]
+        (wrapped(ServiceResponseError, requests.ConnectionError(ProtocolError("aborted", ConnectionResetError(104, "reset")))), StoreUnavailableError, "broke off"),
+        (wrapped(IncompleteReadError, requests.exceptions.ChunkedEncodingError("IncompleteRead")), StoreUnavailableError, "broke off"),
+        (requests.exceptions.ChunkedEncodingError("x"), StoreUnavailableError, "cannot be reached"),
+        (DecodeError("no XML"), StoreUnavailableError, "Something else"),
+        (ClientAuthenticationError("Incorrect padding"), AccessError, "account key cannot be used"),
+        (UnicodeEncodeError("latin-1", "ü", 0, 1, "x"), StoreError, "cannot carry"),
+    ],
+)  # fmt: skip
+def test_no_answer_at_all_is_explained(error: BaseException, kind: type[StoreError], words: str) -> None:
+    found = translate(error, BY_KEY, WRITE)
+    assert type(found) is kind
+    assert words in str(found)
+    assert found.remedy
+
+
+def test_without_a_login_the_ways_to_sign_in_are_named() -> None:
+    found = translate(ClientAuthenticationError("Please run 'az login' to set up an account\nand more"), BY_LOGIN, WRITE)
+    assert isinstance(found, AccessError)
+    assert "az login" in found.remedy
+
+
+def test_no_secret_is_left_anywhere_in_the_chain() -> None:
+    """Neither in texts nor in attributes: the SDK's exceptions are left behind, their words go along."""
+
+    def fail() -> None:
+        try:
+            raise refused(ConnectionRefusedError(111, f"refused for https://acct.blob.core.windows.net{URL}"))
+        except requests.ConnectionError as error:
+            raise wrapped(ServiceRequestError, error) from error
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        guarded(BY_SAS, WRITE, fail)
+    link: BaseException | None = caught.value
+    links: list[BaseException] = []
+    while link is not None:
+        links.append(link)
+        assert link.__context__ is None or link.__context__ is link.__cause__
+        assert SIGNATURE not in f"{link!s} {link!r} {vars(link)!r}"
+        link = link.__cause__
+    assert [type(link) for link in links] == [StoreUnavailableError, Fault, Fault]
+    assert "refused" in str(links[-1])
+
+
+def test_a_quoted_key_signature_is_cut_off() -> None:
+    body = "The MAC signature found in the HTTP request 'AAAAsecretAAAA' is not the same as any computed signature."
+    told = HttpResponseError(body, response=_Response(403, {"x-ms-error-code": "AuthenticationFailed", "x-ms-request-id": "r"}, body))  # type: ignore[arg-type]
+    assert "secret" not in str(fault(told))
+    assert "secret" not in str(translate(told, BY_KEY, WRITE))

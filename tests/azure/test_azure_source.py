@@ -1,0 +1,134 @@
+"""A site whose files lie in a container."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from azure_places import sas_place
+from azurite import Azurite
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chorus_gui.core.config.model import Place
+from chorus_gui.core.errors import AccessError, SourceChangedError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.storage.azure.source import AzureSource
+from chorus_gui.core.storage.azure.store import AzureStore
+from chorus_gui.core.storage.base import BlobInfo, Look
+from chorus_gui.core.storage.open import open_source, open_store
+
+
+def opened(place: Place, *paths: str) -> AzureSource:
+    store = open_store(place)
+    for path in paths:
+        store.put(path, path.encode())
+    store.close()
+    source = open_source(place)
+    assert isinstance(source, AzureSource)
+    return source
+
+
+def everything(_folder: str) -> Look:
+    return Look(descend=True, files=True)
+
+
+def test_each_folder_comes_once_with_all_its_files(place: Place) -> None:
+    source = opened(place, "1/Images/a", "1/Images/b/c", "1/Images/z", "1/Images.txt", "2/x", "top")
+    calls: list[int] = []
+    found = {folder.path: sorted(name for name, _, _ in folder.files) for folder in source.folders(everything, lambda: calls.append(1))}
+    assert found == {"": ["top"], "1": ["Images.txt"], "1/Images": ["a", "z"], "1/Images/b": ["c"], "2": ["x"]}
+    assert len(calls) == 6
+    stat = source.stat("1/Images/b/c")
+    assert stat.size == len("1/Images/b/c")
+    assert stat.mtime_us % 1_000_000 == 0
+    assert source.local_path("top") is None
+    assert source.url == place.text
+    source.close()
+
+
+def test_only_what_is_wanted_is_asked_for(place: Place) -> None:
+    source = opened(place, "1/Images/a", "1/Other/b", "1/Other/deep/c", "2/x")
+
+    def want(folder: str) -> Look:
+        return Look(descend=folder != "1/Other", files=folder == "1/Images")
+
+    folders = {folder.path: folder for folder in source.folders(want, lambda: None)}
+    assert set(folders) == {"", "1", "1/Images", "2"}
+    assert folders["2"].unsized == ["x"]
+    assert [name for name, _, _ in folders["1/Images"].files] == ["a"]
+    assert [folder.files for folder in source.folders(lambda folder: Look(descend=False, files=False), lambda: None)] == [[]]
+    source.close()
+
+
+class Listed:
+    """A store of which only the listing counts."""
+
+    url = "az://made/up"
+
+    def __init__(self, paths: set[str]) -> None:
+        self._paths = sorted(paths)
+
+    def list(self) -> list[BlobInfo]:
+        return [BlobInfo(path, 1, None, "e") for path in self._paths]
+
+
+PART = st.text("ab.-~0", min_size=1, max_size=3)
+
+
+@given(st.sets(st.lists(PART, min_size=1, max_size=4).map("/".join)), st.sampled_from(["a", "b", "ab", "-"]))
+def test_any_tree_is_walked_whole_and_each_folder_once(paths: set[str], pruned: str) -> None:
+    source = AzureSource(None, store=Listed(paths))  # type: ignore[arg-type]
+    asked: list[str] = []
+
+    def want(folder: str) -> Look:
+        asked.append(folder)
+        return Look(descend=pruned not in folder.split("/"), files=True)
+
+    folders = list(source.folders(want, lambda: None))
+    assert len({folder.path for folder in folders}) == len(folders)
+    assert len(set(asked)) == len(asked)
+    found = {f"{folder.path}/{name}".lstrip("/") for folder in folders for name, _, _ in folder.files}
+    assert found == {path for path in paths if pruned not in path.split("/")[:-1]}
+
+
+def test_a_file_is_read_from_any_offset(place: Place) -> None:
+    source = opened(place)
+    store = AzureStore(place)
+    data = bytes(range(256)) * (5 << 12)
+    store.put("a.bin", data)
+    for offset in (0, 1, len(data) - 3, len(data)):
+        reader = source.open("a.bin", offset)
+        out, buffer = bytearray(), bytearray(1 << 20)
+        while count := reader.readinto(buffer):
+            out += buffer[:count]
+        reader.close()
+        assert out == data[offset:]
+    reader = source.open("a.bin")
+    assert reader.readinto(bytearray(10)) == 10
+    store.put("a.bin", data)
+    buffer = bytearray(1 << 20)
+    with pytest.raises(SourceChangedError):
+        list(iter(lambda: reader.readinto(buffer), 0))
+    store.close()
+    source.close()
+
+
+def test_what_is_gone_or_closed_to_us_is_said(azurite: Azurite, container: str, place: Place) -> None:
+    source = opened(place)
+    with pytest.raises(SourceVanishedError):
+        source.stat("nothing")
+    with pytest.raises(SourceVanishedError):
+        source.open("nothing")
+    with pytest.raises(SourceUnreadableError, match="cannot be read"):
+        source.stat("a//b")
+    source.close()
+    without_list = opened(sas_place(azurite, container, "w"))
+    with pytest.raises(SourceUnreadableError, match="cannot be listed"):
+        list(without_list.folders(everything, lambda: None))
+    with pytest.raises(AccessError):
+        without_list.stat("a")
+    without_list.close()
+    missing = opened(replace(place, container="nowhere"))
+    with pytest.raises(SourceUnreadableError, match="no container"):
+        list(missing.folders(everything, lambda: None))
+    missing.close()

@@ -1,0 +1,387 @@
+"""What only Azure has, against the emulator: ways in, refusals, secrets, many threads."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from azure_places import key_place, sas_place
+from azurite import Azurite
+
+from chorus_gui.core.config.model import AuthMode, Credentials, Place, Secret
+from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
+from chorus_gui.core.redact import redact
+from chorus_gui.core.storage.azure.store import AzureStore
+from chorus_gui.core.storage.base import IF_ABSENT, Condition
+from chorus_gui.core.storage.open import open_store
+
+DATA = b"some bytes"
+MD5 = hashlib.md5(DATA, usedforsecurity=False).digest()
+
+
+def opened(place: Place) -> AzureStore:
+    store = open_store(place)
+    assert isinstance(store, AzureStore)
+    return store
+
+
+def with_credentials(place: Place, credentials: Credentials) -> Place:
+    return replace(place, credentials=credentials)
+
+
+def test_a_put_is_one_request_that_carries_its_checksum_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content-MD5 is checked against the body, x-ms-blob-content-md5 is kept."""
+    import requests
+
+    sent: list[tuple[str, str, dict[str, str | bytes]]] = []
+    send = requests.Session.send
+
+    def note(self: requests.Session, request: requests.PreparedRequest, **options: object) -> requests.Response:
+        sent.append((request.method or "", request.url or "", dict(request.headers)))
+        return send(self, request, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(requests.Session, "send", note)
+    store = opened(place)
+    store.put("a/b.bin", b"x" * (6 << 20))
+    store.put("a/b.txt", DATA, md5=MD5)
+    store.close()
+    assert [method for method, _, _ in sent] == ["PUT", "PUT"]
+    assert all("comp=" not in url for _, url, _ in sent)
+    headers = sent[1][2]
+    assert headers["Content-MD5"] == headers["x-ms-blob-content-md5"] == b64encode(MD5).decode()
+
+
+@pytest.mark.parametrize(
+    "way", ["key", "sas", "connection string with key", "connection string with SAS", "key in connection string alone"]
+)
+def test_every_way_in(azurite: Azurite, container: str, way: str) -> None:
+    token = sas_place(azurite, container).credentials.sas_token
+    assert token
+    with_key = azurite.connection_string
+    with_sas = f"BlobEndpoint={azurite.url};SharedAccessSignature={token.reveal()}"
+    by_string = AuthMode.CONNECTION_STRING
+    credentials = {
+        "key": Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret(azurite.key)),
+        "sas": Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret("?" + token.reveal())),
+        "connection string with key": Credentials(
+            by_string, azurite.account, azurite.url, account_key=Secret(azurite.key), connection_string=Secret(with_key)
+        ),
+        "connection string with SAS": Credentials(by_string, "", azurite.url, sas_token=token, connection_string=Secret(with_sas)),
+        "key in connection string alone": Credentials(by_string, connection_string=Secret(with_key)),
+    }[way]
+    store = opened(with_credentials(key_place(azurite, container, "deep/er"), credentials))
+    assert store.url == f"az://{container}/deep/er"
+    written = store.put("a b/c%23.txt", DATA, md5=MD5)
+    assert store.head("a b/c%23.txt") == replace(written, metadata={})
+    copied = store.copy("a b/c%23.txt", "copy of/ä+#?;=&.txt")
+    assert copied.md5 == MD5.hex()
+    assert sorted(blob.path for blob in store.list()) == ["a b/c%23.txt", "copy of/ä+#?;=&.txt"]
+    assert b"".join(store.read("copy of/ä+#?;=&.txt")) == DATA
+    store.delete("a b/c%23.txt")
+    store.close()
+
+
+REFUSED = [
+    ("an expired SAS", "expired on"),
+    ("a SAS of tomorrow", "not valid before"),
+    ("a SAS with a typing error", "credentials may not"),
+    ("a SAS without write", "“write”"),
+    ("a wrong key", "credentials may not"),
+    ("a key that is no key", "account key"),
+    ("no container", "no container"),
+    ("a bad container name", "cannot be the name of a container"),
+    ("no encryption", "not encrypted"),
+    ("no credentials", "no credentials"),
+    ("a login over http", "HTTPS"),
+]
+
+
+def refused_place(kind: str, azurite: Azurite, container: str) -> Place:
+    place = key_place(azurite, container)
+    token = sas_place(azurite, container).credentials.sas_token
+    assert token
+    return {
+        "an expired SAS": lambda: sas_place(azurite, container, hours=-1.0),
+        "a SAS of tomorrow": lambda: sas_place(azurite, container, hours=30.0, start_hours=24.0),
+        "a SAS with a typing error": lambda: with_credentials(
+            place,
+            Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret(token.reveal().replace("sp=racwdl", "sp=rcwdl"))),
+        ),
+        "a SAS without write": lambda: sas_place(azurite, container, "rl"),
+        "a wrong key": lambda: with_credentials(
+            place, Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret("c2VjcmV0" * 8))
+        ),
+        "a key that is no key": lambda: with_credentials(
+            place, Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret("n0tAk"))
+        ),
+        "no container": lambda: replace(place, container="nowhere", text="az://nowhere"),
+        "a bad container name": lambda: replace(place, container="No_Where"),
+        "no encryption": lambda: with_credentials(
+            place, Credentials(AuthMode.KEY, azurite.account, "http://blob.example.org", account_key=Secret(azurite.key))
+        ),
+        "no credentials": lambda: with_credentials(place, Credentials(AuthMode.NONE, azurite.account, azurite.url)),
+        "a login over http": lambda: with_credentials(place, Credentials(AuthMode.LOGIN, azurite.account, azurite.url)),
+    }[kind]()
+
+
+@pytest.mark.parametrize(("kind", "words"), REFUSED)
+def test_what_is_refused_is_explained_and_keeps_its_secret(
+    azurite: Azurite, container: str, kind: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    place = refused_place(kind, azurite, container)
+    with pytest.raises(AccessError) as caught:
+        opened(place).put("a.txt", DATA, md5=MD5)
+    error = caught.value
+    assert words in str(error)
+    assert error.remedy
+    shown = "".join(traceback.format_exception(error)) + caplog.text
+    assert redact(shown) == shown
+    for secret in (place.credentials.sas_token, place.credentials.account_key):
+        assert not secret or secret.reveal() not in shown + repr(place)
+
+
+def test_nothing_secret_is_logged_or_shown_when_all_goes_well(azurite: Azurite, container: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even by a logger that somebody turned up again: urllib3 at DEBUG prints the whole SAS."""
+    place = sas_place(azurite, container)
+    token = place.credentials.sas_token
+    assert token
+    signature = token.reveal().rpartition("sig=")[2]
+    store = opened(place)
+    for name in ("", "urllib3", "urllib3.connectionpool", "azure", "azure.core.pipeline.policies.http_logging_policy"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    store.put("a.txt", DATA)
+    store.copy("a.txt", "b.txt")
+    assert b"".join(store.read("b.txt")) == DATA
+    assert "PUT" in caplog.text
+    assert signature not in caplog.text
+    for thing in (store, store._connection, store._wire, place):
+        assert signature not in f"{thing!r} {thing!s}"
+    store.close()
+
+
+def test_out_of_reach_may_be_tried_again(place: Place) -> None:
+    gone = with_credentials(place, replace(place.credentials, account_url="http://127.0.0.1:9/someone"))
+    with pytest.raises(StoreUnavailableError, match="cannot be reached"):
+        opened(gone).head("a.txt")
+
+
+def test_the_proxy_of_the_environment_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(StoreUnavailableError, match="proxy server"):
+        opened(place).head("a.txt")
+
+
+def test_sixteen_threads_and_one_winner(place: Place) -> None:
+    store = opened(place)
+
+    def create(number: int) -> str:
+        try:
+            return store.put("lock", b"%d" % number, condition=IF_ABSENT).etag
+        except ConditionError:
+            return ""
+
+    with ThreadPoolExecutor(16) as pool:
+        etags = [etag for etag in pool.map(create, range(32)) if etag]
+        assert len(etags) == 1
+
+        def replace_it(number: int) -> bool:
+            try:
+                store.put("lock", b"%d" % number, condition=Condition(etag=etags[0]))
+            except ConditionError:
+                return False
+            return True
+
+        assert sum(pool.map(replace_it, range(32))) == 1
+        list(pool.map(lambda number: store.put(f"many/{number:03d}", DATA, md5=MD5), range(200)))
+    assert [blob.path for blob in store.list("many/")] == [f"many/{number:03d}" for number in range(200)]
+    store.close()
+
+
+def test_a_commit_takes_waiting_blocks_alone(place: Place) -> None:
+    """A block that the old blob is made of is no block that was sent now."""
+    store = opened(place)
+    store.stage_block("a.bin", "001", b"old")
+    store.commit_blocks("a.bin", ["001"])
+    store.stage_block("a.bin", "002", b"new")
+    with pytest.raises(BlobNotFoundError):
+        store.commit_blocks("a.bin", ["001", "002"])
+    with pytest.raises(BlobNotFoundError):
+        store._wire.commit_blocks(store._name("a.bin"), ["001", "002"], md5=None, metadata=None, condition=Condition())
+    assert b"".join(store.read("a.bin")) == b"old"
+    store.close()
+
+
+def test_ids_of_another_length_are_explained(place: Place) -> None:
+    store = opened(place)
+    store.stage_block("a.bin", "001", b"x")
+    with pytest.raises(BlobNameError, match="another length"):
+        store.stage_block("a.bin", "0001", b"x")
+    store.close()
+
+
+def test_a_read_holds_to_one_version(place: Place) -> None:
+    store = opened(place)
+    store.put("a.bin", b"1" * (9 << 20))
+    chunks = store.read("a.bin")
+    assert len(next(chunks)) == 4 << 20
+    store.put("a.bin", b"2" * (9 << 20))
+    with pytest.raises(ConditionError):
+        list(chunks)
+    store.close()
+
+
+def test_a_failed_copy_leaves_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(place)
+    with pytest.raises(BlobNotFoundError):
+        store.copy("nothing", "target")
+    store.put("source", DATA)
+
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    import azure.storage.blob as sdk
+
+    properties = sdk.BlobClient.get_blob_properties
+    looked: list[int] = []
+
+    def pending(self: sdk.BlobClient) -> sdk.BlobProperties:
+        found = properties(self)
+        found.copy.status, found.size = "pending", 0
+        looked.append(1)
+        return found
+
+    monkeypatch.setattr(sdk.BlobClient, "get_blob_properties", pending)
+    monkeypatch.setattr("time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.copy("source", "target")
+    monkeypatch.undo()
+    assert len(looked) == 2
+    assert store.head("target") is None
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["a\\b", "a\x01", "a\x7f", "a\udcff", "./a", "a/../b", "", "a//b", "x" * 1016])
+def test_a_name_that_cannot_be_held_is_refused_before_anything_is_sent(place: Place, name: str) -> None:
+    store = opened(place)
+    for call in (
+        lambda: store.put(name, b""),
+        lambda: store.stage_block(name, "1", b"x"),
+        lambda: store.head(name),
+        lambda: store.delete(name),
+        lambda: list(store.read(name)),
+        lambda: store.copy("a", name),
+    ):
+        with pytest.raises(BlobNameError):
+            call()
+    assert store.limits.path_chars == 1024 - len("site one/")
+    store.close()
+
+
+def test_a_dot_at_the_end_is_looked_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some front ends drop it; then the name is not what was asked for, and that is said."""
+    store = opened(place)
+    assert store.put("a.", DATA).path == "a."
+    assert b"".join(store.read("a.")) == DATA
+    monkeypatch.setattr(store, "list", lambda prefix="": iter(()))
+    with pytest.raises(BlobNameError, match="did not keep that dot"):
+        store.put("b.", DATA)
+    store.close()
+
+
+def test_folders_of_a_hierarchical_account_are_not_blobs(place: Place) -> None:
+    store = opened(place)
+    store.put("folder", b"", metadata={"hdi_isfolder": "true"})
+    store.put("folder/a", b"")
+    assert [blob.path for blob in store.list()] == ["folder/a"]
+    store.close()
+
+
+def test_a_place_that_cannot_be_opened_says_so(place: Place) -> None:
+    from chorus_gui.core.config.model import PlaceKind
+    from chorus_gui.core.errors import UsageError
+    from chorus_gui.core.storage.open import open_source
+
+    for kind, words in ((PlaceKind.S3, "Amazon S3"), (PlaceKind.GCS, "Google Cloud Storage")):
+        for open_it in (open_store, open_source):
+            with pytest.raises(UsageError, match=words):
+                open_it(replace(place, kind=kind))
+    with pytest.raises(StoreError, match="names no container"):
+        open_store(replace(place, container=""))
+
+
+def test_a_folder_is_opened_as_one(tmp_path: Path) -> None:
+    from chorus_gui.core.config.model import PlaceKind
+    from chorus_gui.core.storage.open import open_source
+
+    folder = tmp_path / "central"
+    place = Place(PlaceKind.FOLDER, str(folder), folder)
+    with pytest.raises(StoreError):
+        open_store(place)
+    store = open_store(place, create_folder=True)
+    store.put("v/a", DATA)
+    store.close()
+    assert open_source(place).stat("v/a").size == len(DATA)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "words"),
+    [
+        (Credentials(AuthMode.CONNECTION_STRING, connection_string=Secret("not;one")), "cannot be read"),
+        (Credentials(AuthMode.SAS, sas_token=Secret("sig=x")), "not named"),
+        (Credentials(AuthMode.KEY, "", "https://blob.example.org", account_key=Secret("a2V5")), "account's name"),
+        (
+            Credentials(
+                AuthMode.CONNECTION_STRING,
+                connection_string=Secret("AccountName=a;AccountKey=a2V5;BlobEndpoint=http://blob.example.org/a"),
+            ),
+            "not encrypted",
+        ),
+    ],
+)
+def test_credentials_that_cannot_work_are_refused_before_anything_is_sent(place: Place, credentials: Credentials, words: str) -> None:
+    with pytest.raises(AccessError, match=words) as caught:
+        open_store(with_credentials(place, credentials))
+    assert caught.value.remedy
+    assert "a2V5" not in str(caught.value)
+
+
+def test_the_emulators_own_connection_string_works(place: Place) -> None:
+    credentials = Credentials(AuthMode.CONNECTION_STRING, connection_string=Secret("UseDevelopmentStorage=true"))
+    store = opened(with_credentials(place, credentials))
+    assert "127.0.0.1:10000" in repr(store)
+    store.close()
+
+
+@pytest.mark.parametrize(("status", "words"), [("failed", "could not copy"), ("other", "somebody else")])
+def test_a_copy_that_the_service_gives_up_is_an_error(place: Place, monkeypatch: pytest.MonkeyPatch, status: str, words: str) -> None:
+    """It fails, or somebody else writes the target meanwhile; what others wrote is left alone."""
+    import azure.storage.blob as sdk
+
+    store = opened(place)
+    store.put("source", DATA)
+    properties = sdk.BlobClient.get_blob_properties
+
+    def look(self: sdk.BlobClient) -> sdk.BlobProperties:
+        found = properties(self)
+        if status == "failed":
+            found.copy.status, found.copy.status_description = "failed", "500 InternalServerError"
+        else:
+            found.copy.id = "another"
+        return found
+
+    monkeypatch.setattr(sdk.BlobClient, "get_blob_properties", look)
+    with pytest.raises(StoreError, match=words):
+        store.copy("source", "target")
+    monkeypatch.undo()
+    assert b"".join(store.read("target")) == DATA
+    store.close()
