@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chorus_gui.core.errors import AccessError, BlobNameError, ChorusError, ConditionError, StoreFullError, StoreUnavailableError
-from chorus_gui.core.storage import disk
+from chorus_gui.core.storage import disk, staged
 from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT
 from chorus_gui.core.storage.disk import store_error
 from chorus_gui.core.storage.local import STAGING, LocalStore
@@ -340,3 +340,31 @@ def test_an_unreadable_metadata_file_is_said(root: Path):
 def test_root_in_another_spelling_gives_a_url(root: Path):
     assert LocalStore(root).url == root.as_posix()
     assert LocalStore(root, url="az-staging").url == "az-staging"
+
+
+def test_a_block_that_found_no_room_is_not_staged_and_can_be_sent_again(root: Path, monkeypatch: pytest.MonkeyPatch):
+    store = LocalStore(root)
+    ids = names(2, 4)
+    store.stage_block("big", ids[0], b"0123")
+
+    def full(fd: int, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(staged, "write_all", full)
+    with pytest.raises(StoreFullError):
+        store.stage_block("big", ids[1], b"4567")
+    monkeypatch.undo()
+    assert [block.id for block in store.list_staged("big")] == ids[:1]
+    store.stage_block("big", ids[1], b"4567")
+    store.commit_blocks("big", ids)
+    assert (root / "big").read_bytes() == b"01234567"
+
+
+def test_ids_of_another_length_are_refused(root: Path):
+    store = LocalStore(root)
+    store.stage_block("big", "1", b"1")
+    with pytest.raises(BlobNameError, match="another program"):
+        store.stage_block("big", "22", b"2")
+    for block_id in ("", "x" * 65, "ä"):
+        with pytest.raises(BlobNameError):
+            store.stage_block("big", block_id, b"2")

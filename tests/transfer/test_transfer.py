@@ -19,6 +19,7 @@ from chorus_gui.core.errors import (
     Cancelled,
     ChecksumError,
     ConditionError,
+    SourceUnreadableError,
     StoreError,
     StoreFullError,
     StoreUnavailableError,
@@ -165,8 +166,12 @@ def test_retries_are_counted_and_bytes_counted_once(site: Site, store: MemorySto
     # what was refused was sent again; what was done though the answer was lost, too (a commit cannot be, and is looked up)
     assert store.calls["put"] == 10 + 4
     assert store.calls["stage_block"] == 90 + 6
-    assert store.calls["commit_blocks"] == 10 + 2
-    assert store.calls["head"] == (2 if lost_answer else 0)
+    if lost_answer:  # the second fault may strike the first one's repetition, which finds no blocks and looks
+        assert 1 <= store.calls["head"] <= 2
+        assert store.calls["commit_blocks"] == 10 + store.calls["head"]
+    else:
+        assert store.calls["head"] == 0
+        assert store.calls["commit_blocks"] == 10 + 2
 
 
 @pytest.mark.parametrize("call", ["put", "stage_block", "commit_blocks", "list_staged"])
@@ -459,3 +464,43 @@ def test_idle_is_called_while_a_file_is_under_way(site: Site, store: MemoryStore
     )
     assert calls
     assert set(calls) == {threading.get_ident()}
+
+
+@pytest.mark.parametrize(("size", "at"), [(80, 0), (400, 0), (400, 4)])
+def test_a_disk_that_fails_while_a_file_is_read_fails_that_file(site: Site, store: MemoryStore, size: int, at: int):
+    site.add("a", os.urandom(size))
+    site.add("good", os.urandom(size))
+
+    def fail() -> None:
+        raise SourceUnreadableError("The disk failed.", remedy="Have it checked.")
+
+    run = send(site.items, Probe(site.root, {("a", at): fail}), store)
+    assert set(run.proofs) == {"good"}
+    assert (run.failures["a"].kind, run.failures["a"].remedy) == ("SourceUnreadableError", "Have it checked.")
+    assert run.count == (1, size, 1)
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_a_commit_whose_answer_was_lost_is_read_where_the_store_keeps_no_md5(site: Site, tmp_path: Path, landed: bool):
+    item = site.add("a", os.urandom(250))
+
+    class Losing(LocalStore):
+        lost = False
+
+        def commit_blocks(self, path, block_ids, **conditions):
+            info = super().commit_blocks(path, block_ids, **conditions)
+            if not self.lost:
+                self.lost = True
+                if not landed:
+                    (tmp_path / "central" / path).write_bytes(os.urandom(250))
+                raise StoreUnavailableError("no answer")
+            return info
+
+    store = Losing(tmp_path / "central", create=True)
+    store.limits = StoreLimits(put_bytes=100, block_bytes=50)
+    run = send([item], site.root, store)
+    assert set(run.proofs if landed else run.failures) == {"a"}
+    if landed:
+        head = store.head("v/a")
+        assert head is not None
+        assert run.proofs["a"].etag == head.etag
