@@ -16,7 +16,7 @@ from chorus_gui.core.errors import Cancelled, SourceChangedError, SourceVanished
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.scan import digest as hashing
 from chorus_gui.core.scan.digest import BLOCK, digest, digest_many
-from chorus_gui.core.storage.base import Reader, Source
+from chorus_gui.core.storage.base import Reader, Source, SourceStat
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -36,6 +36,9 @@ class Interfering(FolderSource):
                 source.threads.add(threading.current_thread().name)
                 source._on_read()
                 return reader.readinto(buffer)
+
+            def stat(self) -> SourceStat:
+                return reader.stat()
 
             def close(self) -> None:
                 reader.close()

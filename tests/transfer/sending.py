@@ -72,6 +72,9 @@ class _ProbeReader:
         self._probe.bytes_read += got or 0
         return got
 
+    def stat(self) -> SourceStat:
+        return self._inner.stat()
+
     def close(self) -> None:
         self._inner.close()
 

@@ -57,12 +57,11 @@ def diff(
     ctx.progress.note("reading the journal")
     _load(journal, staging, modalities)
     ctx.checkpoint()
-    _strays(staging)
     ctx.progress.note("comparing")
-    db.execute("CREATE INDEX site_path ON site (path, modality)")
-    _unchanged_and_touched(staging)
+    _index_was(staging)
+    _compare(staging)
     ctx.checkpoint()
-    _added(journal, staging, present)
+    _restored(journal, staging, present)
     ctx.checkpoint()
     if mode is Mode.FULL:
         _deleted(staging, unread)
@@ -72,8 +71,7 @@ def diff(
     _problems_and_unmatched(staging)
     _tails(config, staging)
     _tally(staging)
-    for name in ("site_kind", "ON change (kind, modality, path)"), ("site_pair", "ON change (pair) WHERE pair IS NOT NULL"):
-        db.execute(f"CREATE INDEX {name[0]} {name[1]}")
+    db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
     staging.put("modalities", list(modalities))
     staging.put("mode", mode.value)
     staging.put("journal", str(journal.path))
@@ -83,8 +81,6 @@ def diff(
     db.execute("DROP TABLE was")
     staging.put("ready", value=True)
     db.execute("COMMIT")
-    db.execute("PRAGMA synchronous=NORMAL")
-    db.execute("PRAGMA journal_mode=DELETE")
     return summary(staging)
 
 
@@ -105,78 +101,62 @@ def _load(journal: Journal, staging: Staging, modalities: Sequence[str]) -> None
     finally:
         db.execute("DETACH j")
     db.execute("BEGIN")
-    db.execute("CREATE INDEX was_path ON was (path, modality)")
 
 
-def _strays(staging: Staging) -> None:
-    """Two open rows of one path (other tools leave them): one counts, the others are to be closed with the submission.
+def _index_was(staging: Staging) -> None:
+    """One open row a path, and an index to find it by.
 
-    The newest counts; or, if the newest is pending and an older one of the same content was uploaded, that one.
+    Two of one path (other tools leave them): one counts, the others are to be closed with the submission.  The newest counts;
+    or, if the newest is pending and an older one of the same content was uploaded, that one.
     """
     db = staging.db
-    twice = db.execute("SELECT path, modality FROM was GROUP BY path, modality HAVING count(*) > 1").fetchall()
     strays: list[int] = []
+    db.execute("CREATE INDEX was_path ON was (path, modality)")
+    twice = db.execute("SELECT path, modality FROM was GROUP BY path, modality HAVING count(*) > 1").fetchall()
     for path, modality in twice:
         rows = db.execute(
             "SELECT file_id, size, mtime_us, md5, uploaded FROM was WHERE path = ? AND modality = ? ORDER BY file_id DESC", (path, modality)
         ).fetchall()
-        newest = rows[0]
-        keep = next((row for row in rows if row[4] is not None and row[1:4] == newest[1:4]), newest)
+        keep = next((row for row in rows if row[4] is not None and row[1:4] == rows[0][1:4]), rows[0])
         strays += [row[0] for row in rows if row[0] != keep[0]]
-    db.executemany("DELETE FROM was WHERE file_id = ?", ((key,) for key in strays))
+        db.executemany("DELETE FROM was WHERE path = ? AND modality = ? AND file_id != ?", [(path, modality, keep[0])])
     staging.put("strays", strays)
 
 
-def _unchanged_and_touched(staging: Staging) -> None:
+def _compare(staging: Staging) -> None:
+    """Each file of the site against its open row: ADDED, UPDATED, or of equal size and another time; the rest is unchanged.
+
+    Same size, other time: only its content tells.  It stands as MOVED until it is hashed.
+    """
     db = staging.db
     db.execute(
-        "INSERT INTO tally SELECT s.modality, 'unchanged', count(*), coalesce(sum(s.size), 0) FROM site s JOIN was w "
-        "ON w.path = s.path AND w.modality = s.modality WHERE w.size = s.size AND w.mtime_us = s.mtime_us GROUP BY s.modality"
-    )
-    # Same size, other time: only its content tells.  It stands as MOVED until it is hashed.
-    db.execute(
-        f"{_INTO} SELECT CASE WHEN w.size = s.size THEN 'moved' ELSE 'updated' END, s.modality, s.path, s.patient_id, s.size, s.mtime_us, s.version, "
+        f"{_INTO} SELECT CASE WHEN w.file_id IS NULL THEN 'added' WHEN w.size = s.size THEN 'moved' ELSE 'updated' END, "
+        "s.modality, s.path, s.patient_id, s.size, s.mtime_us, s.version, "
         f"CASE WHEN w.size != s.size AND w.mtime_us = s.mtime_us THEN 'Its size changed, but not its time.' ELSE '' END, {_OLD} "
-        "FROM site s JOIN was w ON w.path = s.path AND w.modality = s.modality WHERE w.size IS NOT s.size OR w.mtime_us IS NOT s.mtime_us"
+        "FROM site s LEFT JOIN was w ON w.path = s.path AND w.modality = s.modality "
+        "WHERE w.file_id IS NULL OR w.size != s.size OR w.mtime_us != s.mtime_us"
+    )
+    db.execute(
+        "INSERT INTO tally SELECT s.modality, 'unchanged', s.files - coalesce(c.files, 0), s.bytes - coalesce(c.bytes, 0) "
+        "FROM (SELECT modality, count(*) AS files, sum(size) AS bytes FROM site GROUP BY modality) s "
+        "LEFT JOIN (SELECT modality, count(*) AS files, sum(size) AS bytes FROM change GROUP BY modality) c USING (modality) "
+        "WHERE s.files > coalesce(c.files, 0)"
     )
 
 
-def _added(journal: Journal, staging: Staging, present: Presence) -> None:
-    """Files without an open row: ADDED, or RESTORED where a closed, uploaded row of equal path, size and time has its blob still."""
+def _restored(journal: Journal, staging: Staging, present: Presence) -> None:
+    """ADDED becomes RESTORED where a closed, uploaded row has the same path, size and time and its blob is still there."""
     db = staging.db
-    if _count(staging, "site") == _count(staging, "was") == _matched(staging):
+    if not db.execute("SELECT EXISTS (SELECT 1 FROM change WHERE kind = 'added')").fetchone()[0]:
         return
-    new = db.execute(
-        f"{_INTO} SELECT 'added', s.modality, s.path, s.patient_id, s.size, s.mtime_us, s.version, '', "
-        "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL "
-        "FROM site s WHERE NOT EXISTS (SELECT 1 FROM was w WHERE w.path = s.path AND w.modality = s.modality)"
-    ).rowcount
-    if not new:
+    rows = dict(_closed(journal, staging))
+    if not rows:
         return
-    db.execute("COMMIT")
-    db.execute("ATTACH ? AS j", (str(journal.path),))
-    try:
-        db.execute("BEGIN")
-        db.execute(
-            "CREATE TEMP TABLE closed AS SELECT c.id AS change_id, r.* FROM "
-            f"(SELECT * FROM ({journal.rows_sql('j')}) WHERE invalid_us IS NOT NULL AND uploaded IS NOT NULL) r "
-            "JOIN site s ON s.path = r.path AND s.modality = r.modality AND s.size = r.size AND s.mtime_us = r.mtime_us "
-            "JOIN change c ON c.kind = 'added' AND c.modality = r.modality AND c.path = r.path"
-        )
-        db.execute("COMMIT")
-    finally:
-        db.execute("DETACH j")
-    db.execute("BEGIN")
-    found = db.execute(
-        "SELECT change_id, file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, version FROM closed "
-        "GROUP BY change_id HAVING file_id = max(file_id)"
-    ).fetchall()
-    db.execute("DROP TABLE temp.closed")
-    rows = {change_id: Row(*values) for change_id, *values in found}
-    there = present(list(rows.values())) if rows else ()
+    there = present(list(rows.values()))
     db.executemany(
-        "UPDATE change SET kind = 'restored', md5 = ?, old_id = ?, old_patient_id = ?, old_size = ?, old_mtime_us = ?, old_md5 = ?, old_valid_us = ?, "
-        "old_invalid_us = ?, old_uploaded = ?, old_version = ?, note = 'The journal had closed it; its copy lies in the central store.' WHERE id = ?",
+        "UPDATE change SET kind = 'restored', md5 = ?, old_id = ?, old_patient_id = ?, old_size = ?, old_mtime_us = ?, old_md5 = ?, "
+        "old_valid_us = ?, old_invalid_us = ?, old_uploaded = ?, old_version = ?, "
+        "note = 'The journal had closed it; its copy lies in the central store.' WHERE id = ?",
         (
             (r.md5, r.file_id, r.patient_id, r.size, r.mtime_us, r.md5, r.valid_us, r.invalid_us, r.uploaded, r.version, change_id)
             for change_id, r in rows.items()
@@ -185,20 +165,32 @@ def _added(journal: Journal, staging: Staging, present: Presence) -> None:
     )
 
 
-def _count(staging: Staging, table: str) -> int:
-    return int(staging.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-
-
-def _matched(staging: Staging) -> int:
-    row = staging.db.execute(
-        "SELECT (SELECT coalesce(sum(files), 0) FROM tally WHERE kind = 'unchanged') + (SELECT count(*) FROM change WHERE kind IN ('moved', 'updated'))"
-    ).fetchone()
-    return int(row[0])
+def _closed(journal: Journal, staging: Staging) -> list[tuple[int, Row]]:
+    """The newest closed, uploaded row that an ADDED file equals, by the change's id."""
+    db = staging.db
+    db.execute("COMMIT")  # ATTACH stands outside of transactions
+    db.execute("ATTACH ? AS j", (str(journal.path),))
+    try:
+        found = db.execute(
+            f"SELECT c.id, r.* FROM (SELECT * FROM ({journal.rows_sql('j')}) WHERE invalid_us IS NOT NULL AND uploaded IS NOT NULL) r "
+            "JOIN change c ON c.kind = 'added' AND c.path = r.path AND c.modality = r.modality AND c.size = r.size "
+            "AND c.mtime_us = r.mtime_us ORDER BY r.file_id"
+        ).fetchall()
+    finally:
+        db.execute("DETACH j")
+    db.execute("BEGIN")
+    return [(int(key), Row(*values)) for key, *values in found]
 
 
 def _deleted(staging: Staging, unread: Sequence[tuple[str, str]]) -> None:
     """Open rows whose path is gone, but for what the scan could not see."""
     db = staging.db
+    (matched,) = db.execute(
+        "SELECT (SELECT count(*) FROM site) - (SELECT count(*) FROM change WHERE kind IN ('added', 'restored'))"
+    ).fetchone()
+    if (matched,) == db.execute("SELECT count(*) FROM was").fetchone():
+        return
+    db.execute("CREATE INDEX site_path ON site (path, modality)")
     db.execute(
         f"{_INTO} SELECT 'deleted', w.modality, w.path, w.patient_id, NULL, NULL, NULL, '', {_OLD} "
         "FROM was w WHERE NOT EXISTS (SELECT 1 FROM site s WHERE s.path = w.path AND s.modality = w.modality)"
@@ -245,6 +237,8 @@ def _hash_touched(staging: Staging, digest: Digester, ctx: JobContext) -> None:
 def _renamed(staging: Staging) -> None:
     """A DELETED and an ADDED of equal modality, size and time, unique on both sides, are shown as one."""
     db = staging.db
+    if not db.execute("SELECT EXISTS (SELECT 1 FROM change WHERE kind = 'deleted')").fetchone()[0]:
+        return
     halves = "SELECT modality, {size} AS size, {mtime} AS mtime_us, min(id) AS id FROM change WHERE kind = '{kind}' AND {size} > 0 GROUP BY 1, 2, 3 HAVING count(*) = 1"
     pairs = db.execute(
         f"SELECT d.id, a.id FROM ({halves.format(kind='deleted', size='old_size', mtime='old_mtime_us')}) d "

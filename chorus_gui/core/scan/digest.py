@@ -120,18 +120,18 @@ def _digest(source: Source, path: str, size: int, mtime_us: int, halt: Callable[
     halt()
     began = time.perf_counter()
     seen = SourceStat(size, mtime_us)
-    if source.stat(path) != seen:
-        raise _changed(path, "since it was scanned")
     md5 = hashlib.md5(usedforsecurity=False)
     read = 0
     with memoryview(buffer) as view, closing(source.open(path)) as reader:
+        if reader.stat() != seen:
+            raise _changed(path, "since it was scanned")
         while read < size and (count := reader.readinto(buffer)):
             md5.update(view[:count])
             read += count
             if read < size:
                 halt()
-    if read != size or source.stat(path) != seen:
-        raise _changed(path, "while it was read")
+        if read != size or reader.stat() != seen:
+            raise _changed(path, "while it was read")
     return md5.hexdigest(), time.perf_counter() - began
 
 

@@ -183,6 +183,10 @@ class Reader(Protocol):
         """Fill the buffer as far as one read goes; 0 at the end.  Raises :class:`SourceError`."""
         ...
 
+    def stat(self) -> SourceStat:
+        """Size and time now of what is being read; cheaper than :meth:`Source.stat`, and never of another file of that name."""
+        ...
+
     def close(self) -> None:
         """Let go of the file."""
         ...

@@ -127,15 +127,7 @@ class FolderSource:
 
     def stat(self, path: str) -> SourceStat:
         """As :meth:`Source.stat`."""
-        try:
-            found = os.stat(disk_path(self._root, path))  # noqa: PTH116 - called for every file
-        except OSError as error:
-            raise _source_error(path, error) from error
-        if not stat.S_ISREG(found.st_mode):
-            raise SourceUnreadableError(
-                f"“{path}” is no longer a file.", remedy="See what lies there now, and scan again; the scan shows what changed."
-            )
-        return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
+        return _file_stat(path, lambda: os.stat(disk_path(self._root, path)))  # noqa: PTH116 - called for every file
 
     def open(self, path: str, offset: int = 0) -> Reader:
         """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
@@ -265,8 +257,25 @@ class _FolderReader:
         except OSError as error:
             raise _source_error(self._path, error) from error
 
+    def stat(self) -> SourceStat:
+        return _file_stat(self._path, lambda: os.fstat(self._file.fileno()))
+
     def close(self) -> None:
         self._file.close()
+
+
+def _file_stat(path: str, look: Callable[[], os.stat_result]) -> SourceStat:
+    try:
+        found = look()
+    except OSError as error:
+        raise _source_error(path, error) from error
+    if found.st_nlink == 0:
+        raise SourceVanishedError(f"“{path}” was deleted while it was read.", remedy="Scan again; the scan shows what is gone.")
+    if not stat.S_ISREG(found.st_mode):
+        raise SourceUnreadableError(
+            f"“{path}” is no longer a file.", remedy="See what lies there now, and scan again; the scan shows what changed."
+        )
+    return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
 
 
 def _wanted(listing: _Listing, want: Want) -> list[_Visit]:

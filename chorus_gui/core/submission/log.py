@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Tally
@@ -23,10 +24,16 @@ class RunLog:
     reused_bytes: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
 
-    def enter(self, modality: str, kind: ChangeKind, size: int) -> None:
-        """A change was committed to the journal."""
-        kinds = self.entered.setdefault(modality, {})
-        kinds[kind] = kinds.get(kind, Tally()) + Tally(1, size)
+    def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:
+        """Changes (modality, kind, bytes) were committed to the journal."""
+        sums: dict[tuple[str, ChangeKind], list[int]] = {}
+        for modality, kind, size in changes:
+            count = sums.setdefault((modality, kind), [0, 0])
+            count[0] += 1
+            count[1] += size
+        for (modality, kind), (files, size) in sums.items():
+            kinds = self.entered.setdefault(modality, {})
+            kinds[kind] = kinds.get(kind, Tally()) + Tally(files, size)
 
     def prove(self, proof: Proof, version: str) -> None:
         """A file lies in the store, and the journal says so."""

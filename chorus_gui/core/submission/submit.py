@@ -26,8 +26,8 @@ from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.review_site import present, sources_of
 
-_TO_DO = Query(excluded=False, state="", order="path")
-_SENDING = "kind IN ('added', 'updated') AND NOT excluded AND state = ''"
+_TO_DO = Query(excluded=False, done=False, order="id")
+_SENDING = "kind IN ('added', 'updated') AND NOT excluded AND NOT done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,8 @@ class Submission:
 
     def done(self, changes: list[Change]) -> None:
         """These stand in the journal."""
-        self.staging.mark((change.id for change in changes), "done")
-        for change in changes:
-            self.log.enter(change.modality, change.kind, _size(change))
+        self.staging.mark_done(change.id for change in changes)
+        self.log.enter((change.modality, change.kind, _size(change)) for change in changes)
 
     def fail(self, change: Change, error: SourceError) -> None:
         """This one cannot be carried out."""
@@ -242,7 +241,7 @@ def _copy_renamed(work: Submission, sources: Mapping[str, Source], store: Store)
     """
     pairs = work.staging.db.execute(
         "SELECT a.id, d.old_md5, d.modality, d.path, d.old_version FROM change a JOIN change d ON d.id = a.pair "
-        "WHERE a.kind = 'added' AND NOT a.excluded AND a.state = '' AND d.kind = 'deleted' AND d.old_uploaded IS NOT NULL"
+        "WHERE a.kind = 'added' AND NOT a.excluded AND NOT a.done AND d.kind = 'deleted' AND d.old_uploaded IS NOT NULL"
     ).fetchall()
     was = {key: (md5, work.config.store_paths(modality, path, version)) for key, md5, modality, path, version in pairs}
     changes = {change.id: change for change in work.changes(ChangeKind.ADDED) if change.id in was} if was else {}

@@ -21,7 +21,7 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Level, Proof
-from chorus_gui.core.storage.base import BlobInfo, Reader, Source, Store
+from chorus_gui.core.storage.base import BlobInfo, Reader, Source, SourceStat, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
@@ -105,14 +105,13 @@ class _Sending:
     def _whole(self, item: Item, tries: Tries) -> Proof:
         """A file that fits into one request."""
         began = time.perf_counter()
-        source = self.source_of(item.modality)
-        check_unchanged(source, item)
         buffer = self._buffer(item.size + 1)  # one more: a file that grew shows
-        with closing(source.open(item.path)) as reader:
+        with closing(self.source_of(item.modality).open(item.path)) as reader:
+            check_unchanged(reader.stat(), item)
             read = fill(reader, memoryview(buffer)[: item.size + 1])
-        if read != item.size:
-            raise changed(item, f"{read:,} bytes or more were read" if read > item.size else f"only {read:,} bytes could be read")
-        check_unchanged(source, item)
+            if read != item.size:
+                raise changed(item, f"{read:,} bytes or more were read" if read > item.size else f"only {read:,} bytes could be read")
+            check_unchanged(reader.stat(), item)
         data = memoryview(buffer)[: item.size]
         whole = md5_of(data)
         digest, md5 = whole.digest(), whole.hexdigest()
@@ -198,7 +197,7 @@ class _LargeFile:
     def send(self) -> Proof:
         began = time.perf_counter()
         source = self._sending.source_of(self._item.modality)
-        check_unchanged(source, self._item)
+        check_unchanged(source.stat(self._item.path), self._item)
         waiting = self._ask(lambda: self._store.list_staged(self._item.store_path))
         self._staged = {block.id: block.size for block in waiting}
         try:
@@ -206,7 +205,7 @@ class _LargeFile:
             self._crew.help_until(lambda: self._pending == 0)
             if self._error is not None:
                 raise self._error
-            check_unchanged(source, self._item)
+            check_unchanged(source.stat(self._item.path), self._item)
             check_content(self._item, md5)
             info = self._commit(md5, digest)
         except ChorusError as error:
@@ -358,9 +357,8 @@ def changed(item: Item, how: str) -> SourceChangedError:
     )
 
 
-def check_unchanged(source: Source, item: Item) -> None:
-    """Raise :class:`SourceChangedError` (or what :meth:`Source.stat` raises) if size or time are not the item's."""
-    now = source.stat(item.path)
+def check_unchanged(now: SourceStat, item: Item) -> None:
+    """Raise :class:`SourceChangedError` if size or time are not the item's."""
     if now.size != item.size:
         raise changed(item, f"it has {now.size:,} bytes")
     if now.mtime_us != item.mtime_us:

@@ -78,7 +78,7 @@ class AzureSource:
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
-        return BlobReader(path, self._store.read(path, offset=offset, etag=found.etag))
+        return BlobReader(path, SourceStat(found.size, found.modified_us), self._store.read(path, offset=offset, etag=found.etag))
 
     def local_path(self, path: str) -> str | None:  # noqa: ARG002  the protocol's signature
         """None: nothing of it lies on this machine."""
@@ -98,8 +98,9 @@ class AzureSource:
 class BlobReader:
     """An open blob: chunks from the store, handed out as they are asked for."""
 
-    def __init__(self, path: str, chunks: Iterator[bytes]) -> None:
+    def __init__(self, path: str, stat: SourceStat, chunks: Iterator[bytes]) -> None:
         self._path = path
+        self._stat = stat
         self._chunks = chunks
         self._left = memoryview(b"")
 
@@ -111,6 +112,10 @@ class BlobReader:
         buffer[:count] = self._left[:count]
         self._left = self._left[count:]
         return count
+
+    def stat(self) -> SourceStat:
+        """See :meth:`Reader.stat`: of the one version that is being read; another one ends the reading with an error."""
+        return self._stat
 
     def close(self) -> None:
         """Forget what was fetched."""
