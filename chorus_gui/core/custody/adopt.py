@@ -1,0 +1,120 @@
+"""Take-over: "this local file is the right one, I go on with it", said by a person who has seen both journals.
+
+For a check-out made here with the other tool, for a lock that this computer lost the memory of, for a journal that was changed
+under our lock, and for local changes that were never checked in.  What lies in the cloud is kept here before anything else.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from chorus_gui.core.custody import memory as remembering
+from chorus_gui.core.custody.checkout import Held, give_up, new_note
+from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody.lock import take
+from chorus_gui.core.custody.memory import Memory, Phase
+from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.sides import CustodyConflictError, Sides, compare, fetch, missing_rows, rows_of, unsaved
+from chorus_gui.core.custody.state import CustodyState, State, look
+from chorus_gui.core.custody.unlock import move_aside, put_content_back
+from chorus_gui.core.errors import BlobNotFoundError, ConditionError, JournalError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import backups
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.base import IF_ABSENT, Condition
+
+AGAIN = "Look at both again before you decide."
+
+
+def preview(home: JournalHome, local_file: Path, ctx: JobContext, *, wait: float = 0.0) -> Sides:
+    """Both journals, for a person to decide about; nothing is changed but what an interruption left is settled."""
+    with guard(home, "comparing the journals", wait, ctx):
+        return compare(home, local_file, settle(home, ctx), ctx)
+
+
+def adopt(home: JournalHome, local_file: Path, ctx: JobContext, sides: Sides, *, wait: float = 0.0) -> Held:
+    """Go on with ``local_file``: the lock becomes ours, the file the local journal, and the next check-in replaces the cloud's.
+
+    ``sides`` is what the person saw (:func:`preview`): if lock or journal in the cloud are others by now, nothing is done
+    (:class:`CustodyConflictError`).  A journal that lies only in the other tool's lock is put back under its own name first.
+    A cloud journal with rows that the file lacks is kept among the copies, and so is another local journal with changes that
+    were never checked in.
+    """
+    with guard(home, "taking the journal over", wait, ctx):
+        state = settle(home, ctx)
+        if _etags(state) != _etags(sides.seen):
+            raise CustodyConflictError(
+                "The journal or its lock was changed since you looked.", compare(home, local_file, state, ctx), remedy=AGAIN
+            )
+        Journal.verify_file(local_file)
+        notes = _keep_cloud(home, state, local_file, ctx)
+        put_content_back(home, state, ctx)
+        memory = _take(home, state, rows_of(local_file), ctx)
+        try:
+            notes += _place(home, state.memory, local_file)
+        except BaseException:
+            give_up(home, memory)
+            raise
+        remembering.save(home.memory_file, memory.held())
+        now = look(home, ctx)
+        if now.state is not State.MINE:
+            raise CustodyConflictError(now.describe(), compare(home, home.local, now, ctx), remedy=AGAIN)
+        return Held(home.local, state.content is None, notes)
+
+
+def _etags(state: CustodyState) -> tuple[str, str]:
+    return (state.lock.etag if state.lock else "", state.journal.etag if state.journal else "")
+
+
+def _keep_cloud(home: JournalHome, state: CustodyState, local_file: Path, ctx: JobContext) -> tuple[str, ...]:
+    kept = backups.new_name(home.local, ".cloud", "db")
+    if not fetch(home, state, kept, ctx):
+        return ()
+    with suppress(JournalError):  # one that cannot be read is kept as it is
+        if missing_rows(kept, local_file) == 0:
+            kept.unlink()
+            return ()
+    return (f"The journal that was in the cloud is kept as {kept}.",)
+
+
+def _place(home: JournalHome, memory: Memory, local_file: Path) -> tuple[str, ...]:
+    """The file becomes the local journal."""
+    if home.local.exists() and local_file.exists() and home.local.samefile(local_file):
+        return ()
+    notes: tuple[str, ...] = ()
+    if home.local.exists() and unsaved(home.local, memory, local_file):
+        notes = (f"Your other local journal, with changes that were never checked in, is kept as {move_aside(home.local)}.",)
+    backups.restore(home.local, local_file)
+    return notes
+
+
+def _take(home: JournalHome, state: CustodyState, coming: str, ctx: JobContext) -> Memory:
+    """Make the lock ours, whoever's it was, if it still is the one that was seen."""
+    journal = home.retry.call(lambda: home.store.head(home.blob), ctx)
+    note = new_note(home, journal)
+    memory = Memory(
+        Phase.TAKING,
+        str(home.local),
+        state.memory.base_of(home.local),
+        note.token,
+        journal_etag=note.journal_etag,
+        since=note.since,
+        purpose="taking the journal over",
+        coming=coming,
+    )
+    remembering.save(home.memory_file, memory)
+    try:
+        lock = take(home, note, ctx, Condition(etag=state.lock.etag) if state.lock else IF_ABSENT)
+    except (ConditionError, BlobNotFoundError):
+        remembering.save(home.memory_file, state.memory)
+        raise CustodyConflictError(
+            "The lock was changed at this very moment; it was not taken over.",
+            compare(home, home.local, look(home, ctx), ctx),
+            remedy=AGAIN,
+        ) from None
+    except BaseException:
+        give_up(home, memory)
+        raise
+    return replace(memory, lock_etag=lock.etag, base="")

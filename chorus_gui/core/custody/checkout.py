@@ -1,0 +1,214 @@
+"""Check-out: the journal is downloaded beside the local one and checked, the lock is taken, and only then the two are swapped."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chorus_gui import __version__
+from chorus_gui.core.custody import memory as remembering
+from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody.lock import LockNote, release, take
+from chorus_gui.core.custody.memory import Memory, Phase
+from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, fetch, is_empty, missing_rows, rows_of, unsaved
+from chorus_gui.core.custody.state import CustodyState, State, look
+from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalForeignError, JournalMixedError, StoreError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import backups
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.base import BlobInfo
+
+ROUNDS = 3
+"""How often a check-out begins anew because the journal was changed between looking and locking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A check-out: the file to work on.  ``new``: there was no journal in the cloud.  ``notes`` are sentences."""
+
+    local: Path
+    new: bool
+    notes: tuple[str, ...] = ()
+
+
+def checkout(home: JournalHome, ctx: JobContext, *, wait: float = 0.0) -> Held:
+    """Take the cloud journal for yourself, until :func:`~.checkin.checkin`.
+
+    Raises :class:`CustodyError` when it is checked out already, or when the local journal has changes that were never checked in
+    (they are never overwritten); :class:`StoreError`, :class:`JournalError`, ``Cancelled``: then nothing is checked out.
+    """
+    with guard(home, "journal checkout", wait, ctx):
+        return take_out(home, ctx)
+
+
+def take_out(home: JournalHome, ctx: JobContext, *, automatic: bool = False, purpose: str = "journal checkout") -> Held:
+    """The check-out itself, for who holds the guard.  ``automatic``: for one command alone."""
+    before = settle(home, ctx)
+    if not home.local.parent.is_dir():
+        raise CustodyError(
+            f"The folder {home.local.parent}, in which the local journal is to lie, does not exist.",
+            remedy="Make the folder, or correct the local journal's path in the configuration.",
+        )
+    if before.state is State.CHANGED and before.own_lock and not unsaved(Path(before.memory.local), before.memory, None):
+        release(home, before.memory.lock_etag, ctx)  # nothing of ours would be lost: begin anew
+        remembering.save(home.memory_file, before.memory.freed())
+        before = look(home, ctx)
+    ctx.progress.note("fetching the journal")
+    copy = beside(home.local, "cloud")
+    try:
+        for _ in range(ROUNDS):
+            refuse(before)
+            there = fetch(home, before, copy, ctx)
+            _check(home, before, copy if there else None, ctx)
+            overwritten = _overwritten(home, before, copy) if there else 0
+            ctx.checkpoint()
+            if _lock(home, before, copy if there else None, automatic, purpose, ctx):
+                notes = _swap(home, copy if there else None, overwritten)
+                return Held(home.local, not there, notes)
+            before = look(home, ctx)
+    finally:
+        copy.unlink(missing_ok=True)
+    raise CustodyError(
+        "The journal in the cloud is being changed by somebody just now.",
+        meaning="It was not checked out.",
+        remedy="Another tool seems to work on it without checking it out. Ask your colleagues, and try again.",
+    )
+
+
+def refuse(state: CustodyState) -> None:
+    """Raise :class:`CustodyError` unless the journal is free to be taken; who has it, and what can be done."""
+    if state.state is State.MINE:
+        raise CustodyError(
+            state.describe(),
+            meaning=f"You work on {state.memory.local}.",
+            remedy="Go on working; “journal checkin” gives it back.",
+        )
+    if state.lock is None:
+        return
+    if state.state is State.CHANGED:
+        remedy = "Look at both journals; then go on with yours by taking the journal over, or set yours aside."
+    elif state.state is State.LOCKED:
+        remedy = (
+            f"Ask {state.who or 'that person'} to check it in. If that cannot be done any more, “journal unlock” frees it. "
+            "If it was you, on another computer, check it in there."
+        )
+    else:
+        remedy = (
+            "If it was made here, with the other tool, go on with its local file by taking the journal over. If it was a colleague, wait until it "
+            "is checked in. If it was forgotten, “journal unlock” frees it."
+        )
+    raise CustodyError(state.describe(), meaning="Two people must not change the journal at the same time.", remedy=remedy)
+
+
+def new_note(home: JournalHome, journal: BlobInfo | None) -> LockNote:
+    """A lock's text for a check-out that begins now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return LockNote(home.who, home.host, now, __version__, journal.etag if journal else "", secrets.token_hex(16))
+
+
+def _check(home: JournalHome, before: CustodyState, copy: Path | None, ctx: JobContext) -> None:
+    """That the download is a sound journal, and that the local one may be replaced by it."""
+    if copy is None:
+        return
+    try:
+        Journal.verify_file(copy)
+    except (JournalDamagedError, JournalForeignError, JournalMixedError) as error:
+        raise CustodyError(
+            f"What lies in the cloud as {home.url} is no sound journal. {error.what.replace(str(copy), home.url)}",
+            meaning="It was not checked out, and your local journal is as it was.",
+            remedy="If your local journal is whole, take the journal over with it; else ask your colleagues for a copy.",
+        ) from error
+    if unsaved(home.local, before.memory, copy):
+        raise CustodyConflictError(
+            f"Your local journal {home.local} has changes that were never checked in.",
+            compare(home, home.local, before, ctx),
+            remedy="Go on with your local journal by taking the journal over; or set it aside (it is kept), and check out again.",
+        )
+
+
+def _overwritten(home: JournalHome, before: CustodyState, copy: Path) -> int:
+    """How many rows were in the cloud when the local journal was last in step with it, and are there no more.
+
+    Somebody took them back on purpose; or an older tool wrote a stale journal over them, which it does without looking.
+    """
+    in_step = before.journal is not None and before.journal.etag == before.memory.journal_etag and before.memory.base_of(home.local)
+    if in_step:
+        return 0
+    with suppress(JournalDamagedError, JournalMixedError):
+        return missing_rows(home.local, copy)
+    return 0
+
+
+def _lock(home: JournalHome, before: CustodyState, copy: Path | None, automatic: bool, purpose: str, ctx: JobContext) -> bool:
+    """Take the lock; True if the journal is still the one that was downloaded, else the lock is given back."""
+    note = new_note(home, before.journal)
+    coming = rows_of(copy) if copy else "" if is_empty(home.local) else rows_of(home.local)
+    memory = Memory(
+        Phase.TAKING,
+        str(home.local),
+        before.memory.base_of(home.local),
+        note.token,
+        journal_etag=note.journal_etag,
+        since=note.since,
+        purpose=purpose,
+        automatic=automatic,
+        coming=coming,
+        next_base=coming if copy else "",
+    )
+    remembering.save(home.memory_file, memory)
+    try:
+        lock = take(home, note, ctx)
+    except ConditionError:
+        remembering.save(home.memory_file, memory.freed())
+        return False
+    except BaseException:
+        give_up(home, memory)
+        raise
+    remembering.save(home.memory_file, replace(memory, lock_etag=lock.etag))
+    now = look(home, ctx)
+    if now.state is State.MINE:
+        return True
+    release(home, lock.etag, ctx)
+    remembering.save(home.memory_file, memory.freed())
+    return False
+
+
+def _swap(home: JournalHome, copy: Path | None, overwritten: int) -> tuple[str, ...]:
+    """Put the download in the local journal's place, which is kept; if that fails, everything is as before.  Notes for people."""
+    memory = remembering.load(home.memory_file)
+    notes: tuple[str, ...] = ()
+    try:
+        if copy is not None:
+            if overwritten:
+                kept = backups.new_name(home.local, ".aside", "db")
+                with Journal.open(home.local, readonly=True) as journal:
+                    journal.snapshot(kept)
+                lacks = f"The journal in the cloud lacks {overwritten:,} rows that it had when you last checked in."
+                why = "Somebody took them back, or another tool wrote an older journal over it."
+                notes = (f"{lacks} {why} Your local journal is kept as {kept}.",)
+            backups.restore(home.local, copy)
+        elif is_empty(home.local):
+            Journal.open(home.local, create=True).close()
+            memory = replace(memory, next_base=rows_of(home.local))
+            notes = ("There was no journal in the cloud: a new one begins.",)
+        else:
+            notes = (f"There was no journal in the cloud: {home.local} becomes it at check-in.",)
+    except BaseException:
+        give_up(home, memory)
+        raise
+    remembering.save(home.memory_file, replace(memory, base=memory.next_base).held())
+    return notes
+
+
+def give_up(home: JournalHome, memory: Memory) -> None:
+    """After a failure: give back what was taken, as far as the store can be reached; :func:`settle` does the rest later."""
+    ctx = JobContext()  # also when the person asked to stop
+    with suppress(StoreError):  # what led here is the error to report
+        now = look(home, ctx)
+        if now.lock is not None and now.own_lock:
+            release(home, now.lock.etag, ctx)
+        remembering.save(home.memory_file, memory.freed())

@@ -1,0 +1,135 @@
+"""Where a cloud journal lives: its store, its blob, its lock, the local file, and what this computer remembers of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chorus_gui.core import places
+from chorus_gui.core.config.model import Config, Place, PlaceKind
+from chorus_gui.core.errors import CustodyError, JournalBusyError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import opening
+from chorus_gui.core.journal.lock import WriterLock, myself
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.open import open_store
+from chorus_gui.core.storage.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import SignIn
+
+LOCK_END = ".locked"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHome:
+    """A journal in the cloud, or on a share.  ``url`` is how people name it.
+
+    ``memory_file`` is what this computer remembers of it; ``readable_lock``: the lock is a small text that colleagues can read,
+    because a share has no metadata; else it is empty, as the older tools can best live with.
+    """
+
+    store: Store
+    blob: str
+    local: Path
+    url: str
+    memory_file: Path
+    readable_lock: bool = False
+    who: str = ""
+    host: str = ""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def lock(self) -> str:
+        """The lock's blob: the older tools look for this very name."""
+        return self.blob + LOCK_END
+
+    @property
+    def copy_file(self) -> Path:
+        """A copy for looking only."""
+        return self.memory_file.with_suffix(".copy.db")
+
+
+@contextmanager
+def open_home(config: Config, sign_in: SignIn | None = None) -> Generator[JournalHome | None]:
+    """The configuration's cloud journal, its store closed afterwards; None if the journal lives here alone.
+
+    Raises :class:`StoreError` as :func:`open_store`.
+    """
+    place = config.journal.cloud
+    if place is None:
+        yield None
+        return
+    parent, name = _parent(place)
+    store = open_store(parent, sign_in=sign_in)
+    try:
+        me = myself("")
+        yield JournalHome(
+            store,
+            name,
+            opening.real(config.journal.local.absolute()),
+            place.text,
+            memory_folder() / f"{_key(place)}.toml",
+            place.kind is PlaceKind.FOLDER,
+            me.user,
+            me.host,
+        )
+    finally:
+        store.close()
+
+
+def memory_folder() -> Path:
+    """Where what this computer remembers lies: one file a cloud journal, of this user alone."""
+    folder = places.data_folder() / "custody"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def guard(home: JournalHome, purpose: str, wait: float, ctx: JobContext) -> Generator[None]:
+    """Only one process of this user works on the check-out at a time.
+
+    A second one waits up to ``wait`` seconds, then gets :class:`JournalBusyError` that names the first.
+    """
+    lock = WriterLock(home.memory_file)
+    try:
+        lock.acquire(purpose, wait, ctx)
+    except JournalBusyError as error:
+        raise JournalBusyError(
+            f"Another window or command of yours works with the journal {home.url} just now: {error.holder}.",
+            holder=error.holder,
+            meaning="Only one at a time may check it out, work on it and check it in.",
+            remedy="Wait until that work is finished, or close the other program, and try again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def need(home: JournalHome | None) -> JournalHome:
+    """Raise :class:`CustodyError` where there is no cloud journal."""
+    if home is None:
+        raise CustodyError(
+            "The journal of this configuration lies on this computer alone; there is nothing to check out or in.",
+            remedy="To share it, name its place in the cloud under “journal” in the configuration, for example az://container/journal.db.",
+        )
+    return home
+
+
+def _parent(place: Place) -> tuple[Place, str]:
+    """The folder or prefix that the journal lies in, as a place, and the journal's name there."""
+    if place.folder is not None:
+        return replace(place, folder=place.folder.parent, text=place.folder.parent.as_posix()), place.folder.name
+    prefix, _, name = place.prefix.rpartition("/")
+    return replace(place, prefix=prefix, text=f"az://{place.container}/{prefix}"), name
+
+
+def _key(place: Place) -> str:
+    account = place.credentials.account_url or place.credentials.account_name
+    where = place.folder.as_posix() if place.folder is not None else f"{account.rstrip('/').lower()}/{place.container}/{place.prefix}"
+    return hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:16]

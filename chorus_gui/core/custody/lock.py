@@ -1,0 +1,88 @@
+"""The lock: a blob beside the journal that says who has it.
+
+The older tools take its existence as "checked out".  Ours is made only where there is none, holds zero bytes, and names its owner
+in its metadata; on a share, which has no metadata, it is a small JSON text.  A lock without such a note is another tool's, which
+may have put the journal itself into it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.errors import BlobNotFoundError, ConditionError, StoreError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
+from chorus_gui.core.storage.digests import md5_of
+
+_NOTE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LockNote:
+    """What a lock of ours says.  ``since`` is ISO 8601, UTC; ``journal_etag`` "" if there was no journal yet.
+
+    ``token`` is random: it tells this check-out from every other.
+    """
+
+    who: str
+    host: str
+    since: str
+    app: str
+    journal_etag: str
+    token: str
+
+
+def read_note(home: JournalHome, lock: BlobInfo, ctx: JobContext) -> LockNote | None:
+    """Its note; None for a lock of another tool, or one that holds a journal."""
+    if lock.size == 0:
+        return _note(lock.metadata or {})
+    if not home.readable_lock or lock.size > _NOTE_BYTES:
+        return None
+    try:
+        text = home.retry.call(lambda: b"".join(home.store.read(lock.path, etag=lock.etag)), ctx)
+        fields = json.loads(text)
+    except (ValueError, ConditionError, BlobNotFoundError):
+        return None
+    return _note(cast("dict[str, object]", fields)) if isinstance(fields, dict) else None
+
+
+def _note(fields: Mapping[str, object]) -> LockNote | None:
+    if not fields.get("token"):
+        return None
+    return LockNote(**{name: str(fields.get(name, "")) for name in LockNote.__slots__})
+
+
+def take(home: JournalHome, note: LockNote, ctx: JobContext, condition: Condition = IF_ABSENT) -> BlobInfo:
+    """Make the lock, or, on a condition, replace one.
+
+    An answer that was lost is looked for: the token tells.  Raises :class:`ConditionError` when somebody else's lies there.
+    """
+    fields = {name: value for name, value in asdict(note).items() if value}
+    data = json.dumps(fields, ensure_ascii=False, indent=1).encode() if home.readable_lock else b""
+    metadata = None if home.readable_lock else fields
+    attempt = 1
+    while True:
+        try:
+            return home.store.put(home.lock, data, md5=md5_of(data).digest(), metadata=metadata, condition=condition)
+        except (ConditionError, StoreError) as error:
+            found = home.retry.call(lambda: home.store.head(home.lock), ctx)
+            if found is not None and (seen := read_note(home, found, ctx)) is not None and seen.token == note.token:
+                return found
+            if not error.retryable or attempt >= home.retry.attempts:
+                raise
+            wait = home.retry.wait(attempt, error.retry_after)
+        ctx.sleep(wait)
+        attempt += 1
+
+
+def release(home: JournalHome, etag: str, ctx: JobContext) -> bool:
+    """Remove the lock if it still is that one; False if it is not: gone, or somebody else's."""
+    try:
+        home.retry.call(lambda: home.store.delete(home.lock, condition=Condition(etag=etag)), ctx)
+        return True
+    except (BlobNotFoundError, ConditionError):
+        return False

@@ -1,0 +1,102 @@
+"""What this computer remembers of a check-out, so that a crash at any moment leaves the truth behind.
+
+It is written before each step that others can see (what is about to happen) and after it (what happened), each time whole or not
+at all.  No secret is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from chorus_gui.core.errors import CustodyError
+
+
+class Phase(Enum):
+    """FREE: nothing is checked out here.  TAKING and RETURNING: a check-out or check-in began, and has not been seen to end."""
+
+    FREE = "free"
+    TAKING = "taking"
+    HELD = "held"
+    RETURNING = "returning"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """ETags are "" where nothing lay there.
+
+    ``base`` is the fingerprint of the rows of ``local`` when it last was what the cloud has ("": never known); while TAKING,
+    ``coming`` is the fingerprint that ``local`` will have, and ``next_base`` what ``base`` becomes then.  ``sent_*`` describe
+    the file that is being checked in, with the fingerprint ``sent_rows``; ``keep``: it stays checked out.  ``automatic``: a
+    single command checked it out and checks it in again.
+    """
+
+    phase: Phase = Phase.FREE
+    local: str = ""
+    base: str = ""
+    token: str = ""
+    lock_etag: str = ""
+    journal_etag: str = ""
+    since: str = ""
+    purpose: str = ""
+    automatic: bool = False
+    coming: str = ""
+    next_base: str = ""
+    sent_md5: str = ""
+    sent_size: int = 0
+    sent_rows: str = ""
+    keep: bool = False
+
+    def base_of(self, local: Path) -> str:
+        """``base``, if it is this file's."""
+        return self.base if self.local == str(local) else ""
+
+    def freed(self) -> Memory:
+        """Nothing is checked out any more; what the local journal holds is still known, and what it was last in step with."""
+        return Memory(local=self.local, base=self.base, journal_etag="" if self.phase is Phase.TAKING else self.journal_etag)
+
+    def held(self) -> Memory:
+        """Checked out, nothing being sent."""
+        return replace(self, phase=Phase.HELD, coming="", next_base="", sent_md5="", sent_size=0, sent_rows="", keep=False)
+
+
+def load(file: Path) -> Memory:
+    """What is remembered; nothing, if there is no file."""
+    try:
+        table: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+        table["phase"] = Phase(table["phase"])
+        return Memory(**{name: table[name] for name in _NAMES if name in table})
+    except FileNotFoundError:
+        return Memory()
+    except (OSError, ValueError, KeyError) as error:
+        raise CustodyError(
+            f"What this computer remembers of the check-out cannot be read: {file}.",
+            meaning="Whether the journal is checked out here cannot be told.",
+            remedy="Move that file away; then go on with your local journal with “journal unlock” or by taking it over.",
+        ) from error
+
+
+def save(file: Path, memory: Memory) -> None:
+    """Remember; on the disk when this returns.  Raises :class:`CustodyError` if that cannot be done."""
+    part = file.with_name(file.name + ".part")
+    try:
+        with part.open("wb") as out:
+            out.write(tomli_w.dumps({**asdict(memory), "phase": memory.phase.value}).encode())
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise CustodyError(
+            f"What is being done with the journal could not be noted in {file}: {error.strerror or error}.",
+            meaning="Without that note an interruption could not be cleared up, so nothing was done.",
+            remedy="Make room on that disk, and check that you may write there.",
+        ) from error
+
+
+_NAMES = tuple(field.name for field in fields(Memory))

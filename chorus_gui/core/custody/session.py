@@ -1,0 +1,138 @@
+"""One command between a check-out and a check-in; or on the check-out that the user holds already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.custody import memory as remembering
+from chorus_gui.core.custody.checkin import TAKE_OVER, give_back, put_back
+from chorus_gui.core.custody.checkout import take_out
+from chorus_gui.core.custody.home import JournalHome, guard, open_home
+from chorus_gui.core.custody.memory import Phase
+from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.sides import CustodyConflictError, compare, fetch, rows_of, unsaved
+from chorus_gui.core.custody.state import State, look
+from chorus_gui.core.errors import ChorusError, CustodyError, JournalError
+from chorus_gui.core.job import JobContext
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import SignIn
+
+
+@dataclass(slots=True)
+class Session:
+    """What a command works on.  ``notes`` are sentences for the person; more come when the session ends."""
+
+    journal: Path
+    notes: list[str] = field(default_factory=list[str])
+
+
+@contextmanager
+def session(
+    config: Config, ctx: JobContext, *, purpose: str, write: bool = True, wait: float = 10.0, sign_in: SignIn | None = None
+) -> Generator[Session]:
+    """The journal for one command ("file upload"), which opens it inside and closes it before the end.
+
+    A journal that lives here alone: just its file.  One in the cloud: while the user holds a check-out, the checked-out file;
+    else it is checked out before and checked in after, also when the command failed or was cancelled but changed something.
+    A check-out that an interrupted command left is gone on with, and then checked in.  With ``write=False`` nothing is locked:
+    the checked-out file, else a fresh copy of the cloud's journal.
+
+    Raises what check-out and check-in raise; a failed check-in leaves the journal checked out and says how to go on.
+    """
+    with open_home(config, sign_in) as home:
+        if home is None:
+            yield Session(config.journal.local)
+        elif write:
+            with guard(home, purpose, wait, ctx), _working(home, purpose, ctx) as work:
+                yield work
+        else:
+            yield _reading(home, ctx)
+
+
+@contextmanager
+def _working(home: JournalHome, purpose: str, ctx: JobContext) -> Generator[Session]:
+    state = settle(home, ctx)
+    memory = state.memory
+    if state.state is State.CHANGED and unsaved(Path(memory.local), memory, None):
+        raise CustodyConflictError(state.describe(), compare(home, Path(memory.local), state, ctx), remedy=TAKE_OVER)
+    if state.state is State.MINE:
+        work = Session(Path(memory.local))
+        if memory.local != str(home.local):
+            work.notes.append(f"The journal is checked out into {memory.local}: the command works on that file.")
+        if memory.automatic:
+            work.notes.append(f"“{memory.purpose}” was interrupted; this goes on with the journal as it left it.")
+        else:
+            yield work
+            return
+    else:
+        held = take_out(home, ctx, automatic=True, purpose=purpose)
+        work = Session(held.local, list(held.notes))
+    try:
+        yield work
+    except BaseException as error:
+        _end_failed(home, ctx, error)
+        raise
+    try:
+        work.notes += put_back(home, _fresh(ctx)).notes
+    except ChorusError as error:
+        raise _not_back(error, work.journal) from error
+
+
+def _end_failed(home: JournalHome, ctx: JobContext, cause: BaseException) -> None:
+    """What a command that did not end well had changed is not lost; one that changed nothing leaves nothing behind."""
+    memory = remembering.load(home.memory_file)
+    local = Path(memory.local)
+    try:
+        try:
+            changed = rows_of(local) != memory.base
+        except JournalError:
+            changed = True
+        if changed:
+            put_back(home, _fresh(ctx))
+        else:
+            give_back(home, _fresh(ctx))
+    except ChorusError as error:
+        told = f"{cause.what} " if isinstance(cause, ChorusError) else ""
+        raise _not_back(error, local, told) from cause
+
+
+def _not_back(error: ChorusError, local: Path, told: str = "") -> CustodyError:
+    what = f"{told}The journal could not be checked in: {error.what}"
+    remedy = f"{error.remedy} “journal checkin” tries again; the next command goes on with it too.".strip()
+    if isinstance(error, CustodyConflictError):
+        return CustodyConflictError(what, error.sides, remedy=error.remedy)
+    return CustodyError(what, meaning=f"{error.meaning} Everything that was done stands in {local}.".strip(), remedy=remedy)
+
+
+def _fresh(ctx: JobContext) -> JobContext:
+    """A cancelled command still gives the journal back."""
+    fresh = JobContext(ctx.limit)
+    fresh.progress = ctx.progress
+    return fresh
+
+
+def _reading(home: JournalHome, ctx: JobContext) -> Session:
+    state = look(home, ctx)
+    local = Path(state.memory.local)
+    if state.memory.phase in (Phase.HELD, Phase.RETURNING) and local.exists():
+        return Session(local, [state.reason] if state.state is State.CHANGED else [])
+    notes = [state.describe()] if state.lock else []
+    if state.content is None:
+        return Session(home.local, notes)
+    etag = hashlib.sha256(state.content.etag.encode()).hexdigest()[:16]
+    copy = home.copy_file.with_name(f"{home.copy_file.stem}.{etag}.db")
+    if not copy.exists():
+        for old in copy.parent.glob(f"{home.copy_file.stem}.*.db"):
+            old.unlink(missing_ok=True)
+        fetch(home, state, copy, ctx)
+    with suppress(JournalError):
+        if unsaved(home.local, state.memory, copy):
+            notes.append(f"Your local journal {home.local} has changes that were never checked in; this is the one in the cloud.")
+    return Session(copy, notes)

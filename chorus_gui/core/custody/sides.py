@@ -1,0 +1,196 @@
+"""Two journals side by side: the local one and the one in the cloud, and what each has that the other lacks."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.custody.memory import Memory
+from chorus_gui.core.custody.state import CustodyState, moment
+from chorus_gui.core.errors import (
+    BlobNotFoundError,
+    ConditionError,
+    CustodyError,
+    JournalDamagedError,
+    JournalMissingError,
+    JournalMixedError,
+)
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import backups
+from chorus_gui.core.journal.opening import translated
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.files import fetch_file
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One journal: where it lies, and what is in it.  ``schema`` 0: it is not there, or cannot be read."""
+
+    where: str
+    there: bool
+    size: int = 0
+    changed: datetime | None = None
+    schema: int = 0
+    active: int = 0
+    pending: int = 0
+    versions: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """A sentence for people."""
+        if not self.there:
+            return f"{self.where}: nothing."
+        if not self.schema:
+            return f"{self.where}: {self.size:,} bytes of {moment(self.changed)} that are no readable journal."
+        versions = f"{len(self.versions)} versions, the last {self.versions[-1]}" if self.versions else "no version yet"
+        return (
+            f"{self.where}: {self.active:,} files ({self.pending:,} not uploaded), {versions}, schema {self.schema}, "
+            f"changed {moment(self.changed)}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both, and how many rows each has that the other does not know.  ``seen`` is the state that they were looked at in.
+
+    The counts are None where one of the two cannot be read.
+    """
+
+    local: Side
+    cloud: Side
+    only_local: int | None
+    only_cloud: int | None
+    seen: CustodyState
+
+    def describe(self) -> str:
+        """Sentences for people."""
+        lines = [self.local.describe(), self.cloud.describe()]
+        if self.only_local is not None and self.only_cloud is not None:
+            lines.append(f"{self.only_local:,} rows stand only in the local one, {self.only_cloud:,} only in the cloud's.")
+        return " ".join(lines)
+
+
+class CustodyConflictError(CustodyError):
+    """The journal in the cloud is not the one that the local one was made from.  ``sides`` shows both; nothing was written."""
+
+    def __init__(self, what: str, sides: Sides, *, remedy: str) -> None:
+        super().__init__(what, meaning=f"Nothing was written. {sides.describe()}", remedy=remedy)
+        self.sides = sides
+
+
+def compare(home: JournalHome, local: Path, seen: CustodyState, ctx: JobContext) -> Sides:
+    """Look at both; the cloud's (the lock's content, if another tool keeps it there) is downloaded for it and removed again."""
+    copy = beside(home.local, "compare")
+    try:
+        there = fetch(home, seen, copy, ctx)
+        mine = side("Local", local)
+        blob = seen.content
+        theirs = side("In the cloud", copy, None if blob is None else blob.modified_us) if there else Side("In the cloud", False)
+        readable = (mine.schema or not mine.there) and (theirs.schema or not theirs.there)
+        return Sides(
+            mine,
+            theirs,
+            missing_rows(local, copy) if readable else None,
+            missing_rows(copy, local) if readable else None,
+            seen,
+        )
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def side(where: str, file: Path, modified_us: int | None = None) -> Side:
+    """What a journal file holds; never raises for what is in it."""
+    if not file.is_file():
+        return Side(where, False)
+    found = backups.describe(file)
+    at_us = file.stat().st_mtime_ns // 1000 if modified_us is None else modified_us
+    at = datetime.fromtimestamp(at_us / 1e6, UTC)
+    return Side(where, True, found.size, at, found.schema, found.active, found.pending, found.versions)
+
+
+def fetch(home: JournalHome, seen: CustodyState, target: Path, ctx: JobContext) -> bool:
+    """Download the journal that was seen to ``target``; False if there is none.
+
+    Raises :class:`CustodyError` if it is another one by now.
+    """
+    if seen.content is None:
+        return False
+    try:
+        fetch_file(home.store, seen.content, target, ctx, retry=home.retry, tell=True)
+    except (ConditionError, BlobNotFoundError) as error:
+        raise CustodyError(
+            "The journal in the cloud was changed at this very moment.",
+            meaning="Somebody else is working with it; nothing was changed here.",
+            remedy="Look again in a minute.",
+        ) from error
+    return True
+
+
+def beside(local: Path, purpose: str) -> Path:
+    """A hidden name beside the local journal, on its disk.  What an interrupted program left under it is removed."""
+    target = local.with_name(f".{local.name}.{purpose}")
+    for litter in (target, *local.parent.glob(f".{target.name}.*.part")):
+        litter.unlink(missing_ok=True)
+    return target
+
+
+def rows_of(journal: Path) -> str:
+    """The fingerprint of its rows.  Raises :class:`JournalError`."""
+    with Journal.open(journal, readonly=True) as opened:
+        return opened.fingerprint()
+
+
+def is_empty(journal: Path) -> bool:
+    """No file, or a journal without any row.  Raises :class:`JournalError`."""
+    try:
+        with Journal.open(journal, readonly=True) as opened:
+            return next(opened.rows(limit=1), None) is None
+    except JournalMissingError:
+        return True
+
+
+def unsaved(local: Path, memory: Memory, cloud: Path | None) -> bool:
+    """Whether ``local`` holds rows that were never checked in, as far as memory and the cloud's journal (a copy) tell.
+
+    False for one that cannot be read: there is nothing to check in, and what replaces it keeps the file.  Raises
+    :class:`JournalForeignError` for a file that is something else.
+    """
+    try:
+        if is_empty(local) or rows_of(local) == memory.base_of(local):
+            return False
+    except (JournalDamagedError, JournalMixedError):
+        return False
+    return cloud is None or missing_rows(local, cloud) > 0
+
+
+def missing_rows(old: Path, new: Path) -> int:
+    """How many rows of ``old`` stand not in ``new``, or are uploaded or closed in ``old`` alone.
+
+    0: ``old`` is ``new`` at an earlier time, or the same.  A row that was closed before it was uploaded does not count: it is
+    litter.  Raises :class:`JournalError`.
+    """
+    if is_empty(old):
+        return 0
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn, translated(old):
+        before = _attach(conn, old, "before")
+        after = _attach(conn, new, "after") if not is_empty(new) else f"{before} WHERE 0"
+        same = "file_id, modality, path, size, mtime_us, md5, valid_us, version"
+        parts = [f"SELECT file_id FROM (SELECT {same} FROM told EXCEPT SELECT {same} FROM ({after}))"]
+        for column in ("uploaded", "invalid_us"):
+            pair = f"SELECT file_id, {column} FROM"
+            parts.append(f"SELECT file_id FROM ({pair} told WHERE {column} IS NOT NULL EXCEPT {pair} ({after}))")
+        counted = (
+            f"WITH told AS MATERIALIZED (SELECT * FROM ({before}) WHERE invalid_us IS NULL OR uploaded IS NOT NULL) "
+            f"SELECT COUNT(*) FROM ({' UNION '.join(parts)})"
+        )
+        return int(conn.execute(counted).fetchone()[0])
+
+
+def _attach(conn: sqlite3.Connection, file: Path, alias: str) -> str:
+    with Journal.open(file, readonly=True) as journal:
+        sql = journal.rows_sql(alias)
+    conn.execute(f"ATTACH ? AS {alias}", (str(file),))
+    return sql

@@ -1,0 +1,129 @@
+"""Unlock: free a journal that somebody left checked out.  Set aside: give up what was checked out here, and keep the file."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from chorus_gui.core.custody import memory as remembering
+from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody.lock import release
+from chorus_gui.core.custody.memory import Phase
+from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.state import CustodyState, State, look
+from chorus_gui.core.errors import ConditionError, CustodyError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import backups, opening
+from chorus_gui.core.journal.lock import WriterLock
+from chorus_gui.core.storage.base import IF_ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """``copied``: the journal lay in the lock alone, and was put back under its own name.  ``warnings`` are sentences."""
+
+    copied: bool
+    warnings: tuple[str, ...]
+
+
+def consequences(state: CustodyState) -> tuple[str, ...]:
+    """What can go wrong if this lock is removed: sentences."""
+    if state.lock is None:
+        return ()
+    if state.own_lock:
+        out = [f"What was recorded in {state.memory.local} stays there, and is not in the cloud."]
+    elif state.note:
+        who = state.who or "Whoever checked it out"
+        out = [f"{who} cannot check in any more, and has to take the journal over or set the local one aside."]
+    else:
+        overwrites = "its next check-in overwrites the journal in the cloud without looking: what was checked in meanwhile is lost."
+        out = [f"If somebody is working with the other tool, {overwrites}"]
+    if state.content is None:
+        out.append("There is no journal in the cloud; whoever checked it out has the only one.")
+    return tuple(out)
+
+
+def unlock(home: JournalHome, ctx: JobContext, *, force: bool = False, wait: float = 0.0) -> Unlocked:
+    """Remove the lock; a journal that lies only in it is put back under its own name first.
+
+    ``force`` is needed for any lock but this computer's own.  Raises :class:`CustodyError`: without it, with what can go wrong;
+    if there is no lock; if the lock changes meanwhile (then it stays).
+    """
+    with guard(home, "journal unlock", wait, ctx):
+        state = settle(home, ctx)
+        if state.lock is None:
+            if state.state is State.CHANGED:  # our lock was removed by somebody: there is only a memory to clear
+                remembering.save(home.memory_file, state.memory.freed())
+                return Unlocked(False, (state.reason,))
+            raise CustodyError("The journal is not locked.", meaning=state.describe())
+        warnings = consequences(state)
+        if not state.own_lock and not force:
+            raise CustodyError(
+                state.describe(),
+                meaning=" ".join(warnings),
+                remedy="Ask first. If you are sure that nobody works on it any more, confirm (on the command line: --force).",
+            )
+        copied = put_content_back(home, state, ctx)
+        if not release(home, state.lock.etag, ctx) and (now := look(home, ctx)).lock is not None:
+            raise CustodyError(
+                "The lock was changed at this very moment; it was not removed.",
+                meaning=now.describe(),
+                remedy="Somebody is working with the journal. Look again in a minute.",
+            )
+        if state.memory.phase is not Phase.FREE:
+            remembering.save(home.memory_file, state.memory.freed())
+        return Unlocked(copied, warnings)
+
+
+def put_content_back(home: JournalHome, state: CustodyState, ctx: JobContext) -> bool:
+    """If the journal lies only in the lock, copy it to its own name, inside the store; whether that was needed.
+
+    An empty lock holds no journal: it is never put back as one.  Raises :class:`CustodyError` if what arrived is not what lay in
+    the lock, or another journal appeared meanwhile; the lock is then untouched.
+    """
+    source = state.content
+    if source is None or source.path == home.blob:
+        return False
+    with suppress(ConditionError):  # somebody was faster, or an answer was lost: what lies there is looked at
+        home.retry.call(lambda: home.store.copy(home.lock, home.blob, condition=IF_ABSENT), ctx)
+    found = home.retry.call(lambda: home.store.head(home.blob), ctx)
+    now = home.retry.call(lambda: home.store.head(home.lock), ctx)
+    if found is None or now is None or now.etag != source.etag or (found.size, found.md5) != (source.size, source.md5):
+        raise CustodyError(
+            "Somebody changed the journal in the cloud while it was put back under its own name.",
+            meaning="The lock was left as it is.",
+            remedy="Somebody is working with the journal. Look again in a minute.",
+        )
+    return True
+
+
+def set_aside(home: JournalHome, ctx: JobContext, *, wait: float = 0.0) -> Path:
+    """Move the local journal among the kept copies, for good, and end its check-out if there is one; where it lies now.
+
+    The next check-out brings the cloud's journal.  Raises :class:`JournalMissingError` if there is no local journal,
+    :class:`JournalBusyError` while somebody writes in it.
+    """
+    with guard(home, "setting the local journal aside", wait, ctx):
+        state = settle(home, ctx)
+        local = state.local or home.local
+        opening.check_present(local)
+        lock = WriterLock(local)
+        lock.acquire("setting the journal aside", 0.0, ctx)
+        try:
+            if state.memory.phase is not Phase.FREE:
+                release(home, state.memory.lock_etag, ctx)
+                remembering.save(home.memory_file, state.memory.freed())
+            return move_aside(local)
+        finally:
+            lock.release()
+
+
+def move_aside(local: Path) -> Path:
+    """Rename a journal, with what SQLite left beside it, into the folder of its copies."""
+    target = backups.new_name(local, ".aside", "db")
+    with opening.translated(local):
+        for beside in opening.side_files(local):
+            beside.replace(target.with_name(target.name + beside.name.removeprefix(local.name)))
+        local.replace(target)
+    return target
