@@ -1,0 +1,325 @@
+"""What pages ask for.  One frozen value each; a page emits it, :meth:`.session.Session.do` answers with another state.
+
+Whoever asks has confirmed with the person what needs confirming: an intent is carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chorus_gui.core.model import Mode
+from chorus_gui.core.review.changes import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Base of all of them."""
+
+
+# --- the window ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPage(Intent):
+    """Bring a page to the front, by its name ("review").  ``topic`` is for the page: the version to verify, the key to edit."""
+
+    name: str
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh(Intent):
+    """Look at everything again: configuration, custody, journal, review, receipts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DismissNotice(Intent):
+    """The person has read how the last job ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTheme(Intent):
+    """ "system", "light" or "dark"."""
+
+    theme: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPath(Intent):
+    """Open a file or folder with the system's program for it; ``select``: show it in its folder instead."""
+
+    path: Path
+    select: bool = False
+
+
+# --- configuration ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConfig(Intent):
+    """Open a configuration file, and remember it."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConfig(Intent):
+    """Go back to the first screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRecent(Intent):
+    """Take a file out of the recent ones."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDemo(Intent):
+    """Make up a site in ``folder`` (None: a new temporary one) and open it."""
+
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveConfig(Intent):
+    """Write ``text`` as the configuration ``file``, as :class:`~chorus_gui.core.config.save.ConfigDocument` does, and open it.
+
+    ``overwrite``: even if another program changed the file since ``based_on`` (its text when it was opened; None: a new file).
+    """
+
+    file: Path
+    text: str
+    based_on: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TestConnection(Intent):
+    """Test the central store, the cloud journal and the site's places; of ``text`` (unsaved, to lie at ``file``), else of what is open."""
+
+    text: str | None = None
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkTest(Intent):
+    """Say whether the open configuration is a test set-up (True), the real store (False), or let the program tell (None)."""
+
+    test: bool | None
+
+
+# --- journal ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOut(Intent):
+    """Take the cloud journal for yourself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn(Intent):
+    """Put the journal back into the cloud.  ``keep``: and keep it checked out."""
+
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock(Intent):
+    """Free a cloud journal that somebody left checked out.  The person has read ``custody.warnings``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recover(Intent):
+    """Do what was chosen among ``custody.offers``: the value of a :class:`~chorus_gui.core.custody.recover.Choice`."""
+
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeJournal(Intent):
+    """Version 1 of the schema to version 2, one way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo(Intent):
+    """Take back what was recorded for a version and not uploaded."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore(Intent):
+    """Put a kept copy in the journal's place."""
+
+    copy: Path
+
+
+# --- review -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Intent):
+    """Scan and compare.  ``mode`` None and ``modalities`` empty: as the configuration says."""
+
+    mode: Mode | None = None
+    modalities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBack(Intent):
+    """Leave these changes out, and remember why."""
+
+    ids: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBackPatient(Intent):
+    """Leave out all there is and will be of a patient, and remember why."""
+
+    patient_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo(Intent):
+    """Take changes back into the submission."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportHolds(Intent):
+    """Write what is held back, for a colleague."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ImportHolds(Intent):
+    """Take over what a colleague holds back."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChanges(Intent):
+    """Write the changes that ``query`` names as CSV."""
+
+    file: Path
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Approve(Intent):
+    """Approve the review as it is shown (``revision``), and carry it out.
+
+    ``version`` None: a new one, or with ``amend`` the last one.  ``record_only``: enter it in the journal, send nothing.
+    """
+
+    revision: int
+    version: str | None = None
+    amend: bool = False
+    record_only: bool = False
+    allow_deletions: bool = False
+
+
+# --- sending, verifying -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPending(Intent):
+    """Send what is recorded and pending; ``version`` None and ``modalities`` empty: all of it."""
+
+    version: str | None = None
+    modalities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryFailed(Intent):
+    """Try again what failed, or was left when it was cancelled: the approved review's rest, then what is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify(Intent):
+    """Compare the store with the journal.  ``version`` None: all of them.  ``reread``: download and hash every file."""
+
+    version: str | None = None
+    modalities: tuple[str, ...] = ()
+    reread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportVerify(Intent):
+    """Write every verdict of the last verification as CSV."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFailures(Intent):
+    """Write the failures of the last submission or upload as CSV."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateScript(Intent):
+    """Write a script that sends what is pending with another tool.  ``kind`` as :mod:`chorus_gui.core.scripts` names it."""
+
+    kind: str
+    file: Path
+    version: str | None = None
+    modalities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFileList(Intent):
+    """Write the paths that are pending (or, with ``uploaded``, that were uploaded), one a line."""
+
+    file: Path
+    version: str | None = None
+    modalities: tuple[str, ...] = ()
+    uploaded: bool = False
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob(Intent):
+    """Stop a job at its next file or block, or take it out of the queue.  ``job`` None: the running one."""
+
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseJob(Intent):
+    """Hold the running job (or ``job``) at its next file or block."""
+
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeJob(Intent):
+    """Let a held job go on."""
+
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimit(Intent):
+    """The ceiling of sending, bytes a second; None: none.  It works on what runs and is remembered."""
+
+    bytes_per_second: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearLocalData(Intent):
+    """Remove what lies on this computer and names patients.  Never the journal, nor the configuration."""
+
+    staging: bool = True
+    logs: bool = True
+    receipts: bool = False

@@ -1,0 +1,251 @@
+"""The only place that makes threads for Qt.
+
+:class:`Jobs` runs the steps of core, one at a time for each key (the journal they work on), the others wait in line where people
+see them.  :class:`Reader` answers quick questions (a page of rows, a sorted list of ids) on a thread of its own, so that a table
+stays alive while a job runs.
+
+A step is a plain function of a :class:`~chorus_gui.core.job.JobContext`; it opens what it needs itself, for a SQLite connection
+belongs to the thread that opened it.  What it leads to comes back to the screen's thread as an
+:class:`~chorus_gui.core.job.Outcome`.  Progress is pulled ten times a second; nothing is pushed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
+from shiboken6 import isValid
+
+from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, run
+from chorus_gui.ui.state import JobKind, JobProgress, JobView
+
+Step = Callable[[JobContext], Any]
+"""What runs on a thread: it may raise anything, :func:`chorus_gui.core.job.run` makes an outcome of it."""
+
+PROGRESS_MS = 100
+_log = logging.getLogger("chorus.ui")
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A step that runs, or waits for its turn.  ``then`` is called with its outcome, in the screen's thread."""
+
+    id: int
+    kind: JobKind
+    title: str
+    key: str
+    step: Step
+    then: Callable[[Job, Outcome[Any]], None]
+    ctx: JobContext
+    cancellable: bool = True
+    thread: _JobThread | None = None
+    began: float = field(default=0.0)
+
+    @property
+    def seconds(self) -> float:
+        """How long it runs."""
+        return time.monotonic() - self.began if self.began else 0.0
+
+    def view(self) -> JobView:
+        """As the screen shows it."""
+        return JobView(
+            self.id, self.kind, self.title, self.key, self.thread is not None, self.ctx.paused, self.ctx.cancelled, self.cancellable
+        )
+
+
+class _JobThread(QThread):
+    """One step on one thread.  The object itself lives in the screen's thread; only :meth:`run` does not."""
+
+    def __init__(self, job: Job, parent: QObject) -> None:
+        super().__init__(parent)
+        self.job = job
+        self.outcome: Outcome[Any] = Outcome(OutcomeKind.CRASHED, report="The job's thread ended without an outcome.")
+
+    def run(self) -> None:
+        self.outcome = run(self.job.step, self.job.ctx)
+
+
+class Jobs(QObject):
+    """Runs jobs.  ``changed``: the list of jobs is another; ``progressed``: a :class:`JobProgress`, for each running job."""
+
+    changed = Signal()
+    progressed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.limit = Limit()
+        """The ceiling on bytes a second, of all jobs together"""
+        self._numbers = itertools.count(1)
+        self._jobs: list[Job] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(PROGRESS_MS)
+        self._timer.timeout.connect(self._pull)
+
+    def start(
+        self,
+        kind: JobKind,
+        title: str,
+        key: str,
+        step: Step,
+        then: Callable[[Job, Outcome[Any]], None],
+        *,
+        cancellable: bool = True,
+    ) -> int:
+        """Run a step now, or after those of the same key that came before; the job's number."""
+        job = Job(next(self._numbers), kind, title, key, step, then, JobContext(self.limit), cancellable)
+        self._jobs.append(job)
+        self._start_waiting()
+        self.changed.emit()
+        return job.id
+
+    def views(self) -> tuple[JobView, ...]:
+        """Running jobs first, then the queue in order."""
+        return tuple(job.view() for job in sorted(self._jobs, key=lambda job: job.thread is None))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs or waits."""
+        return not self._jobs
+
+    def cancel(self, number: int) -> None:
+        """Ask a running job to stop; take a waiting one out of the line, as cancelled."""
+        job = self._find(number)
+        if job is None or not job.cancellable:
+            return
+        job.ctx.cancel()
+        if job.thread is None:
+            self._jobs.remove(job)
+            job.then(job, Outcome(OutcomeKind.CANCELLED))
+        self.changed.emit()
+
+    def cancel_all(self) -> None:
+        """Ask everything to stop; what cannot be cancelled comes to its end."""
+        for job in [*self._jobs]:
+            self.cancel(job.id)
+
+    def pause(self, number: int) -> None:
+        """Hold a running job."""
+        if job := self._find(number):
+            job.ctx.pause()
+            self.changed.emit()
+
+    def resume(self, number: int) -> None:
+        """Let a held job go on."""
+        if job := self._find(number):
+            job.ctx.resume()
+            self.changed.emit()
+
+    def _find(self, number: int) -> Job | None:
+        return next((job for job in self._jobs if job.id == number), None)
+
+    def _start_waiting(self) -> None:
+        taken = {job.key for job in self._jobs if job.thread is not None}
+        for job in self._jobs:
+            if job.thread is None and job.key not in taken:
+                taken.add(job.key)
+                job.thread = _JobThread(job, self)
+                job.thread.finished.connect(self._ended)
+                job.began = time.monotonic()
+                job.thread.start()
+        if not self._timer.isActive() and taken:
+            self._timer.start()
+
+    def _ended(self) -> None:
+        """In the screen's thread: one or more threads have come to their end."""
+        for job in [job for job in self._jobs if job.thread is not None and job.thread.isFinished()]:
+            thread = job.thread
+            assert thread is not None
+            thread.wait()
+            self._pull_one(job)
+            self._jobs.remove(job)
+            self._start_waiting()
+            if not any(other.thread for other in self._jobs):
+                self._timer.stop()
+            outcome = thread.outcome
+            job.thread = None
+            thread.deleteLater()
+            job.then(job, outcome)
+        self.changed.emit()
+
+    def _pull(self) -> None:
+        for job in self._jobs:
+            if job.thread is not None:
+                self._pull_one(job)
+
+    def _pull_one(self, job: Job) -> None:
+        self.progressed.emit(JobProgress(job.view(), job.ctx.progress.snapshot(), self.limit.rate))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    number: int
+    step: Step
+    ctx: JobContext
+
+
+class Reader(QThread):
+    """Answers quick questions, in order, on one thread.
+
+    On a named channel only the newest question counts: older ones that wait are dropped, the answer of one that is being worked on
+    is not delivered.  So a person may type into a search box as fast as they like.
+    """
+
+    crashed = Signal(str)
+    _answered = Signal(int, object)
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self._numbers = itertools.count(1)
+        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._waiting: dict[int, tuple[QObject, str, Callable[[Outcome[Any]], None], JobContext]] = {}
+        self._answered.connect(self._deliver)
+        self.start()
+
+    def ask(self, owner: QObject, step: Step, then: Callable[[Outcome[Any]], None], *, channel: str = "") -> None:
+        """Run ``step``, then call ``then`` with its outcome in the screen's thread, unless ``owner`` is gone by then.
+
+        Channels belong to their owner.  A dropped question's context is cancelled, so a step that looks at it ends early.
+        """
+        if channel:
+            for number, (other, name, _, ctx) in [*self._waiting.items()]:
+                if other is owner and name == channel:
+                    ctx.cancel()
+                    del self._waiting[number]
+        question = _Question(next(self._numbers), step, JobContext())
+        self._waiting[question.number] = (owner, channel, then, question.ctx)
+        self._questions.put(question)
+
+    def forget(self, owner: QObject) -> None:
+        """Drop every question of ``owner``."""
+        for number, (other, _, _, ctx) in [*self._waiting.items()]:
+            if other is owner:
+                ctx.cancel()
+                del self._waiting[number]
+
+    def stop(self) -> None:
+        """Drop every question; ``finished`` comes when the thread has ended, after the step it works on."""
+        for _, _, _, ctx in self._waiting.values():
+            ctx.cancel()
+        self._waiting.clear()
+        self._questions.put(None)
+
+    def run(self) -> None:
+        """On the reader's own thread."""
+        while (question := self._questions.get()) is not None:
+            outcome = Outcome[Any](OutcomeKind.CANCELLED) if question.ctx.cancelled else run(question.step, question.ctx)
+            self._answered.emit(question.number, outcome)
+
+    def _deliver(self, number: int, outcome: Outcome[Any]) -> None:
+        owner, _, then, _ = self._waiting.pop(number, (None, "", None, None))
+        if outcome.kind is OutcomeKind.CRASHED:
+            _log.error("unexpected error while reading\n%s", outcome.report)
+            self.crashed.emit(outcome.report)
+        if owner is not None and then is not None and isValid(owner):
+            then(outcome)

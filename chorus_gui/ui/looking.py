@@ -1,0 +1,246 @@
+"""Facts for the screen, read from what core keeps: no Qt, nothing changed.  These run on a reader's thread."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
+from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.errors import ChorusError, JournalError, JournalMissingError, ReviewError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Approval, Tally
+from chorus_gui.core.places import data_folder
+from chorus_gui.ui.state import (
+    CopyFacts,
+    CredentialFacts,
+    CustodyFacts,
+    Grade,
+    JournalFacts,
+    ReceiptFacts,
+    ReviewFacts,
+    StoreKind,
+)
+
+if TYPE_CHECKING:
+    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.custody.recover import Offer
+    from chorus_gui.core.custody.state import CustodyState
+    from chorus_gui.core.storage.azure.login import SignIn
+
+RECEIPTS_SHOWN = 500
+_TEST_WORD = re.compile(r"(?i)(?:^|[^a-z])(?:test|demo|sandbox|dev|staging)(?:[^a-z]|$)")
+
+
+def receipts_folder() -> Path:
+    """Where the receipts lie."""
+    return data_folder() / "receipts"
+
+
+def store_kind(config: Config, marked_test: bool | None) -> StoreKind:
+    """What the central store is: what the person said, else by where it lies and what it is called."""
+    if marked_test is not None:
+        return StoreKind.TEST if marked_test else StoreKind.CENTRAL
+    place = config.central
+    if place.kind is PlaceKind.FOLDER or _is_loopback(place.credentials.account_url):
+        return StoreKind.TEST
+    return StoreKind.TEST if _TEST_WORD.search(f"{place.container}/{place.prefix}") else StoreKind.CENTRAL
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
+    """What lets us into the central store, and how long."""
+    place, now = config.central, now or datetime.now(UTC)
+    if place.kind is PlaceKind.FOLDER:
+        return CredentialFacts("No credential needed", f"The central store is the folder {place.text}.", Grade.INFO)
+    match place.credentials.auth_mode:
+        case AuthMode.LOGIN:
+            return CredentialFacts("Microsoft login", "You are asked to sign in when the store is first used.", Grade.INFO)
+        case AuthMode.KEY:
+            return CredentialFacts("Account key", "An account key opens everything in the account, and does not expire.", Grade.WARNING)
+    token = place.credentials.sas_token
+    if token is None:
+        return CredentialFacts("Connection string", "The account's connection string, which does not expire.", Grade.WARNING)
+    info = SasInfo.parse(token.reveal())
+    sentences = info.sentences(now, NEEDS_STORE)
+    detail = " ".join(sentences) or "It allows what is needed."
+    if info.expires is None:
+        return CredentialFacts("SAS", detail, Grade.WARNING if sentences else Grade.GOOD)
+    if info.expired(now):
+        return CredentialFacts("SAS expired", detail, Grade.BAD, info.expires)
+    left = info.expires - now
+    span = _plural(left.days, "day") if left.days else _plural(max(left.seconds // 3600, 1), "hour")
+    grade = Grade.BAD if info.missing(NEEDS_STORE) or left.days < 1 else Grade.WARNING if sentences else Grade.GOOD
+    return CredentialFacts(f"SAS expires in {span}", detail, grade, info.expires)
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def journal(config: Config, ctx: JobContext) -> JournalFacts:
+    """The local journal.  Never raises for what is wrong with it."""
+    from chorus_gui.core.journal import backups
+    from chorus_gui.core.journal.queries import by_modality
+    from chorus_gui.core.journal.store import Journal
+
+    path = config.journal.local
+    try:
+        copies = tuple(
+            CopyFacts(c.path, c.at, c.size, c.readable, c.active, c.pending, c.versions[-1] if c.versions else "")
+            for c in backups.listing(path)
+        )
+    except JournalError:
+        copies = ()
+    ctx.checkpoint()
+    try:
+        with Journal.open(path, readonly=True) as opened:
+            versions = tuple(opened.versions())
+            return JournalFacts(path, True, "", opened.schema, versions, tuple(opened.counts()), tuple(by_modality(opened)), copies)
+    except JournalMissingError:
+        return JournalFacts(path, copies=copies)
+    except JournalError as error:
+        return JournalFacts(path, True, str(error), copies=copies)
+
+
+def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None:
+    """The review that waits for this journal, if one does."""
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review import approval as approving
+    from chorus_gui.core.review.changes import summary, to_do
+    from chorus_gui.core.review.staging import Staging, staging_path
+
+    try:
+        staging = Staging.open(staging_path(config.journal.local))
+    except ReviewError:
+        return None
+    with staging:
+        stale, many = "", dict[str, tuple[int, int]]()
+        try:
+            with Journal.open(config.journal.local, readonly=True) as opened:
+                approving.check_fresh(staging, opened)
+                ctx.checkpoint()
+                many = approving.deletions(staging, opened.counts())
+        except (ReviewError, JournalError) as error:
+            stale = str(error)
+        given = staging.get("approval")
+        done = staging.db.execute("SELECT count(*), coalesce(sum(size), 0) FROM change WHERE state = 'done'").fetchone()
+        return ReviewFacts(
+            path=staging.path,
+            revision=revision,
+            scanned_us=int(staging.get("scanned_us", 0)),
+            mode=str(staging.get("mode", "")),
+            modalities=tuple(staging.get("modalities", [])),
+            summary=summary(staging),
+            to_do=to_do(staging),
+            done=Tally(*done),
+            many_deletions=many,
+            stale=stale,
+            approval=Approval(**given) if given else None,
+        )
+
+
+def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, recover: bool = False) -> CustodyFacts:
+    """Where the journal is.  Never raises for what is wrong; with ``recover`` an interruption is cleared up as far as it can be."""
+    if config.journal.cloud is None:
+        return CustodyFacts(
+            Custody.NOT_IN_CLOUD,
+            "Journal on this computer",
+            f"The journal is the file {config.journal.local}. Nothing needs to be checked out.",
+            Grade.GOOD,
+            may_write=True,
+        )
+    from chorus_gui.core.custody.home import need, open_home
+
+    try:
+        with open_home(config, sign_in) as home:
+            return _cloud_custody(need(home), ctx, recover)
+    except ChorusError as error:
+        return CustodyFacts(None, "Journal out of reach", str(error), Grade.BAD)
+
+
+def _cloud_custody(home: JournalHome, ctx: JobContext, recover: bool) -> CustodyFacts:
+    from chorus_gui.core.custody import recover as recovering
+    from chorus_gui.core.custody.state import look
+    from chorus_gui.core.custody.unlock import consequences
+
+    offers: list[Offer] = []
+    if recover:
+        found, offers = recovering.recover(home, ctx)
+    else:
+        found = look(home, ctx)
+    mine = found.state is Custody.MINE
+    return CustodyFacts(
+        state=found.state,
+        text=_custody_text(found),
+        detail=found.describe(),
+        grade={
+            Custody.MINE: Grade.GOOD,
+            Custody.FREE: Grade.INFO,
+            Custody.NEW: Grade.INFO,
+            Custody.CHANGED: Grade.BAD,
+        }.get(found.state, Grade.WARNING),
+        who=found.who,
+        host=found.host,
+        since=found.since,
+        can_check_out=found.state in (Custody.FREE, Custody.NEW),
+        can_check_in=mine,
+        can_unlock=found.lock is not None or found.state is Custody.CHANGED,
+        may_write=mine and found.local == home.local,
+        warnings=consequences(found),
+        offers=tuple((offer.choice.value, offer.text) for offer in offers),
+    )
+
+
+def _custody_text(found: CustodyState) -> str:
+    since = found.since.astimezone() if found.since else None
+    today = since is not None and since.date() == datetime.now().astimezone().date()
+    when = f" since {since:%H:%M}" if since and today else f" since {since:%Y-%m-%d}" if since else ""
+    match found.state:
+        case Custody.MINE:
+            return f"Checked out by you{when}"
+        case Custody.LOCKED:
+            return f"Checked out by {found.who or 'somebody'} on {found.host or 'another computer'}{when}"
+        case Custody.FOREIGN:
+            return f"Locked by another tool{when}"
+        case Custody.CHANGED:
+            return "Check-out lost"
+        case Custody.NEW:
+            return "No journal in the cloud yet"
+        case _:
+            return "Not checked out"
+
+
+def receipts(ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts, ...]:
+    """The kept receipts, the newest first; what cannot be read is left out."""
+    from chorus_gui.core import receipt as receipting
+
+    found: list[ReceiptFacts] = []
+    files = sorted((folder or receipts_folder()).glob("*.json"), reverse=True)[:RECEIPTS_SHOWN]
+    for data in files:
+        ctx.checkpoint()
+        try:
+            made = receipting.from_json(data.read_text("utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError, ChorusError):
+            continue
+        failed = len(made.failures) + (len(made.verification.faults) if made.verification else 0)
+        uploaded = sum(made.uploaded.values(), Tally())
+        found.append(
+            ReceiptFacts(
+                data.with_suffix(".html"), data, made.kind, made.versions, made.ended_us, made.headline, made.clean, uploaded, failed
+            )
+        )
+    return tuple(found)

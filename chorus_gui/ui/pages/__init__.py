@@ -1,0 +1,60 @@
+"""The pages.
+
+How a page is written
+---------------------
+A page is a :class:`Page` in a module of its own, ``chorus_gui/ui/pages/NAME.py``, with a function ``make(services) -> Page``.
+The main window's table (``main_window.PAGES``) names the module, the title, the icon; a page whose module is not there does not
+appear in the rail.
+
+- ``render(state)`` draws a :class:`~chorus_gui.ui.state.SessionState`.  It is called for every new state, the first one soon after
+  the page was made, and must be cheap: compare with what was drawn before (``state.review is self._drawn``) and leave alone what
+  has not changed.  It never emits an intent, and sets widgets without setting off their signals (``QSignalBlocker``).
+- ``progress(progress)`` gets a :class:`~chorus_gui.ui.state.JobProgress` ten times a second while a job runs (all pages, hidden or
+  not: return at once when it is not for you).
+- ``intent`` is how a page asks for something: ``self.intent.emit(Scan())`` with a value of :mod:`chorus_gui.ui.intents`.  A slot is
+  two lines: read the widget, emit the intent.  What needs the person's yes is asked before, with :mod:`~chorus_gui.ui.widgets.dialogs`.
+- What is read on demand (rows of a table) comes through ``services.reader``: ``reader.ask(self, step, then, channel="rows")``, where
+  ``step(ctx)`` opens a read-only connection of its own on the reader's thread.  ``services.pager`` is a second reader that slow
+  questions do not hold up: for pages of a table only.
+- ``show_topic(topic)`` is told why the page was brought to the front, if there is a reason (``ShowPage(name, topic)``).
+- A page reads no other page, keeps nothing that must outlive the program (``services.settings`` does: column widths, a splitter),
+  makes no thread, calls no step of core that touches a file or the network, and never calls ``processEvents``.
+- Colours come from :mod:`~chorus_gui.ui.theme` (object properties in the style sheet, ``theme.current()`` for painters), distances
+  from ``theme.SPACE``; icons from :func:`~chorus_gui.ui.widgets.icons.icon`.  Every control has an accessible name and a tooltip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.state import JobProgress, SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a page may use besides the state."""
+
+    reader: Reader
+    pager: Reader
+    settings: Settings
+
+
+class Page(QWidget):
+    """A page: renders a state, emits intents."""
+
+    intent = Signal(object)
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        raise NotImplementedError
+
+    def progress(self, progress: JobProgress) -> None:
+        """Draw the progress of a running job."""
+
+    def show_topic(self, topic: str) -> None:
+        """The page was brought to the front for this."""

@@ -1,0 +1,363 @@
+"""Intents in, one frozen state out.
+
+:class:`Session` keeps the :class:`~.state.SessionState`, asks :mod:`.jobs` to run the steps of :mod:`.work`, and reduces what
+they lead to.  It does no work itself: nothing here touches the network, and no file but a configuration's text.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from chorus_gui.core.config.load import load
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import ChorusError, ConfigError
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.places import log_folder
+from chorus_gui.core.redact import redact
+from chorus_gui.ui import actions, intents, looking
+from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
+from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.state import (
+    SENDING,
+    CustodyFacts,
+    Grade,
+    JobEnd,
+    JobKind,
+    Message,
+    Preferences,
+    SessionState,
+    StoreKind,
+)
+from chorus_gui.ui.work import Run, Site
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import DeviceCode, SignIn
+
+MESSAGES = 500
+CHECK_MINUTES = 5
+_LOG = logging.getLogger("chorus.ui")
+
+
+class Session(QObject):
+    """What is open, and what is done with it."""
+
+    changed = Signal(object)
+    """the new :class:`SessionState`"""
+    progressed = Signal(object)
+    """a :class:`JobProgress`, ten times a second for each running job"""
+    crashed = Signal(str)
+    """a redacted report of a fault of ours"""
+    page_wanted = Signal(str, str)
+    """a page's name and a topic"""
+    path_wanted = Signal(object, bool)
+    """a file or folder to open, or to show in its folder"""
+    sign_in_wanted = Signal(object)
+    """a :class:`DeviceCode` to show; comes from whatever thread asked"""
+    ended = Signal(object)
+    """a :class:`JobEnd`"""
+    stopped = Signal()
+    """after :meth:`stop`: every thread has come to its end"""
+
+    def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.jobs = Jobs(self)
+        self.reader, self.pager = Reader("reader", self), Reader("pager", self)
+        self._facts, self._remote = Reader("facts", self), Reader("remote", self)
+        self._readers = (self.reader, self.pager, self._facts, self._remote)
+        self._revision = 0
+        self._looks = 0
+        self._runs: dict[int, Run] = {}
+        self._stopping = False
+        self.jobs.limit.set(settings.limit)
+        self.state = SessionState(recents=settings.recents, preferences=self._preferences())
+        self._handlers = self._table()
+        self.jobs.changed.connect(self._jobs_changed)
+        self.jobs.progressed.connect(self.progressed)
+        for reader in self._readers:
+            reader.crashed.connect(self.crashed)
+        self._timer = QTimer(self)
+        self._timer.setInterval(CHECK_MINUTES * 60_000)
+        self._timer.timeout.connect(self._look_remote)
+        self._timer.start()
+
+    def do(self, intent: intents.Intent) -> None:
+        """Carry out what a page asked for.  An expected error is told like a job's that failed."""
+        try:
+            self._handlers[type(intent)](intent)
+        except ChorusError as error:
+            self._tell_error(error)
+
+    def stop(self) -> None:
+        """Cancel everything; ``stopped`` comes when every thread has ended."""
+        self._stopping = True
+        self._timer.stop()
+        self.jobs.cancel_all()
+        for reader in self._readers:
+            reader.finished.connect(self._maybe_stopped)
+            reader.stop()
+        self._maybe_stopped()
+
+    def _maybe_stopped(self) -> None:
+        if self._stopping and self.jobs.idle and all(reader.isFinished() for reader in self._readers):
+            self._stopping = False
+            self.settings.sync()
+            self.stopped.emit()
+
+    # --- the state --------------------------------------------------------------------------------------------------
+
+    def update(self, **fields: Any) -> None:  # the names are checked by replace
+        """Another state."""
+        self.state = replace(self.state, **fields)
+        self.changed.emit(self.state)
+
+    def tell(self, text: str, grade: Grade = Grade.INFO) -> None:
+        """A line for the Log page and the log file."""
+        message = Message(datetime.now().astimezone(), grade, redact(text))
+        _LOG.log(logging.ERROR if grade is Grade.BAD else logging.INFO, "%s", message.text)
+        self.update(messages=(*self.state.messages[-MESSAGES + 1 :], message))
+
+    def _tell_error(self, error: ChorusError, title: str = "") -> None:
+        end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, " ".join(p for p in (error.what, error.meaning) if p), error.remedy)
+        self.tell(str(error), Grade.BAD)
+        self.update(last=end)
+        self.ended.emit(end)
+
+    def _preferences(self) -> Preferences:
+        settings = self.settings
+        return Preferences(settings.theme, settings.limit, settings.number("rate"), log_folder(), looking.receipts_folder())
+
+    # --- intents ----------------------------------------------------------------------------------------------------
+
+    def _table(self) -> dict[type[intents.Intent], Callable[[Any], None]]:
+        return {
+            intents.ShowPage: lambda i: self.page_wanted.emit(i.name, i.topic),
+            intents.OpenPath: lambda i: self.path_wanted.emit(i.path, i.select),
+            intents.Refresh: lambda _: self.open(self.state.config_file) if self.state.config_file else None,
+            intents.DismissNotice: lambda _: self.update(last=None),
+            intents.SetTheme: self._set_theme,
+            intents.OpenConfig: lambda i: self.open(i.file),
+            intents.CloseConfig: self._close_config,
+            intents.ForgetRecent: self._forget_recent,
+            intents.MarkTest: self._mark_test,
+            intents.CancelJob: lambda i: self._on_job(i.job, self.jobs.cancel),
+            intents.PauseJob: lambda i: self._on_job(i.job, self.jobs.pause),
+            intents.ResumeJob: lambda i: self._on_job(i.job, self.jobs.resume),
+            intents.SetLimit: self._set_limit,
+            **actions.table(self),
+        }
+
+    def _set_theme(self, intent: intents.SetTheme) -> None:
+        self.settings.put("theme", intent.theme)
+        self.update(preferences=self._preferences())
+
+    def _set_limit(self, intent: intents.SetLimit) -> None:
+        self.settings.put("limit", intent.bytes_per_second)
+        self.jobs.limit.set(intent.bytes_per_second)
+        self.update(preferences=self._preferences())
+
+    def _on_job(self, number: int | None, act: Callable[[int], None]) -> None:
+        number = number if number is not None else self.state.running.id if self.state.running else None
+        if number is not None:
+            act(number)
+
+    def _forget_recent(self, intent: intents.ForgetRecent) -> None:
+        self.settings.forget(intent.file)
+        self.update(recents=self.settings.recents)
+
+    def _mark_test(self, intent: intents.MarkTest) -> None:
+        state = self.state
+        if state.config is not None and state.config_file is not None:
+            self.settings.mark_test(state.config_file, intent.test)
+            self.update(store_kind=looking.store_kind(state.config, intent.test))
+
+    # --- the configuration ------------------------------------------------------------------------------------------
+
+    def open(self, file: Path, *, demo: bool | None = None) -> None:
+        """Open a configuration file; faults are part of the state.  Reading it is the one file access on the screen's thread."""
+        file = file.absolute()
+        same = file == self.state.config_file
+        config, error, faults = _load(file)
+        if config is not None or file.exists():
+            self.settings.remember(file)
+            self.settings.put("last", str(file))
+        fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages, last=self.state.last)
+        self._revision += 1
+        self.state = replace(
+            fresh,
+            config_file=file,
+            config=config,
+            config_error=str(error.what) if error else "",
+            faults=faults,
+            config_revision=self.state.config_revision + 1,
+            demo=self.state.demo and same if demo is None else demo,
+            recents=self.settings.recents,
+            store_kind=looking.store_kind(config, self.settings.marked_test(file)) if config else StoreKind.NONE,
+            credential=looking.credential(config) if config else fresh.credential,
+            custody=fresh.custody if config else CustodyFacts(),
+            journal=fresh.journal if config else None,
+            review=fresh.review if config else None,
+            loading=config is not None,
+            preferences=self._preferences(),
+        )
+        self.changed.emit(self.state)
+        if not same:
+            self.tell(f"Opened {file}.")
+        for warning in config.warnings if config else ():
+            self.tell(warning, Grade.WARNING)
+        self.look(recover=not same)
+
+    def _close_config(self, _: intents.CloseConfig) -> None:
+        self.settings.put("last", None)
+        self.state = SessionState(
+            recents=self.settings.recents, jobs=self.state.jobs, messages=self.state.messages, preferences=self._preferences()
+        )
+        self._looks += 1
+        self.changed.emit(self.state)
+
+    # --- looking at things ------------------------------------------------------------------------------------------
+
+    def look(self, *, recover: bool = False) -> None:
+        """Read the facts anew, off the screen's thread; answers about what is no longer open are dropped."""
+        config = self.state.config
+        if config is None:
+            return
+        self._looks += 1
+        look, revision = self._looks, self._revision
+        self.ask_facts(lambda ctx: looking.journal(config, ctx), lambda facts: self._seen(look, journal=facts), "journal")
+        self.ask_facts(
+            lambda ctx: looking.review(config, revision, ctx), lambda facts: self._seen(look, review=facts, loading=False), "review"
+        )
+        self.ask_facts(looking.receipts, lambda facts: self._seen(look, receipts=facts), "receipts")
+        self._look_remote(recover=recover)
+
+    def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
+        """Read something for the state; a failure to read it is for the log alone."""
+        self._facts.ask(self, step, lambda outcome: self._answered(outcome, then), channel=channel)
+
+    def when_read(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when every reader has answered what it was asked before: nobody has the review's file open then."""
+        waiting = [self.reader, self.pager, self._facts]
+
+        def answered(reader: Reader) -> None:
+            waiting.remove(reader)
+            if not waiting and not self._stopping:
+                then()
+
+        for reader in tuple(waiting):
+            reader.ask(self, lambda _: None, lambda _, reader=reader: answered(reader))
+
+    def _look_remote(self, *, recover: bool = False) -> None:
+        config = self.state.config
+        if config is None or self.state.busy:
+            return
+        look, sign_in = self._looks, self.sign_in()
+        self._remote.ask(
+            self,
+            lambda ctx: looking.custody(config, ctx, sign_in, recover=recover),
+            lambda outcome: self._answered(outcome, lambda facts: self._seen(look, custody=facts, credential=looking.credential(config))),
+            channel="custody",
+        )
+
+    def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None]) -> None:
+        if outcome.kind is OutcomeKind.DONE:
+            then(outcome.value)
+        elif outcome.kind is OutcomeKind.FAILED:
+            self.tell(str(outcome.error), Grade.BAD)
+
+    def _seen(self, look: int, **fields: Any) -> None:
+        if look == self._looks:
+            self.update(**fields)
+
+    # --- jobs -------------------------------------------------------------------------------------------------------
+
+    def sign_in(self) -> SignIn:
+        """How a person may be asked to sign in: the browser, or a code that the window shows."""
+        from chorus_gui.core.storage.azure.login import SignIn
+
+        return SignIn(browser=True, device_code=self._show_code)
+
+    def _show_code(self, code: DeviceCode) -> None:
+        """On a job's thread: the signal takes it to the screen's."""
+        self.sign_in_wanted.emit(code)
+
+    def site(self) -> Site:
+        """What a job works on.  Raises :class:`ConfigError` if no usable configuration is open."""
+        if self.state.config is None:
+            raise ConfigError("No configuration is open.", remedy="Open one, or correct its faults on the Configuration page.")
+        return Site(self.state.config, self.sign_in())
+
+    def start(
+        self,
+        kind: JobKind,
+        title: str,
+        step: Callable[[JobContext], Any],
+        done: Callable[[Any], str] | None = None,
+        *,
+        run: Run | None = None,
+        cancellable: bool = True,
+        key: str | None = None,
+    ) -> None:
+        """Run a step as a job on the open journal.  ``done`` reduces its value and says it in a sentence; ``run``'s receipt is kept."""
+        number = self.jobs.start(
+            kind,
+            title,
+            self.state.key if key is None else key,
+            step,
+            lambda job, outcome: self._job_ended(job, outcome, done),
+            cancellable=cancellable,
+        )
+        if run is not None:
+            self._runs[number] = run
+        self.tell(f"{title}: {'waits for its turn' if any(j.id == number for j in self.state.queue) else 'started'}.")
+
+    def _jobs_changed(self) -> None:
+        self.update(jobs=self.jobs.views())
+        self._maybe_stopped()
+
+    def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None) -> None:
+        run = self._runs.pop(job.id, None)
+        here = job.key in ("", self.state.key)
+        text, remedy = "", ""
+        match outcome.kind:
+            case OutcomeKind.DONE:
+                text = (done(outcome.value) if done and here else "") or "Done."
+            case OutcomeKind.CANCELLED:
+                text = "Cancelled." if job.began == 0.0 else "Cancelled. What was committed until then stays."
+            case OutcomeKind.FAILED:
+                assert outcome.error is not None
+                text, remedy = " ".join(part for part in (outcome.error.what, outcome.error.meaning) if part), outcome.error.remedy
+                _LOG.error("%s failed", job.title, exc_info=outcome.error)
+            case OutcomeKind.CRASHED:
+                text, remedy = "The program met a fault of its own.", "What was committed until then stays. Please report it."
+                _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
+        end = JobEnd(job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds)
+        self.tell(f"{job.title}: {' '.join(part for part in (text, remedy) if part)}", end.grade)
+        fields: dict[str, Any] = {"last": end, "jobs": self.jobs.views()}
+        if run is not None and here and job.kind in SENDING | {JobKind.RECORD}:
+            fields["failures"] = tuple(run.log.failures)
+            if job.kind in SENDING and run.log.sent_bytes > 1_000_000 and job.seconds > 1:
+                self.settings.put("rate", run.log.sent_bytes / job.seconds)
+                fields["preferences"] = self._preferences()
+        self.update(**fields)
+        if job.kind in actions.CHANGES_REVIEW:
+            self._revision += 1
+        if not self._stopping and job.kind in actions.LOOK_AFTER:
+            self.look()
+        self.ended.emit(end)
+        if outcome.kind is OutcomeKind.CRASHED:
+            self.crashed.emit(outcome.report)
+
+
+def _load(file: Path) -> tuple[Config | None, ConfigError | None, tuple[Any, ...]]:
+    try:
+        return load(file), None, ()
+    except ConfigError as error:
+        return None, error, error.faults
