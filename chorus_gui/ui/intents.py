@@ -266,16 +266,6 @@ class ExportFailures(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateScript(Intent):
-    """Write a script that sends what is pending with another tool.  ``kind`` as :mod:`chorus_gui.core.scripts` names it."""
-
-    kind: str
-    file: Path
-    version: str | None = None
-    modalities: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ExportFileList(Intent):
     """Write the paths that are pending (or, with ``uploaded``, that were uploaded), one a line."""
 

@@ -137,7 +137,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
         except (ReviewError, JournalError) as error:
             stale = str(error)
         given = staging.get("approval")
-        done = staging.db.execute("SELECT count(*), coalesce(sum(size), 0) FROM change WHERE state = 'done'").fetchone()
+        done = staging.db.execute("SELECT count(*), coalesce(sum(size), 0) FROM change WHERE done").fetchone()
         return ReviewFacts(
             path=staging.path,
             revision=revision,

@@ -306,12 +306,13 @@ class Session(QObject):
         key: str | None = None,
     ) -> None:
         """Run a step as a job on the open journal.  ``done`` reduces its value and says it in a sentence; ``run``'s receipt is kept."""
+        origin = self.state.key
         number = self.jobs.start(
             kind,
             title,
-            self.state.key if key is None else key,
+            origin if key is None else key,
             step,
-            lambda job, outcome: self._job_ended(job, outcome, done),
+            lambda job, outcome: self._job_ended(job, outcome, done, here=self.state.key == origin),
             cancellable=cancellable,
         )
         if run is not None:
@@ -322,9 +323,9 @@ class Session(QObject):
         self.update(jobs=self.jobs.views())
         self._maybe_stopped()
 
-    def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None) -> None:
+    def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None, *, here: bool) -> None:
+        """``here``: what it worked for is still open."""
         run = self._runs.pop(job.id, None)
-        here = job.key in ("", self.state.key)
         text, remedy = "", ""
         match outcome.kind:
             case OutcomeKind.DONE:

@@ -159,13 +159,17 @@ def recover(site: Site, ctx: JobContext, choice: str) -> tuple[str, ...]:
 def scan(site: Site, ctx: JobContext, *, mode: Mode | None, modalities: Sequence[str]) -> Reviewed:
     """Scan and compare; a site that never submitted gets an empty journal to be compared with."""
     from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review.changes import prepare
     from chorus_gui.core.submission.review_site import review_site
 
     local = site.config.journal.local
     if site.config.journal.cloud is None and not local.exists():
         Journal.open(local, create=True).close()
     with site.reading() as journal, site.store_if_reachable() as store:
-        return review_site(site.config, journal, ctx, modalities=modalities or None, mode=mode, store=store)
+        reviewed = review_site(site.config, journal, ctx, modalities=modalities or None, mode=mode, store=store)
+    with staged(site.config) as staging:
+        prepare(staging)
+    return reviewed
 
 
 @contextmanager

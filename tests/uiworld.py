@@ -1,0 +1,29 @@
+"""Helpers of the window's tests."""
+
+from __future__ import annotations
+
+from pytestqt.qtbot import QtBot
+
+from chorus_gui.ui.intents import Intent
+from chorus_gui.ui.session import Session
+
+
+def settle(qtbot: QtBot, session: Session) -> None:
+    """Until no job runs and nothing is being read."""
+
+    def quiet() -> bool:
+        state = session.state
+        return session.jobs.idle and not state.loading and (state.config is None or state.custody.state is not None)
+
+    for _ in range(2):  # an answer may ask again
+        qtbot.waitUntil(quiet, timeout=20_000)
+        done: list[None] = []
+        session.when_read(lambda: done.append(None))  # noqa: B023 - called before the loop goes on
+        qtbot.waitUntil(lambda: bool(done), timeout=20_000)  # noqa: B023
+
+
+def run_job(qtbot: QtBot, session: Session, intent: Intent) -> None:
+    """Carry out an intent to the end of its job."""
+    with qtbot.waitSignal(session.ended, timeout=20_000):
+        session.do(intent)
+    settle(qtbot, session)
