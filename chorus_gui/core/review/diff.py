@@ -32,6 +32,8 @@ _INTO = (
     "INSERT INTO change (kind, modality, path, patient_id, size, mtime_us, version, note, "
     "old_id, old_patient_id, old_size, old_mtime_us, old_md5, old_valid_us, old_invalid_us, old_uploaded, old_version) "
 )
+TAIL = "coalesce(tail, path)"
+"""SQL: where a change's file lies below its version's folder."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -260,24 +262,39 @@ def _problems_and_unmatched(staging: Staging) -> None:
 
 
 def _tails(config: Config, staging: Staging) -> None:
-    """Where each file to send will lie below its version's folder.  Two files for one place: neither can be sent."""
+    """Where each file to send will lie below its version's folder, where that is not its own path.
+
+    Two files for one place (another spelling of a modality's folder, a number with leading zeros): neither can be sent.
+    """
     db = staging.db
     updates: list[tuple[str, int]] = []
     faults: list[tuple[str, int]] = []
-    mark = "v"  # stands for the version, which is chosen later
-    for key, modality, path in db.execute("SELECT id, modality, path FROM change WHERE kind IN ('added', 'updated')"):
-        try:
-            updates.append((config.store_path(modality, path, mark)[len(mark) + 1 :], key))
-        except PatternError as error:
-            faults.append((str(error), key))
+    here, prefix = ("", ""), ""  # the folder that was mapped last, and what becomes of it: a folder's files follow one another
+    for key, modality, path in db.execute("SELECT id, modality, path FROM change WHERE kind IN ('added', 'updated') ORDER BY id"):
+        folder, _, name = path.rpartition("/")
+        if here != (modality, folder):
+            try:
+                tail = config.store_path(modality, path, "v").removeprefix("v/")
+            except PatternError as error:
+                faults.append((str(error), key))
+                continue
+            if config.sites[modality].pattern.whole_folders:
+                here, prefix = (modality, folder), tail.removesuffix(name)
+        else:
+            tail = prefix + name
+        if tail != path:
+            updates.append((tail, key))
     db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
     db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
-    db.execute("CREATE INDEX change_tail ON change (tail) WHERE tail IS NOT NULL")
-    same = db.execute("SELECT tail, version FROM change WHERE tail IS NOT NULL GROUP BY tail, version HAVING count(*) > 1").fetchall()
+    if not updates and len({site.place.text for site in config.sites.values()}) == 1:
+        return  # every file keeps its path, and no two files have the same
+    sending = f"{TAIL} = ? AND version IS ? AND kind IN ('added', 'updated')"
+    db.execute(f"CREATE INDEX change_tail ON change ({TAIL}, version)")
+    same = db.execute(f"SELECT {TAIL}, version FROM change WHERE kind IN ('added', 'updated') GROUP BY 1, 2 HAVING count(*) > 1").fetchall()
     for tail, version in same:
-        paths = [path for (path,) in db.execute("SELECT path FROM change WHERE tail = ? AND version IS ? ORDER BY path", (tail, version))]
+        paths = [path for (path,) in db.execute(f"SELECT path FROM change WHERE {sending} ORDER BY path", (tail, version))]
         db.execute(
-            "UPDATE change SET kind = 'problem', note = ?, tail = NULL WHERE tail = ? AND version IS ?",
+            f"UPDATE change SET kind = 'problem', note = ? WHERE {sending}",
             (
                 f"These files would lie at one place in the central store ({tail}): {', '.join(paths[:5])}. Rename all but one on the site.",
                 tail,

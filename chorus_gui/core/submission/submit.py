@@ -18,6 +18,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Failure, Item, Level, Proof, Row
 from chorus_gui.core.review.approval import check_approval
 from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.diff import TAIL
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.storage.base import Source, Store
@@ -115,11 +116,14 @@ def _check_places(work: Submission) -> None:
     """An amended version holds files already: none of its open rows may lose its place to another file."""
     config, db = work.config, work.staging.db
     versions = {work.approval.version, *(v for (v,) in db.execute("SELECT DISTINCT version FROM change WHERE version IS NOT NULL"))}
-    for version in versions & set(work.journal.versions()):
+    amended = versions & set(work.journal.versions())
+    if amended:
+        db.execute(f"CREATE INDEX IF NOT EXISTS change_tail ON change ({TAIL}, version)")
+    for version in amended:
         for row in work.journal.rows(version=version, active=True):
             path = config.store_paths(row.modality, row.path, version)[0]
             other = db.execute(
-                f"SELECT path FROM change WHERE tail = ? AND coalesce(version, ?) = ? AND path != ? AND {_SENDING}",
+                f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND path != ? AND {_SENDING}",
                 (path[len(version) + 1 :], work.approval.version, version, row.path),
             ).fetchone()
             if other:
