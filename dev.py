@@ -49,7 +49,7 @@ def system_packages(names: list[str], why: str) -> bool:
         return False
     say(f"{why}: installing {' '.join(names)}")
     call("apt-get", "update", "-qq")
-    call(*line.split(), DEBIAN_FRONTEND="noninteractive")
+    call(*line.split(), "-qq", "-o=Dpkg::Use-Pty=0", DEBIAN_FRONTEND="noninteractive")
     return True
 
 
