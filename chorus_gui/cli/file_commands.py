@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.cli.script_options import add_options
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ def add(groups: Any) -> None:
     listing.add_argument("--uploaded", action="store_true", help="list what was uploaded instead")
     listing.add_argument("--changes", action="store_true", help="scan the site and list what changed since the last submission")
     listing.add_argument("--max-num-files", metavar="N", type=_positive, help="at most so many")
-    listing.add_argument("--output-file", metavar="F", help="write the list here")
-    listing.add_argument("--output-type", choices=("list",), default="list", help="list: a path a line")
+    add_options(listing)
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 
@@ -45,7 +45,7 @@ def add(groups: Any) -> None:
 
     for place, words in (("local", "paths as in the journal"), ("central", "paths as in the central store, version folder included")):
         mark = commands.add_parser(f"mark_as_uploaded_{place}", help=f"look files up in the store and mark them as uploaded ({words})")
-        mark.add_argument("--upload-datetime", metavar="V", required=True, help="when they were uploaded, YYYYMMDDHHMMSS in UTC")
+        mark.add_argument("--upload-datetime", metavar="V", required=True, help="when they were uploaded, YYYYMMDDHHMMSS in UTC, or “now”")
         _paths(mark, words)
         mark.set_defaults(run=run_mark_uploaded)
 
@@ -92,8 +92,10 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     from itertools import islice
 
     from chorus_gui.cli.review_text import scan_and_show
+    from chorus_gui.cli.script_options import output_type, write_script
     from chorus_gui.cli.workplace import modality_list, open_journal, optional_store
     from chorus_gui.core.errors import UsageError
+    from chorus_gui.core.scripts.generate import pending_rows
     from chorus_gui.core.submission.review_site import choose_modalities
 
     if args.changes:
@@ -104,6 +106,12 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     with open_journal(args, report, ctx, write=False) as place:
         if args.version and args.version not in place.journal.versions():
             raise UsageError(f"The journal has no version {args.version}.", remedy="List the versions with “journal list”.")
+        kind = output_type(args, place.config)
+        if kind != "list":
+            waiting = pending_rows(
+                place.config, place.journal, version=args.version, modalities=modality_list(args), max_files=args.max_num_files
+            )
+            return write_script(args, report, place.config, waiting, kind)
         rows = islice(
             place.journal.rows(
                 modalities=choose_modalities(place.config, modality_list(args)),
@@ -221,14 +229,16 @@ def _listed(args: argparse.Namespace) -> list[str]:
 def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Look up in the store, mark what is proved."""
     from chorus_gui.cli.workplace import central_store, open_journal, params_text
+    from chorus_gui.core.submission.commit import upload_time
     from chorus_gui.core.submission.mark import mark_as_uploaded
 
     paths = _listed(args)
+    moment = upload_time() if args.upload_datetime == "now" else args.upload_datetime
     params = params_text(args, "upload_datetime", "file", "file_list")
     with open_journal(args, report, ctx, write=True, params=params, dest=True) as place, central_store(place.config) as store:
         with report.progress(ctx):
             central = args.subcommand.endswith("central")
-            marked = mark_as_uploaded(place.config, place.journal, store, ctx, paths, upload_time=args.upload_datetime, central=central)
+            marked = mark_as_uploaded(place.config, place.journal, store, ctx, paths, upload_time=moment, central=central)
         return _tell_marked(report, marked, "marked as uploaded")
 
 

@@ -34,7 +34,15 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar."""
-    from chorus_gui.cli import demo_command, file_commands, info_commands, journal_commands, remote_commands, submit_command
+    from chorus_gui.cli import (
+        demo_command,
+        file_commands,
+        info_commands,
+        journal_commands,
+        remote_commands,
+        script_commands,
+        submit_command,
+    )
 
     parser = _Parser(
         prog="chorus-upload",
@@ -45,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--config", metavar="FILE", default=None, help="the configuration file (default: config.toml in this folder)")
     parser.add_argument("--version", action="version", version=f"chorus-upload {__version__}")
     groups = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for module in (submit_command, journal_commands, file_commands, remote_commands, info_commands, demo_command):
+    for module in (submit_command, journal_commands, file_commands, remote_commands, info_commands, demo_command, script_commands):
         module.add(groups)
     return parser
 

@@ -69,10 +69,10 @@ def disk_path(root: str | os.PathLike[str], path: str = "") -> str:
     """
     if os.name != "nt":
         return os.path.join(root, path) if path else os.fspath(root)
-    return _extended(os.path.abspath(os.fspath(root)), path)
+    return extended(os.path.abspath(os.fspath(root)), path)
 
 
-def _extended(full: str, path: str) -> str:
+def extended(full: str, path: str) -> str:
     r"""An absolute Windows path with the prefix that takes it as it is, and ``path`` below it."""
     if not full.startswith("\\\\?\\"):
         full = "\\\\?\\UNC\\" + full[2:] if full.startswith("\\\\") else "\\\\?\\" + full

@@ -86,4 +86,4 @@ def test_elsewhere_a_disk_path_is_the_path(tmp_path: Path) -> None:
     ],
 )
 def test_windows_paths_get_the_prefix_that_lets_them_be_long(full: str, path: str, expected: str) -> None:
-    assert places._extended(full, path) == expected
+    assert places.extended(full, path) == expected

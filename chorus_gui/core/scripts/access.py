@@ -1,0 +1,156 @@
+"""How the tools are let into the central store, and where they read the site's files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from chorus_gui.core.config.model import AuthMode, Config, Place, PlaceKind, Secret
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that the script needs.  ``value`` is there where it is written into the script."""
+
+    name: str
+    says: str
+    value: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The central store for a script.
+
+    ``auth`` is LOGIN, SAS or KEY.  ``url`` is the container's, with the prefix; ``options`` what every ``az storage`` call gets.
+    ``sign``: AzCopy takes no account key, so the program signs a SAS with it.  ``trusted``: a host that AzCopy must be told about
+    before it sends a login's token there.
+    """
+
+    auth: AuthMode
+    url: str
+    container: str
+    prefix: str
+    options: tuple[str, ...]
+    variables: tuple[Variable, ...]
+    sign: bool = False
+    trusted: str = ""
+
+    @property
+    def secret_inside(self) -> bool:
+        """A secret is written into the script."""
+        return any(variable.value for variable in self.variables)
+
+    def blob(self, path: str) -> str:
+        """The whole name of a blob, of its path below the central store."""
+        return f"{self.prefix}/{path}".strip("/")
+
+    def address(self, path: str) -> str:
+        """Its URL, without a SAS."""
+        return f"{self.url}/{quote(path)}"
+
+
+def access(config: Config, options: ScriptOptions) -> Access:
+    """Resolve the central store.  Raises :class:`UsageError` where no script of these tools can reach it."""
+    place = config.central
+    if place.kind is not PlaceKind.AZURE:
+        raise UsageError(
+            f"The central store is the folder {place.text}; az and AzCopy send to Azure.",
+            remedy="Send with “file upload”, or write a plain list (--output-type list).",
+        )
+    if not options.verify_tls and options.tool is Tool.AZCOPY:
+        raise UsageError("AzCopy always checks certificates; --no-verify-tls is for azcli.", remedy="Leave it out.")
+    given = place.credentials
+    auth = AuthMode.SAS if given.sas_token else AuthMode.KEY if given.account_key else AuthMode.LOGIN
+    variables: list[Variable] = []
+    sign = auth is AuthMode.KEY and options.tool is Tool.AZCOPY
+    if auth is AuthMode.SAS:
+        variables.append(_variable("AZURE_SAS_TOKEN", "SAS token of the central store", given.sas_token, options))
+    elif auth is AuthMode.KEY and not sign:
+        variables.append(_variable("AZURE_ACCOUNT_KEY", "key of the storage account", given.account_key, options))
+    words = ["--account-name", given.account_name] if given.account_name else []
+    if given.account_url != f"https://{given.account_name}.blob.core.windows.net":
+        words += ["--blob-endpoint", given.account_url]
+    words += ["--auth-mode", "login"] if auth is AuthMode.LOGIN else ["--auth-mode", "key"] if auth is AuthMode.KEY else []
+    host = urlsplit(given.account_url).hostname or ""
+    return Access(
+        auth,
+        "/".join([given.account_url, place.container, *([quote(place.prefix)] if place.prefix else [])]),
+        place.container,
+        place.prefix,
+        tuple(words),
+        (*variables, *_bucket_variables(config, options)),
+        sign,
+        host if auth is AuthMode.LOGIN and options.tool is Tool.AZCOPY and not host.endswith(".core.windows.net") else "",
+    )
+
+
+def _variable(name: str, says: str, secret: Secret | None, options: ScriptOptions) -> Variable:
+    return Variable(name, says, secret if options.secret is SecretMode.INLINE else None)
+
+
+def _bucket_variables(config: Config, options: ScriptOptions) -> list[Variable]:
+    """What AzCopy reads for sources in S3 and Google's cloud."""
+    out: dict[str, Variable] = {}
+    for site in config.sites.values():
+        given = site.place.credentials
+        if site.place.kind is PlaceKind.S3:
+            key = Secret(given.aws_access_key_id) if given.aws_access_key_id else None
+            out["id"] = _variable("AWS_ACCESS_KEY_ID", "access key id of the bucket", key, options)
+            out["key"] = _variable("AWS_SECRET_ACCESS_KEY", "secret access key of the bucket", given.aws_secret_access_key, options)
+            if given.aws_session_token:
+                out["session"] = _variable("AWS_SESSION_TOKEN", "session token of the bucket", given.aws_session_token, options)
+        elif site.place.kind is PlaceKind.GCS:
+            out["google"] = Variable("GOOGLE_APPLICATION_CREDENTIALS", "path of the file with Google's credentials")
+    return list(out.values()) if options.tool is Tool.AZCOPY else []
+
+
+ROUTES = {PlaceKind.FOLDER: "LocalBlob", PlaceKind.AZURE: "BlobBlob", PlaceKind.S3: "S3Blob", PlaceKind.GCS: "GCPBlob"}
+"""What AzCopy calls the way from a place into the central store (``--from-to``)."""
+
+
+def remote_root(place: Place) -> str:
+    """The URL of a source in the cloud, as AzCopy names it, without a SAS.
+
+    Behind a custom URL a copy inside Azure names its source by the account's own host.
+    """
+    if place.kind is PlaceKind.AZURE:
+        given = place.credentials
+        host = urlsplit(given.account_url).hostname or ""
+        loopback = host == "localhost" or host.startswith("127.")
+        named = given.account_name and not loopback
+        base = f"https://{given.account_name}.blob.core.windows.net" if named else given.account_url
+    else:
+        base = "https://s3.amazonaws.com" if place.kind is PlaceKind.S3 else "https://storage.cloud.google.com"
+    return "/".join([base, place.container, *([quote(place.prefix)] if place.prefix else [])])
+
+
+def needs_sas(place: Place) -> bool:
+    """A source in Azure that is read with a SAS (one of its own, or signed with its key)."""
+    return place.kind is PlaceKind.AZURE and place.credentials.auth_mode is not AuthMode.LOGIN
+
+
+def sas_of(place: Place, hours: float) -> str:
+    """A SAS for the place: the one that is configured, else one signed here with the account's key, for so many hours.
+
+    Raises :class:`UsageError` where there is neither.
+    """
+    given = place.credentials
+    if given.sas_token:
+        return given.sas_token.reveal()
+    if given.account_key is None or not given.account_name:
+        raise UsageError(f"There is no SAS token and no account key for {place.text}.", remedy="Add one to the configuration.")
+    from datetime import UTC, datetime, timedelta
+
+    from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+    now = datetime.now(UTC)
+    return generate_container_sas(
+        given.account_name,
+        place.container,
+        account_key=given.account_key.reveal(),
+        permission=ContainerSasPermissions(read=True, create=True, write=True, list=True),
+        start=now - timedelta(minutes=15),
+        expiry=now + timedelta(hours=hours),
+    )

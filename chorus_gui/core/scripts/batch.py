@@ -1,0 +1,42 @@
+r"""Text for cmd.
+
+A value goes into a variable with ``set "NAME=value"``: inside the quotes only ``%`` (and a line break) means anything, and delayed
+expansion, which would eat ``!``, is off.  What is run through ``call`` is read twice, and every ``^`` of its line is doubled;
+there a variable is written ``"%%NAME%%"``: only the second reading, after the doubling, puts its value in, and no third one looks at it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from chorus_gui.core.places import extended
+
+LINE_LIMIT = 8000
+"""cmd reads lines of up to 8,191 characters."""
+_LONG = 240
+"""From here on a path is written with the prefix that lifts the limit of 260 characters, with room for what az appends."""
+_UNFIT = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
+
+
+def value(text: str) -> str:
+    """``text`` as it stands in ``set "NAME=…"``."""
+    return text.replace("%", "%%")
+
+
+def problem(path: str) -> str:
+    """Why a file cannot be named in a batch file, as a sentence; "" if it can.  ``path`` is the journal's."""
+    found = _UNFIT.search(path)
+    return f"Windows cannot hold the character {found.group()!r} in a name." if found else ""
+
+
+def disk_path(folder: str, path: str = "") -> str:
+    r"""A file below ``folder`` as Windows names it: ``D:\site\1000001\x.dcm``; with the prefix ``\\?\`` where it is long."""
+    root = folder.replace("/", "\\")
+    full = root.rstrip("\\") + "\\" + path.replace("/", "\\") if path else root
+    return extended(full, "") if len(full) >= _LONG and is_absolute(full) else full
+
+
+def is_absolute(folder: str) -> bool:
+    """A drive's or a share's path."""
+    return _ABSOLUTE.match(folder) is not None

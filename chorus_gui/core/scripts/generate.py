@@ -1,0 +1,244 @@
+"""Fill the templates, write what comes out.  The window's preview shows :attr:`Script.text`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from chorus_gui import __version__
+from chorus_gui.core.config.model import Config, Place, PlaceKind
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Row
+from chorus_gui.core.places import resource
+from chorus_gui.core.scripts import batch, shell
+from chorus_gui.core.scripts.access import ROUTES, Access, access, needs_sas, remote_root
+from chorus_gui.core.scripts.filelist import file_list
+from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
+from chorus_gui.core.scripts.plan import Group, Page, Plan, plan, root_of
+from chorus_gui.core.submission.review_site import choose_modalities
+from chorus_gui.core.submission.upload import strays
+
+LISTS = ".files"
+"""Ending of the folder beside the script, in which its lists lie."""
+_ENDINGS = {Target.WINDOWS: ".bat", Target.POSIX: ".sh"}
+_NAME = re.compile(r"[\w .()-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, not written yet.  ``lists``: name → text of what belongs into the folder beside it.
+
+    ``text`` has the target's line ends.  ``left_out``: (path, why) of files that it does not send.
+    """
+
+    text: str
+    lists: Mapping[str, str]
+    files: int
+    left_out: tuple[tuple[str, str], ...]
+    secret_inside: bool
+    target: Target
+    name: str
+
+    @property
+    def file_name(self) -> str:
+        """What it is called unless a person says otherwise."""
+        return self.name + _ENDINGS[self.target]
+
+
+def pending_rows(
+    config: Config, journal: Journal, *, version: str | None = None, modalities: Iterable[str] | None = None, max_files: int | None = None
+) -> list[Row]:
+    """What waits to be sent.  Raises :class:`UsageError` for an unknown modality."""
+    stray = strays(journal)
+    chosen = choose_modalities(config, list(modalities) if modalities else None)
+    rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
+    return [row for _, row in zip(range(max_files), rows, strict=False)] if max_files is not None else list(rows)
+
+
+def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Script:
+    """The script that sends these pending rows, marks what arrived, and looks after the journal.
+
+    Nothing is written.  Raises :class:`UsageError` where the tool cannot do it, or a name cannot stand in a script.
+    """
+    if not _NAME.fullmatch(options.name):
+        raise UsageError(f"A script cannot be called “{options.name}”.", remedy="Use letters, digits, blanks, dots and hyphens.")
+    entrance = access(config, options)
+    made = plan(config, rows, options)
+    text = _render(config, options, entrance, made)
+    if options.target is Target.WINDOWS:
+        longest = max(map(len, text.split("\n")))
+        if longest > batch.LINE_LIMIT:
+            raise UsageError(
+                f"A line of the batch file would have {longest:,} characters; cmd reads {batch.LINE_LIMIT:,}.",
+                remedy="Shorten the paths, or choose AzCopy, which reads names from a list.",
+            )
+        text = text.replace("\n", "\r\n")
+    return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.target, options.name)
+
+
+def save(script: Script, file: Path) -> None:
+    """Write the script and its lists, for the user alone: they name patients, and may hold a secret.
+
+    What lay there is replaced.  Raises :class:`UsageError` where it cannot be written, and for a file that is not called as the
+    script was made for (it looks for its lists by that name).
+    """
+    if file.stem != script.name:
+        raise UsageError(f"The script was made to be called {script.name}; it cannot be saved as {file.name}.")
+    folder = file.with_name(script.name + LISTS)
+    try:
+        folder.mkdir(exist_ok=True)
+        _close(folder, 0o700)
+        for old in folder.glob("*.txt"):
+            old.unlink()
+        for name, text in script.lists.items():
+            (folder / name).write_text(text, "utf-8", newline="\n")
+        with suppress(FileNotFoundError):
+            file.unlink()
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "w", encoding="utf-8", newline="") as out:
+            _close(file, 0o700)
+            out.write(script.text)
+    except OSError as error:
+        raise UsageError(f"The script cannot be written to {file}: {error.strerror}.", remedy="Choose another folder.") from error
+
+
+def _close(path: Path, mode: int) -> None:
+    """Take everybody else's rights away."""
+    if os.name == "nt":  # the folder's rights are inherited else; (OI)(CI): by what is made in it too
+        rights = f"{os.environ.get('USERNAME', '*S-1-3-4')}:{'(OI)(CI)' if path.is_dir() else ''}F"
+        subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", rights], capture_output=True, check=False)  # noqa: S603, S607 (a system program)
+    else:
+        path.chmod(mode)
+
+
+def _lists(made: Plan, options: ScriptOptions) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for page in made.pages:
+        name = _page_name(page)
+        out[f"{name}.txt"] = file_list(file.row.path for file in page.files)
+        whole = [_source(group, options) for group in page.groups if group.whole]
+        if whole:
+            out[f"{name}-folders.txt"] = file_list(whole)
+        if options.tool is Tool.AZCOPY:
+            for number, group in enumerate(page.groups, 1):
+                if not group.single:
+                    out[f"{name}-{number}.txt"] = file_list(group.names())
+    return out
+
+
+def _page_name(page: Page) -> str:
+    return f"{page.number:04d}"
+
+
+def _disk(place: Place, path: str, options: ScriptOptions) -> str:
+    make = batch.disk_path if options.target is Target.WINDOWS else shell.disk_path
+    return make(root_of(place, options.target), path)
+
+
+def _source(group: Group, options: ScriptOptions) -> str:
+    """The folder of a group, or its one file: a path on this computer, or a URL without SAS."""
+    path = group.files[0].row.path if group.single else group.folder
+    if group.place.kind is PlaceKind.FOLDER:
+        return _disk(group.place, path, options)
+    return remote_root(group.place) + (f"/{quote(path)}" if path else "")
+
+
+def _render(config: Config, options: ScriptOptions, entrance: Access, made: Plan) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(  # noqa: S701 (scripts, not HTML: each value goes through its own quoting)
+        loader=jinja2.FileSystemLoader(resource("scripts")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        newline_sequence="\n",
+    )
+    environment.filters.update(cmd=batch.value, sh=shell.value)  # pyright: ignore[reportUnknownMemberType]
+    template = environment.get_template(f"{options.tool.value}{_ENDINGS[options.target]}.j2")
+    return template.render(_scene(config, options, entrance, made))
+
+
+def _scene(config: Config, options: ScriptOptions, entrance: Access, made: Plan) -> dict[str, Any]:
+    """What the templates see; everything in it is plain text, not quoted yet."""
+    windows = options.target is Target.WINDOWS
+    return {
+        "app": f"CHoRUS Upload {__version__}",
+        "program": options.program,
+        "config": _plain(config.file, options),
+        "name": options.name,
+        "secret": options.secret.value,
+        "verify_tls": options.verify_tls,
+        "auth": entrance.auth.value,
+        "options": entrance.options,
+        "container": entrance.container,
+        "url": entrance.url,
+        "trusted": entrance.trusted,
+        "sign": entrance.sign,
+        "variables": [{"name": v.name, "says": v.says, "value": v.value.reveal() if v.value else ""} for v in entrance.variables],
+        "source_sas": sorted({f.row.modality for p in made.pages for f in p.files if needs_sas(f.place)}),
+        "total": made.files,
+        "pages": [
+            {
+                "name": _page_name(page),
+                "next": f"{page.number + 1:04d}" if page is not made.pages[-1] else "",
+                "first": page.first,
+                "last": page.last,
+                "whole": any(group.whole for group in page.groups),
+                "groups": _groups(page, options, entrance),
+                "large": [
+                    {"blob": entrance.blob(f.blob), "md5": f.base64_md5}
+                    for f in page.files
+                    if f.large and f.base64_md5 and options.tool is Tool.AZCLI
+                ],
+            }
+            for page in made.pages
+        ],
+        "journal": _plain(config.journal.local, options),
+        "cloud_journal": config.journal.cloud is not None,
+        "copies": [
+            {
+                "version": v,
+                "blob": entrance.blob(f"{v}/{config.journal.local.name}"),
+                "url": entrance.address(f"{v}/{config.journal.local.name}"),
+            }
+            for v in sorted({file.row.version for page in made.pages for file in page.files})
+        ],
+        "windows": windows,
+    }
+
+
+def _plain(path: Path, options: ScriptOptions) -> str:
+    return str(path.absolute()).replace("/", "\\") if options.target is Target.WINDOWS and os.name == "nt" else str(path.absolute())
+
+
+def _groups(page: Page, options: ScriptOptions, entrance: Access) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    first = page.first
+    for number, group in enumerate(page.groups, 1):
+        file = group.files[0]
+        target = file.blob if group.single else group.target
+        out.append(
+            {
+                "first": first,
+                "last": first + len(group.files) - 1,
+                "single": group.single,
+                "list": f"{_page_name(page)}-{number}.txt",
+                "source": _source(group, options),
+                "blob": entrance.blob(target),
+                "url": entrance.address(target),
+                "md5": file.base64_md5 if group.single and not file.large else "",
+                "route": ROUTES[group.place.kind],
+                "source_sas": file.row.modality if needs_sas(group.place) else "",
+                "count": len(group.files),
+            }
+        )
+        first += len(group.files)
+    return out

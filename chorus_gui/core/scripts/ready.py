@@ -1,0 +1,67 @@
+"""What a running script asks before it sends a page: is there something to do, and are these still the recorded files?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.errors import SourceError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.queries import active_by_paths
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.base import Source
+from chorus_gui.core.storage.open import open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """``pending`` files wait; with 0 the page is done.  ``problems`` are sentences; with one, nothing of the page must be sent."""
+
+    pending: int
+    problems: tuple[str, ...] = ()
+
+
+def ready(config: Config, journal: Journal, ctx: JobContext, paths: Sequence[str], folders: Sequence[str] = ()) -> Ready:
+    """Look at the files of a page (the journal's paths) and at the folders that are sent whole (absolute paths).
+
+    A file is the recorded one if it has the recorded size and time; files in the cloud are not looked at again.  A folder may
+    hold no file that is not in the page.
+    """
+    rows = active_by_paths(journal, paths)
+    missing = set(paths) - {row.path for row in rows}
+    problems = [f"{path} is not among the journal's current files any more." for path in sorted(missing)]
+    if not any(row.pending for row in rows):
+        return Ready(0, tuple(problems))
+    sources: dict[str, Source] = {}
+    expected: set[str] = set()
+    for row in rows:
+        ctx.checkpoint()
+        place = config.sites[row.modality].place
+        if place.kind is not PlaceKind.FOLDER or place.folder is None:
+            continue
+        if place.text not in sources:
+            sources[place.text] = open_source(place)
+        expected.add(_key(os.path.join(place.folder, *row.path.split("/"))))
+        try:
+            now = sources[place.text].stat(row.path)
+        except SourceError as error:
+            problems.append(str(error))
+            continue
+        if (now.size, now.mtime_us) != (row.size, row.mtime_us):
+            problems.append(f"{row.path} was changed since it was recorded.")
+    for folder in folders:
+        for parent, _, names in os.walk(folder):
+            ctx.checkpoint()
+            problems += [
+                f"{os.path.join(parent, name)} was not there, or not to be sent, when this script was made."
+                for name in names
+                if _key(os.path.join(parent, name)) not in expected
+            ]
+    return Ready(sum(row.pending for row in rows), tuple(problems))
+
+
+def _key(path: str) -> str:
+    path = "\\\\" + path[8:] if path.startswith("\\\\?\\UNC\\") else path.removeprefix("\\\\?\\")
+    return os.path.normcase(os.path.normpath(path))
