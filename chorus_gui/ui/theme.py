@@ -1,0 +1,286 @@
+"""How the window looks: tokens for light and dark, the palette and the style sheet made from them.
+
+Distances are device-independent pixels from one scale; sizes of text follow the system's font.  Text on its ground has a contrast
+of at least 4.5 (a test holds every pair that is used to it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
+
+from chorus_gui.core.model import ChangeKind
+from chorus_gui.ui.state import Grade
+
+SPACE = 8
+"""The unit of distances: use SPACE // 2, SPACE, 2 * SPACE, 3 * SPACE."""
+RADIUS = 6
+ROW = 28
+"""The height of a table's rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours as "#rrggbb".  ``window`` is the ground, ``surface`` cards and tables, ``raised`` what lies on them."""
+
+    name: str
+    window: str
+    rail: str
+    surface: str
+    raised: str
+    border: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    accent_hover: str
+    selection: str
+    good: str
+    good_ground: str
+    warning: str
+    warning_ground: str
+    bad: str
+    bad_ground: str
+    info: str
+    info_ground: str
+    series: tuple[str, ...]
+    """for charts: one a modality"""
+
+    def grade(self, grade: Grade) -> str:
+        """The colour of words of that grade."""
+        return {Grade.GOOD: self.good, Grade.WARNING: self.warning, Grade.BAD: self.bad, Grade.INFO: self.info}[grade]
+
+    def ground(self, grade: Grade) -> str:
+        """The ground behind them."""
+        grounds = {
+            Grade.GOOD: self.good_ground,
+            Grade.WARNING: self.warning_ground,
+            Grade.BAD: self.bad_ground,
+            Grade.INFO: self.info_ground,
+        }
+        return grounds[grade]
+
+    def kind(self, kind: ChangeKind) -> str:
+        """The colour of a kind of change."""
+        return {
+            ChangeKind.ADDED: self.good,
+            ChangeKind.UPDATED: self.accent,
+            ChangeKind.RESTORED: self.accent,
+            ChangeKind.MOVED: self.muted,
+            ChangeKind.UNCHANGED: self.muted,
+            ChangeKind.DELETED: self.bad,
+            ChangeKind.UNMATCHED: self.warning,
+            ChangeKind.PROBLEM: self.bad,
+        }[kind]
+
+
+LIGHT = Theme(
+    name="light",
+    window="#f4f6f8",
+    rail="#e9edf1",
+    surface="#ffffff",
+    raised="#f0f3f6",
+    border="#d3dae1",
+    text="#1a2430",
+    muted="#55636f",
+    accent="#1b63a8",
+    on_accent="#ffffff",
+    accent_hover="#15528c",
+    selection="#d5e6f6",
+    good="#1d6b3a",
+    good_ground="#e2f3e7",
+    warning="#7d5200",
+    warning_ground="#fdf0d2",
+    bad="#ab1f2a",
+    bad_ground="#fbe5e6",
+    info="#1f5a94",
+    info_ground="#e3eef9",
+    series=("#1b63a8", "#2a8f7b", "#b8791a", "#7d58a8"),
+)
+
+DARK = Theme(
+    name="dark",
+    window="#161b21",
+    rail="#11161b",
+    surface="#1f262e",
+    raised="#2a333d",
+    border="#3a4652",
+    text="#e7ecf1",
+    muted="#a3b0bd",
+    accent="#6cb2f2",
+    on_accent="#0b1a29",
+    accent_hover="#8cc4f7",
+    selection="#2b4a69",
+    good="#7cd699",
+    good_ground="#1b3526",
+    warning="#f0c469",
+    warning_ground="#3b2f14",
+    bad="#ff9aa0",
+    bad_ground="#46232a",
+    info="#8fc4f5",
+    info_ground="#1d3348",
+    series=("#6cb2f2", "#5ccbb4", "#e0a94e", "#b895e0"),
+)
+
+
+def wanted(theme: str) -> Theme:
+    """The theme of a setting: "light", "dark", or "system" for what the desktop says."""
+    if theme in ("light", "dark"):
+        return DARK if theme == "dark" else LIGHT
+    return DARK if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark else LIGHT
+
+
+def current() -> Theme:
+    """The theme that is applied, for painters."""
+    application = QApplication.instance()
+    return DARK if application is not None and application.property("chorus_theme") == "dark" else LIGHT
+
+
+def apply(application: QApplication, theme: Theme) -> None:
+    """Dress the whole application."""
+    application.setProperty("chorus_theme", theme.name)
+    if application.style().objectName() != "fusion":
+        application.setStyle("fusion")
+    application.setPalette(palette(theme))
+    application.setStyleSheet(style_sheet(theme, application.font()))
+
+
+def restyle(widget: QWidget) -> None:
+    """After a dynamic property was changed: let the style sheet look at the widget anew."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def palette(theme: Theme) -> QPalette:
+    """The palette of a theme."""
+    out = QPalette()
+    role = QPalette.ColorRole
+    colours = {
+        role.Window: theme.window,
+        role.WindowText: theme.text,
+        role.Base: theme.surface,
+        role.AlternateBase: theme.raised,
+        role.ToolTipBase: theme.raised,
+        role.ToolTipText: theme.text,
+        role.Text: theme.text,
+        role.PlaceholderText: theme.muted,
+        role.Button: theme.raised,
+        role.ButtonText: theme.text,
+        role.BrightText: theme.bad,
+        role.Highlight: theme.selection,
+        role.HighlightedText: theme.text,
+        role.Link: theme.accent,
+        role.LinkVisited: theme.accent,
+        role.Mid: theme.border,
+        role.Dark: theme.border,
+        role.Light: theme.surface,
+        role.Accent: theme.accent,
+    }
+    for name, colour in colours.items():
+        out.setColor(name, QColor(colour))
+    for name in (role.Text, role.WindowText, role.ButtonText, role.HighlightedText):
+        out.setColor(QPalette.ColorGroup.Disabled, name, mix(theme.muted, theme.window, 0.35))
+    return out
+
+
+def mix(one: str, other: str, share: float) -> QColor:
+    """``one`` with ``share`` of ``other`` in it."""
+    a, b = QColor(one), QColor(other)
+    return QColor(*(round(x + (y - x) * share) for x, y in ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))))
+
+
+def style_sheet(theme: Theme, font: QFont) -> str:
+    """What a palette cannot say.  ``font`` gives the size that the others follow."""
+    t, base = theme, font.pointSizeF() if font.pointSizeF() > 0 else 10.0
+    faint = mix(t.muted, t.window, 0.35).name()
+    grades = "".join(
+        f"""
+        QLabel[grade="{g.value}"] {{ color: {t.grade(g)}; }}
+        QFrame[notice="{g.value}"] {{ background: {t.ground(g)}; border: 1px solid {t.grade(g)}; border-radius: {RADIUS}px; }}
+        QFrame[notice="{g.value}"] QLabel {{ color: {t.grade(g)}; }}
+        QPushButton[chip="{g.value}"] {{ background: {t.ground(g)}; color: {t.grade(g)}; border: 1px solid {t.ground(g)};
+            border-radius: 12px; padding: 3px 11px; min-height: 18px; }}
+        QPushButton[chip="{g.value}"]:hover, QPushButton[chip="{g.value}"]:focus {{ border-color: {t.grade(g)}; }}
+        """
+        for g in Grade
+    )
+    return f"""
+        QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; padding: 4px 6px; }}
+        QLabel[role="title"] {{ font-size: {base * 1.55:.1f}pt; font-weight: 600; }}
+        QLabel[role="heading"] {{ font-size: {base * 1.12:.1f}pt; font-weight: 600; }}
+        QLabel[role="number"] {{ font-size: {base * 1.5:.1f}pt; font-weight: 600; }}
+        QLabel[role="muted"] {{ color: {t.muted}; }}
+        QLabel[role="strong"] {{ font-weight: 600; }}
+        {grades}
+        QFrame[card="true"] {{ background: {t.surface}; border: 1px solid {t.border}; border-radius: {RADIUS + 2}px; }}
+        QFrame[card="now"] {{ background: {t.surface}; border: 2px solid {t.accent}; border-radius: {RADIUS + 2}px; }}
+        QFrame#rail {{ background: {t.rail}; border-right: 1px solid {t.border}; }}
+        QFrame#topbar {{ background: {t.surface}; border-bottom: 1px solid {t.border}; }}
+        QFrame#jobbar {{ background: {t.surface}; border-top: 1px solid {t.border}; }}
+        QFrame[line="true"] {{ background: {t.border}; border: none; max-height: 1px; min-height: 1px; }}
+        QFrame#rail QToolButton {{ border: 1px solid transparent; border-radius: {RADIUS}px; padding: 8px 10px; text-align: left; color: {t.text}; }}
+        QFrame#rail QToolButton:hover {{ background: {t.raised}; }}
+        QFrame#rail QToolButton:checked {{ background: {t.selection}; font-weight: 600; }}
+        QFrame#rail QToolButton:focus {{ border-color: {t.accent}; }}
+        QLabel[badge="test"] {{ background: {t.warning_ground}; color: {t.warning}; border: 1px solid {t.warning}; border-radius: 4px;
+            padding: 2px 8px; font-weight: 600; }}
+        QLabel[badge="central"] {{ background: {t.accent}; color: {t.on_accent}; border: 1px solid {t.accent}; border-radius: 4px;
+            padding: 2px 8px; font-weight: 600; }}
+        QPushButton {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; border-radius: {RADIUS}px;
+            padding: 5px 14px; min-height: 20px; }}
+        QPushButton:hover {{ border-color: {t.accent}; }}
+        QPushButton:focus {{ border-color: {t.accent}; }}
+        QPushButton:pressed {{ background: {t.selection}; }}
+        QPushButton:disabled {{ color: {faint}; border-color: {t.border}; }}
+        QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; font-weight: 600; }}
+        QPushButton[primary="true"]:hover, QPushButton[primary="true"]:pressed {{ background: {t.accent_hover}; }}
+        QPushButton[primary="true"]:focus {{ border: 2px solid {t.text}; padding: 4px 13px; }}
+        QPushButton[primary="true"]:disabled {{ background: {t.raised}; color: {faint}; border-color: {t.border}; }}
+        QPushButton[danger="true"] {{ color: {t.bad}; border-color: {t.bad}; }}
+        QPushButton[danger="true"]:disabled {{ color: {faint}; border-color: {t.border}; }}
+        QPushButton[flat="true"] {{ background: transparent; border-color: transparent; padding: 4px 8px; }}
+        QPushButton[flat="true"]:hover, QPushButton[flat="true"]:focus {{ border-color: {t.border}; }}
+        QPushButton[tile="true"] {{ background: {t.surface}; border: 1px solid {t.border}; border-radius: {RADIUS + 2}px; text-align: left; padding: 0; }}
+        QPushButton[tile="true"]:hover, QPushButton[tile="true"]:focus {{ border-color: {t.accent}; }}
+        QPushButton[tile="true"]:checked {{ background: {t.selection}; border: 2px solid {t.accent}; }}
+        QPushButton[tile="true"] QLabel {{ background: transparent; }}
+        QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {t.surface}; color: {t.text};
+            border: 1px solid {t.border}; border-radius: {RADIUS - 2}px; padding: 4px 6px; selection-background-color: {t.selection};
+            selection-color: {t.text}; }}
+        QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{ border-color: {t.accent}; }}
+        QLineEdit:disabled, QSpinBox:disabled, QComboBox:disabled, QLineEdit:read-only {{ background: {t.raised}; }}
+        QLineEdit[fault="true"], QComboBox[fault="true"], QSpinBox[fault="true"], QPlainTextEdit[fault="true"] {{ border-color: {t.bad}; }}
+        QComboBox::drop-down {{ border: none; width: 20px; }}
+        QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; selection-background-color: {t.selection};
+            selection-color: {t.text}; }}
+        QTableView, QTreeView, QListView, QTableWidget {{ background: {t.surface}; alternate-background-color: {t.window};
+            border: 1px solid {t.border}; border-radius: {RADIUS}px; gridline-color: {t.raised}; selection-background-color: {t.selection};
+            selection-color: {t.text}; }}
+        QTableView:focus, QTreeView:focus, QListView:focus {{ border-color: {t.accent}; }}
+        QHeaderView {{ background: {t.raised}; border: none; }}
+        QHeaderView::section {{ background: {t.raised}; color: {t.muted}; border: none; border-bottom: 1px solid {t.border};
+            border-right: 1px solid {t.border}; padding: 5px 8px; font-weight: 600; }}
+        QTableCornerButton::section {{ background: {t.raised}; border: none; }}
+        QProgressBar {{ background: {t.raised}; border: none; border-radius: 4px; max-height: 8px; min-height: 8px; }}
+        QProgressBar::chunk {{ background: {t.accent}; border-radius: 4px; }}
+        QTabWidget::pane {{ border: 1px solid {t.border}; border-radius: {RADIUS}px; top: -1px; }}
+        QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 6px 14px; border: none; border-bottom: 2px solid transparent; }}
+        QTabBar::tab:selected {{ color: {t.text}; border-bottom-color: {t.accent}; }}
+        QTabBar::tab:focus {{ color: {t.accent}; }}
+        QMenuBar {{ background: {t.surface}; color: {t.text}; border-bottom: 1px solid {t.border}; padding: 1px; }}
+        QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; background: transparent; }}
+        QMenuBar::item:selected {{ background: {t.selection}; }}
+        QMenu {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.border}; padding: 4px; }}
+        QMenu::item {{ padding: 5px 24px 5px 14px; border-radius: 4px; }}
+        QMenu::item:selected {{ background: {t.selection}; }}
+        QMenu::item:disabled {{ color: {faint}; }}
+        QMenu::separator {{ height: 1px; background: {t.border}; margin: 4px 8px; }}
+        QScrollArea {{ border: none; background: transparent; }}
+        QScrollArea > QWidget > QWidget#page {{ background: transparent; }}
+        QSplitter::handle {{ background: {t.border}; }}
+        QGroupBox {{ font-weight: 600; border: 1px solid {t.border}; border-radius: {RADIUS}px; margin-top: 10px; padding-top: 10px; }}
+        QGroupBox::title {{ subcontrol-origin: margin; left: 10px; padding: 0 4px; }}
+    """

@@ -1,0 +1,329 @@
+"""Labels, chips, cards, tiles, form rows, empty states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from chorus_gui.core.model import Tally
+from chorus_gui.ui import theme, words
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import icons
+
+
+def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
+    """A label; ``role`` is title, heading, number, strong, muted or "".  Its text is never taken for HTML."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    if role:
+        made.setProperty("role", role)
+    if selectable:
+        made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
+    return made
+
+
+def set_grade(target: QLabel, grade: Grade | None) -> None:
+    """Colour a label's words."""
+    value = grade.value if grade else ""
+    if target.property("grade") != value:
+        target.setProperty("grade", value)
+        theme.restyle(target)
+
+
+def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, danger: bool = False, flat: bool = False) -> QPushButton:
+    """A push button.  ``tip`` is its tooltip and what a screen reader says besides its text."""
+    made = QPushButton(text)
+    for name, on in (("primary", primary), ("danger", danger), ("flat", flat)):
+        if on:
+            made.setProperty(name, "true")
+    if icon:
+        set_icon(made, icon)
+    made.setAccessibleName(text.replace("&", "") or tip)
+    if tip:
+        made.setToolTip(tip)
+        made.setAccessibleDescription(tip)
+    return made
+
+
+def set_icon(target: QAbstractButton, name: str) -> None:
+    """Give a button an icon in the colour of its words; :func:`refresh_icons` makes it anew in another theme."""
+    now = theme.current()
+    primary, danger = target.property("primary") == "true", target.property("danger") == "true"
+    target.setProperty("icon_name", name)
+    target.setIcon(icons.icon(name, now.on_accent if primary else now.bad if danger else None))
+
+
+def refresh_icons(root: QWidget) -> None:
+    """After the theme changed: every icon that :func:`set_icon` gave below ``root``."""
+    for found in root.findChildren(QAbstractButton):
+        if name := found.property("icon_name"):
+            set_icon(found, name)
+
+
+def row(*items: QWidget | QLayout | int | None, space: int = SPACE, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QHBoxLayout:
+    """Side by side; None is a stretch, a number a distance."""
+    made = QHBoxLayout()
+    return _fill(made, items, space, margins)
+
+
+def column(*items: QWidget | QLayout | int | None, space: int = SPACE, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QVBoxLayout:
+    """One below the other; None is a stretch, a number a distance."""
+    made = QVBoxLayout()
+    return _fill(made, items, space, margins)
+
+
+def _fill(layout: Any, items: tuple[QWidget | QLayout | int | None, ...], space: int, margins: tuple[int, int, int, int]) -> Any:
+    layout.setSpacing(space)
+    layout.setContentsMargins(*margins)
+    for item in items:
+        if item is None:
+            layout.addStretch(1)
+        elif isinstance(item, int):
+            layout.addSpacing(item)
+        elif isinstance(item, QWidget):
+            layout.addWidget(item)
+        else:
+            layout.addLayout(item)
+    return layout
+
+
+def line() -> QFrame:
+    """A thin line across."""
+    made = QFrame()
+    made.setProperty("line", "true")
+    return made
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """A page that may be higher than the window."""
+    content.setObjectName("page")
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidget(content)
+    return area
+
+
+class Card(QFrame):
+    """A framed area.  ``now`` draws attention to it."""
+
+    def __init__(self, layout: QLayout | None = None) -> None:
+        super().__init__()
+        self.setProperty("card", "true")
+        if layout is not None:
+            if layout.contentsMargins().isNull():
+                layout.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
+            self.setLayout(layout)
+
+    def set_now(self, *, now: bool) -> None:
+        """This is where to go on."""
+        value = "now" if now else "true"
+        if self.property("card") != value:
+            self.setProperty("card", value)
+            theme.restyle(self)
+
+
+class Chip(QPushButton):
+    """A short fact with a grade; clicking it leads to more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.setProperty("chip", Grade.INFO.value)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def show_fact(self, text: str, grade: Grade, detail: str = "") -> None:
+        """Show it; an empty text hides the chip."""
+        self.setVisible(bool(text))
+        self.setText(text)
+        self.setToolTip(detail or text)
+        self.setAccessibleName(f"{self._name}: {text}")
+        self.setAccessibleDescription(detail)
+        if self.property("chip") != grade.value:
+            self.setProperty("chip", grade.value)
+            theme.restyle(self)
+        self.setIcon(icons.icon(grade.value, theme.current().grade(grade)))
+
+
+class ElidedLabel(QLabel):
+    """A label that shortens a long text in its middle (paths) and tells all of it in its tooltip."""
+
+    def __init__(self, text: str = "", role: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
+        super().__init__()
+        self._full = ""
+        self._mode = mode
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setMinimumWidth(40)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        if role:
+            self.setProperty("role", role)
+        self.set_full(text)
+
+    @property
+    def full(self) -> str:
+        """The whole text."""
+        return self._full
+
+    def set_full(self, text: str) -> None:
+        """Show a text, as much of it as there is room for."""
+        self._full = text
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+        self._elide()
+
+    def sizeHint(self) -> QSize:
+        """Room for all of it."""
+        return QSize(QFontMetrics(self.font()).horizontalAdvance(self._full) + 4, super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """As much as there is room for now."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        self.setText(QFontMetrics(self.font()).elidedText(self._full, self._mode, max(self.width() - 2, 20)))
+
+
+class Tile(QPushButton):
+    """A count with its bytes, which filters when it is pressed down."""
+
+    def __init__(self, title: str, tip: str, colour: str = "") -> None:
+        super().__init__()
+        self.setProperty("tile", "true")
+        self.setCheckable(True)
+        self.setToolTip(tip)
+        self.setAccessibleDescription(tip)
+        self._title = title
+        self._colour = colour
+        self._number = label("–", "number")
+        self._name = label(title, "strong")
+        self._size = label("", "muted")
+        for part in (self._number, self._name, self._size):
+            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._content = column(self._name, self._number, self._size, space=0, margins=(SPACE + 6, SPACE, SPACE + 6, SPACE))
+        self.setLayout(self._content)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.show_count(None)
+
+    def show_count(self, tally: Tally | None, *, with_bytes: bool = True) -> None:
+        """Show files and bytes; None: not known."""
+        self._number.setText("–" if tally is None else words.number(tally.files))
+        self._size.setText(words.size(tally.bytes) if tally and tally.bytes and with_bytes else " ")
+        self.setAccessibleName(f"{self._title}: {self._number.text()} {self._size.text()}".strip())
+        self.setEnabled(tally is not None and (tally.files > 0 or self.isChecked()))
+
+    def sizeHint(self) -> QSize:
+        """What the labels need, not the (empty) button text."""
+        return self._content.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """The same."""
+        return self._content.minimumSize()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The button, and a strip in the tile's colour at its left."""
+        super().paintEvent(event)
+        if self._colour:
+            from PySide6.QtGui import QColor, QPainter
+
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            colour = QColor(self._colour)
+            colour.setAlphaF(1.0 if self.isEnabled() else 0.35)
+            painter.setBrush(colour)
+            painter.drawRoundedRect(5, 8, 4, self.height() - 16, 2, 2)
+
+    def set_colour(self, colour: str) -> None:
+        """In another theme."""
+        self._colour = colour
+        self.update()
+
+
+class EmptyState(QWidget):
+    """Nothing is here: why, and what to do next."""
+
+    acted = Signal()
+
+    def __init__(self, icon: str, title: str, text: str, action: str = "") -> None:
+        super().__init__()
+        self._icon_name = icon
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.title = label(title, "heading")
+        self.text = label(text, "muted", wrap=True)
+        self.text.setMaximumWidth(460)
+        self.action = button(action, primary=True)
+        self.action.setVisible(bool(action))
+        self.action.clicked.connect(self.acted)
+        for part in (self.title, self.text):
+            part.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        middle = column(self._picture, self.title, self.text, SPACE, row(None, self.action, None), space=SPACE)
+        self.setLayout(column(None, row(None, middle, None), None))
+        self._draw()
+
+    def say(self, title: str, text: str, action: str = "") -> None:
+        """Another reason."""
+        self.title.setText(title)
+        self.text.setText(text)
+        self.action.setText(action)
+        self.action.setAccessibleName(action)
+        self.action.setVisible(bool(action))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """In another theme the picture has another colour."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._picture.setPixmap(icons.pixmap(self._icon_name, 48, theme.current().muted, self.devicePixelRatioF()))
+
+
+class FormRow(QWidget):
+    """A field with its name, an explanation, and room for what is wrong with it."""
+
+    def __init__(self, name: str, field: QWidget, explanation: str = "", *, required: bool = False) -> None:
+        super().__init__()
+        self.field = field
+        title = label(f"{name} *" if required else name, "strong")
+        title.setBuddy(field)
+        self._explanation = label(explanation, "muted", wrap=True)
+        self._explanation.setVisible(bool(explanation))
+        self._fault = label("", wrap=True, selectable=True)
+        set_grade(self._fault, Grade.BAD)
+        self._fault.hide()
+        field.setAccessibleName(name)
+        field.setAccessibleDescription(explanation)
+        if explanation and not field.toolTip():
+            field.setToolTip(explanation)
+        self.setLayout(column(title, field, self._fault, self._explanation, space=SPACE // 2))
+
+    def show_fault(self, text: str) -> None:
+        """Say what is wrong; "" for nothing."""
+        self._fault.setText(text)
+        self._fault.setVisible(bool(text))
+        self.field.setProperty("fault", "true" if text else "")
+        theme.restyle(self.field)
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it."""
+        return self._fault.text() if not self._fault.isHidden() else ""

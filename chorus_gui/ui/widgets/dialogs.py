@@ -1,0 +1,134 @@
+"""Questions and reports.  All of them are opened, never executed: the window goes on living behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLineEdit, QPlainTextEdit, QPushButton, QWidget
+
+from chorus_gui import __version__
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
+
+
+class Dialog(QDialog):
+    """A window-modal dialog that goes away with its closing."""
+
+    def __init__(self, parent: QWidget | None, title: str) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowModality(Qt.WindowModality.WindowModal)
+        self.setMinimumWidth(440)
+
+
+class ConfirmDialog(Dialog):
+    """A question with a clear yes.  ``typed``: the person has to type this word, for what cannot be undone easily."""
+
+    def __init__(
+        self,
+        parent: QWidget | None,
+        title: str,
+        text: str,
+        yes: str,
+        then: Callable[[], None],
+        *,
+        details: Sequence[str] = (),
+        typed: str = "",
+        danger: bool = False,
+    ) -> None:
+        super().__init__(parent, title)
+        self._typed = typed
+        self.yes = button(yes, primary=not danger, danger=danger)
+        no = QPushButton("Cancel")
+        no.clicked.connect(self.reject)
+        self.yes.clicked.connect(self.accept)
+        self.accepted.connect(then)
+        self.field = QLineEdit()
+        self.field.setAccessibleName(f"Type {typed}")
+        self.field.textChanged.connect(self._look)
+        rows = [label(title, "heading", wrap=True), label(text, wrap=True, selectable=True)]
+        rows += [label(f"•  {detail}", wrap=True, selectable=True) for detail in details]
+        if typed:
+            rows += [label(f"Type “{typed}” to confirm:", "muted"), self.field]
+        layout = column(*rows, SPACE, row(None, no, self.yes), margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE), space=SPACE + 2)
+        self.setLayout(layout)
+        (self.field if typed else no if danger else self.yes).setFocus()
+        self.yes.setDefault(not danger and not typed)
+        self._look()
+
+    def _look(self) -> None:
+        self.yes.setEnabled(not self._typed or self.field.text().strip().casefold() == self._typed.casefold())
+
+
+class ReasonDialog(Dialog):
+    """Ask for a reason; earlier ones are offered."""
+
+    def __init__(
+        self, parent: QWidget | None, title: str, text: str, yes: str, then: Callable[[str], None], earlier: Sequence[str] = ()
+    ) -> None:
+        super().__init__(parent, title)
+        self.field = QComboBox()
+        self.field.setEditable(True)
+        self.field.addItems(list(dict.fromkeys(earlier)))
+        self.field.setCurrentText("")
+        self.field.setAccessibleName("Reason")
+        self.field.editTextChanged.connect(self._look)
+        self.yes = button(yes, primary=True)
+        no = QPushButton("Cancel")
+        no.clicked.connect(self.reject)
+        self.yes.clicked.connect(self.accept)
+        self.accepted.connect(lambda: then(self.field.currentText().strip()))
+        self.setLayout(
+            column(
+                label(title, "heading", wrap=True),
+                label(text, "muted", wrap=True),
+                self.field,
+                SPACE,
+                row(None, no, self.yes),
+                margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE),
+                space=SPACE + 2,
+            )
+        )
+        self.yes.setDefault(True)
+        self.field.setFocus()
+        self._look()
+
+    def _look(self) -> None:
+        self.yes.setEnabled(bool(self.field.currentText().strip()))
+
+
+class ReportDialog(Dialog):
+    """A fault of ours: what happened, and a report to copy.  The report holds no secret."""
+
+    def __init__(self, parent: QWidget | None, report: str) -> None:
+        super().__init__(parent, "CHoRUS Upload met a fault")
+        self.setMinimumSize(640, 420)
+        self.text = QPlainTextEdit(f"CHoRUS Upload {__version__}\n\n{report}")
+        self.text.setReadOnly(True)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setAccessibleName("Report")
+        copy = button("Copy report", "Put the report on the clipboard", icon="copy", primary=True)
+        copy.clicked.connect(self._copy)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        buttons.addButton(copy, QDialogButtonBox.ButtonRole.ActionRole)
+        heading = label("This is a fault of the program, not of yours.", "heading")
+        set_grade(heading, Grade.BAD)
+        self.setLayout(
+            column(
+                heading,
+                label("What was committed until now stays. Please copy this report and send it; it holds no secret.", wrap=True),
+                self.text,
+                buttons,
+                margins=(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE),
+            )
+        )
+        copy.setFocus()
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text.toPlainText())
