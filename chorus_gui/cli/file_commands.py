@@ -176,10 +176,10 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     from collections import Counter
     from contextlib import ExitStack
 
-    from chorus_gui.cli.verdicts import Writer, verdict_json
     from chorus_gui.cli.workplace import central_store, modality_list, open_journal
     from chorus_gui.core.errors import UsageError
     from chorus_gui.core.submission.review_site import choose_modalities
+    from chorus_gui.core.submission.verdict_file import verdict_file, verdict_json, verdict_values
     from chorus_gui.core.submission.verification import verify_versions
     from chorus_gui.core.transfer.verify import VerifyResult
 
@@ -190,14 +190,14 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
         version = None if args.all else args.version or place.journal.last_version()
         modalities = choose_modalities(place.config, modality_list(args))
         store = stack.enter_context(central_store(place.config))
-        writer = stack.enter_context(Writer(Path(args.output_file))) if args.output_file else None
+        writer = stack.enter_context(verdict_file(Path(args.output_file))) if args.output_file else None
         counts: Counter[tuple[str, str]] = Counter()
         bad: list[Any] = []
         stack.enter_context(report.progress(ctx))
         for verdict in verify_versions(place.config, place.journal, store, ctx, version=version, modalities=modalities, reread=args.reread):
             counts[verdict.row.modality, verdict.result.value] += 1
             if writer is not None:
-                writer.write(verdict)
+                writer.write(verdict_values(verdict))
             if verdict.result is not VerifyResult.OK:
                 bad.append(verdict)
         stack.close()

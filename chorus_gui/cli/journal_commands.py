@@ -6,6 +6,7 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.cli import custody_commands
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ def add(groups: Groups) -> None:
     restore.add_argument("--json", action="store_true", help="print JSON")
     restore.set_defaults(run=run_restore)
 
-    for name, words in (("checkout", "take the cloud journal for yourself"), ("checkin", "put the journal back into the cloud")):
-        command = commands.add_parser(name, help=words)
-        command.add_argument("--local-journal", metavar="F", help="the local journal file, relative to this folder")
-        command.set_defaults(run=run_custody)
-    commands.add_parser("unlock", help="free a cloud journal that somebody left checked out").set_defaults(run=run_custody)
+    custody_commands.add(commands)
 
 
 def add_review_options(parser: argparse.ArgumentParser) -> None:
@@ -158,10 +155,11 @@ def run_undo(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
 
 def run_upgrade(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Version 1 to version 2."""
-    from chorus_gui.cli.workplace import load_config
+    from chorus_gui.cli.workplace import journal_file
     from chorus_gui.core.journal.upgrade import upgrade
 
-    done = upgrade(load_config(args, report).journal.local, ctx=ctx)
+    with journal_file(args, report, ctx) as local:
+        done = upgrade(local, ctx=ctx)
     report.say(f"The journal now has schema 2, with {done.rows:,} rows ({done.active:,} open, {done.pending:,} pending).")
     report.say(f"The file as it was is kept as {done.kept}. The tool of 2024 cannot read the new one.")
     for finding in done.findings:
@@ -171,9 +169,8 @@ def run_upgrade(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
 
 def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """List the kept copies, or go back to one."""
-    del ctx
     from chorus_gui.cli.report import size_text
-    from chorus_gui.cli.workplace import load_config
+    from chorus_gui.cli.workplace import journal_file, load_config
     from chorus_gui.core.errors import UsageError
     from chorus_gui.core.journal.backups import listing, restore
 
@@ -193,7 +190,8 @@ def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
     chosen = next((c for c in copies if args.copy in (c.path.name, str(c.path))), None)
     if chosen is None:
         raise UsageError(f"There is no copy {args.copy}.", remedy="“chorus-upload journal restore” lists them.")
-    kept = restore(local, chosen.path)
+    with journal_file(args, report, ctx) as file:
+        kept = restore(file, chosen.path)
     report.say(
         f"The journal is the one of {_moment(chosen.at)} (UTC) again."
         + (f" The one that was in its place is kept as {kept.name}." if kept else "")
@@ -203,16 +201,3 @@ def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
 
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def run_custody(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """Check-out and check-in belong to a journal in the cloud."""
-    del ctx
-    from chorus_gui.cli.workplace import load_config
-    from chorus_gui.core.errors import UsageError
-
-    config = load_config(args, report)
-    raise UsageError(
-        f"“journal {args.subcommand}” comes with a cloud store.",
-        meaning=f"The journal of this configuration is the file {config.journal.local}.",
-    )

@@ -82,6 +82,10 @@ class Report:
         for row in cells:
             self.say(line(row))
 
+    def note(self, text: str) -> None:
+        """A sentence on the way, that is no result."""
+        print(redact(text), file=self._err, flush=True)
+
     def warn(self, text: str) -> None:
         """A sentence that does not stop the command."""
         print(redact(f"Warning: {text}"), file=self._err, flush=True)

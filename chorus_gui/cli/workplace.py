@@ -6,14 +6,17 @@ import argparse
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from chorus_gui.cli.main import config_file
 from chorus_gui.cli.report import Report
+from chorus_gui.cli.sign_in import sign_in
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.custody.session import Session, session
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
@@ -48,7 +51,17 @@ def open_journal(
     """Open the journal for one command; one that writes enters itself into the journal's history, without secrets."""
     config = load_config(args, report)
     name = command_name(args)
-    with Journal.open(config.journal.local, create=create, readonly=not write, wait=WAIT_FOR_JOURNAL, purpose=name, ctx=ctx) as journal:
+    with ExitStack() as stack:
+        local = config.journal.local
+        if getattr(args, "local_journal", None) is None:  # else that file is worked on, and nothing is checked out or in
+            work = stack.enter_context(told_session(config, report, ctx, name, write=write))
+            local = work.journal
+        if create and not write and not local.exists():  # a look at a site whose journal has not begun
+            local = Path(stack.enter_context(TemporaryDirectory())) / local.name
+            Journal.open(local, create=True).close()
+        journal = stack.enter_context(
+            Journal.open(local, create=create and write, readonly=not write, wait=WAIT_FOR_JOURNAL, purpose=name, ctx=ctx)
+        )
         if not write:
             yield Workplace(config, journal)
             return
@@ -67,9 +80,29 @@ def open_journal(
 
 
 @contextmanager
+def told_session(config: Config, report: Report, ctx: JobContext, purpose: str, *, write: bool) -> Iterator[Session]:
+    """The journal checked out for one command, or the check-out that the user holds; what custody has to say is said."""
+    told = 0
+    with session(config, ctx, purpose=purpose, write=write, wait=WAIT_FOR_JOURNAL, sign_in=sign_in()) as work:
+        for note in work.notes:
+            report.note(note)
+        told = len(work.notes)
+        yield work
+    for note in work.notes[told:]:
+        report.note(note)
+
+
+@contextmanager
+def journal_file(args: argparse.Namespace, report: Report, ctx: JobContext) -> Iterator[Path]:
+    """The journal's file for a command that replaces it as a whole, checked out where it lives in the cloud."""
+    with told_session(load_config(args, report), report, ctx, command_name(args), write=True) as work:
+        yield work.journal
+
+
+@contextmanager
 def central_store(config: Config) -> Iterator[Store]:
     """The central store, closed afterwards."""
-    with closing(open_store(config.central)) as store:
+    with closing(open_store(config.central, sign_in=sign_in())) as store:
         yield store
 
 
@@ -77,7 +110,7 @@ def central_store(config: Config) -> Iterator[Store]:
 def optional_store(config: Config) -> Iterator[Store | None]:
     """The central store for looking only; None if it cannot be opened, for then nothing needs it."""
     try:
-        store = open_store(config.central)
+        store = open_store(config.central, sign_in=sign_in())
     except StoreError as error:
         logging.getLogger("chorus").warning("the central store was not looked at: %s", error)
         yield None
