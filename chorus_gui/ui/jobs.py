@@ -239,7 +239,8 @@ class Reader(QThread):
     def run(self) -> None:
         """On the reader's own thread."""
         while (question := self._questions.get()) is not None:
-            outcome = Outcome[Any](OutcomeKind.CANCELLED) if question.ctx.cancelled else run(question.step, question.ctx)
+            dropped = question.ctx.cancelled
+            outcome: Outcome[Any] = Outcome(OutcomeKind.CANCELLED) if dropped else run(question.step, question.ctx)
             self._answered.emit(question.number, outcome)
 
     def _deliver(self, number: int, outcome: Outcome[Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from uiworld import run_job, settle
 from pytestqt.qtbot import QtBot
+from uiworld import run_job, settle
 from world import World
 
 from chorus_gui.core.custody.state import State as Custody
