@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
@@ -21,21 +22,26 @@ _COLUMNS = (
     "old_id, old_patient_id, old_size, old_mtime_us, old_md5, old_valid_us, old_invalid_us, old_uploaded, old_version"
 )
 _KIND = {kind.value: kind for kind in ChangeKind}
+_PATIENT = "coalesce(patient_id, old_patient_id)"
 SORTS: dict[str, tuple[str, ...]] = {
     "id": (),
     "kind": ("kind", "modality", "path"),
-    "modality": ("modality", "path"),
+    "modality": ("modality",),
     "path": ("path",),
-    "patient": ("coalesce(patient_id, old_patient_id)", "modality", "path"),
-    "size": ("coalesce(size, old_size)", "path"),
-    "mtime": ("coalesce(mtime_us, old_mtime_us)", "path"),
+    "patient": (_PATIENT,),
+    "size": ("coalesce(size, old_size)",),
+    "mtime": ("coalesce(mtime_us, old_mtime_us)",),
 }
-"""What a table can be sorted by: name → SQL expressions.  "id" is the order of the walk."""
+"""What a table can be sorted by: name → SQL expressions.  "id" is the order of the walk; it decides where these are equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored."""
+    """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
+
+    ``renamed`` adds the halves of renames to ``kinds``, or shows them alone.  ``by_patient``: patient after patient (ascending,
+    what belongs to none first), the changes of each in this order.
+    """
 
     kinds: tuple[ChangeKind, ...] = ()
     modalities: tuple[str, ...] = ()
@@ -46,6 +52,7 @@ class Query:
     done: bool | None = None
     order: str = "kind"
     descending: bool = False
+    by_patient: bool = False
     limit: int | None = None
 
     def where(self) -> tuple[str, list[Any]]:
@@ -57,19 +64,22 @@ class Query:
             parts.append(part)
             values.extend(bound)
 
-        if self.kinds:
-            add(f"kind IN ({','.join('?' * len(self.kinds))})", *(kind.value for kind in self.kinds))
+        # "+" keeps SQLite from an index: where the order is another one, looking up row after row costs more than reading them all.
+        kind = "kind" if self.order == "kind" and not self.by_patient else "+kind"
+        shown = [f"{kind} IN ({','.join('?' * len(self.kinds))})"] if self.kinds else []
+        if self.renamed:
+            shown.append("pair IS NOT NULL")
+        if shown:
+            add(f"({' OR '.join(shown)})", *(one.value for one in self.kinds))
         if self.modalities:
             add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
         if self.search:
             text = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             add("path LIKE ? ESCAPE '\\'", f"%{text}%")
         if self.patient is not None:
-            add("coalesce(patient_id, old_patient_id) = ?", self.patient)
-        if self.renamed:
-            add("pair IS NOT NULL")
+            add(f"{_PATIENT} = ?", self.patient)
         if self.excluded is not None:
-            add("excluded = ?", int(self.excluded))
+            add("excluded" if self.excluded else "NOT excluded")
         if self.done is not None:
             add("done = ?", int(self.done))
         return " AND ".join(parts) or "1", values
@@ -77,7 +87,9 @@ class Query:
     def sql(self, columns: str) -> tuple[str, list[Any]]:
         """The whole statement and its values."""
         where, values = self.where()
-        order = ", ".join(part + (" DESC" if self.descending else "") for part in (*SORTS[self.order], "id"))
+        few = self.excluded or self.patient is not None or (self.renamed and not self.kinds)  # found first, then sorted
+        terms = [f"{'+' if few else ''}{term}{' DESC' if self.descending else ''}" for term in (*SORTS[self.order], "id")]
+        order = ", ".join([_PATIENT, *terms] if self.by_patient else terms)
         limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
         return f"SELECT {columns} FROM change WHERE {where} ORDER BY {order}{limit}", values
 
@@ -85,7 +97,16 @@ class Query:
 def select_ids(staging: Staging, query: Query) -> array[int]:
     """The ids of the changes, in order: 8 bytes each, about a second for a million."""
     sql, values = query.sql("id")
-    return array("q", (key for (key,) in staging.db.execute(sql, values)))
+    return array("q", chain.from_iterable(staging.db.execute(sql, values)))
+
+
+def patients(staging: Staging, query: Query) -> list[tuple[str | None, Tally]]:
+    """How much ``query`` finds of each patient (None: of nobody), in the order in which ``by_patient`` brings them."""
+    where, values = query.where()
+    rows = staging.db.execute(
+        f"SELECT {_PATIENT}, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE {where} GROUP BY 1 ORDER BY 1", values
+    )
+    return [(patient, Tally(files, size)) for patient, files, size in rows]
 
 
 def by_ids(staging: Staging, ids: Sequence[int]) -> list[Change]:
@@ -135,6 +156,8 @@ def _changes(staging: Staging, where: str, values: Iterable[Any]) -> Iterator[Ch
 def prepare(staging: Staging) -> None:
     """Index what a table sorts and filters by; for a person who looks, not for a program that goes through once."""
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_kind ON change (kind, modality, path)")
+    staging.db.execute(f"CREATE INDEX IF NOT EXISTS change_patient ON change ({_PATIENT})")
+    staging.db.execute("CREATE INDEX IF NOT EXISTS change_held ON change (kind) WHERE excluded")
 
 
 def summary(staging: Staging) -> DiffSummary:
@@ -156,6 +179,6 @@ def to_do(staging: Staging) -> dict[ChangeKind, Tally]:
     """What an approval would carry out now: actionable, not held back, not done yet."""
     rows = staging.db.execute(
         "SELECT kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE NOT excluded AND NOT done "
-        f"AND kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) GROUP BY kind"
+        f"AND +kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) GROUP BY +kind"
     )
     return {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}

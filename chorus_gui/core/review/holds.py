@@ -6,6 +6,7 @@ They lie beside the staging database, in a file of their own that outlives it, a
 from __future__ import annotations
 
 import getpass
+import json
 import sqlite3
 import time
 import tomllib
@@ -75,20 +76,23 @@ class Holds:
     def apply(self, staging: Staging) -> int:
         """Mark the staged changes that are remembered as held back (both halves of a rename); how many."""
         db = staging.db
+        holds = self.all()
+        db.execute("CREATE TEMP TABLE held (key TEXT, modality TEXT, reason TEXT, PRIMARY KEY (key, modality)) WITHOUT ROWID")
         db.execute("BEGIN")
-        for hold in self.all():
-            if hold.patient_id:
+        for of_patients, key in ((True, "coalesce(patient_id, old_patient_id)"), (False, "path")):
+            rows = [(h.patient_id or h.path, h.modality, h.reason) for h in holds if bool(h.patient_id) is of_patients]
+            if rows:
+                modality = "''" if of_patients else "modality"
+                db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", rows)
                 db.execute(
-                    "UPDATE change SET excluded = 1, reason = ? WHERE coalesce(patient_id, old_patient_id) = ?",
-                    (hold.reason, hold.patient_id),
+                    f"UPDATE change SET excluded = 1, reason = (SELECT h.reason FROM held h WHERE (h.key, h.modality) = ({key}, {modality})) "
+                    f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h)"
                 )
-            else:
-                db.execute(
-                    "UPDATE change SET excluded = 1, reason = ? WHERE modality = ? AND path = ?", (hold.reason, hold.modality, hold.path)
-                )
+                db.execute("DELETE FROM held")
         _both_halves(staging)
         (count,) = db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
         db.execute("COMMIT")
+        db.execute("DROP TABLE held")
         return int(count)
 
     def export(self, file: Path) -> None:
@@ -137,19 +141,15 @@ def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: s
 def let_go(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
     """Take changes back into the submission, and forget the hold (of the patient too, if that is what held them)."""
     db = staging.db
-    for key in ids:
-        row = db.execute("SELECT modality, path, coalesce(patient_id, old_patient_id), pair FROM change WHERE id = ?", (key,)).fetchone()
-        if row is None:
-            continue
-        modality, path, patient, pair = row
-        forget = [(modality, path, "")]
-        if patient:
-            forget.append(("", "", patient))
-        if pair is not None:
-            other = db.execute("SELECT modality, path FROM change WHERE id = ?", (pair,)).fetchone()
-            forget.append((other[0], other[1], ""))
-        holds.remove(forget)
-    db.execute("UPDATE change SET excluded = 0, reason = ''")
+    chosen = "(SELECT value FROM json_each(?1))"
+    rows = db.execute(
+        f"SELECT modality, path, coalesce(patient_id, old_patient_id) FROM change WHERE id IN {chosen} "
+        f"UNION SELECT modality, path, NULL FROM change WHERE pair IN {chosen}",
+        (json.dumps(list(ids)),),
+    ).fetchall()
+    holds.remove([("", "", patient) for patient in {row[2] for row in rows if row[2]}])
+    holds.remove([(modality, path, "") for modality, path, _ in rows])
+    db.execute("UPDATE change SET excluded = 0, reason = '' WHERE excluded")
     holds.apply(staging)
 
 

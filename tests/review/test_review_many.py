@@ -1,0 +1,104 @@
+"""Holding back, letting go and grouping many changes: set by set, not row by row."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.review.changes import SORTS, Query, by_ids, patients, prepare, select_ids, stream, summary
+from chorus_gui.core.review.holds import Hold, Holds, hold_back, hold_back_patient, let_go
+from chorus_gui.core.review.staging import Staging
+
+MANY = 20_000
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Staging:
+    """``MANY`` added files of a hundred patients, and a table that belongs to none."""
+    staging = Staging.create(tmp_path / "review.db")
+    staging.db.executemany(
+        "INSERT INTO change (kind, modality, path, patient_id, size, mtime_us) VALUES ('added', 'Images', ?, ?, ?, ?)",
+        ((f"{n % 100:03}/Images/{n:05}.dcm", f"{n % 100:03}", n, -n) for n in range(MANY)),
+    )
+    staging.db.execute("INSERT INTO change (kind, modality, path, size, mtime_us) VALUES ('updated', 'OMOP', 'OMOP/person.csv', 7, 7)")
+    staging.db.execute("COMMIT")
+    prepare(staging)
+    return staging
+
+
+def test_patients_come_in_the_order_of_the_changes(many: Staging) -> None:
+    with many:
+        for query in (Query(), Query(search="7.dcm"), Query(kinds=(ChangeKind.ADDED,), order="size", descending=True)):
+            ids = select_ids(many, replace(query, by_patient=True))
+            start = 0
+            for patient, tally in patients(many, query):
+                found = by_ids(many, ids[start : start + tally.files])
+                assert {change.patient_id for change in found} == {patient}
+                assert sum(change.size or 0 for change in found) == tally.bytes
+                if query.order == "size":
+                    assert [change.size for change in found] == sorted((change.size or 0 for change in found), reverse=True)
+                start += tally.files
+            assert start == len(ids) > 0
+        assert patients(many, Query(kinds=(ChangeKind.UPDATED,))) == [(None, Tally(1, 7))]
+
+
+def test_every_order_and_filter_finds_the_same_with_and_without_indexes(many: Staging, tmp_path: Path) -> None:
+    bare = Staging.create(tmp_path / "bare.db")
+    with many, bare:
+        many.db.execute("UPDATE change SET excluded = 1 WHERE id % 17 = 0")
+        many.db.execute("UPDATE change SET pair = id + 1 WHERE id % 1000 = 0")
+        bare.db.execute("COMMIT")
+        bare.db.execute("ATTACH ? AS full", (str(many.path),))
+        bare.db.execute("INSERT INTO change SELECT * FROM full.change")
+        filters: list[dict[str, Any]] = [
+            {},
+            {"kinds": (ChangeKind.ADDED,), "search": "42"},
+            {"kinds": (ChangeKind.UPDATED,), "renamed": True},
+            {"renamed": True},
+            {"excluded": True},
+            {"excluded": False, "patient": "042"},
+        ]
+        for order in SORTS:
+            for descending in (False, True):
+                for by_patient in (False, True):
+                    for chosen in filters:
+                        query = Query(order=order, descending=descending, by_patient=by_patient, **chosen)
+                        assert select_ids(many, query) == select_ids(bare, query), query
+        assert len(select_ids(many, Query(kinds=(ChangeKind.UPDATED,), renamed=True))) == 1 + MANY // 1000
+
+
+def test_many_holds_cost_little(many: Staging, tmp_path: Path) -> None:
+    with many, Holds(tmp_path / "journal.db") as holds:
+        began = time.monotonic()
+        hold_back(many, holds, select_ids(many, Query(order="id"))[: MANY // 2], "not signed off")
+        assert summary(many).excluded == MANY // 2
+        many.db.execute("UPDATE change SET excluded = 0, reason = ''")
+        assert holds.apply(many) == MANY // 2
+        let_go(many, holds, range(1, MANY // 4 + 1))
+        assert summary(many).excluded == MANY // 4
+        assert len(holds.all()) == MANY // 4
+        assert time.monotonic() - began < 10  # one question a hold took minutes
+
+
+def test_a_file_keeps_its_own_reason_beside_its_patients(many: Staging, tmp_path: Path) -> None:
+    with many, Holds(tmp_path / "journal.db") as holds:
+        first = select_ids(many, Query(patient="042", order="id"))[0]
+        hold_back(many, holds, [first], "blurred")
+        hold_back_patient(many, holds, "042", "consent withdrawn")
+        assert {c.reason for c in stream(many, Query(patient="042"))} == {"blurred", "consent withdrawn"}
+        let_go(many, holds, [first])
+        assert summary(many).excluded == 0, "letting a file go lets its patient go"
+        assert holds.all() == []
+
+
+def test_a_hold_names_a_path_in_one_modality(many: Staging, tmp_path: Path) -> None:
+    with many, Holds(tmp_path / "journal.db") as holds:
+        holds.add([Hold("Waveforms", "042/Images/00042.dcm", "", "another modality", "me", 0)])
+        assert holds.apply(many) == 0
+        holds.add([Hold("Images", "042/Images/00042.dcm", "", "this one", "me", 0)])
+        assert holds.apply(many) == 1
