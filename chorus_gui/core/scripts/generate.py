@@ -29,7 +29,7 @@ from chorus_gui.core.submission.upload import strays
 LISTS = ".files"
 """Ending of the folder beside the script, in which its lists lie."""
 _ENDINGS = {Target.WINDOWS: ".bat", Target.POSIX: ".sh"}
-_NAME = re.compile(r"[\w .()-]+")
+_NAME = re.compile(r'[^<>:"/\\|?*\x00-\x1f]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
     Nothing is written.  Raises :class:`UsageError` where the tool cannot do it, or a name cannot stand in a script.
     """
     if not _NAME.fullmatch(options.name):
-        raise UsageError(f"A script cannot be called “{options.name}”.", remedy="Use letters, digits, blanks, dots and hyphens.")
+        raise UsageError(f"A script cannot be called “{options.name}”.", remedy="Windows allows no < > : \" / \\ | ? * in a name.")
     entrance = access(config, options)
     made = plan(config, rows, options)
     text = _render(config, options, entrance, made)
@@ -227,8 +227,7 @@ def _groups(page: Page, options: ScriptOptions, entrance: Access) -> list[dict[s
         target = file.blob if group.single else group.target
         out.append(
             {
-                "first": first,
-                "last": first + len(group.files) - 1,
+                "numbers": str(first) if len(group.files) == 1 else f"{first}-{first + len(group.files) - 1}",
                 "single": group.single,
                 "list": f"{_page_name(page)}-{number}.txt",
                 "source": _source(group, options),
@@ -237,7 +236,6 @@ def _groups(page: Page, options: ScriptOptions, entrance: Access) -> list[dict[s
                 "md5": file.base64_md5 if group.single and not file.large else "",
                 "route": ROUTES[group.place.kind],
                 "source_sas": file.row.modality if needs_sas(group.place) else "",
-                "count": len(group.files),
             }
         )
         first += len(group.files)

@@ -236,8 +236,8 @@ class _Tree:
             else:
                 whole = False
         together = [*mine, *(file for _, found in below for file in found.files)]
-        fits = whole and len({_target(file, folder) for file in together}) == 1 and (len(together) <= self.size or not below)
-        if fits:
+        targets = {_target(file, folder) for file in together}
+        if whole and len(targets) == 1 and None not in targets and (len(together) <= self.size or not below):
             return _Found(together, whole=True)
         for path, found in below:
             out += self._group(path, found) if found.whole else map(_single, found.files)
