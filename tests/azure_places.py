@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azurite import Azurite
+from chorus_gui.core.demo.azurite import Azurite
 
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +18,49 @@ def add(groups: Any) -> None:
     """The command's grammar."""
     parser = groups.add_parser("demo", help="make up a site, submit it, change it, submit it again, verify, and show both receipts")
     parser.add_argument("folder", nargs="?", metavar="FOLDER", help="where to put it (default: a new temporary folder)")
+    parser.add_argument(
+        "--azurite", action="store_true", help="against a real blob service on this computer (Azurite, of a checkout's tests)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """The same commands that a person would type, one after the other."""
-    from chorus_gui.cli.main import main
-    from chorus_gui.core import demo, receipt
+    """On a folder as central store, or on Azurite for as long as the demo runs."""
+    base = _new_folder(args)
+    if not args.azurite:
+        central = base / "central-store"
+        return _play(report, ctx, base, central, None, f"the folder {central}")
+    from azure.storage.blob import ContainerClient
+
+    from chorus_gui.core.demo.azurite import running
+
+    with tempfile.TemporaryDirectory() as logs, running(Path(logs)) as azurite:
+        container = "chorus-demo"
+        with ContainerClient(azurite.url, container, credential=azurite.key) as client:
+            client.create_container()
+        auth = {"azure_account_name": azurite.account, "azure_account_key": azurite.key, "azure_account_url": azurite.url}
+        return _play(report, ctx, base, f"az://{container}", auth, f"the container {container} of a blob service at {azurite.url}")
+
+
+def _new_folder(args: argparse.Namespace) -> Path:
     from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.places import data_folder
 
     base = Path(args.folder or tempfile.mkdtemp(prefix="chorus-upload-demo-")).absolute()
     if base.exists() and any(base.iterdir()):
         raise UsageError(f"{base} is not empty.", remedy="Name a folder that does not exist yet.")
-    site, central = base / "site", base / "central-store"
-    central.mkdir(parents=True)
+    return base
+
+
+def _play(report: Report, ctx: JobContext, base: Path, central: Path | str, auth: Mapping[str, str] | None, told: str) -> int:
+    """The same commands that a person would type, one after the other."""
+    from chorus_gui.cli.main import main
+    from chorus_gui.core import demo, receipt
+    from chorus_gui.core.places import data_folder
+
+    site = base / "site"
     demo.make_site(site)
-    config = demo.write_config(base, central, site)
-    report.say(f"A made-up site lies in {site}, its central store is the folder {central}.")
+    config = demo.write_config(base, central, site, auth)
+    report.say(f"A made-up site lies in {site}, its central store is {told}.")
     status, shown = 0, []
     for words, change in (("The first submission", None), ("The site changes; the second submission", demo.change_site)):
         ctx.checkpoint()
@@ -49,5 +75,6 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     for number, file in enumerate(shown, 1):
         report.say(f"\n=== Receipt {number}\n\n{receipt.to_text(receipt.from_json(file.read_text('utf-8')))}")
         report.say(f"As a page: {file.with_suffix('.html')}   as JSON: {file}")
-    report.say(f"\nTry the commands yourself: chorus-upload -c {config} journal list")
+    if auth is None:
+        report.say(f"\nTry the commands yourself: chorus-upload -c {config} journal list")
     return status

@@ -95,6 +95,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     from chorus_gui.cli.script_options import output_type, write_script
     from chorus_gui.cli.workplace import modality_list, open_journal, optional_store
     from chorus_gui.core.errors import UsageError
+    from chorus_gui.core.receipt import files
     from chorus_gui.core.scripts.generate import pending_rows
     from chorus_gui.core.submission.review_site import choose_modalities
 
@@ -128,7 +129,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
                 for row in rows:
                     out.write(row.path + "\n")
                     count += 1
-            report.say(f"{count:,} files are listed in {args.output_file}.")
+            report.say(f"{files(count)} are listed in {args.output_file}.")
             report.json({"output_file": args.output_file, "files": count})
             return 0
         if args.json:
@@ -178,6 +179,7 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
 
     from chorus_gui.cli.workplace import central_store, modality_list, open_journal
     from chorus_gui.core.errors import UsageError
+    from chorus_gui.core.receipt import files
     from chorus_gui.core.submission.review_site import choose_modalities
     from chorus_gui.core.submission.verdict_file import verdict_file, verdict_json, verdict_values
     from chorus_gui.core.submission.verification import verify_versions
@@ -202,14 +204,14 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
                 bad.append(verdict)
         stack.close()
     names = sorted({result for _, result in counts})
-    report.say(f"Version {version or 'all'}: {sum(counts.values()):,} files compared with the store.")
+    report.say(f"Version {version or 'all'}: {files(sum(counts.values()))} compared with the store.")
     report.table(
         ("modality", *(f">{name}" for name in names)),
         [[m, *(counts[m, name] for name in names)] for m in modalities if any(counts[m, n] for n in names)],
     )
     for verdict in bad if report.verbose else bad[:20]:
         report.say(f"  {verdict.result.value}: {verdict.store_path}  {verdict.detail}")
-    report.say("Every file is in the store as the journal says." if not bad else f"{len(bad):,} files are not as the journal says.")
+    report.say("Every file is in the store as the journal says." if not bad else f"{files(len(bad))} are not as the journal says.")
     report.json(
         {
             "version": version,
@@ -254,9 +256,11 @@ def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) 
 
 
 def _tell_marked(report: Report, marked: Marked, words: str) -> int:
-    report.say(f"{len(marked.marked):,} files {words}.")
+    from chorus_gui.core.receipt import files
+
+    report.say(f"{files(len(marked.marked))} {words}.")
     if marked.already:
-        report.say(f"{len(marked.already):,} files were already marked as uploaded.")
+        report.say(f"{files(len(marked.already))} were already marked as uploaded.")
     for path in marked.unknown:
         report.error(f"{path} is not among the journal's current files.")
     for verdict in marked.refused:

@@ -87,9 +87,9 @@ def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Counts by version and modality."""
-    from chorus_gui.cli.report import size_text
     from chorus_gui.cli.workplace import modality_list, open_journal
     from chorus_gui.core.errors import UsageError
+    from chorus_gui.core.receipt import size
     from chorus_gui.core.submission.review_site import choose_modalities
 
     with open_journal(args, report, ctx, write=False) as place:
@@ -100,7 +100,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
         report.say(f"Journal {place.journal.path} (version {place.journal.schema} of the schema)")
         report.table(
             ("version", "modality", ">files", ">size", ">pending", ">replaced or deleted", "last upload (UTC)"),
-            [(c.version, c.modality, c.active, size_text(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in counts],
+            [(c.version, c.modality, c.active, size(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in counts],
         )
         report.json(
             {
@@ -169,17 +169,17 @@ def run_upgrade(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
 
 def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """List the kept copies, or go back to one."""
-    from chorus_gui.cli.report import size_text
     from chorus_gui.cli.workplace import journal_file, load_config
     from chorus_gui.core.errors import UsageError
     from chorus_gui.core.journal.backups import listing, restore
+    from chorus_gui.core.receipt import size
 
     local = load_config(args, report).journal.local
     copies = listing(local)
     if args.copy is None:
         report.table(
             ("copy", "made (UTC)", ">size", ">files", ">pending", "last version"),
-            [(c.path.name, _moment(c.at), size_text(c.size), c.active, c.pending, c.versions[-1] if c.versions else "–") for c in copies],
+            [(c.path.name, _moment(c.at), size(c.size), c.active, c.pending, c.versions[-1] if c.versions else "–") for c in copies],
         )
         report.json(
             [{"copy": c.path.name, "made": _moment(c.at), "bytes": c.size, "files": c.active, "pending": c.pending} for c in copies]

@@ -50,20 +50,17 @@ def add(groups: Any) -> None:
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Files, and folders in one line each."""
-    from chorus_gui.cli.report import size_text
     from chorus_gui.cli.workplace import central_store, load_config
+    from chorus_gui.core.receipt import files, size
     from chorus_gui.core.remote import listing
 
     with central_store(load_config(args, report)) as store:
         lines = listing(store, args.pattern, ctx, recursive=args.recursive)
     report.table(
         ("path", ">files", ">size", "MD5"),
-        [
-            (line.path, line.files if line.blob is None else None, size_text(line.size), line.blob.md5 if line.blob else None)
-            for line in lines
-        ],
+        [(line.path, line.files if line.blob is None else None, size(line.size), line.blob.md5 if line.blob else None) for line in lines],
     )
-    report.say(f"{sum(line.files for line in lines):,} files, {size_text(sum(line.size for line in lines))}")
+    report.say(f"{files(sum(line.files for line in lines))}, {size(sum(line.size for line in lines))}")
     report.json(
         [
             {
@@ -104,28 +101,26 @@ def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> i
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Shows what it would remove, asks, removes."""
-    from chorus_gui.cli.report import size_text
     from chorus_gui.cli.workplace import central_store, load_config
     from chorus_gui.core.errors import Cancelled, UsageError
+    from chorus_gui.core.receipt import files, size
     from chorus_gui.core.remote import delete, matching
 
     config = load_config(args, report)
     with central_store(config) as store:
         blobs = matching(store, args.patterns, ctx, recursive=args.recursive, keep=_journal_names(config))
         for blob in blobs if report.verbose else blobs[:20]:
-            report.say(f"  {blob.path}  {size_text(blob.size)}")
+            report.say(f"  {blob.path}  {size(blob.size)}")
         if len(blobs) > 20 and not report.verbose:
             report.say(f"  … and {len(blobs) - 20:,} more")
         if not args.yes:
             if not sys.stdin.isatty():
                 raise UsageError("Nobody is there to confirm the deletion.", remedy="Look at what “remote list” shows, then say --yes.")
-            report.say(
-                f"These {len(blobs):,} files ({size_text(sum(blob.size for blob in blobs))}) are removed for good. Type delete to go on."
-            )
+            report.say(f"These {files(len(blobs))} ({size(sum(blob.size for blob in blobs))}) are removed for good. Type delete to go on.")
             if sys.stdin.readline().strip().lower() != "delete":
                 raise Cancelled
         done = list(delete(store, blobs, ctx))
-        report.say(f"{len(done):,} files were removed. The journal does not know: “file verify” will miss what it says was uploaded.")
+        report.say(f"{files(len(done))} were removed. The journal does not know: “file verify” will miss what it says was uploaded.")
         report.json(done)
     return 0
 
@@ -163,13 +158,13 @@ def _not_the_journal(config: Config, remote: str) -> None:
 
 
 def _tell(report: Report, ctx: JobContext, moved: Iterator[Moved]) -> int:
-    from chorus_gui.cli.report import size_text
+    from chorus_gui.core.receipt import files, size
 
     done: list[Moved] = []
     with report.progress(ctx):
         done.extend(moved)
     for one in done if report.verbose else done[:20]:
-        report.say(f"  {one.local}  {one.remote}  {size_text(one.size)}  {'MD5 checked' if one.checked else 'no MD5 in the store'}")
-    report.say(f"{len(done):,} files, {size_text(sum(one.size for one in done))}")
+        report.say(f"  {one.local}  {one.remote}  {size(one.size)}  {'MD5 checked' if one.checked else 'no MD5 in the store'}")
+    report.say(f"{files(len(done))}, {size(sum(one.size for one in done))}")
     report.json([{"local": str(one.local), "remote": one.remote, "size": one.size, "md5": one.md5, "checked": one.checked} for one in done])
     return 0

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext, Snapshot
+from chorus_gui.core.receipt import duration, files, size
 from chorus_gui.core.redact import redact
 
 PHASES = {
@@ -25,23 +26,6 @@ PHASES = {
     "verify": "Verifying",
     "download": "Downloading",
 }
-
-
-def size_text(size: float) -> str:
-    """Bytes for people: powers of 1000, as disks and the cloud's bills count."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if abs(size) < 1000 or unit == "TB":
-            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
-        size /= 1000
-    raise AssertionError
-
-
-def time_text(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    whole = int(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{seconds:.1f} s"
 
 
 class Report:
@@ -146,9 +130,9 @@ def _cell(value: Any) -> str:
 
 
 def _counts(count: Any) -> str:
-    files = f"{count.files:,}" + (f" of {count.total_files:,}" if count.total_files is not None else "") + " files"
-    sizes = size_text(count.bytes) + (f" of {size_text(count.total_bytes)}" if count.total_bytes is not None else "")
-    return f"{files}, {sizes}" + (f", {count.failed:,} failed" if count.failed else "")
+    done = f"{count.files:,} of {files(count.total_files)}" if count.total_files is not None else files(count.files)
+    sizes = size(count.bytes) + (f" of {size(count.total_bytes)}" if count.total_bytes is not None else "")
+    return f"{done}, {sizes}" + (f", {count.failed:,} failed" if count.failed else "")
 
 
 def _line(snap: Snapshot) -> str:
@@ -157,7 +141,7 @@ def _line(snap: Snapshot) -> str:
     text = f"{name}: {snap.note}" if snap.note and not total.files else f"{name}: {_counts(total)}"
     if snap.elapsed >= 1 and total.bytes and snap.phase in ("upload", "record", "verify", "download"):
         rate = total.bytes / snap.elapsed
-        text += f", {size_text(rate)}/s"
+        text += f", {size(round(rate))}/s"
         if total.total_bytes and total.total_bytes > total.bytes:
-            text += f", {time_text((total.total_bytes - total.bytes) / rate)} left"
+            text += f", {duration((total.total_bytes - total.bytes) / rate)} left"
     return text

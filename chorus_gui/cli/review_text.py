@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chorus_gui.cli.report import Report, size_text, time_text
+from chorus_gui.cli.report import Report
 from chorus_gui.cli.workplace import Workplace, modality_list
 from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Approval, Change, ChangeKind, DiffSummary, Mode, Tally
 from chorus_gui.core.places import data_folder
-from chorus_gui.core.receipt import Receipt, save, to_json
+from chorus_gui.core.receipt import Receipt, duration, files, save, size, to_json
 from chorus_gui.core.review.approval import approve, choose_version
 from chorus_gui.core.review.changes import ACTIONABLE, Query, stream, to_do
 from chorus_gui.core.review.staging import Staging
@@ -175,17 +175,17 @@ def _tell(report: Report, made: Receipt) -> None:
     for kind in ACTIONABLE:
         tally = sum((kinds[kind] for kinds in made.by_modality.values() if kind in kinds), Tally())
         if tally.files:
-            report.say(f"{kind.value}: {tally.files:,} files, {size_text(tally.bytes)}")
+            report.say(f"{kind.value}: {files(tally.files)}, {size(tally.bytes)}")
     if made.uploaded:
         total = sum(made.uploaded.values(), Tally())
-        report.say(f"uploaded: {total.files:,} files, {size_text(total.bytes)} in {time_text(made.seconds)}")
+        report.say(f"uploaded: {files(total.files)}, {size(total.bytes)} in {duration(made.seconds)}")
     if not made.by_modality and not made.uploaded and not made.failures:
         report.say("Nothing to do: the journal and the store are up to date.")
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in made.failures:
         groups.setdefault((failure.cause.replace(failure.item.path, "…"), failure.remedy), []).append(failure.item.path)
     for (cause, remedy), paths in groups.items():
-        report.error(f"{len(paths):,} files failed. {cause} {remedy}".strip())
+        report.error(f"{files(len(paths))} failed. {cause} {remedy}".strip())
         for path in paths if report.verbose else paths[:SHOWN]:
             report.say(f"  failed: {path}")
     report.say(f"Receipt: {saved}")

@@ -43,7 +43,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - not an error
     """The person asked to stop.  What was committed stays."""
 
 

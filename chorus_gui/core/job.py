@@ -300,5 +300,5 @@ def run(step: Callable[[JobContext], T], ctx: JobContext) -> Outcome[T]:
         return Outcome(OutcomeKind.CANCELLED)
     except ChorusError as error:
         return Outcome(OutcomeKind.FAILED, error=error)
-    except Exception:  # a bug of ours: the person gets a report to copy, never a silent death
+    except Exception:  # noqa: BLE001 - a bug of ours: the person gets a report to copy, never a silent death
         return Outcome(OutcomeKind.CRASHED, report=redact(traceback.format_exc()))

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from azure_places import key_place, service
-from azurite import Azurite
+from chorus_gui.core.demo.azurite import Azurite
 
 from chorus_gui.core.config.model import Place
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from azure_places import sas_place
-from azurite import Azurite
+from chorus_gui.core.demo.azurite import Azurite
 
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.storage.azure.probe import Grade, probe

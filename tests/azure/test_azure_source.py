@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from azure_places import sas_place
-from azurite import Azurite
+from chorus_gui.core.demo.azurite import Azurite
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from azure_places import key_place, sas_place
-from azurite import Azurite
+from chorus_gui.core.demo.azurite import Azurite
 
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, Secret
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from azure_places import service
-from azurite import Azurite
 from sitetree import write_snapshot
 
 from chorus_gui.cli.main import main
+from chorus_gui.core.demo.azurite import Azurite
 
 JOURNALS = Path(__file__).parents[1] / "data" / "journals"
 STEPS = (("update", 1), ("upload", 1), ("update", 2), ("upload", 2))

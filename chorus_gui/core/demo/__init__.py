@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from chorus_gui.core.demo import dicom, tables, waveforms
 
@@ -72,11 +74,14 @@ def change_site(root: Path) -> None:
     min((last / "Images").rglob("*.dcm")).unlink()
 
 
-def write_config(root: Path, central: Path, site: Path) -> Path:
-    """A configuration in ``root`` (nested layout): this site, the folder ``central`` as central store, the journal beside it."""
+def write_config(root: Path, central: Path | str, site: Path, auth: Mapping[str, str] | None = None) -> Path:
+    """A configuration in ``root`` (nested layout): this site, and as central store the folder ``central``, the journal beside it.
+
+    With ``auth`` (the keys of an ``auth`` table) ``central`` is a container, "az://name", and the journal lives in it too.
+    """
     import tomli_w
 
-    config = {
+    config: dict[str, dict[str, Any]] = {
         "configuration": {"supported_modalities": "OMOP,Images,Waveforms,Metadata", "page_size": 1000, "num_threads": 4},
         "journal": {"journaling_mode": "full", "local": {"path": str(root / "journal.db")}},
         "central_path": {"path": str(central), "upload_method": "builtin"},
@@ -89,7 +94,11 @@ def write_config(root: Path, central: Path, site: Path) -> Path:
         },
     }
     root.mkdir(parents=True, exist_ok=True)
-    central.mkdir(parents=True, exist_ok=True)
+    if auth is None:
+        Path(central).mkdir(parents=True, exist_ok=True)
+    else:
+        config["central_path"] |= {"path": f"{central}/demo", "auth": dict(auth)}
+        config["journal"]["source"] = {"path": f"{central}/journal.db", "auth": dict(auth)}
     file = root / "config.toml"
     file.write_text(tomli_w.dumps(config), "utf-8")
     return file

