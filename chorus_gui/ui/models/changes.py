@@ -121,7 +121,7 @@ class ChangesModel(QAbstractTableModel):
 
     def _answer(self, outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.DONE:
-            self._take(outcome.value)
+            self._take(outcome.value or array("q"))
         elif self._review is not None and outcome.kind is not OutcomeKind.CANCELLED:
             self._take(array("q"))  # the review is not there any more; the next state says so
 
@@ -161,7 +161,7 @@ class ChangesModel(QAbstractTableModel):
             return
         self._fetching.discard(number)
         if outcome.kind is OutcomeKind.DONE:
-            self._pages[number] = outcome.value
+            self._pages[number] = outcome.value or []
             while len(self._pages) > KEPT_PAGES:
                 self._pages.popitem(last=False)
             first, last = number * PAGE, min((number + 1) * PAGE, len(self._ids)) - 1
@@ -190,7 +190,9 @@ class ChangesModel(QAbstractTableModel):
         if not index.isValid():
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return int((Qt.AlignmentFlag.AlignRight if index.column() == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
+            return int(
+                (Qt.AlignmentFlag.AlignRight if index.column() == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
+            )
         if role not in _ROLES:
             return None
         change = self.change(index.row())

@@ -1,0 +1,195 @@
+"""The composition root: one instance, the log, the hook for what nobody expected, the theme, the session, the window."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QCoreApplication, QFileSystemWatcher, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication
+
+from chorus_gui import __version__
+from chorus_gui.core.places import data_folder, log_folder
+from chorus_gui.core.redact import RedactingFilter, redact
+from chorus_gui.ui import theme
+from chorus_gui.ui.intents import OpenDemo
+from chorus_gui.ui.main_window import MainWindow
+from chorus_gui.ui.pages.log import LOG_NAME
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.settings import Settings
+
+RAISE_FILE = "raise.json"
+_LOG = logging.getLogger("chorus.ui")
+
+
+class SingleInstance(QObject):
+    """One window a user: the first holds a lock, a second leaves it a note and goes.
+
+    No socket is opened for it (hospitals ask what listens); the note is a file in the user's own folder, which the first watches.
+    """
+
+    called = Signal(object)
+    """a second start: the file that it was given, or None"""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        import filelock
+
+        self._folder = data_folder() / "instance"
+        self._folder.mkdir(exist_ok=True)
+        self._note = self._folder / RAISE_FILE
+        self._lock = filelock.FileLock(self._folder / "window.lock", timeout=0, thread_local=False)
+        self._watcher: QFileSystemWatcher | None = None
+        self._timeout = filelock.Timeout
+
+    def first(self) -> bool:
+        """Whether this is the first one; from then on it listens."""
+        try:
+            self._lock.acquire()
+        except self._timeout:
+            return False
+        self._note.unlink(missing_ok=True)
+        self._watcher = QFileSystemWatcher([str(self._folder)], self)
+        self._watcher.directoryChanged.connect(self._look)
+        return True
+
+    def call(self, file: Path | None) -> None:
+        """Leave a note for the first one."""
+        part = self._note.with_suffix(".part")
+        part.write_text(json.dumps({"file": str(file) if file else None}), "utf-8")
+        part.replace(self._note)
+
+    def release(self) -> None:
+        """Let another one be the first."""
+        if self._watcher is not None:
+            self._watcher.deleteLater()
+            self._watcher = None
+        self._lock.release()
+
+    def _look(self) -> None:
+        try:
+            file = json.loads(self._note.read_text("utf-8"))["file"]
+            self._note.unlink()
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        self.called.emit(Path(file) if file else None)
+
+
+class CrashHook(QObject):
+    """Everything that nobody caught, from slots and from any thread, ends in a report on screen and in the log."""
+
+    caught = Signal(str)
+
+    def install(self) -> None:
+        """From now on."""
+        sys.excepthook = self._hook
+        threading.excepthook = lambda args: self._hook(args.exc_type, args.exc_value, args.exc_traceback)
+
+    def remove(self) -> None:
+        """As it was."""
+        sys.excepthook = sys.__excepthook__
+        threading.excepthook = threading.__excepthook__
+
+    def _hook(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            QCoreApplication.quit()
+            return
+        report = redact("".join(traceback.format_exception(kind, error, trace)))
+        _LOG.error("unexpected error\n%s", report)
+        self.caught.emit(report)
+
+
+def log_to_file() -> logging.Handler | None:
+    """A rotating log of the window's own, without secrets; its console brother has another.  One that cannot be written stops nothing."""
+    for noisy in ("azure", "urllib3", "msal"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        handler = RotatingFileHandler(log_folder() / LOG_NAME, maxBytes=2_000_000, backupCount=5, encoding="utf-8", delay=True)
+    except OSError:
+        return None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(RedactingFilter())
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("chorus").setLevel(logging.INFO)
+    return handler
+
+
+def parser() -> argparse.ArgumentParser:
+    """The few things that can be said at the start."""
+    made = argparse.ArgumentParser(prog="chorus-gui", description="CHoRUS Upload, the window.")
+    made.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="the configuration to open (default: the last one)")
+    made.add_argument("--demo", action="store_true", help="open on a made-up site; nothing leaves this computer")
+    made.add_argument("--version", action="version", version=f"CHoRUS Upload {__version__}")
+    return made
+
+
+def make_application(arguments: Sequence[str]) -> QApplication:
+    """The QApplication, named and dressed."""
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    application = QApplication([sys.argv[0], *arguments])
+    application.setApplicationName("CHoRUS Upload")
+    application.setApplicationVersion(__version__)
+    application.setOrganizationName("CHoRUS")
+    application.setDesktopFileName("chorus-upload")
+    application.setQuitOnLastWindowClosed(False)
+    return application
+
+
+def open_first(session: Session, config: Path | None, *, demo: bool) -> None:
+    """What the window opens on: the demo, the named file, the last one, or nothing."""
+    last = session.settings.text("last")
+    if demo:
+        session.do(OpenDemo())
+    elif config is not None:
+        session.open(config)
+    elif last and Path(last).is_file():
+        session.open(Path(last))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The windowed program; the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = parser().parse_args(arguments)
+    config: Path | None = options.config.absolute() if options.config else None
+    application = make_application(())
+    instance = SingleInstance(application)
+    if not instance.first():
+        instance.call(config)
+        return 0
+    handler = log_to_file()
+    hook = CrashHook(application)
+    hook.install()
+    settings = Settings()
+    theme.apply(application, theme.wanted(settings.theme))
+    session = Session(settings, application)
+    window = MainWindow(session)
+    hook.caught.connect(window.show_report)
+    instance.called.connect(window.come_forward)
+    window.closed.connect(application.quit)
+    window.show()
+    QTimer.singleShot(0, lambda: _after_show(session, config, demo=options.demo))
+    status = application.exec()
+    hook.remove()
+    instance.release()
+    if handler is not None:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    return status
+
+
+def _after_show(session: Session, config: Path | None, *, demo: bool) -> None:
+    """What a person need not wait for: the trust store, the configuration."""
+    from chorus_gui.core.storage.azure.trust import use_system_trust
+
+    use_system_trust()
+    _LOG.info("CHoRUS Upload %s, Python %s, %s, process %s", __version__, sys.version.split()[0], sys.platform, os.getpid())
+    open_first(session, config, demo=demo)

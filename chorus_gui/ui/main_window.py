@@ -1,0 +1,285 @@
+"""The main window: puts the pages together, and owns the close protocol.
+
+It knows which pages there are and nothing of what they show.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QWidget
+
+from chorus_gui.ui import theme
+from chorus_gui.ui.intents import Intent, OpenConfig
+from chorus_gui.ui.menus import Menus
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.state import JobEnd, JobProgress, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import column, refresh_icons, row
+from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_name
+from chorus_gui.ui.widgets.dialogs import ReportDialog
+from chorus_gui.ui.widgets.icons import program_icon
+
+LONG_JOB = 10.0
+"""Seconds: after a job that long, the task bar is told when the window is in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """A page of the rail: the module ``chorus_gui.ui.pages.NAME`` makes it."""
+
+    name: str
+    title: str
+    icon: str
+
+
+PAGES = (
+    PageEntry("overview", "Overview", "overview"),
+    PageEntry("configuration", "Configuration", "configuration"),
+    PageEntry("review", "Review", "review"),
+    PageEntry("upload", "Upload", "upload"),
+    PageEntry("verify", "Verify", "verify"),
+    PageEntry("history", "History", "history"),
+    PageEntry("doctor", "Doctor", "doctor"),
+    PageEntry("log", "Log", "log"),
+)
+
+
+class MainWindow(QMainWindow):
+    """The window.  ``closed`` comes when it is gone and every thread has ended."""
+
+    closed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._stopping = self._stopped = False
+        self._report: ReportDialog | None = None
+        self._pages: dict[str, Page] = {}
+        self.setWindowTitle("CHoRUS Upload")
+        self.setWindowIcon(program_icon())
+        self.setAcceptDrops(True)
+        self.setMinimumSize(900, 600)
+        self.rail, self.top, self.notice, self.job = Rail(), TopBar(), NoticeBar(), JobBar()
+        self.stack = QStackedWidget()
+        self.menus = Menus(self)
+        self._put_together()
+        session.changed.connect(self.render_state)
+        session.progressed.connect(self._progress)
+        session.crashed.connect(self.show_report)
+        session.page_wanted.connect(self.show_page)
+        session.path_wanted.connect(open_path)
+        session.sign_in_wanted.connect(self._show_code)
+        session.ended.connect(self._ended)
+        session.stopped.connect(self._on_stopped)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self._dress())
+        self._theme = ""
+        self._restore()
+        self.render_state(session.state)
+        self.show_page("overview")
+
+    @property
+    def state(self) -> SessionState:
+        """What is shown."""
+        return self.session.state
+
+    def do(self, intent: Intent) -> None:
+        """Ask the session."""
+        self.session.do(intent)
+
+    def page(self, name: str) -> Page | None:
+        """A page by its name; None if this program has none of that name."""
+        return self._pages.get(name)
+
+    # --- putting together -------------------------------------------------------------------------------------------
+
+    def _put_together(self) -> None:
+        session = self.session
+        services = Services(session.reader, session.pager, session.settings)
+        number = 0
+        for entry in PAGES:
+            module = f"chorus_gui.ui.pages.{entry.name}"
+            if importlib.util.find_spec(module) is None:
+                continue
+            page: Page = importlib.import_module(module).make(services)
+            page.setAccessibleName(entry.title)
+            page.intent.connect(session.do)
+            self._pages[entry.name] = page
+            self.stack.addWidget(page)
+            number += 1
+            self.rail.add(entry.name, entry.title, entry.icon, f"Ctrl+{number}")
+            self.menus.add_page(entry.title, f"Ctrl+{number}", lambda name=entry.name: self.show_page(name))
+        self.rail.chosen.connect(self.show_page)
+        for part in (self.top, self.notice, self.job):
+            part.intent.connect(session.do)
+        notice = QWidget()
+        notice.setLayout(column(self.notice, margins=(24, 2 * SPACE, 24, 0)))
+        self._notice_room = notice
+        right = column(self.top, notice, self.stack, space=0)
+        right.setStretch(2, 1)
+        body = row(self.rail, right, space=0)
+        body.setStretch(1, 1)
+        middle = QWidget()
+        whole = column(body, self.job, space=0)
+        whole.setStretch(0, 1)
+        middle.setLayout(whole)
+        self.setCentralWidget(middle)
+
+    def _restore(self) -> None:
+        settings = self.session.settings
+        if not self.restoreGeometry(settings.blob("geometry")):
+            screen = self.screen().availableSize()
+            self.resize(min(1240, screen.width() - 40), min(820, screen.height() - 60))
+
+    # --- rendering --------------------------------------------------------------------------------------------------
+
+    def render_state(self, state: SessionState) -> None:
+        """Draw the state: the frame, then every page."""
+        if self._theme != state.preferences.theme:
+            self._theme = state.preferences.theme
+            self._dress()
+        self.setWindowTitle(f"{site_name(state)} – CHoRUS Upload" if state.config_file else "CHoRUS Upload")
+        self.top.render_state(state)
+        self.notice.show_end(state.last)
+        self._notice_room.setVisible(state.last is not None)
+        self.job.render_state(state)
+        self.menus.render(state)
+        for page in self._pages.values():
+            page.render(state)
+
+    def show_page(self, name: str, topic: str = "") -> None:
+        """Bring a page to the front."""
+        page = self._pages.get(name)
+        if page is None:
+            return
+        self.stack.setCurrentWidget(page)
+        self.rail.show_chosen(name)
+        if topic:
+            page.show_topic(topic)
+
+    def _progress(self, progress: JobProgress) -> None:
+        self.job.show_progress(progress)
+        for page in self._pages.values():
+            page.progress(progress)
+
+    def _dress(self) -> None:
+        application = QApplication.instance()
+        wanted = theme.wanted(self._theme)
+        if isinstance(application, QApplication) and application.property("chorus_theme") != wanted.name:
+            theme.apply(application, wanted)
+            refresh_icons(self)
+
+    def show_report(self, report: str) -> None:
+        """A fault of ours.  One dialog at a time; further reports are in the log."""
+        if self._report is None:
+            self._report = ReportDialog(self, report)
+            self._report.finished.connect(self._report_closed)
+            self._report.open()
+
+    def _report_closed(self) -> None:
+        self._report = None
+
+    def _show_code(self, code: object) -> None:
+        from chorus_gui.core.storage.azure.login import DeviceCode
+
+        assert isinstance(code, DeviceCode)
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle("Sign in")
+        box.setText(f"Open {code.url} and enter the code {code.code}")
+        box.setInformativeText("The job goes on as soon as you have signed in.")
+        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
+        box.open()
+
+    def _ended(self, end: JobEnd) -> None:
+        if end.seconds >= LONG_JOB and not self.isActiveWindow():
+            QApplication.alert(self)
+
+    # --- other ways in ----------------------------------------------------------------------------------------------
+
+    def come_forward(self, file: Path | None) -> None:
+        """Another start of the program: raise this window, and open what it was given."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        if file is not None:
+            self.do(OpenConfig(file))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """A configuration may be dropped on the window."""
+        if _dropped(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """It is opened."""
+        if (file := _dropped(event)) is not None:
+            self.do(OpenConfig(file))
+
+    # --- the close protocol -----------------------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask if a job runs, cancel, wait without blocking, then go."""
+        if self._stopped:
+            event.accept()
+            return
+        event.ignore()
+        if self._stopping:
+            return
+        if self.session.jobs.idle:
+            self._stop()
+            return
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setObjectName("close_question")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Leave CHoRUS Upload?")
+        titles = ", ".join(job.title for job in self.state.jobs)
+        box.setText(f"A job is under way: {titles}.")
+        box.setInformativeText(
+            "It stops at the next file or block. What was committed stays, and the same job goes on from there next time."
+        )
+        leave = box.addButton("Stop it and leave", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        leave.clicked.connect(self._stop)
+        box.open()
+
+    def _stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        self.session.settings.put("geometry", self.saveGeometry())
+        if self.session.jobs.idle:
+            self.hide()
+        self.session.stop()
+
+    def _on_stopped(self) -> None:
+        self._stopped = True
+        self.close()
+        self.closed.emit()
+
+
+def open_path(path: Path, select: bool) -> None:
+    """Open a file or folder with the system's program; ``select``: show it in its folder."""
+    import subprocess
+    import sys
+
+    if select and sys.platform == "win32":
+        subprocess.Popen(["explorer", "/select,", str(path)])  # noqa: S603, S607 - the system's own, with a path of ours
+        return
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent if select else path)))
+
+
+def _dropped(event: QDropEvent) -> Path | None:
+    urls = event.mimeData().urls()
+    if len(urls) == 1 and urls[0].isLocalFile() and urls[0].toLocalFile().lower().endswith(".toml"):
+        return Path(urls[0].toLocalFile())
+    return None

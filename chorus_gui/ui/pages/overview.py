@@ -1,0 +1,375 @@
+"""Overview: the four steps of a submission, what comes next, and what the journal holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractItemView, QGridLayout, QHeaderView, QLabel, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
+
+from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.model import Tally
+from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.state import SENDING, Grade, JobKind, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.charts import Bar, BarChart
+
+VERSIONS_SHOWN = 24
+
+
+class Mark(Enum):
+    """How far a step is.  The value is its icon."""
+
+    DONE = "good"
+    NOW = "arrow"
+    LATER = "history"
+    STOPPED = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step as its card shows it.  ``intent`` is what its button asks for; "" for ``action``: no button."""
+
+    name: str
+    mark: Mark
+    text: str
+    action: str = ""
+    intent: intents.Intent | None = None
+
+
+def steps(state: SessionState) -> tuple[StepView, StepView, StepView, StepView]:
+    """The four steps of a submission.  At most one of them is NOW or STOPPED: the one to go on with."""
+    found = (_check_out(state), _review(state), _submit(state), _finish(state))
+    ahead = next((n for n, step in enumerate(found) if step.mark in (Mark.NOW, Mark.STOPPED)), len(found))
+    later = [step if n <= ahead or step.mark is Mark.DONE else StepView(step.name, Mark.LATER, step.text) for n, step in enumerate(found)]
+    return later[0], later[1], later[2], later[3]
+
+
+def next_step(state: SessionState) -> StepView:
+    """What to do now; when all is done, to scan again."""
+    for step in steps(state):
+        if step.mark in (Mark.NOW, Mark.STOPPED):
+            return step
+    return StepView("Scan and review", Mark.NOW, "Everything is submitted.", "Scan the site again", intents.Scan())
+
+
+def _check_out(state: SessionState) -> StepView:
+    name, custody = "Check out", state.custody
+    if custody.state is None:
+        if custody.grade is Grade.BAD:
+            return StepView(name, Mark.STOPPED, custody.detail, "Look again", intents.Refresh())
+        return StepView(name, Mark.LATER, "Looking where the journal is…")
+    if custody.may_write:
+        return StepView(name, Mark.DONE, "The journal lives on this computer." if custody.state is Custody.NOT_IN_CLOUD else custody.text)
+    if custody.can_check_out:
+        return StepView(name, Mark.NOW, custody.detail, "Check out the journal", intents.CheckOut())
+    return StepView(name, Mark.STOPPED, custody.detail, "See what can be done", intents.ShowPage("overview", "custody"))
+
+
+def _review(state: SessionState) -> StepView:
+    name, review = "Scan and review", state.review
+    if state.loading and review is None:
+        return StepView(name, Mark.LATER, "Looking for a review that waits…")
+    if state.busy_with(JobKind.SCAN):
+        return StepView(name, Mark.NOW, "The site is being scanned.")
+    if review is None:
+        if _submitted(state):
+            return StepView(name, Mark.DONE, "Scan again to see what has changed since.")
+        return StepView(name, Mark.NOW, "See what changed on the site since the last submission.", "Scan the site", intents.Scan())
+    if review.stale:
+        return StepView(name, Mark.NOW, "The journal has changed since the scan.", "Scan the site again", intents.Scan())
+    scanned = f"Scanned {words.moment(review.scanned_us)}."
+    if review.to_do_total.files:
+        told = f"{scanned} {words.count_of(review.to_do_total.files, 'change')}, {words.size(review.to_send.bytes)} to send."
+        return StepView(name, Mark.NOW, told, "Review the changes", intents.ShowPage("review"))
+    return StepView(name, Mark.DONE, f"{scanned} Nothing is left to approve.")
+
+
+def _submit(state: SessionState) -> StepView:
+    name, journal = "Submit", state.journal
+    if state.busy_with(JobKind.RECORD, *SENDING):
+        return StepView(name, Mark.NOW, "A submission is under way.", "See how it goes", intents.ShowPage("upload"))
+    if journal is None or not journal.exists:
+        return StepView(name, Mark.LATER, "What you approve is recorded, sent and proved.")
+    if journal.pending.files:
+        told = f"{words.files_and_size(journal.pending)} recorded, not uploaded yet."
+        if state.config is not None and state.config.upload_method is UploadMethod.AZCLI:
+            return StepView(name, Mark.NOW, told, "Send them with a script", intents.ShowPage("upload"))
+        return StepView(name, Mark.NOW, told, "Upload what is pending", intents.UploadPending())
+    if not journal.versions:
+        return StepView(name, Mark.LATER, "What you approve is recorded, sent and proved.")
+    return StepView(name, Mark.DONE, f"Version {journal.last_version} is in the central store.")
+
+
+def _finish(state: SessionState) -> StepView:
+    cloud = state.custody.state not in (None, Custody.NOT_IN_CLOUD)
+    name = "Verify and check in" if cloud else "Verify"
+    if state.busy_with(JobKind.VERIFY):
+        return StepView(name, Mark.NOW, "The store is being compared with the journal.")
+    last = state.journal.last_version if state.journal else None
+    if last is None:
+        return StepView(name, Mark.LATER, "Compare the store with the journal once more.")
+    if not _verified(state, last):
+        return StepView(name, Mark.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", intents.Verify(last))
+    if state.custody.can_check_in:
+        return StepView(name, Mark.NOW, "Verified. Give the journal back to your colleagues.", "Check in the journal", intents.CheckIn())
+    return StepView(name, Mark.DONE, f"Version {last} is verified.")
+
+
+def _submitted(state: SessionState) -> bool:
+    """The last receipt of this journal's last version says that it was sent."""
+    last = state.journal.last_version if state.journal else None
+    return last is not None and any(r.kind in ("submission", "upload") and last in r.versions for r in state.receipts)
+
+
+def _verified(state: SessionState, version: str) -> bool:
+    """A clean verification came after the last upload of that version.  Receipts are the newest first."""
+    for receipt in state.receipts:
+        if receipt.kind == "verify" and receipt.clean and (version in receipt.versions or not receipt.versions):
+            return True
+        if receipt.kind in ("submission", "upload") and version in receipt.versions:
+            return False
+    return False
+
+
+class StepCard(Card):
+    """One step."""
+
+    def __init__(self, number: int) -> None:
+        self._icon = QLabel()
+        self._name = label("", "heading")
+        self._text = label("", "muted", wrap=True)
+        self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._number = label(f"{number}", "muted")
+        super().__init__(column(row(self._icon, self._name, None, self._number), self._text, space=SPACE))
+        self.setMinimumHeight(118)
+
+    def show_step(self, step: StepView, *, now: bool) -> None:
+        """Draw it."""
+        look = theme.current()
+        colours = {Mark.DONE: look.good, Mark.NOW: look.accent, Mark.LATER: look.muted, Mark.STOPPED: look.warning}
+        self._icon.setPixmap(icons.pixmap(step.mark.value, 20, colours[step.mark], self.devicePixelRatioF()))
+        self._name.setText(step.name)
+        self._text.setText(step.text)
+        self.set_now(now=now)
+        words_of = {Mark.DONE: "done", Mark.NOW: "now", Mark.LATER: "later", Mark.STOPPED: "needs attention"}
+        self.setAccessibleName(f"{step.name}: {words_of[step.mark]}. {step.text}")
+
+
+class OverviewPage(Page):
+    """Where a coordinator starts."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        del services
+        self._intent: intents.Intent | None = None
+        self._drawn: SessionState | None = None
+        self.title = label("", "title")
+        self.lead = label("", "muted", wrap=True)
+        self.primary = button("", primary=True)
+        self.primary.setObjectName("what_next")
+        self.primary.clicked.connect(self._go)
+        self.cards = [StepCard(number + 1) for number in range(4)]
+        self._offers = Card(column(label("The journal needs a decision", "heading")))
+        self._offer_rows = column(space=SPACE)
+        self._offers.layout().addLayout(self._offer_rows)  # type: ignore[union-attr]
+        self.table = _table()
+        self.chart = BarChart("Files by version")
+        self._body = QWidget()
+        self._empty = EmptyState(
+            "folder",
+            "No configuration is open",
+            "A configuration says where your site's files lie and where they go. Open yours, make one, or look around on a made-up site.",
+            "Set up this site",
+        )
+        self._empty.acted.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "assistant")))
+        self._demo = button("Try it on a made-up site", "Makes up a small site in a temporary folder; nothing leaves this computer")
+        self._demo.clicked.connect(lambda: self.intent.emit(intents.OpenDemo()))
+        self._first = QWidget()
+        self._first.setLayout(column(self._empty, row(None, self._demo, None), 6 * SPACE))
+        self._layout()
+
+    def _layout(self) -> None:
+        grid = QGridLayout()
+        grid.setSpacing(2 * SPACE)
+        for number, card in enumerate(self.cards):
+            grid.addWidget(card, 0, number)
+            grid.setColumnStretch(number, 1)
+        modalities = Card(column(label("In the journal", "heading"), self.table, space=SPACE))
+        versions = Card(column(label("Files by version", "heading"), self.chart, space=SPACE))
+        below = row(modalities, versions, space=2 * SPACE)
+        below.setStretch(0, 3)
+        below.setStretch(1, 2)
+        head = row(column(self.title, self.lead, space=SPACE // 2), 2 * SPACE, self.primary)
+        head.setStretch(0, 1)
+        self._body.setLayout(column(head, grid, self._offers, below, None, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self._body_area = scrolled(self._body)
+        self.setLayout(column(self._body_area, self._first))
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        drawn, self._drawn = self._drawn, state
+        has_config = state.config is not None
+        self._body_area.setVisible(state.config_file is not None)
+        self._first.setVisible(state.config_file is None)
+        if state.config_file is None:
+            return
+        if not has_config:
+            self._render_faulty(state)
+            return
+        step = next_step(state)
+        self._intent = step.intent
+        self.title.setText("What comes next: " + step.name.lower() if step.intent else step.name)
+        self.lead.setText(step.text)
+        set_grade(self.lead, Grade.WARNING if step.mark is Mark.STOPPED else None)
+        self._say(step.action, enabled=step.intent is not None and (not state.busy or isinstance(step.intent, intents.ShowPage)))
+        views = steps(state)
+        for card, view in zip(self.cards, views, strict=True):
+            card.show()
+            card.show_step(view, now=view.mark in (Mark.NOW, Mark.STOPPED))
+        if drawn is None or drawn.custody is not state.custody or drawn.busy != state.busy:
+            self._render_offers(state)
+        if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
+            self._render_journal(state)
+
+    def show_topic(self, topic: str) -> None:
+        """ "custody": show what can be decided about the journal."""
+        if topic == "custody":
+            self._body_area.ensureWidgetVisible(self._offers)
+
+    def _render_faulty(self, state: SessionState) -> None:
+        self._intent = intents.ShowPage("configuration")
+        self.title.setText("The configuration has faults")
+        count = words.count_of(len(state.faults), "fault")
+        self.lead.setText(f"{state.config_error} {count} to correct." if state.faults else state.config_error)
+        set_grade(self.lead, Grade.BAD)
+        self._say("Correct it", enabled=True)
+        for card in self.cards:
+            card.hide()
+        self._offers.hide()
+        self.table.setRowCount(0)
+        self.chart.show_bars((), ())
+
+    def _say(self, action: str, *, enabled: bool) -> None:
+        self.primary.setVisible(bool(action))
+        self.primary.setText(action)
+        self.primary.setAccessibleName(action)
+        self.primary.setToolTip(action if enabled else "A job is running; this goes on when it has ended.")
+        self.primary.setEnabled(enabled)
+
+    def _go(self) -> None:
+        if self._intent is not None:
+            self.intent.emit(self._intent)
+
+    def _render_offers(self, state: SessionState) -> None:
+        custody = state.custody
+        offers = custody.offers if custody.grade is Grade.BAD or custody.state is Custody.CHANGED else ()
+        stuck = custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED)
+        while (item := self._offer_rows.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        for choice, text in offers:
+            self._offer_rows.addWidget(self._offer(text, choice.capitalize(), intents.Recover(choice), state.busy))
+        if stuck and not offers:
+            self._offer_rows.addWidget(self._offer(custody.detail, "Look again", intents.Refresh(), state.busy))
+            if custody.can_unlock:
+                told = "If nobody works on it any more, unlock it. The Journal menu asks once more and says what can go wrong."
+                self._offer_rows.addWidget(label(told, "muted", wrap=True))
+        self._offers.setVisible(stuck or bool(offers))
+
+    def _offer(self, text: str, action: str, intent: intents.Intent, busy: bool) -> QWidget:
+        made = QWidget()
+        choose = button(action, text)
+        choose.setEnabled(not busy)
+        choose.clicked.connect(lambda: self.intent.emit(intent))
+        told = label(text, wrap=True)
+        line = row(told, choose, space=2 * SPACE)
+        line.setStretch(0, 1)
+        made.setLayout(line)
+        return made
+
+    def _render_journal(self, state: SessionState) -> None:
+        config, journal = state.config, state.journal
+        assert config is not None
+        found = {count.modality: count for count in journal.modalities} if journal else {}
+        names = [*config.modalities, *(name for name in found if name not in config.modalities)]
+        total, pending = Tally(), Tally()
+        rows: list[tuple[str, ...]] = []
+        for name in names:
+            count = found.get(name)
+            if count is None:
+                rows.append((name, "–", "–", "–", "–"))
+                continue
+            total += Tally(count.active, count.active_bytes)
+            pending += Tally(count.pending, count.pending_bytes)
+            waiting = f"{words.number(count.pending)} ({words.size(count.pending_bytes)})" if count.pending else "–"
+            rows.append((name, words.number(count.active), words.size(count.active_bytes), waiting, words.stamp(count.last_upload)))
+        if total.files:
+            waiting = f"{words.number(pending.files)} ({words.size(pending.bytes)})" if pending.files else "–"
+            rows.append(("Total", words.number(total.files), words.size(total.bytes), waiting, ""))
+        _fill(self.table, rows)
+        self._render_chart(names, state)
+
+    def _render_chart(self, names: list[str], state: SessionState) -> None:
+        journal = state.journal
+        versions = journal.versions[-VERSIONS_SHOWN:] if journal else ()
+        counts = {(c.version, c.modality): c.active + c.closed for c in journal.counts} if journal else {}
+        bars = [Bar(_version_name(version), tuple(counts.get((version, name), 0) for name in names)) for version in versions]
+        self.chart.show_bars(names, bars)
+
+
+def _version_name(version: str) -> str:
+    """A version as a bar's name: the date of a stamp, the end of another name."""
+    if len(version) == 14 and version.isdigit():
+        return f"{version[:4]}-{version[4:6]}-{version[6:8]}"
+    return version[-10:]
+
+
+def _table() -> QTableWidget:
+    made = QTableWidget(0, 5)
+    for place, name in enumerate(("Modality", "Files", "Size", "Pending", "Last upload")):
+        item = QTableWidgetItem(name)
+        side = Qt.AlignmentFlag.AlignRight if 1 <= place <= 3 else Qt.AlignmentFlag.AlignLeft
+        item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        made.setHorizontalHeaderItem(place, item)
+    made.setAccessibleName("Files in the journal by modality")
+    made.verticalHeader().hide()
+    made.verticalHeader().setDefaultSectionSize(theme.ROW)
+    made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    made.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    made.setTabKeyNavigation(False)
+    made.setShowGrid(False)
+    header = made.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    header.setHighlightSections(False)
+    made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return made
+
+
+def _fill(table: QTableWidget, rows: list[tuple[str, ...]]) -> None:
+    table.setRowCount(len(rows))
+    for number, cells in enumerate(rows):
+        for place, text in enumerate(cells):
+            item = QTableWidgetItem(text)
+            if 1 <= place <= 3:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            if cells[0] == "Total":
+                font = item.font()
+                font.setBold(True)
+                item.setFont(font)
+            elif place == 0 and text in icons.MODALITY_ICONS:
+                item.setIcon(icons.icon(icons.MODALITY_ICONS[text], theme.current().muted))
+            table.setItem(number, place, item)
+    table.setFixedHeight(table.horizontalHeader().sizeHint().height() + len(rows) * theme.ROW + 2 * table.frameWidth() + 2)
+
+
+def make(services: Services) -> Page:
+    """The page."""
+    return OverviewPage(services)

@@ -1,0 +1,267 @@
+"""What surrounds the pages: the rail, the top bar, the notice, the bar of the running job."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
+
+from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.core.job import Count, Snapshot
+from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.state import Grade, JobEnd, JobProgress, JobView, SessionState, StoreKind
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, button, label, row, set_icon
+
+RAIL_WIDTH = 176
+
+
+class Rail(QFrame):
+    """The pages, one below the other."""
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("rail")
+        self.setFixedWidth(RAIL_WIDTH)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QToolButton] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(SPACE, 2 * SPACE, SPACE, SPACE)
+        self._column.setSpacing(2)
+        self._column.addStretch(1)
+
+    def add(self, name: str, title: str, icon: str, shortcut: str) -> None:
+        """A page."""
+        made = QToolButton()
+        made.setText(f"  {title}")
+        made.setAccessibleName(title)
+        made.setToolTip(f"{title} ({shortcut})")
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made.setIconSize(QSize(20, 20))
+        made.setCheckable(True)
+        made.setAutoRaise(True)
+        made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        set_icon(made, icon)
+        made.clicked.connect(lambda: self.chosen.emit(name))
+        self._group.addButton(made)
+        self._buttons[name] = made
+        self._column.insertWidget(self._column.count() - 1, made)
+
+    def show_chosen(self, name: str) -> None:
+        """This page is in front."""
+        if name in self._buttons:
+            self._buttons[name].setChecked(True)
+
+
+class TopBar(QFrame):
+    """Which site, which store, who has the journal, how long the credential is good."""
+
+    intent = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("topbar")
+        self.site = ElidedLabel("", "heading")
+        self.badge = QLabel()
+        self.badge.setProperty("badge", "test")
+        self.container = ElidedLabel("", "muted")
+        self.journal = Chip("Journal")
+        self.journal.clicked.connect(lambda: self.intent.emit(intents.ShowPage("overview", "custody")))
+        self.credential = Chip("Credential")
+        self.credential.clicked.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "credentials")))
+        line = row(
+            self.site, self.badge, self.container, self.journal, self.credential, space=2 * SPACE, margins=(3 * SPACE, 10, 2 * SPACE, 10)
+        )
+        line.setStretch(0, 3)
+        line.setStretch(2, 4)
+        self.setLayout(line)
+        self._drawn: SessionState | None = None
+
+    def render_state(self, state: SessionState) -> None:
+        """Draw the state."""
+        config = state.config
+        self.site.set_full(site_name(state))
+        kind = state.store_kind
+        self.badge.setVisible(kind is not StoreKind.NONE)
+        self.badge.setText("DEMO" if state.demo else kind.value.upper())
+        self.badge.setAccessibleName(f"This is a {kind.value.lower()}" if kind is StoreKind.TEST else f"This is the {kind.value.lower()}")
+        self.badge.setToolTip(
+            "The real central store: what is uploaded here is a submission."
+            if kind is StoreKind.CENTRAL
+            else "A set-up to try things on: nothing here reaches the real central store."
+        )
+        wanted = "central" if kind is StoreKind.CENTRAL else "test"
+        if self.badge.property("badge") != wanted:
+            self.badge.setProperty("badge", wanted)
+            theme.restyle(self.badge)
+        place = config.central if config else None
+        account = place.credentials.account_name if place and place.kind is PlaceKind.AZURE else ""
+        self.container.set_full(
+            f"{account} / {place.container}/{place.prefix}".rstrip("/") if account and place else place.text if place else ""
+        )
+        self.container.setVisible(place is not None)
+        custody, credential = state.custody, state.credential
+        self.journal.show_fact(custody.text if config else "", custody.grade, custody.detail)
+        self.credential.show_fact(credential.text if config else "", credential.grade, credential.detail)
+
+
+def site_name(state: SessionState) -> str:
+    """What the open site is called: its folder, else its configuration."""
+    if state.config is not None:
+        texts = list(dict.fromkeys(site.place.text for site in state.config.sites.values()))
+        if len(texts) == 1:
+            return texts[0]
+    return str(state.config_file) if state.config_file else "CHoRUS Upload"
+
+
+class NoticeBar(QFrame):
+    """How the last job ended, until it is read."""
+
+    intent = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._icon = QLabel()
+        self._text = label("", wrap=True, selectable=True)
+        self._open = button("Open receipt", "Open the page that was kept of this run", flat=True)
+        self._open.clicked.connect(self._open_receipt)
+        self._close = button("", "Dismiss this message", icon="close", flat=True)
+        self._close.clicked.connect(lambda: self.intent.emit(intents.DismissNotice()))
+        line = row(self._icon, self._text, self._open, self._close, margins=(12, 6, 6, 6))
+        line.setStretch(1, 1)
+        self.setLayout(line)
+        self._end: JobEnd | None = None
+        self.hide()
+
+    def show_end(self, end: JobEnd | None) -> None:
+        """Show it; None, or a small job that went well: nothing."""
+        if end is self._end:
+            return
+        self._end = end
+        self.setVisible(end is not None)
+        if end is None:
+            return
+        grade = end.grade
+        self.setProperty("notice", grade.value)
+        theme.restyle(self)
+        theme.restyle(self._text)
+        self._icon.setPixmap(icons.pixmap(grade.value, 20, theme.current().grade(grade), self.devicePixelRatioF()))
+        told = " ".join(part for part in (end.text, end.remedy) if part)
+        self._text.setText(f"{end.title}: {told}" if end.title else told)
+        self._text.setAccessibleName(self._text.text())
+        self._open.setVisible(end.receipt is not None)
+
+    def _open_receipt(self) -> None:
+        if self._end is not None and self._end.receipt is not None:
+            self.intent.emit(intents.OpenPath(self._end.receipt))
+
+
+class JobBar(QFrame):
+    """The running job: what, how far, how fast; pause and cancel; what waits."""
+
+    intent = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("jobbar")
+        self._job: JobView | None = None
+        self._title = label("", "strong")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setMinimumWidth(160)
+        self._detail = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
+        self._queue = Chip("Queue")
+        self._queue.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.pause = button("Pause", "Hold the running job at its next file or block", icon="pause")
+        self.pause.clicked.connect(self._pause)
+        self.cancel = button("Cancel", "Stop the running job; what was committed stays (Ctrl+.)", icon="cancel")
+        self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob()))
+        line = row(
+            self._title,
+            self._bar,
+            self._detail,
+            self._queue,
+            self.pause,
+            self.cancel,
+            space=2 * SPACE,
+            margins=(2 * SPACE, 6, 2 * SPACE, 6),
+        )
+        line.setStretch(1, 2)
+        line.setStretch(2, 4)
+        self.setLayout(line)
+        self.hide()
+
+    def render_state(self, state: SessionState) -> None:
+        """Draw which job runs and which wait."""
+        job, before = state.running, self._job
+        self._job = job
+        self.setVisible(bool(state.jobs))
+        waiting = state.queue
+        names = "\n".join(view.title for view in waiting)
+        self._queue.show_fact(f"{len(waiting)} waiting" if waiting else "", Grade.INFO, names)
+        if job is None:
+            return
+        if before is None or before.id != job.id:
+            self._bar.setRange(0, 0)
+            self._detail.set_full("")
+        status = " (stopping…)" if job.cancelling else " (paused)" if job.paused else ""
+        self._title.setText(job.title + status)
+        if self.pause.property("paused") != job.paused:
+            self.pause.setProperty("paused", job.paused)
+            self.pause.setText("Resume" if job.paused else "Pause")
+            self.pause.setAccessibleName(self.pause.text())
+            set_icon(self.pause, "play" if job.paused else "pause")
+        self.pause.setEnabled(job.cancellable and not job.cancelling)
+        self.cancel.setEnabled(job.cancellable and not job.cancelling)
+
+    def show_progress(self, progress: JobProgress) -> None:
+        """Draw how far it is."""
+        if self._job is None or progress.job.id != self._job.id:
+            return
+        snapshot = progress.snapshot
+        share = share_of(snapshot.total)
+        if share is None:
+            self._bar.setRange(0, 0)
+        else:
+            self._bar.setRange(0, 1000)
+            self._bar.setValue(int(share * 1000))
+        self._detail.set_full(progress_text(snapshot))
+        self._bar.setAccessibleName(f"{progress.job.title}: {self._detail.full}")
+
+    def _pause(self) -> None:
+        self.intent.emit(intents.ResumeJob() if self._job and self._job.paused else intents.PauseJob())
+
+
+def share_of(total: Count) -> float | None:
+    """How much is done, from 0 to 1: by bytes where they are known, else by files; None if neither is."""
+    if total.total_bytes:
+        return min(max(total.bytes / total.total_bytes, 0.0), 1.0)
+    if total.total_files:
+        return min((total.files + total.failed) / total.total_files, 1.0)
+    return None
+
+
+def progress_text(snapshot: Snapshot) -> str:
+    """ "1,204 of 5,000 files · 1.2 of 3.2 GB · 12 MB/s · 3 min 2 s left"."""
+    total = snapshot.total
+    parts: list[str] = []
+    if total.total_files is not None:
+        parts.append(f"{words.number(total.files)} of {words.count_of(total.total_files, 'file')}")
+    elif total.files:
+        parts.append(words.count_of(total.files, "file"))
+    if total.total_bytes:
+        parts.append(f"{words.size(total.bytes)} of {words.size(total.total_bytes)}")
+    elif total.bytes:
+        parts.append(words.size(total.bytes))
+    if total.bytes and snapshot.elapsed > 2:
+        rate = total.bytes / snapshot.elapsed
+        parts.append(words.rate(rate))
+        if total.total_bytes and rate > 0 and total.bytes < total.total_bytes:
+            parts.append(f"{words.duration((total.total_bytes - total.bytes) / rate)} left")
+    if total.failed:
+        parts.append(f"{words.number(total.failed)} failed")
+    if snapshot.note:
+        parts.append(snapshot.note)
+    return " · ".join(parts) or snapshot.phase
