@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,9 +56,44 @@ def loads(
     now: datetime | None = None,
 ) -> Config:
     """As :func:`load`, of a text that is or will be the content of ``file``."""
+    checked = check(text, file, environ=environ, cwd=cwd, local_journal=local_journal, now=now)
+    if checked.config is None:
+        raise _error(checked.file, checked.faults)
+    return checked.config
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A text that may be faulty, as far as it can be understood.  ``config`` is None if there is a fault.
+
+    ``sites`` are those that could be resolved, whatever is wrong elsewhere; ``warnings`` are told beside faults too.
+    """
+
+    file: Path
+    config: Config | None = None
+    layout: Layout = Layout.NESTED
+    modalities: tuple[str, ...] = ()
+    sites: Mapping[str, Site] = field(default_factory=dict[str, Site])
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check(
+    text: str,
+    file: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+    local_journal: Path | None = None,
+    now: datetime | None = None,
+) -> Checked:
+    """As :func:`loads`, for a text that is being written: never raises :class:`ConfigError`, a faulty text is an answer too."""
     cwd = cwd or Path.cwd()
     file = _absolute(cwd, file)
-    raw = parse(text, file)
+    try:
+        raw = parse(text, file)
+    except ConfigError as error:
+        return Checked(file, faults=error.faults)
     layout = detect_layout(raw)
     findings = Findings(key_lines(text))
     reading = Reading(raw, layout, findings)
@@ -73,9 +109,10 @@ def loads(
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
     check_sites(reading, sites, central)
 
+    warnings = tuple(findings.warnings)
     if findings.faults or central is None or journal is None:
-        raise _error(file, findings.in_order())
-    return Config(
+        return Checked(file, None, layout, modalities, sites, tuple(findings.in_order()), warnings)
+    config = Config(
         file=file,
         layout=layout,
         modalities=modalities,
@@ -86,8 +123,9 @@ def loads(
         journal=journal,
         central=central,
         sites=sites,
-        warnings=tuple(findings.warnings),
+        warnings=warnings,
     )
+    return Checked(file, config, layout, modalities, sites, (), warnings)
 
 
 def read_text(file: Path) -> str:
@@ -116,7 +154,7 @@ def _absolute(base: Path, path: Path) -> Path:
     return Path(os.path.normpath(base.absolute() / path))
 
 
-def _error(file: Path, faults: list[Fault]) -> ConfigError:
+def _error(file: Path, faults: Sequence[Fault]) -> ConfigError:
     count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
     return ConfigError(
         f"The configuration file “{file.name}” has {count}.",

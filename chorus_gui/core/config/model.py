@@ -164,25 +164,7 @@ class Config:
         Made from the journal's path and the pattern, never from the journal's patient id.  Raises :class:`PatternError` for a
         path that its modality's pattern does not match (of a journal made under another pattern).
         """
-        site = self.sites.get(modality)
-        if self.layout is Layout.FLAT and not (site and site.mapped):
-            return f"{version}/{path}"
-        if site is None:
-            raise PatternError(
-                f"The configuration names no site folder for {modality}.",
-                meaning="Where its files belong in the central store cannot be told.",
-                remedy=f"Add {modality} to “supported_modalities”.",
-            )
-        match = site.pattern.match(path)
-        if match is None:
-            raise PatternError(
-                f"“{path}” does not fit the pattern “{site.pattern.text}” of {modality}.",
-                meaning="Where it belongs in the central store cannot be told.",
-                remedy="Correct the pattern, or mark the file as deleted in the journal.",
-            )
-        if match.patient_id is not None and (modality in ("Images", "Waveforms") or (modality == "OMOP" and site.omop_per_patient)):
-            return f"{version}/{match.patient_id}/{modality}/{match.filepath}"
-        return f"{version}/{modality}/{match.filepath}"
+        return store_path(self.layout, self.sites, modality, path, version)
 
     def store_paths(self, modality: str, path: str, version: str) -> tuple[str, ...]:
         """Where an uploaded file may lie: the mapped path first, then the unchanged one (the site changed its layout)."""
@@ -192,3 +174,26 @@ class Config:
         except PatternError:
             return (unchanged,)
         return (mapped,) if mapped == unchanged else (mapped, unchanged)
+
+
+def store_path(layout: Layout, sites: Mapping[str, Site], modality: str, path: str, version: str) -> str:
+    """As :meth:`Config.store_path`, of a configuration that is still being written."""
+    site = sites.get(modality)
+    if layout is Layout.FLAT and not (site and site.mapped):
+        return f"{version}/{path}"
+    if site is None:
+        raise PatternError(
+            f"The configuration names no site folder for {modality}.",
+            meaning="Where its files belong in the central store cannot be told.",
+            remedy=f"Add {modality} to “supported_modalities”.",
+        )
+    match = site.pattern.match(path)
+    if match is None:
+        raise PatternError(
+            f"“{path}” does not fit the pattern “{site.pattern.text}” of {modality}.",
+            meaning="Where it belongs in the central store cannot be told.",
+            remedy="Correct the pattern, or mark the file as deleted in the journal.",
+        )
+    if match.patient_id is not None and (modality in ("Images", "Waveforms") or (modality == "OMOP" and site.omop_per_patient)):
+        return f"{version}/{match.patient_id}/{modality}/{match.filepath}"
+    return f"{version}/{modality}/{match.filepath}"
