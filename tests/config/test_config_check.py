@@ -16,7 +16,7 @@ HALF = '[configuration]\npage_size = 0\nthread = 3\n[journal.local]\npath = "j.d
 def test_a_faulty_text_still_tells_its_sites_and_warnings(tmp_path: Path) -> None:
     checked = check(HALF, tmp_path / "c.toml", environ={})
     assert checked.config is None
-    assert [fault.key for fault in checked.faults] == ["configuration.page_size", "central_path.path"]
+    assert [fault.key for fault in checked.faults] == ["configuration.page_size", "central_path.path", "journal.source.path"]
     assert any("configuration.thread" in warning for warning in checked.warnings)
     assert checked.sites["Images"].place.folder == tmp_path / "site"
     assert store_path(checked.layout, checked.sites, "Images", "7/Images/a/b.dcm", "V") == "V/7/Images/a/b.dcm"
