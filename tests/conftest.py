@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from chorus_gui.core.demo.azurite import Azurite, UnavailableError, running
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

@@ -134,9 +134,8 @@ def forget(bench: Bench) -> None:
 def record_all(bench: Bench) -> None:
     """A first submission, recorded: scan, compare, approve, hash, enter."""
     log = RunLog()
-    with Journal.open(bench.config.journal.local, create=True) as journal:
-        with Staging.open(review(bench, journal).path) as staging:
-            record(Submission(bench.config, journal, staging, approve(staging, journal, "v1"), JobContext(), log))
+    with Journal.open(bench.config.journal.local, create=True) as journal, Staging.open(review(bench, journal).path) as staging:
+        record(Submission(bench.config, journal, staging, approve(staging, journal, "v1"), JobContext(), log))
     assert sum(tally.files for kinds in log.entered.values() for tally in kinds.values()) == bench.files
 
 

@@ -24,7 +24,11 @@ def start(world: World, record: Path, *arguments: str) -> subprocess.Popen[bytes
 
 
 def uploaded(world: World) -> set[str]:
-    return {world.config.store_path(r.modality, r.path, r.version) for r in world.rows(active=True) if r.uploaded} if world.journal.exists() else set()
+    return (
+        {world.config.store_path(r.modality, r.path, r.version) for r in world.rows(active=True) if r.uploaded}
+        if world.journal.exists()
+        else set()
+    )
 
 
 def sent(record: Path) -> list[str]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
+
 from chorus_gui.core.demo.azurite import SCRIPT, Azurite
 
 

@@ -243,9 +243,8 @@ def test_a_cancelled_scan_leaves_no_review(world) -> None:
 
     ctx = JobContext()
     ctx.cancel()
-    with Journal.open(world.journal) as journal:
-        with pytest.raises(Cancelled):
-            review_site(world.config, journal, ctx, store=world.store)
+    with Journal.open(world.journal) as journal, pytest.raises(Cancelled):
+        review_site(world.config, journal, ctx, store=world.store)
     with pytest.raises(StaleReviewError):
         Staging.open(staging_path(world.journal))
 
