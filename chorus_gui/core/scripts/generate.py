@@ -69,7 +69,7 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
     Nothing is written.  Raises :class:`UsageError` where the tool cannot do it, or a name cannot stand in a script.
     """
     if not _NAME.fullmatch(options.name):
-        raise UsageError(f"A script cannot be called “{options.name}”.", remedy="Windows allows no < > : \" / \\ | ? * in a name.")
+        raise UsageError(f"A script cannot be called “{options.name}”.", remedy='Windows allows no < > : " / \\ | ? * in a name.')
     entrance = access(config, options)
     made = plan(config, rows, options)
     text = _render(config, options, entrance, made)
@@ -193,11 +193,6 @@ def _scene(config: Config, options: ScriptOptions, entrance: Access, made: Plan)
                 "last": page.last,
                 "whole": any(group.whole for group in page.groups),
                 "groups": _groups(page, options, entrance),
-                "large": [
-                    {"blob": entrance.blob(f.blob), "md5": f.base64_md5}
-                    for f in page.files
-                    if f.large and f.base64_md5 and options.tool is Tool.AZCLI
-                ],
             }
             for page in made.pages
         ],
@@ -233,7 +228,7 @@ def _groups(page: Page, options: ScriptOptions, entrance: Access) -> list[dict[s
                 "source": _source(group, options),
                 "blob": entrance.blob(target),
                 "url": entrance.address(target),
-                "md5": file.base64_md5 if group.single and not file.large else "",
+                "md5": file.content_md5 if group.single else "",
                 "route": ROUTES[group.place.kind],
                 "source_sas": file.row.modality if needs_sas(group.place) else "",
             }

@@ -28,15 +28,13 @@ class File:
     blob: str
 
     @property
-    def large(self) -> bool:
-        """az sends it in blocks: an MD5 given to it would be believed unchecked."""
-        return self.row.size > SINGLE_PUT
+    def content_md5(self) -> str:
+        """The recorded MD5 as the service writes it; "" where there is none, and for a large file.
 
-    @property
-    def base64_md5(self) -> str:
-        """The recorded MD5 as the service writes it; "" where there is none."""
+        That az sends in blocks, and the MD5 given with those is believed unchecked: without one, the blob is read again.
+        """
         md5 = self.row.md5
-        return base64.b64encode(bytes.fromhex(md5)).decode() if md5 and is_md5(md5) else ""
+        return base64.b64encode(bytes.fromhex(md5)).decode() if md5 and is_md5(md5) and self.row.size <= SINGLE_PUT else ""
 
 
 @dataclass(frozen=True, slots=True)

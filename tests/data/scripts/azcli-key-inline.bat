@@ -1,0 +1,145 @@
+@echo off
+rem Made by CHoRUS Upload 0.
+rem Sends 12 files to the central store with the Azure CLI (az), and marks in the journal what arrived.
+rem It can be run again after an interruption: it goes on where it stopped.
+rem The lists of files that it reads lie in "upload.files", beside it.
+setlocal EnableExtensions DisableDelayedExpansion
+chcp 65001 >nul
+
+set "LISTS=%~dp0upload.files"
+set CHORUS="C:\Program Files\100%%\chorus-upload.exe" --config "D-config 100%%.toml"
+if not exist "%LISTS%\" (
+  echo The folder "%LISTS%" is missing; it belongs to this script.
+  exit /b 2
+)
+call az version --output none
+if not %ERRORLEVEL%==0 (
+  echo The Azure CLI ^(az^) is not installed, or not on the PATH.
+  exit /b 2
+)
+
+rem ---- How the store lets us in
+set "AZURE_ACCOUNT_KEY=a2V5%%=="
+set "AZURE_STORAGE_CONNECTION_STRING="
+set "AZURE_STORAGE_KEY="
+set "AZURE_STORAGE_SAS_TOKEN="
+set "AZURE_STORAGE_AUTH_MODE="
+set "AZURE_CORE_COLLECT_TELEMETRY=0"
+set "AZURE_CORE_ONLY_SHOW_ERRORS=1"
+rem Asked for when this script was made: az does NOT check the server's certificate.
+set "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION=1"
+set "AZURE_STORAGE_KEY=%AZURE_ACCOUNT_KEY%"
+set STORE=--account-name choruspilotstorage --auth-mode key
+set WRITE=--content-type application/octet-stream --overwrite true --validate-content --no-progress --output none
+
+rem ---- Check the journal out (stops if somebody else has it; goes on if it is ours from an interrupted run)
+%CHORUS% script checkout
+if not %ERRORLEVEL%==0 goto failed
+
+rem ---- The files
+
+:page0001
+rem Files 1 to 5: is anything still to be sent, and are they the recorded ones?
+%CHORUS% script ready --file-list "%LISTS%\0001.txt"
+if %ERRORLEVEL%==10 goto page0002
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\OMOP\PERSON.csv"
+set "N=site 50%%/20260101000000/OMOP/PERSON.csv"
+echo [1/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAAAQ==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\OMOP\50%% of it, 100%%25 & more (1).csv"
+set "N=site 50%%/20260101000000/OMOP/50%% of it, 100%%25 & more (1).csv"
+echo [2/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAAAg==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P1\Images\bang!^caret.dcm"
+set "N=site 50%%/20260101000000/P1/Images/bang!^caret.dcm"
+echo [3/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAAAw==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P1\Images\ünïcode 日本.dcm"
+set "N=site 50%%/20260101000000/P1/Images/ünïcode 日本.dcm"
+echo [4/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAABA==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P1\Images\it's.dcm"
+set "N=site 50%%/20260101000000/P1/Images/it's.dcm"
+echo [5/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAABQ==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+%CHORUS% file mark_as_uploaded_local --upload-datetime now --file-list "%LISTS%\0001.txt"
+if not %ERRORLEVEL%==0 goto failed
+
+:page0002
+rem Files 6 to 10: is anything still to be sent, and are they the recorded ones?
+%CHORUS% script ready --file-list "%LISTS%\0002.txt"
+if %ERRORLEVEL%==10 goto page0003
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P1\Images\#hash;semi,comma=$HOME`x`+[1]{2}~@.dcm"
+set "N=site 50%%/20260101000000/P1/Images/#hash;semi,comma=$HOME`x`+[1]{2}~@.dcm"
+echo [6/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAABg==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=\\?\D:\the site's %%20 (folder) & more\P1\Images\a folder with a name of fifty characters, and so on\a folder with a name of fifty characters, and so on\a folder with a name of fifty characters, and so on\a folder with a name of fifty characters, and so on\a folder with a name of fifty characters, and so on\deep.dcm"
+set "N=site 50%%/20260101000000/P1/Images/a folder with a name of fifty characters, and so on/a folder with a name of fifty characters, and so on/a folder with a name of fifty characters, and so on/a folder with a name of fifty characters, and so on/a folder with a name of fifty characters, and so on/deep.dcm"
+echo [7/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAABw==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P1\waveforms\lower.dat"
+set "N=site 50%%/20260101000000/P1/Waveforms/lower.dat"
+echo [8/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAACA==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P1\waveforms\empty.dat"
+set "N=site 50%%/20260101000000/P1/Waveforms/empty.dat"
+echo [9/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAACQ==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P2\Waveforms\%%PATH%%.dat"
+set "N=site 50%%/20260101000000/P2/Waveforms/%%PATH%%.dat"
+echo [10/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAACg==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+%CHORUS% file mark_as_uploaded_local --upload-datetime now --file-list "%LISTS%\0002.txt"
+if not %ERRORLEVEL%==0 goto failed
+
+:page0003
+rem Files 11 to 12: is anything still to be sent, and are they the recorded ones?
+%CHORUS% script ready --file-list "%LISTS%\0003.txt"
+if %ERRORLEVEL%==10 goto copies
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P2\Waveforms\second.dat"
+set "N=site 50%%/20260101000000/P2/Waveforms/second.dat"
+echo [11/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+set "F=D:\the site's %%20 (folder) & more\P2\Images\ leading and %%%%double%%%% percents.dcm"
+set "N=site 50%%/20260101000000/P2/Images/ leading and %%%%double%%%% percents.dcm"
+echo [12/12] "%F%"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" --content-md5 "AAAAAAAAAAAAAAAAAAAADA==" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+%CHORUS% file mark_as_uploaded_local --upload-datetime now --file-list "%LISTS%\0003.txt"
+if not %ERRORLEVEL%==0 goto failed
+
+:copies
+rem ---- A copy of the journal into the folder of each version that received files
+set "F=D-journal.db"
+set "N=site 50%%/20260101000000/D-journal.db"
+call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" %WRITE%
+if not %ERRORLEVEL%==0 goto failed
+
+rem ---- Check the journal in; this frees the lock
+%CHORUS% script checkin
+if not %ERRORLEVEL%==0 goto failed
+
+echo.
+echo Done: 12 files are in the central store and marked in the journal.
+exit /b 0
+
+:failed
+echo.
+echo STOPPED. What was marked until now stays marked.
+echo If the journal was checked out, it still is, by you: run this script again to go on,
+echo or give the journal back with: chorus-upload journal checkin
+exit /b 1

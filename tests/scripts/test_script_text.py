@@ -1,0 +1,222 @@
+"""What generated scripts say: byte for byte against kept ones, and what must never be in them.
+
+To renew the kept ones after a change that is meant: ``CHORUS_RENEW_GOLDEN=1 pytest tests/scripts/test_script_text.py``, then read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scriptworld import NASTY, POSIX_ONLY, VERSION, ScriptWorld, shellcheck
+
+import chorus_gui.core.scripts.generate as generating
+from chorus_gui.core.config.model import AuthMode, Config, Credentials, JournalPlaces, Place, PlaceKind, Secret
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.model import Row
+from chorus_gui.core.scripts import batch
+from chorus_gui.core.scripts.access import remote_root, sas_of
+from chorus_gui.core.scripts.generate import Script, make_script, save
+from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
+from chorus_gui.core.scripts.program import _program, console_program
+
+GOLDEN = Path(__file__).resolve().parent.parent / "data" / "scripts"
+SIG = "ab%2Fcd%3D"
+SAS = Credentials(
+    AuthMode.SAS, "choruspilotstorage", "https://choruspilotstorage.blob.core.windows.net", sas_token=Secret(f"sv=2025&sp=rcwl&sig={SIG}")
+)
+KEY = Credentials(AuthMode.KEY, "choruspilotstorage", "https://choruspilotstorage.blob.core.windows.net", account_key=Secret("a2V5%=="))
+LOGIN = Credentials(AuthMode.LOGIN, "mghb2ailanding", "https://upload.chorus4ai.org")
+
+
+def central(credentials: Credentials) -> Place:
+    return Place(PlaceKind.AZURE, "az://cont/site 50%", None, "cont", "site 50%", credentials)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A site on D:, with fixed paths, so that scripts are the same everywhere."""
+    monkeypatch.setattr(generating, "__version__", "0")
+    monkeypatch.setattr(generating, "_plain", lambda path, options: str(path))
+    loaded = ScriptWorld(tmp_path).config
+    sites = {
+        name: replace(site, place=replace(site.place, text="D:/the site's %20 (folder) & more")) for name, site in loaded.sites.items()
+    }
+    journal = JournalPlaces(Path("D-journal.db"), loaded.journal.cloud)
+    return replace(loaded, file=Path("D-config 100%.toml"), sites=sites, journal=journal, central=central(SAS))
+
+
+def rows(paths: tuple[str, ...] = NASTY) -> list[Row]:
+    out: list[Row] = []
+    for number, path in enumerate(paths, 1):
+        modality = "OMOP" if path.startswith("OMOP") else path.split("/")[1].capitalize()
+        out.append(
+            Row(
+                number, modality, path, None, 300_000_000 if path.endswith("second.dat") else 3, 1, f"{number:032x}", 1, None, None, VERSION
+            )
+        )
+    return out
+
+
+def script(
+    config: Config,
+    tool: Tool,
+    target: Target = Target.WINDOWS,
+    secret: SecretMode = SecretMode.ASK,
+    *,
+    verify_tls: bool = True,
+    paths: tuple[str, ...] = NASTY,
+    one: bool = False,
+) -> Script:
+    options = ScriptOptions(tool, target, ("C:\\Program Files\\100%\\chorus-upload.exe",), "upload", secret, one, verify_tls)
+    return make_script(config, rows(paths), options)
+
+
+@pytest.mark.parametrize(
+    ("name", "tool", "credentials", "secret", "verify"),
+    [
+        ("azcli-sas", Tool.AZCLI, SAS, SecretMode.ASK, True),
+        ("azcli-key-inline", Tool.AZCLI, KEY, SecretMode.INLINE, False),
+        ("azcli-login", Tool.AZCLI, LOGIN, SecretMode.ENV, True),
+        ("azcopy-sas-env", Tool.AZCOPY, SAS, SecretMode.ENV, True),
+        ("azcopy-key", Tool.AZCOPY, KEY, SecretMode.ASK, True),
+        ("azcopy-login", Tool.AZCOPY, LOGIN, SecretMode.ASK, True),
+    ],
+)
+def test_batch_files_are_the_kept_ones(
+    config: Config, name: str, tool: Tool, credentials: Credentials, secret: SecretMode, verify: bool
+) -> None:
+    made = script(replace(config, central=central(credentials)), tool, secret=secret, verify_tls=verify)
+    kept = GOLDEN / f"{name}.bat"
+    if os.environ.get("CHORUS_RENEW_GOLDEN"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(made.text.encode())
+    assert made.text.encode() == kept.read_bytes()
+    assert "\n" not in made.text.replace("\r\n", "")
+    assert max(map(len, made.text.split("\r\n"))) < batch.LINE_LIMIT
+    assert all(line.isascii() for line in made.text.split("\r\n")[: made.text.split("\r\n").index("chcp 65001 >nul")])
+
+
+@pytest.mark.parametrize("credentials", [SAS, KEY, LOGIN], ids=["sas", "key", "login"])
+@pytest.mark.parametrize("secret", list(SecretMode))
+@pytest.mark.parametrize("tool", list(Tool))
+def test_every_bash_script_passes_shellcheck(
+    config: Config, tmp_path: Path, tool: Tool, secret: SecretMode, credentials: Credentials
+) -> None:
+    site = replace(config.sites["Images"], place=Place(PlaceKind.AZURE, "az://src/x", None, "src", "x", SAS))
+    sites = {**config.sites, "Images": site} if tool is Tool.AZCOPY else config.sites
+    made = script(
+        replace(config, central=central(credentials), sites=sites), tool, Target.POSIX, secret,
+        verify_tls=tool is Tool.AZCOPY, paths=(*NASTY, *POSIX_ONLY),
+    )  # fmt: skip
+    file = tmp_path / "upload.sh"
+    save(made, file)
+    assert shellcheck(file) == ""
+    assert made.left_out == ()
+
+
+@pytest.mark.parametrize("target", list(Target))
+@pytest.mark.parametrize("tool", list(Tool))
+def test_the_secret_is_only_in_a_script_that_was_asked_to_hold_it(config: Config, tool: Tool, target: Target) -> None:
+    for mode in (SecretMode.ASK, SecretMode.ENV):
+        made = script(config, tool, target, mode)
+        assert SIG not in made.text
+        assert "ab%%2F" not in made.text
+        assert not made.secret_inside
+    made = script(config, tool, target, SecretMode.INLINE)
+    assert made.secret_inside
+    assert ("sig=ab%%2Fcd%%3D" if target is Target.WINDOWS else "sig=ab%2Fcd%3D") in made.text
+
+
+def test_certificates_are_checked_unless_somebody_says_no(config: Config) -> None:
+    switch = "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION"
+    for target in Target:
+        assert switch not in script(config, Tool.AZCLI, target).text
+        assert switch in script(config, Tool.AZCLI, target, verify_tls=False).text
+    with pytest.raises(UsageError, match="AzCopy always checks"):
+        script(config, Tool.AZCOPY, verify_tls=False)
+
+
+def test_a_folder_as_central_store_wants_no_script(config: Config) -> None:
+    with pytest.raises(UsageError, match="is the folder"):
+        script(replace(config, central=Place(PlaceKind.FOLDER, "D:/x", Path("D:/x"))), Tool.AZCLI)
+
+
+def test_a_line_that_cmd_cannot_read_is_refused(config: Config) -> None:
+    with pytest.raises(UsageError, match="8,000"):
+        script(config, Tool.AZCLI, paths=("OMOP/" + "%" * 5000,))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX rights")
+def test_what_is_written_is_closed_to_others(config: Config, tmp_path: Path) -> None:
+    made = script(config, Tool.AZCOPY, Target.POSIX, SecretMode.INLINE)
+    file = tmp_path / "upload.sh"
+    file.write_text("an older one, open to all")
+    file.chmod(0o777)
+    (tmp_path / "upload.files").mkdir()
+    (tmp_path / "upload.files" / "9999.txt").write_text("of an older script")
+    save(made, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "upload.files").stat().st_mode) == 0o700
+    assert {child.name for child in (tmp_path / "upload.files").iterdir()} == set(made.lists)
+    assert file.read_bytes().decode() == made.text
+    with pytest.raises(UsageError, match="made to be called"):
+        save(made, tmp_path / "other.sh")
+
+
+def test_lists_name_every_file_of_their_page(config: Config) -> None:
+    made = script(config, Tool.AZCOPY)
+    marked = [line for name, text in made.lists.items() if re.fullmatch(r"\d+\.txt", name) for line in text.splitlines()]
+    assert sorted(marked) == sorted(NASTY)
+
+
+def test_cloud_sources_are_copied_from_service_to_service(config: Config) -> None:
+    bucket = Place(PlaceKind.S3, "s3://bucket/the site", None, "bucket", "the site", Credentials(AuthMode.KEY, aws_access_key_id="AK"))
+    blobs = Place(PlaceKind.AZURE, "az://src/x", None, "src", "x", replace(LOGIN, auth_mode=AuthMode.SAS, sas_token=Secret("sig=s")))
+    sites = {
+        **config.sites,
+        "OMOP": replace(config.sites["OMOP"], place=bucket),
+        "Images": replace(config.sites["Images"], place=blobs),
+    }
+    text = script(replace(config, sites=sites), Tool.AZCOPY, Target.POSIX).text
+    assert "https://s3.amazonaws.com/bucket/the%20site" in text
+    assert "--from-to=S3Blob" in text or " S3Blob" in text
+    assert "AWS_SECRET_ACCESS_KEY" in text
+    assert "https://mghb2ailanding.blob.core.windows.net/src/x" in text, "the account's own host, not the custom URL"
+    assert "script sas --hours 48 --modality Images" in text
+    assert remote_root(Place(PlaceKind.GCS, "gs://b", None, "b")) == "https://storage.cloud.google.com/b"
+
+
+def test_a_sas_is_the_configured_one_or_signed() -> None:
+    assert sas_of(central(SAS), 1).endswith(SIG)
+    signed = sas_of(central(replace(KEY, account_key=Secret("a2V5"))), 1)
+    assert "sig=" in signed
+    assert "sp=rcwl" in signed
+    with pytest.raises(UsageError, match="no SAS token"):
+        sas_of(central(LOGIN), 1)
+
+
+def test_the_console_program_is_found_where_it_is(tmp_path: Path) -> None:
+    python = tmp_path / ("python.exe" if os.name == "nt" else "python")
+    assert _program(python, frozen=False) == (str(python), "-m", "chorus_gui.cli")
+    assert _program(python, frozen=True) == (str(python),)
+    beside = tmp_path / ("chorus-upload.exe" if os.name == "nt" else "chorus-upload")
+    beside.write_bytes(b"")
+    assert _program(python, frozen=True) == (str(beside),)
+    assert _program(python, frozen=False) == (str(beside),)
+    other = Target.POSIX if os.name == "nt" else Target.WINDOWS
+    assert console_program(other) == ("chorus-upload",)
+    assert Path(console_program(Target.here())[0]).parent == Path(sys.executable).parent
+
+
+def test_windows_paths() -> None:
+    assert batch.disk_path("D:/site", "a/b.txt") == "D:\\site\\a\\b.txt"
+    assert batch.disk_path("D:\\", "a") == "D:\\a"
+    long = "x" * 300
+    assert batch.disk_path("D:/site", long) == "\\\\?\\D:\\site\\" + long
+    assert batch.disk_path("//srv/share", long) == "\\\\?\\UNC\\srv\\share\\" + long
