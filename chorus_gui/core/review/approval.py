@@ -65,11 +65,12 @@ def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str
 def diff_hash(staging: Staging) -> str:
     """Names the diff: every actionable change with what it was made from, held-back ones marked.  SHA-256, hex."""
     digest = hashlib.sha256()
-    for row in staging.db.execute(
+    rows = staging.db.execute(
         "SELECT kind, modality, path, size, mtime_us, md5, version, tail, old_id, excluded FROM change "
         f"WHERE kind IN ({_KINDS}) ORDER BY modality, path, kind, id"
-    ):
-        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    )
+    while page := rows.fetchmany(1000):
+        digest.update(repr(page).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

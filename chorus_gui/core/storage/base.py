@@ -153,8 +153,7 @@ class Store(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStat:
+class SourceStat(NamedTuple):
     """Size in bytes; mtime as the journal keeps it, ``floor(st_mtime * 1e6)`` of the float."""
 
     size: int
