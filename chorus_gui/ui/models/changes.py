@@ -9,37 +9,43 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor, QFont, QPixmap
 
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.model import Change, ChangeKind
-from chorus_gui.core.review.changes import Query, by_ids, select_ids
+from chorus_gui.core.model import Change, ChangeKind, Tally
+from chorus_gui.core.review.changes import Query, by_ids, patients, select_ids
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.models.patients import Groups, merged
+from chorus_gui.ui.widgets import icons
 
 PAGE = 256
 KEPT_PAGES = 64
 
-KIND, MODALITY, PATIENT, PATH, SIZE, MODIFIED, HELD = range(7)
-HEADERS = ("Change", "Modality", "Patient", "Path", "Size", "Modified", "Held back")
+KIND, MODALITY, PATH, PATIENT, SIZE, MODIFIED, DESTINATION, NOTE = range(8)
+HEADERS = ("Change", "Modality", "Path", "Patient", "Size", "Modified", "In the central store", "Note")
 ORDERS = {KIND: "kind", MODALITY: "modality", PATIENT: "patient", PATH: "path", SIZE: "size", MODIFIED: "mtime"}
 """Column → what :class:`Query` sorts by; the others cannot be sorted by."""
 
 CHANGE_ROLE = Qt.ItemDataRole.UserRole + 1
-"""The :class:`Change` of a row, or None while it is being fetched."""
+"""The :class:`Change` of a row; None while it is being fetched, and for a patient's heading."""
 
 Index = QModelIndex | QPersistentModelIndex
 
 
 class ChangesModel(QAbstractTableModel):
-    """The changes of one review.  ``asked``: a query began; ``answered``: its rows are here, so many."""
+    """The changes of one review, patient after patient if the query says so.
+
+    ``asked``: a query began; ``answered``: its changes are here, so many.  ``destination`` says where a change's file goes.
+    """
 
     asked = Signal()
     answered = Signal(int)
@@ -47,6 +53,8 @@ class ChangesModel(QAbstractTableModel):
     def __init__(self, reader: Reader, pager: Reader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._reader, self._pager = reader, pager
+        self.destination: Callable[[Change], str] = lambda _: ""
+        self._groups: Groups | None = None
         self._review: tuple[Path, int] | None = None
         self._query = Query()
         self._ids: array[int] = array("q")
@@ -57,6 +65,9 @@ class ChangesModel(QAbstractTableModel):
         self._font = QFont()
         self._struck = QFont()
         self._struck.setStrikeOut(True)
+        self._bold = QFont()
+        self._bold.setBold(True)
+        self._arrows: dict[tuple[str, bool], QPixmap] = {}
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -76,9 +87,11 @@ class ChangesModel(QAbstractTableModel):
         same_file = review is not None and self._review is not None and review[0] == self._review[0]
         self._review = review
         if not same_file:
-            self._take(array("q"))
+            self._take((array("q"), None))
         if review is not None:
             self._ask()
+        else:
+            self.answered.emit(0)
 
     def ask(self, query: Query) -> None:
         """Show other rows, or the same in another order."""
@@ -92,19 +105,65 @@ class ChangesModel(QAbstractTableModel):
         if column in ORDERS:
             self.ask(replace(self._query, order=ORDERS[column], descending=order is Qt.SortOrder.DescendingOrder))
 
-    def ids(self, rows: list[int]) -> tuple[int, ...]:
-        """The ids of some rows."""
-        return tuple(self._ids[row] for row in rows if 0 <= row < len(self._ids))
+    @property
+    def count(self) -> int:
+        """How many changes the query found, headings not counted."""
+        return len(self._ids)
 
-    def all_ids(self) -> tuple[int, ...]:
-        """The ids of every row that is shown."""
-        return tuple(self._ids)
+    def ids(self, rows: Iterable[tuple[int, int]]) -> array[int]:
+        """The ids of the changes in ranges of rows (first, last); a patient's heading stands for all of the patient's."""
+        groups = self._groups
+        ranges = [(first, last + 1) for first, last in rows]
+        if groups is not None:
+            ranges = [found for first, stop in ranges for found in groups.positions(first, stop - 1)]
+        out = array("q")
+        for first, stop in merged(ranges):
+            out += self._ids[first:stop]
+        return out
+
+    def patient(self, row: int) -> tuple[str | None, Tally] | None:
+        """The patient whose heading a row is (None in it: of nobody), and how much is below it; None for a change."""
+        if self._groups is None or not 0 <= row < self._groups.rows:
+            return None
+        number, position = self._groups.at(row)
+        return self._groups.items[number] if position is None else None
+
+    def is_open(self, row: int) -> bool:
+        """What lies below this heading is on screen."""
+        return self._groups is not None and self._groups.is_open(self._groups.at(row)[0])
+
+    def set_open(self, row: int, *, opened: bool) -> int:
+        """Open or close the heading of this row, or that the change in this row lies below; the heading's row."""
+        groups = self._groups
+        if groups is None:
+            return row
+        number, _ = groups.at(row)
+        top, count = groups.top(number), groups.items[number][1].files
+        if groups.is_open(number) is not opened:
+            if opened:
+                self.beginInsertRows(QModelIndex(), top + 1, top + count)
+                groups.set_open([number], opened=True)
+                self.endInsertRows()
+            else:
+                self.beginRemoveRows(QModelIndex(), top + 1, top + count)
+                groups.set_open([number], opened=False)
+                self.endRemoveRows()
+            self.dataChanged.emit(self.index(top, 0), self.index(top, len(HEADERS) - 1))
+        return top
+
+    def open_all(self, *, opened: bool) -> None:
+        """Open or close every heading."""
+        if self._groups is not None:
+            self.beginResetModel()
+            self._groups.set_open(range(len(self._groups.items)), opened=opened)
+            self.endResetModel()
 
     def change(self, row: int) -> Change | None:
-        """The change of a row, if it is here; asks for it if not."""
-        if not 0 <= row < len(self._ids):
+        """The change of a row, if it is here; asks for it if not.  None for a patient's heading."""
+        position = row if self._groups is None else self._groups.at(row)[1] if 0 <= row < self._groups.rows else None
+        if position is None or not 0 <= position < len(self._ids):
             return None
-        number, place = divmod(row, PAGE)
+        number, place = divmod(position, PAGE)
         page = self._pages.get(number)
         if page is None:
             self._want(number)
@@ -120,17 +179,20 @@ class ChangesModel(QAbstractTableModel):
         self._reader.ask(self, partial(_select, self._review[0], self._query), self._answer, channel="rows")
 
     def _answer(self, outcome: Outcome[Any]) -> None:
-        if outcome.kind is OutcomeKind.DONE:
-            self._take(outcome.value or array("q"))
-        elif self._review is not None and outcome.kind is not OutcomeKind.CANCELLED:
-            self._take(array("q"))  # the review is not there any more; the next state says so
+        if outcome.kind is OutcomeKind.CANCELLED or self._review is None:
+            return
+        # If it failed, the review is not there any more; the next state says so.
+        self._take(outcome.value if outcome.value is not None else (array("q"), None))
+        self.answered.emit(self.count)
 
-    def _take(self, ids: array[int]) -> None:
+    def _take(self, found: tuple[array[int], Groups | None]) -> None:
         self.beginResetModel()
-        self._ids = ids
+        before = self._groups
+        self._ids, self._groups = found
+        if before is not None and self._groups is not None:
+            self._groups.open_like(before)
         self._forget_pages()
         self.endResetModel()
-        self.answered.emit(len(ids))
 
     def _forget_pages(self) -> None:
         self._generation += 1
@@ -165,6 +227,8 @@ class ChangesModel(QAbstractTableModel):
             while len(self._pages) > KEPT_PAGES:
                 self._pages.popitem(last=False)
             first, last = number * PAGE, min((number + 1) * PAGE, len(self._ids)) - 1
+            if self._groups is not None:
+                first, last = self._groups.row_of(first), self._groups.row_of(last)
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(HEADERS) - 1))
         if self._wanted:
             self._soon.start()
@@ -172,8 +236,10 @@ class ChangesModel(QAbstractTableModel):
     # --- the model --------------------------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """So many changes fit."""
-        return 0 if parent.isValid() else len(self._ids)
+        """So many changes fit, and the headings of patients."""
+        if parent.isValid():
+            return 0
+        return len(self._ids) if self._groups is None else self._groups.rows
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
         """The columns of :data:`HEADERS`."""
@@ -195,12 +261,15 @@ class ChangesModel(QAbstractTableModel):
             )
         if role not in _ROLES:
             return None
+        heading = self.patient(index.row())
+        if heading is not None:
+            return self._heading(index.row(), index.column(), role, *heading)
         change = self.change(index.row())
         if change is None:
             return None
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return _text(change, index.column())
+                return self.destination(change) if index.column() == DESTINATION else _text(change, index.column())
             case Qt.ItemDataRole.ToolTipRole:
                 return _tip(change, index.column())
             case Qt.ItemDataRole.ForegroundRole:
@@ -211,7 +280,35 @@ class ChangesModel(QAbstractTableModel):
             case Qt.ItemDataRole.FontRole:
                 return self._struck if change.excluded and index.column() == PATH else self._font
             case _:
-                return change
+                return change if role == CHANGE_ROLE else None
+
+    def _heading(self, row: int, column: int, role: int, patient: str | None, tally: Tally) -> Any:
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                texts = {
+                    KIND: words.number(tally.files),
+                    PATH: "No patient" if patient is None else f"Patient {patient}",
+                    PATIENT: patient or "",
+                    SIZE: words.size(tally.bytes),
+                }
+                return texts.get(column, "")
+            case Qt.ItemDataRole.ToolTipRole:
+                return f"{words.count_of(tally.files, 'change')}. {'Hide them: ←' if self.is_open(row) else 'Show them: →'}, or click the arrow."
+            case Qt.ItemDataRole.DecorationRole if column == KIND:
+                return self._arrow(opened=self.is_open(row))
+            case Qt.ItemDataRole.FontRole:
+                return self._bold
+            case Qt.ItemDataRole.BackgroundRole:
+                return QColor(theme.current().raised)
+            case _:
+                return None
+
+    def _arrow(self, *, opened: bool) -> QPixmap:
+        now = theme.current()
+        key = (now.name, opened)
+        if key not in self._arrows:
+            self._arrows[key] = icons.pixmap("opened" if opened else "closed", 16, now.text, 2.0)
+        return self._arrows[key]
 
 
 _ROLES = frozenset(
@@ -221,6 +318,8 @@ _ROLES = frozenset(
         Qt.ItemDataRole.ToolTipRole,
         Qt.ItemDataRole.ForegroundRole,
         Qt.ItemDataRole.FontRole,
+        Qt.ItemDataRole.BackgroundRole,
+        Qt.ItemDataRole.DecorationRole,
         CHANGE_ROLE,
     )
 )
@@ -241,15 +340,15 @@ def _text(change: Change, column: int) -> str:
         case 1:
             return change.modality
         case 2:
-            return change.patient_id or (old.patient_id if old else None) or ""
-        case 3:
             return change.path
+        case 3:
+            return change.patient_id or (old.patient_id if old else None) or ""
         case 4:
             return _pair(old.size if old else None, change.size, words.size)
         case 5:
             return _pair(old.mtime_us if old else None, change.mtime_us, words.moment)
         case _:
-            return change.reason if change.excluded else ""
+            return f"Held back: {change.reason}" if change.excluded else change.note
 
 
 def _pair(old: int | None, new: int | None, write: Any) -> str:
@@ -275,10 +374,13 @@ def _tip(change: Change, column: int) -> str:
     return "\n".join(lines)
 
 
-def _select(path: Path, query: Query, ctx: JobContext) -> array[int]:
+def _select(path: Path, query: Query, ctx: JobContext) -> tuple[array[int], Groups | None]:
     with Staging.open(path) as staging:
         ctx.checkpoint()
-        return select_ids(staging, query)
+        staging.db.execute("BEGIN")  # both answers of one moment
+        ids = select_ids(staging, query)
+        ctx.checkpoint()
+        return ids, Groups(patients(staging, query)) if query.by_patient else None
 
 
 def _rows(path: Path, ids: list[int], ctx: JobContext) -> list[Change]:

@@ -43,6 +43,8 @@ _DRAWINGS = {
     "arrow": "M 5 12 L 19 12 M 13 6 L 19 12 L 13 18",
     "person": "O 12 8 4 M 4.5 20.5 C 4.5 16.5 7.8 14.5 12 14.5 C 16.2 14.5 19.5 16.5 19.5 20.5",
     "copy": "R 8.5 8.5 12 12 2 M 15.5 8.5 L 15.5 5.5 C 15.5 4.4 14.6 3.5 13.5 3.5 L 5.5 3.5 C 4.4 3.5 3.5 4.4 3.5 5.5 L 3.5 13.5 C 3.5 14.6 4.4 15.5 5.5 15.5 L 8.5 15.5",
+    "opened": "M 6 9.5 L 12 15.5 L 18 9.5",
+    "closed": "M 9.5 6 L 15.5 12 L 9.5 18",
     "plus": "M 12 5 L 12 19 M 5 12 L 19 12",
     "minus": "M 5 12 L 19 12",
     "hold": "O 12 12 8.5 M 6 18 L 18 6",
@@ -66,22 +68,25 @@ def names() -> tuple[str, ...]:
     return tuple(_DRAWINGS)
 
 
-def icon(name: str, colour: str | None = None) -> QIcon:
-    """An icon in ``colour`` (the theme's text), fainter where it is disabled.  Made anew when the theme changes."""
+def icon(name: str, colour: str | None = None, gap: int = 0) -> QIcon:
+    """An icon in ``colour`` (the theme's text), fainter where it is disabled, with an empty ``gap`` at its right.
+
+    Made anew when the theme changes.
+    """
     now = theme.current()
     normal = QColor(colour or now.text)
     faint = theme.mix(normal.name(), now.window, 0.6)
     out = QIcon()
-    for size in _SIZES:
-        for ratio in (1, 2):
-            out.addPixmap(pixmap(name, size, normal, ratio), QIcon.Mode.Normal)
-            out.addPixmap(pixmap(name, size, faint, ratio), QIcon.Mode.Disabled)
+    for size in (16,) if gap else _SIZES:
+        for ratio in (1, 1.5, 2):
+            out.addPixmap(pixmap(name, size, normal, ratio, gap), QIcon.Mode.Normal)
+            out.addPixmap(pixmap(name, size, faint, ratio, gap), QIcon.Mode.Disabled)
     return out
 
 
-def pixmap(name: str, size: int, colour: QColor | str, ratio: float = 1.0) -> QPixmap:
-    """The drawing, ``size`` device-independent pixels wide and high, for a screen of that pixel ratio."""
-    out = QPixmap(round(size * ratio), round(size * ratio))
+def pixmap(name: str, size: int, colour: QColor | str, ratio: float = 1.0, gap: int = 0) -> QPixmap:
+    """The drawing, ``size`` device-independent pixels high (and ``gap`` more wide), for a screen of that pixel ratio."""
+    out = QPixmap(round((size + gap) * ratio), round(size * ratio))
     out.setDevicePixelRatio(ratio)
     out.fill(Qt.GlobalColor.transparent)
     painter = QPainter(out)
