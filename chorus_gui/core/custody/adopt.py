@@ -23,8 +23,9 @@ from chorus_gui.core.errors import BlobNotFoundError, ConditionError, JournalErr
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.storage.base import IF_ABSENT, Condition
+from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 
+CHANGED = "The journal in the cloud or its lock was changed since you looked."
 AGAIN = "Look at both again before you decide."
 
 
@@ -50,17 +51,17 @@ def adopt(home: JournalHome, local_file: Path, ctx: JobContext, sides: Sides, *,
             )
         Journal.verify_file(local_file)
         notes = _keep_cloud(home, state, local_file, ctx)
-        put_content_back(home, state, ctx)
-        memory = _take(home, state, rows_of(local_file), ctx)
+        journal = put_content_back(home, state, ctx) or state.journal
+        memory = _take(home, state, journal, rows_of(local_file), ctx)
         try:
+            now = look(home, ctx)
+            if now.state is not State.MINE:
+                raise CustodyConflictError(CHANGED, compare(home, local_file, now, ctx), remedy=AGAIN)
             notes += _place(home, state.memory, local_file)
         except BaseException:
             give_up(home, memory)
             raise
-        remembering.save(home.memory_file, memory.held())
-        now = look(home, ctx)
-        if now.state is not State.MINE:
-            raise CustodyConflictError(now.describe(), compare(home, home.local, now, ctx), remedy=AGAIN)
+        remembering.save(home.memory_file, replace(memory, base="").held())
         return Held(home.local, state.content is None, notes)
 
 
@@ -90,9 +91,8 @@ def _place(home: JournalHome, memory: Memory, local_file: Path) -> tuple[str, ..
     return notes
 
 
-def _take(home: JournalHome, state: CustodyState, coming: str, ctx: JobContext) -> Memory:
+def _take(home: JournalHome, state: CustodyState, journal: BlobInfo | None, coming: str, ctx: JobContext) -> Memory:
     """Make the lock ours, whoever's it was, if it still is the one that was seen."""
-    journal = home.retry.call(lambda: home.store.head(home.blob), ctx)
     note = new_note(home, journal)
     memory = Memory(
         Phase.TAKING,
@@ -109,12 +109,10 @@ def _take(home: JournalHome, state: CustodyState, coming: str, ctx: JobContext) 
         lock = take(home, note, ctx, Condition(etag=state.lock.etag) if state.lock else IF_ABSENT)
     except (ConditionError, BlobNotFoundError):
         remembering.save(home.memory_file, state.memory)
-        raise CustodyConflictError(
-            "The lock was changed at this very moment; it was not taken over.",
-            compare(home, home.local, look(home, ctx), ctx),
-            remedy=AGAIN,
-        ) from None
+        raise CustodyConflictError(CHANGED, compare(home, home.local, look(home, ctx), ctx), remedy=AGAIN) from None
     except BaseException:
         give_up(home, memory)
         raise
-    return replace(memory, lock_etag=lock.etag, base="")
+    memory = replace(memory, lock_etag=lock.etag)
+    remembering.save(home.memory_file, memory)
+    return memory

@@ -29,9 +29,9 @@ TAKE_OVER = (
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A check-in.  ``written``: the journal in the cloud was replaced; not, if it had the same content.  ``notes`` are sentences."""
+    """A check-in.  ``finished``: it was an interrupted one, which had reached the cloud already.  ``notes`` are sentences."""
 
-    written: bool
+    finished: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -48,16 +48,16 @@ def checkin(
     """
     with guard(home, "journal checkin", wait, ctx):
         before = look(home, ctx)
-        if settle(home, ctx).memory.phase is Phase.FREE and before.landed:
+        seen = settle(home, ctx, before)
+        if seen.memory.phase is Phase.FREE and before.landed:
             local = Path(before.memory.local)
             if local_journal is None and rows_of(local) == before.memory.sent_rows:
                 return Returned(True, ("The check-in that was interrupted had reached the cloud; the lock is gone now.",))
-        return put_back(home, ctx, local_journal=local_journal, keep=keep_checked_out)
+        return put_back(home, seen, ctx, local_journal=local_journal, keep=keep_checked_out)
 
 
-def put_back(home: JournalHome, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False) -> Returned:
-    """The check-in itself, for who holds the guard and has settled."""
-    seen = look(home, ctx)
+def put_back(home: JournalHome, seen: CustodyState, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False) -> Returned:
+    """The check-in itself, for who holds the guard and has settled; ``seen`` is how it stands."""
     memory = seen.memory
     if memory.phase is Phase.FREE:
         raise CustodyError(
@@ -79,9 +79,8 @@ def put_back(home: JournalHome, ctx: JobContext, *, local_journal: Path | None =
         md5, size = _md5(copy), copy.stat().st_size
         memory = replace(memory, phase=Phase.RETURNING, local=str(local), sent_md5=md5, sent_size=size, sent_rows=rows, keep=keep)
         remembering.save(home.memory_file, memory)
-        equal = holds(home, seen.journal, md5, size, ctx)
         try:
-            blob = seen.journal if equal and seen.journal else _write(home, copy, memory, ctx)
+            blob = _write(home, copy, memory, ctx)
         except (ConditionError, BlobNotFoundError):
             remembering.save(home.memory_file, memory.held())
             now = look(home, ctx)
@@ -94,10 +93,10 @@ def put_back(home: JournalHome, ctx: JobContext, *, local_journal: Path | None =
         copy.unlink(missing_ok=True)
     if keep:
         remembering.save(home.memory_file, replace(memory, base=rows, journal_etag=blob.etag).held())
-        return Returned(not equal)
+        return Returned()
     gone = release(home, memory.lock_etag, ctx)
     remembering.save(home.memory_file, replace(memory, base=rows, journal_etag=blob.etag).freed())
-    return Returned(not equal, () if gone else _about_lock(home, ctx))
+    return Returned(notes=() if gone else _about_lock(home, ctx))
 
 
 def give_back(home: JournalHome, ctx: JobContext) -> None:

@@ -59,13 +59,13 @@ def recover(home: JournalHome, ctx: JobContext | None = None, *, wait: float = 0
     return state, []
 
 
-def settle(home: JournalHome, ctx: JobContext) -> CustodyState:
+def settle(home: JournalHome, ctx: JobContext, now: CustodyState | None = None) -> CustodyState:
     """End what an interruption left half done, for who holds the guard; how it stands then.
 
     A check-out that had not swapped the files is given back; one that had is held.  A check-in that wrote the journal gives
-    the lock back; one that did not leaves the journal checked out.
+    the lock back; one that did not leaves the journal checked out.  ``now``: what was seen just before.
     """
-    now = look(home, ctx)
+    now = now or look(home, ctx)
     memory = now.memory
     if memory.phase is Phase.TAKING:
         if now.state is State.MINE and _swapped(Path(memory.local), memory.coming):

@@ -80,7 +80,8 @@ def _working(home: JournalHome, purpose: str, ctx: JobContext) -> Generator[Sess
         _end_failed(home, ctx, error)
         raise
     try:
-        work.notes += put_back(home, _fresh(ctx)).notes
+        fresh = _fresh(ctx)
+        work.notes += put_back(home, look(home, fresh), fresh).notes
     except ChorusError as error:
         raise _not_back(error, work.journal) from error
 
@@ -89,15 +90,16 @@ def _end_failed(home: JournalHome, ctx: JobContext, cause: BaseException) -> Non
     """What a command that did not end well had changed is not lost; one that changed nothing leaves nothing behind."""
     memory = remembering.load(home.memory_file)
     local = Path(memory.local)
+    fresh = _fresh(ctx)
     try:
         try:
             changed = rows_of(local) != memory.base
         except JournalError:
             changed = True
         if changed:
-            put_back(home, _fresh(ctx))
+            put_back(home, look(home, fresh), fresh)
         else:
-            give_back(home, _fresh(ctx))
+            give_back(home, fresh)
     except ChorusError as error:
         told = f"{cause.what} " if isinstance(cause, ChorusError) else ""
         raise _not_back(error, local, told) from cause

@@ -16,7 +16,7 @@ from chorus_gui.core.errors import ConditionError, CustodyError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.lock import WriterLock
-from chorus_gui.core.storage.base import IF_ABSENT
+from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def unlock(home: JournalHome, ctx: JobContext, *, force: bool = False, wait: flo
                 meaning=" ".join(warnings),
                 remedy="Ask first. If you are sure that nobody works on it any more, confirm (on the command line: --force).",
             )
-        copied = put_content_back(home, state, ctx)
+        copied = put_content_back(home, state, ctx) is not None
         if not release(home, state.lock.etag, ctx) and (now := look(home, ctx)).lock is not None:
             raise CustodyError(
                 "The lock was changed at this very moment; it was not removed.",
@@ -76,15 +76,15 @@ def unlock(home: JournalHome, ctx: JobContext, *, force: bool = False, wait: flo
         return Unlocked(copied, warnings)
 
 
-def put_content_back(home: JournalHome, state: CustodyState, ctx: JobContext) -> bool:
-    """If the journal lies only in the lock, copy it to its own name, inside the store; whether that was needed.
+def put_content_back(home: JournalHome, state: CustodyState, ctx: JobContext) -> BlobInfo | None:
+    """If the journal lies only in the lock, copy it to its own name, inside the store; what lies there then, None if not needed.
 
     An empty lock holds no journal: it is never put back as one.  Raises :class:`CustodyError` if what arrived is not what lay in
     the lock, or another journal appeared meanwhile; the lock is then untouched.
     """
     source = state.content
     if source is None or source.path == home.blob:
-        return False
+        return None
     with suppress(ConditionError):  # somebody was faster, or an answer was lost: what lies there is looked at
         home.retry.call(lambda: home.store.copy(home.lock, home.blob, condition=IF_ABSENT), ctx)
     found = home.retry.call(lambda: home.store.head(home.blob), ctx)
@@ -95,7 +95,7 @@ def put_content_back(home: JournalHome, state: CustodyState, ctx: JobContext) ->
             meaning="The lock was left as it is.",
             remedy="Somebody is working with the journal. Look again in a minute.",
         )
-    return True
+    return found
 
 
 def set_aside(home: JournalHome, ctx: JobContext, *, wait: float = 0.0) -> Path:

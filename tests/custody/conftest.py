@@ -1,0 +1,24 @@
+"""A store in memory, and two people who share the journal in it."""
+
+from pathlib import Path
+
+import pytest
+from custodyworld import person
+
+from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.storage.memory import MemoryStore
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def anna(store: MemoryStore, tmp_path: Path) -> JournalHome:
+    return person(store, tmp_path / "anna")
+
+
+@pytest.fixture
+def ben(store: MemoryStore, tmp_path: Path) -> JournalHome:
+    return person(store, tmp_path / "ben", "ben", "PC-2")
