@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -105,7 +105,7 @@ def plan(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Plan:
         return Plan(tuple(_pages(groups, config.page_size)), tuple(left_out))
     size = config.page_size
     chunks = [files[start : start + size] for start in range(0, len(files), size)]
-    make: Callable[[Sequence[File]], list[Group]] = (lambda chunk: [_single(f) for f in chunk]) if options.one_by_one else _lists
+    make = _each if options.one_by_one else _lists
     pages = [Page(number, 1 + (number - 1) * size, make(chunk)) for number, chunk in enumerate(chunks, 1)]
     return Plan(tuple(pages), tuple(left_out))
 
@@ -129,16 +129,25 @@ def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple
                 f"az cannot read {row.modality} from {site.place.text}: it sends files of this computer alone.",
                 remedy="Choose AzCopy (--output-type azcopy), which copies from cloud to cloud.",
             )
-        if why := problem(row.path):
+        file = File(row, site.place, blob)
+        why = problem(row.path)
+        if not why and options.tool is Tool.AZCOPY and "*" in _split(file)[0]:
+            why = "AzCopy takes the “*” in its folder's name for a pattern."
+        if why:
             left_out.append((row.path, why))
-            continue
-        files.append(File(row, site.place, blob))
+        else:
+            files.append(file)
     return files, left_out
 
 
 def _single(file: File) -> Group:
     folder = file.row.path.rpartition("/")[0]
     return Group(file.place, folder, file.blob.rpartition("/")[0], (file,), single=True)
+
+
+def _each(files: Sequence[File]) -> list[Group]:
+    """AzCopy, one by one; it takes a "*" in a source for a pattern, but not in a list."""
+    return [group for file in files for group in ([_single(file)] if "*" not in file.row.path else _lists([file]))]
 
 
 def _split(file: File) -> tuple[str, str]:
