@@ -15,6 +15,7 @@ import itertools
 import logging
 import queue
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,7 +205,7 @@ class Reader(QThread):
         self.setObjectName(name)
         self._numbers = itertools.count(1)
         self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
-        self._waiting: dict[int, tuple[QObject, str, Callable[[Outcome[Any]], None], JobContext]] = {}
+        self._waiting: dict[int, tuple[weakref.ref[QObject], str, Callable[[Outcome[Any]], None], JobContext]] = {}
         self._answered.connect(self._deliver)
         self.start()
 
@@ -215,17 +216,17 @@ class Reader(QThread):
         """
         if channel:
             for number, (other, name, _, ctx) in [*self._waiting.items()]:
-                if other is owner and name == channel:
+                if other() is owner and name == channel:
                     ctx.cancel()
                     del self._waiting[number]
         question = _Question(next(self._numbers), step, JobContext())
-        self._waiting[question.number] = (owner, channel, then, question.ctx)
+        self._waiting[question.number] = (weakref.ref(owner), channel, then, question.ctx)
         self._questions.put(question)
 
     def forget(self, owner: QObject) -> None:
         """Drop every question of ``owner``."""
         for number, (other, _, _, ctx) in [*self._waiting.items()]:
-            if other is owner:
+            if other() is owner:
                 ctx.cancel()
                 del self._waiting[number]
 
@@ -244,9 +245,11 @@ class Reader(QThread):
             self._answered.emit(question.number, outcome)
 
     def _deliver(self, number: int, outcome: Outcome[Any]) -> None:
-        owner, _, then, _ = self._waiting.pop(number, (None, "", None, None))
+        waiting = self._waiting.pop(number, None)
         if outcome.kind is OutcomeKind.CRASHED:
             _log.error("unexpected error while reading\n%s", outcome.report)
             self.crashed.emit(outcome.report)
-        if owner is not None and then is not None and isValid(owner):
-            then(outcome)
+        if waiting is not None:
+            owner, then = waiting[0](), waiting[2]
+            if owner is not None and isValid(owner):
+                then(outcome)

@@ -160,6 +160,7 @@ class MainWindow(QMainWindow):
             return
         self.stack.setCurrentWidget(page)
         self.rail.show_chosen(name)
+        page.setFocus(Qt.FocusReason.OtherFocusReason)  # Tab goes on inside the page, and a screen reader says its name
         if topic:
             page.show_topic(topic)
 

@@ -113,7 +113,7 @@ DARK = Theme(
     accent="#6cb2f2",
     on_accent="#0b1a29",
     accent_hover="#8cc4f7",
-    selection="#2b4a69",
+    selection="#233e59",
     good="#7cd699",
     good_ground="#1b3526",
     warning="#f0c469",
@@ -259,6 +259,7 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QTableView, QTreeView, QListView, QTableWidget {{ background: {t.surface}; alternate-background-color: {t.window};
             border: 1px solid {t.border}; border-radius: {RADIUS}px; gridline-color: {t.raised}; selection-background-color: {t.selection};
             selection-color: {t.text}; }}
+        QTableView::item, QTreeView::item {{ padding: 0px 6px; border: 0px; }}
         QTableView:focus, QTreeView:focus, QListView:focus {{ border-color: {t.accent}; }}
         QHeaderView {{ background: {t.raised}; border: none; }}
         QHeaderView::section {{ background: {t.raised}; color: {t.muted}; border: none; border-bottom: 1px solid {t.border};

@@ -6,20 +6,31 @@ from dataclasses import dataclass
 from enum import Enum
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QGridLayout, QHeaderView, QLabel, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QBoxLayout,
+    QGridLayout,
+    QHeaderView,
+    QLabel,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.state import SENDING, Grade, JobKind, SessionState
+from chorus_gui.ui.state import SENDING, Grade, JobKind, ReceiptFacts, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.charts import Bar, BarChart
 
 VERSIONS_SHOWN = 24
+RUNS_SHOWN = 4
 
 
 class Mark(Enum):
@@ -181,6 +192,9 @@ class OverviewPage(Page):
         self._offers.layout().addLayout(self._offer_rows)  # type: ignore[union-attr]
         self.table = _table()
         self.chart = BarChart("Files by version")
+        self._runs = QWidget()
+        self._run_rows = column(space=SPACE // 2)
+        self._runs.setLayout(self._run_rows)
         self._body = QWidget()
         self._empty = EmptyState(
             "folder",
@@ -192,7 +206,7 @@ class OverviewPage(Page):
         self._demo = button("Try it on a made-up site", "Makes up a small site in a temporary folder; nothing leaves this computer")
         self._demo.clicked.connect(lambda: self.intent.emit(intents.OpenDemo()))
         self._first = QWidget()
-        self._first.setLayout(column(self._empty, row(None, self._demo, None), 6 * SPACE))
+        self._first.setLayout(column(None, self._empty, row(None, self._demo, None), None, None))
         self._layout()
 
     def _layout(self) -> None:
@@ -201,14 +215,15 @@ class OverviewPage(Page):
         for number, card in enumerate(self.cards):
             grid.addWidget(card, 0, number)
             grid.setColumnStretch(number, 1)
-        modalities = Card(column(label("In the journal", "heading"), self.table, space=SPACE))
+        modalities = Card(column(label("In the journal", "heading"), self.table, None, space=SPACE))
         versions = Card(column(label("Files by version", "heading"), self.chart, space=SPACE))
+        runs = Card(column(label("Last runs", "heading"), self._runs, space=SPACE))
         below = row(modalities, versions, space=2 * SPACE)
         below.setStretch(0, 3)
         below.setStretch(1, 2)
         head = row(column(self.title, self.lead, space=SPACE // 2), 2 * SPACE, self.primary)
         head.setStretch(0, 1)
-        self._body.setLayout(column(head, grid, self._offers, below, None, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self._body.setLayout(column(head, grid, self._offers, below, runs, None, space=2 * SPACE, margins=(24, 20, 24, 24)))
         self._body_area = scrolled(self._body)
         self.setLayout(column(self._body_area, self._first))
 
@@ -237,6 +252,8 @@ class OverviewPage(Page):
             self._render_offers(state)
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
             self._render_journal(state)
+        if drawn is None or drawn.receipts is not state.receipts:
+            self._render_runs(state)
 
     def show_topic(self, topic: str) -> None:
         """ "custody": show what can be decided about the journal."""
@@ -271,9 +288,7 @@ class OverviewPage(Page):
         custody = state.custody
         offers = custody.offers if custody.grade is Grade.BAD or custody.state is Custody.CHANGED else ()
         stuck = custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED)
-        while (item := self._offer_rows.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
+        _clear(self._offer_rows)
         for choice, text in offers:
             self._offer_rows.addWidget(self._offer(text, choice.capitalize(), intents.Recover(choice), state.busy))
         if stuck and not offers:
@@ -316,12 +331,40 @@ class OverviewPage(Page):
         _fill(self.table, rows)
         self._render_chart(names, state)
 
+    def _render_runs(self, state: SessionState) -> None:
+        _clear(self._run_rows)
+        for receipt in state.receipts[:RUNS_SHOWN]:
+            self._run_rows.addWidget(self._run(receipt))
+        if not state.receipts:
+            self._run_rows.addWidget(label("Nothing was submitted from this computer yet.", "muted"))
+
+    def _run(self, receipt: ReceiptFacts) -> QWidget:
+        grade = Grade.GOOD if receipt.clean else Grade.WARNING
+        mark = QLabel()
+        mark.setPixmap(icons.pixmap(grade.value, 16, theme.current().grade(grade), self.devicePixelRatioF()))
+        told = [receipt.kind.capitalize(), words.moment(receipt.ended_us)]
+        told += [f"version {', '.join(receipt.versions)}"] if receipt.versions else []
+        told += [f"{words.files_and_size(receipt.uploaded)} uploaded"] if receipt.uploaded.files else []
+        show = button("Open receipt", f"Open the receipt of {words.moment(receipt.ended_us)}", flat=True)
+        show.clicked.connect(lambda: self.intent.emit(intents.OpenPath(receipt.page)))
+        made = QWidget()
+        made.setLayout(row(mark, label(" · ".join(told)), label(receipt.headline, "muted"), None, show))
+        return made
+
     def _render_chart(self, names: list[str], state: SessionState) -> None:
         journal = state.journal
         versions = journal.versions[-VERSIONS_SHOWN:] if journal else ()
         counts = {(c.version, c.modality): c.active + c.closed for c in journal.counts} if journal else {}
         bars = [Bar(_version_name(version), tuple(counts.get((version, name), 0) for name in names)) for version in versions]
         self.chart.show_bars(names, bars)
+
+
+def _clear(rows: QBoxLayout) -> None:
+    while rows.count():
+        item = rows.takeAt(0)
+        if item is not None and (widget := item.widget()) is not None:
+            widget.hide()
+            widget.deleteLater()
 
 
 def _version_name(version: str) -> str:

@@ -25,6 +25,11 @@ from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 
+ICON_GAP = 4
+"""between an icon and the words of its button, besides what the style gives"""
+CHIP_LETTERS = 48
+"""A longer fact is shortened; its tooltip has all of it."""
+
 
 def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
     """A label; ``role`` is title, heading, number, strong, muted or "".  Its text is never taken for HTML."""
@@ -55,9 +60,8 @@ def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, d
     if icon:
         set_icon(made, icon)
     made.setAccessibleName(text.replace("&", "") or tip)
-    if tip:
-        made.setToolTip(tip)
-        made.setAccessibleDescription(tip)
+    made.setToolTip(tip or text.replace("&", ""))
+    made.setAccessibleDescription(tip)
     return made
 
 
@@ -66,7 +70,10 @@ def set_icon(target: QAbstractButton, name: str) -> None:
     now = theme.current()
     primary, danger = target.property("primary") == "true", target.property("danger") == "true"
     target.setProperty("icon_name", name)
-    target.setIcon(icons.icon(name, now.on_accent if primary else now.bad if danger else None))
+    gap = ICON_GAP if isinstance(target, QPushButton) and target.text() else 0
+    target.setIcon(icons.icon(name, now.on_accent if primary else now.bad if danger else None, gap))
+    if gap:
+        target.setIconSize(QSize(16 + gap, 16))
 
 
 def refresh_icons(root: QWidget) -> None:
@@ -147,19 +154,21 @@ class Chip(QPushButton):
         self._name = name
         self.setProperty("chip", Grade.INFO.value)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def show_fact(self, text: str, grade: Grade, detail: str = "") -> None:
         """Show it; an empty text hides the chip."""
         self.setVisible(bool(text))
-        self.setText(text)
+        self.setText(text if len(text) <= CHIP_LETTERS else f"{text[: CHIP_LETTERS - 1]}…")
         self.setToolTip(detail or text)
         self.setAccessibleName(f"{self._name}: {text}")
         self.setAccessibleDescription(detail)
         if self.property("chip") != grade.value:
             self.setProperty("chip", grade.value)
             theme.restyle(self)
-        self.setIcon(icons.icon(grade.value, theme.current().grade(grade)))
+        self.setIcon(icons.icon(grade.value, theme.current().grade(grade), ICON_GAP))
+        self.setIconSize(QSize(16 + ICON_GAP, 16))
+        self.updateGeometry()
 
 
 class ElidedLabel(QLabel):
@@ -269,7 +278,7 @@ class EmptyState(QWidget):
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.title = label(title, "heading")
         self.text = label(text, "muted", wrap=True)
-        self.text.setMaximumWidth(460)
+        self.text.setFixedWidth(440)
         self.action = button(action, primary=True)
         self.action.setVisible(bool(action))
         self.action.clicked.connect(self.acted)
@@ -285,6 +294,7 @@ class EmptyState(QWidget):
         self.text.setText(text)
         self.action.setText(action)
         self.action.setAccessibleName(action)
+        self.action.setToolTip(action)
         self.action.setVisible(bool(action))
 
     def changeEvent(self, event: QEvent) -> None:

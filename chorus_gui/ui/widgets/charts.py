@@ -74,13 +74,17 @@ class BarChart(QWidget):
         metrics = QFontMetrics(self.font())
         plot, top = self._plot(), max((bar.total for bar in self._bars), default=0) or 1
         x = float(plot.left())
-        for number, name in enumerate(self._series):
+        for number, name in enumerate(self._series if self._bars else ()):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(now.series[number % len(now.series)]))
             painter.drawRoundedRect(QRectF(x, 4 + metrics.height() / 2 - 5, 10, 10), 2, 2)
             painter.setPen(QColor(now.muted))
             painter.drawText(QPointF(x + 15, 4 + metrics.ascent()), name)
             x += 15 + metrics.horizontalAdvance(name) + 16
+        if not self._bars:
+            painter.setPen(QColor(now.muted))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Nothing yet")
+            return
         painter.setPen(QPen(QColor(now.border), 1))
         for share in (0.0, 0.5, 1.0):
             y = plot.bottom() - plot.height() * share

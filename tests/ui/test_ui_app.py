@@ -1,0 +1,128 @@
+"""Starting: what is imported, one instance, the hook, the log, what is opened."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+from uiworld import settle
+from world import World
+
+from chorus_gui.core.places import data_folder, log_folder
+from chorus_gui.ui.app import CrashHook, SingleInstance, log_to_file, open_first, parser
+from chorus_gui.ui.session import Session
+
+WINDOW = """
+import sys, time
+began = time.perf_counter()
+from PySide6.QtCore import QTimer
+from chorus_gui.ui import app
+from chorus_gui.ui.main_window import MainWindow
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.settings import Settings
+application = app.make_application(())
+window = MainWindow(Session(Settings(), application))
+window.closed.connect(application.quit)
+window.show()
+application.processEvents()
+heavy = {"azure", "rich", "keyring", "requests", "cryptography", "tomlkit", "jinja2", "msal"}
+print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}), "PySide6.QtNetwork" in sys.modules)
+QTimer.singleShot(0, window.close)
+application.exec()
+"""
+
+
+def test_nothing_heavy_is_imported_before_the_window_is_there() -> None:
+    done = subprocess.run([sys.executable, "-c", WINDOW], capture_output=True, text=True, timeout=60, env=dict(os.environ), check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[] False"
+    assert "QThread: Destroyed" not in done.stderr
+
+
+def test_a_second_start_calls_the_first_and_hands_it_its_file(qtbot: QtBot, tmp_path: Path) -> None:
+    first, second = SingleInstance(), SingleInstance()
+    assert first.first()
+    assert not second.first()
+    with qtbot.waitSignal(first.called, timeout=5000) as called:
+        second.call(tmp_path / "config.toml")
+    assert called.args == [tmp_path / "config.toml"]
+    with qtbot.waitSignal(first.called, timeout=5000) as called:
+        second.call(None)
+    assert called.args == [None]
+    first.release()
+    assert second.first()
+    second.release()
+
+
+def test_the_second_process_leaves_at_once(qtbot: QtBot, world: World) -> None:
+    first = SingleInstance()
+    assert first.first()
+    with qtbot.waitSignal(first.called, timeout=20_000) as called:
+        done = subprocess.run([sys.executable, "-m", "chorus_gui", str(world.file)], timeout=30, env=dict(os.environ), check=False)
+    assert done.returncode == 0
+    assert called.args == [world.file]
+    first.release()
+
+
+def test_a_note_of_rubbish_is_left_alone(qtbot: QtBot) -> None:
+    first = SingleInstance()
+    assert first.first()
+    with qtbot.assertNotEmitted(first.called, wait=300):
+        (data_folder() / "instance" / "raise.json").write_text("rubbish", "utf-8")
+    first.release()
+
+
+def test_what_nobody_caught_is_told_without_secrets(qtbot: QtBot) -> None:
+    hook = CrashHook()
+    before = sys.excepthook, threading.excepthook
+    hook.install()
+    try:
+        with qtbot.waitSignal(hook.caught, timeout=5000) as told:
+            thread = threading.Thread(target=lambda: [][0] or None)
+            thread.start()
+            thread.join()
+        assert "IndexError" in str(told.args)
+        with qtbot.waitSignal(hook.caught) as told:
+            try:
+                raise RuntimeError("https://x.blob.core.windows.net/c?sig=abcdef")
+            except RuntimeError:
+                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        assert "RuntimeError" in str(told.args)
+        assert "abcdef" not in str(told.args)
+    finally:
+        hook.remove()
+        sys.excepthook, threading.excepthook = before
+
+
+def test_the_log_holds_no_secret() -> None:
+    handler = log_to_file()
+    assert handler is not None
+    try:
+        logging.getLogger("chorus.ui").warning("token %s", "sv=1&sig=abcdef")
+        handler.flush()
+        text = (log_folder() / "window.log").read_text("utf-8")
+        assert "token" in text
+        assert "abcdef" not in text
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def test_what_is_opened_first(qtbot: QtBot, session: Session, world: World, tmp_path: Path) -> None:
+    open_first(session, None, demo=False)
+    assert session.state.config_file is None
+    open_first(session, world.file, demo=False)
+    assert session.state.config_file == world.file
+    settle(qtbot, session)
+    other = Session(session.settings)
+    open_first(other, None, demo=False)
+    assert other.state.config_file == world.file
+    settle(qtbot, other)
+    with qtbot.waitSignal(other.stopped, timeout=10_000):
+        other.stop()
+    assert parser().parse_args(["--demo"]).demo

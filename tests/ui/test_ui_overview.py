@@ -1,0 +1,156 @@
+"""What comes next, in every state a submission can be in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+from world import World
+
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.model import ChangeKind, DiffSummary, Tally, VersionCount
+from chorus_gui.ui import intents
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.overview import Mark, OverviewPage, next_step, steps
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.state import (
+    CustodyFacts,
+    Grade,
+    JobKind,
+    JobView,
+    JournalFacts,
+    ReceiptFacts,
+    ReviewFacts,
+    SessionState,
+)
+
+HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
+MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_check_in=True, may_write=True)
+
+
+@pytest.fixture
+def fresh(world: World) -> SessionState:
+    """A site that never submitted."""
+    return SessionState(config_file=world.file, config=world.config, custody=HERE, journal=JournalFacts(world.journal))
+
+
+def count(pending: int = 0) -> VersionCount:
+    return VersionCount("one", "OMOP", 3, 30, pending, pending * 10, 0, None)
+
+
+def journal(world_path: Path, pending: int = 0) -> JournalFacts:
+    return JournalFacts(world_path, True, schema=2, versions=("one",), counts=(count(pending),))
+
+
+def review(to_do: int, stale: str = "") -> ReviewFacts:
+    kinds = {ChangeKind.ADDED: Tally(to_do, to_do * 10)} if to_do else {}
+    return ReviewFacts(Path("review.db"), 1, 1_700_000_000_000_000, "full", ("OMOP",), DiffSummary(), kinds, stale=stale)
+
+
+def receipt(kind: str, *, clean: bool = True) -> ReceiptFacts:
+    return ReceiptFacts(Path("r.html"), Path("r.json"), kind, ("one",), 1, "Complete", clean, Tally(), 0)
+
+
+def job(state: SessionState, kind: JobKind) -> JobView:
+    return JobView(1, kind, kind.value, state.key, running=True)
+
+
+Change = Callable[[SessionState], SessionState]
+PATH = Path("journal.db")
+
+
+@pytest.mark.parametrize(
+    ("change", "asks", "action"),
+    [
+        (lambda s: s, intents.Scan, "Scan the site"),
+        (
+            lambda s: replace(s, custody=replace(HERE, state=Custody.FREE, may_write=False, can_check_out=True)),
+            intents.CheckOut,
+            "Check out",
+        ),
+        (lambda s: replace(s, custody=CustodyFacts(Custody.LOCKED, "by bob", "", Grade.WARNING)), intents.ShowPage, "See what can be done"),
+        (lambda s: replace(s, custody=CustodyFacts(None, "?", "No connection.", Grade.BAD)), intents.Refresh, "Look again"),
+        (lambda s: replace(s, review=review(5)), intents.ShowPage, "Review the changes"),
+        (lambda s: replace(s, review=review(5, "The journal has changed.")), intents.Scan, "Scan the site again"),
+        (lambda s: replace(s, review=review(0), journal=journal(PATH, 3)), intents.UploadPending, "Upload what is pending"),
+        (lambda s: replace(s, review=review(0), journal=journal(PATH)), intents.Verify, "Verify one"),
+        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("submission"),)), intents.Verify, "Verify one"),
+        (
+            lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission")), custody=MINE),
+            intents.CheckIn,
+            "Check in the journal",
+        ),
+        (
+            lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify", clean=False), receipt("submission"))),
+            intents.Verify,
+            "Verify one",
+        ),
+        (
+            lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission"))),
+            intents.Scan,
+            "Scan the site again",
+        ),
+    ],
+)
+def test_one_thing_comes_next(fresh: SessionState, change: Change, asks: type[intents.Intent], action: str) -> None:
+    state = change(fresh)
+    step = next_step(state)
+    assert isinstance(step.intent, asks)
+    assert step.action.startswith(action)
+    assert sum(view.mark in (Mark.NOW, Mark.STOPPED) for view in steps(state)) <= 1
+
+
+def test_while_a_job_runs_its_step_is_the_one(fresh: SessionState) -> None:
+    state = replace(fresh, jobs=(job(fresh, JobKind.SCAN),))
+    assert next_step(state).text == "The site is being scanned."
+    assert next_step(state).intent is None
+    state = replace(fresh, review=review(0), jobs=(job(fresh, JobKind.SUBMIT),))
+    assert next_step(state).intent == intents.ShowPage("upload")
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> OverviewPage:
+    page = OverviewPage(Services(session.reader, session.pager, session.settings))
+    qtbot.addWidget(page)
+    page.resize(1000, 700)
+    page.show()
+    return page
+
+
+def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:
+    lost = CustodyFacts(
+        Custody.CHANGED,
+        "Check-out lost",
+        "Somebody removed your lock.",
+        Grade.BAD,
+        offers=(("take over", "Go on with yours."), ("set aside", "Go on with theirs.")),
+    )
+    page.render(replace(fresh, custody=lost))
+    buttons = {button.text(): button for button in page.findChildren(QPushButton) if button.isVisible()}
+    with qtbot.waitSignal(page.intent) as asked:
+        buttons["Set aside"].click()
+    assert asked.args == [intents.Recover("set aside")]
+    page.render(replace(fresh, custody=HERE))
+    assert "Set aside" not in [button.text() for button in page.findChildren(QPushButton) if button.isVisible()]
+
+
+def test_a_faulty_configuration_leads_to_its_page(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:
+    page.render(replace(fresh, config=None, config_error="It has a fault."))
+    with qtbot.waitSignal(page.intent) as asked:
+        page.primary.click()
+    assert asked.args == [intents.ShowPage("configuration")]
+
+
+def test_the_table_adds_up(page: OverviewPage, fresh: SessionState) -> None:
+    from chorus_gui.core.journal.queries import ModalityCount
+
+    counts = (ModalityCount("OMOP", 3, 3000, 1, 1000, None), ModalityCount("Images", 1200, 5_000_000, 0, 0, "20260102030405"))
+    page.render(replace(fresh, journal=replace(journal(PATH, 1), modalities=counts)))
+    last = page.table.rowCount() - 1
+    cells = [page.table.item(last, place) for place in range(4)]
+    assert [cell.text() for cell in cells if cell is not None] == ["Total", "1,203", "5.0 MB", "1 (1.0 kB)"]
+    assert page.chart.accessibleDescription() == "one: 3"

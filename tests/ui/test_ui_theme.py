@@ -1,0 +1,115 @@
+"""Colours can be read, icons can be drawn, words are the locale's."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from PySide6.QtCore import QLocale
+from PySide6.QtGui import QColor, QImage
+from pytestqt.qtbot import QtBot
+
+from chorus_gui.core.job import Count, Snapshot
+from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.ui import theme, words
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
+from chorus_gui.ui.widgets.chrome import progress_text, share_of
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+
+
+def luminance(colour: str) -> float:
+    parts = [QColor(colour).redF(), QColor(colour).greenF(), QColor(colour).blueF()]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK], ids=lambda look: look.name)
+def test_words_can_be_read_on_their_ground(look: theme.Theme) -> None:
+    grounds = (look.window, look.rail, look.surface, look.raised, look.selection)
+    pairs = [*itertools.product((look.text, look.muted), grounds), (look.on_accent, look.accent), (look.on_accent, look.accent_hover)]
+    pairs += [(look.grade(grade), look.ground(grade)) for grade in Grade]
+    pairs += [(look.grade(grade), look.surface) for grade in Grade]
+    pairs += list(itertools.product((look.kind(kind) for kind in ChangeKind), (look.surface, look.selection)))
+    low = {pair: round(contrast(*pair), 2) for pair in pairs if contrast(*pair) < 4.5}
+    assert not low
+
+
+def test_every_icon_draws_something_of_its_own(qtbot: QtBot) -> None:
+    drawn: dict[bytes, str] = {}
+    for name in icons.names():
+        image = icons.pixmap(name, 24, "#000000", 2).toImage().convertToFormat(QImage.Format.Format_ARGB32)
+        data = bytes(image.constBits())
+        assert any(data), name
+        assert drawn.setdefault(data, name) == name
+    assert not icons.icon("review").isNull()
+    assert not icons.program_icon().isNull()
+
+
+def test_words() -> None:
+    before = QLocale()
+    try:
+        QLocale.setDefault(QLocale("de_DE"))
+        assert words.number(1204) == "1.204"
+        assert words.size(3_200_000_000) == "3,2 GB"
+        QLocale.setDefault(QLocale("en_US"))
+        assert words.files_and_size(Tally(1204, 3_200_000_000)) == "1,204 files (3.2 GB)"
+        assert words.count_of(1, "entry", "entries") == "1 entry"
+        assert words.count_of(2, "entry", "entries") == "2 entries"
+    finally:
+        QLocale.setDefault(before)
+    assert [words.duration(s) for s in (0.4, 59, 61, 3661, None)] == ["0 s", "59 s", "1 min 1 s", "1 h 1 min", "–"]
+    assert words.stamp("first") == "first"
+    assert words.stamp(None) == words.moment(None) == words.rate(None) == "–"
+
+
+def test_progress_in_words() -> None:
+    snapshot = Snapshot("upload", {"OMOP": Count(2, 500, 1, 4, 1000)}, (), 5.0, "listing")
+    told = progress_text(snapshot)
+    for part in ("2 of 4 files", "500 bytes of 1.0 kB", "100 bytes/s", "5 s left", "1 failed", "listing"):
+        assert part in told
+    assert share_of(snapshot.total) == 0.5
+    assert share_of(Count(3, 0, 1, 8, 0)) == 0.5
+    assert share_of(Count(3, 0)) is None
+
+
+def test_charts_paint_what_they_are_given(qtbot: QtBot) -> None:
+    bars, line = BarChart("Files"), LineChart("Rate", words.rate)
+    for chart in (bars, line):
+        qtbot.addWidget(chart)
+        chart.resize(300, 160)
+    empty = bars.grab().toImage(), line.grab().toImage()
+    bars.show_bars(("OMOP", "Images"), [Bar("one", (3, 4)), Bar("two", (0, 9))])
+    for n in range(300):
+        line.add(float(n))
+    assert bars.grab().toImage() != empty[0]
+    assert line.grab().toImage() != empty[1]
+    assert bars.accessibleDescription() == "one: 7, two: 9"
+
+
+def test_a_typed_confirmation_wants_the_word(qtbot: QtBot) -> None:
+    said: list[str] = []
+    dialog = ConfirmDialog(None, "Delete?", "All of it.", "Delete", lambda: said.append("yes"), typed="delete", danger=True)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    assert not dialog.yes.isEnabled()
+    qtbot.keyClicks(dialog.field, "DELETE")
+    dialog.yes.click()
+    assert said == ["yes"]
+
+
+def test_a_reason_must_be_given(qtbot: QtBot) -> None:
+    said: list[str] = []
+    dialog = ReasonDialog(None, "Hold back?", "Why?", "Hold back", said.append, ["consent withdrawn"])
+    qtbot.addWidget(dialog)
+    dialog.open()
+    assert not dialog.yes.isEnabled()
+    dialog.field.setCurrentText("consent withdrawn")
+    dialog.yes.click()
+    assert said == ["consent withdrawn"]
