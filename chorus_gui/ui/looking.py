@@ -120,7 +120,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     """The review that waits for this journal, if one does."""
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review import approval as approving
-    from chorus_gui.core.review.changes import summary, to_do
+    from chorus_gui.core.review.changes import summary, summed, to_do_by_modality
     from chorus_gui.core.review.staging import Staging, staging_path
 
     try:
@@ -136,7 +136,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
                 many = approving.deletions(staging, opened.counts())
         except (ReviewError, JournalError) as error:
             stale = str(error)
-        given = staging.get("approval")
+        given, left = staging.get("approval"), to_do_by_modality(staging)
         done = staging.db.execute("SELECT count(*), coalesce(sum(size), 0) FROM change WHERE done").fetchone()
         return ReviewFacts(
             path=staging.path,
@@ -145,7 +145,8 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             mode=str(staging.get("mode", "")),
             modalities=tuple(staging.get("modalities", [])),
             summary=summary(staging),
-            to_do=to_do(staging),
+            to_do=summed(left),
+            to_do_by_modality=left,
             done=Tally(*done),
             many_deletions=many,
             stale=stale,

@@ -147,9 +147,9 @@ class ReviewFacts:
     """The review that waits at ``path`` for a person.
 
     ``revision`` is another whenever its rows may have changed (a new scan, something held back): then a table asks anew.
-    ``to_do`` is what an approval would carry out now; ``many_deletions`` modality → (deleted, open rows) where it wants a typed
-    confirmation.  ``stale`` says, as a sentence, why it cannot be approved any more; "" if it can.  ``approval``: what was
-    approved of it, perhaps not wholly carried out.
+    ``to_do`` is what an approval would carry out now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
+    (deleted, open rows) where it wants a typed confirmation.  ``stale`` says, as a sentence, why it cannot be approved any more; ""
+    if it can.  ``approval``: what was approved of it, perhaps not wholly carried out.
     """
 
     path: Path
@@ -159,6 +159,7 @@ class ReviewFacts:
     modalities: tuple[str, ...]
     summary: DiffSummary
     to_do: dict[ChangeKind, Tally]
+    to_do_by_modality: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
     done: Tally = field(default_factory=Tally)
     many_deletions: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     stale: str = ""

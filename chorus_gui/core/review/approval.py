@@ -29,6 +29,11 @@ def new_version(now: datetime | None = None) -> str:
     return (now or datetime.now().astimezone()).strftime("%Y%m%d%H%M%S")
 
 
+def is_version(name: str) -> bool:
+    """The name can be a version: a folder in the store."""
+    return _NAME.fullmatch(name) is not None and ".." not in name
+
+
 def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str:
     """The version that is meant: the named one; with ``amend`` the last one; else a new one.
 
@@ -36,7 +41,7 @@ def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str
     ``amend`` where there is nothing to amend.
     """
     if version is not None:
-        if not _NAME.fullmatch(version) or ".." in version:
+        if not is_version(version):
             raise UsageError(
                 f"“{version}” cannot be a version.",
                 remedy="Use letters, digits, “.”, “-” and “_”, as in 20261231235959; it becomes a folder in the central store.",

@@ -6,7 +6,7 @@ A screen keeps the ids of what it shows in an ``array('q')`` (8 bytes a row) and
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -177,8 +177,25 @@ def summary(staging: Staging) -> DiffSummary:
 
 def to_do(staging: Staging) -> dict[ChangeKind, Tally]:
     """What an approval would carry out now: actionable, not held back, not done yet."""
+    return summed(to_do_by_modality(staging))
+
+
+def summed(by_modality: Mapping[str, Mapping[ChangeKind, Tally]]) -> dict[ChangeKind, Tally]:
+    """Counts by modality and kind → by kind."""
+    out: dict[ChangeKind, Tally] = {}
+    for kinds in by_modality.values():
+        for kind, tally in kinds.items():
+            out[kind] = out.get(kind, Tally()) + tally
+    return out
+
+
+def to_do_by_modality(staging: Staging) -> dict[str, dict[ChangeKind, Tally]]:
+    """The same, by modality."""
     rows = staging.db.execute(
-        "SELECT kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE NOT excluded AND NOT done "
-        f"AND +kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) GROUP BY +kind"
+        "SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE NOT excluded AND NOT done "
+        f"AND +kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) GROUP BY +modality, +kind"
     )
-    return {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}
+    out: dict[str, dict[ChangeKind, Tally]] = {}
+    for modality, kind, files, size in rows:
+        out.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
+    return out

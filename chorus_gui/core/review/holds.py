@@ -60,6 +60,11 @@ class Holds:
         """Every hold, by patient and path."""
         return [Hold(*row) for row in self._db.execute("SELECT * FROM hold ORDER BY patient_id, modality, path")]
 
+    def reasons(self, limit: int = 20) -> list[str]:
+        """Reasons that were given, the latest first."""
+        rows = self._db.execute("SELECT reason FROM hold GROUP BY reason ORDER BY max(at_us) DESC LIMIT ?", (limit,))
+        return [reason for (reason,) in rows]
+
     def add(self, holds: Iterable[Hold]) -> None:
         """Remember; a hold of the same thing is replaced."""
         rows = [(h.modality, h.path, h.patient_id, h.reason, h.held_by, h.at_us) for h in holds]
