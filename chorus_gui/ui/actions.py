@@ -292,7 +292,7 @@ def _export_changes(session: Session, intent: intents.ExportChanges) -> None:
 
 
 def _export_verify(session: Session, intent: intents.ExportVerify) -> None:
-    _export(session, intent.file, lambda _: exports.export_verify(intent.file))
+    _export(session, intent.file, lambda _: exports.export_verify(intent.file, intent.results))
 
 
 def _export_failures(session: Session, intent: intents.ExportFailures) -> None:
@@ -309,6 +309,17 @@ def _export_file_list(session: Session, intent: intents.ExportFileList) -> None:
         )
 
     _export(session, intent.file, step)
+
+
+def _generate_script(session: Session, intent: intents.GenerateScript) -> None:
+    from chorus_gui.ui.scripts import write_script
+
+    site = session.site()
+
+    def step(ctx: JobContext) -> str:
+        return write_script(site, intent.file, ctx, tool=intent.tool, version=intent.version, modalities=intent.modalities)
+
+    session.start(JobKind.SCRIPT, f"Generate {intent.file.name}", step, str)
 
 
 _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
@@ -337,4 +348,5 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
     intents.ExportVerify: _export_verify,
     intents.ExportFailures: _export_failures,
     intents.ExportFileList: _export_file_list,
+    intents.GenerateScript: _generate_script,
 }

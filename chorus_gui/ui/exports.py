@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,32 +17,26 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Failure, Level, Tally
-from chorus_gui.core.places import data_folder
 from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
 from chorus_gui.ui.looking import receipts_folder
 from chorus_gui.ui.state import VerifyFacts, VerifyLine
+from chorus_gui.ui.verdicts import Book, book_file, look, values
 from chorus_gui.ui.work import Run, Site, staged
 
 BAD_SHOWN = 20_000
-"""So many differing files are kept for the screen; the CSV has them all."""
-
-
-def verdicts_file() -> Path:
-    """Every verdict of the last verification."""
-    folder = data_folder() / "verify"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    return folder / "last.csv"
+"""So many differing files are named in the receipt; the book has them all."""
 
 
 @contextmanager
-def _table(file: Path, header: Sequence[str]) -> Iterator[Any]:
-    """A CSV file that spreadsheet programs open as it is, of this user alone, whole or not at all."""
+def _table(file: Path, header: Sequence[str]) -> Iterator[Callable[[Iterable[Any]], object]]:
+    """A CSV file that spreadsheet programs open as it is, of this user alone, whole or not at all; the answer adds a row."""
     part = file.with_name(file.name + ".part")
     try:
         with _private(part) as out:
             writer = csv.writer(out)
             writer.writerow(header)
-            yield writer
+            yield lambda cells: writer.writerow([safe_cell(cell) for cell in cells])
         part.replace(file)
     except OSError as error:
         raise UsageError(
@@ -60,7 +53,7 @@ def _private(file: Path) -> TextIO:
 
 
 def verify(site: Site, run: Run, ctx: JobContext, *, version: str | None, modalities: Sequence[str], reread: bool) -> VerifyFacts:
-    """Compare the store with the journal.  Every verdict goes to :func:`verdicts_file`, and what was found to a receipt."""
+    """Compare the store with the journal.  Every verdict goes into the book, and what was found to a receipt."""
     from chorus_gui.core.receipt import Fault, Verification, save
     from chorus_gui.core.submission.receipts import make_receipt
     from chorus_gui.core.submission.verification import verify_versions
@@ -70,19 +63,19 @@ def verify(site: Site, run: Run, ctx: JobContext, *, version: str | None, modali
     bad: list[VerifyLine] = []
     total = bad_total = size = 0
     outcome = OutcomeKind.CRASHED
-    header = ("result", "version", "modality", "path", "in the store", "size", "md5", "proof", "detail")
     wanted = tuple(modalities) or site.config.modalities
     run.log.version = version or ""
     try:
-        with site.reading() as journal, site.store() as store, _table(verdicts_file(), header) as table:
+        with (
+            site.reading() as journal,
+            site.store() as store,
+            Book(book_file(), journal=site.config.journal.local, version=version, modalities=wanted, reread=reread) as book,
+        ):
             for verdict in verify_versions(site.config, journal, store, ctx, version=version, modalities=wanted, reread=reread):
+                book.add(verdict)
                 row, result = verdict.row, verdict.result
                 counts[row.modality, result.value] += 1
                 total, size = total + 1, size + row.size
-                proof = verdict.level.value if verdict.level else ""
-                table.writerow(
-                    (result.value, row.version, row.modality, row.path, verdict.store_path, row.size, row.md5, proof, verdict.detail)
-                )
                 if result is not VerifyResult.OK:
                     bad_total += 1
                     if len(bad) < BAD_SHOWN:
@@ -103,16 +96,16 @@ def verify(site: Site, run: Run, ctx: JobContext, *, version: str | None, modali
     return VerifyFacts(version, wanted, reread, time.time_ns() // 1000, True, dict(counts), tuple(bad), bad_total)
 
 
-def export_verify(file: Path) -> int:
-    """Copy the last verification's verdicts; how many bytes."""
-    source = verdicts_file()
-    if not source.exists():
+def export_verify(file: Path, results: Sequence[str] = ()) -> int:
+    """Write the last verification's verdicts (or those with these results) as CSV, or as JSON if the file's name says so; how many."""
+    count = 0
+    if look(book_file()) is None:
         raise UsageError("Nothing was verified yet.", remedy="Verify a version first.")
-    try:
-        shutil.copyfile(source, file)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
-    return file.stat().st_size
+    with verdict_file(file) as table:
+        for found in values(book_file(), results):
+            table.write(found)
+            count += 1
+    return count
 
 
 def export_changes(config: Config, file: Path, query: Query, ctx: JobContext) -> int:
@@ -131,11 +124,11 @@ def export_changes(config: Config, file: Path, query: Query, ctx: JobContext) ->
         "held back",
         "note",
     )
-    with staged(config) as staging, _table(file, header) as table:
+    with staged(config) as staging, _table(file, header) as add:
         for change in stream(staging, query):
             ctx.checkpoint()
             old = change.old
-            table.writerow(
+            add(
                 (
                     change.kind.value,
                     change.modality,
@@ -157,10 +150,10 @@ def export_changes(config: Config, file: Path, query: Query, ctx: JobContext) ->
 def export_failures(file: Path, failures: Iterable[Failure]) -> int:
     """Write failures as CSV; how many."""
     count = 0
-    with _table(file, ("modality", "path", "size", "cause", "what to do", "attempts")) as table:
+    with _table(file, ("modality", "path", "size", "cause", "what to do", "attempts")) as add:
         for failure in failures:
             item = failure.item
-            table.writerow((item.modality, item.path, item.size, failure.cause, failure.remedy, failure.attempts))
+            add((item.modality, item.path, item.size, failure.cause, failure.remedy, failure.attempts))
             count += 1
     return count
 

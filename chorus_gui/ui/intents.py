@@ -253,9 +253,10 @@ class Verify(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ExportVerify(Intent):
-    """Write every verdict of the last verification as CSV."""
+    """Write the verdicts of the last verification, those with these results (none: all), as CSV or, as the name says, JSON."""
 
     file: Path
+    results: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +274,19 @@ class ExportFileList(Intent):
     version: str | None = None
     modalities: tuple[str, ...] = ()
     uploaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateScript(Intent):
+    """Write a script for this system that sends what is pending.  ``tool``: "azcli" or "azcopy".
+
+    ``version`` None and ``modalities`` empty: all of it.  It waits for the jobs before it: for a recording that it belongs to.
+    """
+
+    file: Path
+    tool: str = "azcli"
+    version: str | None = None
+    modalities: tuple[str, ...] = ()
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,284 @@
+"""How far sending is: what the snapshots of a job add up to, and the tables that show it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor, QFont
+
+from chorus_gui.core.job import Active, Count, Snapshot
+from chorus_gui.ui import theme, words
+
+WINDOW = 10.0
+"""Seconds over which a rate is measured."""
+SHOWN = 8
+"""So many files in flight are shown."""
+
+FRACTION_ROLE = Qt.ItemDataRole.UserRole + 1
+"""0.0 to 1.0 for a progress bar, None where nothing is known."""
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Meter:
+    """A rate over the last :data:`WINDOW` seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def add(self, now: float, value: int) -> None:
+        """The counter stands at ``value``; ``now`` in seconds of any clock that only goes forward."""
+        self._seen.append((now, value))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW:
+            self._seen.popleft()
+
+    def clear(self) -> None:
+        """Begin anew, after a pause."""
+        self._seen.clear()
+
+    @property
+    def rate(self) -> float | None:
+        """Per second; None until half a second was seen."""
+        if not self._seen or (seconds := self._seen[-1][0] - self._seen[0][0]) < 0.5:
+            return None
+        return max(self._seen[-1][1] - self._seen[0][1], 0) / seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One modality, or the total (name ""): counts, bytes a second, seconds left (None: not known)."""
+
+    name: str
+    count: Count
+    rate: float | None = None
+    left: float | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """How much is done, by bytes; by files where there are none."""
+        done, total = (self.count.bytes, self.count.total_bytes)
+        if not total:
+            done, total = self.count.files + self.count.failed, self.count.total_files
+        return min(max(done / total, 0.0), 1.0) if total else None
+
+
+class Run:
+    """One job's sending.  It may come in several parts (an approved review, then what was pending before), which are added up."""
+
+    def __init__(self, job: int) -> None:
+        self.job = job
+        self.phase = ""
+        self.note = ""
+        self.active: tuple[Active, ...] = ()
+        self._earlier: dict[str, Count] = {}
+        self._part: Mapping[str, Count] = {}
+        self._meters: dict[str, Meter] = {}
+
+    def feed(self, snapshot: Snapshot, now: float, *, paused: bool = False) -> None:
+        """The next snapshot, at ``now`` (seconds)."""
+        self.phase, self.note = snapshot.phase, snapshot.note
+        self.active = snapshot.active
+        if snapshot.phase != "upload":
+            return
+        if self._is_next_part(snapshot):
+            self._earlier = {name: _whole(count) for name, count in self._counts().items()}
+        self._part = snapshot.by_modality
+        for name, count in [*self._counts().items(), ("", self.total.count)]:
+            meter = self._meters.setdefault(name, Meter())
+            if paused:
+                meter.clear()
+            else:
+                meter.add(now, count.bytes)
+
+    def end(self, failed: Mapping[str, int], *, complete: bool) -> None:
+        """The job ended; so many failed.  ``complete``: it came to its end, so what did not fail was sent, seen by a snapshot or not."""
+        self.active = ()
+        self._meters.clear()
+        if complete:
+            known = {name: replace(count, failed=max(count.failed, failed.get(name, 0))) for name, count in self._counts().items()}
+            self._earlier = {name: _whole(count) for name, count in known.items()}
+            self._part = {}
+
+    @property
+    def total(self) -> Line:
+        """The sum."""
+        counts = Snapshot(by_modality=self._counts()).total
+        return self._line("", counts)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """One a modality, then the total."""
+        return (*(self._line(name, count) for name, count in self._counts().items()), self.total)
+
+    def _line(self, name: str, count: Count) -> Line:
+        meter = self._meters.get(name)
+        rate = meter.rate if meter else None
+        left = None
+        if rate and count.total_bytes is not None:
+            left = max(count.total_bytes - count.bytes, 0) / rate
+        return Line(name, count, rate, left)
+
+    def _counts(self) -> dict[str, Count]:
+        names = [*self._earlier, *(name for name in self._part if name not in self._earlier)]
+        return {name: _sum(self._earlier.get(name), self._part.get(name)) for name in names}
+
+    def _is_next_part(self, snapshot: Snapshot) -> bool:
+        """Other totals, or counters that went back: only bytes may do so within one part."""
+        if not self._part:
+            return False
+        for name, old in self._part.items():
+            new = snapshot.by_modality.get(name)
+            if new is None or (new.total_files, new.total_bytes) != (old.total_files, old.total_bytes) or new.files < old.files:
+                return True
+        return False
+
+
+def _whole(count: Count) -> Count:
+    """A part that gave way to the next came to its end: what did not fail was sent, though the last look may have missed some."""
+    if count.total_files is None or count.total_bytes is None:
+        return count
+    files = max(count.total_files - count.failed, 0)
+    return replace(count, files=files, bytes=count.total_bytes if not count.failed else count.bytes)
+
+
+def _sum(one: Count | None, other: Count | None) -> Count:
+    if one is None or other is None:
+        return one or other or Count()
+    return Count(
+        one.files + other.files,
+        one.bytes + other.bytes,
+        one.failed + other.failed,
+        _plus(one.total_files, other.total_files),
+        _plus(one.total_bytes, other.total_bytes),
+    )
+
+
+def _plus(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def of(done: str, total: int | None, write: Any) -> str:
+    """ "812 of 1,204"."""
+    return done if total is None else f"{done} of {write(total)}"
+
+
+class _Table(QAbstractTableModel):
+    """A few rows that are all replaced at once."""
+
+    headers: tuple[str, ...] = ()
+    right: frozenset[int] = frozenset()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._items: Sequence[Any] = ()
+
+    def show_items(self, items: Sequence[Any]) -> None:
+        """Show these; a table that keeps its size keeps its selection."""
+        if len(items) == len(self._items):
+            if items:
+                self._items = items
+                self.dataChanged.emit(self.index(0, 0), self.index(len(items) - 1, len(self.headers) - 1))
+            return
+        self.beginResetModel()
+        self._items = items
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        """So many items."""
+        return 0 if parent.isValid() else len(self._items)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        """The headers' columns."""
+        return 0 if parent.isValid() else len(self.headers)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """The columns' names."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self.headers[section]
+        return self._alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+    def _alignment(self, column: int) -> int:
+        return int((Qt.AlignmentFlag.AlignRight if column in self.right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
+
+
+MODALITY, PROGRESS, FILES, SIZE, RATE, LEFT, FAILED = range(7)
+
+
+class ProgressModel(_Table):
+    """A row a modality, and the total."""
+
+    headers = ("Modality", "Progress", "Files", "Size", "Rate", "Time left", "Failed")
+    right = frozenset({FILES, SIZE, RATE, LEFT, FAILED})
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A cell."""
+        if not index.isValid():
+            return None
+        line: Line = self._items[index.row()]
+        column = index.column()
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return _progress_text(line, column)
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return self._alignment(column)
+            case Qt.ItemDataRole.FontRole if not line.name:
+                font = QFont()
+                font.setBold(True)
+                return font
+            case Qt.ItemDataRole.ForegroundRole if column == FAILED and line.count.failed:
+                return QColor(theme.current().bad)
+            case _ if role == FRACTION_ROLE and column == PROGRESS:
+                return line.fraction
+        return None
+
+
+def _progress_text(line: Line, column: int) -> str:
+    count = line.count
+    match column:
+        case 0:
+            return line.name or "Total"
+        case 1:
+            return "" if line.fraction is None else f"{int(line.fraction * 100)} %"
+        case 2:
+            return of(words.number(count.files), count.total_files, words.number)
+        case 3:
+            return of(words.size(count.bytes), count.total_bytes, words.size)
+        case 4:
+            return words.rate(line.rate)
+        case 5:
+            return words.duration(line.left)
+        case _:
+            return words.number(count.failed)
+
+
+class ActiveModel(_Table):
+    """The files in flight: the largest of them, in the order in which they began."""
+
+    headers = ("File", "Progress", "Size")
+    right = frozenset({2})
+
+    def show_active(self, active: Sequence[Active]) -> None:
+        """Show the files in flight."""
+        largest = sorted(range(len(active)), key=lambda n: -active[n].size)[:SHOWN]
+        self.show_items([active[n] for n in sorted(largest)])
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A cell."""
+        if not index.isValid():
+            return None
+        item: Active = self._items[index.row()]
+        fraction = item.done / item.size if item.size else 1.0
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return (item.path, f"{int(fraction * 100)} %", words.size(item.size))[index.column()]
+            case Qt.ItemDataRole.ToolTipRole:
+                return f"{item.path}\n{item.modality}, {words.size(item.done)} of {words.size(item.size)}"
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return self._alignment(index.column())
+            case _ if role == FRACTION_ROLE and index.column() == 1:
+                return fraction
+        return None

@@ -1,0 +1,51 @@
+"""What the patterns make of some paths, as a table's model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from chorus_gui.ui.sampling import Verdict
+
+Index = QModelIndex | QPersistentModelIndex
+HEADERS = ("On the site", "Modality", "Patient", "In the central store")
+
+
+class VerdictModel(QAbstractTableModel):
+    """Rows are :class:`Verdict`; some dozens of them."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: tuple[Verdict, ...] = ()
+
+    def show_rows(self, rows: Sequence[Verdict]) -> None:
+        """Other rows."""
+        if tuple(rows) != self._rows:
+            self.beginResetModel()
+            self._rows = tuple(rows)
+            self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        """How many rows."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        """How many columns."""
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """The titles."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole and 0 <= section < len(HEADERS):
+            return HEADERS[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A cell; its tooltip is all of it."""
+        if not index.isValid() or role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return None
+        found = self._rows[index.row()]
+        also = f" (and {', '.join(found.others)})" if found.others else ""
+        lies = found.store_path or "is not submitted: no pattern takes it"
+        return (found.path, (found.modality or "–") + also, found.patient_id or "–", lies)[index.column()]

@@ -1,0 +1,268 @@
+"""Upload: what is being sent, how fast, what failed; and what waits to be sent."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.job import OutcomeKind
+from chorus_gui.ui import intents, words
+from chorus_gui.ui.models.progress import Run
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.upload_parts import FailuresCard, LimitBar, RunView, SummaryCard, summary_intent
+from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row, scrolled, set_icon
+
+TABLE_SECONDS = 0.25
+FLIGHT_SECONDS = 0.5
+CHART_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What the page says when nothing is sent, and what its button asks for; no ``action``: no button."""
+
+    title: str
+    text: str
+    action: str = ""
+    intent: intents.Intent | None = None
+
+
+def idle(state: SessionState) -> Idle:
+    """What waits to be sent, or why nothing does."""
+    if state.config is None:
+        return Idle(
+            "No usable configuration is open",
+            "A configuration says which files are sent, and where to. Open one, or correct its faults.",
+            "Go to Configuration",
+            intents.ShowPage("configuration"),
+        )
+    journal, review = state.journal, state.review
+    if journal is None:
+        return Idle("Looking at the journal…", "This takes a moment.")
+    if journal.error:
+        return Idle("The journal cannot be read", journal.error, "Kept copies", intents.ShowPage("history", "copies"))
+    pending = journal.pending
+    if pending.files and state.config.upload_method is UploadMethod.AZCLI:
+        return Idle(
+            f"{words.files_and_size(pending)} wait to be sent by a script",
+            "This site sends with generated scripts (upload_method = “azcli”). Generate the batch file, run it, then mark what arrived as uploaded.",
+        )
+    if not state.custody.may_write and (pending.files or review):
+        if state.custody.can_check_out:
+            return Idle("Check the journal out first", state.custody.detail, "Check out the journal", intents.CheckOut())
+        return Idle("Nothing can be sent now", state.custody.detail, "See what can be done", intents.ShowPage("overview", "custody"))
+    rest = review.to_do_total if review and review.approval and not review.stale else None
+    if rest and rest.files:
+        left = words.count_of(rest.files, "approved change")
+        return Idle(
+            f"{left} {'is' if rest.files == 1 else 'are'} not carried out yet",
+            "An earlier submission stopped before its end. It goes on where it stopped; nothing is sent twice.",
+            "Go on with the submission",
+            intents.RetryFailed(),
+        )
+    if pending.files:
+        return Idle(
+            f"{words.files_and_size(pending)} wait to be uploaded",
+            "They are recorded in the journal and not in the central store yet.",
+            f"Upload {words.count_of(pending.files, 'pending file')}",
+            intents.UploadPending(),
+        )
+    if review and review.to_do_total.files and not review.stale:
+        return Idle(
+            "Changes wait for your approval",
+            f"The last scan found {words.count_of(review.to_do_total.files, 'change')}. Nothing is sent before you have approved it.",
+            "Review the changes",
+            intents.ShowPage("review"),
+        )
+    return Idle(
+        "Nothing waits to be uploaded",
+        "Scan the site to see what has changed since the last submission. What you approve is sent from here.",
+        "Go to Review",
+        intents.ShowPage("review"),
+    )
+
+
+class UploadPage(Page):
+    """The Upload page.  It shows the sending of the open configuration, running or the last one."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._key = ""
+        self._run: Run | None = None
+        self._end: JobEnd | None = None
+        self._drawn: SessionState | None = None
+        self._failures: tuple[object, ...] = ()
+        self._idle = Idle("", "")
+        self._last_table = self._last_flight = self._last_chart = 0.0
+        self.limit = LimitBar(services.settings)
+        self.pause = button("&Pause", "Hold the upload; what is in flight is finished first", icon="pause")
+        self.cancel = button("&Cancel", "Stop at the next file or block; what was sent and proved stays", icon="cancel")
+        self.summary = SummaryCard()
+        self.view = RunView()
+        self.failures = FailuresCard()
+        self.empty = EmptyState("upload", "", "")
+        body = QWidget()
+        content = column(self.summary, self.view, self.failures, space=2 * SPACE)
+        content.setStretch(1, 1)
+        content.setStretch(2, 1)
+        body.setLayout(content)
+        self._over = QWidget()  # takes what the parts that are hidden after the end leave
+        content.addWidget(self._over)
+        content.setStretch(3, 1)
+        self.stack = QStackedWidget()
+        self._area = scrolled(body)
+        self.stack.addWidget(self._area)
+        self.stack.addWidget(self.empty)
+        head = row(label("Upload", "title"), None, self.limit, 2 * SPACE, self.pause, self.cancel)
+        self.setLayout(column(head, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self.limit.changed.connect(lambda limit: self.intent.emit(intents.SetLimit(limit)))
+        self.pause.clicked.connect(self._pause_or_resume)
+        self.cancel.clicked.connect(self._cancel)
+        self.empty.acted.connect(self._act)
+        self.summary.next.clicked.connect(self._act)
+        self.summary.receipt.clicked.connect(self._open_receipt)
+        self.summary.verify.clicked.connect(self._verify)
+        self.summary.check_in.clicked.connect(lambda: self.intent.emit(intents.CheckIn()))
+        self.failures.retry.connect(lambda: self.intent.emit(intents.RetryFailed()))
+        self.failures.export.connect(lambda file: self.intent.emit(intents.ExportFailures(file)))
+
+    # --- rendering --------------------------------------------------------------------------------------------------
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        self._drawn = state
+        if state.key != self._key:
+            self._key, self._run, self._end = state.key, None, None
+        job = _sending(state)
+        if job is not None and (self._run is None or self._run.job != job.id):
+            self._begin(job)
+        if state.last is not None and state.last.kind in SENDING and self._run is not None and state.last.id == self._run.job:
+            self._finish(state.last, state)
+        if state.failures is not self._failures:
+            self._failures = state.failures
+            self.failures.show_failures(state.failures)
+        self.limit.show_limit(state.preferences.limit)
+        self._idle = idle(state)
+        self._render_face(state, job)
+
+    def _begin(self, job: JobView) -> None:
+        self._run, self._end = Run(job.id), None
+        self.view.chart.clear()
+        self._last_table = self._last_flight = self._last_chart = 0.0
+        self.view.show_run(self._run)
+        self.view.show_flight(self._run)
+
+    def _finish(self, end: JobEnd, state: SessionState) -> None:
+        if self._end is not end and self._run is not None:
+            self._end = end
+            failed = Counter(failure.item.modality for failure in state.failures if failure.item.store_path)
+            self._run.end(failed, complete=end.outcome is OutcomeKind.DONE)
+            self.view.show_run(self._run)
+            self.view.show_flight(None)
+
+    def _render_face(self, state: SessionState, job: JobView | None) -> None:
+        running = job is not None
+        self.pause.setVisible(running)
+        self.cancel.setVisible(running)
+        over = not running and (self._end is not None or bool(state.failures))
+        self.failures.setVisible(over and bool(state.failures))
+        self.failures.again.setEnabled(not state.busy and state.custody.may_write)
+        self.summary.setVisible(over and self._end is not None)
+        self._over.setVisible(over and not state.failures)
+        if job is not None:
+            self._render_job(job)
+        elif over:
+            self.view.setVisible(self._end is not None)
+            self.view.show_over()
+            self._render_summary(state)
+        else:
+            said = self._idle
+            self.empty.say(said.title, said.text, said.action)
+            self.empty.action.setEnabled(not state.busy or isinstance(said.intent, intents.ShowPage))
+            self.empty.action.setToolTip(
+                said.action if self.empty.action.isEnabled() else "A job is running; this goes on when it has ended."
+            )
+        self.stack.setCurrentWidget(self._area if running or over else self.empty)
+
+    def _render_job(self, job: JobView) -> None:
+        self.view.show()
+        self.view.show_job(job, self._run)
+        self.pause.setEnabled(job.running and not job.cancelling)
+        text, icon = ("&Resume", "play") if job.paused else ("&Pause", "pause")
+        if self.pause.text() != text:
+            self.pause.setText(text)
+            self.pause.setAccessibleName(text.replace("&", ""))
+            set_icon(self.pause, icon)
+        self.cancel.setEnabled(job.cancellable and not job.cancelling)
+
+    def _render_summary(self, state: SessionState) -> None:
+        pending = self._idle.intent if isinstance(self._idle.intent, intents.UploadPending | intents.RetryFailed) else None
+        left = self._idle.action if pending else ""
+        self.summary.show_end(self._end, left=left)
+        self.summary.next.setVisible(bool(left))
+        self.summary.next.setText(left)
+        self.summary.next.setAccessibleName(left)
+        self.summary.next.setEnabled(not state.busy)
+        self.summary.verify.setVisible(bool(state.journal and state.journal.versions))
+        self.summary.check_in.setVisible(state.custody.can_check_in)
+        self.summary.check_in.setEnabled(not state.busy)
+
+    def progress(self, progress: JobProgress) -> None:
+        """Draw how far the sending is."""
+        run = self._run
+        if run is None or progress.job.id != run.job or progress.job.kind not in SENDING:
+            return
+        now = time.monotonic()
+        run.feed(progress.snapshot, now, paused=progress.job.paused)
+        if now - self._last_chart >= CHART_SECONDS:
+            self._last_chart = now
+            self.view.chart.add(run.total.rate or 0.0)
+        if now - self._last_table >= TABLE_SECONDS:
+            self._last_table = now
+            self.view.show_run(run)
+            self.view.show_job(progress.job, run)
+        if now - self._last_flight >= FLIGHT_SECONDS:
+            self._last_flight = now
+            self.view.show_flight(run)
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def _job(self) -> JobView | None:
+        return _sending(self._drawn) if self._drawn else None
+
+    def _pause_or_resume(self) -> None:
+        if job := self._job():
+            self.intent.emit(intents.ResumeJob(job.id) if job.paused else intents.PauseJob(job.id))
+
+    def _cancel(self) -> None:
+        if job := self._job():
+            self.intent.emit(intents.CancelJob(job.id))
+
+    def _act(self) -> None:
+        if self._idle.intent is not None:
+            self.intent.emit(self._idle.intent)
+
+    def _open_receipt(self) -> None:
+        if intent := summary_intent(self._end):
+            self.intent.emit(intent)
+
+    def _verify(self) -> None:
+        journal = self._drawn.journal if self._drawn else None
+        self.intent.emit(intents.ShowPage("verify", journal.last_version or "" if journal else ""))
+
+
+def _sending(state: SessionState) -> JobView | None:
+    """The sending that runs or waits on the open journal."""
+    kinds: frozenset[JobKind] = SENDING
+    return next((job for job in state.jobs if job.kind in kinds and job.key == state.key), None)
+
+
+def make(services: Services) -> Page:
+    """The page."""
+    return UploadPage(services)

@@ -1,0 +1,277 @@
+"""The parts of the Upload page: what runs, the limit, how it ended, what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QProgressBar, QSizePolicy, QTreeView, QWidget
+
+from chorus_gui.core.model import Failure
+from chorus_gui.ui import intents, words
+from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
+from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, Run
+from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.state import Grade, JobEnd, JobView
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.charts import LineChart
+from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, table
+
+UNITS = {"kB/s": 1_000, "MB/s": 1_000_000, "Mbit/s": 125_000}
+CSV = "Comma-separated values (*.csv)"
+CHART_POINTS = 240
+"""One a second: the last four minutes."""
+
+
+class Figure(QWidget):
+    """A number under its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._value = label("–", "number")
+        self.setLayout(column(label(name, "muted"), self._value, space=0))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_text(self, text: str, grade: Grade | None = None) -> None:
+        """Show it."""
+        self._value.setText(text)
+        set_grade(self._value, grade)
+        self.setAccessibleName(f"{self._name}: {text}")
+
+    @property
+    def text(self) -> str:
+        """What it shows."""
+        return self._value.text()
+
+
+class LimitBar(QWidget):
+    """The bandwidth limit; it works on what runs."""
+
+    changed = Signal(object)
+    """bytes a second, or None"""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._limit: int | None = None
+        tip = "No more than so much is sent a second, by all jobs together. It works at once, also on what is being sent."
+        self.on = QCheckBox("&Limit to")
+        self.value = QDoubleSpinBox()
+        self.value.setRange(0.1, 100_000)
+        self.value.setDecimals(1)
+        self.value.setValue(10)
+        self.value.setKeyboardTracking(False)
+        self.unit = QComboBox()
+        self.unit.addItems(list(UNITS))
+        saved = settings.text("limit_unit", "MB/s")
+        self.unit.setCurrentText(saved if saved in UNITS else "MB/s")
+        for part, name in ((self.on, "Limit the bandwidth"), (self.value, "Bandwidth limit"), (self.unit, "Unit of the bandwidth limit")):
+            part.setAccessibleName(name)
+            part.setToolTip(tip)
+        self.on.toggled.connect(self._ask)
+        self.value.valueChanged.connect(self._ask)
+        self.unit.currentTextChanged.connect(self._ask)
+        self.setLayout(row(self.on, self.value, self.unit, space=SPACE // 2))
+
+    def show_limit(self, limit: int | None) -> None:
+        """As it is set."""
+        with QSignalBlocker(self.on), QSignalBlocker(self.value):
+            self._limit = limit
+            self.on.setChecked(limit is not None)
+            if limit is not None:
+                self.value.setValue(limit / UNITS[self.unit.currentText()])
+        self._enable()
+
+    def _enable(self) -> None:
+        self.value.setEnabled(self.on.isChecked())
+        self.unit.setEnabled(self.on.isChecked())
+
+    def _ask(self) -> None:
+        self._settings.put("limit_unit", self.unit.currentText())
+        limit = round(self.value.value() * UNITS[self.unit.currentText()]) if self.on.isChecked() else None
+        self._enable()
+        if limit != self._limit:
+            self._limit = limit
+            self.changed.emit(limit)
+
+
+class RunView(QWidget):
+    """What is being sent, or was: the total, a row a modality, the rate over time, the files in flight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = ElidedLabel(role="heading", mode=Qt.TextElideMode.ElideRight)
+        self.status = label("", "muted", wrap=True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.bar.setAccessibleName("Progress of the upload")
+        names = ("Files", "Size", "Rate", "Time left", "Failed")
+        self.figures = {name: Figure(name) for name in names}
+        figures = row(*self.figures.values(), space=2 * SPACE)
+        for place, share in enumerate((3, 4, 2, 2, 1)):
+            figures.setStretch(place, share)
+        self.card = Card(column(self.title, self.status, self.bar, SPACE // 2, figures, space=SPACE))
+        self.modalities = ProgressModel(self)
+        self.table = table(self.modalities, "Progress by modality", stretch=PROGRESS, select=False)
+        self.table.setItemDelegateForColumn(PROGRESS, BarDelegate(FRACTION_ROLE, self.table))
+        set_widths(
+            self.table,
+            {MODALITY: "Waveforms and more", 2: "1,000,000 of 1,000,000", 3: "888.8 GB of 888.8 GB", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
+        )  # fmt: skip
+        self.chart = LineChart("Throughput over the last minutes", words.rate, CHART_POINTS)
+        self.active = ActiveModel(self)
+        self.flight = table(self.active, "Files in flight", stretch=0, select=False)
+        self.flight.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.flight.setItemDelegateForColumn(1, BarDelegate(FRACTION_ROLE, self.flight))
+        set_widths(self.flight, {1: "progress of a file 100 %", 2: "888.8 MB"})
+        self._chart_card = Card(column(label("Throughput, last four minutes", "heading"), self.chart, space=SPACE))
+        self._flight_card = Card(column(label("Files in flight", "heading"), self.flight, space=SPACE))
+        live = row(self._chart_card, self._flight_card, space=2 * SPACE)
+        live.setStretch(0, 2)
+        live.setStretch(1, 3)
+        self.setLayout(column(self.card, self.table, live, space=2 * SPACE))
+        self.layout().setStretch(2, 1)  # type: ignore[union-attr]
+
+    def show_job(self, job: JobView, run: Run | None) -> None:
+        """What the job does, in words."""
+        self.title.set_full(job.title)
+        self.status.setText(status_text(job, run))
+        self.card.set_now(now=True)
+        self.card.show()
+        self._chart_card.show()
+        self._flight_card.show()
+
+    def show_over(self) -> None:
+        """It has ended: the summary says how; only the table by modality stays."""
+        self.card.hide()
+        self._chart_card.hide()
+        self._flight_card.hide()
+
+    def show_run(self, run: Run | None) -> None:
+        """The figures and the table."""
+        total = run.total if run else None
+        count = total.count if total else None
+        fraction = total.fraction if total else None
+        self.bar.setRange(0, 1000 if fraction is not None else 0)
+        self.bar.setValue(round(fraction * 1000) if fraction is not None else -1)
+        known = count is not None and bool(run and run.lines[:-1])
+        self.figures["Files"].show_text(_of(count.files, count.total_files, words.number) if known and count else "–")
+        self.figures["Size"].show_text(_of(count.bytes, count.total_bytes, words.size) if known and count else "–")
+        self.figures["Rate"].show_text(words.rate(total.rate if total else None))
+        self.figures["Time left"].show_text(words.duration(total.left if total else None))
+        failed = count.failed if count else 0
+        self.figures["Failed"].show_text(words.number(failed), Grade.BAD if failed else None)
+        self.modalities.show_items(run.lines if run and known else ())
+        self.table.setVisible(known)
+        fit_height(self.table, self.modalities.rowCount())
+
+    def show_flight(self, run: Run | None) -> None:
+        """The files in flight."""
+        self.active.show_active(run.active if run else ())
+
+
+def _of(done: int, total: int | None, write: object) -> str:
+    from chorus_gui.ui.models.progress import of
+
+    return of(write(done), total, write)  # type: ignore[operator]
+
+
+def status_text(job: JobView, run: Run | None) -> str:
+    """What a job is doing just now."""
+    if not job.running:
+        return "Waits for its turn: another job works on this journal."
+    if job.cancelling:
+        return "Stopping at the next file or block. What was sent and proved until now stays."
+    if job.paused:
+        return "Paused. Nothing is sent until you resume."
+    if run is None or not run.phase:
+        return f"Preparing: {run.note}." if run and run.note else "Preparing…"
+    if run.phase == "upload":
+        return "Each file is read once, sent, and entered in the journal when the store has proved it."
+    return {"record": "Recording changes in the journal…", "hash": "Comparing contents…"}.get(
+        run.phase, f"{run.note or run.phase}…".capitalize()
+    )
+
+
+class SummaryCard(Card):
+    """How the last upload ended, and what to do next."""
+
+    def __init__(self) -> None:
+        self.heading = label("", "heading")
+        self.text = label("", wrap=True, selectable=True)
+        self.next = button("", primary=True)
+        self.receipt = button("Open &receipt", "The page to keep: what was sent, how it is proved, what failed", icon="receipt")
+        self.verify = button("&Verify…", "Compare the store with the journal once more", icon="verify")
+        self.check_in = button("Check &in", "Give the journal back to your colleagues", icon="lock")
+        super().__init__(
+            column(self.heading, self.text, row(self.next, self.receipt, self.verify, self.check_in, None, space=SPACE), space=SPACE + 2)
+        )
+
+    def show_end(self, end: JobEnd | None, *, left: str) -> None:
+        """``left``: the button for what is still to be sent; "" if nothing is."""
+        if end is None:
+            return
+        grade = Grade.WARNING if end.grade is Grade.GOOD and left else end.grade
+        titles = {
+            Grade.GOOD: "The upload is complete",
+            Grade.INFO: "The upload was stopped",
+            Grade.WARNING: "The upload is done, with something left",
+        }
+        self.heading.setText(titles.get(grade, "The upload was broken off"))
+        set_grade(self.heading, grade if grade is not Grade.INFO else None)
+        took = f"It took {words.duration(end.seconds)}." if end.seconds >= 1 else ""
+        self.text.setText(" ".join(part for part in (end.text, end.remedy, took) if part))
+        self.receipt.setVisible(end.receipt is not None)
+
+
+class FailuresCard(Card):
+    """What failed, by cause, with the remedy."""
+
+    retry = Signal()
+    export = Signal(Path)
+
+    def __init__(self) -> None:
+        self.model = FailuresModel()
+        self.tree = QTreeView()
+        self.tree.setModel(self.model)
+        self.tree.setAccessibleName("Failed files by cause")
+        self.tree.setUniformRowHeights(True)
+        self.tree.setWordWrap(False)
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.tree.setMinimumHeight(150)
+        self.heading = label("", "heading")
+        self.again = button("&Retry these", "Send what failed again; what was sent already is not sent twice", icon="refresh")
+        self.save = button("Export &CSV…", "Write the list of failed files, with causes and remedies", icon="save")
+        head = row(self.heading, None, self.save, self.again)
+        self.remedy = label("", "muted", wrap=True)
+        super().__init__(column(head, self.remedy, self.tree, space=SPACE))
+        self.model.setParent(self)
+        self.again.clicked.connect(self.retry)
+        self.save.clicked.connect(self._export)
+        header = self.tree.header()
+        header.setStretchLastSection(True)
+        header.resizeSection(FILE, 420)
+        header.resizeSection(SIZE, 100)
+
+    def show_failures(self, failures: tuple[Failure, ...]) -> None:
+        """Show them; "" of a remedy is left out."""
+        self.model.show_failures(failures)
+        groups = self.model.groups
+        self.heading.setText(f"{words.count_of(len(failures), 'file')} failed")
+        told = {1: "One cause. Open it to see the files."}.get(len(groups), f"{len(groups)} causes. Open one to see its files.")
+        self.remedy.setText(told)
+        if len(groups) == 1 and len(failures) <= 50:
+            self.tree.expandAll()
+
+    def _export(self) -> None:
+        file, _ = QFileDialog.getSaveFileName(self, "Export failed files", "failures.csv", CSV)
+        if file:
+            self.export.emit(Path(file))
+
+
+def summary_intent(end: JobEnd | None) -> intents.Intent | None:
+    """What Open receipt asks for."""
+    return intents.OpenPath(end.receipt) if end and end.receipt else None
