@@ -124,15 +124,14 @@ def test_names_that_no_script_can_carry_are_left_out_and_said(tmp_path: Path) ->
     assert windows.files == 1
 
 
-def test_azcopy_never_sees_a_star_as_a_pattern(tmp_path: Path) -> None:
-    files = ("P1/Images/a", "P1/Images/st*r", "P*/waveforms/b")
+def test_azcopy_gets_no_star_and_no_broken_escape_outside_of_a_list(tmp_path: Path) -> None:
+    files = ("P1/Images/a", "P1/Images/st*r", "P1/Images/50% off", "P*/waveforms/b", "P%/waveforms/c")
     world = ScriptWorld(tmp_path, files=("P1/Images/a",))
     world.file.write_text(world.file.read_text("utf-8") + '[site_path.Waveforms]\npattern = "{patient_id}/Waveforms/{filepath}"\n', "utf-8")
-    for one in (True, False):
+    for one, calls in ((True, 3), (False, 1)):
         made = arrange(world, files, Tool.AZCOPY, one=one)
-        assert [path for path, _ in made.left_out] == ["P*/waveforms/b"]
-        assert all("*" not in g.folder and not (g.single and "*" in g.files[0].row.path) for g in groups(made))
-        assert made.files == 2
+        assert [path for path, _ in made.left_out] == ["P*/waveforms/b", "P%/waveforms/c"]
+        assert [(g.folder, g.single) for g in groups(made)] == [("", False)] * calls
 
 
 def test_az_does_not_read_from_the_cloud_and_says_who_does(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from chorus_gui.core.scripts import batch, shell
 from chorus_gui.core.scripts.access import ROUTES, Access, access, needs_sas, remote_root
 from chorus_gui.core.scripts.filelist import file_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
-from chorus_gui.core.scripts.plan import Group, Page, Plan, plan, root_of
+from chorus_gui.core.scripts.plan import Group, Page, Plan, azcopy_problem, plan, root_of
 from chorus_gui.core.submission.review_site import choose_modalities
 from chorus_gui.core.submission.upload import strays
 
@@ -71,6 +71,8 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
     if not _NAME.fullmatch(options.name):
         raise UsageError(f"A script cannot be called “{options.name}”.", remedy='Windows allows no < > : " / \\ | ? * in a name.')
     entrance = access(config, options)
+    if options.tool is Tool.AZCOPY and (why := azcopy_problem(str(config.journal.local))):
+        raise UsageError(f"The copy of the journal could not be sent. {why}")
     made = plan(config, rows, options)
     text = _render(config, options, entrance, made)
     if options.target is Target.WINDOWS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +18,9 @@ from chorus_gui.core.storage.digests import is_md5
 
 SINGLE_PUT = 256 * 1024 * 1024
 """Up to here az sends a file in one request, whose MD5 the service checks (azure-cli, storage/operations/blob.py)."""
+
+
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,13 @@ def plan(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Plan:
     return Plan(tuple(pages), tuple(left_out))
 
 
+def azcopy_problem(folder: str) -> str:
+    """Why AzCopy cannot be given this path on its command line, as a sentence; "" if it can.  (Seen with 10.32; in lists it takes any.)"""
+    if "*" in folder:
+        return f"AzCopy takes the “*” in {folder} for a pattern. Choose azcli."
+    return f"AzCopy cannot read the “%” in {folder}: it takes it for an escape. Choose azcli." if _NO_ESCAPE.search(folder) else ""
+
+
 def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple[list[File], list[tuple[str, str]]]:
     problem = batch.problem if options.target is Target.WINDOWS else shell.problem
     files: list[File] = []
@@ -131,8 +142,8 @@ def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple
             )
         file = File(row, site.place, blob)
         why = problem(row.path)
-        if not why and options.tool is Tool.AZCOPY and "*" in _split(file)[0]:
-            why = "AzCopy takes the “*” in its folder's name for a pattern."
+        if not why and options.tool is Tool.AZCOPY and site.place.kind is PlaceKind.FOLDER:
+            why = azcopy_problem(f"{root_of(site.place, options.target)}/{_split(file)[0]}")
         if why:
             left_out.append((row.path, why))
         else:
@@ -146,8 +157,8 @@ def _single(file: File) -> Group:
 
 
 def _each(files: Sequence[File]) -> list[Group]:
-    """AzCopy, one by one; it takes a "*" in a source for a pattern, but not in a list."""
-    return [group for file in files for group in ([_single(file)] if "*" not in file.row.path else _lists([file]))]
+    """AzCopy, one by one: still from lists, for it takes "*" and "%" in a file's path for patterns and escapes."""
+    return [group for file in files for group in _lists([file])]
 
 
 def _split(file: File) -> tuple[str, str]:
