@@ -1,0 +1,225 @@
+"""The verdicts of a verification in a table: any number of them, appended while they are found, fetched a page at a time."""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QColor
+
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.ui import theme, words
+from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.verdicts import Line, Wanted, lines, select
+
+PAGE = 256
+KEPT_PAGES = 64
+
+RESULT, VERSION, MODALITY, PATH, SIZE, PROOF, DETAIL = range(7)
+HEADERS = ("Result", "Version", "Modality", "Path", "Size", "Proof", "What was found")
+ORDERS = ("result", "version", "modality", "path", "size", "level", "detail")
+"""Column → what :class:`Wanted` sorts by."""
+
+RESULTS = {
+    "ok": ("ok", Grade.GOOD),
+    "missing": ("missing", Grade.BAD),
+    "size_differs": ("size differs", Grade.BAD),
+    "content_differs": ("content differs", Grade.BAD),
+    "unprovable": ("unprovable", Grade.WARNING),
+    "error": ("error", Grade.WARNING),
+}
+"""The value of a verdict's result → what people read, and how it is to be taken."""
+
+PROOFS = {"properties": "size and MD5", "reread": "read again", "transport": "while sending", None: ""}
+LINE_ROLE = Qt.ItemDataRole.UserRole + 1
+"""The :class:`Line` of a row, or None while it is being fetched."""
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class VerificationModel(QAbstractTableModel):
+    """The verdicts of one verification.  ``answered``: rows came or went; there are so many now."""
+
+    answered = Signal(int)
+
+    def __init__(self, reader: Reader, pager: Reader, file: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._reader, self._pager, self._file = reader, pager, file
+        self._number: int | None = None
+        self._wanted = Wanted()
+        self._ids: array[int] = array("q")
+        self._pages: OrderedDict[int, list[Line]] = OrderedDict()
+        self._missed: list[int] = []
+        self._fetching = False
+        self._generation = 0
+        self._asking = False
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._fetch)
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def show_run(self, number: int | None) -> None:
+        """Show this verification; None: none.  The same one again asks nothing."""
+        if number != self._number:
+            self._number = number
+            self._take(array("q"))
+            self._ask()
+
+    def filter(self, results: tuple[str, ...], search: str) -> None:
+        """Show those with these results (none: all) whose path contains ``search``."""
+        self._want(replace(self._wanted, results=results, search=search))
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """By a column; -1: as they were found."""
+        name = ORDERS[column] if 0 <= column < len(ORDERS) else ""
+        self._want(replace(self._wanted, order=name, descending=bool(name) and order is Qt.SortOrder.DescendingOrder))
+
+    def more(self) -> None:
+        """Append what was found since; while the rows are sorted, all of them are asked for anew."""
+        if self._asking or self._number is None:
+            return
+        if self._wanted.order or not self._ids:
+            self._ask()
+            return
+        self._asking = True
+        step = partial(_select, self._file, self._number, self._wanted, self._ids[-1])
+        self._reader.ask(self, step, self._append, channel="verdicts")
+
+    def line(self, row: int) -> Line | None:
+        """The verdict of a row, if it is here; asks for it if not."""
+        if not 0 <= row < len(self._ids):
+            return None
+        number, place = divmod(row, PAGE)
+        page = self._pages.get(number)
+        if page is None or place >= len(page):
+            if number not in self._missed:
+                self._missed.append(number)
+                self._soon.start()
+            return None
+        self._pages.move_to_end(number)
+        return page[place]
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def _want(self, wanted: Wanted) -> None:
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._number is not None:
+            self._asking = True
+            self._reader.ask(self, partial(_select, self._file, self._number, self._wanted, 0), self._answer, channel="verdicts")
+
+    def _answer(self, outcome: Outcome[Any]) -> None:
+        self._asking = False
+        self._take(outcome.value if outcome.value is not None else array("q"))
+
+    def _append(self, outcome: Outcome[Any]) -> None:
+        self._asking = False
+        if outcome.kind is not OutcomeKind.DONE or not outcome.value:
+            return
+        first = len(self._ids)
+        self._pages.pop(first // PAGE, None)  # it was not full
+        self.beginInsertRows(QModelIndex(), first, first + len(outcome.value) - 1)
+        self._ids.extend(outcome.value)
+        self.endInsertRows()
+        self.answered.emit(len(self._ids))
+
+    def _take(self, ids: array[int]) -> None:
+        self.beginResetModel()
+        self._ids = ids
+        self._generation += 1
+        self._pages.clear()
+        self._missed.clear()
+        self._fetching = False
+        self.endResetModel()
+        self.answered.emit(len(ids))
+
+    def _fetch(self) -> None:
+        """After a paint: what it missed, the latest first, one page at a time, so that dragging the scroll bar fetches where it ends."""
+        if self._fetching or not self._missed or self._number is None:
+            return
+        page = self._missed.pop()
+        self._missed = self._missed[-2:]
+        self._fetching = True
+        ids = self._ids[page * PAGE : (page + 1) * PAGE].tolist()
+        generation = self._generation
+        step = partial(_lines, self._file, self._number, ids)
+        self._pager.ask(self, step, lambda outcome: self._fetched(generation, page, outcome), channel="verdicts")
+
+    def _fetched(self, generation: int, page: int, outcome: Outcome[Any]) -> None:
+        if generation != self._generation:
+            return
+        self._fetching = False
+        if outcome.kind is OutcomeKind.DONE and outcome.value:
+            self._pages[page] = outcome.value
+            while len(self._pages) > KEPT_PAGES:
+                self._pages.popitem(last=False)
+            first = page * PAGE
+            self.dataChanged.emit(self.index(first, 0), self.index(first + len(outcome.value) - 1, len(HEADERS) - 1))
+        if self._missed:
+            self._soon.start()
+
+    # --- the model --------------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        """So many verdicts fit."""
+        return 0 if parent.isValid() else len(self._ids)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        """The columns of :data:`HEADERS`."""
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """The columns' names."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
+            return HEADERS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A cell; empty while its page is being fetched."""
+        if not index.isValid():
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.ForegroundRole, LINE_ROLE):
+            return None
+        line = self.line(index.row())
+        if line is None:
+            return None
+        text, grade = RESULTS[line.result]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                proof = PROOFS.get(line.level, line.level)
+                return (text, line.version, line.modality, line.path, words.size(line.size), proof, line.detail)[index.column()]
+            case Qt.ItemDataRole.ToolTipRole:
+                return "\n".join(part for part in (line.path, f"In the store: {line.store_path}", line.detail) if part)
+            case Qt.ItemDataRole.ForegroundRole:
+                return QColor(theme.current().grade(grade)) if index.column() == RESULT else None
+            case _:
+                return line
+
+
+def _alignment(column: int) -> int:
+    return int((Qt.AlignmentFlag.AlignRight if column == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
+
+
+def _select(file: Path, number: int, wanted: Wanted, after: int, ctx: JobContext) -> array[int]:
+    ctx.checkpoint()
+    return select(file, number, wanted, after)
+
+
+def _lines(file: Path, number: int, ids: list[int], ctx: JobContext) -> list[Line]:
+    ctx.checkpoint()
+    return lines(file, number, ids)

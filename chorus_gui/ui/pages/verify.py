@@ -1,0 +1,301 @@
+"""Verify: does the store hold what the journal says?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QStackedWidget, QWidget
+
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.model import Tally
+from chorus_gui.ui import intents, theme, verdicts, words
+from chorus_gui.ui.models.verification import DETAIL, LINE_ROLE, MODALITY, PATH, PROOF, RESULT, RESULTS, SIZE, VERSION, VerificationModel
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.verify_choice import ChoiceCard
+from chorus_gui.ui.state import Grade, JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.verdicts import Verified
+from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.tables import set_widths, table
+
+LIVE_SECONDS = 0.5
+"""So often the book is looked at while a verification writes it."""
+SEARCH_MS = 250
+FILES = "Comma-separated values (*.csv);;JSON (*.json)"
+
+_TIPS = {
+    "ok": "The file lies in the store as the journal says",
+    "missing": "Nothing lies in the store where the file should be",
+    "size_differs": "What lies in the store has another size",
+    "content_differs": "What lies in the store has other content",
+    "unprovable": "The size agrees, but the journal has no MD5 to compare the content with",
+    "error": "The store could not be asked about the file; verify again",
+}
+
+
+def said(found: Verified) -> tuple[str, Grade]:
+    """What a verification that has ended found, in a sentence."""
+    wrong = sum(files for result, (files, _) in found.counts.items() if result != "ok")
+    if not found.complete:
+        return f"It was stopped. {words.count_of(found.files, 'file')} had been compared until then.", Grade.WARNING
+    if not found.files:
+        return "The journal has no uploaded file there: nothing to compare.", Grade.INFO
+    if wrong:
+        return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} are not as the journal says.", Grade.BAD
+    how = "read again, byte for byte" if found.reread else "compared by size and MD5"
+    return f"All of {words.count_of(found.files, 'file')} lie in the store as the journal says: {how}.", Grade.GOOD
+
+
+class VerifyPage(Page):
+    """The Verify page.  What was found is read from the book, so it is there after the program was ended too."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._reader = services.reader
+        self._state: SessionState | None = None
+        self._seen: object = None
+        self._found: Verified | None = None
+        self._job = 0
+        self._last_look = 0.0
+        self.choice = ChoiceCard()
+        self.cancel = button("&Cancel", "Stop; what was compared until then stays in the table", icon="cancel")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.bar.setAccessibleName("Progress of the verification")
+        self.status = label("", wrap=True, selectable=True)
+        self._result = Card(column(row(self.status, self.cancel, space=2 * SPACE), self.bar, space=SPACE))
+        self._result.layout().itemAt(0).layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self.tiles = {result: Tile(text.capitalize(), _TIPS[result]) for result, (text, _) in RESULTS.items()}
+        for tile in self.tiles.values():
+            tile.toggled.connect(self._filter)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search in paths")
+        self.search.setAccessibleName("Search in paths")
+        self.search.setToolTip("Show only files whose path contains this (Ctrl+F)")
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(320)
+        self.shown = label("", "muted")
+        self.export = button("&Export…", "Write what the table shows as CSV or JSON", icon="save")
+        self.model = VerificationModel(services.reader, services.pager, verdicts.book_file(), self)
+        self.table = table(self.model, "What was found, file by file", stretch=DETAIL)
+        self.empty = EmptyState("verify", "", "")
+        self.stack = QStackedWidget()
+        self._put_together()
+
+    def _put_together(self) -> None:
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        widths = {RESULT: "content differs", VERSION: "20260101000000", MODALITY: "Waveforms", PATH: "1000001/Images/12345/12345/1000001_20260101_001.dcm", SIZE: "888.8 MB", PROOF: "size and MD5"}  # fmt: skip
+        set_widths(self.table, widths)
+        self._sortable(on=True)
+        tiles = row(*self.tiles.values(), space=SPACE)
+        tools = row(self.search, self.shown, None, self.export)
+        body = QWidget()
+        body.setLayout(column(self._result, tiles, tools, self.table, space=2 * SPACE))
+        self.stack.addWidget(body)
+        self.stack.addWidget(self.empty)
+        self.setLayout(column(label("Verify", "title"), self.choice, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self.layout().setStretch(2, 1)  # type: ignore[union-attr]
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(SEARCH_MS)
+        self._typed.timeout.connect(self._filter)
+        self.search.textChanged.connect(lambda _: self._typed.start())
+        self.search.returnPressed.connect(self._filter)
+        self._action("Search", QKeySequence.StandardKey.Find, lambda: self.search.setFocus(), self)
+        self._action("Copy path", QKeySequence.StandardKey.Copy, self._copy, self.table)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self.choice.asked.connect(self.intent)
+        self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob(self._job)))
+        self.export.clicked.connect(self._export)
+        self.empty.acted.connect(self._act)
+        self.model.answered.connect(self._answered)
+
+    def _action(self, text: str, keys: QKeySequence.StandardKey, act: Any, owner: QWidget) -> None:
+        action = QAction(text, owner)
+        action.setShortcut(QKeySequence(keys))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        action.triggered.connect(lambda _=False: act())
+        owner.addAction(action)
+
+    # --- rendering --------------------------------------------------------------------------------------------------
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        self._state = state
+        self.choice.render_state(state)
+        job = _verifying(state)
+        number = job.id if job else 0
+        if number != self._job:
+            self._job = number
+            self._begin() if job else self._sortable(on=True)
+        ended = state.last.id if state.last is not None and state.last.kind in (JobKind.VERIFY, JobKind.CLEAR) else None
+        seen = (state.key, state.verify, ended)
+        if seen != self._seen:
+            self._seen = seen
+            self._look()
+        self._render_face(state, job)
+
+    def _begin(self) -> None:
+        """Another verification: what the earlier one found is gone."""
+        self._found = None
+        self.model.show_run(None)
+        self._sortable(on=False)
+        self.bar.setRange(0, 0)
+
+    def _sortable(self, *, on: bool) -> None:
+        """Rows that are being appended stay in the order in which they are found."""
+        self.table.setSortingEnabled(False)
+        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.model.sort(-1)
+        if on:
+            self.table.setSortingEnabled(True)
+
+    def _render_face(self, state: SessionState, job: JobView | None) -> None:
+        found = self._found
+        if job is None and found is None:
+            self._render_empty(state)
+            return
+        self.stack.setCurrentIndex(0)
+        self.cancel.setVisible(job is not None)
+        self.bar.setVisible(job is not None)
+        self._result.set_now(now=job is not None)
+        if job is not None:
+            self.cancel.setEnabled(job.cancellable and not job.cancelling)
+            self.status.setText(self._running_text(job))
+            set_grade(self.status, None)
+        elif found is not None:
+            text, grade = said(found)
+            of = f"version {found.version}" if found.version else "every version"
+            when = words.moment(found.ended_us or found.began_us)
+            self.status.setText(f"{text}\n{', '.join(found.modalities)}, {of}, {when}.")
+            set_grade(self.status, grade if grade is not Grade.INFO else None)
+        self._render_tiles(found)
+        self.export.setEnabled(job is None and found is not None and found.files > 0)
+
+    def _running_text(self, job: JobView) -> str:
+        if not job.running:
+            return "Waits for its turn: another job works on this journal."
+        if job.cancelling:
+            return "Stopping…"
+        return f"{'Paused. ' if job.paused else ''}The store is being compared with the journal."
+
+    def _render_tiles(self, found: Verified | None) -> None:
+        look = theme.current()
+        for result, tile in self.tiles.items():
+            files, size = found.counts.get(result, (0, 0)) if found else (0, 0)
+            tile.set_colour(look.grade(RESULTS[result][1]))
+            tile.show_count(Tally(files, size))
+
+    def _render_empty(self, state: SessionState) -> None:
+        self.stack.setCurrentWidget(self.empty)
+        if state.config is None:
+            self.empty.say(
+                "No usable configuration is open", "A configuration says which store is compared with which journal.", "Go to Configuration"
+            )
+        elif not _has_uploads(state):
+            self.empty.say(
+                "Nothing was uploaded yet",
+                "When a submission lies in the store, this page proves that it is what the journal says.",
+                "Go to Upload",
+            )
+        else:
+            self.empty.say(
+                "Nothing was verified yet",
+                "Choose above what to compare, then press Verify. Nothing in the store is changed.",
+            )
+
+    def progress(self, progress: JobProgress) -> None:
+        """How far it is; now and then, what was found meanwhile."""
+        if progress.job.id != self._job:
+            return
+        total = progress.snapshot.total
+        known = bool(total.total_files)
+        self.bar.setRange(0, 1000 if known else 0)
+        if known and total.total_files:
+            self.bar.setValue(round(1000 * min(total.files / total.total_files, 1.0)))
+            speed = total.bytes / progress.snapshot.elapsed if self.choice.reread and progress.snapshot.elapsed > 1 else None
+            at = f", {words.rate(speed)}" if speed else ""
+            done = f"{words.number(total.files)} of {words.count_of(total.total_files, 'file')} compared{at}."
+            self.status.setText(f"{self._running_text(progress.job)} {done}")
+        now = time.monotonic()
+        if now - self._last_look >= LIVE_SECONDS:
+            self._last_look = now
+            self._look()
+
+    def show_topic(self, topic: str) -> None:
+        """A version: choose it."""
+        self.choice.choose(topic)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._reader.ask(self, _look, self._looked, channel="book")
+
+    def _looked(self, outcome: Outcome[Any]) -> None:
+        state = self._state
+        if outcome.kind is not OutcomeKind.DONE or state is None:
+            return
+        found: Verified | None = outcome.value
+        if found is not None and (found.journal != state.key or not state.key):
+            found = None
+        if self._job and (found is None or found.ended_us is not None):
+            return  # the book still shows the one before, or this one ended and the next state says so
+        self._found = found
+        self.model.show_run(found.number if found else None)
+        if found is not None:
+            self.model.more()
+        self._render_face(state, _verifying(state))
+
+    def _answered(self, count: int) -> None:
+        total = self._found.files if self._found else 0
+        self.shown.setText("" if count == total else f"{words.number(count)} of {words.count_of(total, 'file')} shown")
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> tuple[str, ...]:
+        return tuple(result for result, tile in self.tiles.items() if tile.isChecked())
+
+    def _filter(self) -> None:
+        self._typed.stop()
+        self.model.filter(self._wanted(), self.search.text().strip())
+
+    def _export(self) -> None:
+        file, kind = QFileDialog.getSaveFileName(self, "Export the verification", "verification.csv", FILES)
+        if file:
+            path = Path(file)
+            if not path.suffix:
+                path = path.with_suffix(".json" if "json" in kind else ".csv")
+            self.intent.emit(intents.ExportVerify(path, self._wanted()))
+
+    def _copy(self) -> None:
+        index = self.table.selectionModel().currentIndex()
+        line = index.data(LINE_ROLE)
+        if line is not None and self.table.selectionModel().isSelected(index):
+            QGuiApplication.clipboard().setText(line.path)
+
+    def _act(self) -> None:
+        name = "configuration" if self._state is None or self._state.config is None else "upload"
+        self.intent.emit(intents.ShowPage(name))
+
+
+def _look(ctx: JobContext) -> Verified | None:
+    ctx.checkpoint()
+    return verdicts.look(verdicts.book_file())
+
+
+def _has_uploads(state: SessionState) -> bool:
+    return state.journal is not None and any(count.active > count.pending for count in state.journal.counts)
+
+
+def _verifying(state: SessionState) -> JobView | None:
+    return next((job for job in state.jobs if job.kind is JobKind.VERIFY and job.key == state.key), None)
+
+
+def make(services: Services) -> Page:
+    """The page."""
+    return VerifyPage(services)
