@@ -21,6 +21,9 @@ CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.
 LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE}
 """After these the facts are read anew."""
 
+QUIET = frozenset({JobKind.HOLD})
+"""When these go well, the page shows it; no notice is needed."""
+
 
 def table(session: Session) -> dict[type[intents.Intent], Callable[[Any], None]]:
     """Intent → what carries it out."""

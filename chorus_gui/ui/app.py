@@ -26,8 +26,11 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.log import LOG_NAME
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.widgets.dialogs import ReportDialog
 
 RAISE_FILE = "raise.json"
+BUG = 70
+"""the exit status when the window could not be made"""
 _LOG = logging.getLogger("chorus.ui")
 
 
@@ -171,19 +174,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings()
     theme.apply(application, theme.wanted(settings.theme))
     session = Session(settings, application)
-    window = MainWindow(session)
-    hook.caught.connect(window.show_report)
-    instance.called.connect(window.come_forward)
-    window.closed.connect(application.quit)
-    window.show()
-    QTimer.singleShot(0, lambda: _after_show(session, config, demo=options.demo))
+    try:
+        window = MainWindow(session)
+    except Exception:  # noqa: BLE001 - whatever it is, the person is told, and the threads come to their end
+        shown = _tell_and_stop(application, session, redact(traceback.format_exc()))
+    else:
+        shown = window
+        hook.caught.connect(window.show_report)
+        instance.called.connect(window.come_forward)
+        window.closing.connect(instance.release)
+        window.closed.connect(application.quit)
+        window.show()
+        QTimer.singleShot(0, lambda: _after_show(session, config, demo=options.demo))
     status = application.exec()
     hook.remove()
     instance.release()
     if handler is not None:
         logging.getLogger().removeHandler(handler)
         handler.close()
-    return status
+    return status if isinstance(shown, MainWindow) else BUG
+
+
+def _tell_and_stop(application: QApplication, session: Session, report: str) -> ReportDialog:
+    """There is no window: show the report alone (as long as the answer is kept), then go."""
+    _LOG.error("the window could not be made\n%s", report)
+    dialog = ReportDialog(None, report)
+    dialog.finished.connect(session.stop)
+    session.stopped.connect(application.quit)
+    dialog.open()
+    return dialog
 
 
 def _after_show(session: Session, config: Path | None, *, demo: bool) -> None:

@@ -225,8 +225,8 @@ def _custody_text(found: CustodyState) -> str:
             return "Not checked out"
 
 
-def receipts(ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts, ...]:
-    """The kept receipts, the newest first; what cannot be read is left out."""
+def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts, ...]:
+    """The kept receipts of this journal, the newest first; what cannot be read is left out."""
     from chorus_gui.core import receipt as receipting
 
     found: list[ReceiptFacts] = []
@@ -236,6 +236,8 @@ def receipts(ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts,
         try:
             made = receipting.from_json(data.read_text("utf-8"))
         except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError, ChorusError):
+            continue
+        if made.journal != str(config.journal.local):
             continue
         failed = len(made.failures) + (len(made.verification.faults) if made.verification else 0)
         uploaded = sum(made.uploaded.values(), Tally())

@@ -55,6 +55,8 @@ class MainWindow(QMainWindow):
     """The window.  ``closed`` comes when it is gone and every thread has ended."""
 
     closed = Signal()
+    closing = Signal()
+    """it is about to go: another start must not call it any more"""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -257,6 +259,7 @@ class MainWindow(QMainWindow):
         if self._stopping:
             return
         self._stopping = True
+        self.closing.emit()
         self.session.settings.put("geometry", self.saveGeometry())
         if self.session.jobs.idle:
             self.hide()

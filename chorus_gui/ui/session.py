@@ -235,7 +235,7 @@ class Session(QObject):
         self.ask_facts(
             lambda ctx: looking.review(config, revision, ctx), lambda facts: self._seen(look, review=facts, loading=False), "review"
         )
-        self.ask_facts(looking.receipts, lambda facts: self._seen(look, receipts=facts), "receipts")
+        self.ask_facts(lambda ctx: looking.receipts(config, ctx), lambda facts: self._seen(look, receipts=facts), "receipts")
         self._look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
@@ -271,6 +271,9 @@ class Session(QObject):
             then(outcome.value)
         elif outcome.kind is OutcomeKind.FAILED:
             self.tell(str(outcome.error), Grade.BAD)
+            self.update(loading=False)
+        elif outcome.kind is OutcomeKind.CRASHED:
+            self.update(loading=False)
 
     def _seen(self, look: int, **fields: Any) -> None:
         if look == self._looks:
@@ -341,7 +344,9 @@ class Session(QObject):
                 _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
         end = JobEnd(job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds)
         self.tell(f"{job.title}: {' '.join(part for part in (text, remedy) if part)}", end.grade)
-        fields: dict[str, Any] = {"last": end, "jobs": self.jobs.views()}
+        fields: dict[str, Any] = {"jobs": self.jobs.views()}
+        if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
+            fields["last"] = end
         if run is not None and here and job.kind in SENDING | {JobKind.RECORD}:
             fields["failures"] = tuple(run.log.failures)
             if job.kind in SENDING and run.log.sent_bytes > 1_000_000 and job.seconds > 1:

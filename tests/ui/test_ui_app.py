@@ -99,6 +99,41 @@ def test_what_nobody_caught_is_told_without_secrets(qtbot: QtBot) -> None:
         sys.excepthook, threading.excepthook = before
 
 
+BROKEN = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from chorus_gui.ui import app
+from chorus_gui.ui.widgets.dialogs import ReportDialog
+
+def broken(self, session):
+    raise RuntimeError("no window today")
+
+def close():
+    dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, ReportDialog)]
+    print(len(dialogs), "no window today" in dialogs[0].text.toPlainText())
+    dialogs[0].close()
+
+app.MainWindow.__init__ = broken
+make = app.make_application
+
+def made(arguments):
+    application = make(arguments)
+    QTimer.singleShot(300, close)
+    return application
+
+app.make_application = made
+sys.exit(app.main([]))
+"""
+
+
+def test_a_window_that_cannot_be_made_is_told_too() -> None:
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=60, env=dict(os.environ), check=False)
+    assert done.stdout.strip() == "1 True", done.stderr
+    assert done.returncode == 70
+    assert "no window today" in (log_folder() / "window.log").read_text("utf-8")
+
+
 def test_the_log_holds_no_secret() -> None:
     handler = log_to_file()
     assert handler is not None

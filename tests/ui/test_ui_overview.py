@@ -121,6 +121,11 @@ def page(qtbot: QtBot, session: Session) -> OverviewPage:
     return page
 
 
+def visible(page: OverviewPage) -> dict[str, QPushButton]:
+    """The buttons that can be seen, by their words."""
+    return {button.text(): button for button in page.findChildren(QPushButton) if button.isVisible()}
+
+
 def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:
     lost = CustodyFacts(
         Custody.CHANGED,
@@ -130,12 +135,12 @@ def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewP
         offers=(("take over", "Go on with yours."), ("set aside", "Go on with theirs.")),
     )
     page.render(replace(fresh, custody=lost))
-    buttons = {button.text(): button for button in page.findChildren(QPushButton) if button.isVisible()}
+    qtbot.waitUntil(lambda: "Set aside" in visible(page))
     with qtbot.waitSignal(page.intent) as asked:
-        buttons["Set aside"].click()
+        visible(page)["Set aside"].click()
     assert asked.args == [intents.Recover("set aside")]
     page.render(replace(fresh, custody=HERE))
-    assert "Set aside" not in [button.text() for button in page.findChildren(QPushButton) if button.isVisible()]
+    assert "Set aside" not in visible(page)
 
 
 def test_a_faulty_configuration_leads_to_its_page(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:
