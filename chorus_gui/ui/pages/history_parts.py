@@ -1,0 +1,154 @@
+"""What the History page's tables show: versions, receipts, commands, kept copies of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chorus_gui.core.journal.history import Command
+from chorus_gui.core.model import Tally
+from chorus_gui.core.receipt import TITLES
+from chorus_gui.ui import words
+from chorus_gui.ui.models.rows import Column
+from chorus_gui.ui.state import CopyFacts, Grade, JournalFacts, ReceiptFacts
+from chorus_gui.ui.widgets.charts import Bar
+
+CHART_VERSIONS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """A version over all modalities: ``files`` by modality (open rows), their sum, what waits, what was replaced or deleted since."""
+
+    version: str
+    files: dict[str, int]
+    active: Tally
+    pending: Tally
+    closed: int
+    last_upload: str | None
+
+
+def version_lines(journal: JournalFacts | None) -> list[VersionLine]:
+    """The newest first."""
+    out: list[VersionLine] = []
+    for version in reversed(journal.versions if journal else ()):
+        counts = [count for count in journal.counts if count.version == version] if journal else []
+        out.append(
+            VersionLine(
+                version,
+                {count.modality: count.active for count in counts},
+                sum((Tally(c.active, c.active_bytes) for c in counts), Tally()),
+                sum((Tally(c.pending, c.pending_bytes) for c in counts), Tally()),
+                sum(c.closed for c in counts),
+                max((c.last_upload for c in counts if c.last_upload), default=None),
+            )
+        )
+    return out
+
+
+def version_name(version: str) -> str:
+    """A version for people: the moment that a stamp names, else the name itself."""
+    try:
+        at = datetime.strptime(version, "%Y%m%d%H%M%S")  # noqa: DTZ007 - a stamp is local time
+    except ValueError:
+        return version
+    return f"{at:%Y-%m-%d %H:%M}" if len(version) == 14 else version
+
+
+def _number(value: int) -> str:
+    return words.number(value) if value else "–"
+
+
+def _by(name: str) -> Column[VersionLine]:
+    return Column(name, lambda line: _number(line.files.get(name, 0)), lambda line: line.files.get(name, 0), right=True)
+
+
+def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
+    """A column a modality, between what a version is and what became of it."""
+    return [
+        Column("Version", lambda line: line.version, tip=lambda line: version_name(line.version)),
+        *(_by(name) for name in modalities),
+        Column("Files", lambda line: _number(line.active.files), lambda line: line.active.files, right=True),
+        Column("Size", lambda line: words.size(line.active.bytes), lambda line: line.active.bytes, right=True),
+        Column(
+            "Pending",
+            lambda line: _number(line.pending.files),
+            lambda line: line.pending.files,
+            right=True,
+            tip=lambda line: "Recorded, not uploaded yet" if line.pending.files else "All of it was uploaded",
+            grade=lambda line: Grade.WARNING if line.pending.files else None,
+        ),
+        Column(
+            "Replaced",
+            lambda line: _number(line.closed),
+            lambda line: line.closed,
+            right=True,
+            tip=lambda _: "Files of this version that a later one replaced or deleted",
+        ),
+        Column("Last upload", lambda line: words.stamp(line.last_upload), lambda line: line.last_upload or ""),
+    ]
+
+
+def bars(lines: Sequence[VersionLine], modalities: Sequence[str]) -> list[Bar]:
+    """For the chart: the oldest first."""
+    return [
+        Bar(version_name(line.version)[:10], tuple(line.files.get(name, 0) for name in modalities))
+        for line in reversed(lines[:CHART_VERSIONS])
+    ]
+
+
+def _receipt_text(receipt: ReceiptFacts) -> str:
+    return words.files_and_size(receipt.uploaded) if receipt.uploaded.files else "–"
+
+
+RECEIPTS: list[Column[ReceiptFacts]] = [
+    Column("When", lambda r: words.moment(r.ended_us), lambda r: r.ended_us),
+    Column("What", lambda r: TITLES.get(r.kind, r.kind)),
+    Column("Version", lambda r: ", ".join(r.versions) or "all"),
+    Column("How it ended", lambda r: r.headline, grade=lambda r: Grade.GOOD if r.clean else Grade.WARNING),
+    Column("Uploaded", _receipt_text, lambda r: r.uploaded.bytes, right=True),
+    Column("Failed", lambda r: _number(r.failures), lambda r: r.failures, right=True, grade=lambda r: Grade.BAD if r.failures else None),
+]
+
+
+def command_moment(command: Command) -> str:
+    """When it began, local; as the journal spells it where that is no moment."""
+    try:
+        at = datetime.strptime(command.at.removesuffix(" UTC"), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return command.at
+    return words.at(at)
+
+
+def _command_tip(command: Command) -> str:
+    lines = [f"{command.command} {command.params}".strip(), command.common]
+    lines += [f"{name}: {path}" for name, path in command.src_paths.items()]
+    if command.dest:
+        lines.append(f"to {command.dest}")
+    return "\n".join(line for line in lines if line)
+
+
+COMMANDS: list[Column[Command]] = [
+    Column("When", command_moment, lambda c: c.at, tip=_command_tip),
+    Column("Command", lambda c: c.command, tip=_command_tip),
+    Column("Parameters", lambda c: c.params, tip=_command_tip),
+    Column("Destination", lambda c: c.dest or "–", tip=_command_tip),
+    Column(
+        "Took", lambda c: words.duration(c.seconds), lambda c: c.seconds if c.seconds is not None else -1.0, right=True, tip=_command_tip
+    ),
+]
+
+
+def _unreadable(copy: CopyFacts) -> Grade | None:
+    return None if copy.readable else Grade.BAD
+
+
+COPIES: list[Column[CopyFacts]] = [
+    Column("Kept at", lambda c: words.at(c.at), lambda c: c.at, tip=lambda c: str(c.path)),
+    Column("File", lambda c: c.path.name, tip=lambda c: str(c.path)),
+    Column("Last version", lambda c: (c.last_version or "–") if c.readable else "cannot be read", grade=_unreadable),
+    Column("Files", lambda c: _number(c.active) if c.readable else "–", lambda c: c.active, right=True),
+    Column("Pending", lambda c: _number(c.pending) if c.readable else "–", lambda c: c.pending, right=True),
+    Column("Size on disk", lambda c: words.size(c.size), lambda c: c.size, right=True),
+]
