@@ -26,6 +26,16 @@ class OldTool:
         self.local = local
         local.parent.mkdir(parents=True, exist_ok=True)
 
+    def checkout(self) -> None:
+        """Each generation in its own way."""
+        raise NotImplementedError
+
+    def command(self, *names: str) -> None:
+        """A command between a check-out and a check-in: 2024 does so by itself, the present one's user by hand."""
+        self.checkout()
+        self.update(*names)
+        self.checkin()
+
     def checkin(self) -> None:
         """Write the journal, delete the lock; nothing is looked at."""
         self.store.put(BLOB, self.local.read_bytes())
@@ -75,12 +85,6 @@ class Tool2024(OldTool):
         self.local.unlink(missing_ok=True)
         self._download()
 
-    def command(self, *names: str) -> None:
-        """``update`` and its like."""
-        self.checkout()
-        self.update(*names)
-        self.checkin()
-
 
 class ToolPresent(OldTool):
     """Copies the journal to the lock's name and deletes it; the user checks out and in by hand."""
@@ -89,9 +93,3 @@ class ToolPresent(OldTool):
         """As 2024's, but what it downloads replaces the local journal."""
         self._take()
         self._download()
-
-    def command(self, *names: str) -> None:
-        """What a user does by hand."""
-        self.checkout()
-        self.update(*names)
-        self.checkin()

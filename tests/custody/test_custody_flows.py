@@ -44,6 +44,13 @@ def shared(store: MemoryStore) -> MemoryStore:
     return store
 
 
+def content(store: Store) -> bytes:
+    """The cloud journal's bytes."""
+    data = blob_bytes(store, BLOB)
+    assert data is not None
+    return data
+
+
 def work(home: JournalHome, *recorded: str) -> None:
     checkout(home, ctx())
     record(home.local, *recorded)
@@ -75,7 +82,7 @@ def test_the_journal_in_the_cloud_stays_a_classic_sqlite_file(shared, anna):
     with closing(sqlite3.connect(anna.local)) as conn:
         conn.execute("PRAGMA journal_mode = WAL")
     checkin(anna, ctx())
-    assert blob_bytes(shared, BLOB)[:20] == b"SQLite format 3\0" + (4096).to_bytes(2, "big") + b"\x01\x01"
+    assert content(shared)[:20] == b"SQLite format 3\0" + (4096).to_bytes(2, "big") + b"\x01\x01"
 
 
 def test_the_first_journal_of_a_site(store, anna, ben):
@@ -154,7 +161,7 @@ def test_the_older_tools_respect_our_lock(shared, anna, tmp_path, kind):
 def test_we_respect_theirs(shared, anna, tmp_path, kind):
     kind(shared, tmp_path / "old" / "journal.db").checkout()
     state = look(anna)
-    assert (state.state, state.journal, state.content.path) == (State.FOREIGN, None, LOCK)
+    assert (state.state, state.journal, state.content) == (State.FOREIGN, None, shared.head(LOCK))
     assert "with another tool since 20" in state.describe()
     assert "lies in that lock" in state.describe()
     with pytest.raises(CustodyError) as refused:
@@ -187,7 +194,7 @@ def test_changes_that_were_never_checked_in_are_never_overwritten(shared, anna):
 
 
 def test_an_earlier_state_of_the_journal_is_replaced(shared, anna, ben):
-    anna.local.write_bytes(blob_bytes(shared, BLOB))  # as an older tool leaves it: nothing is remembered of it
+    anna.local.write_bytes(content(shared))  # as an older tool leaves it: nothing is remembered of it
     work(ben, "later.dcm")
     checkin(ben, ctx())
     assert checkout(anna, ctx()).notes == ()
@@ -196,7 +203,7 @@ def test_an_earlier_state_of_the_journal_is_replaced(shared, anna, ben):
 
 def test_what_an_older_tool_wrote_over_is_kept_here_and_told(shared, anna, tmp_path):
     tool = ToolPresent(shared, tmp_path / "old" / "journal.db")
-    tool.local.write_bytes(blob_bytes(shared, BLOB))
+    tool.local.write_bytes(content(shared))
     work(anna, "ours.dcm")
     checkin(anna, ctx())
     tool.update("theirs.dcm")
@@ -251,7 +258,7 @@ def test_one_process_at_a_time(shared, anna):
 
 def test_a_journal_in_use_is_not_swapped(shared, anna):
     record(anna.local, "base.dcm")
-    anna.local.write_bytes(blob_bytes(shared, BLOB))
+    anna.local.write_bytes(content(shared))
     with Journal.open(anna.local), pytest.raises(JournalBusyError):
         checkout(anna, ctx())
     assert shared.head(LOCK) is None
@@ -263,7 +270,7 @@ def test_a_journal_in_use_is_not_swapped(shared, anna):
 
 def test_a_journal_that_was_changed_under_our_lock_is_not_overwritten(shared, anna, tmp_path):
     tool = ToolPresent(shared, tmp_path / "old" / "journal.db")
-    tool.local.write_bytes(blob_bytes(shared, BLOB))
+    tool.local.write_bytes(content(shared))
     work(anna, "ours.dcm")
     tool.update("theirs.dcm")
     shared.put(BLOB, tool.local.read_bytes())
@@ -280,7 +287,7 @@ def test_a_journal_that_was_changed_under_our_lock_is_not_overwritten(shared, an
 
 def test_an_older_check_in_over_our_lock_is_noticed(shared, anna, tmp_path):
     tool = Tool2024(shared, tmp_path / "old" / "journal.db")
-    tool.local.write_bytes(blob_bytes(shared, BLOB))
+    tool.local.write_bytes(content(shared))
     work(anna, "ours.dcm")
     tool.update("theirs.dcm")
     tool.checkin()
@@ -546,7 +553,7 @@ def test_checking_in_another_file_than_the_one_checked_out(shared, anna, tmp_pat
     with pytest.raises(CustodyConflictError, match="was not made from the journal in the cloud"):
         checkin(anna, ctx(), local_journal=stale)
     grown = tmp_path / "grown.db"
-    grown.write_bytes(blob_bytes(shared, BLOB))
+    grown.write_bytes(content(shared))
     record(grown, "grown.dcm")
     checkin(anna, ctx(), local_journal=grown)
     assert cloud_names(shared) == {"base.dcm", "grown.dcm"}
