@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.home import JournalHome
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
@@ -88,3 +89,16 @@ def run_all(steps: Iterable[object]) -> None:
 
 def ctx() -> JobContext:
     return JobContext()
+
+
+def content(store: Store) -> bytes:
+    """The cloud journal's bytes."""
+    data = blob_bytes(store, BLOB)
+    assert data is not None
+    return data
+
+
+def work(home: JournalHome, *recorded: str) -> None:
+    """Check out and record."""
+    checkout(home, ctx())
+    record(home.local, *recorded)

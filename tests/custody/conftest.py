@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from custodyworld import person
+from custodyworld import BLOB, journal_bytes, person
 
 from chorus_gui.core.custody.home import JournalHome
 from chorus_gui.core.storage.memory import MemoryStore
@@ -22,3 +22,10 @@ def anna(store: MemoryStore, tmp_path: Path) -> JournalHome:
 @pytest.fixture
 def ben(store: MemoryStore, tmp_path: Path) -> JournalHome:
     return person(store, tmp_path / "ben", "ben", "PC-2")
+
+
+@pytest.fixture
+def shared(store: MemoryStore) -> MemoryStore:
+    """A journal that somebody checked in."""
+    store.put(BLOB, journal_bytes("base.dcm"))
+    return store
