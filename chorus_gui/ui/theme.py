@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QImage, QPainter, QPalette, QPen
 from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.places import data_folder
 from chorus_gui.ui.state import Grade
 
 SPACE = 8
@@ -192,9 +193,28 @@ def mix(one: str, other: str, share: float) -> QColor:
     return QColor(*(round(x + (y - x) * share) for x, y in ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))))
 
 
+def _draw_arrows(theme: Theme) -> str:
+    """The arrows of boxes, as files, for a style sheet takes nothing else; the folder's path.  Without it they are not seen, no more."""
+    folder = data_folder() / "theme"
+    folder.mkdir(exist_ok=True)
+    for name, heights in (("down", (9, 15, 9)), ("up", (15, 9, 15))):
+        for ratio, mark in ((1, ""), (2, "@2x")):
+            image = QImage(12 * ratio, 12 * ratio, QImage.Format.Format_ARGB32_Premultiplied)
+            image.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(image)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.scale(ratio / 2, ratio / 2)
+            painter.setPen(QPen(QColor(theme.muted), 2.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+            painter.drawPolyline([QPointF(x, y) for x, y in zip((5, 12, 19), heights, strict=True)])
+            painter.end()
+            image.save(str(folder / f"{name}-{theme.name}{mark}.png"))
+    return folder.as_posix()
+
+
 def style_sheet(theme: Theme, font: QFont) -> str:
     """What a palette cannot say.  ``font`` gives the size that the others follow."""
     t, base = theme, font.pointSizeF() if font.pointSizeF() > 0 else 10.0
+    arrows = _draw_arrows(theme)
     faint = mix(t.muted, t.window, 0.35).name()
     grades = "".join(
         f"""
@@ -253,7 +273,17 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{ border-color: {t.accent}; }}
         QLineEdit:disabled, QSpinBox:disabled, QComboBox:disabled, QLineEdit:read-only {{ background: {t.raised}; }}
         QLineEdit[fault="true"], QComboBox[fault="true"], QSpinBox[fault="true"], QPlainTextEdit[fault="true"] {{ border-color: {t.bad}; }}
-        QComboBox::drop-down {{ border: none; width: 20px; }}
+        QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
+        QDoubleSpinBox:disabled {{ background: {t.raised}; }}
+        QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {faint}; }}
+        QComboBox::drop-down {{ border: none; width: 20px; subcontrol-origin: padding; subcontrol-position: center right; }}
+        QComboBox::down-arrow {{ image: url("{arrows}/down-{t.name}.png"); width: 12px; height: 12px; }}
+        QSpinBox, QDoubleSpinBox {{ padding-right: 20px; }}
+        QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right; width: 18px; border: none; }}
+        QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border; subcontrol-position: bottom right; width: 18px;
+            border: none; }}
+        QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{arrows}/up-{t.name}.png"); width: 10px; height: 10px; }}
+        QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{arrows}/down-{t.name}.png"); width: 10px; height: 10px; }}
         QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; selection-background-color: {t.selection};
             selection-color: {t.text}; }}
         QTableView, QTreeView, QListView, QTableWidget {{ background: {t.surface}; alternate-background-color: {t.window};
