@@ -363,6 +363,14 @@ def save_config(file: Path, text: str, based_on: str | None, *, overwrite: bool)
         document.text = text
     else:
         document = ConfigDocument(file, text, seen=None)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The folder “{file.parent}” cannot be made: {error.strerror or error}.",
+                meaning="Nothing was saved.",
+                remedy="Choose another folder.",
+            ) from error
     document.save(overwrite=overwrite)
     return file
 

@@ -48,6 +48,8 @@ class Page(QWidget):
     """A page: renders a state, emits intents."""
 
     intent = Signal(object)
+    unsaved = Signal(bool)
+    """the page holds what a person typed and did not save: the window marks it, and asks before it closes"""
 
     def render(self, state: SessionState) -> None:
         """Draw the state."""

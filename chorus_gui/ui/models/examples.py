@@ -7,20 +7,20 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from chorus_gui.ui.sampling import Verdict
+from chorus_gui.ui.sampling import Example
 
 Index = QModelIndex | QPersistentModelIndex
 HEADERS = ("On the site", "Modality", "Patient", "In the central store")
 
 
-class VerdictModel(QAbstractTableModel):
-    """Rows are :class:`Verdict`; some dozens of them."""
+class ExampleModel(QAbstractTableModel):
+    """Rows are :class:`Example`; some dozens of them."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._rows: tuple[Verdict, ...] = ()
+        self._rows: tuple[Example, ...] = ()
 
-    def show_rows(self, rows: Sequence[Verdict]) -> None:
+    def show_rows(self, rows: Sequence[Example]) -> None:
         """Other rows."""
         if tuple(rows) != self._rows:
             self.beginResetModel()

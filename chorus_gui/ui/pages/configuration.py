@@ -1,0 +1,423 @@
+"""The Configuration page: a form, the pattern tester and the text, over one draft; faults beside them; save, revert, test.
+
+The draft's text is the truth: the form and the text tab show it and change it.  It is checked on the reader's thread a moment
+after the last change.  A draft that was left unsaved for another configuration is there again when one comes back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QWidget
+
+from chorus_gui.core.config.keys import DEFAULT
+from chorus_gui.core.config.load import Checked, check
+from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.errors import Fault
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.ui import intents, sampling
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.configuration_draft import Draft, Where
+from chorus_gui.ui.pages.configuration_findings import ConflictBar, FindingsPanel, warning_as_fault
+from chorus_gui.ui.pages.configuration_form import Form, group_of
+from chorus_gui.ui.pages.configuration_tester import TesterTab
+from chorus_gui.ui.pages.configuration_text import TextTab
+from chorus_gui.ui.pages.configuration_words import credentials
+from chorus_gui.ui.state import Grade, JobKind, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+from chorus_gui.ui.words import count_of
+
+if TYPE_CHECKING:
+    from chorus_gui.ui.assistant import Assistant
+
+CHECK_MS = 250
+FILES = "Configurations (*.toml);;All files (*)"
+_LOOK = "look"
+
+
+class ConfigurationPage(Page):
+    """What the configuration says, and changing it."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._state = SessionState()
+        self._draft: Draft | None = None
+        self._checked: Checked | None = None
+        self._left: dict[Path, Draft] = {}
+        self._saving: Draft | None = None
+        self._sampled: object = None
+        self._last_job = 0
+        self._marked = False
+        self._assistant: Assistant | None = None
+        self._build_head()
+        self.form = Form(self._folder, self)
+        self.tester = TesterTab()
+        self.text = TextTab()
+        self.panel = FindingsPanel()
+        self.tabs = QTabWidget()
+        self._put_together()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(CHECK_MS)
+        self._timer.timeout.connect(self._check)
+        self.form.edited.connect(self._edit)
+        self.form.fix_wanted.connect(self._fix)
+        self.form.copy_wanted.connect(self._copy_credentials)
+        self.form.tester_wanted.connect(lambda: self.tabs.setCurrentWidget(self.tester))
+        self.panel.shown.connect(self._show_finding)
+        self.panel.fix_wanted.connect(self._fix)
+        self.text.edited.connect(lambda text: self._apply(self._draft.with_text(text)) if self._draft else None)
+        self.tester.look_wanted.connect(lambda: self._look(asked=True))
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Save), self, self._save)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.SaveAs), self, self._save_as)
+
+    # --- how it is built --------------------------------------------------------------------------------------------
+
+    def _build_head(self) -> None:
+        self.file = ElidedLabel("", "muted")
+        self.mark = Chip("Changes")
+        self.mark.clicked.connect(lambda: self.save.setFocus())
+        self.save = button("&Save", "Write the file; the previous one is kept beside it (Ctrl+S)", primary=True)
+        self.save_as = button("Save &as…", "Write another file, and open it (Ctrl+Shift+S)")
+        self.revert = button("&Revert", "Forget the changes, and read the file again", icon="undo")
+        self.test = button("&Test connection", "Ask every place whether it answers, with what stands here now")
+        self.save.clicked.connect(self._save)
+        self.save_as.clicked.connect(self._save_as)
+        self.revert.clicked.connect(self._revert)
+        self.test.clicked.connect(self._test)
+
+    def _put_together(self) -> None:
+        for tab in self.form.tabs:
+            self.tabs.addTab(tab.area, tab.title)
+        self.tabs.addTab(self.tester, "&Pattern tester")
+        self.tabs.addTab(self.text, "Te&xt")
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.currentChanged.connect(lambda _: self._look())
+        self.splitter = QSplitter()
+        self.splitter.addWidget(self.tabs)
+        self.splitter.addWidget(self.panel)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setSizes([700, 320])
+        self.splitter.setHandleWidth(1)
+        self.splitter.restoreState(self._services.settings.blob("configuration/splitter"))
+        self.splitter.splitterMoved.connect(lambda *_: self._services.settings.put("configuration/splitter", self.splitter.saveState()))
+        heading = row(label("Configuration", "title"), self.mark, None, self.test, self.revert, self.save_as, self.save)
+        whole = column(heading, self.file, SPACE // 2, self.splitter, space=SPACE // 2)
+        whole.setStretch(3, 1)
+        self.body = QWidget()
+        self.body.setLayout(whole)
+        self.conflict = ConflictBar()
+        self.conflict.overwrite_wanted.connect(lambda: self._save(overwrite=True))
+        self.conflict.reload_wanted.connect(self.reload)
+        whole.insertWidget(2, self.conflict)
+        self.empty = EmptyState("configuration", "", "")
+        self.empty.acted.connect(self._open_assistant)
+        self.setLayout(column(self.body, self.empty, margins=(24, 20, 24, 16)))
+
+    def _folder(self) -> Path:
+        return self._draft.file.parent if self._draft else Path.home()
+
+    # --- rendering --------------------------------------------------------------------------------------------------
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        before, self._state = self._state, state
+        if state.config_file != before.config_file or state.config_revision != before.config_revision:
+            self._read(state.config_file)
+        if self._assistant is not None:
+            self._assistant.render(state)
+        self._watch_saving(state)
+        self.panel.show_tests(state.test, testing=self._testing)
+        self._draw_head()
+
+    def show_topic(self, topic: str) -> None:
+        """ "assistant", "test", "credentials", or a dotted key: bring it to the front."""
+        if topic == "assistant":
+            self._open_assistant()
+        elif topic == "credentials":
+            self._reveal(("central.azure_sas_token", DEFAULT))
+        elif self._draft is not None and (where := self._draft.where(topic)) is not None:
+            self._reveal(where)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """What could wait until it is looked at."""
+        super().showEvent(event)
+        self._look()
+
+    @property
+    def _testing(self) -> bool:
+        return any(job.kind is JobKind.TEST for job in self._state.jobs)
+
+    @property
+    def modified(self) -> bool:
+        """There is something to save, in what is shown."""
+        return self._draft is not None and self._draft.modified
+
+    def _draw_head(self) -> None:
+        draft, saving = self._draft, self._saving is not None
+        self.body.setVisible(draft is not None)
+        self.empty.setVisible(draft is None)
+        if draft is None:
+            if self._state.config_file is None:
+                text = "A configuration says where your site's files lie and where they go. Make one step by step, or open yours."
+                self.empty.say("No configuration is open", text, "Set up this site")
+            return
+        self.file.set_full(str(draft.file))
+        self.mark.show_fact("Unsaved changes" if draft.modified else "", Grade.WARNING, "Save writes them; Revert forgets them.")
+        self.save.setEnabled(draft.modified and not saving)
+        self.save_as.setEnabled(not saving)
+        self.revert.setEnabled(draft.modified and not saving)
+        self.test.setEnabled(not self._testing and self._checked is not None and self._checked.config is not None)
+        waits = "Correct the faults first; then every place can be asked." if self._checked and self._checked.faults else ""
+        self.test.setToolTip(waits or "Ask every place whether it answers, with what stands here now")
+        marked = any(kept.modified for kept in (*self._left.values(), draft))
+        if marked != self._marked:
+            self._marked = marked
+            self.unsaved.emit(marked)
+
+    # --- reading and checking ---------------------------------------------------------------------------------------
+
+    def _read(self, file: Path | None) -> None:
+        if self._draft is not None and self._draft.file != file:
+            if self._draft.modified:
+                self._left[self._draft.file] = self._draft
+            self._draft = self._checked = None
+        if file is not None:
+            self._services.reader.ask(
+                self, lambda _: ConfigDocument.open(file).text, lambda outcome: self._was_read(file, outcome), channel="read"
+            )
+
+    def _was_read(self, file: Path, outcome: Outcome[Any]) -> None:
+        if file != self._state.config_file or outcome.kind is OutcomeKind.CANCELLED:
+            return
+        if outcome.kind is not OutcomeKind.DONE:
+            if self._draft is None:
+                error = outcome.error
+                text = " ".join(part for part in (error.what, error.remedy) if part) if error else "The program met a fault of its own."
+                self.empty.say("The configuration cannot be read", text, "Set up this site anew")
+                self._draw_head()
+            return
+        assert isinstance(outcome.value, str)
+        text = outcome.value
+        saved, self._saving = self._saving, None
+        kept = self._left.pop(file, None) or self._draft
+        if kept is None or not kept.modified or (saved is not None and saved.text == kept.text) or kept.based_on == text == kept.text:
+            self._apply(Draft(file, text, text), anew=True)
+        elif saved is not None:  # the person went on while it was being saved
+            self._apply(Draft(file, kept.text, text))
+        else:
+            self._apply(kept, anew=True)
+            if kept.based_on != text:
+                self.conflict.say(f"“{file.name}” was changed by another program since you began to change it here.", overwrite=True)
+
+    def _apply(self, draft: Draft, *, anew: bool = False) -> None:
+        """Another draft: everything shows it; it is checked in a moment, or at once."""
+        self._draft = draft
+        self.form.show_draft(draft)
+        self.text.show_text(draft.text)
+        if not draft.modified:
+            self.conflict.hide()
+        self._draw_head()
+        if anew:
+            self._timer.stop()
+            self._check()
+        else:
+            self._timer.start()
+
+    def _check(self) -> None:
+        draft = self._draft
+        if draft is None:
+            return
+
+        def checked(outcome: Outcome[Any]) -> None:
+            if isinstance(outcome.value, Checked) and draft is self._draft:
+                self._was_checked(draft, outcome.value)
+
+        self._services.reader.ask(self, lambda _: check(draft.text, draft.file), checked, channel=_LOOK)
+
+    def _was_checked(self, draft: Draft, checked: Checked) -> None:
+        self._checked = checked
+        warnings = [warning_as_fault(warning) for warning in checked.warnings]
+        placed = [(where, fault.problem) for fault in warnings if (where := draft.where(fault.key)) is not None]
+        self.form.show_findings(checked.faults, placed, checked.modalities)
+        self.panel.show_findings(draft, checked.faults, warnings)
+        self.text.editor.show_faults({fault.line: fault.problem for fault in checked.faults if fault.line})
+        self.tester.show_checked(checked)
+        self._count_faults(draft, checked.faults)
+        self._draw_head()
+        self._look()
+
+    def _count_faults(self, draft: Draft, faults: tuple[Fault, ...]) -> None:
+        wheres = [draft.where(fault.key) for fault in faults]
+        for at, tab in enumerate(self.form.tabs):
+            count = sum(where is not None and group_of(where) == tab.name for where in wheres)
+            self.tabs.setTabText(at, f"{tab.title}  ({count})" if count else tab.title)
+            self.tabs.setTabToolTip(at, count_of(count, "fault") if count else "")
+
+    # --- the site's files -------------------------------------------------------------------------------------------
+
+    def _look(self, *, asked: bool = False) -> None:
+        """See what the patterns match, if another answer than the last one can be expected, and somebody looks."""
+        checked = self._checked
+        shown = self.tabs.currentWidget() in (self.tester, self.form.tabs[0].area)
+        if checked is None or not checked.sites or not (asked or (shown and self.isVisible())):
+            return
+        sites = checked.sites.values()
+        subject = (checked.layout, tuple((s.modality, s.place.text, s.pattern.text, s.omop_per_patient, s.mapped) for s in sites))
+        if not asked and subject == self._sampled:
+            return
+        self._sampled = subject
+        if not asked and any(site.place.kind is not PlaceKind.FOLDER for site in sites):
+            self._show_sample(None)
+            return
+        self.tester.show_looking()
+
+        def seen(outcome: Outcome[Any]) -> None:
+            if outcome.kind is OutcomeKind.DONE:
+                self._show_sample(outcome.value)
+            else:
+                self._sampled = None
+
+        def step(ctx: JobContext) -> sampling.Sample:
+            return sampling.sample(checked, ctx)
+
+        self._services.reader.ask(self, step, seen, channel=_LOOK)
+
+    def _show_sample(self, found: sampling.Sample | None) -> None:
+        self.form.show_sample(found)
+        self.tester.show_sample(found)
+
+    # --- what a person does -----------------------------------------------------------------------------------------
+
+    def _edit(self, where: Where, value: Any) -> None:
+        if self._draft is not None and self._draft.reading is not None:
+            self._apply(self._draft.with_value(where, value))
+
+    def _fix(self, fault: Fault) -> None:
+        if self._draft is not None:
+            self._apply(self._draft.with_fix(fault), anew=True)
+
+    def _copy_credentials(self) -> None:
+        draft = self._draft
+        if draft is None or draft.reading is None:
+            return
+        for meaning in credentials("central"):
+            value = draft.own((meaning, DEFAULT))
+            scalar = value if isinstance(value, (str, int, bool)) and value != "" else None
+            draft = draft.with_value((meaning.replace("central.", "journal.", 1), DEFAULT), scalar)
+        self._apply(draft, anew=True)
+
+    def _show_finding(self, fault: Fault) -> None:
+        where = self._draft.where(fault.key) if self._draft else None
+        if where is None or self.tabs.currentWidget() is self.text:
+            self.tabs.setCurrentWidget(self.text)
+            self.text.editor.go_to(fault.line)
+        else:
+            self._reveal(where)
+
+    def _reveal(self, where: Where) -> None:
+        name = self.form.reveal(where)
+        self.tabs.setCurrentIndex(next(at for at, tab in enumerate(self.form.tabs) if tab.name == name))
+
+    def _test(self) -> None:
+        if self._draft is not None:
+            self.intent.emit(intents.TestConnection(self._draft.text, self._draft.file))
+
+    def _open_assistant(self) -> None:
+        from chorus_gui.ui.assistant import Assistant
+
+        if self._assistant is not None:
+            self._assistant.raise_()
+            return
+        made = Assistant(self._services, self)
+        made.intent.connect(self.intent)
+        made.finished.connect(self._assistant_closed)
+        self._assistant = made
+        made.render(self._state)
+        made.open()
+
+    def _assistant_closed(self) -> None:
+        self._assistant = None
+
+    # --- saving -----------------------------------------------------------------------------------------------------
+
+    def _save(self, *, overwrite: bool = False) -> None:
+        draft = self._draft
+        if draft is None or not draft.modified or self._saving is not None:
+            return
+        if self._checked is not None and self._checked.faults and not overwrite:
+            ConfirmDialog(
+                self,
+                f"Save it with {count_of(len(self._checked.faults), 'fault')}?",
+                "The file is kept as it stands here, but nothing can be submitted until the faults are corrected.",
+                "Save all the same",
+                lambda: self._write(draft, overwrite=False),
+                danger=True,
+            ).open()
+            return
+        self._write(draft, overwrite=overwrite)
+
+    def _write(self, draft: Draft, *, overwrite: bool) -> None:
+        self._saving = draft
+        self._last_job = self._state.last.id if self._state.last else 0
+        self.conflict.hide()
+        self._draw_head()
+        self.intent.emit(intents.SaveConfig(draft.file, draft.text, draft.based_on, overwrite))
+
+    def _save_as(self) -> None:
+        if self._draft is None or self._saving is not None:
+            return
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the configuration as", str(self._draft.file), FILES)
+        if chosen:
+            self.save_to(Path(chosen))
+
+    def save_to(self, file: Path) -> None:
+        """Write what stands here as another file, and open it.  What is open is left as it lies on the disk."""
+        draft = self._draft
+        if draft is None:
+            return
+        file = file if file.suffix else file.with_suffix(".toml")
+        if file == draft.file:
+            self._save()
+            return
+        self._draft = Draft(draft.file, draft.based_on or "", draft.based_on)
+        self._write(Draft(file, draft.text, None), overwrite=True)
+
+    def _watch_saving(self, state: SessionState) -> None:
+        """A save that failed says so here, with what can be done."""
+        last, saving = state.last, self._saving
+        if saving is None or last is None or last.id == self._last_job or last.kind is not JobKind.SAVE:
+            return
+        if last.outcome is not OutcomeKind.DONE:
+            self._saving = None
+            if self._draft is not None and saving.file != self._draft.file:
+                self._draft = self._draft.with_text(saving.text)  # it was to be another file
+            self.conflict.say(f"{last.text} {last.remedy}".strip(), overwrite="another program" in last.text)
+
+    def _revert(self) -> None:
+        draft = self._draft
+        if draft is None:
+            return
+        ConfirmDialog(
+            self, "Forget the changes?", f"What you changed in “{draft.file.name}” is lost.", "Revert", self.reload, danger=True
+        ).open()
+
+    def reload(self) -> None:
+        """Forget the changes, and read the file again."""
+        if self._draft is not None:
+            self._draft = Draft(self._draft.file, self._draft.based_on or "", self._draft.based_on)
+            self._read(self._draft.file)
+
+
+def make(services: Services) -> Page:
+    """The page."""
+    return ConfigurationPage(services)

@@ -1,0 +1,203 @@
+"""The configuration while it is edited: a text, what its keys say, and changes to them.  No Qt, no file is touched."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chorus_gui.core.config.credentials import Given
+from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, nearest
+from chorus_gui.core.config.load import parse
+from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.reading import Findings, Reading, as_tables, detect_layout, key_lines
+from chorus_gui.core.config.save import ConfigDocument, Scalar
+from chorus_gui.core.errors import ConfigError, Fault
+from chorus_gui.core.model import MODALITIES
+from chorus_gui.core.redact import redact
+
+Where = tuple[str, str]
+"""A key's meaning and the modality it is for (:data:`DEFAULT` for all of them, and for keys that know no modalities)."""
+
+_SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
+_ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
+_AWS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_SCHEMES = ("az", "s3", "gs")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """``text`` as it stands now, to lie at ``file``; ``based_on`` what the file said when it was read, None: it is new.
+
+    Changes give another draft.  Those that look at keys raise :class:`ConfigError` while the text is no valid TOML.
+    """
+
+    file: Path
+    text: str
+    based_on: str | None = None
+
+    @property
+    def modified(self) -> bool:
+        """There is something to save."""
+        return self.text != self.based_on
+
+    @cached_property
+    def reading(self) -> Reading | None:
+        """The text's tables; None while it is no valid TOML."""
+        try:
+            raw = parse(self.text, self.file)
+        except ConfigError:
+            return None
+        return Reading(raw, detect_layout(raw), Findings({}))
+
+    @property
+    def layout(self) -> Layout:
+        """The text's layout; nested while it cannot be read."""
+        return self.reading.layout if self.reading else Layout.NESTED
+
+    def own(self, where: Where) -> object:
+        """What the text says for exactly this key and this modality; None: nothing."""
+        if self.reading is None:
+            return None
+        table = self.reading.table(self._table(where))
+        return next((table[name] for name in self._spellings(where) if table.get(name) is not None), None)
+
+    def effective(self, where: Where) -> object:
+        """What holds for this modality, the default's table counted in; None: nothing is said."""
+        return self.reading.value(*where).raw if self.reading else None
+
+    def dotted(self, where: Where) -> str:
+        """The key as the text spells it, or as its layout usually does."""
+        table = self.reading.table(self._table(where)) if self.reading else {}
+        name = next((name for name in self._spellings(where) if table.get(name) is not None), self._spellings(where)[0])
+        return f"{self._table(where)}.{name}"
+
+    def variable(self, where: Where, environ: Mapping[str, str] = os.environ) -> str:
+        """The environment variable that speaks for a credential key that the text leaves out; "" if none does."""
+        place, _, name = where[0].rpartition(".")
+        group = next((group for group in (_SECRETS, _ADDRESS, _AWS) if name in group), (name,))
+        if self.reading is None or place not in ("journal", "central", "site") or where[0] not in KEYS or name == "auth_mode":
+            return ""
+        if not name.startswith(("azure_", "aws_")) or name == "azure_container":
+            return ""
+        given = Given.collect(self.reading, place, where[1], environ)
+        if any(given.own[member] for member in group) or not given.env[name]:
+            return ""
+        return next(s.upper() for s in (name, *KEYS[where[0]].aliases) if environ.get(s.upper(), "").strip())
+
+    # --- changes ----------------------------------------------------------------------------------------------------
+
+    def with_text(self, text: str) -> Draft:
+        """Another text."""
+        return replace(self, text=text)
+
+    def with_value(self, where: Where, value: Scalar | None) -> Draft:
+        """Another value; None takes the key out.
+
+        In a flat file a modality's table replaces the default's whole, so its first own key brings the default's keys along.  A
+        draft whose table is no table (a fault says so) stays as it is.
+        """
+        if not self._is_table(self._table(where)):
+            return self
+        document = ConfigDocument(self.file, self.text, seen=None)
+        table = self._table(where)
+        if value is not None and self.layout is Layout.FLAT and where[1] != DEFAULT and not self._own_table(where[1]):
+            for name, given in (self.reading.table(f"site_path.{DEFAULT}") if self.reading else {}).items():
+                if isinstance(given, (str, int, bool)):
+                    document.set(f"{table}.{name}", given)
+        dotted = self.dotted(where)
+        if value is not None:
+            document.set(dotted, value)
+        elif KEYS[where[0]].required and where[1] == DEFAULT and document.get(dotted) is not None:
+            document.set(dotted, "")  # the template's line stays where its comment is
+        else:
+            document.remove(dotted)
+        return replace(self, text=document.text)
+
+    def with_fix(self, fault: Fault) -> Draft:
+        """Take over the fault's suggestion."""
+        where = self.where(fault.key)
+        if where is None:
+            return self._renamed(fault.key, fault.suggestion)
+        value = self.own(where)
+        if isinstance(value, str):
+            return self.with_value(where, _suggested(KEYS[where[0]].kind, value, fault.suggestion))
+        return self.with_value(where, fault.suggestion)
+
+    def fixed_value(self, fault: Fault) -> str:
+        """What :meth:`with_fix` writes, for the button that does it."""
+        where = self.where(fault.key)
+        value = self.own(where) if where else None
+        if where is None or not isinstance(value, str) or KEYS[where[0]].kind is Kind.MODALITIES:
+            return fault.suggestion
+        return redact(_suggested(KEYS[where[0]].kind, value, fault.suggestion))
+
+    def where(self, dotted: str) -> Where | None:
+        """Which key a dotted name of a fault is; None if the form has none."""
+        return _index(self.layout).get(dotted)
+
+    def _renamed(self, dotted: str, name: str) -> Draft:
+        """The key or table by another name, wherever a line names it."""
+        old = dotted.rpartition(".")[2]
+        lines = self.text.split("\n")
+        for key, number in key_lines(self.text).items():
+            if key == dotted or key.startswith(dotted + "."):
+                line = lines[number - 1]
+                end = line.find("]") if line.lstrip().startswith("[") else line.find("=")
+                lines[number - 1] = re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", name, line[:end], count=1) + line[end:]
+        after = replace(self, text="\n".join(lines))
+        return after if after.reading is not None else self
+
+    def _is_table(self, dotted: str) -> bool:
+        """There is nothing but tables on the way, or nothing yet."""
+        at: object = self.reading.raw if self.reading else {}
+        for name in dotted.split("."):
+            if not isinstance(at, dict):
+                return False
+            at = as_tables(at).get(name, {})
+        return isinstance(at, dict)
+
+    def _own_table(self, modality: str) -> bool:
+        return bool(self.reading and as_tables(self.reading.table("site_path").get(modality)))
+
+    def _table(self, where: Where) -> str:
+        return KEYS[where[0]].dotted(self.layout, where[1]).rpartition(".")[0]
+
+    def _spellings(self, where: Where) -> tuple[str, ...]:
+        key = KEYS[where[0]]
+        return (key.dotted(self.layout, where[1]).rpartition(".")[2], *key.aliases)
+
+
+def modalities_of(meaning: str) -> tuple[str, ...]:
+    """Whom a key can be given for."""
+    return (DEFAULT, *MODALITIES) if "*" in KEYS[meaning].flat else (DEFAULT,)
+
+
+@cache
+def _index(layout: Layout) -> dict[str, Where]:
+    out: dict[str, Where] = {}
+    for meaning, key in KEYS.items():
+        for modality in modalities_of(meaning):
+            dotted = key.dotted(layout, modality)
+            table = dotted.rpartition(".")[0]
+            out[dotted] = (meaning, modality)
+            out.update({f"{table}.{alias}": (meaning, modality) for alias in key.aliases})
+    return out
+
+
+def _suggested(kind: Kind, value: str, suggestion: str) -> str:
+    """The value that a suggestion makes of this one: it may be about a part of it."""
+    if kind is Kind.MODALITIES:
+        names = [name.strip() for name in value.split(",")]
+        wrong = next((n for n in names if n not in MODALITIES and nearest(n, MODALITIES) == suggestion), "")
+        return ",".join(suggestion if name == wrong else name for name in names)
+    scheme, separator, rest = value.partition("://")
+    if kind is not Kind.PATH or "/" in suggestion or not separator:
+        return suggestion
+    if suggestion not in _SCHEMES:
+        return f"{scheme}://{suggestion}/{rest.partition('/')[2]}"
+    return f"{suggestion}://{urlsplit(value).path.lstrip('/') if scheme in ('http', 'https') else rest}"

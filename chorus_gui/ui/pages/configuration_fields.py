@@ -1,0 +1,347 @@
+"""The fields of the form, one class a kind of key, and the row that holds one with its explanation and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QFontDatabase, QWheelEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QVBoxLayout, QWidget
+
+from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
+from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
+from chorus_gui.core.errors import Fault
+from chorus_gui.core.model import MODALITIES
+from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
+from chorus_gui.ui import theme
+from chorus_gui.ui.credentials import secret_facts
+from chorus_gui.ui.pages.configuration_draft import Draft, Where
+from chorus_gui.ui.pages.configuration_words import CHOICES, title
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade, set_icon
+from chorus_gui.ui.widgets.secret import SecretEdit
+
+NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
+
+
+class Said(NamedTuple):
+    """What the text says for a key: for this modality alone, and what holds, the default's table counted in.  None: nothing."""
+
+    own: object
+    effective: object
+
+
+class Field(QWidget):
+    """``edited`` carries what a person made of it: a value as the file writes it, None to leave the key out."""
+
+    edited = Signal(object)
+
+    def __init__(self, editor: QWidget) -> None:
+        super().__init__()
+        self.editor = editor
+        self.setFocusProxy(editor)
+
+    def show_value(self, said: Said) -> None:
+        """What the text says."""
+        raise NotImplementedError
+
+    def show_hint(self, hint: str) -> None:
+        """What holds while the field is empty."""
+
+
+class TextField(Field):
+    """A line; ``number``: what is a whole number is written as one."""
+
+    def __init__(self, *, number: bool = False, fixed: bool = False, browse: Callable[[QLineEdit], str] | None = None) -> None:
+        self.edit = QLineEdit()
+        super().__init__(self.edit)
+        self._number = number
+        if fixed:
+            self.edit.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        if number:
+            self.edit.setMaximumWidth(160)
+        self.edit.textEdited.connect(self._tell)
+        line = row(self.edit, space=SPACE // 2)
+        if browse is not None:
+            choose = button("Browse…", "Choose it in a file dialog", icon="folder")
+            choose.clicked.connect(lambda: self._take(browse(self.edit)))
+            line.addWidget(choose)
+        if number:
+            line.addStretch(1)
+        self.setLayout(line)
+
+    def show_value(self, said: Said) -> None:
+        """In full; what has a SAS token in it is masked."""
+        text = "" if said.own is None else str(said.own)
+        masked = "sig=" in text.lower()
+        self.edit.setEchoMode(QLineEdit.EchoMode.Password if masked else QLineEdit.EchoMode.Normal)
+        if self.edit.text() != text:
+            self.edit.setText(text)
+            self.edit.setCursorPosition(0)
+
+    def show_hint(self, hint: str) -> None:
+        """Shown while it is empty."""
+        self.edit.setPlaceholderText(hint)
+
+    def _tell(self, text: str) -> None:
+        stripped = text.strip()
+        if not stripped:
+            self.edited.emit(None)
+        elif self._number and stripped.isascii() and stripped.removeprefix("-").isdigit():
+            self.edited.emit(int(stripped))
+        else:
+            self.edited.emit(text)
+
+    def _take(self, chosen: str) -> None:
+        if chosen:
+            self.edit.setText(chosen)
+            self.edited.emit(chosen)
+
+
+class SecretField(Field):
+    """A masked line that tells what can be told of the secret."""
+
+    def __init__(self, meaning: str) -> None:
+        self._place, _, self._name = meaning.rpartition(".")
+        self.secret = SecretEdit(title(meaning))
+        super().__init__(self.secret.edit)
+        self.setLayout(column(self.secret))
+        self.secret.edited.connect(lambda text: self.edited.emit(text.strip() or None))
+
+    def show_value(self, said: Said) -> None:
+        """Masked, with what can be told of it."""
+        text = said.own if isinstance(said.own, str) else ""
+        if self.secret.text().strip() != text.strip():
+            self.secret.show_text(text)
+        self.secret.show_facts(secret_facts(self._name, text, NEEDS[self._place]))
+
+    def show_hint(self, hint: str) -> None:
+        """Shown while it is empty."""
+        self.secret.edit.setPlaceholderText(hint)
+
+
+class FlagField(Field):
+    """A check box with the key's title."""
+
+    def __init__(self, name: str) -> None:
+        self.box = QCheckBox(name)
+        super().__init__(self.box)
+        self.box.clicked.connect(lambda checked: self.edited.emit(checked))
+        self.setLayout(column(self.box))
+
+    def show_value(self, said: Said) -> None:
+        """What holds."""
+        with QSignalBlocker(self.box):
+            self.box.setChecked(said.effective is True)
+
+
+class _Combo(QComboBox):
+    """Scrolling a page must not change what stands under the pointer."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+class ChoiceField(Field):
+    """A list: "not set" first, then the choices, and a value of the file that is none of them."""
+
+    def __init__(self, key: Key) -> None:
+        self.box = _Combo()
+        super().__init__(self.box)
+        self._key = key
+        unset = f"Not set: {CHOICES.get(key.default, key.default)}" if key.default else "Not set: by the credential that is given"
+        self.box.addItem(unset, None)
+        for choice in key.choices:
+            if choice in CHOICES:
+                self.box.addItem(CHOICES[choice], choice)
+        self._known = self.box.count()
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box.setMinimumContentsLength(28)
+        self.box.activated.connect(lambda _: self.edited.emit(self.box.currentData()))
+        self.setLayout(row(self.box, None))
+
+    def show_value(self, said: Said) -> None:
+        """What the file has, valid or not."""
+        with QSignalBlocker(self.box):
+            at = self.box.findData(said.own) if said.own is not None else 0
+            while at < 0 and self.box.count() > self._known:
+                self.box.removeItem(self._known)
+            if at < 0:
+                self.box.addItem(f"“{said.own}”", said.own)
+                at = self._known
+            self.box.setCurrentIndex(at)
+
+
+class ModalitiesField(Field):
+    """A check box a modality; names that are none stay in the file until their fault is mended."""
+
+    def __init__(self) -> None:
+        self.boxes = {name: QCheckBox(name) for name in MODALITIES}
+        super().__init__(self.boxes[MODALITIES[0]])
+        self._others: list[str] = []
+        for name, box in self.boxes.items():
+            box.clicked.connect(self._tell)
+            box.setAccessibleName(f"Submit {name}")
+            box.setToolTip(f"Whether this site submits {name}")
+        self.setLayout(row(*self.boxes.values(), None, space=3 * SPACE))
+
+    def show_value(self, said: Said) -> None:
+        """What holds."""
+        text = said.effective if isinstance(said.effective, str) else KEYS["modalities"].default
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        self._others = [name for name in names if name not in MODALITIES]
+        for name, box in self.boxes.items():
+            with QSignalBlocker(box):
+                box.setChecked(name in names or not box.isEnabled())
+
+    def show_layout(self, layout: Layout) -> None:
+        """The nested layout always has Metadata."""
+        box = self.boxes["Metadata"]
+        box.setEnabled(layout is Layout.FLAT)
+        box.setToolTip("Whether this site submits Metadata" if layout is Layout.FLAT else "In this layout, Metadata always comes besides")
+
+    def _tell(self) -> None:
+        names = [name for name, box in self.boxes.items() if box.isChecked() and box.isEnabled()]
+        self.edited.emit(",".join([*names, *self._others]))
+
+
+class KeyRow(FormRow):
+    """A key of the configuration, for all modalities or for one."""
+
+    edited = Signal(object, object)
+    """where, and the value"""
+    fix_wanted = Signal(object)
+    """a :class:`Fault` whose suggestion is to be taken over"""
+
+    def __init__(self, where: Where, folder: Callable[[], Path], *, explained: bool = True) -> None:
+        self.where = where
+        self.key = KEYS[where[0]]
+        self.input = _field(where, folder)
+        name = title(where[0]) if where != ("site.path", DEFAULT) else "Site folder"
+        super().__init__(name, self.input, self.key.explanation if explained else "", required=self.key.required and where[1] == DEFAULT)
+        self._name = name if where[1] == DEFAULT else f"{where[1]}: {name}"
+        self.input.edited.connect(lambda value: self.edited.emit(self.where, value))
+        self._warning = label("", wrap=True, selectable=True)
+        set_grade(self._warning, Grade.WARNING)
+        self._warning.hide()
+        self._fault_shown: Fault | None = None
+        self.fix = button("", "Take over what is suggested", icon="check")
+        self.fix.hide()
+        self.fix.clicked.connect(self._fix)
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertLayout(3, row(self.fix, None))
+        layout.insertWidget(4, self._warning)
+        layout.setContentsMargins(0, 0, 0, 0)
+        if self.key.kind is Kind.FLAG and (first := layout.itemAt(0)) is not None and (heading := first.widget()) is not None:
+            heading.hide()  # the check box says it
+
+    def show_draft(self, draft: Draft) -> None:
+        """What the text says."""
+        dotted = draft.dotted(self.where)
+        editor = self.input.editor
+        editor.setAccessibleName(self._name)
+        editor.setAccessibleDescription(self.key.explanation)
+        editor.setToolTip(f"{self.key.explanation}\n{dotted}")
+        if isinstance(self.input, ModalitiesField):
+            self.input.show_layout(draft.layout)
+        self.input.show_value(Said(draft.own(self.where), draft.effective(self.where)))
+        self.input.show_hint(self._hint(draft))
+
+    def show_findings(self, draft: Draft, faults: list[Fault], warnings: list[str]) -> None:
+        """What is wrong with it."""
+        self._fault_shown = next((fault for fault in faults if fault.suggestion), None)
+        self.show_fault("\n".join(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in faults))
+        editor = self.input.editor
+        editor.setProperty("fault", "true" if faults else "")
+        theme.restyle(editor)
+        self.fix.setVisible(self._fault_shown is not None)
+        if self._fault_shown is not None:
+            self.fix.setText(f"Use “{draft.fixed_value(self._fault_shown)}”")
+            self.fix.setAccessibleName(self.fix.text())
+        self._warning.setText("\n".join(warnings))
+        self._warning.setVisible(bool(warnings))
+
+    def _fix(self) -> None:
+        if self._fault_shown is not None:
+            self.fix_wanted.emit(self._fault_shown)
+
+    def _hint(self, draft: Draft) -> str:
+        if variable := draft.variable(self.where):
+            return f"from {variable}"
+        if self.where[1] != DEFAULT and self.key.kind is not Kind.SECRET:
+            inherited = draft.effective(self.where)
+            if isinstance(inherited, str) and inherited and draft.own(self.where) is None:
+                return f"as the site: {inherited}"
+        if self.where[0] == "site.pattern" and self.where[1] != DEFAULT:
+            return (DEFAULTS if draft.layout is Layout.NESTED else FLAT_DEFAULTS)[self.where[1]]
+        return f"default: {self.key.default}" if self.key.default and self.key.kind is not Kind.FLAG else ""
+
+
+def _field(where: Where, folder: Callable[[], Path]) -> Field:
+    meaning = where[0]
+    key = KEYS[meaning]
+    match key.kind:
+        case Kind.SECRET:
+            return SecretField(meaning)
+        case Kind.FLAG:
+            return FlagField(title(meaning))
+        case Kind.CHOICE:
+            return ChoiceField(key)
+        case Kind.MODALITIES:
+            return ModalitiesField()
+        case Kind.PATH:
+            return TextField(browse=lambda edit: _browse(edit, meaning, folder()))
+        case Kind.NUMBER:
+            return TextField(number=True)
+        case _:
+            return TextField(fixed=key.kind is Kind.PATTERN)
+
+
+def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
+    text = edit.text().strip()
+    start = str(base / text) if text and "://" not in text else str(base)
+    if meaning.startswith("journal."):
+        options = QFileDialog.Option.DontConfirmOverwrite
+        chosen, _ = QFileDialog.getSaveFileName(
+            edit, f"{title(meaning)}: the journal's file", start, "Journals (*.db);;All files (*)", options=options
+        )
+    else:
+        chosen = QFileDialog.getExistingDirectory(edit, f"Choose the folder: {edit.accessibleName()}", start)
+    return Path(chosen).as_posix() if chosen else ""
+
+
+class Fold(QWidget):
+    """A part of the form that is opened when it is needed; its content is made then."""
+
+    def __init__(self, name: str, make: Callable[[], QWidget]) -> None:
+        super().__init__()
+        self._name = name
+        self._make = make
+        self.content: QWidget | None = None
+        self.head = button(name, f"Show or hide: {name}", icon="plus", flat=True)
+        self.head.setCheckable(True)
+        self.head.toggled.connect(self._toggle)
+        self._column = column(row(self.head, None), space=SPACE)
+        self.setLayout(self._column)
+
+    def show_count(self, count: int) -> None:
+        """How many of its keys the text has."""
+        self.head.setText(f"{self._name}  ({count} set)" if count else self._name)
+        self.head.setAccessibleName(self.head.text())
+
+    def open(self) -> None:
+        """Show what is in it."""
+        self.head.setChecked(True)
+
+    def _toggle(self, shown: bool) -> None:
+        if self.content is None and shown:
+            self.content = self._make()
+            self._column.addWidget(self.content)
+        if self.content is not None:
+            self.content.setVisible(shown)
+        set_icon(self.head, "minus" if shown else "plus")

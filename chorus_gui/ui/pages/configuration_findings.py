@@ -1,0 +1,172 @@
+"""What is wrong with the configuration, all of it at once, and what the test of the connection found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from chorus_gui.core.config.keys import DEFAULT
+from chorus_gui.core.errors import Fault
+from chorus_gui.ui import theme
+from chorus_gui.ui.pages.configuration_draft import Draft, Where
+from chorus_gui.ui.pages.configuration_words import title
+from chorus_gui.ui.state import Grade, TestFinding
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.words import count_of
+
+SHOWN = 40
+_WARNING = re.compile(r"([\w.\-]+)(?: \(line (\d+)\))?: (.*)", re.DOTALL)
+_PLACES = {"central": "Central store", "journal": "Journal"}
+
+
+def warning_as_fault(warning: str) -> Fault:
+    """A warning's key, line and sentence, as :class:`~chorus_gui.core.config.reading.Findings` writes them into one text."""
+    found = _WARNING.fullmatch(warning)
+    return Fault(found[1], found[3], "", "", int(found[2] or 0)) if found else Fault("", warning)
+
+
+def named(draft: Draft, dotted: str) -> str:
+    """A key as the form calls it; as the file spells it, if the form has none."""
+    where = draft.where(dotted)
+    return name_of(where) if where else dotted
+
+
+def name_of(where: Where) -> str:
+    """ "Central store: SAS token", "Images: Pattern"."""
+    meaning, modality = where
+    if meaning == "site.path" and modality == DEFAULT:
+        return "Site folder"
+    place = modality if modality != DEFAULT else _PLACES.get(meaning.partition(".")[0], "")
+    name = title(meaning)
+    return name if not place or place == name else f"{place}: {name}"
+
+
+class Finding(QFrame):
+    """One finding: where, what, what to do, and what can be clicked."""
+
+    def __init__(self, grade: Grade, heading: str, text: str, remedy: str, actions: Sequence[QWidget] = ()) -> None:
+        super().__init__()
+        self.setProperty("notice", grade.value)
+        picture = QLabel()
+        picture.setPixmap(icons.pixmap(grade.value, 16, theme.current().grade(grade), self.devicePixelRatioF()))
+        parts: list[QWidget] = [label(heading, "strong", wrap=True)] if heading else []
+        parts += [label(part, wrap=True, selectable=True) for part in (text, remedy) if part]
+        told = column(*parts, space=2)
+        if actions:
+            told.addLayout(row(*actions, None, space=SPACE // 2))
+        top = column(picture, None)
+        line = row(top, told, space=SPACE, margins=(SPACE + 2, SPACE, SPACE + 2, SPACE))
+        line.setStretch(1, 1)
+        self.setLayout(line)
+        self.setAccessibleName(f"{grade.value}: {heading} {text}")
+
+
+class FindingsPanel(QWidget):
+    """``shown``: the person wants to see a fault's field; ``fix_wanted``: to take over its suggestion."""
+
+    shown = Signal(object)
+    fix_wanted = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumWidth(250)
+        self.heading = label("", "heading", wrap=True)
+        self._faults = column(space=SPACE)
+        self._tests = column(space=SPACE)
+        self.test_heading = label("Connection", "heading")
+        content = QWidget()
+        content.setLayout(
+            column(self.heading, self._faults, SPACE, self.test_heading, self._tests, None, margins=(2 * SPACE, SPACE // 2, SPACE, SPACE))
+        )
+        self.setLayout(column(scrolled(content)))
+        self._drawn: object = None
+        self._drawn_tests: object = None
+        self.show_tests((), testing=False)
+
+    def show_findings(self, draft: Draft, faults: Sequence[Fault], warnings: Sequence[Fault]) -> None:
+        """All of them, the faults first."""
+        drawing = (tuple(faults), tuple(warnings), theme.current().name)
+        if drawing == self._drawn:
+            return
+        self._drawn = drawing
+        if faults:
+            self.heading.setText(f"{count_of(len(faults), 'fault')} to correct")
+        else:
+            self.heading.setText(f"No fault, {count_of(len(warnings), 'warning')}" if warnings else "No fault")
+        set_grade(self.heading, Grade.BAD if faults else Grade.WARNING if warnings else Grade.GOOD)
+        clear(self._faults)
+        graded = [*((Grade.BAD, fault) for fault in faults), *((Grade.WARNING, warning) for warning in warnings)]
+        for grade, fault in graded[:SHOWN]:
+            self._faults.addWidget(self._finding(draft, grade, fault))
+        if len(graded) > SHOWN:
+            self._faults.addWidget(label(f"And {len(graded) - SHOWN} more.", "muted"))
+        if not graded:
+            self._faults.addWidget(label("Everything in this configuration can be used.", "muted", wrap=True))
+
+    def show_tests(self, found: Sequence[TestFinding], *, testing: bool) -> None:
+        """What the test of the connection found."""
+        drawing = (tuple(found), testing, theme.current().name)
+        if drawing == self._drawn_tests:
+            return
+        self._drawn_tests = drawing
+        clear(self._tests)
+        self.test_heading.setVisible(testing or bool(found))
+        if testing:
+            self._tests.addWidget(label("Asking every place whether it answers…", "muted", wrap=True))
+        for one in found:
+            self._tests.addWidget(Finding(one.grade, one.place, one.what, one.remedy))
+
+    def _finding(self, draft: Draft, grade: Grade, fault: Fault) -> Finding:
+        actions: list[QWidget] = []
+        if fault.suggestion:
+            use = button(f"Use “{draft.fixed_value(fault)}”", "Take over what is suggested")
+            use.clicked.connect(lambda: self.fix_wanted.emit(fault))
+            actions.append(use)
+        if draft.where(fault.key) is not None or fault.line:
+            show = button("Show", f"Go to {named(draft, fault.key)}", flat=True)
+            show.clicked.connect(lambda: self.shown.emit(fault))
+            actions.append(show)
+        heading = named(draft, fault.key) + (f"  (line {fault.line})" if fault.line else "")
+        return Finding(grade, heading, fault.problem, fault.remedy, actions)
+
+
+class ConflictBar(QFrame):
+    """A save that did not come about: why, and what can be done."""
+
+    overwrite_wanted = Signal()
+    reload_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("notice", Grade.WARNING.value)
+        self.text = label("", wrap=True, selectable=True)
+        self.over = button("Save over it", "Write the file as it stands here; the other one is kept beside it as .bak", danger=True)
+        self.reread = button("Read the file again", "Forget the changes here")
+        close = button("Go on editing", "Hide this notice", flat=True)
+        self.over.clicked.connect(self.overwrite_wanted)
+        self.reread.clicked.connect(self.reload_wanted)
+        close.clicked.connect(self.hide)
+        line = row(self.text, self.over, self.reread, close, margins=(2 * SPACE, SPACE, SPACE, SPACE))
+        line.setStretch(0, 1)
+        self.setLayout(line)
+        self.hide()
+
+    def say(self, text: str, *, overwrite: bool) -> None:
+        """Show it.  ``overwrite``: saving over the other file is a way out."""
+        self.text.setText(text)
+        self.over.setVisible(overwrite)
+        self.reread.setVisible(overwrite)
+        self.show()
+
+
+def clear(layout: QVBoxLayout) -> None:
+    """Take everything out of it."""
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.deleteLater()

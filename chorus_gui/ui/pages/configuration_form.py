@@ -1,0 +1,255 @@
+"""The form: every key of a configuration, grouped, each in one row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QLabel, QScrollArea, QWidget
+
+from chorus_gui.core.config.keys import DEFAULT, KEYS
+from chorus_gui.core.errors import Fault
+from chorus_gui.core.model import MODALITIES
+from chorus_gui.ui import sampling
+from chorus_gui.ui.pages.configuration_draft import Draft, Where
+from chorus_gui.ui.pages.configuration_fields import Fold, KeyRow
+from chorus_gui.ui.pages.configuration_words import credentials
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import Card, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.words import count_of
+
+BEHAVIOUR = ("mode", "upload_method", "threads", "page_size")
+WIDTH = 860
+"""Lines that are longer are hard to read."""
+_MAIN_CREDENTIALS = ("auth_mode", "azure_account_name", "azure_account_url", "azure_sas_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of the form; ``name`` as :func:`group_of` has it."""
+
+    name: str
+    title: str
+    area: QScrollArea
+
+
+def group_of(where: Where) -> str:
+    """The name of the tab that a key is on."""
+    place = where[0].partition(".")[0]
+    if where[0] == "modalities" or place == "site":
+        return "site"
+    return place if place in ("central", "journal") else "behaviour"
+
+
+class Form(QObject):
+    """``edited`` and ``fix_wanted`` as :class:`KeyRow` has them; ``copy_wanted``: the journal is to have the store's credentials."""
+
+    edited = Signal(object, object)
+    fix_wanted = Signal(object)
+    copy_wanted = Signal()
+    tester_wanted = Signal()
+
+    def __init__(self, folder: Callable[[], Path], parent: QObject) -> None:
+        super().__init__(parent)
+        self._folder = folder
+        self.rows: dict[Where, KeyRow] = {}
+        self.folds: list[tuple[Fold, tuple[Where, ...]]] = []
+        self.cards: dict[str, Card] = {}
+        self.matches: dict[str, QLabel] = {}
+        self._draft: Draft | None = None
+        self._faults: Mapping[Where, Sequence[Fault]] = {}
+        self._warnings: Mapping[Where, Sequence[str]] = {}
+        self.tabs = (
+            Tab("site", "&Site", _area(self._site())),
+            Tab("central", "&Central store", _area(self._central())),
+            Tab("journal", "&Journal", _area(self._journal())),
+            Tab("behaviour", "&Behaviour", _area(self._behaviour())),
+        )
+
+    # --- what it shows ----------------------------------------------------------------------------------------------
+
+    def show_draft(self, draft: Draft) -> None:
+        """What the text says; a text that is no TOML leaves the fields as they were, but shut."""
+        self._draft = draft
+        for tab in self.tabs:
+            if (content := tab.area.widget()) is not None:
+                content.setEnabled(draft.reading is not None)
+        if draft.reading is None:
+            return
+        for key_row in self.rows.values():
+            key_row.show_draft(draft)
+        for fold, wheres in self.folds:
+            fold.show_count(sum(draft.own(where) is not None for where in wheres))
+
+    def show_findings(self, faults: Sequence[Fault], warnings: Sequence[tuple[Where, str]], modalities: Sequence[str]) -> None:
+        """What is wrong, each at its field; folds with a fault in them open."""
+        assert self._draft is not None
+        by_fault: dict[Where, list[Fault]] = defaultdict(list)
+        by_warning: dict[Where, list[str]] = defaultdict(list)
+        for fault in faults:
+            if (where := self._draft.where(fault.key)) is not None:
+                by_fault[where].append(fault)
+        for where, sentence in warnings:
+            by_warning[where].append(sentence)
+        self._faults, self._warnings = by_fault, by_warning
+        for fold, wheres in self.folds:
+            if any(where in by_fault for where in wheres):
+                fold.open()
+        for where, key_row in self.rows.items():
+            key_row.show_findings(self._draft, by_fault.get(where, []), by_warning.get(where, []))
+        if modalities:
+            for name, card in self.cards.items():
+                card.setVisible(name in modalities)
+
+    def show_sample(self, found: sampling.Sample | None) -> None:
+        """What each modality's pattern matches on the site."""
+        for name, told in self.matches.items():
+            if found is None or name not in found.matched:
+                told.setText("")
+                set_grade(told, None)
+                continue
+            count, example = found.matched[name], next(iter(found.examples.get(name, [])), None)
+            about = "" if found.complete else "In a sample, "
+            if example is None:
+                told.setText("In a sample, no file matches." if about else "No file matches.")
+                set_grade(told, Grade.WARNING)
+                continue
+            patients = len(found.patients.get(name, ()))
+            of = f" of {count_of(patients, 'patient')}" if patients else ""
+            told.setText(
+                f"{about}{count_of(count, 'file')}{of} {'match' if count != 1 else 'matches'}.  {example.path}  →  {example.store_path}"
+            )
+            set_grade(told, Grade.GOOD)
+
+    def reveal(self, where: Where) -> str:
+        """Bring a key's field into view and give it the focus; the name of its tab."""
+        for fold, wheres in self.folds:
+            if where in wheres:
+                fold.open()
+        name = group_of(where)
+        if (key_row := self.rows.get(where)) is not None:
+            area = next(tab.area for tab in self.tabs if tab.name == name)
+
+            def show() -> None:
+                area.ensureWidgetVisible(key_row, 0, 60)
+                key_row.input.editor.setFocus()
+
+            QTimer.singleShot(0, key_row, show)  # after the tab was chosen and laid out
+        return name
+
+    # --- how it is built --------------------------------------------------------------------------------------------
+
+    def _row(self, where: Where, *, explained: bool = True) -> KeyRow:
+        made = KeyRow(where, self._folder, explained=explained)
+        made.edited.connect(self.edited)
+        made.fix_wanted.connect(self.fix_wanted)
+        self.rows[where] = made
+        if self._draft is not None and self._draft.reading is not None:
+            made.show_draft(self._draft)
+            made.show_findings(self._draft, list(self._faults.get(where, [])), list(self._warnings.get(where, [])))
+        return made
+
+    def _fold(self, name: str, meanings: Sequence[str], modality: str = DEFAULT) -> Fold:
+        def make() -> QWidget:
+            made = QWidget()
+            layout = column(*(self._row((meaning, modality)) for meaning in meanings), space=2 * SPACE)
+            layout.setContentsMargins(2 * SPACE, 0, 0, 0)
+            made.setLayout(layout)
+            return made
+
+        fold = Fold(name, make)
+        self.folds.append((fold, tuple((meaning, modality) for meaning in meanings)))
+        return fold
+
+    def _site(self) -> list[QWidget]:
+        shared = Card(
+            column(
+                label("The site", "heading"),
+                self._row(("site.path", DEFAULT)),
+                self._row(("modalities", DEFAULT)),
+                self._fold("Pattern for every modality, and names again", _site_rest()),
+                self._fold("Credentials, if the folder is in a cloud", credentials("site")),
+                space=2 * SPACE,
+            )
+        )
+        return [shared, *(self._modality(name) for name in MODALITIES)]
+
+    def _modality(self, name: str) -> Card:
+        picture = QLabel()
+        picture.setPixmap(icons.pixmap(icons.MODALITY_ICONS[name], 20, "#7d8b99", 2.0))
+        told = label("", wrap=True, selectable=True)
+        told.setAccessibleName(f"{name}: what the pattern matches")
+        examples = button("Examples…", f"See what the pattern of {name} matches, and try a path", flat=True)
+        examples.clicked.connect(self.tester_wanted)
+        line = row(told, examples)
+        line.setStretch(0, 1)
+        flags = ["site.versioned", *(["site.omop_per_patient"] if name == "OMOP" else [])]
+        card = Card(
+            column(
+                row(picture, label(name, "heading"), None),
+                self._row(("site.pattern", name), explained=False),
+                line,
+                self._row(("site.path", name), explained=False),
+                *(self._row((flag, name), explained=False) for flag in flags),
+                self._fold("Own credentials", (*_site_names(), *credentials("site")), name),
+                space=SPACE + SPACE // 2,
+            )
+        )
+        card.setAccessibleName(name)
+        self.cards[name], self.matches[name] = card, told
+        return card
+
+    def _central(self) -> list[QWidget]:
+        place = Card(column(label("Where the files go", "heading"), self._row(("central.path", DEFAULT)), space=2 * SPACE))
+        return [place, self._credentials("central", "What lets us in", ("central.container",))]
+
+    def _journal(self) -> list[QWidget]:
+        place = Card(
+            column(
+                label("Where the journal is", "heading"),
+                self._row(("journal.path", DEFAULT)),
+                self._row(("journal.local", DEFAULT)),
+                space=2 * SPACE,
+            )
+        )
+        copy = button("Use the central store's credentials", "Copy what lets us into the central store to the journal", icon="copy")
+        copy.clicked.connect(self.copy_wanted)
+        return [place, self._credentials("journal", "What lets us in", ("journal.container", "journal.upload_method"), copy)]
+
+    def _behaviour(self) -> list[QWidget]:
+        rows = (self._row((meaning, DEFAULT)) for meaning in BEHAVIOUR)
+        return [Card(column(label("How it works", "heading"), *rows, space=2 * SPACE))]
+
+    def _credentials(self, place: str, heading: str, more: tuple[str, ...], *extra: QWidget) -> Card:
+        main = tuple(f"{place}.{name}" for name in _MAIN_CREDENTIALS)
+        others = tuple(meaning for meaning in credentials(place) if meaning not in main)
+        return Card(
+            column(
+                row(label(heading, "heading"), None, *extra),
+                label("For a place in Azure. A folder needs none of it.", "muted", wrap=True),
+                *(self._row((meaning, DEFAULT)) for meaning in main),
+                self._fold("Other ways in, and names again", (*others, *more)),
+                space=2 * SPACE,
+            )
+        )
+
+
+def _site_names() -> tuple[str, ...]:
+    return ("site.container", "site.s3_container")
+
+
+def _site_rest() -> tuple[str, ...]:
+    shown = {"site.path", *credentials("site")}
+    return tuple(meaning for meaning in KEYS if meaning.startswith("site.") and meaning not in shown)
+
+
+def _area(parts: Sequence[QWidget]) -> QScrollArea:
+    content = QWidget()
+    content.setMaximumWidth(WIDTH)
+    content.setLayout(column(*parts, None, space=2 * SPACE, margins=(0, 2 * SPACE, 2 * SPACE, 2 * SPACE)))
+    return scrolled(content)

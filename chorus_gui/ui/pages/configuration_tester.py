@@ -1,0 +1,148 @@
+"""The pattern tester: what the patterns make of the files that really lie there, and of a path that is typed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontDatabase
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
+
+from chorus_gui.core.config.load import Checked
+from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.core.model import MODALITIES, Tally
+from chorus_gui.ui import sampling, theme
+from chorus_gui.ui.models.examples import ExampleModel
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import Card, FormRow, Tile, button, column, label, row, set_grade
+from chorus_gui.ui.words import count_of
+
+UNMATCHED = ""
+
+
+def in_a_sentence(example: sampling.Example) -> str:
+    """What becomes of a path, for a person."""
+    if not example.modality:
+        return "No pattern takes this path: the file would be listed as unmatched, and not be submitted."
+    who = f", patient {example.patient_id}" if example.patient_id is not None else ""
+    also = f" The pattern of {' and '.join(example.others)} takes it too; the first one counts." if example.others else ""
+    return f"{example.modality}{who}. It goes to {example.store_path}.{also}"
+
+
+class TesterTab(QWidget):
+    """``look_wanted``: the person wants the site's folder to be looked at."""
+
+    look_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._checked: Checked | None = None
+        self._sample: sampling.Sample | None = None
+        self._filter: str | None = None
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("for example 1001/Images/ct/slice-001.dcm")
+        self.path.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.path.setClearButtonEnabled(True)
+        self.path.textChanged.connect(self._explain)
+        self.answer = label("", wrap=True, selectable=True)
+        self.answer.setAccessibleName("What becomes of this path")
+        typed = FormRow("Try a path", self.path, "A path below the site's folder, as it is or as it could be. Nothing is looked up.")
+        self.tiles = {name: Tile(name, f"Show what the pattern of {name} matches") for name in MODALITIES}
+        self.tiles[UNMATCHED] = Tile("Unmatched", "Show files that no pattern takes")
+        for name, tile in self.tiles.items():
+            tile.clicked.connect(lambda _=False, name=name: self._choose(name))
+        self.status = label("", "muted", wrap=True)
+        self.status.setAccessibleName("How much was looked at")
+        self.look = button("&Look again", "Look at some of the files in the site's folder again", icon="refresh")
+        self.look.clicked.connect(self.look_wanted)
+        self.model = ExampleModel(self)
+        self.table = example_table(self.model)
+        head = row(label("On the site now", "heading"), 2 * SPACE, self.status, self.look)
+        head.setStretch(2, 1)
+        found = Card(column(head, row(*self.tiles.values()), self.table, space=SPACE + SPACE // 2))
+        layout = column(Card(column(typed, self.answer)), found, space=2 * SPACE, margins=(0, 2 * SPACE, 0, 0))
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.show_sample(None)
+
+    def show_checked(self, checked: Checked) -> None:
+        """Other patterns."""
+        self._checked = checked
+        for name in MODALITIES:
+            self.tiles[name].setVisible(name in checked.modalities or not checked.modalities)
+        self._explain()
+
+    def show_looking(self) -> None:
+        """It is being looked at."""
+        self.status.setText("Looking at the site's folder…")
+        set_grade(self.status, None)
+
+    def show_sample(self, found: sampling.Sample | None) -> None:
+        """What was found; None: nothing was looked at."""
+        self._sample = found
+        for name, tile in self.tiles.items():
+            count = None if found is None else found.unmatched if name == UNMATCHED else found.matched.get(name, 0)
+            tile.show_count(None if count is None else Tally(count, 0), with_bytes=False)
+        if self._filter is not None and not self.tiles[self._filter].isEnabled():
+            self._filter = None
+        for name, tile in self.tiles.items():
+            tile.setChecked(name == self._filter)
+        self._fill()
+        if found is None:
+            cloud = self._checked and any(site.place.kind is not PlaceKind.FOLDER for site in self._checked.sites.values())
+            told = "The site lies in a cloud; it is looked at when you ask for it." if cloud else "Nothing was looked at yet."
+            self.status.setText(told)
+            set_grade(self.status, None)
+            return
+        told = [*found.problems, sampling.sentence(found, lambda count, word: count_of(count, word))]
+        self.status.setText("  ".join(part for part in told if part))
+        set_grade(self.status, Grade.BAD if found.problems else Grade.WARNING if not found.files else None)
+
+    def _choose(self, name: str) -> None:
+        self._filter = None if self._filter == name else name
+        for other, tile in self.tiles.items():
+            tile.setChecked(other == self._filter)
+        self._fill()
+
+    def _fill(self) -> None:
+        examples = self._sample.examples if self._sample else {}
+        names = [self._filter] if self._filter is not None else [*(n for n in MODALITIES if n in examples), UNMATCHED]
+        each = sampling.EXAMPLES if self._filter is not None else 10
+        self.model.show_rows([example for name in names for example in examples.get(name, [])[:each]])
+
+    def _explain(self) -> None:
+        text = self.path.text().strip()
+        self.answer.setVisible(bool(text))
+        if not text or self._checked is None:
+            return
+        if not self._checked.sites:
+            self.answer.setText("The patterns cannot be used until the faults in them are corrected.")
+            set_grade(self.answer, Grade.BAD)
+            return
+        example = sampling.explain(self._checked, text)
+        self.answer.setText(in_a_sentence(example))
+        set_grade(self.answer, Grade.GOOD if example.modality and not example.others else Grade.WARNING)
+
+
+def example_table(model: ExampleModel) -> QTableView:
+    """A table of examples."""
+    made = QTableView()
+    made.setModel(model)
+    made.setAccessibleName("Examples of what the patterns match")
+    made.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    made.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    made.setTabKeyNavigation(False)
+    made.setShowGrid(False)
+    made.setAlternatingRowColors(True)
+    made.setWordWrap(False)
+    made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    made.verticalHeader().hide()
+    made.verticalHeader().setDefaultSectionSize(theme.ROW)
+    made.setMinimumHeight(6 * theme.ROW)
+    header = made.horizontalHeader()
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    for narrow in (1, 2):
+        header.setSectionResizeMode(narrow, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(narrow, 120)
+    return made

@@ -1,0 +1,59 @@
+"""What the form calls its keys, and how it groups them.  A test holds it to :data:`~chorus_gui.core.config.keys.KEYS`."""
+
+from __future__ import annotations
+
+from chorus_gui.core.config.keys import CREDENTIALS, KEYS
+
+TITLES = {
+    "modalities": "Modalities",
+    "mode": "Journaling mode",
+    "page_size": "Rows in a transaction",
+    "threads": "Files sent at the same time",
+    "upload_method": "Who sends the files",
+    "journal.path": "Cloud journal",
+    "journal.local": "Journal on this computer",
+    "journal.upload_method": "How the journal travels",
+    "journal.container": "Container, again",
+    "central.path": "Central store",
+    "central.container": "Container, again",
+    "site.path": "Folder",
+    "site.pattern": "Pattern",
+    "site.versioned": "The pattern names the submission by {version}",
+    "site.omop_per_patient": "Every patient's folder has its own OMOP folder",
+    "site.s3_container": "Bucket, again",
+    "site.container": "Container, again",
+}
+"""Meaning → title; those of credentials are in :data:`CREDENTIAL_TITLES`."""
+
+CREDENTIAL_TITLES = {
+    "auth_mode": "How to sign in",
+    "azure_account_name": "Storage account",
+    "azure_account_url": "Account address",
+    "azure_sas_token": "SAS token",
+    "azure_account_key": "Account key",
+    "azure_connection_string": "Connection string",
+    "aws_access_key_id": "AWS access key id",
+    "aws_secret_access_key": "AWS secret access key",
+    "aws_session_token": "AWS session token",
+    "aws_profile": "AWS profile",
+}
+
+CHOICES = {
+    "append": "Append: the folder holds only what is new",
+    "full": "Full: the folder holds everything; what is gone was deleted",
+    "builtin": "This program",
+    "azcli": "The site, with generated scripts",
+    "login": "Microsoft login",
+    "sas": "SAS token",
+}
+"""A value of a choice → what people read.  Synonyms that are not here are only shown where a file has them."""
+
+
+def title(meaning: str) -> str:
+    """What the form calls a key."""
+    return TITLES.get(meaning) or CREDENTIAL_TITLES[meaning.rpartition(".")[2]]
+
+
+def credentials(place: str) -> tuple[str, ...]:
+    """The meanings of a place's credential keys ("journal", "central", "site")."""
+    return tuple(f"{place}.{name}" for name in CREDENTIALS if f"{place}.{name}" in KEYS)
