@@ -215,6 +215,7 @@ def test_an_unlock_beside_the_older_tool_that_holds_the_lock(folder, kind, what)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # some thousand orders
 def test_two_of_ours_take_over_a_foreign_lock(folder):
     def check(world: World) -> None:
         assert set(world.done) | {"base.dcm"} <= cloud(world)
