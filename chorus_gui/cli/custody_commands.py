@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=run_status)
     unlock = commands.add_parser("unlock", help="free a cloud journal that somebody left checked out")
-    unlock.add_argument("--yes", action="store_true", help="do not ask")
+    unlock.add_argument("--yes", "--force", action="store_true", help="do not ask")
     unlock.set_defaults(run=run_unlock)
     adopt = commands.add_parser(
         "adopt", help="you checked it out with the other tool, or the lock was lost: go on with a journal file of yours"
