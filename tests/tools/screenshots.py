@@ -1,0 +1,304 @@
+"""Pictures of every page: ``python3 dev.py screenshots`` writes them to ``docs/screenshots``.
+
+The real window runs offscreen on a made-up site in a folder with a neutral name, as nobody on no particular computer; it is driven by
+the same intents that its buttons emit.  Each page is taken in light and dark, at 100 and 150 %: ``NAME-light.png``, ``NAME-dark.png``,
+``NAME-light-150.png``, ``NAME-dark-150.png``.  ``--only NAME…`` keeps only these; the whole way is gone anyway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = Path(tempfile.gettempdir()) / "riverside"
+MARK = "made up by the screenshots.txt"
+PATIENTS = 30
+SIZE = (1280, 820)
+SLOW = 900_000
+"""bytes a second: slow enough to be caught uploading"""
+
+
+def main() -> None:
+    """A process for each scale, for Qt reads it once."""
+    parser = argparse.ArgumentParser(description="Take pictures of every page.")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="the folder for the pictures")
+    parser.add_argument("--only", nargs="*", default=[], help="names of pictures, e.g. review")
+    parser.add_argument("--scale", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.scale:
+        _take_all(options.out, "" if options.scale == "1" else f"-{round(float(options.scale) * 100)}", frozenset(options.only))
+        return
+    for scale in ("1", "1.5"):
+        env = {**os.environ, "QT_SCALE_FACTOR": scale, "QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        line = [sys.executable, __file__, "--out", str(options.out), "--scale", scale, *(["--only", *options.only] if options.only else [])]
+        subprocess.run(line, env=env, check=True)
+
+
+def _fresh_base() -> None:
+    """An empty folder of a neutral name; one that somebody else made is left alone."""
+    if BASE.exists():
+        if not (BASE / MARK).exists():
+            sys.exit(f"{BASE} is not ours; move it away first.")
+        shutil.rmtree(BASE)
+    BASE.mkdir()
+    (BASE / MARK).touch()
+
+
+def _take_all(out: Path, suffix: str, only: Collection[str]) -> None:
+    _fresh_base()
+    os.environ["CHORUS_UPLOAD_HOME"] = str(BASE / "home")
+    socket.gethostname = lambda: "workstation"
+    getpass.getuser = lambda: "coordinator"
+    try:
+        camera = Camera(out, suffix, only)
+        camera.tour()
+    finally:
+        shutil.rmtree(BASE)
+
+
+class Camera:
+    """The window, and what takes its picture."""
+
+    def __init__(self, out: Path, suffix: str, only: Collection[str]) -> None:
+        from PySide6.QtCore import QLocale
+
+        from chorus_gui.ui import app, theme
+        from chorus_gui.ui.main_window import MainWindow
+        from chorus_gui.ui.session import Session
+        from chorus_gui.ui.settings import Settings
+
+        self.out, self.suffix, self.only = out, suffix, only
+        QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
+        self.application = app.make_application(())
+        theme.apply(self.application, theme.LIGHT)
+        self.session = Session(Settings(BASE / "window.ini"))
+        self.window = MainWindow(self.session)
+        self.window.resize(*SIZE)
+        self.window.show()
+
+    # --- driving ----------------------------------------------------------------------------------------------------
+
+    def wait(self, ready: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Let the window live until something is so."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if time.monotonic() > deadline:
+                sys.exit("The window did not get there.")
+            self.application.processEvents()
+            time.sleep(0.005)
+
+    def rest(self, seconds: float = 0.4) -> None:
+        """Let the window live for a moment."""
+        until = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() >= until)
+
+    def settle(self) -> None:
+        """Until nothing runs and nothing is being read."""
+        self.rest()
+        self.wait(lambda: self.session.jobs.idle and not self.session.state.loading)
+        self.rest()
+
+    def do(self, *asked: object) -> None:
+        """Carry out intents, each to its end."""
+        for intent in asked:
+            self.session.do(intent)  # type: ignore[arg-type]
+            self.settle()
+        from chorus_gui.ui.intents import DismissNotice
+
+        self.session.do(DismissNotice())
+        self.rest(0.1)
+
+    # --- pictures ---------------------------------------------------------------------------------------------------
+
+    def shoot(self, name: str, page: str = "") -> None:
+        """Both themes."""
+        from chorus_gui.ui import intents
+
+        if page:
+            if self.window.page(page) is None:
+                print(f"{name}: there is no page {page}")
+                return
+            self.window.show_page(page)
+        self.rest()
+        if self.only and name not in self.only:
+            return
+        for theme in ("light", "dark"):
+            self.session.do(intents.SetTheme(theme))
+            self.rest(0.2)
+            file = self.out / f"{name}-{theme}{self.suffix}.png"
+            self._picture().save(str(file), None, 0)
+            print(f"{file.name}: {file.stat().st_size // 1000} kB")
+        self.session.do(intents.SetTheme("light"))
+        self.rest(0.1)
+
+    def _picture(self):
+        """The window, with its open dialog in the middle, in 256 colours."""
+        from PySide6.QtCore import QPoint, Qt
+        from PySide6.QtGui import QColor, QImage, QPainter
+        from PySide6.QtWidgets import QDialog
+
+        picture = self.window.grab()
+        for dialog in self.window.findChildren(QDialog):
+            if not dialog.isVisible():
+                continue
+            shown = dialog.grab()
+            painter = QPainter(picture)
+            painter.fillRect(self.window.rect(), QColor(0, 0, 0, 110))
+            room = self.window.rect().size() - dialog.size()
+            corner = QPoint(room.width() // 2, room.height() // 2)
+            painter.drawPixmap(corner, shown)
+            painter.setPen(QColor("#808a94"))
+            painter.drawRect(dialog.rect().translated(corner).adjusted(-1, -1, 0, 0))
+            painter.end()
+        image = picture.toImage().convertToFormat(QImage.Format.Format_RGB32)
+        colours = Counter(memoryview(image.constBits()).cast("I").tolist()).most_common(256)
+        no_dither = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
+        return image.convertToFormat(QImage.Format.Format_Indexed8, [colour for colour, _ in colours], no_dither)
+
+    # --- the way ----------------------------------------------------------------------------------------------------
+
+    def tour(self) -> None:
+        """A first submission, then a day later a second one."""
+        from chorus_gui.core.demo import change_site, make_site, write_config
+        from chorus_gui.ui import intents
+
+        self.shoot("start", "overview")
+        make_site(BASE / "site", patients=PATIENTS)
+        config = write_config(BASE, BASE / "central-store", BASE / "site")
+        self.do(intents.OpenConfig(config), intents.TestConnection())
+        self.shoot("configuration", "configuration")
+        self._assistant()
+        self.do(intents.Scan())
+        self._first_submission()
+        self.do(intents.Verify())
+        self.shoot("verify", "verify")
+        self._damage()
+        change_site(BASE / "site")
+        self.do(intents.Scan())
+        self.shoot("overview", "overview")
+        self._review()
+        self._second_submission()
+        self.shoot("history", "history")
+        self._tab("receipts")
+        self._tab("copies")
+        self.shoot("log", "log")
+        self._leave()
+
+    def _assistant(self) -> None:
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.ui import intents
+
+        self.session.do(intents.ShowPage("configuration", "assistant"))
+        self.shoot("assistant")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
+
+    def _first_submission(self) -> None:
+        from chorus_gui.ui import intents
+
+        review = self.session.state.review
+        assert review is not None
+        self.session.do(intents.SetLimit(SLOW))
+        self.session.do(intents.Approve(review.revision))
+        self.window.show_page("upload")
+        self.rest(9)
+        self.session.do(intents.PauseJob())
+        self.session.do(intents.ResumeJob())
+        self.shoot("upload-running")
+        self.session.do(intents.SetLimit(None))
+        self.settle()
+        self.shoot("upload-finished", "upload")
+        self.do()
+
+    def _damage(self) -> None:
+        """What should not happen: one file is gone from the store, two are spoilt."""
+        from PySide6.QtWidgets import QTableView
+
+        from chorus_gui.ui import intents
+        from chorus_gui.ui.widgets.basics import Tile
+
+        blobs = sorted((BASE / "central-store").rglob("*.dcm"))
+        kept = {blob: blob.read_bytes() for blob in blobs[3:6]}
+        blobs[3].unlink()
+        blobs[4].write_bytes(b"\0" * len(kept[blobs[4]]))
+        blobs[5].write_bytes(b"short")
+        self.do(intents.Verify(reread=True))
+        page = self.window.page("verify")
+        if page is not None:
+            tiles = [tile for tile in page.findChildren(Tile) if tile.isEnabled()][1:]
+            for tile in tiles:
+                tile.click()
+            self.rest()
+            page.findChildren(QTableView)[0].selectRow(0)
+            self.shoot("verify-differs", "verify")
+            for tile in tiles:
+                tile.click()
+        for blob, content in kept.items():
+            blob.write_bytes(content)
+        self.do(intents.Verify())
+
+    def _review(self) -> None:
+        from PySide6.QtWidgets import QDialog, QPushButton
+
+        from chorus_gui.core.review.changes import Query, select_ids
+        from chorus_gui.core.review.staging import Staging
+        from chorus_gui.ui import intents
+
+        review = self.session.state.review
+        assert review is not None
+        with Staging.open(review.path) as staging:
+            ids = select_ids(staging, Query(search=".dat"))
+        self.do(intents.HoldBack((ids[0],), "The recording is still being checked"))
+        self.shoot("review", "review")
+        page = self.window.page("review")
+        if page is None:
+            return
+        for button in page.findChildren(QPushButton):
+            if button.text().replace("&", "").startswith("Approve") and button.isEnabled():
+                button.click()
+                break
+        self.shoot("approve")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
+
+    def _second_submission(self) -> None:
+        """A file vanishes between the scan and the sending."""
+        from chorus_gui.ui import intents
+
+        review = self.session.state.review
+        assert review is not None
+        latest = max(path for path in (BASE / "site").iterdir() if path.name.isdigit())
+        min((latest / "Images").rglob("*.dcm")).unlink()
+        self.do(intents.Approve(review.revision, allow_deletions=True))
+        self.shoot("upload-failed", "upload")
+
+    def _tab(self, topic: str) -> None:
+        from chorus_gui.ui import intents
+
+        self.session.do(intents.ShowPage("history", topic))
+        self.shoot(f"history-{topic}")
+
+    def _leave(self) -> None:
+        gone: list[None] = []
+        self.window.closed.connect(lambda: gone.append(None))
+        self.window.close()
+        self.wait(lambda: bool(gone))
+
+
+if __name__ == "__main__":
+    main()
