@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QColor, QFont
 
 from chorus_gui.core.model import Failure
@@ -102,6 +102,8 @@ class FailuresModel(QAbstractItemModel):
         if not index.isValid():
             return None
         column = index.column()
+        if role == Qt.ItemDataRole.SizeHintRole:
+            return QSize(0, theme.ROW)
         if index.internalId() == 0:
             group = self.groups[index.row()]
             match role:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QColor, QFont
 
 from chorus_gui.core.job import Active, Count, Snapshot
+from chorus_gui.core.model import MODALITIES, Tally
 from chorus_gui.ui import theme, words
 
 WINDOW = 10.0
@@ -94,13 +95,12 @@ class Run:
             else:
                 meter.add(now, count.bytes)
 
-    def end(self, failed: Mapping[str, int], *, complete: bool) -> None:
-        """The job ended; so many failed.  ``complete``: it came to its end, so what did not fail was sent, seen by a snapshot or not."""
+    def end(self, failed: Mapping[str, Tally], *, complete: bool) -> None:
+        """The job ended; this failed.  ``complete``: it came to its end, so what did not fail was sent, seen by a snapshot or not."""
         self.active = ()
         self._meters.clear()
         if complete:
-            known = {name: replace(count, failed=max(count.failed, failed.get(name, 0))) for name, count in self._counts().items()}
-            self._earlier = {name: _whole(count) for name, count in known.items()}
+            self._earlier = {name: _ended(count, failed.get(name, Tally())) for name, count in self._counts().items()}
             self._part = {}
 
     @property
@@ -123,7 +123,7 @@ class Run:
         return Line(name, count, rate, left)
 
     def _counts(self) -> dict[str, Count]:
-        names = [*self._earlier, *(name for name in self._part if name not in self._earlier)]
+        names = sorted({*self._earlier, *self._part}, key=lambda name: (MODALITIES.index(name) if name in MODALITIES else 99, name))
         return {name: _sum(self._earlier.get(name), self._part.get(name)) for name in names}
 
     def _is_next_part(self, snapshot: Snapshot) -> bool:
@@ -141,8 +141,12 @@ def _whole(count: Count) -> Count:
     """A part that gave way to the next came to its end: what did not fail was sent, though the last look may have missed some."""
     if count.total_files is None or count.total_bytes is None:
         return count
-    files = max(count.total_files - count.failed, 0)
-    return replace(count, files=files, bytes=count.total_bytes if not count.failed else count.bytes)
+    return replace(count, files=max(count.total_files - count.failed, 0), bytes=count.bytes if count.failed else count.total_bytes)
+
+
+def _ended(count: Count, failed: Tally) -> Count:
+    whole = _whole(replace(count, failed=max(count.failed, failed.files)))
+    return replace(whole, bytes=whole.total_bytes - failed.bytes) if failed.files and whole.total_bytes is not None else whole
 
 
 def _sum(one: Count | None, other: Count | None) -> Count:

@@ -21,13 +21,13 @@ from chorus_gui.ui.verdicts import Line, Wanted, lines, select
 PAGE = 256
 KEPT_PAGES = 64
 
-RESULT, VERSION, MODALITY, PATH, SIZE, PROOF, DETAIL = range(7)
-HEADERS = ("Result", "Version", "Modality", "Path", "Size", "Proof", "What was found")
-ORDERS = ("result", "version", "modality", "path", "size", "level", "detail")
+RESULT, PATH, DETAIL, SIZE, PROOF, MODALITY, VERSION = range(7)
+HEADERS = ("Result", "Path", "What was found", "Size", "Proof", "Modality", "Version")
+ORDERS = ("result", "path", "detail", "size", "level", "modality", "version")
 """Column → what :class:`Wanted` sorts by."""
 
 RESULTS = {
-    "ok": ("ok", Grade.GOOD),
+    "ok": ("in order", Grade.GOOD),
     "missing": ("missing", Grade.BAD),
     "size_differs": ("size differs", Grade.BAD),
     "content_differs": ("content differs", Grade.BAD),
@@ -202,7 +202,7 @@ class VerificationModel(QAbstractTableModel):
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 proof = PROOFS.get(line.level, line.level)
-                return (text, line.version, line.modality, line.path, words.size(line.size), proof, line.detail)[index.column()]
+                return (text, line.path, line.detail, words.size(line.size), proof, line.modality, line.version)[index.column()]
             case Qt.ItemDataRole.ToolTipRole:
                 return "\n".join(part for part in (line.path, f"In the store: {line.store_path}", line.detail) if part)
             case Qt.ItemDataRole.ForegroundRole:

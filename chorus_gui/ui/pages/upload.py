@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.job import OutcomeKind
+from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.progress import Run
 from chorus_gui.ui.pages import Page, Services
@@ -107,14 +107,12 @@ class UploadPage(Page):
         self.view = RunView()
         self.failures = FailuresCard()
         self.empty = EmptyState("upload", "", "")
+        self._over = QWidget()  # takes the room that the parts which are hidden after the end leave
+        self._content = column(self.summary, self.view, self.failures, self._over, space=2 * SPACE)
+        self._content.setStretch(2, 1)
+        self._content.setStretch(3, 1)
         body = QWidget()
-        content = column(self.summary, self.view, self.failures, space=2 * SPACE)
-        content.setStretch(1, 1)
-        content.setStretch(2, 1)
-        body.setLayout(content)
-        self._over = QWidget()  # takes what the parts that are hidden after the end leave
-        content.addWidget(self._over)
-        content.setStretch(3, 1)
+        body.setLayout(self._content)
         self.stack = QStackedWidget()
         self._area = scrolled(body)
         self.stack.addWidget(self._area)
@@ -161,7 +159,11 @@ class UploadPage(Page):
     def _finish(self, end: JobEnd, state: SessionState) -> None:
         if self._end is not end and self._run is not None:
             self._end = end
-            failed = Counter(failure.item.modality for failure in state.failures if failure.item.store_path)
+            failed: dict[str, Tally] = {}
+            for failure in state.failures:
+                if failure.item.store_path:  # else it failed before anything was sent, and was not counted
+                    before = failed.get(failure.item.modality, Tally())
+                    failed[failure.item.modality] = before + Tally(1, failure.item.size)
             self._run.end(failed, complete=end.outcome is OutcomeKind.DONE)
             self.view.show_run(self._run)
             self.view.show_flight(None)
@@ -175,6 +177,7 @@ class UploadPage(Page):
         self.failures.again.setEnabled(not state.busy and state.custody.may_write)
         self.summary.setVisible(over and self._end is not None)
         self._over.setVisible(over and not state.failures)
+        self._content.setStretch(1, 1 if running else 0)
         if job is not None:
             self._render_job(job)
         elif over:

@@ -21,7 +21,7 @@ from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, ta
 UNITS = {"kB/s": 1_000, "MB/s": 1_000_000, "Mbit/s": 125_000}
 CSV = "Comma-separated values (*.csv)"
 CHART_POINTS = 240
-"""One a second: the last four minutes."""
+"""One a second: at most the last four minutes."""
 
 
 class Figure(QWidget):
@@ -119,7 +119,7 @@ class RunView(QWidget):
         self.table.setItemDelegateForColumn(PROGRESS, BarDelegate(FRACTION_ROLE, self.table))
         set_widths(
             self.table,
-            {MODALITY: "Waveforms and more", 2: "1,000,000 of 1,000,000", 3: "888.8 GB of 888.8 GB", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
+            {MODALITY: "Waveforms and more", 2: "1,000,000 of 1,000,000", 3: "888 bytes of 888 bytes", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
         )  # fmt: skip
         self.chart = LineChart("Throughput over the last minutes", words.rate, CHART_POINTS)
         self.active = ActiveModel(self)
@@ -127,7 +127,7 @@ class RunView(QWidget):
         self.flight.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.flight.setItemDelegateForColumn(1, BarDelegate(FRACTION_ROLE, self.flight))
         set_widths(self.flight, {1: "progress of a file 100 %", 2: "888.8 MB"})
-        self._chart_card = Card(column(label("Throughput, last four minutes", "heading"), self.chart, space=SPACE))
+        self._chart_card = Card(column(label("Throughput", "heading"), self.chart, space=SPACE))
         self._flight_card = Card(column(label("Files in flight", "heading"), self.flight, space=SPACE))
         live = row(self._chart_card, self._flight_card, space=2 * SPACE)
         live.setStretch(0, 2)
@@ -253,6 +253,7 @@ class FailuresCard(Card):
         self.save.clicked.connect(self._export)
         header = self.tree.header()
         header.setStretchLastSection(True)
+        header.setMinimumSectionSize(80)
         header.resizeSection(FILE, 420)
         header.resizeSection(SIZE, 100)
 

@@ -82,20 +82,24 @@ class VerifyPage(Page):
         self.shown = label("", "muted")
         self.export = button("&Export…", "Write what the table shows as CSV or JSON", icon="save")
         self.model = VerificationModel(services.reader, services.pager, verdicts.book_file(), self)
-        self.table = table(self.model, "What was found, file by file", stretch=DETAIL)
+        self.table = table(self.model, "What was found, file by file", stretch=PATH)
+        self.detail = label("", "muted", wrap=True, selectable=True)
+        self.detail.setAccessibleName("What was found for the chosen file")
         self.empty = EmptyState("verify", "", "")
         self.stack = QStackedWidget()
         self._put_together()
 
     def _put_together(self) -> None:
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        widths = {RESULT: "content differs", VERSION: "20260101000000", MODALITY: "Waveforms", PATH: "1000001/Images/12345/12345/1000001_20260101_001.dcm", SIZE: "888.8 MB", PROOF: "size and MD5"}  # fmt: skip
+        widths = {RESULT: "content differs", DETAIL: "The blob has 132,178 bytes", SIZE: "888.8 MB", PROOF: "size and MD5", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
         set_widths(self.table, widths)
         self._sortable(on=True)
         tiles = row(*self.tiles.values(), space=SPACE)
         tools = row(self.search, self.shown, None, self.export)
         body = QWidget()
-        body.setLayout(column(self._result, tiles, tools, self.table, space=2 * SPACE))
+        whole = column(self._result, tiles, tools, self.table, self.detail, space=2 * SPACE)
+        whole.setStretch(3, 1)
+        body.setLayout(whole)
         self.stack.addWidget(body)
         self.stack.addWidget(self.empty)
         self.setLayout(column(label("Verify", "title"), self.choice, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
@@ -114,6 +118,8 @@ class VerifyPage(Page):
         self.export.clicked.connect(self._export)
         self.empty.acted.connect(self._act)
         self.model.answered.connect(self._answered)
+        self.model.dataChanged.connect(lambda *_: self._tell_chosen())
+        self.table.selectionModel().currentRowChanged.connect(lambda *_: self._tell_chosen())
 
     def _action(self, text: str, keys: QKeySequence.StandardKey, act: Any, owner: QWidget) -> None:
         action = QAction(text, owner)
@@ -246,6 +252,7 @@ class VerifyPage(Page):
         if self._job and (found is None or found.ended_us is not None):
             return  # the book still shows the one before, or this one ended and the next state says so
         self._found = found
+        self.table.setColumnHidden(VERSION, found is not None and found.version is not None)
         self.model.show_run(found.number if found else None)
         if found is not None:
             self.model.more()
@@ -254,6 +261,14 @@ class VerifyPage(Page):
     def _answered(self, count: int) -> None:
         total = self._found.files if self._found else 0
         self.shown.setText("" if count == total else f"{words.number(count)} of {words.count_of(total, 'file')} shown")
+
+        self._tell_chosen()
+
+    def _tell_chosen(self) -> None:
+        line = self.table.selectionModel().currentIndex().data(LINE_ROLE)
+        told = line and line.detail
+        self.detail.setText(f"{line.path}: {line.detail} In the store: {line.store_path}" if line and told else "")
+        self.detail.setVisible(bool(told))
 
     # --- asking -----------------------------------------------------------------------------------------------------
 

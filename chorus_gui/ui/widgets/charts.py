@@ -13,6 +13,7 @@ from chorus_gui.ui import theme, words
 
 _MARGIN = 8
 _MOST_BARS = 40
+_FEWEST_POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class BarChart(QWidget):
 
 
 class LineChart(QWidget):
-    """Values over time, the newest at the right: one value for each equal step of time."""
+    """Values over time, the newest at the right: one value for each equal step of time.  It begins with room for sixty."""
 
     def __init__(self, name: str, write: Callable[[float], str], points: int = 240) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class LineChart(QWidget):
         highest = self._write(max(self._values, default=0.0))
         painter.drawText(QPointF(plot.left(), 4 + metrics.ascent()), f"highest {highest}" if self._values else "")
         if len(self._values) >= 2:
-            step = plot.width() / (self._points - 1)
+            step = plot.width() / (max(len(self._values), min(self._points, _FEWEST_POINTS)) - 1)
             left = plot.right() - step * (len(self._values) - 1)
             line = [QPointF(left + step * n, plot.bottom() - plot.height() * value / top) for n, value in enumerate(self._values)]
             ground = QColor(now.accent)
