@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         journal_commands,
         remote_commands,
         script_commands,
+        self_test_command,
         submit_command,
     )
 
@@ -53,7 +54,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--config", metavar="FILE", default=None, help="the configuration file (default: config.toml in this folder)")
     parser.add_argument("--version", action="version", version=f"chorus-upload {__version__}")
     groups = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for module in (submit_command, journal_commands, file_commands, remote_commands, info_commands, demo_command, script_commands):
+    for module in (
+        submit_command,
+        journal_commands,
+        file_commands,
+        remote_commands,
+        info_commands,
+        demo_command,
+        script_commands,
+        self_test_command,
+    ):
         module.add(groups)
     return parser
 

@@ -14,14 +14,14 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QFileSystemWatcher, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEventLoop, QFileSystemWatcher, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from chorus_gui import __version__
 from chorus_gui.core.places import data_folder, log_folder
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.ui import theme
-from chorus_gui.ui.intents import OpenDemo
+from chorus_gui.ui.intents import OpenDemo, ShowPage
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.log import LOG_NAME
 from chorus_gui.ui.session import Session
@@ -29,6 +29,8 @@ from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 
 RAISE_FILE = "raise.json"
+LOGOFF_PATIENCE = 4000
+"""Milliseconds: Windows ends what has not answered after five seconds."""
 BUG = 70
 """the exit status when the window could not be made"""
 _LOG = logging.getLogger("chorus.ui")
@@ -131,6 +133,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="chorus-gui", description="CHoRUS Upload, the window.")
     made.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="the configuration to open (default: the last one)")
     made.add_argument("--demo", action="store_true", help="open on a made-up site; nothing leaves this computer")
+    made.add_argument(
+        "--self-test",
+        nargs="?",
+        const="",
+        default=None,
+        metavar="DIR",
+        help="try this program on this computer and leave; the verdict and a picture of each page go to DIR",
+    )
     made.add_argument("--version", action="version", version=f"CHoRUS Upload {__version__}")
     return made
 
@@ -148,7 +158,7 @@ def make_application(arguments: Sequence[str]) -> QApplication:
 
 
 def open_first(session: Session, config: Path | None, *, demo: bool) -> None:
-    """What the window opens on: the demo, the named file, the last one, or nothing."""
+    """What the window opens on: the demo, the named file, the last one, nothing, or on the very first start the assistant."""
     last = session.settings.text("last")
     if demo:
         session.do(OpenDemo())
@@ -156,6 +166,8 @@ def open_first(session: Session, config: Path | None, *, demo: bool) -> None:
         session.open(config)
     elif last and Path(last).is_file():
         session.open(Path(last))
+    elif not last and not session.settings.recents:
+        session.do(ShowPage("configuration", "assistant"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -164,6 +176,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     config: Path | None = options.config.absolute() if options.config else None
     application = make_application(())
+    if options.self_test is not None:
+        return _self_test(application, options.self_test)
     instance = SingleInstance(application)
     if not instance.first():
         instance.call(config)
@@ -174,6 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings()
     theme.apply(application, theme.wanted(settings.theme))
     session = Session(settings, application)
+    application.commitDataRequest.connect(lambda _: end_of_session(session), Qt.ConnectionType.DirectConnection)
     try:
         window = MainWindow(session)
     except Exception:  # noqa: BLE001 - whatever it is, the person is told, and the threads come to their end
@@ -193,6 +208,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger().removeHandler(handler)
         handler.close()
     return status if isinstance(shown, MainWindow) else BUG
+
+
+def end_of_session(session: Session) -> None:
+    """The person logs off or the computer shuts down: stop at the next file or block, within the few seconds there are.
+
+    What does not stop in time is cut off, as by a power failure: the journal says nothing that is not so, and the next start goes on.
+    """
+    _LOG.info("the session ends")
+    loop = QEventLoop()
+    session.stopped.connect(loop.quit)
+    QTimer.singleShot(LOGOFF_PATIENCE, loop.quit)
+    QTimer.singleShot(0, session.stop)
+    loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+
+
+def _self_test(application: QApplication, folder: str) -> int:
+    """``--self-test``, on settings and folders of its own."""
+    from chorus_gui.ui.self_test import self_test
+
+    theme.apply(application, theme.LIGHT)
+    hook = CrashHook(application)
+    hook.install()
+    try:
+        return self_test(application, Path(folder).absolute() if folder else None, hook.caught.connect)
+    finally:
+        hook.remove()
 
 
 def _tell_and_stop(application: QApplication, session: Session, report: str) -> ReportDialog:

@@ -1,0 +1,42 @@
+"""``chorus-upload self-test``: whether this program works on this computer."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chorus_gui.core.job import JobContext
+
+if TYPE_CHECKING:
+    from chorus_gui.cli.report import Report
+
+
+def add(groups: Any) -> None:
+    """The command's grammar."""
+    parser = groups.add_parser("self-test", help="try this program on this computer: a JSON verdict; exit status 0 if all is well")
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="also write the verdict into this folder, as self-test.json")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Every check that needs no window, on a made-up site that is removed afterwards."""
+    from chorus_gui.core import selftest
+
+    checks = [selftest.attempt("user folders", selftest.user_folders)]
+    ctx.checkpoint()
+    work = Path(tempfile.mkdtemp(prefix="chorus-upload-self-test-"))
+    try:
+        with selftest.own_home(work / "home"):
+            checks += selftest.run_checks(work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    text = selftest.verdict(checks)
+    report.say(text)
+    if args.folder:
+        folder = Path(args.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / selftest.VERDICT).write_text(text + "\n", "utf-8")
+    return 0 if all(check.ok for check in checks) else 1

@@ -1,0 +1,6 @@
+"""What ``chorus-upload.exe`` runs."""
+
+from chorus_gui.cli.main import entry
+
+if __name__ == "__main__":
+    entry()
