@@ -247,6 +247,8 @@ class ChangesModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """The columns' names; rows are numbered."""
+        if role == Qt.ItemDataRole.TextAlignmentRole and orientation is Qt.Orientation.Horizontal:
+            return _alignment(section)
         if role == Qt.ItemDataRole.DisplayRole:
             return HEADERS[section] if orientation is Qt.Orientation.Horizontal else section + 1
         return None
@@ -256,9 +258,7 @@ class ChangesModel(QAbstractTableModel):
         if not index.isValid():
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return int(
-                (Qt.AlignmentFlag.AlignRight if index.column() == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
-            )
+            return _alignment(index.column())
         if role not in _ROLES:
             return None
         heading = self.patient(index.row())
@@ -298,8 +298,6 @@ class ChangesModel(QAbstractTableModel):
                 return self._arrow(opened=self.is_open(row))
             case Qt.ItemDataRole.FontRole:
                 return self._bold
-            case Qt.ItemDataRole.BackgroundRole:
-                return QColor(theme.current().raised)
             case _:
                 return None
 
@@ -318,11 +316,14 @@ _ROLES = frozenset(
         Qt.ItemDataRole.ToolTipRole,
         Qt.ItemDataRole.ForegroundRole,
         Qt.ItemDataRole.FontRole,
-        Qt.ItemDataRole.BackgroundRole,
         Qt.ItemDataRole.DecorationRole,
         CHANGE_ROLE,
     )
 )
+
+
+def _alignment(column: int) -> int:
+    return int((Qt.AlignmentFlag.AlignRight if column == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
 
 
 def kind_text(change: Change) -> str:

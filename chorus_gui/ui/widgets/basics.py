@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -237,6 +238,15 @@ class Tile(QPushButton):
         self._size.setText(words.size(tally.bytes) if tally and tally.bytes and with_bytes else " ")
         self.setAccessibleName(f"{self._title}: {self._number.text()} {self._size.text()}".strip())
         self.setEnabled(tally is not None and (tally.files > 0 or self.isChecked()))
+
+    def set_compact(self, *, compact: bool) -> None:
+        """In one line, without the bytes, where there is little room."""
+        self._content.setDirection(QBoxLayout.Direction.LeftToRight if compact else QBoxLayout.Direction.TopToBottom)
+        self._content.setSpacing(SPACE if compact else 0)
+        self._size.setVisible(not compact)
+        self._number.setProperty("role", "strong" if compact else "number")
+        theme.restyle(self._number)
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """What the labels need, not the (empty) button text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
@@ -10,10 +10,16 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledIte
 
 from chorus_gui.ui import theme
 
+View = TypeVar("View", bound=QTableView)
+
 
 def table(model: QAbstractItemModel, name: str, tip: str = "", *, stretch: int = -1, select: bool = True) -> QTableView:
     """A table of whole rows with a fixed height.  ``stretch`` is the column that takes the room that is left."""
-    made = QTableView()
+    return dress(QTableView(), model, name, tip, stretch=stretch, select=select)
+
+
+def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, stretch: int = -1, select: bool = True) -> View:
+    """The same, of a view that is there already."""
     made.setModel(model)
     made.setAccessibleName(name)
     if tip:
@@ -40,13 +46,12 @@ def table(model: QAbstractItemModel, name: str, tip: str = "", *, stretch: int =
 
 def set_widths(view: QTableView, widths: dict[int, str]) -> None:
     """Each column as wide as a sample of its text, and its title, want it."""
-    metrics = QFontMetrics(view.font())
     bold = view.font()
     bold.setBold(True)
-    titles = QFontMetrics(bold)
+    metrics = QFontMetrics(bold)
     for column, sample in widths.items():
         title = str(view.model().headerData(column, Qt.Orientation.Horizontal) or "")
-        view.setColumnWidth(column, max(metrics.horizontalAdvance(sample) + 22, titles.horizontalAdvance(title) + 34))
+        view.setColumnWidth(column, max(metrics.horizontalAdvance(sample) + 20, metrics.horizontalAdvance(title) + 34))
 
 
 def fit_height(view: QTableView, rows: int) -> None:

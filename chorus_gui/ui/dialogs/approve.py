@@ -1,0 +1,242 @@
+"""The summary before a submission: what would be done, as which version, and a clear yes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QRadioButton, QWidget
+
+from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.review.approval import is_version
+from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.ui import words
+from chorus_gui.ui.state import Grade, ReviewFacts, SessionState, StoreKind
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
+from chorus_gui.ui.widgets.dialogs import Dialog
+
+KIND_WORDS = {
+    ChangeKind.ADDED: "Added",
+    ChangeKind.UPDATED: "Updated",
+    ChangeKind.MOVED: "Moved (only the time changed)",
+    ChangeKind.RESTORED: "Restored",
+    ChangeKind.DELETED: "Deleted (closed in the journal)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The answer.  ``version`` None: a new one.  ``script``: record, then generate a script."""
+
+    version: str | None
+    amend: bool
+    record_only: bool
+    allow_deletions: bool
+    script: bool = False
+
+
+def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
+    """What a person should know besides the counts."""
+    out: list[tuple[Grade, str]] = []
+    builtin = state.config is None or state.config.upload_method is UploadMethod.BUILTIN
+    pending = state.journal.pending if state.journal else Tally()
+    if pending.files and builtin:
+        are = "that is recorded but not uploaded yet is" if pending.files == 1 else "that are recorded but not uploaded yet are"
+        out.append((Grade.INFO, f"{words.files_and_size(pending)} {are} sent along."))
+    to_send = review.to_send.bytes + (pending.bytes if builtin else 0)
+    rate = state.preferences.rate
+    if to_send and rate and builtin:
+        out.append((Grade.INFO, f"Uploading takes about {words.duration(to_send / rate)}, at the {words.rate(rate)} measured last."))
+    if review.summary.excluded:
+        out.append((Grade.INFO, f"{words.count_of(review.summary.excluded, 'change')} held back: left out, and remembered."))
+    if unmatched := review.summary.total(ChangeKind.UNMATCHED).files:
+        belong = "belongs" if unmatched == 1 else "belong"
+        out.append((Grade.WARNING, f"{words.count_of(unmatched, 'file')} {belong} to no modality and will not be sent."))
+    if problems := review.summary.total(ChangeKind.PROBLEM).files:
+        out.append((Grade.WARNING, f"{words.count_of(problems, 'problem')}: those files are left as the journal has them."))
+    return out
+
+
+class ApproveDialog(Dialog):
+    """Asks, and calls ``then`` with the answer."""
+
+    def __init__(self, parent: QWidget | None, state: SessionState, review: ReviewFacts, then: Callable[[Choice], None]) -> None:
+        super().__init__(parent, "Approve")
+        self._then = then
+        self._deletions = sum(deleted for deleted, _ in review.many_deletions.values())
+        self._existing = state.journal.versions if state.journal else ()
+        self.new = QRadioButton("A &new version, named by the moment (such as 20261231235959)")
+        self.named = QRadioButton("A version &called")
+        self.amend = QRadioButton("A&mend version")
+        self.name, self.which, self.field = QLineEdit(), QComboBox(), QLineEdit()
+        scripted = state.config is not None and state.config.upload_method is UploadMethod.AZCLI
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Approve nothing (Esc)")
+        self.record = button("Record &only", "Enter the changes in the journal, and send nothing yet")
+        self.yes = (
+            button(
+                "Record and generate &batch file…", "Enter the changes in the journal, then write a script that sends them", primary=True
+            )
+            if scripted
+            else button("Record and &upload", "Send the files, and enter each in the journal when it is proved", primary=True)
+        )
+        self.yes.setDefault(True)
+        self.cancel.clicked.connect(self.reject)
+        self.record.clicked.connect(lambda: self._answer(record_only=True))
+        self.yes.clicked.connect(lambda: self._answer(record_only=scripted, script=scripted))
+        self._remark = label("", wrap=True)
+        parts: list[QWidget] = [
+            label(f"Approve {words.count_of(review.to_do_total.files, 'change')}?", "heading"),
+            self._destination(state),
+            self._counts(review),
+            *self._notes(state, review),
+            self._versions(),
+            self._remark,
+        ]
+        if self._deletions:
+            parts.append(self._confirmation(review))
+        buttons = row(self.cancel, None, self.record, self.yes)
+        self.setLayout(column(*parts, SPACE // 2, buttons, space=2 * SPACE, margins=(3 * SPACE, 3 * SPACE, 3 * SPACE, 3 * SPACE)))
+        self.name.textChanged.connect(self._look)
+        self.field.textChanged.connect(self._look)
+        self._group.buttonToggled.connect(self._look)
+        self._look()
+        self.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)  # type: ignore[union-attr]  # it was set above
+        (self.field if self._deletions else self.yes).setFocus()
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _destination(self, state: SessionState) -> QWidget:
+        made = QWidget()
+        badge = label(state.store_kind.value)
+        badge.setProperty("badge", "test" if state.store_kind is StoreKind.TEST else "central")
+        where = label(state.config.central.text if state.config else "", selectable=True, wrap=True)
+        where.setAccessibleName("Destination")
+        layout = row(label("Goes to", "muted"), badge, where)
+        layout.setStretch(2, 1)
+        made.setLayout(layout)
+        return made
+
+    def _counts(self, review: ReviewFacts) -> QWidget:
+        """Kinds down, modalities across."""
+        made = QFrame()
+        made.setProperty("card", "true")
+        made.setAccessibleName("What would be done")
+        grid = QGridLayout(made)
+        grid.setContentsMargins(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4)
+        grid.setHorizontalSpacing(3 * SPACE)
+        found = review.to_do_by_modality
+        names = [name for name in review.modalities if name in found] + [name for name in found if name not in review.modalities]
+        for place, name in enumerate([*names, "Total"], 1):
+            grid.addWidget(label(name, "muted"), 0, place, Qt.AlignmentFlag.AlignRight)
+        line = 1
+        for kind in ACTIONABLE:
+            total = review.to_do.get(kind, Tally())
+            if not total.files:
+                continue
+            grid.addWidget(label(KIND_WORDS[kind]), line, 0)
+            for place, name in enumerate(names, 1):
+                grid.addWidget(_cell(kind, found[name].get(kind, Tally())), line, place, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(_cell(kind, total, strong=True), line, len(names) + 1, Qt.AlignmentFlag.AlignRight)
+            line += 1
+        for number in range(line):
+            grid.setRowMinimumHeight(number, QFontMetrics(made.font()).height() + 4)
+        grid.setVerticalSpacing(SPACE // 2)
+        grid.setColumnStretch(0, 1)
+        return made
+
+    def _notes(self, state: SessionState, review: ReviewFacts) -> list[QWidget]:
+        out: list[QWidget] = []
+        for grade, text in facts(state, review):
+            made = label(f"•  {text}", wrap=True)
+            set_grade(made, grade if grade is not Grade.INFO else None)
+            out.append(made)
+        if not out:
+            return out
+        box = QWidget()
+        box.setLayout(column(*out, space=SPACE // 2))
+        return [box]
+
+    def _versions(self) -> QWidget:
+        self.name.setPlaceholderText("for example 2026-spring")
+        self.name.setAccessibleName("Name of the version")
+        self.name.setToolTip("Letters, digits, “.”, “-” and “_”; it becomes a folder in the central store")
+        self.which.addItems(list(reversed(self._existing)))
+        self.which.setAccessibleName("Version to amend")
+        self.which.setToolTip("The changes are added to this version")
+        self._group = group = QButtonGroup(self)
+        for choice in (self.new, self.named, self.amend):
+            choice.setToolTip("The version that these changes belong to")
+            group.addButton(choice)
+        self.new.setChecked(True)
+        self.name.textEdited.connect(lambda: self.named.setChecked(True))
+        self.which.activated.connect(lambda: self.amend.setChecked(True))
+        rows = [label("Version", "strong"), self.new, row(self.named, self.name)]
+        if self._existing:
+            rows.append(row(self.amend, self.which, None))
+        made = QWidget()
+        made.setLayout(column(*rows, space=SPACE // 2 + 2))
+        return made
+
+    def _confirmation(self, review: ReviewFacts) -> QWidget:
+        made = QFrame()
+        made.setProperty("notice", Grade.BAD.value)
+        told = ", ".join(
+            f"{words.number(deleted)} of {words.number(total)} {name} files" for name, (deleted, total) in review.many_deletions.items()
+        )
+        self.field.setAccessibleName(f"Type {self._deletions} to confirm the deletions")
+        self.field.setToolTip(f"Type {self._deletions}")
+        self.field.setMaximumWidth(140)
+        made.setLayout(
+            column(
+                label(f"This closes {told} as deleted.", "strong", wrap=True),
+                label(
+                    "So many at once are more often a folder that is not there than files that were deleted. "
+                    "If you are not sure, cancel, and look at the deleted ones.",
+                    wrap=True,
+                ),
+                row(label(f"If they really are gone, type {self._deletions}:"), self.field, None),
+                space=SPACE,
+                margins=(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4),
+            )
+        )
+        return made
+
+    # --- the answer -------------------------------------------------------------------------------------------------
+
+    @property
+    def confirmed(self) -> bool:
+        """The deletions were confirmed, if they have to be."""
+        return not self._deletions or "".join(filter(str.isdigit, self.field.text())) == str(self._deletions)
+
+    def _look(self) -> None:
+        name, named = self.name.text().strip(), self.named.isChecked()
+        wrong = named and not is_version(name)
+        remark = ""
+        if wrong and name:
+            remark = "A version is called with letters, digits, “.”, “-” and “_”, and begins with a letter or a digit."
+        elif named and name in self._existing:
+            remark = f"Version {name} exists: the changes are added to it."
+        self._remark.setText(remark)
+        self._remark.setVisible(bool(remark))
+        set_grade(self._remark, Grade.BAD if wrong else Grade.WARNING)
+        for choice in (self.yes, self.record):
+            choice.setEnabled(not wrong and self.confirmed)
+
+    def _answer(self, *, record_only: bool, script: bool = False) -> None:
+        version = self.name.text().strip() if self.named.isChecked() else self.which.currentText() if self.amend.isChecked() else None
+        choice = Choice(version, self.amend.isChecked(), record_only, bool(self._deletions), script)
+        self.accept()
+        self._then(choice)
+
+
+def _cell(kind: ChangeKind, tally: Tally, *, strong: bool = False) -> QLabel:
+    """A count; its bytes too, where they are sent."""
+    text = words.number(tally.files) if tally.files else "–"
+    if tally.files and kind in (ChangeKind.ADDED, ChangeKind.UPDATED):
+        text += f" · {words.size(tally.bytes)}"
+    return label(text, "strong" if strong else "" if tally.files else "muted")

@@ -1,0 +1,390 @@
+"""Review: scan, look at every change, hold back what is not to go, approve the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
+
+from chorus_gui.core.config.model import Config, UploadMethod
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.review.changes import Query
+from chorus_gui.ui import intents, words
+from chorus_gui.ui.dialogs.approve import ApproveDialog, Choice
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.review_details import destination, site_file
+from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
+from chorus_gui.ui.pages.review_table import ChangesArea
+from chorus_gui.ui.state import SENDING, Grade, JobKind, JobProgress, ReviewFacts, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+
+CSV = "Tables (*.csv)"
+HOLDS = "Held-back lists (*.toml)"
+COMPACT_BELOW = 640
+SCRIPTS = "Scripts (*.bat *.sh)"
+
+
+def scripted(state: SessionState) -> bool:
+    """The site sends with generated scripts."""
+    return state.config is not None and state.config.upload_method is UploadMethod.AZCLI
+
+
+def why_not_scan(state: SessionState) -> str:
+    """Why no scan can begin now; "" if one can."""
+    if state.config is None:
+        return "No usable configuration is open."
+    if state.busy:
+        return "A job is running; a scan can begin when it has ended."
+    if not state.custody.may_write:
+        return state.custody.detail or "Where the journal is has not been seen yet."
+    return ""
+
+
+def why_not_approve(state: SessionState) -> str:
+    """Why nothing can be approved now; "" if something can."""
+    review = state.review
+    if state.config is None or review is None:
+        return "There is nothing to approve: scan the site first."
+    if review.stale:
+        return "The journal has changed since the scan: scan again."
+    waits = scripted(state) and state.journal is not None and state.journal.pending.files
+    if not review.to_do_total.files and not waits:
+        return "Nothing is left to approve."
+    return why_not_scan(state).replace("a scan can begin", "you can approve")
+
+
+def pending_versions(state: SessionState) -> list[tuple[str, int]]:
+    """Versions that are recorded and not wholly uploaded, with how many files wait; the latest first."""
+    waiting: dict[str, int] = {}
+    for count in state.journal.counts if state.journal else ():
+        if count.pending:
+            waiting[count.version] = waiting.get(count.version, 0) + count.pending
+    return sorted(waiting.items(), reverse=True)
+
+
+def notices(state: SessionState) -> list[NoticeView]:
+    """What a person should know before the table."""
+    out: list[NoticeView] = []
+    review, custody = state.review, state.custody
+    if state.config is not None and custody.state is not None and not custody.may_write and custody.state is not Custody.NOT_IN_CLOUD:
+        if custody.can_check_out:
+            out.append(NoticeView(Grade.WARNING, f"{custody.detail} Check it out before you scan.", "Check out", intents.CheckOut()))
+        else:
+            out.append(NoticeView(Grade.WARNING, custody.detail, "See what can be done", intents.ShowPage("overview", "custody")))
+    if review is not None:
+        if review.stale:
+            text = "The journal has changed since this scan, so this review no longer says what would happen. Scan again, then approve."
+            out.append(NoticeView(Grade.WARNING, text, "Scan again", intents.Scan(), review.stale))
+        elif review.approval is not None and review.done.files:
+            left = review.to_do_total.files
+            if left:
+                text = f"{words.number(review.done.files)} changes are carried out as version {review.approval.version}; {words.number(left)} are left."
+                out.append(NoticeView(Grade.WARNING, text, "See what happened", intents.ShowPage("upload")))
+            else:
+                text = f"All of it is carried out as version {review.approval.version}."
+                out.append(NoticeView(Grade.GOOD, text, "Scan again", intents.Scan()))
+        out += [NoticeView(Grade.INFO, note) for note in review.summary.notes]
+    for version, files in pending_versions(state)[:1]:
+        text = f"Version {version} is recorded, and {words.count_of(files, 'file')} of it {'is' if files == 1 else 'are'} not uploaded yet."
+        out.append(NoticeView(Grade.INFO, text, "Take it back…", None, f"Take version {version} back, as far as it is not uploaded"))
+    return out
+
+
+def lead(review: ReviewFacts) -> str:
+    """What the review is of."""
+    which = ", ".join(review.modalities)
+    unchanged = review.summary.total(ChangeKind.UNCHANGED).files
+    return f"Scanned {words.moment(review.scanned_us)} ({review.mode} mode): {which}. {words.number(unchanged)} unchanged."
+
+
+class ReviewPage(Page):
+    """The page.  What it shows comes from the state; rows come through the readers."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._reader = services.reader
+        self._state = SessionState()
+        self._drawn: ReviewFacts | None = None
+        self._config: Config | None = None
+        self._theme = ""
+        self._reasons: list[str] = []
+        self.lead = ElidedLabel(role="muted", mode=Qt.TextElideMode.ElideRight)
+        self.approve = button("&Approve…", primary=True)
+        self.approve.setObjectName("approve")
+        self.scan = ScanBar()
+        self.notices = Notices()
+        self.tiles = Tiles()
+        self.area = ChangesArea(services)
+        self.empty = EmptyState("review", "", "")
+        body = QWidget()
+        inside = column(self.tiles, self.area, space=2 * SPACE)
+        inside.setStretch(1, 1)
+        body.setLayout(inside)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(body)
+        title = column(label("Review", "title"), self.lead, space=SPACE // 2)
+        head = row(title, 2 * SPACE, self.approve)
+        head.setStretch(0, 1)
+        whole = column(head, self.scan, self.notices, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24))
+        whole.setStretch(3, 1)
+        self.setLayout(whole)
+        QShortcut(QKeySequence("Ctrl+Return"), self, self._approve)
+        self._connect()
+
+    def _connect(self) -> None:
+        area = self.area
+        self.approve.clicked.connect(self._approve)
+        self.scan.scan.connect(lambda mode, modalities: self.intent.emit(intents.Scan(mode, modalities)))
+        self.scan.cancel.connect(lambda: self.intent.emit(intents.CancelJob(self._scan_job())))
+        self.notices.acted.connect(self._notice)
+        self.tiles.changed.connect(self._filter)
+        self.empty.acted.connect(self._empty_acted)
+        area.filtered.connect(self._filter)
+        area.show_all.connect(self._show_all)
+        area.hold.connect(self._hold)
+        area.hold_patient.connect(self._hold_patient)
+        area.release.connect(lambda: self.intent.emit(intents.LetGo(tuple(area.selected()))))
+        area.export.connect(self._export)
+        area.export_holds.connect(self._export_holds)
+        area.import_holds.connect(self._import_holds)
+        area.open_file.connect(self._open_file)
+
+    # --- rendering --------------------------------------------------------------------------------------------------
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        before, self._state = self._state, state
+        if state.config is not None and state.config is not self._config:
+            self._show_config(state.config)
+        if state.preferences.theme != before.preferences.theme:
+            self.tiles.dress()
+        scanning = state.busy_with(JobKind.SCAN)
+        self.scan.setVisible(state.config is not None)
+        self.scan.show_running(running=scanning, cancelling=any(j.cancelling for j in state.jobs if j.kind is JobKind.SCAN))
+        stale = state.review is not None and bool(state.review.stale)
+        why_not = why_not_scan(state)
+        self.scan.show_ready(ready=not why_not, why_not=why_not, primary=state.review is not None and stale)
+        self.area.set_review(busy=state.busy, held=state.review is not None and state.review.summary.excluded > 0)
+        self._show_approve(state)
+        self.notices.show_notices(() if scanning else notices(state), busy=state.busy)
+        if state.review is not self._drawn:
+            self._show_review(state.review)
+        self._show_body(state, scanning=scanning)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a low window the table matters more than large tiles."""
+        super().resizeEvent(event)
+        self.tiles.set_compact(compact=self.height() < COMPACT_BELOW)
+
+    def progress(self, progress: JobProgress) -> None:
+        """Live counts of a scan."""
+        if progress.job.kind is JobKind.SCAN and progress.job.key == self._state.key:
+            self.scan.show_progress(progress)
+
+    def show_topic(self, topic: str) -> None:
+        """A tile's name: press it alone."""
+        if topic in self.tiles.tiles:
+            self.tiles.press_only([topic])
+
+    def _show_config(self, config: Config) -> None:
+        self._config = config
+        self.scan.show_config(config)
+        self.area.details.show_config(config)
+        self.area.model.destination = partial(destination, config)
+        self.area.show_modalities(config.modalities)
+
+    def _show_approve(self, state: SessionState) -> None:
+        review, why_not = state.review, why_not_approve(state)
+        text = "&Generate batch file…" if scripted(state) else "&Approve…"
+        if self.approve.text() != text:
+            self.approve.setText(text)
+            self.approve.setAccessibleName(text.replace("&", ""))
+        self.approve.setEnabled(not why_not)
+        self.approve.setVisible(review is not None)
+        found = f"Look at the summary of {words.count_of(review.to_do_total.files, 'change')}, then say yes (Ctrl+Enter)" if review else ""
+        self.approve.setToolTip(why_not or found)
+
+    def _show_review(self, review: ReviewFacts | None) -> None:
+        self._drawn = review
+        self.tiles.show_summary(review.summary if review else None)
+        self.area.model.show_review((review.path, review.revision) if review else None)
+        self.lead.set_full(lead(review) if review else "See what changed on the site since the last submission.")
+        if review is None:
+            self.area.details.clear()
+            return
+        if not self._state.busy_with(JobKind.SCAN):
+            self.scan.say("")
+        if self._config is not None:
+            self._reader.ask(self, partial(_reasons, self._config.journal.local), self._take_reasons, channel="reasons")
+
+    def _show_body(self, state: SessionState, *, scanning: bool) -> None:
+        review = state.review
+        something = review is not None and any(tile.isEnabled() for tile in self.tiles.tiles.values())
+        if something and not scanning:
+            self.stack.setCurrentIndex(1)
+            return
+        self.stack.setCurrentIndex(0)
+        title, text, action = _empty_words(state, scanning=scanning)
+        self.empty.say(title, text, action)
+        self.empty.action.setEnabled(not action or state.config is None or not why_not_scan(state))
+
+    # --- what a person does -----------------------------------------------------------------------------------------
+
+    def _scan_job(self) -> int | None:
+        return next((job.id for job in self._state.jobs if job.kind is JobKind.SCAN and job.key == self._state.key), None)
+
+    def _empty_acted(self) -> None:
+        if self._state.config is None:
+            self.intent.emit(intents.ShowPage("configuration"))
+        else:
+            self.scan.ask()
+
+    def _notice(self, view: NoticeView) -> None:
+        if isinstance(view.intent, intents.Scan):
+            self.scan.ask()
+        elif view.intent is not None:
+            self.intent.emit(view.intent)
+        else:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        version, files = pending_versions(self._state)[0]
+        ConfirmDialog(
+            self,
+            f"Take version {version} back?",
+            f"{words.count_of(files, 'file')} that {'is' if files == 1 else 'are'} recorded and not uploaded will be taken out of the journal again.",
+            "Take it back",
+            lambda: self.intent.emit(intents.Undo(version)),
+            details=("The next scan finds them anew.", "What is uploaded already stays as it is."),
+        ).open()
+
+    def _filter(self) -> None:
+        tiles = self.tiles
+        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), excluded=True if tiles.pressed("held") else None)
+        self.area.model.ask(self.area.filter(query))
+
+    def _show_all(self) -> None:
+        self.area.clear_filters()
+        self.tiles.press_only(())
+
+    def _hold(self) -> None:
+        ids = tuple(self.area.selected())
+        if not ids:
+            return
+        ReasonDialog(
+            self,
+            f"Hold back {words.count_of(len(ids), 'change')}?",
+            "They are left out of this submission and of later ones, until somebody lets them go. Say why, for whoever looks at it next month.",
+            "Hold back",
+            lambda reason: self.intent.emit(intents.HoldBack(ids, reason)),
+            self._reasons,
+        ).open()
+
+    def _hold_patient(self, patient: str) -> None:
+        ReasonDialog(
+            self,
+            f"Hold back patient {patient}?",
+            "All there is and will be of this patient is left out, until somebody lets it go. What is uploaded already stays where it is.",
+            "Hold back",
+            lambda reason: self.intent.emit(intents.HoldBackPatient(patient, reason)),
+            self._reasons,
+        ).open()
+
+    def _open_file(self) -> None:
+        change = self.area.current()
+        if change is not None and self._config is not None and (file := site_file(self._config, change)) is not None:
+            self.intent.emit(intents.OpenPath(file, select=True))
+
+    def _export(self) -> None:
+        query = self.area.model.query
+        self._save("Export the changes that are shown", "changes.csv", CSV, lambda file: intents.ExportChanges(file, query))
+
+    def _export_holds(self) -> None:
+        self._save("Export the held-back list", "held-back.toml", HOLDS, intents.ExportHolds)
+
+    def _save(self, title: str, name: str, kinds: str, make: Callable[[Path], intents.Intent]) -> None:
+        file, _ = QFileDialog.getSaveFileName(self, title, name, kinds)
+        if file:
+            self.intent.emit(make(Path(file)))
+
+    def _import_holds(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(self, "Import a held-back list", "", HOLDS)
+        if file:
+            self.intent.emit(intents.ImportHolds(Path(file)))
+
+    def _approve(self) -> None:
+        review = self._state.review
+        if review is None or why_not_approve(self._state):
+            return
+        if review.to_do_total.files:
+            ApproveDialog(self, self._state, review, partial(self._approved, review.revision)).open()
+        else:
+            self._script(None)
+
+    def _approved(self, revision: int, choice: Choice) -> None:
+        approve = intents.Approve(revision, choice.version, choice.amend, choice.record_only, choice.allow_deletions)
+        if choice.script:
+            self._script(approve)
+            return
+        self.intent.emit(approve)
+        self.intent.emit(intents.ShowPage("upload"))
+
+    def _script(self, approve: intents.Approve | None) -> None:
+        """Where to write it; then record, if there is something to, and write it when that has ended."""
+        from chorus_gui.core.scripts.options import Target
+
+        name = "upload.bat" if Target.here() is Target.WINDOWS else "upload.sh"
+        file, _ = QFileDialog.getSaveFileName(self, "Generate batch file", name, SCRIPTS)
+        if not file:
+            return
+        if approve is not None:
+            self.intent.emit(approve)
+        self.intent.emit(intents.GenerateScript(Path(file)))
+
+    def _take_reasons(self, outcome: Outcome[Any]) -> None:
+        if outcome.kind is OutcomeKind.DONE:
+            self._reasons = outcome.value or []
+
+
+def _empty_words(state: SessionState, *, scanning: bool) -> tuple[str, str, str]:
+    """Title, text and action of an empty page."""
+    if state.config is None:
+        return "No configuration is open", "A configuration says where your site's files lie and where they go.", "Go to Configuration"
+    if scanning:
+        return "The site is being scanned", "You can go on with other things; the changes appear here when it has ended.", ""
+    if state.review is not None:
+        unchanged = words.count_of(state.review.summary.total(ChangeKind.UNCHANGED).files, "file")
+        return (
+            "Nothing has changed",
+            f"{unchanged} on the site {'is' if unchanged.startswith('1 ') else 'are'} as the journal has them.",
+            "Scan again",
+        )
+    if state.loading:
+        return "Looking for a review that waits…", "This takes a moment.", ""
+    if state.busy_with(JobKind.RECORD, *SENDING):
+        return "A submission is under way", "The Upload page shows how it goes.", ""
+    text = "A scan looks at the site's files and compares them with the journal. It changes nothing; you decide what is submitted."
+    return "See what changed on the site", text, "Scan the site"
+
+
+def _reasons(journal: Path, ctx: JobContext) -> list[str]:
+    from chorus_gui.core.review.holds import Holds
+
+    ctx.checkpoint()
+    with Holds(journal) as holds:
+        return holds.reasons()
+
+
+def make(services: Services) -> Page:
+    """The page."""
+    return ReviewPage(services)

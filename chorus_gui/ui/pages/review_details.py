@@ -1,0 +1,257 @@
+"""Everything about the selected change: what the journal has, what the site has, and the file's history."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontDatabase
+from PySide6.QtWidgets import QLayout, QSizePolicy, QWidget
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import PatternError
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.model import Change, ChangeKind, Row, Tally
+from chorus_gui.ui import theme, words
+from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.models.changes import kind_text
+from chorus_gui.ui.state import Grade
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import button, column, label, line, row, scrolled, set_grade
+
+HISTORY_SHOWN = 20
+_MEANING = {
+    ChangeKind.ADDED: "New on the site; it will be sent.",
+    ChangeKind.UPDATED: "Its content changed; it will be sent, and the journal's earlier entry closed.",
+    ChangeKind.MOVED: "Only its time changed. The journal takes note; nothing is sent.",
+    ChangeKind.RESTORED: "The journal had closed it, and its copy is still in the central store. It is opened again; nothing is sent.",
+    ChangeKind.DELETED: "It is not on the site any more. The journal closes it; the copy in the central store stays.",
+    ChangeKind.UNMATCHED: "It fits the pattern of no modality, so it is not sent. Correct the pattern or move the file, if it should be.",
+    ChangeKind.PROBLEM: "It could not be looked at. What the journal has of it stays as it is.",
+}
+
+
+def destination(config: Config, change: Change) -> str:
+    """Where a change's file goes in the central store, or lies already; "" where it does neither.
+
+    The version's folder is "…" where the submission's version decides.
+    """
+    if change.kind in (ChangeKind.ADDED, ChangeKind.UPDATED):
+        version = change.version or "…"
+    elif change.old is not None and change.old.uploaded is not None and change.kind is not ChangeKind.PROBLEM:
+        version = change.old.version
+    else:
+        return ""
+    try:
+        return config.store_path(change.modality, change.path, version)
+    except PatternError:
+        return ""
+
+
+def site_file(config: Config, change: Change) -> Path | None:
+    """The file on this computer; None where it is not there, or lies elsewhere."""
+    if change.kind is ChangeKind.DELETED:
+        return None
+    sites = [config.sites[change.modality]] if change.modality in config.sites else list(config.sites.values())
+    folders = {site.place.folder for site in sites}
+    folder = folders.pop() if len(folders) == 1 else None
+    return None if folder is None else folder / change.path
+
+
+def history(journal: Path, path: str, modality: str, ctx: JobContext) -> list[Row]:
+    """The journal's rows of a file, the latest first."""
+    from chorus_gui.core.journal.queries import file_history
+    from chorus_gui.core.journal.store import Journal
+
+    with Journal.open(journal, readonly=True) as opened:
+        ctx.checkpoint()
+        return file_history(opened, path, modality or None)[::-1]
+
+
+class DetailsPane(QWidget):
+    """The selected change."""
+
+    open_file = Signal()
+    copy_path = Signal()
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._reader = reader
+        self._config: Config | None = None
+        self._change: Change | None = None
+        self.setAccessibleName("Details")
+        self.kind = label("", "heading", wrap=True)
+        self.path = label("", wrap=True)
+        self.path.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.show_file = button("Show in &folder", "Show the file in the file manager (Ctrl+E)", icon="folder")
+        self.copy = button("Copy &path", "Put the path on the clipboard (Ctrl+C)", icon="copy")
+        self.show_file.clicked.connect(self.open_file)
+        self.copy.clicked.connect(self.copy_path)
+        self._facts = column(space=SPACE)
+        self._history = column(space=SPACE)
+        self._history_title = label("In the journal so far", "strong")
+        self._lines = line(), line()
+        content = QWidget()
+        content.setLayout(
+            column(
+                self.kind,
+                self.path,
+                row(self.show_file, self.copy, None),
+                self._lines[0],
+                self._facts,
+                self._lines[1],
+                self._history_title,
+                self._history,
+                None,
+                space=SPACE + 4,
+                margins=(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE),
+            )
+        )
+        area = scrolled(content)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setLayout(column(area))
+        self.setMinimumWidth(290)
+        self.clear()
+
+    def show_config(self, config: Config | None) -> None:
+        """Whose journal and folders."""
+        self._config = config
+
+    def clear(self, text: str = "Select a change to see everything about it.") -> None:
+        """Nothing is selected."""
+        self._change = None
+        self._reader.forget(self)
+        self.kind.setText("Details")
+        set_grade(self.kind, None)
+        self.path.setText(text)
+        self.path.setAccessibleName(text)
+        self._draw([], [], shown=False)
+
+    def show_patient(self, patient: str | None, tally: Tally) -> None:
+        """A patient's heading is selected."""
+        self.clear(f"{words.count_of(tally.files, 'change')}, {words.size(tally.bytes)}. Open the heading (→) to see them.")
+        self.kind.setText("No patient" if patient is None else f"Patient {patient}")
+
+    def show_change(self, change: Change) -> None:
+        """A change is selected."""
+        if change == self._change or self._config is None:
+            return
+        self._change = change
+        now = theme.current()
+        self.kind.setText(f"{kind_text(change).capitalize()}{f'  ·  {change.modality}' if change.modality else ''}")
+        self.kind.setStyleSheet("")
+        grade = {now.good: Grade.GOOD, now.bad: Grade.BAD, now.warning: Grade.WARNING}.get(now.kind(change.kind))
+        set_grade(self.kind, grade)
+        self.path.setText(breakable(change.path))
+        self.path.setAccessibleName(change.path)
+        self.show_file.setEnabled(site_file(self._config, change) is not None)
+        self._draw(facts(self._config, change), [], shown=True)
+        self._history_title.setText("In the journal so far")
+        if change.kind is ChangeKind.UNMATCHED:
+            self._history_title.hide()
+            return
+        step = partial(history, self._config.journal.local, change.path, change.modality)
+        self._reader.ask(self, step, self._show_history, channel="history")
+
+    def _show_history(self, outcome: Outcome[Any]) -> None:
+        if outcome.kind is not OutcomeKind.DONE or self._change is None:
+            return
+        rows: list[Row] = outcome.value or []
+        self._fill(self._history, [_history_row(found) for found in rows[:HISTORY_SHOWN]])
+        more = len(rows) - HISTORY_SHOWN
+        self._history_title.setText(
+            "Not in the journal yet"
+            if not rows
+            else "In the journal so far"
+            if more <= 0
+            else f"In the journal so far ({len(rows)} entries)"
+        )
+
+    def _draw(self, found: list[tuple[str, str]], rows: list[QWidget], *, shown: bool) -> None:
+        self._fill(self._facts, [_fact(name, text) for name, text in found])
+        self._fill(self._history, rows)
+        for part in (self.show_file, self.copy, self._history_title, *self._lines):
+            part.setVisible(shown)
+
+    def _fill(self, layout: QLayout, widgets: list[QWidget]) -> None:
+        while (item := layout.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for widget in widgets:
+            layout.addWidget(widget)
+
+
+def facts(config: Config, change: Change) -> list[tuple[str, str]]:
+    """What there is to tell, as (name, text); texts may have several lines."""
+    old = change.old
+    out = [("", _MEANING.get(change.kind, ""))]
+    if change.note:
+        out.append(("Note", change.note))
+    if change.excluded:
+        out.append(("Held back", change.reason))
+    if change.pair is not None:
+        out.append(
+            (
+                "Renamed",
+                "Size and time are those of a file that was deleted or added elsewhere: most likely it was renamed. If the content is the same, it is copied inside the central store instead of sent.",
+            )
+        )
+    patient = change.patient_id or (old.patient_id if old else None)
+    if patient:
+        out.append(("Patient", patient))
+    out.append(("Size", _both(_bytes(old.size) if old else None, _bytes(change.size) if change.size is not None else None)))
+    now = words.moment(change.mtime_us, seconds=True) if change.mtime_us is not None else None
+    out.append(("Modified", _both(words.moment(old.mtime_us, seconds=True) if old else None, now)))
+    out.append(("MD5", _both(old.md5 if old else None, change.md5)))
+    where = destination(config, change)
+    if where:
+        sends = change.kind in (ChangeKind.ADDED, ChangeKind.UPDATED)
+        out.append(("Goes to" if sends else "Lies in the central store at", breakable(where)))
+    version = old.version if old else None
+    if version or change.version:
+        out.append(("Version", _both(version, change.version or ("the next one" if change.kind is ChangeKind.UPDATED else None))))
+    return [(name, text) for name, text in out if text]
+
+
+def _bytes(size: int) -> str:
+    return f"{words.size(size)} ({words.count_of(size, 'byte')})" if size >= 1000 else words.count_of(size, "byte")
+
+
+def _both(old: str | None, new: str | None) -> str:
+    """Old above new, where both are there and differ."""
+    if old is None or old == new:
+        return new or ""
+    if new is None:
+        return old
+    return f"{old}\n→ {new}"
+
+
+def breakable(path: str) -> str:
+    """A path that a label may break after "/", "_", "-" and ".": by spaces of no width."""
+    return "".join(f"{char}\u200b" if char in "/_-." else char for char in path)
+
+
+def _fact(name: str, text: str) -> QWidget:
+    made = QWidget()
+    value = label(text, wrap=True, selectable="\u200b" not in text)
+    value.setAccessibleName(f"{name} {text.replace(chr(0x200B), '')}".strip())
+    value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    if name == "MD5":
+        value.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+    parts = [label(name, "muted"), value] if name else [value]
+    made.setLayout(column(*parts, space=1))
+    return made
+
+
+def _history_row(found: Row) -> QWidget:
+    made = QWidget()
+    until = "open" if found.active else f"closed {words.moment(found.invalid_us)}"
+    sent = f"uploaded {words.stamp(found.uploaded)}" if found.uploaded else "not uploaded"
+    told = label(f"{words.size(found.size)}, {sent}; recorded {words.moment(found.valid_us)}, {until}.", "muted", wrap=True)
+    told.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    made.setLayout(column(label(f"Version {found.version}"), told, space=1))
+    return made

@@ -1,0 +1,303 @@
+"""Parts of the Review page: the bar that scans, the tiles that filter, the notices above them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QProgressBar, QSizePolicy, QWidget
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.model import ChangeKind, DiffSummary, Mode, Tally
+from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.state import Grade, JobProgress
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import Card, Tile, button, column, label, row
+
+MODES: tuple[tuple[str, Mode | None, str], ...] = (
+    ("configured", None, "As the configuration says"),
+    ("full", Mode.FULL, "A file that is not there any more is taken for deleted"),
+    ("append", Mode.APPEND, "A file that is not there any more means nothing; nothing is deleted"),
+)
+_PHASES = {"scan": "Looking at the site", "compare": "Comparing with the journal", "hash": "Reading files whose time changed"}
+
+
+class ScanBar(Card):
+    """Mode and modalities for this scan, Scan; while it runs: live counts, Cancel."""
+
+    scan = Signal(object, object)
+    """a :class:`Mode` or None, a tuple of modalities (empty: all)"""
+    cancel = Signal()
+
+    def __init__(self) -> None:
+        self.mode = QComboBox()
+        self.mode.setAccessibleName("Mode of this scan")
+        self.mode.setToolTip("What a missing file means, for this scan alone; the configuration stays as it is")
+        self.go = button("&Scan the site", "See what changed since the last submission (Ctrl+R)", icon="refresh")
+        self.stop = button("&Cancel", "Stop the scan; the journal is untouched", icon="cancel")
+        self.said = label("", "muted")
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.busy = QProgressBar()
+        self.busy.setRange(0, 0)
+        self.busy.setTextVisible(False)
+        self.busy.setAccessibleName("Scanning")
+        self.busy.setFixedWidth(140)
+        self._boxes: dict[str, QCheckBox] = {}
+        self._config: Config | None = None
+        self._choices = row(space=SPACE + 4)
+        mode = label("&Mode", "muted")
+        mode.setBuddy(self.mode)
+        self._setup = QWidget()
+        self._setup.setLayout(row(mode, self.mode, SPACE, self._choices))
+        layout = row(self._setup, self.busy, self.said, self.go, self.stop, margins=(2 * SPACE, SPACE + 2, SPACE + 2, SPACE + 2))
+        layout.setStretch(2, 1)
+        super().__init__(layout)
+        for text, mode_value, tip in MODES:
+            self.mode.addItem(text, mode_value)
+            self.mode.setItemData(self.mode.count() - 1, tip, 3)
+        self.go.clicked.connect(self.ask)
+        self.stop.clicked.connect(self.cancel)
+        self.show_running(running=False, cancelling=False)
+
+    def show_config(self, config: Config) -> None:
+        """The modalities that can be chosen."""
+        if config is self._config:
+            return
+        self._config = config
+        self.mode.setItemText(0, f"{config.mode.value} (configured)")
+        if tuple(self._boxes) == config.modalities:
+            return
+        for box in self._boxes.values():
+            box.deleteLater()
+        self._boxes = {}
+        for name in config.modalities:
+            box = QCheckBox(name)
+            box.setChecked(True)
+            box.setAccessibleName(f"Scan {name}")
+            box.setToolTip(f"Look at {name} in this scan; what is not scanned stays as the journal has it")
+            box.toggled.connect(self._look)
+            self._boxes[name] = box
+            box.setMinimumWidth(box.sizeHint().width())
+            self._choices.addWidget(box)
+        self._look()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The modalities of this scan; empty where it is all of them."""
+        names = tuple(name for name, box in self._boxes.items() if box.isChecked())
+        return () if len(names) == len(self._boxes) else names
+
+    def ask(self) -> None:
+        """Ask for a scan, as it is set."""
+        self.scan.emit(self.mode.currentData(), self.chosen)
+
+    def show_ready(self, *, ready: bool, why_not: str, primary: bool) -> None:
+        """Whether a scan can begin; ``primary``: it is what to do next."""
+        self._ready, self._why_not = ready, why_not
+        if (self.go.property("primary") == "true") is not primary:
+            self.go.setProperty("primary", "true" if primary else "")
+            theme.restyle(self.go)
+            self.refresh()
+        self._look()
+
+    def refresh(self) -> None:
+        """Icons in the colour of their words."""
+        from chorus_gui.ui.widgets.basics import set_icon
+
+        set_icon(self.go, "refresh")
+
+    def show_running(self, *, running: bool, cancelling: bool) -> None:
+        """A scan runs, or not."""
+        for part in (self._setup, self.go):
+            part.setVisible(not running)
+        for part in (self.busy, self.stop):
+            part.setVisible(running)
+        self.stop.setEnabled(not cancelling)
+        if cancelling:
+            self.said.setText("Cancelling…")
+
+    def say(self, text: str) -> None:
+        """What the last scan was."""
+        self.said.setText(text)
+        self.said.setToolTip(text)
+
+    def show_progress(self, progress: JobProgress) -> None:
+        """Live counts."""
+        if not progress.job.cancelling:
+            self.say(scan_text(progress))
+
+    _ready = False
+    _why_not = ""
+
+    def _look(self) -> None:
+        some = any(box.isChecked() for box in self._boxes.values())
+        self.go.setEnabled(self._ready and some)
+        self.go.setToolTip(
+            self._why_not if not self._ready else "Choose a modality" if not some else "See what changed since the last submission (Ctrl+R)"
+        )
+
+
+def scan_text(progress: JobProgress) -> str:
+    """Where a scan is: "Looking at the site: Images 1,204, Waveforms 17 (3.2 GB)"."""
+    snapshot = progress.snapshot
+    doing = _PHASES.get(snapshot.phase, "Starting")
+    total = snapshot.total
+    counted = ", ".join(
+        f"{name or 'other files'} {words.number(count.files)}" for name, count in snapshot.by_modality.items() if count.files
+    )
+    if snapshot.phase == "compare" or not counted:
+        return f"{doing}…" + (f" {snapshot.note}" if snapshot.note and snapshot.phase != "compare" else "")
+    of = f" of {words.number(total.total_files)}" if total.total_files else ""
+    return f"{doing}: {counted}{of} ({words.size(total.bytes)})"
+
+
+@dataclass(frozen=True, slots=True)
+class TileSpec:
+    """A tile: what it counts."""
+
+    key: str
+    title: str
+    tip: str
+
+
+TILES = (
+    TileSpec("added", "Added", "New on the site. The new places of renamed files are among them."),
+    TileSpec("updated", "Updated", "Their content changed since the last submission."),
+    TileSpec("moved", "Moved", "Their time changed, not their content; nothing is sent."),
+    TileSpec("renamed", "Renamed", "Deleted in one place, added in another, most likely the same file. They are counted there too."),
+    TileSpec("restored", "Restored", "The journal had closed them; their copies are still in the central store."),
+    TileSpec("deleted", "Deleted", "Not on the site any more. The journal closes them; the central store keeps its copies."),
+    TileSpec("unmatched", "Unmatched", "They lie in the site's folder and belong to no modality: they are not sent."),
+    TileSpec("problem", "Problems", "What could not be read, with the cause. It stays as the journal has it."),
+    TileSpec("held", "Held back", "Left out on purpose, and remembered."),
+)
+
+
+class Tiles(QWidget):
+    """A count for each kind; those that are pressed filter.  ``changed`` when a person pressed one."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tiles = {spec.key: Tile(spec.title, f"{spec.tip} Press to see only these; several add up.") for spec in TILES}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(SPACE)
+        self._columns = 0
+        for tile in self.tiles.values():
+            tile.toggled.connect(self.changed)
+        self.dress()
+        self._arrange(len(self.tiles))
+
+    def show_summary(self, summary: DiffSummary | None) -> None:
+        """Counts and bytes."""
+        for key, tile in self.tiles.items():
+            tile.show_count(_tally(summary, key) if summary else None, with_bytes=key in ("added", "updated", "restored", "deleted"))
+
+    def dress(self) -> None:
+        """The colours of the theme."""
+        now = theme.current()
+        for key, tile in self.tiles.items():
+            tile.set_colour(now.accent if key == "renamed" else now.muted if key == "held" else now.kind(ChangeKind(key)))
+
+    @property
+    def kinds(self) -> tuple[ChangeKind, ...]:
+        """The kinds that are pressed."""
+        return tuple(kind for kind in ChangeKind if kind.value in self.tiles and self.tiles[kind.value].isChecked())
+
+    def pressed(self, key: str) -> bool:
+        """Whether this one is."""
+        return self.tiles[key].isChecked()
+
+    def press_only(self, keys: Iterable[str]) -> None:
+        """Press these, and no others."""
+        wanted = set(keys)
+        with QSignalBlocker(self):
+            for key, tile in self.tiles.items():
+                tile.setChecked(key in wanted)
+        self.changed.emit()
+
+    def set_compact(self, *, compact: bool) -> None:
+        """Low tiles, for a low window."""
+        if compact != self._compact:
+            self._compact = compact
+            for tile in self.tiles.values():
+                tile.set_compact(compact=compact)
+
+    _compact = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In one line where there is room for all."""
+        super().resizeEvent(event)
+        widest = max(tile.minimumSizeHint().width() for tile in self.tiles.values()) + SPACE
+        fit = max(self.width() + SPACE, widest) // widest
+        self._arrange(len(self.tiles) if fit >= len(self.tiles) else max(-(-len(self.tiles) // 2), 1) if fit >= 5 else max(fit, 3))
+
+    def _arrange(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, tile in enumerate(self.tiles.values()):
+            self._grid.addWidget(tile, number // columns, number % columns)
+
+
+def _tally(summary: DiffSummary, key: str) -> Tally:
+    if key == "renamed":
+        return Tally(summary.renamed)
+    if key == "held":
+        return Tally(summary.excluded)
+    return summary.total(ChangeKind(key))
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """A sentence above the table, and perhaps what to do about it.  ``action`` with ``intent`` None: take a version back."""
+
+    grade: Grade
+    text: str
+    action: str = ""
+    intent: intents.Intent | None = None
+    tip: str = ""
+
+
+class Notices(QWidget):
+    """One below the other.  ``acted`` with the :class:`NoticeView` whose button was pressed."""
+
+    acted = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._column = column(space=SPACE)
+        self.setLayout(self._column)
+        self._shown: tuple[Sequence[NoticeView], bool] | None = None
+
+    def show_notices(self, views: Sequence[NoticeView], *, busy: bool) -> None:
+        """Show these; while a job runs their buttons wait."""
+        if (views, busy) == self._shown:
+            return
+        self._shown = (views, busy)
+        while (item := self._column.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for view in views:
+            self._column.addWidget(self._notice(view, busy))
+        self.setVisible(bool(views))
+
+    def _notice(self, view: NoticeView, busy: bool) -> QFrame:
+        made = QFrame()
+        made.setProperty("notice", view.grade.value)
+        text: QLabel = label(view.text, wrap=True)
+        made.setAccessibleName(view.text)
+        layout = row(text, margins=(2 * SPACE, SPACE, SPACE, SPACE), space=2 * SPACE)
+        layout.setStretch(0, 1)
+        if view.action:
+            act = button(view.action, view.tip)
+            act.setEnabled(not busy)
+            act.clicked.connect(lambda: self.acted.emit(view))
+            layout.addWidget(act)
+        made.setLayout(layout)
+        return made

@@ -1,0 +1,416 @@
+"""The table of the Review page, what filters it, and what can be done with what is selected."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QMenu,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QWidget,
+)
+
+from chorus_gui.core.model import Change
+from chorus_gui.core.review.changes import Query
+from chorus_gui.ui import theme, words
+from chorus_gui.ui.models.changes import DESTINATION, KIND, MODALITY, MODIFIED, NOTE, ORDERS, PATH, PATIENT, SIZE, ChangesModel
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.review_details import DetailsPane
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
+from chorus_gui.ui.widgets.tables import dress, set_widths
+
+DEBOUNCE_MS = 250
+DETAILS_FROM = 760
+"""So wide the table and the details have room beside each other."""
+_WIDTHS = {
+    KIND: "renamed from",
+    MODALITY: "Waveforms",
+    PATH: "1000123/Images/study_0001/series_001/file_0001",
+    PATIENT: "1000123456",
+    SIZE: "512.5 kB → 512.5 kB",
+    MODIFIED: "12/31/26 23:59 → 12/31/26 23:59",
+    DESTINATION: "…/1000123/Images/study_0001/series_001",
+    NOTE: "Held back: consent withdrawn",
+}
+
+
+class ChangesView(QTableView):
+    """Whole rows, many at once; → and ← open and close a patient, as a click on its arrow does."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Headings stand on a ground of their own; the style sheet lets no cell have one."""
+        model = self.model()
+        if isinstance(model, ChangesModel) and model.query.by_patient:
+            painter, ground, width = QPainter(self.viewport()), QColor(theme.current().raised), self.viewport().width()
+            first, last = self.rowAt(0), self.rowAt(self.viewport().height() - 1)
+            for number in range(max(first, 0), (last if last >= 0 else model.rowCount() - 1) + 1):
+                if model.patient(number) is not None:
+                    painter.fillRect(0, self.rowViewportPosition(number), width, self.rowHeight(number) - 1, ground)
+            painter.end()
+        super().paintEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left, right, Enter and space are for headings."""
+        model, current = self.model(), self.currentIndex()
+        if isinstance(model, ChangesModel) and current.isValid() and model.query.by_patient:
+            heading = model.patient(current.row()) is not None
+            opened = model.is_open(current.row())
+            if event.key() == Qt.Key.Key_Left and opened:
+                self.setCurrentIndex(model.index(model.set_open(current.row(), opened=False), current.column()))
+                return
+            if heading and event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+                model.set_open(current.row(), opened=event.key() == Qt.Key.Key_Right or not opened)
+                return
+        super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """On the arrow of a heading."""
+        index = self.indexAt(event.position().toPoint())
+        super().mousePressEvent(event)
+        if (
+            index.column() == KIND
+            and event.button() is Qt.MouseButton.LeftButton
+            and event.position().x() < self.visualRect(index).left() + 26
+        ):
+            self._toggle(index)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Anywhere on a heading."""
+        index = self.indexAt(event.position().toPoint())
+        if event.position().x() >= self.visualRect(index).left() + 26 or index.column() != KIND:
+            self._toggle(index)
+        else:
+            self.mousePressEvent(event)
+
+    def _toggle(self, index: QModelIndex) -> None:
+        model = self.model()
+        if isinstance(model, ChangesModel) and index.isValid() and model.patient(index.row()) is not None:
+            model.set_open(index.row(), opened=not model.is_open(index.row()))
+
+
+class ChangesArea(QWidget):
+    """Search, table, details.  It asks for nothing itself: ``hold``, ``release`` … say what a person wants with the selection."""
+
+    hold = Signal()
+    hold_patient = Signal(str)
+    release = Signal()
+    export = Signal()
+    export_holds = Signal()
+    import_holds = Signal()
+    open_file = Signal()
+    show_all = Signal()
+    filtered = Signal()
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._settings = services.settings
+        self._busy = self._held = False
+        self.model = ChangesModel(services.reader, services.pager, self)
+        self.details = DetailsPane(services.reader)
+        self.view = table_of(self.model)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search in paths")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search in paths")
+        self.search.setToolTip("Show the changes whose path contains this text (Ctrl+F)")
+        self.search.setMinimumWidth(120)
+        self.search.setMaximumWidth(260)
+        self.modality = QComboBox()
+        self.modality.setAccessibleName("Modality that is shown")
+        self.modality.setToolTip("Show the changes of one modality")
+        self.by_patient = button("By &patient", "Patient after patient, each with its changes below it", icon="people")
+        self.by_patient.setCheckable(True)
+        self.shown = label("", "muted")
+        self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.hold_button = button(
+            "&Hold back…", "Leave what is selected out of this and later submissions, for a reason (Ctrl+H)", icon="hold"
+        )
+        self.release_button = button("&Let go", "Take what is selected back into the submission (Ctrl+Shift+H)", icon="undo")
+        self.more = button("M&ore", "Export the changes, export or import what is held back")
+        self._actions()
+        self.nothing = EmptyState(
+            "search", "No change is like that", "Nothing that the scan found has all of what you chose.", "Show all changes"
+        )
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.view)
+        self.stack.addWidget(self.nothing)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.stack)
+        self.splitter.addWidget(self.details)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setSizes([760, 300])
+        tools = row(self.search, self.modality, self.by_patient, self.shown, self.hold_button, self.release_button, self.more)
+        tools.setStretch(0, 2)
+        tools.setStretch(3, 3)
+        layout = column(tools, self.splitter, space=SPACE)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self._restore()
+        self._connect()
+
+    def _connect(self) -> None:
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(DEBOUNCE_MS)
+        self._soon.timeout.connect(self.filtered)
+        self.search.textChanged.connect(lambda _: self._soon.start())
+        self.search.returnPressed.connect(self._search_now)
+        self.modality.currentIndexChanged.connect(lambda _: self.filtered.emit())
+        self.by_patient.toggled.connect(self._group)
+        self.view.horizontalHeader().sectionClicked.connect(self._sort)
+        self.view.selectionModel().selectionChanged.connect(lambda *_: self._select())
+        self.view.selectionModel().currentRowChanged.connect(lambda *_: self._show_details())
+        self.view.customContextMenuRequested.connect(self._menu)
+        self.model.dataChanged.connect(lambda *_: self._show_details())
+        self.model.asked.connect(lambda: self.shown.setText("Looking…"))
+        self.model.modelAboutToBeReset.connect(self._remember)
+        self.model.answered.connect(self._answered)
+        self.nothing.acted.connect(self.show_all)
+        self.hold_button.clicked.connect(self.hold)
+        self.release_button.clicked.connect(self.release)
+        self.details.open_file.connect(self.open_file)
+        self.details.copy_path.connect(self.copy)
+
+    def _actions(self) -> None:
+        self.menu = QMenu(self)
+        self.menu.setToolTipsVisible(True)
+        self.hold_action = self._action("&Hold back…", self.hold.emit, "Leave it out, for a reason", "Ctrl+H")
+        self.patient_action = self._action(
+            "Hold back the &patient…", self._hold_patient, "Leave out all there is and will be of this patient"
+        )
+        self.release_action = self._action("&Let go", self.release.emit, "Take it back into the submission", "Ctrl+Shift+H")
+        self.menu.addSeparator()
+        self.open_action = self._action("Show in &folder", self.open_file.emit, "Show the file in the file manager", "Ctrl+E")
+        self.copy_action = self._action("&Copy path", self.copy, "Put the path on the clipboard", QKeySequence.StandardKey.Copy)
+        self.menu.addSeparator()
+        self._action("Select &all", self.view.selectAll, "Select every change that is shown", QKeySequence.StandardKey.SelectAll)
+        self.open_all = self._action("&Open all patients", lambda: self.model.open_all(opened=True), "Show the changes of every patient")
+        self.close_all = self._action("Cl&ose all patients", lambda: self.model.open_all(opened=False), "Show the patients alone")
+        more = QMenu(self)
+        more.setToolTipsVisible(True)
+        self._action("Export as &CSV…", self.export.emit, "Write the changes that are shown, for a spreadsheet", "Ctrl+Shift+S", more)
+        more.addSeparator()
+        self._action("&Export the held-back list…", self.export_holds.emit, "Write what is held back, for a colleague", menu=more)
+        self._action("&Import a held-back list…", self.import_holds.emit, "Take over what a colleague holds back", menu=more)
+        self.more.setMenu(more)
+        self.find_action = QAction(self)
+        self.find_action.setShortcut(QKeySequence(QKeySequence.StandardKey.Find))
+        self.find_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.find_action.triggered.connect(lambda: (self.search.setFocus(), self.search.selectAll()))
+        self.addAction(self.find_action)
+
+    def _action(
+        self,
+        text: str,
+        act: Callable[[], object],
+        tip: str,
+        keys: str | QKeySequence.StandardKey | None = None,
+        menu: QMenu | None = None,
+    ) -> QAction:
+        made = QAction(text, self)
+        made.setToolTip(tip)
+        if keys is not None:
+            made.setShortcut(QKeySequence(keys))
+            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        made.triggered.connect(lambda _=False: act())
+        (menu or self.menu).addAction(made)
+        (self if menu else self.view).addAction(made)
+        return made
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def show_modalities(self, names: tuple[str, ...]) -> None:
+        """What can be chosen of."""
+        wanted = ("All modalities", *names)
+        if tuple(self.modality.itemText(n) for n in range(self.modality.count())) != wanted:
+            self.modality.blockSignals(True)
+            self.modality.clear()
+            self.modality.addItems(wanted)
+            self.modality.blockSignals(False)
+
+    def filter(self, query: Query) -> Query:
+        """The same query, with what is set here."""
+        chosen = (self.modality.currentText(),) if self.modality.currentIndex() > 0 else ()
+        before = self.model.query
+        return replace(
+            query,
+            search=self.search.text().strip(),
+            modalities=chosen,
+            order=before.order,
+            descending=before.descending,
+            by_patient=self.by_patient.isChecked(),
+        )
+
+    def clear_filters(self) -> None:
+        """Everything, of every modality."""
+        for part in (self.search, self.modality):
+            part.blockSignals(True)
+        self.search.clear()
+        self.modality.setCurrentIndex(0)
+        for part in (self.search, self.modality):
+            part.blockSignals(False)
+
+    def _search_now(self) -> None:
+        self._soon.stop()
+        self.filtered.emit()
+
+    def _group(self, on: bool) -> None:
+        self._settings.put("review/by_patient", "1" if on else "")
+        order = (
+            "id" if on and self.model.query.order == "kind" else self.model.query.order if on or self.model.query.order != "id" else "kind"
+        )
+        self._show_order(order, self.model.query.descending)
+        self.model.ask(replace(self.model.query, by_patient=on, order=order))
+
+    def _sort(self, column_number: int) -> None:
+        query = self.model.query
+        if column_number in ORDERS:
+            order = ORDERS[column_number]
+            descending = not query.descending if order == query.order else False
+            self._show_order(order, descending)
+            self.model.ask(replace(query, order=order, descending=descending))
+        else:
+            self._show_order(query.order, query.descending)
+
+    def _show_order(self, order: str, descending: bool) -> None:
+        place = next((place for place, name in ORDERS.items() if name == order), -1)
+        side = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        self.view.horizontalHeader().setSortIndicator(place, side)
+
+    def _remember(self) -> None:
+        """Before the rows are others: where we are."""
+        self._place = (self.model.query, self.view.verticalScrollBar().value(), self.view.currentIndex().row())
+
+    def _answered(self, count: int) -> None:
+        self.stack.setCurrentWidget(self.view if count else self.nothing)
+        self.shown.setText(words.count_of(count, "change"))
+        query, scrolled_to, current = self._place
+        if query == self._last_query and 0 <= current < self.model.rowCount():  # the same question again: stay there
+            self.view.selectionModel().setCurrentIndex(self.model.index(current, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
+            self.view.verticalScrollBar().setValue(scrolled_to)
+        elif count:
+            self.view.scrollToTop()
+        self._last_query = self.model.query
+        self._show_details()
+        self._select()
+
+    _place: tuple[Query | None, int, int] = (None, 0, -1)
+    _last_query: Query | None = None
+
+    # --- the selection ----------------------------------------------------------------------------------------------
+
+    def selected(self) -> array[int]:
+        """The ids of the selected changes; a patient's heading stands for all of its changes."""
+        return self.model.ids((found.top(), found.bottom()) for found in self.view.selectionModel().selection().toList())
+
+    def current(self) -> Change | None:
+        """The change that the details show."""
+        index = self.view.currentIndex()
+        return self.model.change(index.row()) if index.isValid() else None
+
+    def current_patient(self) -> str | None:
+        """The patient of the current row, be it a heading or a change."""
+        heading = self.model.patient(self.view.currentIndex().row())
+        change = self.current()
+        return heading[0] if heading else (change.patient_id or (change.old.patient_id if change.old else None)) if change else None
+
+    def copy(self) -> None:
+        """The paths of the selected changes that are at hand, or the current one's, to the clipboard."""
+        rows = [
+            n
+            for found in self.view.selectionModel().selection().toList()
+            for n in range(found.top(), min(found.bottom(), found.top() + 999) + 1)
+        ]
+        paths = [change.path for n in rows[:1000] if (change := self.model.change(n)) is not None]
+        if paths:
+            QGuiApplication.clipboard().setText("\n".join(paths))
+
+    def set_review(self, *, busy: bool, held: bool) -> None:
+        """While a job works on the review nothing is held back or let go, and without anything ``held`` nothing can be let go."""
+        if (busy, held) != (self._busy, self._held):
+            self._busy, self._held = busy, held
+            self._select()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the table has all the room."""
+        super().resizeEvent(event)
+        self.details.setVisible(self.width() >= DETAILS_FROM)
+
+    def _select(self) -> None:
+        count = len(self.selected())
+        total = words.count_of(self.model.count, "change")
+        self.shown.setText(f"{words.number(count)} of {total} selected" if count > 1 else total)
+        for part in (self.hold_action, self.hold_button):
+            part.setEnabled(count > 0 and not self._busy)
+        for part in (self.release_action, self.release_button):
+            part.setEnabled(count > 0 and self._held and not self._busy)
+        self._enable()
+
+    def _enable(self) -> None:
+        change, patient = self.current(), self.current_patient()
+        self.patient_action.setText(f"Hold back &patient {patient}…" if patient else "Hold back the &patient…")
+        self.patient_action.setEnabled(patient is not None and not self._busy)
+        self.open_action.setEnabled(change is not None and self.details.show_file.isEnabled())
+        self.copy_action.setEnabled(change is not None)
+        for action in (self.open_all, self.close_all):
+            action.setVisible(self.model.query.by_patient)
+
+    def _show_details(self) -> None:
+        heading, change = self.model.patient(self.view.currentIndex().row()), self.current()
+        if heading is not None:
+            self.details.show_patient(*heading)
+        elif change is not None:
+            self.details.show_change(change)
+        elif not self.view.currentIndex().isValid():
+            self.details.clear()
+        self._enable()
+
+    def _hold_patient(self) -> None:
+        if patient := self.current_patient():
+            self.hold_patient.emit(patient)
+
+    def _menu(self, position: object) -> None:
+        self._enable()
+        self.menu.popup(self.view.viewport().mapToGlobal(position))  # type: ignore[call-overload]
+
+    # --- remembered -------------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        header, settings = self.view.horizontalHeader(), self._settings
+        if not header.restoreState(settings.blob("review/header")):
+            set_widths(self.view, _WIDTHS)
+        header.setSortIndicatorShown(True)
+        header.setSectionsClickable(True)
+        self._show_order("kind", False)
+        self.splitter.restoreState(settings.blob("review/splitter"))
+        header.sectionResized.connect(lambda *_: settings.put("review/header", header.saveState()))
+        header.sectionMoved.connect(lambda *_: settings.put("review/header", header.saveState()))
+        self.splitter.splitterMoved.connect(lambda *_: settings.put("review/splitter", self.splitter.saveState()))
+        if settings.text("review/by_patient"):
+            self.by_patient.setChecked(True)
+            self.model.ask(replace(self.model.query, by_patient=True, order="id"))
+            self._show_order("id", False)
+
+
+def table_of(model: ChangesModel) -> ChangesView:
+    """The view, dressed as the program's other tables."""
+    made = dress(ChangesView(), model, "Changes")
+    made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    made.horizontalHeader().setSectionsMovable(True)
+    made.setAccessibleDescription("Every change that the scan found. The context menu holds back, lets go, copies and shows files.")
+    return made
