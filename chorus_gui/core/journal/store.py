@@ -245,7 +245,8 @@ class Journal:
         """Take back what was recorded for ``version`` and not uploaded; how many rows were removed.
 
         The row that each of them had replaced (same path, closed at that very moment) is active again.  Rows that were
-        closed as deleted stay closed.  Raises :class:`UsageError` where nothing is pending.
+        closed as deleted stay closed; so do uploaded rows of this very version, for an interrupted upload of the amendment may
+        have overwritten their blobs: the next scan restores them, or finds the files as new.  Raises :class:`UsageError` where nothing is pending.
         """
         with self._changing(), opening.translated(self.path):
             removed = writing.undo(self._schema, version)
@@ -256,6 +257,11 @@ class Journal:
         """Take out rows that were closed before they were ever uploaded; how many.  They crash both older tools."""
         with self._changing(), opening.translated(self.path):
             return self._schema.delete_never_uploaded_closed()
+
+    def only_writer(self) -> bool:
+        """Nobody else has written into the file since it was opened."""
+        with self._using():
+            return self._data_version() == self._version
 
     def _data_version(self) -> int:
         return int(self._conn.execute("PRAGMA data_version").fetchone()[0])

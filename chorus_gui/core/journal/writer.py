@@ -136,7 +136,9 @@ def undo(schema: Schema, version: str) -> int:
         }
         replaced = schema.conn.execute(
             f"SELECT r.modality, r.path, MAX(r.file_id) FROM ({rows}) r JOIN undone u "
-            "ON u.modality = r.modality AND u.path = r.path AND u.at_us = r.invalid_us GROUP BY r.modality, r.path"
+            "ON u.modality = r.modality AND u.path = r.path AND u.at_us = r.invalid_us "
+            "WHERE NOT (r.version = ? AND r.uploaded IS NOT NULL) GROUP BY r.modality, r.path",
+            (version,),
         ).fetchall()
         schema.reopen([int(file_id) for modality, path, file_id in replaced if (modality, path) not in still])
     if not removed:

@@ -170,6 +170,11 @@ def summary(staging: Staging) -> DiffSummary:
     notes: list[str] = []
     if spared := staging.get("spared", 0):
         notes.append(f"{spared} files of the journal lie where the scan could not look; they are not taken for deleted.")
+    if outgrown := staging.get("outgrown", 0):
+        notes.append(
+            f"{outgrown} files of the journal are on the site, but fit no pattern any more; they are not taken for deleted. "
+            "Correct the pattern, or mark them as deleted."
+        )
     if strays := staging.get("strays", []):
         notes.append(f"{len(strays)} files stand in the journal twice; the older entries are closed with the next submission.")
     return DiffSummary(by_modality, halves // 2, excluded, tuple(notes))

@@ -25,7 +25,7 @@ Digester = Callable[[Iterable[tuple[int, str, str, int, int]]], Iterator[tuple[i
 """(key, modality, path, size, mtime_us) of files → (key, MD5 or why there is none, seconds), in no order."""
 
 Presence = Callable[[Sequence[Row]], Collection[int]]
-"""Rows that were uploaded once → the file ids of those whose blob lies in the store with that size."""
+"""Rows that were uploaded once → the file ids of those whose content is proved to lie in the store."""
 
 _OLD = "w.file_id, w.patient_id, w.size, w.mtime_us, w.md5, w.valid_us, w.invalid_us, w.uploaded, w.version"
 _INTO = (
@@ -67,6 +67,7 @@ def diff(
     ctx.checkpoint()
     if mode is Mode.FULL:
         _deleted(staging, unread)
+        _patients_of_deleted(config, staging)
     _hash_touched(staging, digest, ctx)
     ctx.checkpoint()
     _renamed(staging)
@@ -76,6 +77,7 @@ def diff(
     db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
     staging.put("modalities", list(modalities))
     staging.put("mode", mode.value)
+    staging.put("config", scanned_as(config))
     staging.put("journal", str(journal.path))
     staging.put("fingerprint", journal.fingerprint())
     staging.put("scanned_us", time.time_ns() // 1000)
@@ -84,6 +86,15 @@ def diff(
     staging.put("ready", value=True)
     db.execute("COMMIT")
     return summary(staging)
+
+
+def scanned_as(config: Config) -> list[list[object]]:
+    """What of a configuration a review depends on: where files lie, whose they are, where they go.  No credentials; JSON as it is."""
+    sites = [config.sites[name] for name in config.modalities]
+    return [
+        [config.layout.value, config.central.text, str(config.central.folder or "")],
+        *([s.modality, s.place.text, str(s.place.folder or ""), s.pattern.text, s.mapped, s.omop_per_patient] for s in sites),
+    ]
 
 
 def _load(journal: Journal, staging: Staging, modalities: Sequence[str]) -> None:
@@ -151,10 +162,11 @@ def _restored(journal: Journal, staging: Staging, present: Presence) -> None:
     db = staging.db
     if not db.execute("SELECT EXISTS (SELECT 1 FROM change WHERE kind = 'added')").fetchone()[0]:
         return
-    rows = dict(_closed(journal, staging))
-    if not rows:
+    closed = _closed(journal, staging)
+    if not closed:
         return
-    there = present(list(rows.values()))
+    there = present([row for _, row in closed])
+    rows = {change_id: row for change_id, row in closed if row.file_id in there}  # in the order of their ids: the newest stays
     db.executemany(
         "UPDATE change SET kind = 'restored', md5 = ?, old_id = ?, old_patient_id = ?, old_size = ?, old_mtime_us = ?, old_md5 = ?, "
         "old_valid_us = ?, old_invalid_us = ?, old_uploaded = ?, old_version = ?, "
@@ -162,13 +174,12 @@ def _restored(journal: Journal, staging: Staging, present: Presence) -> None:
         (
             (r.md5, r.file_id, r.patient_id, r.size, r.mtime_us, r.md5, r.valid_us, r.invalid_us, r.uploaded, r.version, change_id)
             for change_id, r in rows.items()
-            if r.file_id in there
         ),
     )
 
 
 def _closed(journal: Journal, staging: Staging) -> list[tuple[int, Row]]:
-    """The newest closed, uploaded row that an ADDED file equals, by the change's id."""
+    """The closed, uploaded rows that an ADDED file equals, with the change's id, oldest first."""
     db = staging.db
     db.execute("COMMIT")  # ATTACH stands outside of transactions
     db.execute("ATTACH ? AS j", (str(journal.path),))
@@ -210,6 +221,19 @@ def _deleted(staging: Staging, unread: Sequence[tuple[str, str]]) -> None:
         for modality in json.loads(names):
             spared += db.execute("DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND path = ?", (modality, path)).rowcount
     staging.put("spared", spared)
+    # Seen, but its pattern takes it no more: the pattern was changed, the file was not deleted.
+    outgrown = db.execute("DELETE FROM change WHERE kind = 'deleted' AND path IN (SELECT path FROM unmatched)").rowcount
+    staging.put("outgrown", outgrown)
+
+
+def _patients_of_deleted(config: Config, staging: Staging) -> None:
+    """As the path says it, for the journal's column takes leading zeros away: “0012” is held back as “0012”."""
+    updates: list[tuple[str, int]] = []
+    for key, modality, path, old in staging.db.execute("SELECT id, modality, path, old_patient_id FROM change WHERE kind = 'deleted'"):
+        match = config.sites[modality].pattern.match(path)
+        if match is not None and match.patient_id is not None and match.patient_id != old:
+            updates.append((match.patient_id, key))
+    staging.db.executemany("UPDATE change SET patient_id = ? WHERE id = ?", updates)
 
 
 def _hash_touched(staging: Staging, digest: Digester, ctx: JobContext) -> None:

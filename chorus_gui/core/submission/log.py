@@ -23,6 +23,7 @@ class RunLog:
     sent_bytes: int = 0
     reused_bytes: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
+    notes: list[str] = field(default_factory=list[str])
 
     def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:
         """Changes (modality, kind, bytes) were committed to the journal."""

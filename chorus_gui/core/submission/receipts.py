@@ -54,6 +54,6 @@ def make_receipt(config: Config, log: RunLog, kind: str, outcome: OutcomeKind, r
         problems=problems,
         unmatched=unmatched,
         diff_hash=diff_hash,
-        notes=notes,
+        notes=(*notes, *log.notes),
         outcome=outcome,
     )

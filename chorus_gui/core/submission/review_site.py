@@ -19,6 +19,7 @@ from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.scan.scan import ScanSummary, scan
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.open import open_source
+from chorus_gui.core.transfer.verify import VerifyResult, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,15 @@ def review_site(
     modalities: Sequence[str] | None = None,
     mode: Mode | None = None,
     store: Store | None = None,
+    path: Path | None = None,
 ) -> Reviewed:
     """Scan and compare.  ``modalities`` and ``mode`` None: the configuration's.  ``store`` None: nothing can be RESTORED.
 
-    Nothing is written but the staging database.  Raises what :func:`~chorus_gui.core.scan.scan.scan` and
+    Nothing is written but the staging database, at ``path``; None: where the review of this configuration's journal waits.  Raises what :func:`~chorus_gui.core.scan.scan.scan` and
     :func:`~chorus_gui.core.review.diff.diff` raise.
     """
     chosen = choose_modalities(config, modalities)
-    with Staging.create(staging_path(journal.path)) as staging:
+    with Staging.create(path or staging_path(config.journal.local)) as staging:
         seen = scan(config, chosen, staging, ctx, open_source=open_source)
         sources = {name: open_source(config.sites[name].place) for name in chosen}
 
@@ -71,26 +73,17 @@ def review_site(
             return present(rows, config, store, ctx) if store is not None else ()
 
         diff(config, journal, staging, ctx, modalities=chosen, mode=mode or config.mode, unread=seen.unread, digest=digest, present=there)
-        with Holds(journal.path) as holds:
+        with Holds(config.journal.local) as holds:
             holds.apply(staging)
         return Reviewed(staging.path, seen, summary(staging))
 
 
-def present(rows: Sequence[Row], config: Config, store: Store, ctx: JobContext) -> set[int]:
-    """The file ids of rows whose blob lies in the store with the row's size: one listing a version, not one request a row."""
-    wanted: dict[str, dict[str, list[Row]]] = {}
-    for row in rows:
-        for path in config.store_paths(row.modality, row.path, row.version):
-            wanted.setdefault(row.version, {}).setdefault(path, []).append(row)
-    found: set[int] = set()
-    for version, paths in wanted.items():
-        for number, blob in enumerate(store.list(f"{version}/")):
-            if number % 1000 == 0:
-                ctx.checkpoint()
-            for row in paths.get(blob.path, ()):
-                if row.size == blob.size and (blob.md5 is None or blob.md5 == row.md5):
-                    found.add(row.file_id)
-    return found
+def present(rows: Iterable[Row], config: Config, store: Store, ctx: JobContext) -> set[int]:
+    """The file ids of rows whose content is proved to lie in the store.  A blob that has no MD5 is read: a later amendment may have
+    overwritten it with as many bytes."""
+    by_version = sorted(rows, key=lambda row: (row.version, row.modality, row.path))
+    verdicts = verify(by_version, config.store_paths, store, ctx, reread=False, threads=config.threads)
+    return {verdict.row.file_id for verdict in verdicts if verdict.result is VerifyResult.OK}
 
 
 def sources_of(config: Config, modalities: Iterable[str]) -> dict[str, Source]:

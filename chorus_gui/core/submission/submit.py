@@ -7,18 +7,27 @@ row of the journal is true; a kill loses at most the files in flight and the las
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import ReviewError, SourceChangedError, SourceError, SourceVanishedError, StoreError
+from chorus_gui.core.errors import (
+    JournalError,
+    ReviewError,
+    SourceChangedError,
+    SourceError,
+    SourceVanishedError,
+    StaleReviewError,
+    StoreError,
+)
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Failure, Item, Level, Proof, Row
 from chorus_gui.core.review.approval import check_approval
 from chorus_gui.core.review.changes import Query, stream
-from chorus_gui.core.review.diff import TAIL
+from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.storage.base import Source, Store
@@ -70,10 +79,12 @@ class Submission:
 def record(work: Submission, store: Store | None = None) -> None:
     """Enter the approved changes; new content is hashed and stands as pending.  ``store`` is asked for RESTORED files.
 
-    Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  Files that no longer match
+    Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  :class:`ReviewError` if two
+    files would lie at one place of an amended version: then nothing is entered.  Files that no longer match
     the review are in ``work.log.failures``.
     """
     sources = _begin(work)
+    _check_places(work)
     try:
         _without_bytes(work, sources, store)
         _enter_pending(work, sources, work.changes(ChangeKind.ADDED, ChangeKind.UPDATED))
@@ -102,14 +113,25 @@ def submit(work: Submission, store: Store) -> None:
 
 def _begin(work: Submission) -> Mapping[str, Source]:
     check_approval(work.staging, work.journal, work.approval)
+    if work.staging.get("config") != scanned_as(work.config):
+        raise StaleReviewError(
+            "The configuration is not the one with which the site was scanned.",
+            meaning="Other files might be sent, or to another place, than were approved.",
+            remedy="Scan the site again.",
+        )
     work.journal.remove_never_uploaded_closed()
     work.log.version = work.approval.version
     return sources_of(work.config, work.config.modalities)
 
 
 def _remember(work: Submission) -> None:
-    """What failed may be tried again on the same review: it now stands against the journal that we have just written."""
-    work.staging.put("fingerprint", work.journal.fingerprint())
+    """What failed may be tried again on the same review: it now stands against the journal that we, and nobody else, have just written.
+
+    Where that cannot be noted, the review is out of date, and no error on the way here is hidden.
+    """
+    with suppress(JournalError, sqlite3.Error):
+        if work.journal.only_writer():
+            work.staging.put("fingerprint", work.journal.fingerprint())
 
 
 def _check_places(work: Submission) -> None:
@@ -123,8 +145,8 @@ def _check_places(work: Submission) -> None:
         for row in work.journal.rows(version=version, active=True):
             path = config.store_paths(row.modality, row.path, version)[0]
             other = db.execute(
-                f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND path != ? AND {_SENDING}",
-                (path[len(version) + 1 :], work.approval.version, version, row.path),
+                f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND (modality, path) != (?, ?) AND {_SENDING}",
+                (path[len(version) + 1 :], work.approval.version, version, row.modality, row.path),
             ).fetchone()
             if other:
                 raise ReviewError(
@@ -250,8 +272,16 @@ def _copy_renamed(work: Submission, sources: Mapping[str, Source], store: Store)
     was = {key: (md5, work.config.store_paths(modality, path, version)) for key, md5, modality, path, version in pairs}
     changes = {change.id: change for change in work.changes(ChangeKind.ADDED) if change.id in was} if was else {}
     files = ((key, sources[c.modality], c.path, _size(c), c.mtime_us or 0) for key, c in changes.items())
+    proofs: dict[int, Proof] = {}
+
+    def done(copied: list[Change]) -> None:
+        work.done(copied)
+        for change in copied:
+            work.log.prove(proofs.pop(change.id), work.version_of(change))
+            work.ctx.progress.add(change.modality, files=1, size=_size(change))
+
     with (
-        Batch[Change](work.journal, work.config.page_size, work.done) as batch,
+        Batch[Change](work.journal, work.config.page_size, done) as batch,
         closing(digest_many(files, work.ctx, work.config.threads)) as results,
     ):
         for key, result, seconds in results:
@@ -260,9 +290,8 @@ def _copy_renamed(work: Submission, sources: Mapping[str, Source], store: Store)
                 continue
             proof = _copy(work, store, change, paths, md5)
             if proof is not None:
+                proofs[key] = proof
                 batch.add(_entry(work, change, md5, seconds, proof), change)
-                work.log.prove(proof, work.version_of(change))
-                work.ctx.progress.add(change.modality, files=1, size=_size(change))
 
 
 def _copy(work: Submission, store: Store, change: Change, paths: tuple[str, ...], md5: str) -> Proof | None:
