@@ -145,7 +145,8 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
             report.say(row.path)
             count += 1
         if not count:
-            report.say("No file was uploaded yet." if args.uploaded else "No file waits to be uploaded.")
+            which = " of these" if args.version or args.modalities else ""
+            report.say(f"No file{which} was uploaded yet." if args.uploaded else f"No file{which} waits to be uploaded.")
     return 0
 
 
@@ -153,7 +154,7 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     """Send what is pending."""
     from chorus_gui.cli.review_text import Run, told
     from chorus_gui.cli.workplace import central_store, modality_list, open_journal, params_text
-    from chorus_gui.core.submission.upload import leave_copies, upload_pending
+    from chorus_gui.core.submission.upload import copies_left, upload_pending
 
     params = params_text(args, "version", "modalities", "max_num_files")
     run = Run()
@@ -162,13 +163,10 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
         refuse_azcli(place.config)
         with central_store(place.config) as store:
             wanted = modality_list(args)
-            with told(report, ctx, place, "upload", run) as log:
-                try:
-                    upload_pending(
-                        place.config, place.journal, store, ctx, log, version=args.version, modalities=wanted, max_files=args.max_num_files
-                    )
-                finally:
-                    leave_copies(place.config, place.journal, store, log.versions)
+            with told(report, ctx, place, "upload", run) as log, copies_left(place.config, place.journal, store, log):
+                upload_pending(
+                    place.config, place.journal, store, ctx, log, version=args.version, modalities=wanted, max_files=args.max_num_files
+                )
         return run.status
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -45,7 +45,7 @@ class Report:
     def json(self, value: Any) -> None:
         """The result for a program to read, where it was asked for."""
         if self.as_json:
-            print(redact(json.dumps(value, indent=2, ensure_ascii=False, default=str)), file=self._out, flush=True)
+            print(json.dumps(_redacted(value), indent=2, ensure_ascii=False, default=str), file=self._out, flush=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
         """A table: drawn on a terminal, in aligned columns when piped.  Columns named ">…" are aligned right."""
@@ -121,6 +121,15 @@ class Report:
                 if ctx.paused:
                     text.append("\n  paused", style="yellow")
                 live.update(text)
+
+
+def _redacted(value: Any) -> Any:
+    """Text by text: what takes a secret out of whole JSON may take a quote with it."""
+    if isinstance(value, Mapping):
+        return {key: _redacted(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redacted(part) for part in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def _cell(value: Any) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from chorus_gui.cli.report import Report
 from chorus_gui.cli.workplace import Workplace, modality_list
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Approval, Change, ChangeKind, DiffSummary, Mode, Tally
@@ -18,7 +21,7 @@ from chorus_gui.core.places import data_folder
 from chorus_gui.core.receipt import Receipt, duration, files, save, size, to_json
 from chorus_gui.core.review.approval import approve, choose_version
 from chorus_gui.core.review.changes import ACTIONABLE, Query, stream, to_do
-from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.receipts import make_receipt
@@ -41,28 +44,50 @@ def scan_and_show(
     """Scan and show the changes; approve them if told so (after asking, with ``ask``).  No approval: nothing is to be done."""
     version = choose_version(place.journal, args.version, amend=args.amend)
     mode = Mode(args.mode) if args.mode else None
-    with report.progress(ctx):
-        reviewed = review_site(place.config, place.journal, ctx, modalities=modality_list(args), mode=mode, store=store)
+    with _own_staging(place.config, keep=approve_it) as path:
+        with report.progress(ctx):
+            reviewed = review_site(place.config, place.journal, ctx, modalities=modality_list(args), mode=mode, store=store, path=path)
+        return reviewed, _shown(args, report, place, reviewed, version, approve_it=approve_it, ask=ask)
+
+
+@contextmanager
+def _own_staging(config: Config, *, keep: bool) -> Iterator[Path]:
+    """A place for this command's review: the one that waits in the window, or that another command carries out, stays as it is.
+
+    Who approves has the journal to write (``keep``), so there is one such command at a time; a mere look leaves nothing behind.
+    """
+    window = staging_path(config.journal.local)
+    if keep:
+        yield window.with_name(window.name.replace("review-", "command-"))
+        return
+    with TemporaryDirectory(prefix="look-", dir=window.parent) as folder:
+        yield Path(folder) / window.name
+
+
+def _shown(
+    args: argparse.Namespace, report: Report, place: Workplace, reviewed: Reviewed, version: str, *, approve_it: bool, ask: bool
+) -> Approval | None:
     with Staging.open(reviewed.path) as staging:
         show(report, staging, reviewed.summary)
         if not approve_it:
             report.json(review_json(staging, reviewed.summary, version))
-            return reviewed, None
+            return None
         approval = approve(staging, place.journal, version, allow_deletions=args.allow_deletions)
         waiting = to_do(staging)
         if ask and waiting:
             total = sum(waiting.values(), Tally())
             report.say(f"{total.files:,} changes go into version {version} of {place.config.central.text}.")
             confirm(report)
-        return reviewed, approval
+        return approval
 
 
 def confirm(report: Report) -> None:
     """Ask on the terminal.  Raises :class:`UsageError` where nobody can answer, ``Cancelled`` for a no."""
-    if not sys.stdin.isatty():
+    if report.as_json or not sys.stdin.isatty():
         raise UsageError("Nobody is there to approve this.", remedy="Look at the review with “journal update --dry-run”, then say --yes.")
     report.say("Go on? Type yes.")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        report.note("Not approved: nothing was recorded or sent.")
         raise Cancelled
 
 
@@ -166,12 +191,16 @@ def told(report: Report, ctx: JobContext, place: Workplace, kind: str, run: Run,
     finally:
         run.status = 1 if log.failures or outcome is not OutcomeKind.DONE else 0
         if log.entered or log.uploaded or log.failures or outcome is OutcomeKind.DONE:
-            _tell(report, make_receipt(place.config, log, kind, outcome, reviewed))
+            _tell(report, make_receipt(place.config, log, kind, outcome, reviewed), reviewed.summary.notes if reviewed else ())
 
 
-def _tell(report: Report, made: Receipt) -> None:
-    """What a run did: in words, as a kept receipt, as JSON."""
-    saved = save(made, data_folder() / "receipts")
+def _tell(report: Report, made: Receipt, shown: Sequence[str]) -> None:
+    """What a run did: in words, as a kept receipt, as JSON.  ``shown`` are notes that were said before."""
+    try:
+        saved = str(save(made, data_folder() / "receipts"))
+    except OSError as error:  # what was done is done, and stands in the journal
+        report.warn(f"The receipt could not be kept in {data_folder() / 'receipts'}: {error.strerror or error}.")
+        saved = None
     for kind in ACTIONABLE:
         tally = sum((kinds[kind] for kinds in made.by_modality.values() if kind in kinds), Tally())
         if tally.files:
@@ -180,7 +209,7 @@ def _tell(report: Report, made: Receipt) -> None:
         total = sum(made.uploaded.values(), Tally())
         report.say(f"uploaded: {files(total.files)}, {size(total.bytes)} in {duration(made.seconds)}")
     if not made.by_modality and not made.uploaded and not made.failures:
-        report.say("Nothing to do: the journal and the store are up to date.")
+        report.say("Nothing to do." if made.kind == "upload" else "Nothing to do: the journal says what the site has.")
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in made.failures:
         groups.setdefault((failure.cause.replace(failure.item.path, "…"), failure.remedy), []).append(failure.item.path)
@@ -188,5 +217,9 @@ def _tell(report: Report, made: Receipt) -> None:
         report.error(f"{files(len(paths))} failed. {cause} {remedy}".strip())
         for path in paths if report.verbose else paths[:SHOWN]:
             report.say(f"  failed: {path}")
-    report.say(f"Receipt: {saved}")
-    report.json({"receipt": str(saved), **json.loads(to_json(made))})
+    for note in made.notes:
+        if note not in shown:
+            report.warn(note)
+    if saved:
+        report.say(f"Receipt: {saved}")
+    report.json({"receipt": saved, **json.loads(to_json(made))})

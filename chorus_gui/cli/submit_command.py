@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     from chorus_gui.cli.workplace import central_store, open_journal, params_text
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.submission.submit import Submission, submit
-    from chorus_gui.core.submission.upload import leave_copies, upload_pending
+    from chorus_gui.core.submission.upload import copies_left, upload_pending
 
     params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
     run = Run()
@@ -38,10 +38,11 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
             reviewed, approval = scan_and_show(args, report, ctx, place, store, approve_it=True, ask=not args.yes)
             if approval is None:
                 return 0
-            with told(report, ctx, place, "submission", run, reviewed) as log, Staging.open(reviewed.path) as staging:
-                try:
-                    submit(Submission(place.config, place.journal, staging, approval, ctx, log), store)
-                    upload_pending(place.config, place.journal, store, ctx, log)
-                finally:
-                    leave_copies(place.config, place.journal, store, log.versions)
+            with (
+                told(report, ctx, place, "submission", run, reviewed) as log,
+                Staging.open(reviewed.path) as staging,
+                copies_left(place.config, place.journal, store, log),
+            ):
+                submit(Submission(place.config, place.journal, staging, approval, ctx, log), store)
+                upload_pending(place.config, place.journal, store, ctx, log)
         return run.status

@@ -6,7 +6,7 @@ import argparse
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from chorus_gui.cli.sign_in import sign_in
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody.session import Session, session
-from chorus_gui.core.errors import StoreError
+from chorus_gui.core.errors import JournalError, StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Store
@@ -75,8 +75,11 @@ def open_journal(
         began = time.monotonic()
         try:
             yield Workplace(config, journal)
-        finally:
-            journal.end_command(command, time.monotonic() - began)
+        except BaseException:
+            with suppress(JournalError):  # what led here is the error to report
+                journal.end_command(command, time.monotonic() - began)
+            raise
+        journal.end_command(command, time.monotonic() - began)
 
 
 @contextmanager

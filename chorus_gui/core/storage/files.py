@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreUnavailableError
@@ -101,7 +102,14 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
 
     try:
         md5 = (retry or RetryPolicy()).call(attempt, ctx)
-        part.replace(target)
+        try:
+            part.replace(target)
+        except OSError as error:  # a folder, or on Windows a file that another program has open
+            raise SourceUnreadableError(
+                f"{target} cannot be replaced: {error.strerror or error}.",
+                remedy="Close the program that has it open, or choose another name.",
+            ) from error
         return md5
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -1,0 +1,284 @@
+"""Ways in which a submission could be lost, lied about or overwritten, each found by reading, each tried here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from world import World
+
+from chorus_gui.cli.main import main
+from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, ReviewError, StaleReviewError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.review.approval import approve, check_approval
+from chorus_gui.core.review.holds import Holds, hold_back_patient
+from chorus_gui.core.review.staging import Staging, staging_path
+from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.review_site import review_site
+from chorus_gui.core.submission.submit import Submission, submit
+
+V1, V2 = "20250101000000", "20250102000000"
+DIGITS = """
+[site_path.Images]
+pattern = "{patient_id:d}/Images/{filepath}"
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# --- RESTORED --------------------------------------------------------------------------------------------------------
+
+
+def test_a_blob_that_was_overwritten_inside_its_version_restores_nothing(world: World) -> None:
+    """A folder keeps no MD5: equal size alone does not say that the old content is still there."""
+    world.put("OMOP/other.csv", "stays")
+    world.put("OMOP/person.csv", "aaa", mtime=1000)
+    world.run(version=V1)
+    world.put("OMOP/person.csv", "bbb", mtime=2000)
+    world.run(version=V1)  # amended: the blob now holds "bbb"
+    (world.site / "OMOP/person.csv").unlink()
+    world.run(version=V2)
+    world.put("OMOP/person.csv", "aaa", mtime=1000)  # back from a backup
+    assert world.kinds()["OMOP/person.csv"] == "added"
+    world.run(version="20250103000000")
+    world.check_truth()
+
+
+def test_an_older_version_restores_where_the_newest_blob_is_gone(world: World) -> None:
+    world.put("OMOP/other.csv", "stays")
+    world.put("OMOP/person.csv", "aaa", mtime=1000)
+    world.run(version=V1)
+    world.put("OMOP/person.csv", "bbb", mtime=2000)
+    world.run(version=V2)
+    world.put("OMOP/person.csv", "aaa", mtime=1000)
+    world.run(version="20250103000000")
+    (world.site / "OMOP/person.csv").unlink()
+    world.run(version="20250104000000")
+    (world.central / "20250103000000/OMOP/person.csv").unlink()
+    world.put("OMOP/person.csv", "aaa", mtime=1000)
+    assert world.kinds()["OMOP/person.csv"] == "restored"
+    world.run(version="20250105000000")
+    assert world.active()["OMOP/person.csv"].version == V1
+    world.check_truth()
+
+
+def test_undo_does_not_vouch_for_a_blob_that_an_amendment_may_have_overwritten(world: World) -> None:
+    """The upload of an amendment was cut off after the bytes had arrived, before the journal knew."""
+    world.put("OMOP/person.csv", "aaa", mtime=1000)
+    world.run(version=V1)
+    world.put("OMOP/person.csv", "bbb", mtime=2000)
+    world.run("record", version=V1)
+    (world.central / V1 / "OMOP/person.csv").write_text("bbb")  # arrived; then the power went
+    with world.open() as journal:
+        journal.undo(V1)
+    world.check_truth()
+    world.run(version=V2)
+    world.check_truth()
+    assert world.active()["OMOP/person.csv"].uploaded
+
+
+# --- one place, two files --------------------------------------------------------------------------------------------
+
+
+def test_recording_into_an_amended_version_never_takes_a_files_place(tmp_path: Path) -> None:
+    world = World(tmp_path, more=DIGITS)
+    world.put("0012/Images/a.dcm", "one")
+    world.run(version=V1)
+    world.put("12/Images/a.dcm", "two")
+    with pytest.raises(ReviewError, match="one place"):
+        world.run("record", version=V1)
+    world.upload()
+    world.check_truth()
+
+
+def test_two_pending_rows_of_one_place_are_not_sent_over_each_other(tmp_path: Path) -> None:
+    """As another tool records them: it looks at no places."""
+    world = World(tmp_path, more=DIGITS)
+    world.put("0012/Images/a.dcm", "one")
+    world.run("record", version=V1)
+    other = world.put("12/Images/a.dcm", "two")
+    with world.open() as journal:
+        row = next(iter(journal.rows()))
+    with closing(sqlite3.connect(world.journal)) as db, db:
+        db.execute("INSERT INTO srcpaths (SRC_PATH) VALUES ('12/Images')")
+        db.execute(
+            "INSERT INTO journal_v2 (PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, VERSION_ID) "
+            "SELECT 12, (SELECT id FROM srcpaths WHERE SRC_PATH = '12/Images'), FILENAME, MODALITY_ID, ?, 3, ?, TIME_VALID_us, VERSION_ID "
+            "FROM journal_v2 WHERE FILE_ID = ?",
+            (int(other.stat().st_mtime * 1e6), hashlib.md5(b"two").hexdigest(), row.file_id),
+        )
+    log = world.upload()
+    assert {failure.item.path for failure in log.failures} == {"0012/Images/a.dcm", "12/Images/a.dcm"}
+    world.check_truth()
+
+
+# --- what was approved is what runs ------------------------------------------------------------------------------------
+
+
+def test_a_review_of_another_configuration_is_not_carried_out(world: World) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    shutil.copytree(world.site, world.base / "elsewhere")
+    reviewed = world.review()
+    world.file.write_text(world.file.read_text().replace(world.site.as_posix(), (world.base / "elsewhere").as_posix()))
+    with world.open() as journal, Staging.open(reviewed.path) as staging:
+        approval = approve(staging, journal, V1)
+        with pytest.raises(StaleReviewError, match="configuration"):
+            submit(Submission(world.config, journal, staging, approval, JobContext(), RunLog()), world.store)
+    assert not world.rows()
+
+
+def test_a_journal_that_another_program_changed_stays_stale(world: World) -> None:
+    """What failed because of the other program must not count as reviewed against what that program wrote."""
+    world.put("OMOP/first.csv", "first")
+    world.run(version=V1)
+    world.put("OMOP/person.csv", "aaa")
+    world.store = _Meddling(world)  # type: ignore[assignment]
+    with world.open() as journal:
+        reviewed = review_site(world.config, journal, JobContext(), store=world.store)
+        with Staging.open(reviewed.path) as staging:
+            approval = approve(staging, journal, V2)
+            with pytest.raises(JournalChangedError):
+                submit(Submission(world.config, journal, staging, approval, JobContext(), RunLog()), world.store)
+    with world.open() as journal, Staging.open(reviewed.path) as staging, pytest.raises(StaleReviewError):
+        check_approval(staging, journal, approval)
+
+
+class _Wrapped:
+    """The store of a world, a little changed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._store = world.store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+class _Meddling(_Wrapped):
+    """While a file is sent, another program closes a row."""
+
+    def put(self, path: str, data: object, **options: object) -> object:
+        with closing(sqlite3.connect(self._world.journal)) as db, db:
+            db.execute("UPDATE journal_v2 SET TIME_INVALID_us = 5")
+        return self._store.put(path, data, **options)  # type: ignore[arg-type]
+
+
+def test_a_look_leaves_the_review_that_waits_alone(world: World) -> None:
+    """The window shows a review; somebody types “file list --changes” or “--dry-run” for the same journal."""
+    world.put("OMOP/person.csv", "aaa")
+    reviewed = world.review()
+    before = reviewed.path.read_bytes()
+    for words in (["journal", "update", "--dry-run", "--mode", "append"], ["file", "list", "--changes"]):
+        assert main(["-c", str(world.file), *words]) == 0
+        assert reviewed.path.read_bytes() == before
+    assert len(list(staging_path(world.journal).parent.glob("review-*"))) == 1
+
+
+# --- patients ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_held_back_patient_with_leading_zeros_is_not_closed(world: World) -> None:
+    """The journal's column makes 12 of “0012”."""
+    world.put("OMOP/person.csv", "stays")
+    world.put("0012/Images/a.dcm", "one")
+    world.put("0012/Images/b.dcm", "two")
+    world.run(version=V1)
+    reviewed = world.review()
+    with Staging.open(reviewed.path) as staging, Holds(world.journal) as holds:
+        hold_back_patient(staging, holds, "0012", "no consent")
+    (world.site / "0012/Images/a.dcm").unlink()
+    (change,) = world.changes()
+    assert (change.kind.value, change.excluded) == ("deleted", True)
+
+
+# --- deletions ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_fits_its_pattern_no_more_is_not_deleted(world: World) -> None:
+    world.put("OMOP/person.csv", "stays")
+    world.put("p1/Images/a.dcm", "one")
+    world.put("12/Images/a.dcm", "two")
+    world.run(version=V1)
+    world.file.write_text(world.file.read_text() + DIGITS)
+    assert world.kinds() == {"p1/Images/a.dcm": "unmatched"}
+    log = world.run(version=V2)
+    assert not log.failures
+    assert "p1/Images/a.dcm" in world.active()
+
+
+# --- what hides what ---------------------------------------------------------------------------------------------------
+
+
+class _NoCopies(_Wrapped):
+    """The journal's copy cannot be written."""
+
+    def put(self, path: str, data: object, **options: object) -> object:
+        if path.endswith("journal.db"):
+            raise AccessError("No copies here.")
+        return self._store.put(path, data, **options)  # type: ignore[arg-type]
+
+
+def test_a_journal_copy_that_fails_does_not_hide_why_the_upload_stopped(world: World) -> None:
+    from chorus_gui.core.submission.upload import copies_left
+
+    world.put("OMOP/person.csv", "aaa")
+    world.run("record", version=V1)
+    log = world.upload()
+    world.store = _NoCopies(world)  # type: ignore[assignment]
+    with world.open() as journal:
+        with pytest.raises(Cancelled), copies_left(world.config, journal, world.store, log):
+            raise Cancelled
+        assert "No copies here" in " ".join(log.notes)
+        with pytest.raises(AccessError, match="No copies"), copies_left(world.config, journal, world.store, log):
+            pass
+
+
+def test_a_copy_that_could_not_be_left_is_left_by_the_next_upload(world: World) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    world.run("record", version=V1)
+    world.upload()  # killed before the copy
+    assert not (world.central / V1 / "journal.db").exists()
+    assert main(["-c", str(world.file), "file", "upload"]) == 0
+    Journal.verify_file(world.central / V1 / "journal.db")
+
+
+def test_a_receipt_that_cannot_be_kept_does_not_hide_what_was_done(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("chorus_gui.cli.review_text.save", full)
+    world.put("OMOP/person.csv", "aaa")
+    assert main(["-c", str(world.file), "submit", "--yes", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["receipt"] is None
+    assert "No space left" in err
+    world.check_truth()
+
+
+# --- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_json_stays_json_when_it_names_what_looks_like_a_secret(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.put("OMOP/sas_token=abc", "aaa")
+    world.put("OMOP/b,account_key: 'x", "aaa")
+    assert main(["-c", str(world.file), "journal", "update", "--dry-run", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["changes"]) == 2
+
+
+def test_upload_does_not_call_everything_up_to_date_while_files_wait(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    world.put("p1/Images/a.dcm", "one")
+    world.run("record", version=V1)
+    assert main(["-c", str(world.file), "file", "upload", "--modalities", "Waveforms"]) == 0
+    assert "up to date" not in capsys.readouterr().out
