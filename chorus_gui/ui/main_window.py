@@ -64,6 +64,7 @@ class MainWindow(QMainWindow):
         self._stopping = self._stopped = False
         self._report: ReportDialog | None = None
         self._pages: dict[str, Page] = {}
+        self._unsaved: set[str] = set()
         self.setWindowTitle("CHoRUS Upload")
         self.setWindowIcon(program_icon())
         self.setAcceptDrops(True)
@@ -112,6 +113,7 @@ class MainWindow(QMainWindow):
             page: Page = importlib.import_module(module).make(services)
             page.setAccessibleName(entry.title)
             page.intent.connect(session.do)
+            page.unsaved.connect(lambda unsaved, entry=entry: self._mark_unsaved(entry, unsaved=unsaved))
             self._pages[entry.name] = page
             self.stack.addWidget(page)
             number += 1
@@ -146,7 +148,7 @@ class MainWindow(QMainWindow):
         if self._theme != state.preferences.theme:
             self._theme = state.preferences.theme
             self._dress()
-        self.setWindowTitle(f"{site_name(state)} – CHoRUS Upload" if state.config_file else "CHoRUS Upload")
+        self._entitle()
         self.top.render_state(state)
         self.notice.show_end(state.last)
         self._notice_room.setVisible(state.last is not None)
@@ -154,6 +156,15 @@ class MainWindow(QMainWindow):
         self.menus.render(state)
         for page in self._pages.values():
             page.render(state)
+
+    def _entitle(self) -> None:
+        title = f"{site_name(self.state)} – CHoRUS Upload" if self.state.config_file else "CHoRUS Upload"
+        self.setWindowTitle(f"• {title}" if self._unsaved else title)
+
+    def _mark_unsaved(self, entry: PageEntry, *, unsaved: bool) -> None:
+        (self._unsaved.add if unsaved else self._unsaved.discard)(entry.title)
+        self.rail.mark_unsaved(entry.name, entry.title, unsaved=unsaved)
+        self._entitle()
 
     def show_page(self, name: str, topic: str = "") -> None:
         """Bring a page to the front."""
@@ -228,14 +239,14 @@ class MainWindow(QMainWindow):
     # --- the close protocol -----------------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask if a job runs, cancel, wait without blocking, then go."""
+        """Ask if a job runs or something is not saved, cancel, wait without blocking, then go."""
         if self._stopped:
             event.accept()
             return
         event.ignore()
         if self._stopping:
             return
-        if self.session.jobs.idle:
+        if self.session.jobs.idle and not self._unsaved:
             self._stop()
             return
         box = QMessageBox(self)
@@ -243,12 +254,17 @@ class MainWindow(QMainWindow):
         box.setObjectName("close_question")
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Leave CHoRUS Upload?")
-        titles = ", ".join(job.title for job in self.state.jobs)
-        box.setText(f"A job is under way: {titles}.")
-        box.setInformativeText(
-            "It stops at the next file or block. What was committed stays, and the same job goes on from there next time."
-        )
-        leave = box.addButton("Stop it and leave", QMessageBox.ButtonRole.DestructiveRole)
+        lost = f"What you changed on the page {' and '.join(sorted(self._unsaved))} is not saved." if self._unsaved else ""
+        if self.session.jobs.idle:
+            box.setText(lost)
+            box.setInformativeText("It is lost if you leave now.")
+        else:
+            titles = ", ".join(job.title for job in self.state.jobs)
+            box.setText(f"A job is under way: {titles}.")
+            stops = "It stops at the next file or block. What was committed stays, and the same job goes on from there next time."
+            box.setInformativeText(f"{stops} {lost}".strip())
+        yes = "Leave without saving" if self.session.jobs.idle else "Stop it and leave"
+        leave = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)

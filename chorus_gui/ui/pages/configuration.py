@@ -16,7 +16,6 @@ from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QWidget
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import PlaceKind
-from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.ui import intents, sampling
@@ -56,6 +55,19 @@ class ConfigurationPage(Page):
         self._last_job = 0
         self._marked = False
         self._assistant: Assistant | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(CHECK_MS)
+        self._timer.timeout.connect(self._check)
+        self._built = False
+
+    # --- how it is built --------------------------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Make the widgets.  They are many, and the window is not to wait for them: it is done when the page is first shown."""
+        if self._built:
+            return
+        self._built = True
         self._build_head()
         self.form = Form(self._folder, self)
         self.tester = TesterTab()
@@ -63,10 +75,6 @@ class ConfigurationPage(Page):
         self.panel = FindingsPanel()
         self.tabs = QTabWidget()
         self._put_together()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(CHECK_MS)
-        self._timer.timeout.connect(self._check)
         self.form.edited.connect(self._edit)
         self.form.fix_wanted.connect(self._fix)
         self.form.copy_wanted.connect(self._copy_credentials)
@@ -77,8 +85,8 @@ class ConfigurationPage(Page):
         self.tester.look_wanted.connect(lambda: self._look(asked=True))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Save), self, self._save)
         QShortcut(QKeySequence(QKeySequence.StandardKey.SaveAs), self, self._save_as)
-
-    # --- how it is built --------------------------------------------------------------------------------------------
+        self._read(self._state.config_file)
+        self.render(self._state)
 
     def _build_head(self) -> None:
         self.file = ElidedLabel("", "muted")
@@ -86,8 +94,8 @@ class ConfigurationPage(Page):
         self.mark.clicked.connect(lambda: self.save.setFocus())
         self.save = button("&Save", "Write the file; the previous one is kept beside it (Ctrl+S)", primary=True)
         self.save_as = button("Save &as…", "Write another file, and open it (Ctrl+Shift+S)")
-        self.revert = button("&Revert", "Forget the changes, and read the file again", icon="undo")
-        self.test = button("&Test connection", "Ask every place whether it answers, with what stands here now")
+        self.revert = button("R&evert", "Forget the changes, and read the file again", icon="undo")
+        self.test = button("Test connectio&n", "Ask every place whether it answers, with what stands here now")
         self.save.clicked.connect(self._save)
         self.save_as.clicked.connect(self._save_as)
         self.revert.clicked.connect(self._revert)
@@ -131,6 +139,8 @@ class ConfigurationPage(Page):
     def render(self, state: SessionState) -> None:
         """Draw the state."""
         before, self._state = self._state, state
+        if not self._built:
+            return
         if state.config_file != before.config_file or state.config_revision != before.config_revision:
             self._read(state.config_file)
         if self._assistant is not None:
@@ -141,6 +151,7 @@ class ConfigurationPage(Page):
 
     def show_topic(self, topic: str) -> None:
         """ "assistant", "test", "credentials", or a dotted key: bring it to the front."""
+        self.build()
         if topic == "assistant":
             self._open_assistant()
         elif topic == "credentials":
@@ -151,6 +162,7 @@ class ConfigurationPage(Page):
     def showEvent(self, event: QShowEvent) -> None:
         """What could wait until it is looked at."""
         super().showEvent(event)
+        self.build()
         self._look()
 
     @property
@@ -192,9 +204,7 @@ class ConfigurationPage(Page):
                 self._left[self._draft.file] = self._draft
             self._draft = self._checked = None
         if file is not None:
-            self._services.reader.ask(
-                self, lambda _: ConfigDocument.open(file).text, lambda outcome: self._was_read(file, outcome), channel="read"
-            )
+            self._services.reader.ask(self, lambda _: _text_of(file), lambda outcome: self._was_read(file, outcome), channel="read")
 
     def _was_read(self, file: Path, outcome: Outcome[Any]) -> None:
         if file != self._state.config_file or outcome.kind is OutcomeKind.CANCELLED:
@@ -416,6 +426,12 @@ class ConfigurationPage(Page):
         if self._draft is not None:
             self._draft = Draft(self._draft.file, self._draft.based_on or "", self._draft.based_on)
             self._read(self._draft.file)
+
+
+def _text_of(file: Path) -> str:
+    from chorus_gui.core.config.save import ConfigDocument  # it takes a while, and the window is not to wait for it
+
+    return ConfigDocument.open(file).text
 
 
 def make(services: Services) -> Page:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chorus_gui.core.config.credentials import Given
@@ -15,10 +16,12 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, nearest
 from chorus_gui.core.config.load import parse
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, as_tables, detect_layout, key_lines
-from chorus_gui.core.config.save import ConfigDocument, Scalar
 from chorus_gui.core.errors import ConfigError, Fault
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.redact import redact
+
+if TYPE_CHECKING:
+    from chorus_gui.core.config.save import Scalar
 
 Where = tuple[str, str]
 """A key's meaning and the modality it is for (:data:`DEFAULT` for all of them, and for keys that know no modalities)."""
@@ -103,6 +106,8 @@ class Draft:
         """
         if not self._is_table(self._table(where)):
             return self
+        from chorus_gui.core.config.save import ConfigDocument  # it takes a while, and the window is not to wait for it
+
         document = ConfigDocument(self.file, self.text, seen=None)
         table = self._table(where)
         if value is not None and self.layout is Layout.FLAT and where[1] != DEFAULT and not self._own_table(where[1]):

@@ -65,9 +65,9 @@ class Form(QObject):
         self._faults: Mapping[Where, Sequence[Fault]] = {}
         self._warnings: Mapping[Where, Sequence[str]] = {}
         self.tabs = (
-            Tab("site", "&Site", _area(self._site())),
+            Tab("site", "S&ite", _area(self._site())),
             Tab("central", "&Central store", _area(self._central())),
-            Tab("journal", "&Journal", _area(self._journal())),
+            Tab("journal", "Jou&rnal", _area(self._journal())),
             Tab("behaviour", "&Behaviour", _area(self._behaviour())),
         )
 

@@ -54,6 +54,11 @@ class Rail(QFrame):
         if name in self._buttons:
             self._buttons[name].setChecked(True)
 
+    def mark_unsaved(self, name: str, title: str, *, unsaved: bool) -> None:
+        """A dot behind the page's name while it holds what was not saved."""
+        self._buttons[name].setText(f"  {title}  •" if unsaved else f"  {title}")
+        self._buttons[name].setAccessibleName(f"{title}, not saved" if unsaved else title)
+
 
 class TopBar(QFrame):
     """Which site, which store, who has the journal, how long the credential is good."""
