@@ -15,6 +15,7 @@ from world import World
 from chorus_gui.cli.main import main
 from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, ReviewError, StaleReviewError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.backups import listing
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.review.approval import approve, check_approval
 from chorus_gui.core.review.holds import Holds, hold_back_patient
@@ -282,3 +283,30 @@ def test_upload_does_not_call_everything_up_to_date_while_files_wait(world: Worl
     world.run("record", version=V1)
     assert main(["-c", str(world.file), "file", "upload", "--modalities", "Waveforms"]) == 0
     assert "up to date" not in capsys.readouterr().out
+
+
+def test_commands_that_change_nothing_do_not_push_the_kept_copies_out(world: World) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    assert main(["-c", str(world.file), "submit", "--yes", "--version", V1]) == 0
+    (world.site / "OMOP/person.csv").unlink()
+    world.put("OMOP/other.csv", "bbb")
+    assert main(["-c", str(world.file), "submit", "--yes", "--version", V2]) == 0
+    before = {copy.path.name for copy in listing(world.journal)}
+    for _ in range(12):
+        assert main(["-c", str(world.file), "file", "upload", "--version", "typo"]) == 2
+    assert before <= {copy.path.name for copy in listing(world.journal)}
+    assert any(copy.versions == (V1,) for copy in listing(world.journal))
+
+
+def test_a_receipt_names_the_versions_that_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(tmp_path, more='[site_path.Images]\npattern = "{version}/{patient_id:w}/Images/{filepath}"\n')
+    world.put("2024a/p1/Images/a.dcm", "one")
+    assert main(["-c", str(world.file), "journal", "update", "--version", V1, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["versions"] == ["2024a"]
+    assert main(["-c", str(world.file), "submit", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["versions"] == ["2024a"]  # uploaded now
+    assert (world.central / "2024a/p1/Images/a.dcm").read_text() == "one"
+    assert [file.name for file in world.central.glob("*/journal.db")] == ["journal.db"]
+    world.check_truth()
+    assert main(["-c", str(world.file), "submit", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["versions"] == []

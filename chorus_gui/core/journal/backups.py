@@ -18,6 +18,7 @@ from pathlib import Path
 from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalForeignError, JournalMissingError, JournalMixedError
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.lock import WriterLock
+from chorus_gui.core.journal.schema import Schema
 
 KEPT = 10
 _STAMP = "%Y%m%d%H%M%S"
@@ -47,13 +48,16 @@ def folder(journal: Path) -> Path:
     return journal.with_name(journal.name + ".backups")
 
 
-def keep(journal: Path) -> Path | None:
+def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
     """Copy the journal as it is now; None if the newest copy has the same content.  Older ones than the last ten go.
 
-    Raises :class:`JournalError` when no copy can be made: then nothing must be changed.
+    ``rows_only``: it need not be kept again if only its command history grew, or ten commands that changed nothing would push out
+    the ten copies that matter.  Raises :class:`JournalError` when no copy can be made: then nothing must be changed.
     """
-    conn, _ = opening.open_reading(journal)
+    conn, schema = opening.open_reading(journal)
     with closing(conn):
+        if rows_only and _same_rows(schema, journal):
+            return None
         target = new_name(journal, "", "db")
         opening.copy_whole(conn, journal, target)
     with opening.translated(journal):
@@ -64,6 +68,19 @@ def keep(journal: Path) -> Path | None:
         for old in earlier[KEPT - 1 :]:
             old.unlink()
     return target
+
+
+def _same_rows(schema: Schema, journal: Path) -> bool:
+    with opening.translated(journal):
+        newest = next(iter(_sorted(journal, ordinary=True)), None)
+    if newest is None:
+        return False
+    try:
+        conn, kept = opening.open_reading(newest)
+        with closing(conn), opening.translated(newest):
+            return kept.fingerprint() == schema.fingerprint()
+    except JournalError:  # a copy that cannot be read is none
+        return False
 
 
 def listing(journal: Path) -> list[Backup]:

@@ -278,7 +278,7 @@ class Journal:
             raise JournalError(f"The journal {self.path} was opened for reading only.")
         with self._turn:
             if not self._kept:
-                backups.keep(self.path)
+                backups.keep(self.path, rows_only=True)
                 self._kept = True
             try:
                 with opening.translated(self.path):

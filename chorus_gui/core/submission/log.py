@@ -19,6 +19,9 @@ class RunLog:
     entered: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
     uploaded: dict[str, Tally] = field(default_factory=dict[str, Tally])
     versions: set[str] = field(default_factory=set[str])
+    """that received files"""
+    recorded: set[str] = field(default_factory=set[str])
+    """that new rows were entered for, uploaded or not"""
     proofs: Counter[Level] = field(default_factory=Counter[Level])
     sent_bytes: int = 0
     reused_bytes: int = 0

@@ -37,7 +37,7 @@ def make_receipt(config: Config, log: RunLog, kind: str, outcome: OutcomeKind, r
         site=" · ".join(dict.fromkeys(config.sites[name].place.text for name in config.modalities)),
         central_url=config.central.text,
         journal=str(config.journal.local),
-        versions=tuple(sorted(log.versions)) or ((log.version,) if log.version else ()),
+        versions=tuple(sorted(log.versions | log.recorded)) or ((log.version,) if log.version and (log.entered or log.failures) else ()),
         started_us=log.started_us,
         ended_us=time.time_ns() // 1000,
         user=getpass.getuser(),

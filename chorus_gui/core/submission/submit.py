@@ -67,6 +67,7 @@ class Submission:
     def done(self, changes: list[Change]) -> None:
         """These stand in the journal."""
         self.staging.mark_done(change.id for change in changes)
+        self.log.recorded.update(self.version_of(c) for c in changes if c.kind in (ChangeKind.ADDED, ChangeKind.UPDATED))
         self.log.enter((change.modality, change.kind, _size(change)) for change in changes)
 
     def fail(self, change: Change, error: SourceError) -> None:
