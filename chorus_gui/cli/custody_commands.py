@@ -73,11 +73,7 @@ def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
     with _home(args, report) as home:
         local = Path(args.local_journal).absolute() if args.local_journal else None
         done = checkin(home, ctx, local_journal=local, keep_checked_out=args.keep, wait=WAIT)
-        report.say(
-            f"The journal is in {home.url}"
-            + ("." if done.written else "; nothing had changed.")
-            + (" It stays checked out." if args.keep else "")
-        )
+        report.say(f"The journal is checked in: {home.url}." + (" It stays checked out by you." if args.keep else ""))
         for note in done.notes:
             report.say(note)
     return 0
