@@ -1,0 +1,185 @@
+"""The History page: what is listed, what the buttons ask for, what is asked before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from PySide6.QtCore import QPersistentModelIndex, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+from uiworld import run_job, settle
+from world import World
+
+from chorus_gui.core.journal.history import Command
+from chorus_gui.core.model import Tally
+from chorus_gui.ui import intents, words
+from chorus_gui.ui.models.rows import Column, RowsModel
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.history import HistoryPage, Tab, make
+from chorus_gui.ui.pages.history_parts import command_moment, version_name
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.state import ReceiptFacts, SessionState
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+
+CLICK = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> HistoryPage:
+    page = make(Services(session.reader, session.pager, session.settings))
+    assert isinstance(page, HistoryPage)
+    qtbot.addWidget(page)
+    page.resize(1100, 800)
+    page.show()
+    session.changed.connect(page.render)
+    page.intent.connect(session.do)
+    page.render(session.state)
+    return page
+
+
+@pytest.fixture
+def lived(qtbot: QtBot, world: World, session: Session, page: HistoryPage) -> Session:
+    """One version is uploaded, another recorded only."""
+    session.open(world.file)
+    settle(qtbot, session)
+    for version, record_only in (("v1", False), ("v2", True)):
+        run_job(qtbot, session, intents.Scan())
+        assert session.state.review is not None
+        run_job(qtbot, session, intents.Approve(session.state.review.revision, version=version, record_only=record_only))
+        world.put("1003/Images/c.dcm", "a third")
+    settle(qtbot, session)
+    return session
+
+
+def cells(tab: Tab, row: int) -> list[str]:
+    return [str(tab.model.index(row, column).data()) for column in range(tab.model.columnCount())]
+
+
+def answer(qtbot: QtBot, page: HistoryPage, word: str = "") -> None:
+    """Say yes to the question that is open."""
+    dialog = page.findChild(ConfirmDialog)
+    assert dialog is not None
+    if word:
+        assert not dialog.yes.isEnabled()
+        qtbot.keyClicks(dialog.field, word)
+    qtbot.mouseClick(dialog.yes, CLICK)
+
+
+def test_nothing_has_happened_yet(page: HistoryPage, opened: Session) -> None:
+    page.render(opened.state)
+    for tab in (page.versions, page.receipts, page.commands, page.copies):
+        assert tab.model.rowCount() == 0
+        assert tab.empty.title.text()
+    page.render(SessionState())
+
+
+def test_versions_by_modality(page: HistoryPage, lived: Session) -> None:
+    model = page.versions.model
+    titles = [model.headerData(n, Qt.Orientation.Horizontal) for n in range(model.columnCount())]
+    assert titles == ["Version", "OMOP", "Images", "Waveforms", "Files", "Size", "Pending", "Replaced", "Last upload"]
+    assert cells(page.versions, 0)[:5] == ["v2", "–", "1", "–", "1"]
+    assert cells(page.versions, 0)[6] == "1"
+    assert cells(page.versions, 1)[:5] == ["v1", "1", "2", "1", "4"]
+    assert "v1: 4, v2: 1" in page.chart.accessibleDescription()
+
+
+def test_what_a_version_can_be_asked(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
+    page.intent.disconnect(lived.do)
+    page.versions.view.selectRow(0)
+    assert not page.verify.isEnabled(), "nothing of it lies in the store"
+    with qtbot.waitSignal(page.intent) as caught:
+        qtbot.mouseClick(page.upload, CLICK)
+    assert caught.args == [intents.UploadPending("v2")]
+    page.versions.view.selectRow(1)
+    assert not page.upload.isEnabled()
+    assert not page.undo.isEnabled()
+    with qtbot.waitSignal(page.intent) as caught:
+        qtbot.mouseClick(page.verify, CLICK)
+    assert caught.args == [intents.ShowPage("verify", "v1")]
+
+
+def test_taking_back_asks_first(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
+    page.versions.view.selectRow(0)
+    qtbot.mouseClick(page.undo, CLICK)
+    with qtbot.waitSignal(lived.ended, timeout=20_000):
+        answer(qtbot, page)
+    settle(qtbot, lived)
+    assert [row[0] for row in (cells(page.versions, n) for n in range(page.versions.model.rowCount()))] == ["v1"]
+
+
+def test_receipts_open(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
+    page.intent.disconnect(lived.do)
+    page.show_topic("receipts")
+    assert {cells(page.receipts, row)[1] for row in range(2)} == {"Submission", "Recording"}
+    page.receipts.view.selectRow(1)
+    receipt: ReceiptFacts = page.receipts.chosen()
+    for button, intent in (
+        (page.open, intents.OpenPath(receipt.page)),
+        (page.json, intents.OpenPath(receipt.data)),
+        (page.folder, intents.OpenPath(receipt.page, select=True)),
+    ):
+        with qtbot.waitSignal(page.intent) as caught:
+            qtbot.mouseClick(button, CLICK)
+        assert caught.args == [intent]
+    with qtbot.waitSignal(page.intent) as caught:
+        qtbot.keyClick(page.receipts.view, Qt.Key.Key_Return)
+    assert caught.args == [intents.OpenPath(receipt.page)]
+
+
+def test_commands_are_read_from_the_journal(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
+    qtbot.waitUntil(lambda: page.commands.model.rowCount() == 2, timeout=5000)
+    assert [cells(page.commands, row)[1] for row in range(2)] == ["journal update", "submit"], "the newest first"
+
+
+def test_a_copy_is_restored_when_the_word_was_typed(qtbot: QtBot, page: HistoryPage, lived: Session, world: World) -> None:
+    page.show_topic("copies")
+    oldest = page.copies.model.rowCount() - 1
+    page.copies.view.selectRow(oldest)
+    qtbot.mouseClick(page.restore, CLICK)
+    with qtbot.waitSignal(lived.ended, timeout=20_000):
+        answer(qtbot, page, "restore")
+    settle(qtbot, lived)
+    assert world.rows() == [], "the copy was made before the first submission"
+    assert page.versions.model.rowCount() == 0
+
+
+def test_every_control_says_what_it_is(page: HistoryPage, lived: Session) -> None:
+    buttons = [button for button in page.findChildren(QPushButton) if button.isVisibleTo(page) and button.text()]
+    assert buttons
+    assert all(button.accessibleName() and button.toolTip() for button in buttons)
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [("20261122130509", "2026-11-22 13:05"), ("2026-spring", "2026-spring"), ("99999999999999", "99999999999999")]
+)
+def test_versions_for_people(version: str, name: str) -> None:
+    assert version_name(version) == name
+
+
+def test_the_moment_of_a_command_of_another_tool() -> None:
+    def command(at: str) -> Command:
+        return Command(1, at, "", "update", "", {}, None, None)
+
+    assert command_moment(command("yesterday")) == "yesterday"
+    assert command_moment(command("2026-01-01 10:00:00 UTC")) == words.at(datetime(2026, 1, 1, 10, tzinfo=UTC))
+
+
+def test_the_rows_model(qtbot: QtBot) -> None:
+    model = RowsModel[Tally](
+        [Column("Files", lambda t: str(t.files), lambda t: t.files, right=True), Column("Bytes", lambda t: f"{t.bytes} B")]
+    )
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.show_rows([Tally(2, 20), Tally(10, 5), Tally(1, 7)])
+    kept = model.index(1, 0)
+    persistent = QPersistentModelIndex(kept)
+    model.sort(0, Qt.SortOrder.DescendingOrder)
+    assert [model.index(row, 0).data() for row in range(3)] == ["10", "2", "1"]
+    assert persistent.row() == 0, "a selection stays with its value"
+    model.sort(-1)
+    assert persistent.row() == 1
+    model.show_columns([Column("Only", lambda t: str(t))])
+    assert model.columnCount() == 1
+    assert model.value(7) is None
+    del tester

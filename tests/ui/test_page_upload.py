@@ -1,0 +1,311 @@
+"""The Upload page: what waits, what runs, what failed; what its buttons ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+from world import World
+
+from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.job import Active, Count, OutcomeKind, Snapshot
+from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Failure, Item, Tally, VersionCount
+from chorus_gui.ui import intents
+from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.models.failures import FAILURE_ROLE, FailuresModel
+from chorus_gui.ui.models.progress import FRACTION_ROLE, PROGRESS, ActiveModel, Meter, ProgressModel, Run
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.upload import UploadPage, idle, make
+from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.state import (
+    CustodyFacts,
+    JobEnd,
+    JobKind,
+    JobProgress,
+    JobView,
+    JournalFacts,
+    Preferences,
+    ReviewFacts,
+    SessionState,
+)
+
+CLICK = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def page(qtbot: QtBot, tmp_path: Path) -> Iterator[UploadPage]:
+    readers = Reader("reader"), Reader("pager")
+    page = make(Services(*readers, Settings(tmp_path / "window.ini")))
+    assert isinstance(page, UploadPage)
+    qtbot.addWidget(page)
+    page.resize(1100, 800)
+    page.show()
+    yield page
+    for reader in readers:
+        reader.stop()
+        assert reader.wait(5000)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> SessionState:
+    """Two files are uploaded, three wait."""
+    world = World(tmp_path / "world")
+    config = world.config
+    counts = (VersionCount("v1", "OMOP", 2, 200, 0, 0, 0, None), VersionCount("v2", "Images", 3, 3000, 3, 3000, 0, None))
+    journal = JournalFacts(config.journal.local, True, "", 2, ("v1", "v2"), counts)
+    custody = CustodyFacts(Custody.MINE, "Checked out by you", may_write=True, can_check_in=True)
+    return SessionState(config_file=world.file, config=config, journal=journal, custody=custody)
+
+
+def job(state: SessionState, **fields: object) -> JobView:
+    return replace(JobView(7, JobKind.SUBMIT, "Submit 10 changes", state.key, True), **fields)  # type: ignore[arg-type]
+
+
+def asked(qtbot: QtBot, page: UploadPage, button: object) -> object:
+    with qtbot.waitSignal(page.intent, timeout=2000) as caught:
+        qtbot.mouseClick(button, CLICK)
+    assert caught.args is not None
+    return caught.args[0]
+
+
+def failure(number: int, kind: str = "SourceVanishedError") -> Failure:
+    item = Item(number, "Images", f"1001/Images/{number}.dcm", f"v2/{number}", 100, 0)
+    return Failure(item, kind, f"{item.path} is gone.", "Scan again.", 3)
+
+
+def review(state: SessionState, **fields: object) -> ReviewFacts:
+    to_do = {ChangeKind.ADDED: Tally(4, 400)}
+    made = ReviewFacts(state.journal.path, 1, 0, "full", ("Images",), DiffSummary(), to_do)  # type: ignore[union-attr]
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+# --- when nothing is sent -----------------------------------------------------------------------------------------------
+
+
+def test_pending_files_are_offered(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
+    page.render(state)
+    assert page.stack.currentWidget() is page.empty
+    assert "3 files" in page.empty.title.text()
+    assert page.empty.action.text() == "Upload 3 pending files"
+    assert asked(qtbot, page, page.empty.action) == intents.UploadPending()
+
+
+def test_what_to_do_next(state: SessionState) -> None:
+    def said(**fields: object) -> object:
+        return idle(replace(state, **fields)).intent  # type: ignore[arg-type]
+
+    nothing = replace(state.journal, counts=())  # type: ignore[type-var]
+    assert idle(SessionState()).intent == intents.ShowPage("configuration")
+    assert said(journal=None) is None
+    assert said(journal=replace(nothing, error="It is damaged.")) == intents.ShowPage("history", "copies")
+    assert said(journal=nothing) == intents.ShowPage("review")
+    assert idle(replace(state, journal=nothing)).title == "Nothing waits to be uploaded"
+    assert idle(replace(state, journal=nothing, review=review(state))).title == "Changes wait for your approval"
+    assert said(review=review(state, approval=Approval("h", "v3", "me", 0))) == intents.RetryFailed()
+    free = CustodyFacts(Custody.FREE, "Not checked out", "Nobody has it.", can_check_out=True)
+    assert said(custody=free) == intents.CheckOut()
+    assert said(custody=CustodyFacts(Custody.LOCKED, "Checked out by somebody")) == intents.ShowPage("overview", "custody")
+    by_script = replace(state.config, upload_method=UploadMethod.AZCLI)  # type: ignore[type-var]
+    assert idle(replace(state, config=by_script)).intent is None
+    assert "script" in idle(replace(state, config=by_script)).title
+
+
+def test_nothing_begins_while_another_job_works_on_the_journal(page: UploadPage, state: SessionState) -> None:
+    page.render(replace(state, jobs=(job(state, kind=JobKind.SCAN),)))
+    assert not page.empty.action.isEnabled()
+    assert not page.pause.isVisible()
+
+
+# --- while it runs ------------------------------------------------------------------------------------------------------
+
+
+def feed(page: UploadPage, view: JobView, counts: dict[str, Count], *active: Active) -> None:
+    page.progress(JobProgress(view, Snapshot("upload", counts, active, 1.0)))
+
+
+def test_a_running_upload(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
+    going = job(state)
+    page.render(replace(state, jobs=(going,)))
+    assert page.stack.currentWidget() is not page.empty
+    assert page.view.status.text() == "Preparing…"
+    counts = {"Images": Count(2, 250, 1, 8, 1000), "OMOP": Count(2, 200, 0, 2, 200)}
+    feed(page, going, counts, Active("Images", "1001/Images/big.dcm", 50, 100))
+    shown = {name: figure.text for name, figure in page.view.figures.items()}
+    assert shown["Files"] == "4 of 10"
+    assert shown["Failed"] == "1"
+    names = [page.view.modalities.index(row, 0).data() for row in range(page.view.modalities.rowCount())]
+    assert names == ["OMOP", "Images", "Total"]
+    assert page.view.modalities.index(1, PROGRESS).data(FRACTION_ROLE) == 0.25
+    assert page.view.active.index(0, 0).data() == "1001/Images/big.dcm"
+    assert asked(qtbot, page, page.pause) == intents.PauseJob(7)
+    assert asked(qtbot, page, page.cancel) == intents.CancelJob(7)
+    page.render(replace(state, jobs=(job(state, paused=True),)))
+    assert "Paused" in page.view.status.text()
+    assert asked(qtbot, page, page.pause) == intents.ResumeJob(7)
+    page.render(replace(state, jobs=(job(state, cancelling=True),)))
+    assert not page.cancel.isEnabled()
+    assert not page.pause.isEnabled()
+
+
+def test_another_jobs_progress_is_not_for_this_page(page: UploadPage, state: SessionState) -> None:
+    page.render(replace(state, jobs=(job(state),)))
+    feed(page, job(state, id=8), {"Images": Count(1, 1, 0, 1, 1)})
+    assert page.view.figures["Files"].text == "–"
+
+
+def test_the_limit_is_live(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
+    page.render(state)
+    assert not page.limit.value.isEnabled()
+    with qtbot.waitSignal(page.intent) as caught:
+        page.limit.on.click()
+    assert caught.args == [intents.SetLimit(10_000_000)]
+    with qtbot.waitSignal(page.intent) as caught:
+        page.limit.unit.setCurrentText("kB/s")
+    assert caught.args == [intents.SetLimit(10_000)]
+    page.limit.value.setFocus()
+    page.limit.value.selectAll()
+    with qtbot.waitSignal(page.intent) as caught:
+        qtbot.keyClicks(page.limit.value, "2500")
+        qtbot.keyClick(page.limit.value, Qt.Key.Key_Return)
+    assert caught.args == [intents.SetLimit(2_500_000)]
+    page.render(replace(state, preferences=Preferences(limit=None)))
+    assert not page.limit.on.isChecked()
+    page.render(replace(state, preferences=Preferences(limit=500_000)))
+    assert page.limit.value.value() == 500
+
+
+# --- afterwards ---------------------------------------------------------------------------------------------------------
+
+
+def end(outcome: OutcomeKind = OutcomeKind.DONE, receipt: Path | None = Path("receipt.html")) -> JobEnd:
+    return JobEnd(7, JobKind.SUBMIT, "Submit 10 changes", outcome, "9 files uploaded and proved.", receipt=receipt, seconds=12)
+
+
+def test_a_finished_upload_leads_on(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
+    done = replace(state.journal, counts=state.journal.counts[:1])  # type: ignore[union-attr, type-var]
+    page.render(replace(state, jobs=(job(state),)))
+    feed(page, job(state), {"Images": Count(8, 900, 0, 10, 1000)})
+    page.render(replace(state, journal=done, last=end()))
+    assert page.summary.heading.text() == "The upload is complete"
+    assert page.view.modalities.index(0, 2).data() == "10 of 10", "it came to its end: the last look only missed it"
+    assert not page.summary.next.isVisible()
+    assert not page.failures.isVisible()
+    assert asked(qtbot, page, page.summary.receipt) == intents.OpenPath(Path("receipt.html"))
+    assert asked(qtbot, page, page.summary.verify) == intents.ShowPage("verify", "v2")
+    assert asked(qtbot, page, page.summary.check_in) == intents.CheckIn()
+    page.render(replace(state, journal=done, last=None))
+    assert page.summary.isVisible(), "the notice above was read; the page keeps what happened"
+
+
+def test_a_cancelled_upload_offers_the_rest(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
+    page.render(replace(state, jobs=(job(state),)))
+    feed(page, job(state), {"Images": Count(4, 400, 0, 10, 1000)})
+    page.render(replace(state, last=end(OutcomeKind.CANCELLED, None)))
+    assert page.summary.heading.text() == "The upload was stopped"
+    assert not page.summary.receipt.isVisible()
+    assert page.view.modalities.index(0, 2).data() == "4 of 10"
+    assert asked(qtbot, page, page.summary.next) == intents.UploadPending()
+
+
+def test_another_configuration_has_its_own_uploads(page: UploadPage, state: SessionState, tmp_path: Path) -> None:
+    page.render(replace(state, jobs=(job(state),)))
+    page.render(replace(state, last=end()))
+    other = World(tmp_path / "other").config
+    page.render(replace(state, config=other))
+    assert page.stack.currentWidget() is page.empty
+
+
+def test_failures_by_cause(qtbot: QtBot, page: UploadPage, state: SessionState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = (*(failure(n) for n in range(3)), failure(9, "SourceUnreadableError"))
+    page.render(replace(state, jobs=(job(state),)))
+    feed(page, job(state), {"Images": Count(5, 500, 1, 10, 1000)})
+    page.render(replace(state, last=end(), failures=failures))
+    assert page.failures.isVisible()
+    assert page.failures.heading.text() == "4 files failed"
+    model = page.failures.model
+    assert [model.index(row, 0).data() for row in range(2)] == ["The file is gone from the site", "The file cannot be read"]
+    assert model.index(0, 1).data() == "3 files"
+    assert page.view.modalities.index(0, 2).data() == "6 of 10"
+    assert page.view.modalities.index(0, 6).data() == "4"
+    assert asked(qtbot, page, page.failures.again) == intents.RetryFailed()
+    file = tmp_path / "failures.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+    assert asked(qtbot, page, page.failures.save) == intents.ExportFailures(file)
+
+
+# --- the models ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_failures_model(qtbot: QtBot) -> None:
+    model = FailuresModel()
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.show_failures([failure(n, kind) for n in range(30) for kind in ("SourceVanishedError", "Unheard of")])
+    group = model.index(1, 0)
+    assert model.rowCount(group) == 30
+    leaf = model.index(4, 2, group)
+    assert leaf.data().endswith("is gone.")
+    assert leaf.data(FAILURE_ROLE).item.key == 4
+    assert "Tried 3 times." in leaf.data(Qt.ItemDataRole.ToolTipRole)
+    assert leaf.parent() == group
+    model.show_failures([])
+    assert model.rowCount() == 0
+    del tester
+
+
+def test_the_progress_models(qtbot: QtBot) -> None:
+    progress, active = ProgressModel(), ActiveModel()
+    testers = [QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal) for model in (progress, active)]
+    run = Run(1)
+    run.feed(Snapshot("upload", {"OMOP": Count(0, 0, 0, None, None)}), 0.0)
+    progress.show_items(run.lines)
+    assert progress.index(0, PROGRESS).data(FRACTION_ROLE) is None
+    assert progress.index(0, 2).data() == "0"
+    progress.show_items(())
+    assert progress.rowCount() == 0
+    active.show_active([Active("Images", f"{n}.dcm", n, size) for n, size in enumerate([5, 100, 0, *range(50, 60)])])
+    assert active.rowCount() == 8
+    assert active.index(0, 0).data() == "1.dcm", "the largest, in the order in which they began"
+    del testers
+
+
+def test_parts_of_a_run_add_up() -> None:
+    run = Run(1)
+    run.feed(Snapshot("record", note="reading"), 0.0)
+    assert (run.phase, run.lines[:-1]) == ("record", ())
+    run.feed(Snapshot("upload", {"Images": Count(9, 900, 0, 10, 1000)}), 1.0)
+    run.feed(Snapshot("upload", {"Images": Count(9, 880, 0, 10, 1000)}), 2.0)
+    assert run.total.count.bytes == 880, "a retry takes bytes back"
+    run.feed(Snapshot("upload", {"OMOP": Count(1, 50, 0, 2, 100), "Images": Count(0, 0, 0, 5, 500)}), 3.0)
+    assert [(line.name, line.count.files, line.count.total_files) for line in run.lines] == [
+        ("OMOP", 1, 2),
+        ("Images", 10, 15),
+        ("", 11, 17),
+    ]
+    run.feed(Snapshot("upload", {}), 4.0)
+    assert run.total.count.files == 17, "a part without files ends the one before"
+    run.end({"Images": Tally(2, 200)}, complete=True)
+    assert (run.total.count.files, run.total.count.failed, run.total.count.bytes) == (15, 2, 1400)
+
+
+def test_rate_and_time_left() -> None:
+    meter = Meter()
+    assert meter.rate is None
+    for second in range(30):
+        meter.add(float(second), 100 * second if second < 15 else 1500 + 10 * (second - 15))
+    assert meter.rate == pytest.approx(10, rel=0.2), "the last ten seconds count"
+    meter.add(30.0, 0)
+    assert meter.rate == 0
+    run = Run(1)
+    for second in range(5):
+        run.feed(Snapshot("upload", {"Images": Count(0, 100 * second, 0, 10, 1000)}), float(second))
+    assert run.total.rate == pytest.approx(100)
+    assert run.total.left == pytest.approx(6)
+    run.feed(Snapshot("upload", {"Images": Count(0, 400, 0, 10, 1000)}), 9.0, paused=True)
+    assert run.total.rate is None
