@@ -122,7 +122,7 @@ def check_in(site: Site, ctx: JobContext, *, keep: bool) -> tuple[str, ...]:
 
     with site.home() as home:
         done = checkin(home, ctx, keep_checked_out=keep)
-        return done.notes if done.written else ("Nothing was recorded meanwhile; the journal in the cloud is as it was.", *done.notes)
+        return done.notes
 
 
 def unlock(site: Site, ctx: JobContext) -> tuple[str, ...]:

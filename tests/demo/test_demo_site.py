@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import struct
-import time
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -45,10 +44,8 @@ def test_the_same_seed_gives_the_same_site_to_the_byte_and_the_second(site: Path
     assert tree(tmp_path / "other") != tree(site)
 
 
-def test_it_is_small_and_quick(tmp_path: Path) -> None:
-    began = time.perf_counter()
+def test_it_is_small(tmp_path: Path) -> None:
     make_site(tmp_path)
-    assert time.perf_counter() - began < 5, "0.35 s on a quiet machine"
     files = tree(tmp_path)
     assert 50 <= len(files) <= 70
     assert 2_000_000 < sum(len(content) for content, _ in files.values()) < 6_000_000
