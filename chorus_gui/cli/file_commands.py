@@ -125,10 +125,15 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
         )
         if args.output_file:
             count = 0
-            with Path(args.output_file).open("w", encoding="utf-8", newline="\n") as out:
-                for row in rows:
-                    out.write(row.path + "\n")
-                    count += 1
+            try:
+                with Path(args.output_file).open("w", encoding="utf-8", newline="\n", errors="surrogateescape") as out:
+                    for row in rows:
+                        out.write(row.path + "\n")
+                        count += 1
+            except OSError as error:
+                raise UsageError(
+                    f"{args.output_file} cannot be written: {error.strerror or error}.", remedy="Choose another folder."
+                ) from error
             report.say(f"{files(count)} are listed in {args.output_file}.")
             report.json({"output_file": args.output_file, "files": count})
             return 0

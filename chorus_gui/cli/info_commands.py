@@ -78,7 +78,7 @@ def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -
     del ctx
     from chorus_gui.core.places import resource
 
-    report.say(resource(f"config/config-template{'-flat' if args.flat else ''}.toml").read_text("utf-8").rstrip("\n"))
+    report.text(resource(f"config/config-template{'-flat' if args.flat else ''}.toml").read_text("utf-8").rstrip("\n"))
     return 0
 
 

@@ -42,6 +42,10 @@ class Report:
         if not self.as_json:
             print(redact(text), file=self._out, flush=True)
 
+    def text(self, text: str) -> None:
+        """A text of the program's own, letter by letter: a template names the keys of credentials, and holds none."""
+        print(text, file=self._out, flush=True)
+
     def json(self, value: Any) -> None:
         """The result for a program to read, where it was asked for."""
         if self.as_json:

@@ -19,7 +19,7 @@ from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Approval, Change, ChangeKind, DiffSummary, Mode, Tally
 from chorus_gui.core.places import data_folder
 from chorus_gui.core.receipt import Receipt, duration, files, save, size, to_json
-from chorus_gui.core.review.approval import approve, choose_version
+from chorus_gui.core.review.approval import approve, choose_version, deletions
 from chorus_gui.core.review.changes import ACTIONABLE, Query, stream, to_do
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.storage.base import Store
@@ -70,13 +70,16 @@ def _shown(
     with Staging.open(reviewed.path) as staging:
         show(report, staging, reviewed.summary)
         if not approve_it:
+            for modality, (deleted, total) in deletions(staging, place.journal.counts()).items():
+                report.say(f"{deleted:,} of {total:,} {modality} files are gone: recording that wants --allow-deletions.")
             report.json(review_json(staging, reviewed.summary, version))
             return None
         approval = approve(staging, place.journal, version, allow_deletions=args.allow_deletions)
         waiting = to_do(staging)
         if ask and waiting:
             total = sum(waiting.values(), Tally())
-            report.say(f"{total.files:,} changes go into version {version} of {place.config.central.text}.")
+            words = "1 change goes" if total.files == 1 else f"{total.files:,} changes go"
+            report.say(f"{words} into version {version} of {place.config.central.text}.")
             confirm(report)
         return approval
 
@@ -121,6 +124,8 @@ def show(report: Report, staging: Staging, summary: DiffSummary) -> None:
 
 def change_text(change: Change) -> str:
     """One change in a line."""
+    if not change.path:  # a whole site folder
+        return change.note
     note = f"  ({change.note})" if change.note else ""
     held = f"  [held back: {change.reason}]" if change.excluded else ""
     modality = f"{change.modality}: " if change.modality else ""
@@ -173,7 +178,8 @@ class Run:
 def told(report: Report, ctx: JobContext, place: Workplace, kind: str, run: Run, reviewed: Reviewed | None = None) -> Iterator[RunLog]:
     """Show the progress of the block; then, however it ended, keep a receipt and say what was done.
 
-    An error after something was done is said here, and the status is 1; before that it goes on to the caller.
+    An error after something was done is said here, and the status is 1; before that it goes on to the caller.  Files that the scan
+    could not read, or a site folder that was not there, are failures too: a scheduler must not take that for success.
     """
     log, outcome = run.log, OutcomeKind.CRASHED
     try:
@@ -189,7 +195,8 @@ def told(report: Report, ctx: JobContext, place: Workplace, kind: str, run: Run,
             raise
         report.error(error)
     finally:
-        run.status = 1 if log.failures or outcome is not OutcomeKind.DONE else 0
+        unread = reviewed is not None and reviewed.summary.total(ChangeKind.PROBLEM).files > 0
+        run.status = 1 if log.failures or unread or outcome is not OutcomeKind.DONE else 0
         if log.entered or log.uploaded or log.failures or outcome is OutcomeKind.DONE:
             _tell(report, make_receipt(place.config, log, kind, outcome, reviewed), reviewed.summary.notes if reviewed else ())
 
@@ -209,7 +216,12 @@ def _tell(report: Report, made: Receipt, shown: Sequence[str]) -> None:
         total = sum(made.uploaded.values(), Tally())
         report.say(f"uploaded: {files(total.files)}, {size(total.bytes)} in {duration(made.seconds)}")
     if not made.by_modality and not made.uploaded and not made.failures:
-        report.say("Nothing to do." if made.kind == "upload" else "Nothing to do: the journal says what the site has.")
+        if made.kind == "upload":
+            report.say("Nothing to do.")
+        elif not made.problems:
+            report.say("Nothing to do: the journal says what the site has.")
+    if made.problems:
+        report.error("Not all of the site could be compared with the journal: see the problems above. Scan again when they are cleared up.")
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in made.failures:
         groups.setdefault((failure.cause.replace(failure.item.path, "…"), failure.remedy), []).append(failure.item.path)

@@ -17,6 +17,7 @@ from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, 
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.backups import listing
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.places import resource
 from chorus_gui.core.review.approval import approve, check_approval
 from chorus_gui.core.review.holds import Holds, hold_back_patient
 from chorus_gui.core.review.staging import Staging, staging_path
@@ -310,3 +311,69 @@ def test_a_receipt_names_the_versions_that_there_are(tmp_path: Path, capsys: pyt
     world.check_truth()
     assert main(["-c", str(world.file), "submit", "--yes", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["versions"] == []
+
+
+def test_a_site_that_is_not_there_is_no_success(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    assert main(["-c", str(world.file), "submit", "--yes"]) == 0
+    world.site.rename(world.base / "unmounted")
+    capsys.readouterr()
+    for words in (["submit", "--yes"], ["journal", "update"]):
+        assert main(["-c", str(world.file), *words]) == 1
+        out, err = capsys.readouterr()
+        assert "Nothing to do" not in out
+        assert "Not all of the site could be compared" in err
+    assert "OMOP/person.csv" in world.active()
+
+
+def test_a_list_that_cannot_be_written_is_no_fault_of_the_program(world: World) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    world.run("record")
+    assert main(["-c", str(world.file), "file", "list", "--output-file", str(world.base / "nowhere" / "list.txt")]) == 2
+
+
+def test_a_dry_run_says_that_deletions_want_to_be_confirmed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.put("OMOP/stays.csv", "a")
+    for number in range(101):
+        world.put(f"OMOP/{number}.csv", "b")
+    world.run(version=V1)
+    for number in range(101):
+        (world.site / f"OMOP/{number}.csv").unlink()
+    assert main(["-c", str(world.file), "journal", "update", "--dry-run"]) == 0
+    assert "101 of 102 OMOP files are gone" in capsys.readouterr().out
+    assert main(["-c", str(world.file), "journal", "update"]) == 2
+
+
+def test_the_older_of_two_pending_rows_is_neither_sent_nor_kept(world: World) -> None:
+    """The tool of 2024 leaves two open rows for a path."""
+    world.put("OMOP/person.csv", "aaa")
+    world.run("record", version=V1)
+    with closing(sqlite3.connect(world.journal)) as db, db:
+        columns = "PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, VERSION_ID"
+        db.execute(f"INSERT INTO journal_v2 ({columns}) SELECT {columns} FROM journal_v2")
+    log = world.upload()
+    assert log.uploaded_total.files == 1
+    assert [row.pending for row in sorted(world.rows(), key=lambda row: row.file_id)] == [True, False]
+    world.run(version=V2)
+    assert world.active()["OMOP/person.csv"].version == V1
+    assert not [row for row in world.rows() if row.uploaded is None]
+    world.check_truth()
+
+
+def test_a_pending_file_that_changed_is_reported_and_recorded_anew(world: World) -> None:
+    world.put("OMOP/person.csv", "aaa", mtime=1000)
+    world.run("record", version=V1)
+    world.put("OMOP/person.csv", "bbb", mtime=2000)
+    log = world.upload()
+    assert [failure.kind for failure in log.failures] == ["SourceChangedError"]
+    assert not list(world.central.rglob("person.csv"))
+    world.run(version=V2)
+    assert [(row.version, row.pending) for row in world.rows()] == [(V2, False)]
+    world.check_truth()
+
+
+@pytest.mark.parametrize(("words", "name"), [(["config-help"], "config-template"), (["config-help", "--flat"], "config-template-flat")])
+def test_the_template_is_printed_letter_by_letter(words: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is full of names of credentials, and what takes secrets out of texts took the explanations."""
+    assert main(words) == 0
+    assert capsys.readouterr().out == resource(f"config/{name}.toml").read_text("utf-8")

@@ -70,9 +70,9 @@ def diff(
         _patients_of_deleted(config, staging)
     _hash_touched(staging, digest, ctx)
     ctx.checkpoint()
-    _renamed(staging)
-    _problems_and_unmatched(staging)
     _tails(config, staging)
+    _renamed(staging)  # what cannot be sent is the other half of nothing
+    _problems_and_unmatched(staging)
     _tally(staging)
     db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
     staging.put("modalities", list(modalities))
