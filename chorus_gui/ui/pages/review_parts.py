@@ -46,7 +46,7 @@ class ScanBar(Card):
         self.busy.setFixedWidth(140)
         self._boxes: dict[str, QCheckBox] = {}
         self._config: Config | None = None
-        self._choices = row(space=SPACE + 4)
+        self._choices = row()
         mode = label("&Mode", "muted")
         mode.setBuddy(self.mode)
         self._setup = QWidget()
@@ -187,6 +187,7 @@ class Tiles(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(SPACE)
         self._columns = 0
+        self.setMinimumWidth(300)  # they make another line rather than keep the window wide
         for tile in self.tiles.values():
             tile.toggled.connect(self.changed)
         self.dress()

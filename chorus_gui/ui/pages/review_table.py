@@ -151,6 +151,7 @@ class ChangesArea(QWidget):
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(1)
+        self.splitter.setMinimumWidth(200)  # the details give way before the window does
         self.splitter.setSizes([760, 300])
         tools = row(self.search, self.modality, self.by_patient, self.shown, self.hold_button, self.release_button, self.more)
         tools.setStretch(0, 2)
@@ -364,7 +365,7 @@ class ChangesArea(QWidget):
         self.patient_action.setText(f"Hold back &patient {patient}…" if patient else "Hold back the &patient…")
         self.patient_action.setEnabled(patient is not None and not self._busy)
         self.open_action.setEnabled(change is not None and self.details.show_file.isEnabled())
-        self.copy_action.setEnabled(change is not None)
+        self.copy_action.setEnabled(self.view.selectionModel().hasSelection())
         for action in (self.open_all, self.close_all):
             action.setVisible(self.model.query.by_patient)
 
