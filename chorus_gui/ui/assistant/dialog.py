@@ -281,7 +281,11 @@ class Assistant(Dialog):
             if self._saving_after is None:
                 super().reject()
             return
-        leave = super().reject
         ConfirmDialog(
-            self, "Leave the assistant?", "Nothing has been written; what you entered is forgotten.", "Leave", leave, danger=True
+            self,
+            "Leave the assistant?",
+            "Nothing has been written; what you entered is forgotten.",
+            "Leave",
+            lambda: self.done(0),
+            danger=True,
         ).open()
