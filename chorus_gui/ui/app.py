@@ -26,6 +26,7 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.log import LOG_NAME
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.signals import Signals
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 
 RAISE_FILE = "raise.json"
@@ -201,7 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         window.closed.connect(application.quit)
         window.show()
         QTimer.singleShot(0, lambda: _after_show(session, config, demo=options.demo))
+    signals = Signals(session.stop, application)
     status = application.exec()
+    signals.remove()
     hook.remove()
     instance.release()
     if handler is not None:
