@@ -192,6 +192,13 @@ def bench(name: str, rest: list[str]) -> None:
     call(PYTHON, folder / f"bench_{name}.py", *rest)
 
 
+def screenshots(rest: list[str]) -> None:
+    """A picture of every page, from the made-up site, into docs/screenshots."""
+    packages(dev=True)
+    qt_libraries("offscreen")
+    call(PYTHON, ROOT / "tests" / "tools" / "screenshots.py", *rest)
+
+
 def main() -> None:
     if sys.version_info < (3, 11):
         sys.exit(f"CHoRUS Upload needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
@@ -205,6 +212,7 @@ def main() -> None:
     which.add_argument("--all", action="store_true", help="everything, as CI does (this is the default)")
     commands.add_parser("check", help="linter, formatter, types, layers")
     commands.add_parser("bench", help="a benchmark").add_argument("name", nargs="?", default="")
+    commands.add_parser("screenshots", help="a picture of every page into docs/screenshots; --only NAME… just those")
     commands.add_parser("setup", help="only set up, for the tests too")
     args, rest = parser.parse_known_args()
     if rest and args.command in ("check", "setup"):
@@ -215,6 +223,8 @@ def main() -> None:
         test(args, rest)
     elif args.command == "bench":
         bench(args.name, rest)
+    elif args.command == "screenshots":
+        screenshots(rest)
     else:
         setup()
         sys.exit(1 if args.command == "check" and check() else 0)
