@@ -1,4 +1,4 @@
-"""Everything a checkout needs: ``python3 dev.py run | test | check | bench | setup``.
+"""Everything a checkout needs: ``python3 dev.py run | test | check | bench | exe | setup``.
 
 Only the standard library, because nothing is installed yet when it starts.  Packages go to ``.venv``, the blob service that
 the tests talk to goes to ``.cache``; a stamp beside each tells that it is up to date, so a second start needs no network.
@@ -171,6 +171,9 @@ def check() -> int:
 def test(args: argparse.Namespace, rest: list[str]) -> None:
     """Every check and every test; ``--fast`` leaves out the slow ones, and naming tests runs just those."""
     setup()
+    if args.windows:
+        call(PYTHON, ROOT / "installer" / "build.py", "test", *rest)
+        return
     if not args.fast:
         batch_tools()
     options = rest or ["-n", "2", *(["-m", "not slow"] if args.fast else ["--cov", "--cov-report=term:skip-covered"])]
@@ -192,6 +195,16 @@ def bench(name: str, rest: list[str]) -> None:
     call(PYTHON, folder / f"bench_{name}.py", *rest)
 
 
+def exe(args: argparse.Namespace) -> None:
+    """The programs and the installer, by ``installer/build.py``; its head says where everything comes to lie."""
+    setup()
+    stamp, key = VENV / "stamp-exe", hashlib.sha256((ROOT / "constraints.txt").read_bytes()).hexdigest()
+    if not fresh(stamp, key):
+        call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt", "--group", "exe")
+        stamp.write_text(key, "utf-8")
+    call(PYTHON, ROOT / "installer" / "build.py", *[word for word in ("windows", "smoke") if getattr(args, word)])
+
+
 def screenshots(rest: list[str]) -> None:
     """A picture of every page, from the made-up site, into docs/screenshots."""
     packages(dev=True)
@@ -210,17 +223,23 @@ def main() -> None:
     which = one.add_mutually_exclusive_group()
     which.add_argument("--fast", action="store_true", help="without the tests that take minutes")
     which.add_argument("--all", action="store_true", help="everything, as CI does (this is the default)")
+    which.add_argument("--windows", action="store_true", help="under the Windows Python, in Wine on Debian (as root)")
     commands.add_parser("check", help="linter, formatter, types, layers")
     commands.add_parser("bench", help="a benchmark").add_argument("name", nargs="?", default="")
+    one = commands.add_parser("exe", help="build the programs for this system")
+    one.add_argument("--windows", action="store_true", help="for Windows, with the installer, on Debian (as root)")
+    one.add_argument("--smoke", action="store_true", help="then install, start, drive, upgrade and uninstall them")
     commands.add_parser("screenshots", help="a picture of every page into docs/screenshots; --only NAME… just those")
     commands.add_parser("setup", help="only set up, for the tests too")
     args, rest = parser.parse_known_args()
-    if rest and args.command in ("check", "setup"):
+    if rest and args.command in ("check", "exe", "setup"):
         parser.error(f"{args.command} takes no further arguments")
     if args.command == "run":
         run(args, rest)
     elif args.command == "test":
         test(args, rest)
+    elif args.command == "exe":
+        exe(args)
     elif args.command == "bench":
         bench(args.name, rest)
     elif args.command == "screenshots":

@@ -1,0 +1,144 @@
+"""``dev.py exe``: the programs for the system this runs on, or for Windows in the chroot, with all that is given out beside them.
+
+Runs in the virtual environment.  ``SIGN_COMMAND`` is called with each program's file as its last argument, before it is packed, and
+with the installer; without it nothing is signed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import inventory
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = ROOT / "dist"
+RUNTIME = (
+    "import json, sqlite3, ssl, platform; "
+    "print(json.dumps({'python': platform.python_version(), 'sqlite': sqlite3.sqlite_version, 'openssl': ssl.OPENSSL_VERSION.split()[1]}))"
+)
+
+
+def sign(*files: Path) -> None:
+    """The hook."""
+    command = os.environ.get("SIGN_COMMAND")
+    for file in files if command else ():
+        assert command
+        print(f"Signing {file.name}")
+        subprocess.run([*shlex.split(command, posix=os.name != "nt"), str(file)], check=True)
+
+
+def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, runtime: dict[str, str]) -> Path:
+    """Licences into the build, signatures on the programs; the bill of materials beside it."""
+    inside = inventory.bundled(work, packages)
+    if not inside:
+        sys.exit(f"No package was found in {packages}: the licences would be missing.")
+    inventory.write_licences(target, inside, python_licence, ROOT)
+    sign(*sorted(target.glob("*.exe")))
+    bill = target.parent / f"CHoRUS-Upload-{inventory.version_of(ROOT)}.cdx.json"
+    bill.write_text(inventory.bill(inside, runtime, ROOT), "utf-8")
+    return bill
+
+
+def native() -> int:
+    """For this system: a folder; on Windows with makensis at hand the installer too."""
+    work = ROOT / "build" / "pyinstaller"
+    options = ["--noconfirm", "--log-level", "WARN", "--distpath", str(DIST), "--workpath", str(work)]
+    subprocess.run([sys.executable, "-m", "PyInstaller", *options, str(ROOT / "build_exe.spec")], cwd=ROOT, check=True)
+    licences = [Path(sysconfig.get_path("stdlib"), "LICENSE.txt"), Path(sys.base_prefix, "LICENSE.txt")]
+    runtime = json.loads(subprocess.run([sys.executable, "-c", RUNTIME], capture_output=True, text=True, check=True).stdout)
+    licence = next((file for file in licences if file.is_file()), None)
+    target = DIST / "chorus-upload"
+    bill = finish(target, work / "build_exe", Path(sysconfig.get_path("purelib")), licence, runtime)
+    made: Path | None = None
+    if sys.platform == "win32" and (program := shutil.which("makensis") or _usual_makensis()):
+        made = DIST / setup_name()
+        definitions = definitions_for(str(target), str(ROOT), str(made), signing=True)
+        subprocess.run(
+            [program, "-V2", "-NOCD", *(f"-D{each}" for each in definitions), str(ROOT / "installer" / "chorus-upload.nsi")], check=True
+        )
+    inventory.write_sums(DIST, [bill, *([made] if made else [])])
+    return 0 if inventory.report(made, target) else 1
+
+
+def _usual_makensis() -> str | None:
+    usual = Path(os.environ.get("PROGRAMFILES(X86)", "")) / "NSIS" / "makensis.exe"
+    return str(usual) if usual.is_file() else None
+
+
+def setup_name() -> str:
+    """The installer's file name."""
+    return f"CHoRUS-Upload-{inventory.version_of(ROOT)}-Setup.exe"
+
+
+def definitions_for(source: str, project: str, out: str, *, signing: bool) -> list[str]:
+    """What the installer's script wants to know."""
+    words = [f"VERSION={inventory.version_of(ROOT)}", f"SOURCE={source}", f"PROJECT={project}", f"OUTFILE={out}"]
+    if signing and os.environ.get("SIGN_COMMAND"):
+        words.append(f"SIGN={os.environ['SIGN_COMMAND']}")
+    return words
+
+
+def windows() -> Path:
+    """For Windows, in the chroot: the installer, the bill of materials and the checksums in ``dist/windows``."""
+    import windows_chroot as chroot
+
+    target = chroot.build()
+    base = chroot.folder() / "build"
+    out = DIST / "windows"
+    out.mkdir(parents=True, exist_ok=True)
+    versions = base / "runtime.json"
+    chroot.need(
+        chroot.windows("/build/python/python.exe", "-c", RUNTIME.replace("print(", "open('Z:/build/runtime.json', 'w').write(")), "python"
+    )
+    runtime = json.loads(versions.read_text("utf-8"))
+    packages = base / "python" / "Lib" / "site-packages"
+    bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", runtime)
+    chroot.makensis(definitions_for("/build/dist/chorus-upload", "/build/src", "/build/dist/" + setup_name(), signing=False))
+    made = Path(shutil.copy(target.parent / setup_name(), out))
+    sign(made)
+    inventory.write_sums(out, [made, Path(shutil.copy(bill, out))])
+    if not inventory.report(made, target):
+        sys.exit(1)
+    return made
+
+
+def try_native() -> int:
+    """On Windows all of the smoke run; elsewhere both programs try themselves."""
+    import smoke_chroot
+
+    if sys.platform == "win32":
+        return smoke_chroot.run_here(DIST / setup_name())
+    shown = DIST / "self-test"
+    shutil.rmtree(shown, ignore_errors=True)
+    programs = ([DIST / "chorus-upload" / "chorus-upload", "self-test"], [DIST / "chorus-upload" / "ChorusUpload", "--self-test", shown])
+    environment = {**os.environ} if sys.platform == "darwin" else {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+    return sum(
+        subprocess.run([str(word) for word in words], env=environment, timeout=600, check=False).returncode != 0 for words in programs
+    )
+
+
+def main(words: list[str]) -> int:
+    """``[windows] [smoke]``, or ``test`` and words for pytest."""
+    if words[:1] == ["test"]:
+        import windows_chroot
+
+        return windows_chroot.test(words[1:])
+    if "windows" in words:
+        made = windows()
+        if "smoke" in words:
+            import smoke_chroot
+
+            return smoke_chroot.run(made)
+        return 0
+    return native() or (try_native() if "smoke" in words else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
