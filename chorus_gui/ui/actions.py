@@ -305,24 +305,21 @@ def _export_failures(session: Session, intent: intents.ExportFailures) -> None:
 
 def _export_file_list(session: Session, intent: intents.ExportFileList) -> None:
     site = session.site()
-
-    def step(ctx: JobContext) -> int:
-        return exports.export_file_list(
-            site, intent.file, ctx, version=intent.version, modalities=intent.modalities, uploaded=intent.uploaded
-        )
-
-    _export(session, intent.file, step)
+    _export(session, intent.file, lambda ctx: exports.export_file_list(site, intent, ctx))
 
 
 def _generate_script(session: Session, intent: intents.GenerateScript) -> None:
     from chorus_gui.ui.scripts import write_script
 
     site = session.site()
+    session.start(JobKind.SCRIPT, f"Generate {intent.file.name}", lambda ctx: write_script(site, intent, ctx), str)
 
-    def step(ctx: JobContext) -> str:
-        return write_script(site, intent.file, ctx, tool=intent.tool, version=intent.version, modalities=intent.modalities)
 
-    session.start(JobKind.SCRIPT, f"Generate {intent.file.name}", step, str)
+def _show_script(session: Session, intent: intents.ShowScript) -> None:
+    session.site()
+    if intent.approve is not None:
+        _approve(session, intent.approve)
+    session.script_wanted.emit(intent.tool)
 
 
 _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
@@ -352,4 +349,5 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
     intents.ExportFailures: _export_failures,
     intents.ExportFileList: _export_file_list,
     intents.GenerateScript: _generate_script,
+    intents.ShowScript: _show_script,
 }

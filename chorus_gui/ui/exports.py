@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +20,7 @@ from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Failure, Level, Tally
 from chorus_gui.core.review.changes import Query, stream
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
+from chorus_gui.ui.intents import ExportFileList
 from chorus_gui.ui.looking import receipts_folder
 from chorus_gui.ui.state import VerifyFacts, VerifyLine
 from chorus_gui.ui.verdicts import Book, book_file, look, values
@@ -170,19 +172,27 @@ def export_holds(config: Config, file: Path) -> int:
         return len(holds.all())
 
 
-def export_file_list(site: Site, file: Path, ctx: JobContext, *, version: str | None, modalities: Sequence[str], uploaded: bool) -> int:
-    """Write the paths that wait to be uploaded, or were uploaded, one a line; how many."""
+def listed(site: Site, wanted: ExportFileList, ctx: JobContext) -> Iterator[str]:
+    """The paths that wait to be uploaded, or were uploaded."""
+    pending, sent = (None, True) if wanted.uploaded else (True, None)
+    with site.reading() as journal:
+        modalities = wanted.modalities or site.config.modalities
+        rows = journal.rows(modalities=modalities, version=wanted.version, active=True, pending=pending, uploaded=sent)
+        for row in islice(rows, wanted.max_files):
+            ctx.checkpoint()
+            yield row.path
+
+
+def export_file_list(site: Site, wanted: ExportFileList, ctx: JobContext) -> int:
+    """Write them, one a line; how many."""
     count = 0
-    wanted = tuple(modalities) or site.config.modalities
-    pending, sent = (None, True) if uploaded else (True, None)
     try:
-        with site.reading() as journal, file.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
-            for row in journal.rows(modalities=wanted, version=version, active=True, pending=pending, uploaded=sent):
-                ctx.checkpoint()
-                out.write(row.path + "\n")
+        with wanted.file.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
+            for path in listed(site, wanted, ctx):
+                out.write(path + "\n")
                 count += 1
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+        raise UsageError(f"{wanted.file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
     return count
 
 

@@ -268,25 +268,44 @@ class ExportFailures(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ExportFileList(Intent):
-    """Write the paths that are pending (or, with ``uploaded``, that were uploaded), one a line."""
+    """Write the paths that are pending (or, with ``uploaded``, that were uploaded), one a line; ``max_files`` of them at most."""
 
     file: Path
     version: str | None = None
     modalities: tuple[str, ...] = ()
     uploaded: bool = False
+    max_files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateScript(Intent):
-    """Write a script for this system that sends what is pending.  ``tool``: "azcli" or "azcopy".
+    """Write a script that sends what is pending.  ``tool``: "azcli" or "azcopy".
 
-    ``version`` None and ``modalities`` empty: all of it.  It waits for the jobs before it: for a recording that it belongs to.
+    ``version`` None and ``modalities`` empty: all of it.  ``target`` is the value of a :class:`~chorus_gui.core.scripts.options.Target`,
+    "" this system; ``secret`` that of a :class:`~chorus_gui.core.scripts.options.SecretMode`.  It waits for the jobs before it: for a
+    recording that it belongs to.
     """
 
     file: Path
     tool: str = "azcli"
     version: str | None = None
     modalities: tuple[str, ...] = ()
+    max_files: int | None = None
+    target: str = ""
+    secret: str = "ask"  # noqa: S105 - a way to ask for one
+    one_by_one: bool = False
+    verify_tls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShowScript(Intent):
+    """Ask the person about a script ("azcli", "azcopy") or a "list", with a preview, and write it.
+
+    ``approve``: record this first; the dialog is there meanwhile, and its preview follows when that has ended.
+    """
+
+    tool: str = "azcli"
+    approve: Approve | None = None
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class MainWindow(QMainWindow):
         session.page_wanted.connect(self.show_page)
         session.path_wanted.connect(open_path)
         session.sign_in_wanted.connect(self._show_code)
+        session.script_wanted.connect(self._show_script)
         session.ended.connect(self._ended)
         session.stopped.connect(self._on_stopped)
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self._dress())
@@ -198,6 +199,14 @@ class MainWindow(QMainWindow):
 
     def _report_closed(self) -> None:
         self._report = None
+
+    def _show_script(self, tool: str) -> None:
+        from chorus_gui.ui.dialogs.script import ScriptDialog
+
+        dialog = ScriptDialog(self, self.session.reader, self.state, tool)
+        dialog.intent.connect(self.do)
+        self.session.changed.connect(dialog.render)
+        dialog.open()
 
     def _show_code(self, code: object) -> None:
         from chorus_gui.core.storage.azure.login import DeviceCode

@@ -176,8 +176,14 @@ class Menus:
     def _tools(self) -> None:
         menu = self._menu("&Tools")
         self._add(menu, "Test &connection", self._connection, "Ask every place of the configuration whether it answers", "Ctrl+T", _is_open)
-        exists = lambda state: state.journal is not None and state.journal.exists  # noqa: E731
-        self._add(menu, "Export &file list…", self._file_list, "Write the paths that wait to be uploaded, one a line", None, exists)
+        exists = lambda state: state.config is not None and state.journal is not None and state.journal.exists  # noqa: E731
+        azcli = lambda: self._do(intents.ShowScript("azcli"))  # noqa: E731
+        azcopy = lambda: self._do(intents.ShowScript("azcopy"))  # noqa: E731
+        listed = lambda: self._do(intents.ShowScript("list"))  # noqa: E731
+        menu.addSeparator()
+        self._add(menu, "Generate azcli &batch file…", azcli, "A script that sends what is pending with the Azure CLI", "Ctrl+B", exists)
+        self._add(menu, "Generate azco&py script…", azcopy, "A script that sends what is pending with AzCopy", None, exists)
+        self._add(menu, "Export &file list…", listed, "Write the paths that wait to be uploaded, one a line", None, exists)
         menu.addSeparator()
         self._add(
             menu, "Clear &local data…", self._clear, "Remove reviews, logs and receipts: they name patients", None, lambda s: not s.jobs
@@ -210,11 +216,6 @@ class Menus:
     def _connection(self) -> None:
         self._do(intents.TestConnection())
         self._do(intents.ShowPage("configuration", "test"))
-
-    def _file_list(self) -> None:
-        file, _ = QFileDialog.getSaveFileName(self._window, "Export file list", "pending.txt", "Text files (*.txt)")
-        if file:
-            self._do(intents.ExportFileList(Path(file)))
 
     def _unlock(self) -> None:
         custody = self._window.state.custody

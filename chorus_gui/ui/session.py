@@ -60,6 +60,8 @@ class Session(QObject):
     """a file or folder to open, or to show in its folder"""
     sign_in_wanted = Signal(object)
     """a :class:`DeviceCode` to show; comes from whatever thread asked"""
+    script_wanted = Signal(str)
+    """the tool of a script to ask the person about, or "list" for a file list"""
     ended = Signal(object)
     """a :class:`JobEnd`"""
     stopped = Signal()

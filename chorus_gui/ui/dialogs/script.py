@@ -1,0 +1,355 @@
+"""Tools → batch file, script or list: what goes in, a preview of what comes out, Save.
+
+The preview is made on the reader's thread, of the newest choices alone; what is saved is made anew, as a job.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QFontDatabase, QFontMetrics
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QPlainTextEdit, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
+
+from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.job import Outcome, OutcomeKind
+from chorus_gui.core.scripts.options import SecretMode, Target
+from chorus_gui.ui import intents, words
+from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.scripts import Preview, preview, preview_list
+from chorus_gui.ui.state import Grade, JobKind, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.work import Site
+
+LIST = "list"
+TOOLS = {"azcli": "Batch file for the Azure CLI (az)", "azcopy": "Script for AzCopy", LIST: "List of files, one a line"}
+TITLES = {"azcli": "Generate azcli batch file", "azcopy": "Generate azcopy script", LIST: "Export file list"}
+TARGETS = {Target.WINDOWS: "Windows (.bat)", Target.POSIX: "Linux or macOS (.sh)"}
+SECRETS = {
+    SecretMode.ASK: "Environment variable, else ask",
+    SecretMode.ENV: "Environment variable only",
+    SecretMode.INLINE: "Written into the file",
+}
+SECRET_WORDS = {
+    SecretMode.ASK: "The file holds no credential. The script reads it from an environment variable, and asks whoever runs it where that is not set.",
+    SecretMode.ENV: "The file holds no credential. The script reads it from an environment variable, and stops where that is not set.",
+    SecretMode.INLINE: "Whoever can read the file can use your credential. Its permissions are closed to others; delete it after the upload.",
+}
+TLS_WORDS = (
+    "Only where a proxy of the hospital replaces certificates, and its own cannot be installed for az: "
+    "others on the way could then read along. It sets AZURE_CLI_DISABLE_CONNECTION_VERIFICATION in the script."
+)
+WAIT_MS = 150
+"""After a change of the choices, before the preview is asked for: a person types a number digit by digit."""
+LEFT_OUT_ROWS = 1_000
+FORM_WIDTH = 350
+
+
+class ScriptDialog(Dialog):
+    """``intent`` is :class:`.intents.GenerateScript` or :class:`.intents.ExportFileList`.  :meth:`render` is called for each state."""
+
+    intent = Signal(object)
+
+    def __init__(self, parent: QWidget | None, reader: Reader, state: SessionState, tool: str) -> None:
+        super().__init__(parent, TITLES[tool])
+        self._reader, self._state = reader, state
+        self._files = 0
+        self.setMinimumSize(860, 560)
+        self.resize(1080, 700)
+        self._make_choices(state, tool)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setAccessibleName("Preview")
+        self.text.setToolTip("What is written; dots stand for what is secret")
+        self.text.setTabChangesFocus(True)
+        self.said = label("", "strong", wrap=True, selectable=True)
+        self.left_out = QTreeWidget()
+        self.left_out.setHeaderLabels(["Left out", "Why"])
+        self.left_out.setRootIsDecorated(False)
+        self.left_out.setUniformRowHeights(True)
+        self.left_out.setAccessibleName("Files that are left out")
+        self.left_out.setToolTip("Files that this script does not send, and why")
+        self.left_out.setMaximumHeight(150)
+        self.save = button("&Save…", "Choose where to write it", icon="save", primary=True)
+        self.save.clicked.connect(self._save)
+        cancel = button("Cancel", "Write nothing (Esc)")
+        cancel.clicked.connect(self.reject)
+        shown = column(self.said, self.text, self.left_out, space=SPACE)
+        shown.setStretch(1, 1)
+        body = row(self._form(), shown, space=3 * SPACE)
+        body.setStretch(1, 1)
+        edge = 3 * SPACE
+        whole = column(body, row(None, cancel, self.save), space=2 * SPACE, margins=(edge, edge, edge, 2 * SPACE))
+        whole.setStretch(0, 1)
+        self.setLayout(whole)
+        self.save.setDefault(True)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(WAIT_MS)
+        self._timer.timeout.connect(self._ask)
+        self._connect()
+        self._changed()
+
+    # --- choices ----------------------------------------------------------------------------------------------------
+
+    def _make_choices(self, state: SessionState, tool: str) -> None:
+        self.tool = _combo("What to write", "Which of Microsoft's tools sends, or a plain list", TOOLS)
+        self.tool.setCurrentIndex(list(TOOLS).index(tool))
+        self.modalities = {name: QCheckBox(name.replace("&", "&&")) for name in (state.config.modalities if state.config else ())}
+        for name, box in self.modalities.items():
+            box.setChecked(True)
+            box.setToolTip(f"Files of {name}")
+            box.setAccessibleName(name)
+        self.version = _combo("Version", "Which submission", {})
+        self.maximum = QSpinBox()
+        self.maximum.setRange(0, 100_000_000)
+        self.maximum.setGroupSeparatorShown(True)
+        self.maximum.setSpecialValueText("All of them")
+        self.maximum.setAccessibleName("Files at most")
+        self.maximum.setToolTip("At most so many files; the next script sends the rest")
+        self.target = _combo("For", "Where the script will run", TARGETS)
+        self.target.setCurrentIndex(list(TARGETS).index(Target.here()))
+        self.secret = _combo("Credential", "Where the script has its credential from", SECRETS)
+        self.one_by_one = QCheckBox("One call of the tool for each file")
+        self.one_by_one.setToolTip("Slower (az takes about a second a call), but each file is sent and reported alone")
+        self.no_tls = QCheckBox("Do not check the server's certificate")
+        self.no_tls.setToolTip(TLS_WORDS)
+        self.uploaded = QCheckBox("The files that were uploaded already")
+        self.uploaded.setToolTip("Instead of those that wait to be uploaded")
+        for box in (self.one_by_one, self.no_tls, self.uploaded):
+            box.setAccessibleName(box.text())
+        self._fill_versions(state)
+
+    def _form(self) -> QWidget:
+        self._secret_words = label("", "muted", wrap=True)
+        self._target_words = label(
+            "For another system than this one: look at the paths in its first lines before you run it there.", wrap=True
+        )
+        set_grade(self._target_words, Grade.WARNING)
+        self._tls_words = label(TLS_WORDS, "muted", wrap=True)
+        self._script_part = QWidget()
+        self._script_part.setLayout(
+            column(
+                _named("F&or", self.target),
+                self._target_words,
+                SPACE // 2,
+                _named("C&redential", self.secret),
+                self._secret_words,
+                SPACE // 2,
+                self.one_by_one,
+                self.no_tls,
+                self._tls_words,
+                space=SPACE,
+            )
+        )
+        boxes = QWidget()
+        boxes.setLayout(column(label("Modalities", "strong"), *self.modalities.values(), space=SPACE // 2))
+        parts = (
+            _named("&What to write", self.tool),
+            boxes,
+            _named("&Version", self.version),
+            _named("Files at &most", self.maximum),
+            self.uploaded,
+            self._script_part,
+            None,
+        )
+        content = QWidget()
+        content.setLayout(column(*parts, space=2 * SPACE, margins=(1, 1, SPACE, 1)))
+        area = scrolled(content)
+        area.setFixedWidth(FORM_WIDTH)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return area
+
+    def _connect(self) -> None:
+        for combo in (self.tool, self.version, self.target, self.secret):
+            combo.currentIndexChanged.connect(self._changed)
+        for box in (*self.modalities.values(), self.one_by_one, self.no_tls):
+            box.toggled.connect(self._changed)
+        self.uploaded.toggled.connect(self._other_files)
+        self.maximum.valueChanged.connect(self._changed)
+
+    def _fill_versions(self, state: SessionState) -> None:
+        """Those that have files of the wanted kind; the chosen one stays chosen."""
+        chosen: str | None = self.version.currentData()
+        counts = state.journal.counts if state.journal else ()
+        uploaded = self.uploaded.isChecked()
+        names = sorted({c.version for c in counts if (c.active - c.pending if uploaded else c.pending)}, reverse=True)
+        if names == [self.version.itemData(i) for i in range(1, self.version.count())] and self.version.count():
+            return
+        self.version.blockSignals(True)
+        self.version.clear()
+        self.version.addItem("All that was uploaded" if uploaded else "All that is pending", None)
+        for name in names:
+            self.version.addItem(name, name)
+        self.version.setCurrentIndex(max(self.version.findData(chosen), 0) if chosen else 0)
+        self.version.blockSignals(False)
+
+    def _other_files(self) -> None:
+        self._fill_versions(self._state)
+        self._changed()
+
+    # --- what is wanted ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_list(self) -> bool:
+        """A plain list is wanted."""
+        return self.tool.currentData() == LIST
+
+    def wanted(self, file: Path) -> intents.GenerateScript | intents.ExportFileList:
+        """The choices, to be written to ``file``."""
+        chosen = tuple(name for name, box in self.modalities.items() if box.isChecked())
+        chosen = () if len(chosen) == len(self.modalities) else chosen
+        version, most = self.version.currentData(), self.maximum.value() or None
+        if self.is_list:
+            return intents.ExportFileList(file, version, chosen, self.uploaded.isChecked(), most)
+        return intents.GenerateScript(
+            file,
+            self.tool.currentData(),
+            version,
+            chosen,
+            most,
+            self.target.currentData().value,
+            self.secret.currentData().value,
+            self.one_by_one.isChecked(),
+            not (self.no_tls.isChecked() and self.tool.currentData() == "azcli"),
+        )
+
+    @property
+    def ending(self) -> str:
+        """Of the file's name."""
+        return ".txt" if self.is_list else ".bat" if self.target.currentData() is Target.WINDOWS else ".sh"
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def render(self, state: SessionState) -> None:
+        """Another state: when what is recorded changed, the preview is made anew."""
+        before, self._state = self._state, state
+        if state.config is None or before.config is None or state.config.file != before.config.file:
+            self.reject()
+            return
+        if state.journal != before.journal or self._recording(state) != self._recording(before) or state.config is not before.config:
+            self._fill_versions(state)
+            self._changed()
+
+    def _recording(self, state: SessionState) -> bool:
+        return state.busy_with(JobKind.RECORD)
+
+    def _changed(self) -> None:
+        """The choices are others: what belongs to them, and a new preview."""
+        listing, azcli = self.is_list, self.tool.currentData() == "azcli"
+        self.setWindowTitle(TITLES[self.tool.currentData()])
+        self._script_part.setVisible(not listing)
+        self.uploaded.setVisible(listing)
+        self.no_tls.setVisible(azcli)
+        self._tls_words.setVisible(azcli)
+        set_grade(self._tls_words, Grade.WARNING if self.no_tls.isChecked() else None)
+        self._target_words.setVisible(self.target.currentData() is not Target.here())
+        self._draw_secret()
+        self.left_out.hide()
+        self.save.setEnabled(False)
+        self._files = 0
+        if self._recording(self._state):
+            self._say("The changes are being recorded; the preview follows.", None)
+        elif self.modalities and not any(box.isChecked() for box in self.modalities.values()):
+            self._say("No modality is chosen.", Grade.WARNING)
+            self.text.clear()
+        else:
+            self._say("Making the preview…", None)
+            self._timer.start()
+            return
+        self._timer.stop()
+        self._reader.forget(self)
+
+    def _draw_secret(self) -> None:
+        mode: SecretMode = self.secret.currentData()
+        config = self._state.config
+        login = config is not None and config.central.credentials.auth_mode is AuthMode.LOGIN
+        text = "This configuration signs in with a Microsoft login: there is no secret to keep." if login else SECRET_WORDS[mode]
+        self._secret_words.setText(text)
+        set_grade(self._secret_words, Grade.BAD if mode is SecretMode.INLINE and not login else None)
+
+    def _ask(self) -> None:
+        config = self._state.config
+        if config is None:
+            return
+        site, wanted = Site(config), self.wanted(Path(f"upload{self.ending}"))
+
+        def step(ctx: Any) -> Preview:
+            return preview_list(site, wanted, ctx) if isinstance(wanted, intents.ExportFileList) else preview(site, wanted, ctx)
+
+        self._reader.ask(self, step, self._take, channel="preview")
+
+    def _take(self, outcome: Outcome[Preview]) -> None:
+        if outcome.kind is not OutcomeKind.DONE or outcome.value is None:
+            self.text.clear()
+            self._say(str(outcome.error) if outcome.error else "The preview could not be made.", Grade.BAD)
+            return
+        made = outcome.value
+        more = f"\n\n… {words.count_of(made.more, 'more line')}, which the preview leaves out." if made.more else ""
+        self.text.setPlainText(made.text + more)
+        self._files = made.files
+        self._list_left_out(made)
+        if not made.files:
+            none = "None of the files can be sent by this script." if made.left_out else "No file fits these choices."
+            self._say(none, Grade.WARNING)
+            return
+        sends = "lists" if self.is_list else "sends"
+        inside = " Your credential will be in the file; here dots stand for it." if made.secret_inside else ""
+        left = f" {words.count_of(len(made.left_out), 'file')} left out, see below." if made.left_out else ""
+        self._say(f"It {sends} {words.count_of(made.files, 'file')}.{left}{inside}", Grade.WARNING if inside or left else None)
+        self.save.setEnabled(True)
+
+    def _list_left_out(self, made: Preview) -> None:
+        self.left_out.clear()
+        shown = [QTreeWidgetItem([path, why]) for path, why in made.left_out[:LEFT_OUT_ROWS]]
+        for item in shown:
+            for place in (0, 1):
+                item.setToolTip(place, item.text(place))
+        if (rest := len(made.left_out) - len(shown)) > 0:
+            shown.append(QTreeWidgetItem([f"… and {words.number(rest)} more", ""]))
+        self.left_out.addTopLevelItems(shown)
+        self.left_out.setColumnWidth(0, QFontMetrics(self.font()).horizontalAdvance("n" * 44))
+        self.left_out.setVisible(bool(shown))
+
+    def _say(self, text: str, grade: Grade | None) -> None:
+        self.said.setText(text)
+        set_grade(self.said, grade)
+
+    # --- saving -----------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        name = "pending" if self.is_list else "upload"
+        kinds = f"{self.tool.currentText().partition(',')[0]} (*{self.ending})"
+        chosen, _ = QFileDialog.getSaveFileName(self, self.windowTitle(), name + self.ending, kinds)
+        if chosen:
+            self.save_to(Path(chosen))
+
+    def save_to(self, file: Path) -> None:
+        """Have it written, and go.  A script needs its ending to be run."""
+        if not self.is_list and file.suffix != self.ending:
+            file = file.with_name(file.name + self.ending)
+        self.intent.emit(self.wanted(file))
+        self.accept()
+
+
+def _combo(name: str, tip: str, choices: dict[Any, str]) -> QComboBox:
+    made = QComboBox()
+    made.setAccessibleName(name)
+    made.setToolTip(tip)
+    for value, text in choices.items():
+        made.addItem(text, value)
+    return made
+
+
+def _named(name: str, field: QWidget) -> QFrame:
+    """A field below its name, whose mnemonic leads to it."""
+    title = label(name, "strong")
+    title.setBuddy(field)
+    made = QFrame()
+    made.setLayout(column(title, field, space=SPACE // 2))
+    return made
