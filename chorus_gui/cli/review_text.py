@@ -198,6 +198,8 @@ def told(report: Report, ctx: JobContext, place: Workplace, kind: str, run: Run,
         unread = reviewed is not None and reviewed.summary.total(ChangeKind.PROBLEM).files > 0
         run.status = 1 if log.failures or unread or outcome is not OutcomeKind.DONE else 0
         if log.entered or log.uploaded or log.failures or outcome is OutcomeKind.DONE:
+            if reviewed is not None and log.recorded and outcome is not OutcomeKind.DONE:
+                report.note(f"To go on in the same version, add --version {log.version}; without it a new version begins.")
             _tell(report, make_receipt(place.config, log, kind, outcome, reviewed), reviewed.summary.notes if reviewed else ())
 
 

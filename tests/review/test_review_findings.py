@@ -377,3 +377,18 @@ def test_the_template_is_printed_letter_by_letter(words: list[str], name: str, c
     """It is full of names of credentials, and what takes secrets out of texts took the explanations."""
     assert main(words) == 0
     assert capsys.readouterr().out == resource(f"config/{name}.toml").read_text("utf-8")
+
+
+def test_an_interrupted_submission_says_how_to_go_on_in_its_version(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise Cancelled
+
+    world.put("OMOP/person.csv", "aaa")
+    with monkeypatch.context() as patched:
+        patched.setattr("chorus_gui.core.submission.upload.upload_pending", stop)
+        assert main(["-c", str(world.file), "submit", "--yes", "--version", V1]) == 130
+    assert f"--version {V1}" in capsys.readouterr().err
+    assert (world.central / V1 / "journal.db").exists()
+    world.check_truth()
