@@ -20,6 +20,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program's own folders lie in a temporary one; no credential comes from the environment."""
     monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "yes")  # a test asks no desktop for anything
     for name in list(os.environ):
         if name.upper().startswith(("AZURE_", "AWS_", "GOOGLE_")):
             monkeypatch.delenv(name)

@@ -17,6 +17,7 @@ import queue
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,8 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from shiboken6 import isValid
 
 from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, run
-from chorus_gui.ui.state import JobKind, JobProgress, JobView
+from chorus_gui.ui.awake import Awake, awake, system
+from chorus_gui.ui.state import BRIEF, JobKind, JobProgress, JobView
 
 Step = Callable[[JobContext], Any]
 """What runs on a thread: it may raise anything, :func:`chorus_gui.core.job.run` makes an outcome of it."""
@@ -63,23 +65,29 @@ class Job:
 class _JobThread(QThread):
     """One step on one thread.  The object itself lives in the screen's thread; only :meth:`run` does not."""
 
-    def __init__(self, job: Job, parent: QObject) -> None:
+    def __init__(self, job: Job, stay_awake: Awake, parent: QObject) -> None:
         super().__init__(parent)
         self.job = job
+        self._stay_awake = stay_awake
         self.outcome: Outcome[Any] = Outcome(OutcomeKind.CRASHED, report="The job's thread ended without an outcome.")
 
     def run(self) -> None:
-        self.outcome = run(self.job.step, self.job.ctx)
+        with nullcontext() if self.job.kind in BRIEF else awake(self._stay_awake):
+            self.outcome = run(self.job.step, self.job.ctx)
 
 
 class Jobs(QObject):
-    """Runs jobs.  ``changed``: the list of jobs is another; ``progressed``: a :class:`JobProgress`, for each running job."""
+    """Runs jobs, and keeps the computer awake while a longer one runs (``stay_awake`` makes what does that for a block).
+
+    ``changed``: the list of jobs is another; ``progressed``: a :class:`JobProgress`, for each running job.
+    """
 
     changed = Signal()
     progressed = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, stay_awake: Awake = system) -> None:
         super().__init__(parent)
+        self._stay_awake = stay_awake
         self.limit = Limit()
         """The ceiling on bytes a second, of all jobs together"""
         self._numbers = itertools.count(1)
@@ -150,7 +158,7 @@ class Jobs(QObject):
         for job in self._jobs:
             if job.thread is None and job.key not in taken:
                 taken.add(job.key)
-                job.thread = _JobThread(job, self)
+                job.thread = _JobThread(job, self._stay_awake, self)
                 job.thread.finished.connect(self._ended)
                 job.began = time.monotonic()
                 job.thread.start()

@@ -62,6 +62,9 @@ class JobKind(Enum):
 SENDING = frozenset({JobKind.SUBMIT, JobKind.UPLOAD})
 """The jobs that the Upload page is about."""
 
+BRIEF = frozenset({JobKind.HOLD, JobKind.SAVE, JobKind.CLEAR})
+"""Jobs of a moment: the computer need not be kept awake for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class CredentialFacts:
