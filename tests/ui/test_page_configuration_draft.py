@@ -126,6 +126,10 @@ def test_findings_are_called_as_the_form_calls_them(tmp_path: Path) -> None:
     assert named(made, "nobody.knows") == "nobody.knows"
     fault = warning_as_fault("site_path.Images.pattern (line 7): The pattern: odd.")
     assert (fault.key, fault.line, fault.problem) == ("site_path.Images.pattern", 7, "The pattern: odd.")
+    typo = draft("[configuration]\nthread = 3\n", tmp_path)
+    warned = warning_as_fault(check(typo.text, typo.file, environ={}).warnings[0])
+    assert warned.problem == "The key is not known; it is kept and has no effect."
+    assert typo.with_fix(warned).own(("threads", DEFAULT)) == 3
     assert warning_as_fault("Just a sentence").problem == "Just a sentence"
 
 

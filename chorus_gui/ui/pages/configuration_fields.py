@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QFontDatabase, QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
@@ -19,7 +19,7 @@ from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 from chorus_gui.ui import theme
 from chorus_gui.ui.credentials import secret_facts
 from chorus_gui.ui.pages.configuration_draft import Draft, Where
-from chorus_gui.ui.pages.configuration_words import CHOICES, title
+from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
 from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade, set_icon
@@ -160,9 +160,13 @@ class ChoiceField(Field):
                 self.box.addItem(CHOICES[choice], choice)
         self._known = self.box.count()
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.box.setMinimumContentsLength(28)
+        self.box.setMinimumContentsLength(12)
+        self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.box.setMaximumWidth(480)
         self.box.activated.connect(lambda _: self.edited.emit(self.box.currentData()))
-        self.setLayout(row(self.box, None))
+        line = row(self.box, None)
+        line.setStretch(0, 100)
+        self.setLayout(line)
 
     def show_value(self, said: Said) -> None:
         """What the file has, valid or not."""
@@ -187,7 +191,7 @@ class ModalitiesField(Field):
             box.clicked.connect(self._tell)
             box.setAccessibleName(f"Submit {name}")
             box.setToolTip(f"Whether this site submits {name}")
-        self.setLayout(row(*self.boxes.values(), None, space=3 * SPACE))
+        self.setLayout(row(*self.boxes.values(), None, space=2 * SPACE))
 
     def show_value(self, said: Said) -> None:
         """What holds."""
@@ -222,7 +226,12 @@ class KeyRow(FormRow):
         self.key = KEYS[where[0]]
         self.input = _field(where, folder)
         name = title(where[0]) if where != ("site.path", DEFAULT) else "Site folder"
-        super().__init__(name, self.input, self.key.explanation if explained else "", required=self.key.required and where[1] == DEFAULT)
+        super().__init__(
+            name,
+            self.input,
+            EXPLANATIONS.get(where[0], self.key.explanation) if explained else "",
+            required=self.key.required and where[1] == DEFAULT,
+        )
         self._name = name if where[1] == DEFAULT else f"{where[1]}: {name}"
         self.input.edited.connect(lambda value: self.edited.emit(self.where, value))
         self._warning = label("", wrap=True, selectable=True)
@@ -261,7 +270,9 @@ class KeyRow(FormRow):
         theme.restyle(editor)
         self.fix.setVisible(self._fault_shown is not None)
         if self._fault_shown is not None:
-            self.fix.setText(f"Use “{draft.fixed_value(self._fault_shown)}”")
+            value = draft.fixed_value(self._fault_shown)
+            self.fix.setText(f"Use “{value}”" if len(value) <= 60 else f"Use “{value[:40]}…{value[-19:]}”")
+            self.fix.setToolTip(f"Take over what is suggested: {value}")
             self.fix.setAccessibleName(self.fix.text())
         self._warning.setText("\n".join(warnings))
         self._warning.setVisible(bool(warnings))

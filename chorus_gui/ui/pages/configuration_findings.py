@@ -21,13 +21,17 @@ from chorus_gui.ui.words import count_of
 
 SHOWN = 40
 _WARNING = re.compile(r"([\w.\-]+)(?: \(line (\d+)\))?: (.*)", re.DOTALL)
+_SUGGESTION = re.compile(r" Did you mean “([^”]*)”\?")
 _PLACES = {"central": "Central store", "journal": "Journal"}
 
 
 def warning_as_fault(warning: str) -> Fault:
     """A warning's key, line and sentence, as :class:`~chorus_gui.core.config.reading.Findings` writes them into one text."""
     found = _WARNING.fullmatch(warning)
-    return Fault(found[1], found[3], "", "", int(found[2] or 0)) if found else Fault("", warning)
+    if found is None:
+        return Fault("", warning)
+    meant = _SUGGESTION.search(found[3])
+    return Fault(found[1], _SUGGESTION.sub("", found[3]), "", meant[1] if meant else "", int(found[2] or 0))
 
 
 def named(draft: Draft, dotted: str) -> str:
@@ -74,7 +78,7 @@ class FindingsPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMinimumWidth(250)
+        self.setMinimumWidth(280)
         self.heading = label("", "heading", wrap=True)
         self._faults = column(space=SPACE)
         self._tests = column(space=SPACE)
@@ -124,7 +128,9 @@ class FindingsPanel(QWidget):
     def _finding(self, draft: Draft, grade: Grade, fault: Fault) -> Finding:
         actions: list[QWidget] = []
         if fault.suggestion:
-            use = button(f"Use “{draft.fixed_value(fault)}”", "Take over what is suggested")
+            value = draft.fixed_value(fault)
+            short = value if len(value) <= 20 else f"{value[:11]}…{value[-8:]}"
+            use = button(f"Use “{short}”", f"Take over what is suggested: {value}")
             use.clicked.connect(lambda: self.fix_wanted.emit(fault))
             actions.append(use)
         if draft.where(fault.key) is not None or fault.line:

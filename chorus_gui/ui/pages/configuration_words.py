@@ -48,6 +48,9 @@ CHOICES = {
 }
 """A value of a choice → what people read.  Synonyms that are not here are only shown where a file has them."""
 
+EXPLANATIONS = {"modalities": "What this site submits. In the nested layout, Metadata always comes besides."}
+"""Where the form asks in another way than the file does."""
+
 
 def title(meaning: str) -> str:
     """What the form calls a key."""
