@@ -102,3 +102,15 @@ def test_a_hold_names_a_path_in_one_modality(many: Staging, tmp_path: Path) -> N
         assert holds.apply(many) == 0
         holds.add([Hold("Images", "042/Images/00042.dcm", "", "this one", "me", 0)])
         assert holds.apply(many) == 1
+
+
+def test_ids_come_in_the_order_of_the_query(many: Staging) -> None:
+    with many:
+        for order in SORTS:
+            for descending in (False, True):
+                query = Query(order=order, descending=descending)
+                sql, values = query.sql("id")
+                assert list(select_ids(many, query)) == [key for (key,) in many.db.execute(sql, values)], query
+        assert len(select_ids(many, Query(order="id"))) == MANY + 1
+        assert len(select_ids(many, Query(search="nowhere"))) == 0
+        assert list(select_ids(many, Query(order="id", limit=3))) == [1, 2, 3]

@@ -30,7 +30,6 @@ from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
 CSV = "Tables (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
 COMPACT_BELOW = 640
-SCRIPTS = "Scripts (*.bat *.sh)"
 
 
 def scripted(state: SessionState) -> bool:
@@ -329,27 +328,15 @@ class ReviewPage(Page):
         if review.to_do_total.files:
             ApproveDialog(self, self._state, review, partial(self._approved, review.revision)).open()
         else:
-            self._script(None)
+            self.intent.emit(intents.ShowScript())
 
     def _approved(self, revision: int, choice: Choice) -> None:
         approve = intents.Approve(revision, choice.version, choice.amend, choice.record_only, choice.allow_deletions)
         if choice.script:
-            self._script(approve)
+            self.intent.emit(intents.ShowScript(approve=approve))
             return
         self.intent.emit(approve)
         self.intent.emit(intents.ShowPage("upload"))
-
-    def _script(self, approve: intents.Approve | None) -> None:
-        """Where to write it; then record, if there is something to, and write it when that has ended."""
-        from chorus_gui.core.scripts.options import Target
-
-        name = "upload.bat" if Target.here() is Target.WINDOWS else "upload.sh"
-        file, _ = QFileDialog.getSaveFileName(self, "Generate batch file", name, SCRIPTS)
-        if not file:
-            return
-        if approve is not None:
-            self.intent.emit(approve)
-        self.intent.emit(intents.GenerateScript(Path(file)))
 
     def _take_reasons(self, outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.DONE:

@@ -1,0 +1,508 @@
+"""The Review page: what it shows in each state, and what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+from uiworld import run_job
+from world import World
+
+from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.job import Count, Snapshot
+from chorus_gui.core.model import Approval, ChangeKind, Mode, Tally
+from chorus_gui.ui import intents
+from chorus_gui.ui.dialogs.approve import ApproveDialog
+from chorus_gui.ui.models.changes import KIND, PATH, SIZE
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.review import ReviewPage, make, notices, why_not_approve
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.state import Grade, JobKind, JobProgress, JobView, ReviewFacts, SessionState
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+
+
+@pytest.fixture
+def page(qtbot: QtBot, opened: Session) -> ReviewPage:
+    """The page on a session; what it asks for is kept in ``asked``, not done."""
+    made = make(Services(opened.reader, opened.pager, opened.settings))
+    assert isinstance(made, ReviewPage)
+    qtbot.addWidget(made)
+    made.resize(1200, 800)
+    made.show()
+    opened.changed.connect(made.render)
+    made.render(opened.state)
+    return made
+
+
+@pytest.fixture
+def asked(page: ReviewPage) -> list[intents.Intent]:
+    out: list[intents.Intent] = []
+    page.intent.connect(out.append)
+    return out
+
+
+@pytest.fixture
+def scanned(qtbot: QtBot, opened: Session, world: World, page: ReviewPage) -> SessionState:
+    """Everything submitted once, then one file of every kind of change, and a scan."""
+    world.put("1003/Waveforms/old.dat", "old name")
+    world.run()
+    world.put("1001/Images/new.dcm", "new")
+    world.put("OMOP/person.csv", "person_id\n1\n2\n")
+    (world.site / "1001/Waveforms/a.dat").unlink()
+    (world.site / "1003/Waveforms/old.dat").rename(world.site / "1003/Waveforms/renamed.dat")
+    world.put("readme.txt", "of no modality")
+    with qtbot.waitSignal(page.area.model.answered):
+        run_job(qtbot, opened, intents.Scan())
+    settled(qtbot, page, 6)
+    return opened.state
+
+
+def settled(qtbot: QtBot, page: ReviewPage, count: int) -> None:
+    """So many changes are shown, and their rows are here."""
+    qtbot.waitUntil(lambda: page.area.model.count == count, timeout=5000)
+    if not page.area.model.query.by_patient:
+        qtbot.waitUntil(lambda: all(page.area.model.change(row) is not None for row in range(count)), timeout=5000)
+
+
+def paths(page: ReviewPage) -> list[str]:
+    return [str(page.area.model.index(row, PATH).data()) for row in range(page.area.model.rowCount())]
+
+
+def select(page: ReviewPage, path: str) -> None:
+    page.area.view.selectRow(paths(page).index(path))
+
+
+# --- what is shown --------------------------------------------------------------------------------------------------------
+
+
+def test_before_the_first_scan_it_says_what_to_do(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent]) -> None:
+    assert page.stack.currentIndex() == 0
+    assert page.empty.action.text() == "Scan the site"
+    assert not page.approve.isVisible()
+    qtbot.mouseClick(page.empty.action, Qt.MouseButton.LeftButton)
+    assert asked == [intents.Scan()]
+
+
+def test_without_a_configuration_it_leads_to_one(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent]) -> None:
+    page.render(SessionState())
+    assert not page.scan.isVisible()
+    qtbot.mouseClick(page.empty.action, Qt.MouseButton.LeftButton)
+    assert asked == [intents.ShowPage("configuration")]
+
+
+def test_mode_and_modalities_are_for_this_scan(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent]) -> None:
+    assert page.scan.mode.itemText(0) == "full (configured)"
+    page.scan.mode.setCurrentIndex(page.scan.mode.findData(Mode.APPEND))
+    page.scan._boxes["Images"].click()
+    qtbot.mouseClick(page.scan.go, Qt.MouseButton.LeftButton)
+    assert asked == [intents.Scan(Mode.APPEND, ("OMOP", "Waveforms", "Metadata"))]
+    for name in ("OMOP", "Waveforms", "Metadata"):
+        page.scan._boxes[name].click()
+    assert not page.scan.go.isEnabled()
+
+
+def test_a_running_scan_counts_and_can_be_cancelled(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], opened: Session) -> None:
+    job = JobView(7, JobKind.SCAN, "Scan", opened.state.key, running=True)
+    page.render(replace(opened.state, jobs=(job,)))
+    page.progress(JobProgress(job, Snapshot("scan", {"Images": Count(1204, 3_200_000_000), "OMOP": Count(3, 10)})))
+    assert page.scan.said.text() == "Looking at the site: Images 1,204, OMOP 3 (3.2 GB)"
+    assert "being scanned" in page.empty.title.text()
+    qtbot.mouseClick(page.scan.stop, Qt.MouseButton.LeftButton)
+    assert asked == [intents.CancelJob(7)]
+    page.render(replace(opened.state, jobs=(replace(job, cancelling=True),)))
+    assert page.scan.said.text() == "Cancelling…"
+    assert not page.scan.stop.isEnabled()
+    page.progress(JobProgress(replace(job, key="another journal"), Snapshot("hash")))
+    assert page.scan.said.text() == "Cancelling…"
+
+
+def test_tiles_count_and_filter(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
+    tiles = page.tiles.tiles
+    counts = {key: tile._number.text() for key, tile in tiles.items()}
+    assert counts == {
+        "added": "2",
+        "updated": "1",
+        "moved": "0",
+        "renamed": "1",
+        "restored": "0",
+        "deleted": "2",
+        "unmatched": "1",
+        "problem": "0",
+        "held": "0",
+    }
+    assert not tiles["moved"].isEnabled()
+    tiles["deleted"].click()
+    settled(qtbot, page, 2)
+    tiles["updated"].click()
+    settled(qtbot, page, 3)
+    tiles["deleted"].click()
+    settled(qtbot, page, 1)
+    assert paths(page) == ["OMOP/person.csv"]
+    tiles["renamed"].click()
+    settled(qtbot, page, 3)
+    page.show_topic("unmatched")
+    settled(qtbot, page, 1)
+    assert paths(page) == ["readme.txt"]
+
+
+def test_search_modality_and_show_all(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
+    page.area.search.setText("WAVEFORMS")
+    settled(qtbot, page, 3)
+    page.area.modality.setCurrentIndex(page.area.modality.findText("Images"))
+    qtbot.waitUntil(lambda: page.area.stack.currentWidget() is page.area.nothing, timeout=5000)
+    qtbot.mouseClick(page.area.nothing.action, Qt.MouseButton.LeftButton)
+    settled(qtbot, page, 6)
+    assert page.area.search.text() == ""
+
+
+def test_sorting_by_a_header(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
+    header = page.area.view.horizontalHeader()
+    for descending in (False, True):
+        with qtbot.waitSignal(page.area.model.answered):
+            qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=_middle(page, PATH))
+        settled(qtbot, page, 6)
+        assert paths(page) == sorted(paths(page), reverse=descending)
+    assert header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder
+
+
+def _middle(page: ReviewPage, section: int) -> QPoint:
+    header = page.area.view.horizontalHeader()
+    return QPoint(header.sectionViewportPosition(section) + header.sectionSize(section) // 2, header.height() // 2)
+
+
+def test_by_patient_with_the_keyboard(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
+    model, view = page.area.model, page.area.view
+    with qtbot.waitSignal(model.answered):
+        page.area.by_patient.click()
+    assert [model.index(row, PATH).data() for row in range(model.rowCount())] == ["No patient", "Patient 1001", "Patient 1003"]
+    view.setFocus()
+    view.setCurrentIndex(model.index(1, 0))
+    assert page.area.details.kind.text() == "Patient 1001"
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert model.rowCount() == 5
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: page.area.details.kind.text().startswith(("Added", "Deleted")), timeout=5000)
+    qtbot.keyClick(view, Qt.Key.Key_Left)
+    assert (model.rowCount(), view.currentIndex().row()) == (3, 1)
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert model.rowCount() == 5
+    rect = view.visualRect(model.index(1, KIND))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=rect.topLeft() + QPoint(12, rect.height() // 2))
+    assert model.rowCount() == 3
+    page.area.open_all.trigger()
+    assert model.rowCount() == 3 + 6
+    with qtbot.waitSignal(model.answered):
+        page.area.by_patient.click()
+    assert model.rowCount() == 6
+
+
+def test_details_say_all_about_a_change(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
+    select(page, "OMOP/person.csv")
+    details = page.area.details
+    assert details.kind.text() == "Updated  ·  OMOP"
+    qtbot.waitUntil(lambda: "Version" in _texts(details), timeout=5000)
+    text = _texts(details)
+    assert "12 bytes\n→ 14 bytes" in text
+    assert "…/OMOP/person.csv" in text
+    assert "uploaded" in text, "the file's history"
+    select(page, "1001/Waveforms/a.dat")
+    qtbot.waitUntil(lambda: "Lies in the central store at" in _texts(details), timeout=5000)
+    assert not details.show_file.isEnabled(), "it is not there any more"
+    select(page, "readme.txt")
+    qtbot.waitUntil(lambda: "fits the pattern of no modality" in _texts(details), timeout=5000)
+
+
+def _texts(details: QWidget) -> str:
+    return "\n".join(found.text().replace("\u200b", "") for found in details.findChildren(QLabel) if found.isVisibleTo(details))
+
+
+def test_the_table_shows_old_and_new_and_where_it_goes(page: ReviewPage, scanned: SessionState) -> None:
+    model = page.area.model
+    row = paths(page).index("OMOP/person.csv")
+    assert model.index(row, SIZE).data() == "12 bytes → 14 bytes"
+    assert model.index(row, SIZE + 2).data() == "…/OMOP/person.csv"
+    assert model.index(paths(page).index("1003/Waveforms/renamed.dat"), KIND).data() == "renamed to"
+
+
+# --- what can be done -----------------------------------------------------------------------------------------------------
+
+
+def test_holding_back_wants_a_reason(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session
+) -> None:
+    assert not page.area.hold_button.isEnabled()
+    page.area.view.selectAll()
+    assert page.area.shown.text() == "6 of 6 changes selected"
+    assert not page.area.release_button.isEnabled(), "nothing is held back"
+    qtbot.mouseClick(page.area.hold_button, Qt.MouseButton.LeftButton)
+    dialog = page.findChild(ReasonDialog)
+    assert dialog is not None
+    assert not dialog.yes.isEnabled()
+    dialog.field.setCurrentText("not signed off")
+    qtbot.mouseClick(dialog.yes, Qt.MouseButton.LeftButton)
+    (hold,) = asked
+    assert isinstance(hold, intents.HoldBack)
+    assert (len(hold.ids), hold.reason) == (6, "not signed off")
+
+    run_job(qtbot, opened, hold)
+    qtbot.waitUntil(lambda: page._reasons == ["not signed off"], timeout=5000)
+    assert page.tiles.tiles["held"]._number.text() == "5", "what is unmatched cannot be held back"
+    asked.clear()
+    page.tiles.tiles["held"].click()
+    settled(qtbot, page, 5)
+    page.area.view.selectRow(0)
+    qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
+    assert asked == [intents.LetGo(tuple(page.area.selected()))]
+
+
+def test_a_patient_is_held_back_from_the_menu(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
+    select(page, "1001/Images/new.dcm")
+    assert page.area.patient_action.text() == "Hold back &patient 1001…"
+    page.area.patient_action.trigger()
+    dialog = page.findChild(ReasonDialog)
+    assert dialog is not None
+    dialog.field.setCurrentText("consent withdrawn")
+    dialog.yes.click()
+    assert asked == [intents.HoldBackPatient("1001", "consent withdrawn")]
+
+
+def test_paths_files_and_exports(
+    page: ReviewPage,
+    asked: list[intents.Intent],
+    scanned: SessionState,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    page.area.view.selectAll()
+    page.area.copy_action.trigger()
+    assert QGuiApplication.clipboard().text().splitlines() == paths(page)
+    select(page, "1001/Images/new.dcm")
+    page.area.open_action.trigger()
+    assert asked.pop() == intents.OpenPath(world.site / "1001/Images/new.dcm", select=True)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out"), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "in"), ""))
+    page.area.export.emit()
+    page.area.export_holds.emit()
+    page.area.import_holds.emit()
+    assert asked == [
+        intents.ExportChanges(tmp_path / "out", page.area.model.query),
+        intents.ExportHolds(tmp_path / "out"),
+        intents.ImportHolds(tmp_path / "in"),
+    ]
+    asked.clear()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    page.area.export.emit()
+    assert asked == []
+
+
+# --- approving ------------------------------------------------------------------------------------------------------------
+
+
+def approving(page: ReviewPage) -> ApproveDialog:
+    page.approve.click()
+    dialog = page.findChild(ApproveDialog)
+    assert dialog is not None
+    return dialog
+
+
+def test_approving_shows_what_would_be_done(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session
+) -> None:
+    page.render(replace(scanned, preferences=replace(scanned.preferences, rate=1.0)))
+    dialog = approving(page)
+    text = _texts(dialog)
+    assert "Approve 5 changes?" in text
+    assert "Deleted (closed in the journal)" in text
+    assert "1 · 14 bytes" in text
+    assert "1 file belongs to no modality and will not be sent." in text
+    assert "Uploading takes about 25 s" in text
+    assert str(opened.state.config.central.text if opened.state.config else "") in text
+    qtbot.mouseClick(dialog.yes, Qt.MouseButton.LeftButton)
+    assert scanned.review is not None
+    assert asked == [intents.Approve(scanned.review.revision), intents.ShowPage("upload")]
+
+
+@pytest.mark.parametrize(
+    ("choose", "expected"),
+    [
+        (lambda d: d.name.insert("spring"), ("spring", False)),
+        (lambda d: d.amend.click(), (None, True)),
+        (lambda d: d.new.click(), (None, False)),
+    ],
+)
+def test_a_version_is_new_named_or_amended(
+    page: ReviewPage,
+    asked: list[intents.Intent],
+    scanned: SessionState,
+    choose: Callable[[ApproveDialog], None],
+    expected: tuple[str | None, bool],
+) -> None:
+    dialog = approving(page)
+    dialog.name.textEdited.connect(lambda _: None)
+    choose(dialog)
+    if dialog.name.text():
+        dialog.named.setChecked(True)
+    dialog.record.click()
+    approve = asked[0]
+    assert isinstance(approve, intents.Approve)
+    assert scanned.journal is not None
+    last = scanned.journal.last_version
+    assert (approve.version, approve.amend, approve.record_only) == ((last if expected[1] else expected[0]), expected[1], True)
+
+
+def test_a_bad_name_is_refused_and_an_old_one_said(page: ReviewPage, scanned: SessionState) -> None:
+    dialog = approving(page)
+    dialog.named.setChecked(True)
+    assert not dialog.yes.isEnabled()
+    dialog.name.setText("../up")
+    assert not dialog.yes.isEnabled()
+    assert "begins with a letter or a digit" in dialog._remark.text()
+    assert scanned.journal is not None
+    dialog.name.setText(scanned.journal.last_version or "")
+    assert dialog.yes.isEnabled()
+    assert "exists" in dialog._remark.text()
+
+
+def test_many_deletions_want_their_number(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
+    assert scanned.review is not None
+    page.render(replace(scanned, review=replace(scanned.review, many_deletions={"Images": (1204, 3000), "OMOP": (1, 2)})))
+    dialog = approving(page)
+    assert "1,204 of 3,000 Images files" in _texts(dialog)
+    assert not dialog.yes.isEnabled()
+    qtbot.keyClicks(dialog.field, "1204")
+    assert not dialog.yes.isEnabled()
+    dialog.field.setText("1,205")
+    dialog.yes.click()
+    approve = asked[0]
+    assert isinstance(approve, intents.Approve)
+    assert approve.allow_deletions
+
+
+def test_escape_approves_nothing(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
+    qtbot.keyClick(approving(page), Qt.Key.Key_Escape)
+    assert asked == []
+
+
+def test_a_site_that_sends_with_scripts(page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
+    assert scanned.config is not None
+    assert scanned.review is not None
+    state = replace(scanned, config=replace(scanned.config, upload_method=UploadMethod.AZCLI))
+    page.render(state)
+    assert page.approve.text() == "&Generate batch file…"
+    approving(page).yes.click()
+    assert asked == [intents.ShowScript(approve=intents.Approve(scanned.review.revision, record_only=True))]
+    asked.clear()
+    assert state.journal is not None
+    waiting = replace(state.journal, counts=tuple(replace(c, pending=3) for c in state.journal.counts[:1]))
+    page.render(replace(state, journal=waiting, review=replace(scanned.review, to_do={}, to_do_by_modality={})))
+    page.approve.click()
+    assert asked == [intents.ShowScript()]
+
+
+# --- what stands in the way -----------------------------------------------------------------------------------------------
+
+
+def test_a_stale_review_is_explained(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
+    assert scanned.review is not None
+    page.render(replace(scanned, review=replace(scanned.review, stale="The journal has changed.")))
+    assert not page.approve.isEnabled()
+    assert "scan again" in page.approve.toolTip()
+    (notice,) = notices(page._state)
+    assert (notice.grade, notice.action) == (Grade.WARNING, "Scan again")
+    assert page.scan.go.property("primary") == "true"
+    page._notice(notice)
+    assert asked == [intents.Scan()]
+
+
+def test_without_the_journal_nothing_is_approved(page: ReviewPage, scanned: SessionState) -> None:
+    free = replace(scanned.custody, state=Custody.FREE, may_write=False, can_check_out=True, detail="The journal lies in the cloud.")
+    state = replace(scanned, custody=free)
+    assert why_not_approve(state) == "The journal lies in the cloud."
+    assert [(view.action, view.intent) for view in notices(state)] == [("Check out", intents.CheckOut())]
+    page.render(state)
+    assert not page.scan.go.isEnabled()
+    locked = replace(free, can_check_out=False)
+    assert notices(replace(scanned, custody=locked))[0].intent == intents.ShowPage("overview", "custody")
+
+
+def test_what_was_carried_out_is_said(page: ReviewPage, scanned: SessionState) -> None:
+    assert scanned.review is not None
+    approval = Approval("", "v7", "me@here", 0)
+    part: ReviewFacts = replace(scanned.review, approval=approval, done=Tally(2, 2), to_do={ChangeKind.ADDED: Tally(3, 3)})
+    assert "2 changes are carried out as version v7; 3 are left." in notices(replace(scanned, review=part))[0].text
+    whole = replace(part, to_do={})
+    (notice,) = notices(replace(scanned, review=whole))
+    assert notice.grade is Grade.GOOD
+    page.render(replace(scanned, review=whole))
+    assert not page.approve.isEnabled()
+    assert page.approve.toolTip() == "Nothing is left to approve."
+
+
+def test_a_recorded_version_is_taken_back(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session
+) -> None:
+    assert scanned.review is not None
+    run_job(qtbot, opened, intents.Approve(scanned.review.revision, version="spring", record_only=True))
+    notice = notices(opened.state)[-1]
+    assert "Version spring is recorded, and 3 files of it are not uploaded yet." in notice.text
+    page._notice(notice)
+    dialog = page.findChild(ConfirmDialog)
+    assert dialog is not None
+    dialog.yes.click()
+    assert asked == [intents.Undo("spring")]
+
+
+def test_a_job_holds_the_buttons(page: ReviewPage, scanned: SessionState) -> None:
+    page.area.view.selectAll()
+    job = JobView(1, JobKind.VERIFY, "Verify", scanned.key, running=True)
+    page.render(replace(scanned, jobs=(job,)))
+    assert not page.approve.isEnabled()
+    assert not page.scan.go.isEnabled()
+    assert not page.area.hold_button.isEnabled()
+    page.render(scanned)
+    assert page.approve.isEnabled()
+    assert page.area.hold_button.isEnabled()
+
+
+def test_a_review_of_nothing(qtbot: QtBot, opened: Session, world: World, page: ReviewPage) -> None:
+    world.run()
+    run_job(qtbot, opened, intents.Scan())
+    assert page.stack.currentIndex() == 0
+    assert page.empty.title.text() == "Nothing has changed"
+    assert page.empty.text.text() == "4 files on the site are as the journal has them."
+
+
+def test_after_holding_back_the_table_stays_where_it_is(qtbot: QtBot, opened: Session, page: ReviewPage, scanned: SessionState) -> None:
+    select(page, "1003/Waveforms/renamed.dat")
+    row = page.area.view.currentIndex().row()
+    with qtbot.waitSignal(page.area.model.answered):
+        run_job(qtbot, opened, intents.HoldBack(tuple(page.area.selected()), "later"))
+    settled(qtbot, page, 6)
+    assert page.area.view.currentIndex().row() == row
+    assert page.area.model.index(row, 7).data() == "Held back: later"
+
+
+def test_every_control_has_a_name_and_a_tip(page: ReviewPage, scanned: SessionState) -> None:
+    controls = [found for kind in (QAbstractButton, QComboBox, QLineEdit) for found in page.findChildren(kind)]
+    ours = [found for found in controls if found.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    assert len(ours) > 15
+    for control in ours:
+        assert control.accessibleName(), control
+        assert control.toolTip(), control.accessibleName()
+
+
+def test_a_low_and_narrow_window_still_shows_rows(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
+    page.resize(720, 470)
+    qtbot.waitUntil(lambda: not page.area.details.isVisible(), timeout=2000)
+    assert page.area.view.viewport().height() > 60
+    assert not page.tiles.tiles["added"]._size.isVisible()
+    page.resize(1200, 800)
+    qtbot.waitUntil(lambda: page.area.details.isVisible(), timeout=2000)
