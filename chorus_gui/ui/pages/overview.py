@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,9 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.custody.recover import Choice
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.state import SENDING, Grade, JobKind, ReceiptFacts, SessionState
 from chorus_gui.ui.theme import SPACE
@@ -181,6 +184,7 @@ class OverviewPage(Page):
         del services
         self._intent: intents.Intent | None = None
         self._drawn: SessionState | None = None
+        self._painted = theme.current()
         self.title = label("", "title")
         self.lead = label("", "muted", wrap=True)
         self.primary = button("", primary=True)
@@ -230,6 +234,7 @@ class OverviewPage(Page):
     def render(self, state: SessionState) -> None:
         """Draw the state."""
         drawn, self._drawn = self._drawn, state
+        painted, self._painted = self._painted, theme.current()
         has_config = state.config is not None
         self._body_area.setVisible(state.config_file is not None)
         self._first.setVisible(state.config_file is None)
@@ -252,7 +257,7 @@ class OverviewPage(Page):
             self._render_offers(state)
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
             self._render_journal(state)
-        if drawn is None or drawn.receipts is not state.receipts:
+        if drawn is None or drawn.receipts is not state.receipts or painted != self._painted:
             self._render_runs(state)
 
     def show_topic(self, topic: str) -> None:
@@ -286,23 +291,29 @@ class OverviewPage(Page):
 
     def _render_offers(self, state: SessionState) -> None:
         custody = state.custody
-        offers = custody.offers if custody.grade is Grade.BAD or custody.state is Custody.CHANGED else ()
+        offers = custody.offers
         stuck = custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED)
         _clear(self._offer_rows)
         for choice, text in offers:
-            self._offer_rows.addWidget(self._offer(text, choice.capitalize(), intents.Recover(choice), state.busy))
+            self._offer_rows.addWidget(self._offer(text, choice.capitalize(), lambda choice=choice: self._decide(choice), state.busy))
         if stuck and not offers:
-            self._offer_rows.addWidget(self._offer(custody.detail, "Look again", intents.Refresh(), state.busy))
+            self._offer_rows.addWidget(self._offer(custody.detail, "Look again", lambda: self.intent.emit(intents.Refresh()), state.busy))
             if custody.can_unlock:
                 told = "If nobody works on it any more, unlock it. The Journal menu asks once more and says what can go wrong."
                 self._offer_rows.addWidget(label(told, "muted", wrap=True))
         self._offers.setVisible(stuck or bool(offers))
 
-    def _offer(self, text: str, action: str, intent: intents.Intent, busy: bool) -> QWidget:
+    def _decide(self, choice: str) -> None:
+        if choice == Choice.SET_ASIDE.value and self._state is not None:
+            set_aside(self, self._state, self.intent.emit)
+        else:
+            self.intent.emit(intents.Recover(choice))
+
+    def _offer(self, text: str, action: str, then: Callable[[], object], busy: bool) -> QWidget:
         made = QWidget()
         choose = button(action, text)
         choose.setEnabled(not busy)
-        choose.clicked.connect(lambda: self.intent.emit(intent))
+        choose.clicked.connect(then)
         told = label(text, wrap=True)
         line = row(told, choose, space=2 * SPACE)
         line.setStretch(0, 1)
