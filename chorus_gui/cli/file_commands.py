@@ -214,7 +214,10 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     )
     for verdict in bad if report.verbose else bad[:20]:
         report.say(f"  {verdict.result.value}: {verdict.store_path}  {verdict.detail}")
-    report.say("Every file is in the store as the journal says." if not bad else f"{files(len(bad))} are not as the journal says.")
+    if bad:
+        report.say(f"{files(len(bad))} are not as the journal says.")
+    else:
+        report.say("Every file is in the store as the journal says." if counts else "Nothing of it was uploaded, so nothing was proved.")
     report.json(
         {
             "version": version,

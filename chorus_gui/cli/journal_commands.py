@@ -97,7 +97,9 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
         counts = [c for c in place.journal.counts() if args.version in (None, c.version) and (wanted is None or c.modality in wanted)]
         if args.version and args.version not in place.journal.versions():
             raise UsageError(f"The journal has no version {args.version}.", remedy="Leave --version out to see them all.")
-        report.say(f"Journal {place.journal.path} (version {place.journal.schema} of the schema)")
+        cloud = place.config.journal.cloud
+        copied = cloud is not None and not place.config.journal.local.exists()
+        report.say(f"Journal {cloud.text if cloud and copied else place.journal.path} (version {place.journal.schema} of the schema)")
         report.table(
             ("version", "modality", ">files", ">size", ">pending", ">replaced or deleted", "last upload (UTC)"),
             [(c.version, c.modality, c.active, size(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in counts],
@@ -126,11 +128,11 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
 
 def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Damage is an error; dirt that other tools leave is told, with what becomes of it."""
-    from chorus_gui.cli.workplace import load_config, open_journal
+    from chorus_gui.cli.workplace import open_journal
     from chorus_gui.core.journal.store import Journal
 
-    Journal.verify_file(load_config(args, report).journal.local)
     with open_journal(args, report, ctx, write=False) as place:
+        Journal.verify_file(place.journal.path)
         findings = place.journal.check()
         report.json(
             [{"kind": f.kind, "text": f.text, "count": f.count, "examples": list(f.examples), "remedy": f.remedy} for f in findings]

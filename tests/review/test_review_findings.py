@@ -392,3 +392,24 @@ def test_an_interrupted_submission_says_how_to_go_on_in_its_version(
     assert f"--version {V1}" in capsys.readouterr().err
     assert (world.central / V1 / "journal.db").exists()
     world.check_truth()
+
+
+def test_verify_claims_nothing_about_what_was_not_uploaded(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.put("OMOP/person.csv", "aaa")
+    world.run("record", version=V1)
+    assert main(["-c", str(world.file), "file", "verify"]) == 0
+    assert "nothing was proved" in capsys.readouterr().out
+
+
+def test_check_looks_at_the_journal_in_the_cloud_where_it_is_not_checked_out(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    share = world.base / "share"
+    share.mkdir()
+    world.file.write_text(
+        world.file.read_text().replace("[journal.local]", f'[journal.source]\npath = "{share.as_posix()}/j.db"\n[journal.local]')
+    )
+    world.put("OMOP/person.csv", "aaa")
+    assert main(["-c", str(world.file), "submit", "--yes"]) == 0
+    world.journal.unlink()
+    assert main(["-c", str(world.file), "journal", "check"]) == 0
+    assert main(["-c", str(world.file), "journal", "list"]) == 0
+    assert "share/j.db" in capsys.readouterr().out
