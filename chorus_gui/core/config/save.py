@@ -103,7 +103,7 @@ class ConfigDocument:
         return any(_look_up(tables, dotted) for dotted in secrets) or "sig=" in self.text
 
     def save(self, *, overwrite: bool = False) -> None:
-        """Write the file in one step; the previous one becomes ``NAME.bak``.
+        """Write the file in one step, its folder too if there is none; the previous one becomes ``NAME.bak``.
 
         The file keeps its permissions, but is closed to other users if it holds secrets.  ``auth_mode = "sas_token"`` is
         written as "sas", because the present command-line tool stops at the other.  Raises :class:`ConfigError` if another
@@ -121,6 +121,7 @@ class ConfigDocument:
                     meaning="Nothing was saved.",
                     remedy="Open it again, and repeat the change.",
                 )
+            target.parent.mkdir(parents=True, exist_ok=True)
             mode = stat.S_IMODE(target.stat().st_mode) if previous is not None else 0o644
             mode = mode & 0o700 if self.holds_secrets else mode
             if previous is not None and previous != data:

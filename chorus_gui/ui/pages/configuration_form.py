@@ -251,5 +251,5 @@ def _site_rest() -> tuple[str, ...]:
 def _area(parts: Sequence[QWidget]) -> QScrollArea:
     content = QWidget()
     content.setMaximumWidth(WIDTH)
-    content.setLayout(column(*parts, None, space=2 * SPACE, margins=(0, 2 * SPACE, 2 * SPACE, 2 * SPACE)))
+    content.setLayout(column(*parts, None, space=2 * SPACE, margins=(0, 2 * SPACE, SPACE, 2 * SPACE)))
     return scrolled(content)
