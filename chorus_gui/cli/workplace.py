@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,11 +16,12 @@ from chorus_gui.cli.sign_in import sign_in
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody.session import Session, session
-from chorus_gui.core.errors import JournalError, StoreError
+from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.open import open_store
+from chorus_gui.core.submission.history import in_history
 
 WAIT_FOR_JOURNAL = 10.0
 """Seconds that a command waits for another one that works on the journal."""
@@ -65,21 +65,9 @@ def open_journal(
         if not write:
             yield Workplace(config, journal)
             return
-        command = journal.begin_command(
-            name,
-            params,
-            common=f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}",
-            src_paths={modality: config.sites[modality].place.text for modality in config.modalities},
-            dest=config.central.text if dest else None,
-        )
-        began = time.monotonic()
-        try:
+        common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
+        with in_history(journal, config, name, params, common=common, to_store=dest):
             yield Workplace(config, journal)
-        except BaseException:
-            with suppress(JournalError):  # what led here is the error to report
-                journal.end_command(command, time.monotonic() - began)
-            raise
-        journal.end_command(command, time.monotonic() - began)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -85,72 +84,15 @@ class Site:
         """The journal, to write, with this command in its history.  Nobody else of this user's works with the check-out meanwhile."""
         from chorus_gui.core.custody.session import session
         from chorus_gui.core.journal.store import Journal
+        from chorus_gui.core.submission.history import in_history
 
         config = self.config
         with (
             session(config, ctx, purpose=command, wait=WAIT_FOR_JOURNAL, sign_in=self.sign_in) as work,
             Journal.open(work.journal, create=True, wait=WAIT_FOR_JOURNAL, purpose=command, ctx=ctx) as journal,
+            in_history(journal, config, command, params, common=f"--config {config.file}", to_store=dest),
         ):
-            entered = journal.begin_command(
-                command,
-                params,
-                common=f"--config {config.file}",
-                src_paths={modality: config.sites[modality].place.text for modality in config.modalities},
-                dest=config.central.text if dest else None,
-            )
-            began = time.monotonic()
-            try:
-                yield journal
-            finally:
-                journal.end_command(entered, time.monotonic() - began)
-
-
-# --- custody ------------------------------------------------------------------------------------------------------------
-
-
-def check_out(site: Site, ctx: JobContext) -> tuple[str, ...]:
-    """Take the cloud journal; what is worth knowing, as sentences."""
-    from chorus_gui.core.custody.checkout import checkout
-
-    with site.home() as home:
-        return checkout(home, ctx).notes
-
-
-def check_in(site: Site, ctx: JobContext, *, keep: bool) -> tuple[str, ...]:
-    """Put the journal back."""
-    from chorus_gui.core.custody.checkin import checkin
-
-    with site.home() as home:
-        done = checkin(home, ctx, keep_checked_out=keep)
-        return done.notes
-
-
-def unlock(site: Site, ctx: JobContext) -> tuple[str, ...]:
-    """Remove the lock; the person has read what can go wrong."""
-    from chorus_gui.core.custody.unlock import unlock as free
-
-    with site.home() as home:
-        done = free(home, ctx, force=True)
-        return ("The journal lay in the lock alone and was put back under its own name.",) if done.copied else ()
-
-
-def recover(site: Site, ctx: JobContext, choice: str) -> tuple[str, ...]:
-    """Do what was chosen after an interruption."""
-    from chorus_gui.core.custody.adopt import adopt, preview
-    from chorus_gui.core.custody.recover import Choice
-    from chorus_gui.core.custody.unlock import set_aside
-
-    match Choice(choice):
-        case Choice.GO_ON:
-            return ()
-        case Choice.CHECK_IN:
-            return check_in(site, ctx, keep=False)
-        case Choice.TAKE_OVER:
-            with site.home() as home:
-                return adopt(home, home.local, ctx, preview(home, home.local, ctx)).notes
-        case Choice.SET_ASIDE:
-            with site.home() as home:
-                return (f"The local journal is kept as {set_aside(home, ctx)}.",)
+            yield journal
 
 
 # --- scan and review ----------------------------------------------------------------------------------------------------
@@ -248,7 +190,10 @@ def _told(site: Site, run: Run, kind: str, reviewed: Reviewed | None = None) -> 
         raise
     finally:
         if log.entered or log.uploaded or log.failures or outcome is OutcomeKind.DONE:
-            run.receipt = save(make_receipt(site.config, log, kind, outcome, reviewed), receipts_folder())
+            try:
+                run.receipt = save(make_receipt(site.config, log, kind, outcome, reviewed), receipts_folder())
+            except OSError:  # what was done is done, and stands in the journal
+                logging.getLogger("chorus").exception("the receipt could not be kept")
 
 
 def _refuse_azcli(config: Config) -> None:
@@ -281,7 +226,7 @@ def _submit(site: Site, run: Run, ctx: JobContext, journal: Journal, staging: St
     from chorus_gui.core.scan.scan import ScanSummary
     from chorus_gui.core.submission.review_site import Reviewed
     from chorus_gui.core.submission.submit import Submission, record, submit
-    from chorus_gui.core.submission.upload import leave_copies, upload_pending
+    from chorus_gui.core.submission.upload import copies_left, upload_pending
 
     found = summary(staging)
     seen = ScanSummary({}, found.total(ChangeKind.UNMATCHED).files, found.total(ChangeKind.PROBLEM).files, (), 0.0)
@@ -291,17 +236,14 @@ def _submit(site: Site, run: Run, ctx: JobContext, journal: Journal, staging: St
         with site.store_if_reachable() as store, _told(site, run, "record", reviewed) as log:
             record(Submission(config, journal, staging, approval, ctx, log), store)
         return
-    with site.store() as store, _told(site, run, "submission", reviewed) as log:
-        try:
-            submit(Submission(config, journal, staging, approval, ctx, log), store)
-            upload_pending(config, journal, store, ctx, log)
-        finally:
-            leave_copies(config, journal, store, log.versions)
+    with site.store() as store, _told(site, run, "submission", reviewed) as log, copies_left(config, journal, store, log):
+        submit(Submission(config, journal, staging, approval, ctx, log), store)
+        upload_pending(config, journal, store, ctx, log)
 
 
 def upload(site: Site, run: Run, ctx: JobContext, *, version: str | None, modalities: Sequence[str]) -> None:
     """Send what is pending."""
-    from chorus_gui.core.submission.upload import leave_copies, upload_pending
+    from chorus_gui.core.submission.upload import copies_left, upload_pending
 
     _refuse_azcli(site.config)
     run.log.version = version or ""
@@ -309,11 +251,9 @@ def upload(site: Site, run: Run, ctx: JobContext, *, version: str | None, modali
         site.writing("file upload", f"--version {version}" if version else "", ctx, dest=True) as journal,
         site.store() as store,
         _told(site, run, "upload") as log,
+        copies_left(site.config, journal, store, log),
     ):
-        try:
-            upload_pending(site.config, journal, store, ctx, log, version=version, modalities=modalities or None)
-        finally:
-            leave_copies(site.config, journal, store, log.versions)
+        upload_pending(site.config, journal, store, ctx, log, version=version, modalities=modalities or None)
 
 
 def retry(site: Site, run: Run, ctx: JobContext, approval: Approval | None) -> None:
@@ -363,14 +303,6 @@ def save_config(file: Path, text: str, based_on: str | None, *, overwrite: bool)
         document.text = text
     else:
         document = ConfigDocument(file, text, seen=None)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"The folder “{file.parent}” cannot be made: {error.strerror or error}.",
-                meaning="Nothing was saved.",
-                remedy="Choose another folder.",
-            ) from error
     document.save(overwrite=overwrite)
     return file
 
