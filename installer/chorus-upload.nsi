@@ -9,6 +9,7 @@
 !endif
 Unicode true
 SetCompressor /SOLID lzma
+SetCompressorDictSize 64 ; both programs hold the same modules: packed once
 
 !define NAME "CHoRUS Upload"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\${NAME}"

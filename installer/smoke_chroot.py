@@ -43,7 +43,7 @@ def run(setup: Path) -> int:
     shutil.copy(setup, work / setup.name)
     shutil.copy(ROOT / "installer" / "smoke.py", work)
     windows = "Z:\\build\\smoke"
-    words = [f"{windows}\\{setup.name}", "C:\\smoke", f"{windows}\\pictures"]
+    words = [f"{windows}\\{setup.name}", "C:\\smoke", "C:\\CHoRUS self-test"]
 
     def inside(service: list[str]) -> int:
         return chroot.windows(
@@ -54,8 +54,9 @@ def run(setup: Path) -> int:
         status = _with_azurite(inside)
         pictures = setup.parent / "screenshots"
         shutil.rmtree(pictures, ignore_errors=True)
-        if (work / "pictures").is_dir():
-            shutil.copytree(work / "pictures", pictures)
+        made = prefix / "drive_c" / "CHoRUS self-test"
+        if made.is_dir():
+            shutil.copytree(made, pictures)
         print(f"Pictures of every page: {pictures}")
         return status
     finally:
