@@ -1,5 +1,7 @@
 """Questions of the command line and the window."""
 
+from pathlib import Path
+
 import pytest
 
 from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, file_history, pending_by_modality
@@ -39,3 +41,14 @@ def test_active_rows_of_many_paths(new, enter, schema):
         assert len(active_by_paths(journal, (f"f/{i}" for i in range(2000)))) == 2000
         assert active_by_paths(journal, []) == []
         assert active_by_paths(journal, odd, []) == []
+
+
+def test_the_last_version_is_the_one_begun_last_whatever_its_name(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "journal.db", create=True) as journal:
+        assert journal.last_version() is None
+        for moment, (name, version) in enumerate((("a", "test"), ("b", "20250101000000"), ("c", "20240101000000")), 1):
+            entry = Entry(Action.ENTER, "OMOP", f"OMOP/{name}.csv", None, 1, 1, "0" * 32, version, "20250101000000")
+            journal.commit([entry], at_us=moment)
+        first = next(row for row in journal.rows() if row.version == "test")
+        journal.commit([Entry(Action.REPEAT, old_id=first.file_id, mtime_us=2, state="MOVED")], at_us=9)
+        assert journal.last_version() == "20240101000000"

@@ -186,8 +186,14 @@ class Journal:
             return [str(version) for (version,) in rows]
 
     def last_version(self) -> str | None:
-        """The latest version, or None in an empty journal."""
-        return max(self.versions(), default=None)
+        """The version that was begun last, whatever its name; None in an empty journal.
+
+        By its first row: a touched file's new row repeats an old version, and does not make it the last one.
+        """
+        sql = f"SELECT version FROM ({self._schema.rows_sql()}) WHERE version <> '' GROUP BY version ORDER BY MIN(valid_us) DESC, version DESC LIMIT 1"
+        with self._using() as conn:
+            found = conn.execute(sql).fetchone()
+        return None if found is None else str(found[0])
 
     def fingerprint(self) -> str:
         """Text that changes when, and only when, rows changed; the command history does not count."""
