@@ -57,6 +57,13 @@ def _fresh_base() -> None:
 
 
 def _take_all(out: Path, suffix: str, only: Collection[str]) -> None:
+    from filelock import FileLock
+
+    with FileLock(BASE.with_name("riverside.lock")):  # two at a time would stand in each other's way
+        _on_fresh_site(out, suffix, only)
+
+
+def _on_fresh_site(out: Path, suffix: str, only: Collection[str]) -> None:
     _fresh_base()
     os.environ["CHORUS_UPLOAD_HOME"] = str(BASE / "home")
     socket.gethostname = lambda: "workstation"
@@ -177,7 +184,11 @@ class Camera:
         self.shoot("start", "overview")
         make_site(BASE / "site", patients=PATIENTS)
         config = write_config(BASE, BASE / "central-store", BASE / "site")
+        cloud = (BASE / "central-store" / "journal.db").as_posix()
+        config.write_text(f'{config.read_text("utf-8")}\n[journal.source]\npath = "{cloud}"\n', "utf-8")
         self.do(intents.OpenConfig(config), intents.TestConnection())
+        self.shoot("check-out", "overview")
+        self.do(intents.CheckOut())
         self.shoot("configuration", "configuration")
         self._assistant()
         self.do(intents.Scan())
@@ -190,7 +201,7 @@ class Camera:
         self.shoot("overview", "overview")
         self._review()
         self._second_submission()
-        self.shoot("history", "history")
+        self._tab("versions")
         self._tab("receipts")
         self._tab("copies")
         self.shoot("log", "log")
@@ -291,7 +302,7 @@ class Camera:
         from chorus_gui.ui import intents
 
         self.session.do(intents.ShowPage("history", topic))
-        self.shoot(f"history-{topic}")
+        self.shoot("history" if topic == "versions" else f"history-{topic}")
 
     def _leave(self) -> None:
         gone: list[None] = []

@@ -21,9 +21,9 @@ from chorus_gui.ui.verdicts import Line, Wanted, lines, select
 PAGE = 256
 KEPT_PAGES = 64
 
-RESULT, PATH, DETAIL, SIZE, PROOF, MODALITY, VERSION = range(7)
-HEADERS = ("Result", "Path", "What was found", "Size", "Proof", "Modality", "Version")
-ORDERS = ("result", "path", "detail", "size", "level", "modality", "version")
+RESULT, PATH, DETAIL, SIZE, MODALITY, VERSION = range(6)
+HEADERS = ("Result", "Path", "What was found", "Size", "Modality", "Version")
+ORDERS = ("result", "path", "detail", "size", "modality", "version")
 """Column → what :class:`Wanted` sorts by."""
 
 RESULTS = {
@@ -36,7 +36,8 @@ RESULTS = {
 }
 """The value of a verdict's result → what people read, and how it is to be taken."""
 
-PROOFS = {"properties": "size and MD5", "reread": "read again", "transport": "while sending", None: ""}
+PROOFS = {"properties": "size and MD5 agree", "reread": "read again, and equal", None: ""}
+"""How a file that is in order was proved."""
 LINE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The :class:`Line` of a row, or None while it is being fetched."""
 
@@ -201,8 +202,8 @@ class VerificationModel(QAbstractTableModel):
         text, grade = RESULTS[line.result]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                proof = PROOFS.get(line.level, line.level)
-                return (text, line.path, line.detail, words.size(line.size), proof, line.modality, line.version)[index.column()]
+                told = line.detail or PROOFS.get(line.level, line.level)
+                return (text, line.path, told, words.size(line.size), line.modality, line.version)[index.column()]
             case Qt.ItemDataRole.ToolTipRole:
                 return "\n".join(part for part in (line.path, f"In the store: {line.store_path}", line.detail) if part)
             case Qt.ItemDataRole.ForegroundRole:

@@ -41,7 +41,7 @@ class Tab(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(body)
         self._stack.addWidget(empty)
-        self.setLayout(column(self._stack, margins=(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)))
+        self.setLayout(column(self._stack, margins=(0, 2 * SPACE, 0, 0)))
 
     def show_rows(self, rows: Sequence[Any]) -> None:
         """Show these, or the empty state."""

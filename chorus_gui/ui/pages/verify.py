@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QStackedWidg
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, theme, verdicts, words
-from chorus_gui.ui.models.verification import DETAIL, LINE_ROLE, MODALITY, PATH, PROOF, RESULT, RESULTS, SIZE, VERSION, VerificationModel
+from chorus_gui.ui.models.verification import DETAIL, LINE_ROLE, MODALITY, PATH, RESULT, RESULTS, SIZE, VERSION, VerificationModel
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.verify_choice import ChoiceCard
 from chorus_gui.ui.state import Grade, JobKind, JobProgress, JobView, SessionState
@@ -46,8 +46,8 @@ def said(found: Verified) -> tuple[str, Grade]:
         return "The journal has no uploaded file there: nothing to compare.", Grade.INFO
     if wrong:
         return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} are not as the journal says.", Grade.BAD
-    how = "read again, byte for byte" if found.reread else "compared by size and MD5"
-    return f"All of {words.count_of(found.files, 'file')} lie in the store as the journal says: {how}.", Grade.GOOD
+    how = "read again" if found.reread else "compared"
+    return f"{words.count_of(found.files, 'file')} {how}: all are in the store as the journal says.", Grade.GOOD
 
 
 class VerifyPage(Page):
@@ -91,7 +91,7 @@ class VerifyPage(Page):
 
     def _put_together(self) -> None:
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        widths = {RESULT: "content differs", DETAIL: "The blob has 132,178 bytes", SIZE: "888.8 MB", PROOF: "size and MD5", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
+        widths = {RESULT: "content differs", DETAIL: "The blob has 132,178 bytes, the", SIZE: "888.8 MB", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
         set_widths(self.table, widths)
         self._sortable(on=True)
         tiles = row(*self.tiles.values(), space=SPACE)
@@ -266,8 +266,9 @@ class VerifyPage(Page):
 
     def _tell_chosen(self) -> None:
         line = self.table.selectionModel().currentIndex().data(LINE_ROLE)
-        told = line and line.detail
-        self.detail.setText(f"{line.path}: {line.detail} In the store: {line.store_path}" if line and told else "")
+        told = f"{line.path}: {line.detail}" if line and line.detail else ""
+        where = f" In the store: {line.store_path}" if line and told and line.store_path not in told else ""
+        self.detail.setText(told + where)
         self.detail.setVisible(bool(told))
 
     # --- asking -----------------------------------------------------------------------------------------------------
