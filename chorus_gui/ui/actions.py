@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Tally
-from chorus_gui.ui import exports, intents, work
+from chorus_gui.ui import custody, exports, intents, work
 from chorus_gui.ui.state import JobKind
 from chorus_gui.ui.words import count_of, files_and_size
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})
 """After these the rows of the review may be others."""
 
-LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE}
+LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE}
 """After these the facts are read anew."""
 
-QUIET = frozenset({JobKind.HOLD})
+QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE})
 """When these go well, the page shows it; no notice is needed."""
 
 
@@ -103,22 +103,44 @@ def _sentences(notes: Any) -> str:
 
 def _check_out(session: Session, _: intents.CheckOut) -> None:
     site = session.site()
-    session.start(JobKind.CHECK_OUT, "Check out", lambda ctx: work.check_out(site, ctx), _sentences)
+    session.start(JobKind.CHECK_OUT, "Check out", lambda ctx: custody.check_out(site, ctx), _sentences)
 
 
 def _check_in(session: Session, intent: intents.CheckIn) -> None:
     site = session.site()
-    session.start(JobKind.CHECK_IN, "Check in", lambda ctx: work.check_in(site, ctx, keep=intent.keep), _sentences)
+    session.start(JobKind.CHECK_IN, "Check in", lambda ctx: custody.check_in(site, ctx, keep=intent.keep), _sentences)
 
 
 def _unlock(session: Session, _: intents.Unlock) -> None:
     site = session.site()
-    session.start(JobKind.UNLOCK, "Unlock", lambda ctx: work.unlock(site, ctx), _sentences)
+    session.start(JobKind.UNLOCK, "Unlock", lambda ctx: custody.unlock(site, ctx), _sentences)
 
 
 def _recover(session: Session, intent: intents.Recover) -> None:
+    from chorus_gui.core.custody.recover import Choice
+
     site = session.site()
-    session.start(JobKind.RECOVER, f"Recover: {intent.choice}", lambda ctx: work.recover(site, ctx, intent.choice), _sentences)
+    if Choice(intent.choice) is Choice.TAKE_OVER:  # a person sees both sides before that
+        _compare(session, intents.CompareJournals())
+        return
+    session.start(JobKind.RECOVER, f"Recover: {intent.choice}", lambda ctx: custody.recover(site, ctx, intent.choice), _sentences)
+
+
+def _compare(session: Session, intent: intents.CompareJournals) -> None:
+    site = session.site()
+    file = intent.file or site.config.journal.local
+
+    def done(sides: Any) -> str:
+        session.sides_wanted.emit(file, sides)
+        return ""
+
+    session.start(JobKind.COMPARE, "Compare the journals", lambda ctx: custody.compare(site, ctx, file), done)
+
+
+def _adopt(session: Session, intent: intents.Adopt) -> None:
+    site = session.site()
+    title = f"Go on with {intent.file.name}"
+    session.start(JobKind.ADOPT, title, lambda ctx: custody.adopt(site, ctx, intent.file, intent.sides), _sentences, cancellable=False)
 
 
 def _upgrade(session: Session, _: intents.UpgradeJournal) -> None:
@@ -331,6 +353,8 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
     intents.CheckIn: _check_in,
     intents.Unlock: _unlock,
     intents.Recover: _recover,
+    intents.CompareJournals: _compare,
+    intents.Adopt: _adopt,
     intents.UpgradeJournal: _upgrade,
     intents.Undo: _undo,
     intents.Restore: _restore,

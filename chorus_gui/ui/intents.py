@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chorus_gui.core.model import Mode
 from chorus_gui.core.review.changes import Query
+
+if TYPE_CHECKING:
+    from chorus_gui.core.custody.sides import Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,21 @@ class Recover(Intent):
     """Do what was chosen among ``custody.offers``: the value of a :class:`~chorus_gui.core.custody.recover.Choice`."""
 
     choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompareJournals(Intent):
+    """Show ``file`` (None: the local journal) beside the journal in the cloud, to decide whether to go on with it."""
+
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt(Intent):
+    """Go on with ``file``: the lock becomes ours.  The person has seen ``sides``; if they are others by now, nothing is done."""
+
+    file: Path
+    sides: Sides
 
 
 @dataclass(frozen=True, slots=True)

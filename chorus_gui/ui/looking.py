@@ -30,7 +30,6 @@ from chorus_gui.ui.state import (
 
 if TYPE_CHECKING:
     from chorus_gui.core.custody.home import JournalHome
-    from chorus_gui.core.custody.recover import Offer
     from chorus_gui.core.custody.state import CustodyState
     from chorus_gui.core.storage.azure.login import SignIn
 
@@ -154,8 +153,12 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
         )
 
 
-def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, recover: bool = False) -> CustodyFacts:
-    """Where the journal is.  Never raises for what is wrong; with ``recover`` an interruption is cleared up as far as it can be."""
+def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
+    """Where the journal is.  Never raises for what is wrong.
+
+    With ``recover`` an interruption is cleared up as far as it can be.  ``offer``: say what can be decided about a check-out that
+    stands; about one that was lost it is always said.
+    """
     if config.journal.cloud is None:
         return CustodyFacts(
             Custody.NOT_IN_CLOUD,
@@ -168,21 +171,18 @@ def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, r
 
     try:
         with open_home(config, sign_in) as home:
-            return _cloud_custody(need(home), ctx, recover)
+            return _cloud_custody(need(home), ctx, recover=recover, offer=offer or recover)
     except ChorusError as error:
         return CustodyFacts(None, "Journal out of reach", str(error), Grade.BAD)
 
 
-def _cloud_custody(home: JournalHome, ctx: JobContext, recover: bool) -> CustodyFacts:
+def _cloud_custody(home: JournalHome, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
     from chorus_gui.core.custody import recover as recovering
     from chorus_gui.core.custody.state import look
     from chorus_gui.core.custody.unlock import consequences
 
-    offers: list[Offer] = []
-    if recover:
-        found, offers = recovering.recover(home, ctx)
-    else:
-        found = look(home, ctx)
+    found = recovering.recover(home, ctx)[0] if recover else look(home, ctx)
+    offers = recovering.offers(found) if offer or found.state is Custody.CHANGED else []
     mine = found.state is Custody.MINE
     return CustodyFacts(
         state=found.state,
@@ -201,6 +201,7 @@ def _cloud_custody(home: JournalHome, ctx: JobContext, recover: bool) -> Custody
         can_check_in=mine,
         can_unlock=found.lock is not None or found.state is Custody.CHANGED,
         may_write=mine and found.local == home.local,
+        can_take_over=found.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED),
         warnings=consequences(found),
         offers=tuple((offer.choice.value, offer.text) for offer in offers),
     )

@@ -10,24 +10,22 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
 from chorus_gui.ui import theme
-from chorus_gui.ui.intents import Intent, OpenConfig
+from chorus_gui.ui.intents import Adopt, Intent, OpenConfig
 from chorus_gui.ui.menus import Menus
+from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import JobEnd, JobProgress, SessionState
+from chorus_gui.ui.state import JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_name
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
-
-LONG_JOB = 10.0
-"""Seconds: after a job that long, the task bar is told when the window is in the background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,7 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.notifier = Notifier(self)
         self._stopping = self._stopped = False
         self._report: ReportDialog | None = None
         self._pages: dict[str, Page] = {}
@@ -80,7 +79,9 @@ class MainWindow(QMainWindow):
         session.path_wanted.connect(open_path)
         session.sign_in_wanted.connect(self._show_code)
         session.script_wanted.connect(self._show_script)
-        session.ended.connect(self._ended)
+        session.sides_wanted.connect(self._show_sides)
+        self.notifier.wanted.connect(lambda: self.come_forward(None))
+        session.ended.connect(self.notifier.ended)
         session.stopped.connect(self._on_stopped)
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self._dress())
         self._theme = ""
@@ -200,6 +201,13 @@ class MainWindow(QMainWindow):
     def _report_closed(self) -> None:
         self._report = None
 
+    def _show_sides(self, file: Path, sides: object) -> None:
+        from chorus_gui.core.custody.sides import Sides
+        from chorus_gui.ui.dialogs.custody import AdoptDialog
+
+        assert isinstance(sides, Sides)
+        AdoptDialog(self, file, sides, lambda: self.do(Adopt(file, sides))).open()
+
     def _show_script(self, tool: str) -> None:
         from chorus_gui.ui.dialogs.script import ScriptDialog
 
@@ -220,9 +228,11 @@ class MainWindow(QMainWindow):
         box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
         box.open()
 
-    def _ended(self, end: JobEnd) -> None:
-        if end.seconds >= LONG_JOB and not self.isActiveWindow():
-            QApplication.alert(self)
+    def changeEvent(self, event: QEvent) -> None:
+        """Whoever looks at the window needs no message of it in the tray."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.notifier.seen()
 
     # --- other ways in ----------------------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
 
 from chorus_gui import __version__
+from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.ui import intents
+from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.state import SessionState, StoreKind
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
@@ -40,6 +42,10 @@ def _is_open(state: SessionState) -> bool:
 
 def _is_free(state: SessionState) -> bool:
     return state.config is not None and not state.busy
+
+
+def _in_cloud(state: SessionState) -> bool:
+    return state.custody.state not in (None, Custody.NOT_IN_CLOUD)
 
 
 class Menus:
@@ -134,6 +140,14 @@ class Menus:
         self._add(menu, "Check in and &keep", keep, "Put the journal into the cloud, and keep it checked out", None, back)
         unlockable = lambda state: _is_free(state) and state.custody.can_unlock  # noqa: E731
         self._add(menu, "&Unlock…", self._unlock, "Free a journal that somebody left checked out", None, unlockable)
+        lost = lambda state: _is_free(state) and state.custody.can_take_over  # noqa: E731
+        self._add(
+            menu, "&Go on with a file…", self._take_over, "You checked it out with the other tool: compare, then take it over", None, lost
+        )
+        held = lambda state: _is_free(state) and _in_cloud(state) and state.journal is not None and state.journal.exists  # noqa: E731
+        self._add(
+            menu, "Set the local journal &aside…", self._set_aside, "Keep it under another name, and go on with the cloud's", None, held
+        )
         menu.addSeparator()
         old = lambda state: _is_free(state) and state.journal is not None and state.journal.schema == 1 and state.custody.may_write  # noqa: E731
         self._add(menu, "U&pgrade…", self._upgrade, "Turn a journal of 2024 into the present schema (one-way)", None, old)
@@ -229,6 +243,17 @@ class Menus:
             typed="unlock" if custody.warnings else "",
             danger=True,
         ).open()
+
+    def _take_over(self) -> None:
+        config = self._window.state.config
+        start = str(config.journal.local) if config else ""
+        title = "The journal that you checked out with the other tool"
+        file, _ = QFileDialog.getOpenFileName(self._window, title, start, "Journals (*.db);;All files (*)")
+        if file:
+            self._do(intents.CompareJournals(Path(file)))
+
+    def _set_aside(self) -> None:
+        set_aside(self._window, self._window.state, self._do)
 
     def _upgrade(self) -> None:
         ConfirmDialog(

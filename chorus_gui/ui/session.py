@@ -60,6 +60,8 @@ class Session(QObject):
     """a file or folder to open, or to show in its folder"""
     sign_in_wanted = Signal(object)
     """a :class:`DeviceCode` to show; comes from whatever thread asked"""
+    sides_wanted = Signal(object, object)
+    """a file and both journals, as :class:`~chorus_gui.core.custody.sides.Sides`, to decide about"""
     script_wanted = Signal(str)
     """the tool of a script to ask the person about, or "list" for a file list"""
     ended = Signal(object)
@@ -87,7 +89,7 @@ class Session(QObject):
             reader.crashed.connect(self.crashed)
         self._timer = QTimer(self)
         self._timer.setInterval(CHECK_MINUTES * 60_000)
-        self._timer.timeout.connect(self._look_remote)
+        self._timer.timeout.connect(lambda: self._look_remote(timed=True))
         self._timer.start()
 
     def do(self, intent: intents.Intent) -> None:
@@ -256,14 +258,14 @@ class Session(QObject):
         for reader in tuple(waiting):
             reader.ask(self, lambda _: None, lambda _, reader=reader: answered(reader))
 
-    def _look_remote(self, *, recover: bool = False) -> None:
+    def _look_remote(self, *, recover: bool = False, timed: bool = False) -> None:
         config = self.state.config
         if config is None or self.state.busy:
             return
-        look, sign_in = self._looks, self.sign_in()
+        look, sign_in, offer = self._looks, self.sign_in(), recover or (timed and bool(self.state.custody.offers))
         self._remote.ask(
             self,
-            lambda ctx: looking.custody(config, ctx, sign_in, recover=recover),
+            lambda ctx: looking.custody(config, ctx, sign_in, recover=recover, offer=offer),
             lambda outcome: self._answered(outcome, lambda facts: self._seen(look, custody=facts, credential=looking.credential(config))),
             channel="custody",
         )

@@ -43,6 +43,8 @@ class JobKind(Enum):
     CHECK_IN = "Check in"
     UNLOCK = "Unlock"
     RECOVER = "Recover"
+    COMPARE = "Compare the journals"
+    ADOPT = "Take over"
     SCAN = "Scan"
     HOLD = "Hold back"
     RECORD = "Record"
@@ -95,6 +97,7 @@ class CustodyFacts:
     can_check_out: bool = False
     can_check_in: bool = False
     can_unlock: bool = False
+    can_take_over: bool = False
     may_write: bool = False
     warnings: tuple[str, ...] = ()
     offers: tuple[tuple[str, str], ...] = ()

@@ -27,6 +27,7 @@ from chorus_gui.ui.state import (
     ReviewFacts,
     SessionState,
 )
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
 MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_check_in=True, may_write=True)
@@ -137,7 +138,13 @@ def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewP
     page.render(replace(fresh, custody=lost))
     qtbot.waitUntil(lambda: "Set aside" in visible(page))
     with qtbot.waitSignal(page.intent) as asked:
-        visible(page)["Set aside"].click()
+        visible(page)["Take over"].click()
+    assert asked.args == [intents.Recover("take over")]
+    visible(page)["Set aside"].click()
+    question = page.findChild(ConfirmDialog)
+    assert question is not None
+    with qtbot.waitSignal(page.intent) as asked:
+        question.yes.click()
     assert asked.args == [intents.Recover("set aside")]
     page.render(replace(fresh, custody=HERE))
     assert "Set aside" not in visible(page)

@@ -43,20 +43,25 @@ def recover(home: JournalHome, ctx: JobContext | None = None, *, wait: float = 0
     ctx = ctx or JobContext()
     with guard(home, "looking after an interrupted check-out", wait, ctx):
         state = settle(home, ctx)
+    return state, offers(state)
+
+
+def offers(state: CustodyState) -> list[Offer]:
+    """What a person can decide about a check-out of this computer; nothing, where there is none."""
     local = state.memory.local
     doing = f" for “{state.memory.purpose}”" if state.memory.purpose else ""
     if state.state is State.MINE:
-        return state, [
+        return [
             Offer(Choice.GO_ON, f"You had checked the journal out{doing}. Go on with {local}."),
             Offer(Choice.CHECK_IN, f"Check in {local}, with everything that was recorded in it."),
             Offer(Choice.SET_ASIDE, f"Give the check-out back without checking in; {local} is kept under another name."),
         ]
     if state.state is State.CHANGED:
-        return state, [
+        return [
             Offer(Choice.TAKE_OVER, f"{state.reason} Go on with your {local}; a copy of the cloud's is kept."),
             Offer(Choice.SET_ASIDE, f"{state.reason} Go on with the journal in the cloud; {local} is kept under another name."),
         ]
-    return state, []
+    return []
 
 
 def settle(home: JournalHome, ctx: JobContext, now: CustodyState | None = None) -> CustodyState:

@@ -253,11 +253,12 @@ class OverviewPage(Page):
         for card, view in zip(self.cards, views, strict=True):
             card.show()
             card.show_step(view, now=view.mark in (Mark.NOW, Mark.STOPPED))
-        if drawn is None or drawn.custody is not state.custody or drawn.busy != state.busy:
+        anew = drawn is None or drawn.config is None or drawn.config_file != state.config_file
+        if drawn is None or anew or drawn.custody is not state.custody or drawn.busy != state.busy:
             self._render_offers(state)
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
             self._render_journal(state)
-        if drawn is None or drawn.receipts is not state.receipts or painted != self._painted:
+        if drawn is None or anew or drawn.receipts is not state.receipts or painted != self._painted:
             self._render_runs(state)
 
     def show_topic(self, topic: str) -> None:
@@ -304,8 +305,8 @@ class OverviewPage(Page):
         self._offers.setVisible(stuck or bool(offers))
 
     def _decide(self, choice: str) -> None:
-        if choice == Choice.SET_ASIDE.value and self._state is not None:
-            set_aside(self, self._state, self.intent.emit)
+        if choice == Choice.SET_ASIDE.value and self._drawn is not None:
+            set_aside(self, self._drawn, lambda intent: self.intent.emit(intent))
         else:
             self.intent.emit(intents.Recover(choice))
 
@@ -313,7 +314,7 @@ class OverviewPage(Page):
         made = QWidget()
         choose = button(action, text)
         choose.setEnabled(not busy)
-        choose.clicked.connect(then)
+        choose.clicked.connect(lambda: then())  # clicked brings a bool
         told = label(text, wrap=True)
         line = row(told, choose, space=2 * SPACE)
         line.setStretch(0, 1)

@@ -1,0 +1,308 @@
+"""The Journal menu against a cloud journal on a real blob service: check out, check in, unlock, take over, set aside, recover."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from azure_places import key_place, service
+from custodyworld import BLOB, LOCK, names, person, record
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+from uiworld import run_job, settle
+from world import World
+
+from chorus_gui.core.custody.checkin import checkin
+from chorus_gui.core.custody.checkout import checkout
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.demo.azurite import Azurite
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.open import open_store
+from chorus_gui.ui import intents
+from chorus_gui.ui.dialogs.custody import AdoptDialog
+from chorus_gui.ui.main_window import MainWindow
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+
+pytestmark = pytest.mark.usefixtures("cloud")
+
+
+@pytest.fixture
+def container(azurite: Azurite) -> str:
+    name = f"custody-{uuid.uuid4().hex[:12]}"
+    service(azurite).create_container(name)
+    return name
+
+
+@pytest.fixture
+def cloud(azurite: Azurite, container: str, world: World) -> Iterator[Store]:
+    """The container that holds the journal; the world's configuration names it."""
+    auth = f'azure_account_name = "{azurite.account}"\nazure_account_key = "{azurite.key}"\nazure_account_url = "{azurite.url}"'
+    text = world.file.read_text("utf-8")
+    text = text.replace(f'path = "{world.central.as_posix()}"', f'path = "az://{container}/site"\n[central_path.auth]\n{auth}')
+    source = f'[journal.source]\npath = "az://{container}/journal.db"\n[journal.source.auth]\n{auth}\n'
+    world.file.write_text(text.replace("[journal.local]", f"{source}[journal.local]"), "utf-8")
+    with closing(open_store(key_place(azurite, container))) as store:
+        yield store
+
+
+@pytest.fixture
+def windows(qtbot: QtBot, tmp_path: Path, world: World) -> Iterator[list[MainWindow]]:
+    """Windows on the world, opened with :func:`start`; closed at the end."""
+    made: list[MainWindow] = []
+    yield made
+    for window in made:
+        stop(qtbot, window)
+        window.deleteLater()
+        window.session.deleteLater()
+
+
+def start(qtbot: QtBot, windows: list[MainWindow], world: World) -> MainWindow:
+    session = Session(Settings(world.base / "window.ini"))
+    window = MainWindow(session)
+    windows.append(window)
+    window.show()
+    session.open(world.file)
+    settle(qtbot, session)
+    return window
+
+
+def stop(qtbot: QtBot, window: MainWindow) -> None:
+    if not window._stopped:
+        with qtbot.waitSignal(window.closed, timeout=20_000):
+            window._stop()
+
+
+def action(window: MainWindow, text: str) -> QAction:
+    return next(found for found in window.findChildren(QAction) if found.text().replace("&", "") == text)
+
+
+def press(qtbot: QtBot, window: MainWindow, text: str) -> None:
+    """Choose an entry of the menu, and wait for its job."""
+    entry = action(window, text)
+    assert entry.isEnabled(), text
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        entry.trigger()
+    settle(qtbot, window.session)
+
+
+def question(window: MainWindow) -> ConfirmDialog:
+    return next(box for box in window.findChildren(ConfirmDialog) if box.isVisible())
+
+
+def compared(qtbot: QtBot, window: MainWindow, intent: intents.Intent) -> AdoptDialog:
+    run_job(qtbot, window.session, intent)
+    return next(box for box in window.findChildren(AdoptDialog) if box.isVisible())
+
+
+def yes(qtbot: QtBot, window: MainWindow, box: AdoptDialog | ConfirmDialog) -> None:
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        box.yes.click()
+    settle(qtbot, window.session)
+
+
+def test_out_and_in(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    assert window.state.custody.state is Custody.NEW
+    assert not action(window, "Check in").isEnabled()
+    press(qtbot, window, "Check out")
+    assert window.state.custody.state is Custody.MINE
+    assert window.top.journal.text().startswith("Checked out by you since")
+    assert cloud.head(LOCK) is not None
+    assert not action(window, "Check out").isEnabled()
+    record(world.journal, "1001/Images/a.dcm")
+    press(qtbot, window, "Check in and keep")
+    assert window.state.custody.state is Custody.MINE
+    press(qtbot, window, "Check in")
+    assert window.state.custody.state is Custody.FREE
+    assert cloud.head(LOCK) is None
+    assert cloud.head("journal.db") is not None
+    assert action(window, "Check out").isEnabled()
+
+
+def test_a_colleague_has_it_and_unlock_says_what_can_go_wrong(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    bob = person(cloud, world.base / "bob", "Bob", "PC-2")
+    checkout(bob, JobContext())
+    window = start(qtbot, windows, world)
+    assert window.top.journal.text().startswith("Checked out by Bob on PC-2")
+    assert not action(window, "Check out").isEnabled()
+    action(window, "Unlock…").trigger()
+    box = question(window)
+    told = " ".join(part.text() for part in box.findChildren(type(window.top.badge)))
+    assert "Bob cannot check in any more" in told
+    assert not box.yes.isEnabled()
+    box.field.setText("unlock")
+    assert box.yes.isEnabled()
+    yes(qtbot, window, box)
+    assert cloud.head(LOCK) is None
+    assert window.state.custody.state in (Custody.NEW, Custody.FREE)
+
+
+def test_unlock_is_given_up_with_escape(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    checkout(person(cloud, world.base / "bob", "Bob", "PC-2"), JobContext())
+    window = start(qtbot, windows, world)
+    action(window, "Unlock…").trigger()
+    question(window).reject()
+    settle(qtbot, window.session)
+    assert cloud.head(LOCK) is not None
+    assert window.state.custody.state is Custody.LOCKED
+
+
+def test_going_on_with_what_the_other_tool_checked_out(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    first = person(cloud, world.base / "first", "Bob", "PC-2")
+    checkout(first, JobContext())
+    record(first.local, "1001/Images/a.dcm")
+    checkin(first, JobContext())
+    cloud.copy(BLOB, LOCK)  # as the present tool checks out
+    cloud.delete(BLOB)
+    other = world.base / "other.db"
+    other.write_bytes(b"".join(cloud.read(LOCK)))
+    record(other, "1001/Images/b.dcm")
+
+    window = start(qtbot, windows, world)
+    assert window.state.custody.state is Custody.FOREIGN
+    assert action(window, "Go on with a file…").isEnabled()
+    box = compared(qtbot, window, intents.CompareJournals(other))
+    told = [part.text() for part in box.findChildren(type(window.top.badge))]
+    assert "•  1 entry stands only in yours, and will be in the cloud after your next check-in." in told
+    assert "•  Everything in the cloud's journal stands in yours too." in told
+    assert cloud.head("journal.db") is None, "nothing was done yet"
+    assert box.yes.isEnabled()
+    yes(qtbot, window, box)
+    assert window.state.custody.state is Custody.MINE
+    assert names(world.journal) == {"1001/Images/a.dcm", "1001/Images/b.dcm"}
+    press(qtbot, window, "Check in")
+    assert window.state.custody.state is Custody.FREE
+
+
+def test_a_file_that_lacks_what_the_cloud_has_wants_a_typed_yes(
+    qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store
+) -> None:
+    bob = person(cloud, world.base / "bob", "Bob", "PC-2")
+    checkout(bob, JobContext())
+    record(bob.local, "1001/Images/a.dcm", "1001/Images/b.dcm")
+    checkin(bob, JobContext())
+    checkout(bob, JobContext())
+    mine = world.base / "mine.db"
+    record(mine, "1001/Images/mine.dcm")
+    window = start(qtbot, windows, world)
+    box = compared(qtbot, window, intents.CompareJournals(mine))
+    told = " ".join(part.text() for part in box.findChildren(type(window.top.badge)))
+    assert "2 entries stand only in the cloud's" in told
+    assert "Bob cannot check in any more" in told
+    assert not box.yes.isEnabled()
+    box.field.setText("Take over")
+    yes(qtbot, window, box)
+    assert window.state.custody.state is Custody.MINE
+    assert names(world.journal) == {"1001/Images/mine.dcm"}
+    assert window.state.last is not None
+    assert "kept as" in window.state.last.text
+
+
+def test_a_file_that_is_no_journal_cannot_be_gone_on_with(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    checkout(person(cloud, world.base / "bob", "Bob", "PC-2"), JobContext())
+    window = start(qtbot, windows, world)
+    bad = world.base / "bad.db"
+    bad.write_bytes(b"no journal" * 100)
+    box = compared(qtbot, window, intents.CompareJournals(bad))
+    assert not box.yes.isEnabled()
+    assert not box.field.isVisible()
+    box.reject()
+
+
+def test_somebody_acts_while_a_person_decides(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    bob = person(cloud, world.base / "bob", "Bob", "PC-2")
+    checkout(bob, JobContext())
+    mine = world.base / "mine.db"
+    record(mine, "1001/Images/mine.dcm")
+    window = start(qtbot, windows, world)
+    box = compared(qtbot, window, intents.CompareJournals(mine))
+    record(bob.local, "1001/Images/b.dcm")
+    checkin(bob, JobContext())
+    if box.field.isVisible():
+        box.field.setText("take over")
+    yes(qtbot, window, box)
+    assert window.state.last is not None
+    assert "was changed since you looked" in window.state.last.text
+    assert window.state.custody.state is Custody.FREE
+    assert cloud.head(LOCK) is None
+
+
+def test_the_next_start_asks_what_to_do_with_a_check_out(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record(world.journal, "1001/Images/a.dcm")
+    stop(qtbot, window)
+
+    again = start(qtbot, windows, world)
+    overview = again.page("overview")
+    assert overview is not None
+    offered = {b.text(): b for b in overview.findChildren(QPushButton) if b.isVisible() and b.text() in ("Go on", "Check in", "Set aside")}
+    assert set(offered) == {"Go on", "Check in", "Set aside"}
+    with qtbot.waitSignal(again.session.ended, timeout=20_000):
+        offered["Go on"].click()
+    settle(qtbot, again.session)
+    assert again.state.custody.state is Custody.MINE
+    assert again.state.custody.offers == ()
+    assert cloud.head("journal.db") is None
+    press(qtbot, again, "Check in")
+    assert cloud.head("journal.db") is not None
+
+
+def test_an_offer_to_check_in(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record(world.journal, "1001/Images/a.dcm")
+    stop(qtbot, window)
+    again = start(qtbot, windows, world)
+    run_job(qtbot, again.session, intents.Recover("check in"))
+    assert again.state.custody.state is Custody.FREE
+    assert cloud.head("journal.db") is not None
+
+
+def test_setting_aside_asks_and_keeps_the_file(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record(world.journal, "1001/Images/a.dcm")
+    window.do(intents.Refresh())
+    settle(qtbot, window.session)
+    action(window, "Set the local journal aside…").trigger()
+    box = question(window)
+    assert any("Your check-out ends" in part.text() for part in box.findChildren(type(window.top.badge)))
+    yes(qtbot, window, box)
+    assert not world.journal.exists()
+    assert cloud.head(LOCK) is None
+    assert window.state.last is not None
+    kept = Path(window.state.last.text.removeprefix("The local journal is kept as ").removesuffix("."))
+    assert names(kept) == {"1001/Images/a.dcm"}
+
+
+def test_a_lost_check_out_offers_both_ways_and_shows_both_sides(
+    qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store
+) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record(world.journal, "1001/Images/a.dcm")
+    cloud.delete(LOCK)
+    bob = person(cloud, world.base / "bob", "Bob", "PC-2")
+    checkout(bob, JobContext())
+    record(bob.local, "1001/Images/b.dcm")
+    checkin(bob, JobContext())
+
+    press(qtbot, window, "Check in")
+    assert window.state.last is not None
+    assert "Nothing was written" in window.state.last.text
+    assert window.state.custody.state is Custody.CHANGED
+    assert {choice for choice, _ in window.state.custody.offers} == {"take over", "set aside"}
+    box = compared(qtbot, window, intents.Recover("take over"))
+    box.field.setText("take over")
+    yes(qtbot, window, box)
+    assert window.state.custody.state is Custody.MINE
+    press(qtbot, window, "Check in")
+    assert window.state.custody.state is Custody.FREE
