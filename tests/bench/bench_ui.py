@@ -24,6 +24,8 @@ from pathlib import Path
 
 FILES_A_PATIENT = 50
 TICK_MS = 10
+REST = 3.0
+"""Seconds at rest"""
 PAINTED = "painted"
 CONFIG = """\
 [configuration]
@@ -199,6 +201,13 @@ class Screen:
         self.session.stop()
         self.until(lambda: bool(stopped), 20)
 
+    def rest(self) -> Line:
+        """Do nothing for a while: how long other programs keep this one from its turn."""
+        self.feel()
+        until = time.perf_counter() + REST
+        self.until(lambda: time.perf_counter() > until, 20)
+        return Line("  for comparison: longest stall at rest", max(self.gaps) * 1000, "ms", note="the machine's own")
+
     def felt(self, what: str) -> list[Line]:
         """The gaps until now."""
         gaps = sorted(self.gaps)
@@ -252,9 +261,10 @@ def scanning(args: argparse.Namespace, base: Path) -> list[Line]:
     screen.session.open(config)
     screen.settle()
     screen.window.show_page("review")
+    rest = screen.rest()
     screen.feel()
     seconds = screen.scan()
-    out = [Line(f"scan of {args.files:,} files in the window", seconds, "s"), *screen.felt("scanning")]
+    out = [Line(f"scan of {args.files:,} files in the window", seconds, "s"), *screen.felt("scanning"), rest]
     review = screen.session.state.review
     assert review is not None
     assert review.to_do_total.files == args.files
@@ -273,9 +283,10 @@ def uploading(args: argparse.Namespace, base: Path) -> list[Line]:
     screen.scan()
     assert screen.session.state.review is not None
     screen.window.show_page("upload")
+    rest = screen.rest()
     screen.feel()
     seconds = screen.run(intents.Approve(screen.session.state.review.revision))
-    out = [Line(f"upload of {args.upload:,} files in the window", seconds, "s"), *screen.felt("uploading")]
+    out = [Line(f"upload of {args.upload:,} files in the window", seconds, "s"), *screen.felt("uploading"), rest]
     screen.until(lambda: screen.session.state.journal is not None and screen.session.state.journal.active.files == args.upload, 20)
     screen.close()
     return out
