@@ -34,8 +34,10 @@ def sign(*files: Path) -> None:
         subprocess.run([*shlex.split(command, posix=os.name != "nt"), str(file)], check=True)
 
 
-def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, runtime: dict[str, str]) -> Path:
-    """Licences into the build, signatures on the programs; the bill of materials beside it."""
+def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, runtime: dict[str, str], project: Path) -> Path:
+    """Licences into the build of ``project``, signatures on the programs; the bill of materials beside it."""
+    if lost := inventory.left_behind(work, project):
+        sys.exit(f"Not in the build: {', '.join(lost)}")
     inside = inventory.bundled(work, packages)
     if not inside:
         sys.exit(f"No package was found in {packages}: the licences would be missing.")
@@ -55,7 +57,7 @@ def native() -> int:
     runtime = json.loads(subprocess.run([sys.executable, "-c", RUNTIME], capture_output=True, text=True, check=True).stdout)
     licence = next((file for file in licences if file.is_file()), None)
     target = DIST / "chorus-upload"
-    bill = finish(target, work / "build_exe", Path(sysconfig.get_path("purelib")), licence, runtime)
+    bill = finish(target, work / "build_exe", Path(sysconfig.get_path("purelib")), licence, runtime, ROOT)
     made: Path | None = None
     if sys.platform == "win32" and (program := shutil.which("makensis") or _usual_makensis()):
         made = DIST / setup_name()
@@ -99,7 +101,7 @@ def windows() -> Path:
     )
     runtime = json.loads(versions.read_text("utf-8"))
     packages = base / "python" / "Lib" / "site-packages"
-    bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", runtime)
+    bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", runtime, base / "src")
     chroot.makensis(definitions_for("/build/dist/chorus-upload", "/build/src", "/build/dist/" + setup_name(), signing=False))
     made = Path(shutil.copy(target.parent / setup_name(), out))
     sign(made)

