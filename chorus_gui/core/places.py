@@ -61,6 +61,12 @@ def resource(name: str) -> Path:
     return resources().joinpath(*name.split("/"))
 
 
+def guide(name: str = "user-guide.md") -> Path:
+    """A page of the documentation: with the resources of an installed program, in ``docs/`` of a checkout."""
+    installed = resources() / "docs" / name
+    return installed if installed.is_file() else resources().parent / "docs" / name
+
+
 def disk_path(root: str | os.PathLike[str], path: str = "") -> str:
     r"""The file ``path`` (posix, relative) below ``root`` as the operating system wants it.
 

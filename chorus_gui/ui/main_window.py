@@ -218,15 +218,12 @@ class MainWindow(QMainWindow):
 
     def _show_code(self, code: object) -> None:
         from chorus_gui.core.storage.azure.login import DeviceCode
+        from chorus_gui.ui.dialogs.sign_in import SignInDialog
 
         assert isinstance(code, DeviceCode)
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle("Sign in")
-        box.setText(f"Open {code.url} and enter the code {code.code}")
-        box.setInformativeText("The job goes on as soon as you have signed in.")
-        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
-        box.open()
+        dialog = SignInDialog(self, code)
+        self.session.ended.connect(dialog.close)
+        dialog.show()
 
     def changeEvent(self, event: QEvent) -> None:
         """Whoever looks at the window needs no message of it in the tray."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMenu
 
-from chorus_gui import __version__
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.custody import set_aside
@@ -205,8 +204,11 @@ class Menus:
 
     def _help(self) -> None:
         menu = self._menu("&Help")
+        self._add(menu, "&User guide", self._guide, "A submission, step by step", QKeySequence.StandardKey.HelpContents)
         self._add(menu, "Open the &log", lambda: self._do(intents.ShowPage("log")), "What happened", "Ctrl+L")
-        self._add(menu, "&About CHoRUS Upload", self._about, "Version and licence")
+        self._add(menu, "&Keyboard shortcuts", self._shortcuts, "What can be done with the keyboard alone")
+        menu.addSeparator()
+        self._add(menu, "&About CHoRUS Upload", self._about, "Version, licences, and what it sends to whom")
 
     # --- what asks first ----------------------------------------------------------------------------------------------
 
@@ -281,12 +283,17 @@ class Menus:
             danger=True,
         ).open()
 
+    def _guide(self) -> None:
+        from chorus_gui.ui.dialogs.help import GuideDialog
+
+        GuideDialog(self._window).open()
+
+    def _shortcuts(self) -> None:
+        from chorus_gui.ui.dialogs.help import ShortcutsDialog
+
+        ShortcutsDialog(self._window, [entry.action for entry in self._entries]).open()
+
     def _about(self) -> None:
-        box = QMessageBox(self._window)
-        box.setWindowTitle("About CHoRUS Upload")
-        box.setText(f"CHoRUS Upload {__version__}")
-        box.setInformativeText(
-            "Submits a hospital's OMOP tables, images and waveforms to the CHoRUS central store, and knows what was submitted."
-        )
-        box.setIconPixmap(self._window.windowIcon().pixmap(48, 48))
-        box.open()
+        from chorus_gui.ui.dialogs.help import AboutDialog
+
+        AboutDialog(self._window).open()

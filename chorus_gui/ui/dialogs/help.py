@@ -1,0 +1,182 @@
+"""Help: the guide, the shortcuts, about the program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from PySide6.QtCore import QUrl, qVersion
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTextBrowser, QTreeWidget, QTreeWidgetItem, QWidget
+
+from chorus_gui import __version__
+from chorus_gui.core.places import guide, log_folder
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import button, column, label, row
+from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.widgets.icons import program_icon
+
+LICENCES = {
+    "PySide6-Essentials": "LGPL-3.0",
+    "azure-identity": "MIT",
+    "azure-storage-blob": "MIT",
+    "filelock": "MIT",
+    "jinja2": "BSD-3-Clause",
+    "platformdirs": "MIT",
+    "rich": "MIT",
+    "tomli-w": "MIT",
+    "tomlkit": "MIT",
+    "truststore": "MIT",
+    "wakepy": "MIT",
+}
+"""What the program stands on; a test holds it to pyproject.toml."""
+PURPOSE = "Submits a hospital's OMOP tables, images and waveforms to the CHoRUS central store, and knows what was submitted."
+TELEMETRY = (
+    "It sends nothing to anybody but the places that your configuration names, and Microsoft's sign-in where you use it: "
+    "no telemetry, no search for updates, no reports."
+)
+EDGE = 3 * SPACE
+
+
+class GuideDialog(Dialog):
+    """The user guide, to read and to search."""
+
+    def __init__(self, parent: QWidget | None, file: Path | None = None) -> None:
+        super().__init__(parent, "User guide")
+        self.setMinimumSize(560, 420)
+        self.resize(860, 680)
+        file = file or guide()
+        self.text = QTextBrowser()
+        self.text.setOpenLinks(False)
+        self.text.setAccessibleName("User guide")
+        self.text.document().setBaseUrl(QUrl.fromLocalFile(str(file)))
+        self.text.document().setDocumentMargin(2 * SPACE)
+        self.text.anchorClicked.connect(self._follow)
+        self.text.setMarkdown(_without_pictures(file.read_text("utf-8")))
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find in the guide")
+        self.search.setAccessibleName("Find in the guide")
+        self.search.setToolTip("Type a word; Enter finds the next place")
+        self.search.setClearButtonEnabled(True)
+        self.search.textEdited.connect(lambda: self._find(again=False))
+        self.search.returnPressed.connect(lambda: self._find(again=True))
+        self.found = label("", "muted")
+        close = button("Close", "Back to the window (Esc)")
+        close.setAutoDefault(False)
+        close.clicked.connect(self.accept)
+        top = row(self.search, self.found, space=2 * SPACE)
+        top.setStretch(0, 1)
+        whole = column(top, self.text, row(None, close), space=2 * SPACE, margins=(EDGE, EDGE, EDGE, 2 * SPACE))
+        whole.setStretch(1, 1)
+        self.setLayout(whole)
+        self.text.setFocus()
+
+    def _find(self, *, again: bool) -> None:
+        word, cursor = self.search.text(), self.text.textCursor()
+        if not again:  # the same place, if one more letter still fits there
+            cursor.setPosition(cursor.selectionStart())
+        for start in (cursor, QTextCursor(self.text.document())):
+            there = self.text.document().find(word, start) if word else QTextCursor()
+            if not there.isNull():
+                self.text.setTextCursor(there)
+                self.found.setText("")
+                return
+        self.found.setText("Not found" if word else "")
+
+    def _follow(self, url: QUrl) -> None:
+        if url.isRelative() and url.hasFragment():
+            self.text.scrollToAnchor(url.fragment())
+        elif url.scheme() in ("https", "http", "mailto"):
+            QDesktopServices.openUrl(url)
+
+
+def _without_pictures(text: str) -> str:
+    """The window itself is there to look at; the pictures are for readers of the file."""
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("!["))
+
+
+class ShortcutsDialog(Dialog):
+    """Every shortcut of the window, and of what is in front of it."""
+
+    def __init__(self, parent: QWidget | None, actions: Iterable[QAction]) -> None:
+        super().__init__(parent, "Keyboard shortcuts")
+        self.setMinimumSize(520, 480)
+        self.table = QTreeWidget()
+        self.table.setHeaderLabels(["What", "Keys"])
+        self.table.setRootIsDecorated(False)
+        self.table.setUniformRowHeights(True)
+        self.table.setAccessibleName("Keyboard shortcuts")
+        self.table.setToolTip("What can be done with the keyboard alone")
+        for action in actions:
+            if not action.shortcut().isEmpty():
+                keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
+                item = QTreeWidgetItem([action.text().replace("&", "").removesuffix("…"), keys])
+                item.setToolTip(0, action.toolTip())
+                self.table.addTopLevelItem(item)
+        for what, keys in (("The menus", "Alt, or F10"), ("Next field, field before", "Tab, Shift+Tab"), ("Leave a dialog", "Esc")):
+            self.table.addTopLevelItem(QTreeWidgetItem([what, keys]))
+        self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        close = button("Close", "Back to the window (Esc)")
+        close.clicked.connect(self.accept)
+        whole = column(self.table, row(None, close), space=2 * SPACE, margins=(EDGE, EDGE, EDGE, 2 * SPACE))
+        whole.setStretch(0, 1)
+        self.setLayout(whole)
+        self.table.setFocus()
+
+
+class AboutDialog(Dialog):
+    """Version, licences, and what the program sends to whom: nothing."""
+
+    def __init__(self, parent: QWidget | None) -> None:
+        super().__init__(parent, "About CHoRUS Upload")
+        self.setMinimumSize(560, 520)
+        picture = QLabel()
+        picture.setPixmap(program_icon().pixmap(48, 48))
+        self.facts = "\n".join(facts())
+        name = column(label(f"CHoRUS Upload {__version__}", "heading", selectable=True), label(PURPOSE, wrap=True), space=SPACE // 2)
+        head = row(picture, name, space=2 * SPACE)
+        head.setStretch(1, 1)
+        self.parts = QTreeWidget()
+        self.parts.setHeaderLabels(["Part", "Version", "Licence"])
+        self.parts.setRootIsDecorated(False)
+        self.parts.setUniformRowHeights(True)
+        self.parts.setAccessibleName("Parts and their licences")
+        self.parts.setToolTip("What the program stands on; the texts of the licences come with it")
+        for part, licence in LICENCES.items():
+            self.parts.addTopLevelItem(QTreeWidgetItem([part, version_of(part), licence]))
+        self.parts.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        copy = button("&Copy", "Put the version and the facts on the clipboard, for a message to whoever helps you", icon="copy")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.facts))
+        close = button("Close", "Back to the window (Esc)")
+        close.clicked.connect(self.accept)
+        parts = (
+            head,
+            label(TELEMETRY, wrap=True),
+            label("CHoRUS Upload is free software under the MIT licence.", wrap=True),
+            self.parts,
+            label(self.facts, "muted", wrap=True, selectable=True),
+            row(copy, None, close),
+        )
+        whole = column(*parts, space=2 * SPACE, margins=(EDGE, EDGE, EDGE, 2 * SPACE))
+        whole.setStretch(3, 1)
+        self.setLayout(whole)
+        close.setFocus()
+
+
+def version_of(part: str) -> str:
+    """Its version; "" where the installed program carries none."""
+    try:
+        return metadata.version(part)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def facts() -> list[str]:
+    """What somebody who helps wants to know; no path of the site is in it."""
+    return [
+        f"CHoRUS Upload {__version__}",
+        f"Python {sys.version.split()[0]}, Qt {qVersion()}, {sys.platform}",
+        f"Log files: {log_folder()}",
+    ]
