@@ -193,19 +193,29 @@ def mix(one: str, other: str, share: float) -> QColor:
     return QColor(*(round(x + (y - x) * share) for x, y in ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))))
 
 
-def _draw_arrows(theme: Theme) -> str:
-    """The arrows of boxes, as files, for a style sheet takes nothing else; the folder's path.  Without it they are not seen, no more."""
+_MARKS = {
+    "down": ((5, 9), (12, 15), (19, 9)),
+    "up": ((5, 15), (12, 9), (19, 15)),
+    "check": ((5, 12.5), (10, 17.5), (19, 7)),
+    "dot": ((11.9, 12), (12.1, 12)),
+}
+"""What stands in boxes, as lines on a grid of 24."""
+
+
+def _draw_marks(theme: Theme) -> str:
+    """The marks as files, for a style sheet takes nothing else; the folder's path.  Without it they are not seen, no more."""
     folder = data_folder() / "theme"
     folder.mkdir(exist_ok=True)
-    for name, heights in (("down", (9, 15, 9)), ("up", (15, 9, 15))):
+    for name, points in _MARKS.items():
+        colour, width = {"check": (theme.on_accent, 3.4), "dot": (theme.on_accent, 9.0)}.get(name, (theme.muted, 2.6))
         for ratio, mark in ((1, ""), (2, "@2x")):
             image = QImage(12 * ratio, 12 * ratio, QImage.Format.Format_ARGB32_Premultiplied)
             image.fill(Qt.GlobalColor.transparent)
             painter = QPainter(image)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.scale(ratio / 2, ratio / 2)
-            painter.setPen(QPen(QColor(theme.muted), 2.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
-            painter.drawPolyline([QPointF(x, y) for x, y in zip((5, 12, 19), heights, strict=True)])
+            painter.setPen(QPen(QColor(colour), width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+            painter.drawPolyline([QPointF(x, y) for x, y in points])
             painter.end()
             image.save(str(folder / f"{name}-{theme.name}{mark}.png"))
     return folder.as_posix()
@@ -214,7 +224,7 @@ def _draw_arrows(theme: Theme) -> str:
 def style_sheet(theme: Theme, font: QFont) -> str:
     """What a palette cannot say.  ``font`` gives the size that the others follow."""
     t, base = theme, font.pointSizeF() if font.pointSizeF() > 0 else 10.0
-    arrows = _draw_arrows(theme)
+    marks = _draw_marks(theme)
     faint = mix(t.muted, t.window, 0.35).name()
     grades = "".join(
         f"""
@@ -277,13 +287,21 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QDoubleSpinBox:disabled {{ background: {t.raised}; }}
         QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {faint}; }}
         QComboBox::drop-down {{ border: none; width: 20px; subcontrol-origin: padding; subcontrol-position: center right; }}
-        QComboBox::down-arrow {{ image: url("{arrows}/down-{t.name}.png"); width: 12px; height: 12px; }}
+        QComboBox::down-arrow {{ image: url("{marks}/down-{t.name}.png"); width: 12px; height: 12px; }}
         QSpinBox, QDoubleSpinBox {{ padding-right: 20px; }}
         QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right; width: 18px; border: none; }}
         QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border; subcontrol-position: bottom right; width: 18px;
             border: none; }}
-        QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{arrows}/up-{t.name}.png"); width: 10px; height: 10px; }}
-        QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{arrows}/down-{t.name}.png"); width: 10px; height: 10px; }}
+        QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{marks}/up-{t.name}.png"); width: 10px; height: 10px; }}
+        QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{marks}/down-{t.name}.png"); width: 10px; height: 10px; }}
+        QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; background: {t.surface}; }}
+        QCheckBox::indicator {{ border-radius: 3px; }}
+        QRadioButton::indicator {{ border-radius: 8px; }}
+        QCheckBox::indicator:hover, QRadioButton::indicator:hover {{ border-color: {t.accent}; }}
+        QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url("{marks}/check-{t.name}.png"); }}
+        QRadioButton::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url("{marks}/dot-{t.name}.png"); }}
+        QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ background: {t.raised}; border-color: {t.border}; }}
+        QCheckBox::indicator:checked:disabled, QRadioButton::indicator:checked:disabled {{ background: {faint}; border-color: {faint}; }}
         QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; selection-background-color: {t.selection};
             selection-color: {t.text}; }}
         QTableView, QTreeView, QListView, QTableWidget {{ background: {t.surface}; alternate-background-color: {t.window};

@@ -111,6 +111,7 @@ def test_all_is_in_order(qtbot: QtBot, page: VerifyPage, submitted: Session) -> 
     settle(qtbot, submitted)
     shows(qtbot, page, "OMOP/person.csv", "1001/Images/a.dcm", "1001/Waveforms/a.dat", "1002/Images/b.dcm", "1003/Images/c.dcm")
     assert page.status.text().startswith("5 files compared: all are in the store")
+    assert page.shown.text() == "", "all of them are shown"
     assert page.tiles["ok"].isEnabled()
     assert not page.tiles["missing"].isEnabled()
     assert not page.cancel.isVisible()

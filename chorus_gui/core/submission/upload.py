@@ -52,7 +52,8 @@ def upload_pending(
         if count.modality in chosen and version in (None, count.version) and count.pending:
             files, size = totals.get(count.modality, (0, 0))
             totals[count.modality] = ((files or 0) + count.pending, (size or 0) + count.pending_bytes)
-    ctx.progress.begin("upload", totals)
+    if totals:  # else the counters of what was sent just before stay to be seen
+        ctx.progress.begin("upload", totals)
     stray = strays(journal)
     crowded = _crowded(config, journal, {c.version for c in journal.counts() if c.pending and version in (None, c.version)}, stray)
     waiting: dict[int, Row] = {}

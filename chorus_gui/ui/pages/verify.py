@@ -117,7 +117,7 @@ class VerifyPage(Page):
         self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob(self._job)))
         self.export.clicked.connect(self._export)
         self.empty.acted.connect(self._act)
-        self.model.answered.connect(self._answered)
+        self.model.answered.connect(lambda _: self._answered())
         self.model.dataChanged.connect(lambda *_: self._tell_chosen())
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._tell_chosen())
 
@@ -181,6 +181,7 @@ class VerifyPage(Page):
             self.status.setText(f"{text}\n{', '.join(found.modalities)}, {of}, {when}.")
             set_grade(self.status, grade if grade is not Grade.INFO else None)
         self._render_tiles(found)
+        self._tell_shown()
         self.export.setEnabled(job is None and found is not None and found.files > 0)
 
     def _running_text(self, job: JobView) -> str:
@@ -258,11 +259,14 @@ class VerifyPage(Page):
             self.model.more()
         self._render_face(state, _verifying(state))
 
-    def _answered(self, count: int) -> None:
-        total = self._found.files if self._found else 0
-        self.shown.setText("" if count == total else f"{words.number(count)} of {words.count_of(total, 'file')} shown")
-
+    def _answered(self) -> None:
+        self._tell_shown()
         self._tell_chosen()
+
+    def _tell_shown(self) -> None:
+        """How much the filters leave.  The book is looked at before the rows are asked for, so there may be more of these for a moment."""
+        count, total = self.model.rowCount(), self._found.files if self._found else 0
+        self.shown.setText(f"{words.number(count)} of {words.count_of(total, 'file')} shown" if count < total else "")
 
     def _tell_chosen(self) -> None:
         line = self.table.selectionModel().currentIndex().data(LINE_ROLE)
