@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole grammar."""
     from chorus_gui.cli import (
         demo_command,
+        doctor_command,
         file_commands,
         info_commands,
         journal_commands,
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         file_commands,
         remote_commands,
         info_commands,
+        doctor_command,
         demo_command,
         script_commands,
         self_test_command,

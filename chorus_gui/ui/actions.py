@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Tally
 from chorus_gui.ui import custody, exports, intents, work
-from chorus_gui.ui.state import JobKind
+from chorus_gui.ui.state import DoctorFacts, JobKind
 from chorus_gui.ui.words import count_of, files_and_size
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})
 """After these the rows of the review may be others."""
 
-LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE}
+LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE, JobKind.EXAMINE}
 """After these the facts are read anew."""
 
-QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE})
+QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE})
 """When these go well, the page shows it; no notice is needed."""
 
 
@@ -76,6 +77,21 @@ def _test(session: Session, intent: intents.TestConnection) -> None:
         done,
         key="test connection",
     )
+
+
+def _examine(session: Session, _: intents.Examine) -> None:
+    from chorus_gui.core.doctor.examine import examine
+
+    file, sign_in = session.state.config_file, session.sign_in()
+    if file is None:
+        raise UsageError("No configuration is open.", remedy="Open one first.")
+
+    def done(found: Any) -> str:
+        session.update(doctor=DoctorFacts(tuple(found), time.time_ns() // 1000))
+        bad = sum(finding.severity.value == "bad" for finding in found)
+        return f"{count_of(bad, 'thing')} to mend." if bad else "Nothing has to be mended."
+
+    session.start(JobKind.EXAMINE, "Doctor", lambda ctx: examine(file, ctx, sign_in), done, key="doctor")
 
 
 def _clear(session: Session, intent: intents.ClearLocalData) -> None:
@@ -349,6 +365,7 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
     intents.SaveConfig: _save_config,
     intents.TestConnection: _test,
     intents.ClearLocalData: _clear,
+    intents.Examine: _examine,
     intents.CheckOut: _check_out,
     intents.CheckIn: _check_in,
     intents.Unlock: _unlock,

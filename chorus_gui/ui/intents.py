@@ -108,6 +108,11 @@ class TestConnection(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class Examine(Intent):
+    """Let the doctor look at everything that the open configuration file is about; it may have faults."""
+
+
+@dataclass(frozen=True, slots=True)
 class MarkTest(Intent):
     """Say whether the open configuration is a test set-up (True), the real store (False), or let the program tell (None)."""
 

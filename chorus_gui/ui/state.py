@@ -13,6 +13,7 @@ from pathlib import Path
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.doctor.model import Finding
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
 from chorus_gui.core.journal.queries import ModalityCount
@@ -59,6 +60,7 @@ class JobKind(Enum):
     TEST = "Test connection"
     SAVE = "Save"
     CLEAR = "Clear local data"
+    EXAMINE = "Doctor"
 
 
 SENDING = frozenset({JobKind.SUBMIT, JobKind.UPLOAD})
@@ -276,6 +278,14 @@ class TestFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class DoctorFacts:
+    """What the doctor found; ``at_us`` when, microseconds UTC."""
+
+    findings: tuple[Finding, ...]
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A line of the Log page: ``at`` local time, aware."""
 
@@ -322,6 +332,7 @@ class SessionState:
     failures: tuple[Failure, ...] = ()
     verify: VerifyFacts | None = None
     test: tuple[TestFinding, ...] = ()
+    doctor: DoctorFacts | None = None
     receipts: tuple[ReceiptFacts, ...] = ()
     messages: tuple[Message, ...] = ()
     preferences: Preferences = Preferences()

@@ -1,0 +1,40 @@
+"""How long the credentials last, told before they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chorus_gui.core.config.model import Place
+from chorus_gui.core.config.secrets import SOON, SasInfo
+from chorus_gui.core.doctor.model import Case, Finding, Severity, site_places
+
+SUBJECT = "Credentials"
+
+
+def check_expiry(case: Case) -> Iterator[Finding]:
+    """Of each SAS token of the configuration."""
+    if case.config is None:
+        return
+    places: dict[str, Place] = {"the central store": case.config.central}
+    if case.config.journal.cloud is not None:
+        places["the cloud journal"] = case.config.journal.cloud
+    places |= {f"the site ({names})": place for names, place in site_places(case.config).items()}
+    seen: dict[str, str] = {}
+    for name, place in places.items():
+        token = place.credentials.sas_token
+        if token is not None and token.reveal() not in seen:
+            seen[token.reveal()] = name
+            yield _sas(case, name, SasInfo.parse(token.reveal()))
+
+
+def _sas(case: Case, name: str, info: SasInfo) -> Finding:
+    if info.expires is None:
+        return Finding(Severity.GOOD, SUBJECT, f"The SAS token of {name} does not say when it expires; its policy in the store does.")
+    when = f"{info.expires:%Y-%m-%d %H:%M} UTC"
+    remedy = "Ask the central team for a new SAS token, and paste it on the Configuration page."
+    if info.expired(case.now):
+        return Finding(Severity.BAD, SUBJECT, f"The SAS token of {name} expired on {when}.", "The store refuses it.", remedy)
+    if info.expires - case.now < SOON:
+        why = "An upload that runs longer than that stops in its middle."
+        return Finding(Severity.WARNING, SUBJECT, f"The SAS token of {name} expires on {when}.", why, remedy)
+    return Finding(Severity.GOOD, SUBJECT, f"The SAS token of {name} is good until {when}.")

@@ -1,0 +1,129 @@
+"""Doctor: what is wrong, or soon will be, with this set-up; the worst first, each with its remedy."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from chorus_gui import __version__
+from chorus_gui.core.doctor.examine import grouped, to_text
+from chorus_gui.core.doctor.model import Finding, Severity
+from chorus_gui.core.redact import redact
+from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.state import DoctorFacts, Grade, JobKind, SessionState
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled
+
+HEADINGS = {
+    Severity.BAD: "What has to be mended",
+    Severity.WARNING: "What wants to be looked at",
+    Severity.GOOD: "What is well",
+}
+GRADES = {Severity.BAD: Grade.BAD, Severity.WARNING: Grade.WARNING, Severity.GOOD: Grade.GOOD}
+LEAD = "Looks at the configuration, the site's folders, the journal, the central store and this computer. Nothing is changed."
+
+
+class DoctorPage(Page):
+    """One button, and what it found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: DoctorFacts | None = None
+        self._painted: theme.Theme | None = None
+        self.examine = button("E&xamine", "Look at everything again", icon="doctor", primary=True)
+        self.examine.clicked.connect(lambda: self.intent.emit(intents.Examine()))
+        self.copy = button("&Copy report", "Put what was found on the clipboard; it may name patients, and holds no secret", icon="copy")
+        self.copy.clicked.connect(self._copy)
+        self.lead = label(LEAD, "muted", wrap=True)
+        head = row(column(label("Doctor", "title"), self.lead, space=SPACE // 2), 2 * SPACE, self.copy, self.examine, space=SPACE)
+        head.setStretch(0, 1)
+        self.empty = EmptyState("doctor", "", "", "Examine")
+        self.empty.acted.connect(self._act)
+        self._groups = QVBoxLayout()
+        self._groups.setSpacing(2 * SPACE)
+        content = QWidget()
+        content.setLayout(column(self._groups, None, margins=(0, 0, SPACE, 0)))
+        self.area = scrolled(content)
+        self.area.setAccessibleName("What was found")
+        whole = column(head, self.area, self.empty, space=2 * SPACE, margins=(24, 20, 24, 24))
+        whole.setStretch(1, 1)
+        whole.setStretch(2, 1)
+        self.setLayout(whole)
+        self._has_file = False
+
+    def render(self, state: SessionState) -> None:
+        """Draw the state."""
+        running = any(job.kind is JobKind.EXAMINE for job in state.jobs)
+        facts, self._has_file = state.doctor, state.config_file is not None
+        self.examine.setEnabled(self._has_file and not running)
+        self.examine.setVisible(facts is not None)
+        self.copy.setVisible(facts is not None)
+        self.area.setVisible(facts is not None)
+        self.empty.setVisible(facts is None)
+        if facts is None:
+            self._drawn = None
+            self.lead.setText(LEAD)
+            if not self._has_file:
+                self.empty.say("No configuration is open", "A configuration says what there is to look at.", "Go to Configuration")
+            elif running:
+                self.empty.say("The doctor looks at everything", "It takes a few seconds, and longer where a place does not answer.")
+            else:
+                self.empty.say("Nothing was examined yet", LEAD, "Examine")
+            return
+        if facts is self._drawn and theme.current() is self._painted:
+            return
+        self._drawn, self._painted = facts, theme.current()
+        bad = sum(finding.severity is Severity.BAD for finding in facts.findings)
+        told = f"{words.count_of(bad, 'thing')} to mend" if bad else "Nothing has to be mended"
+        self.lead.setText(f"{told}. Examined {words.moment(facts.at_us)}.")
+        self._show(facts)
+
+    def _show(self, facts: DoctorFacts) -> None:
+        while self._groups.count():
+            item = self._groups.takeAt(0)
+            if item is not None and (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        for severity, group in grouped(facts.findings).items():
+            rows = [self._finding(finding) for finding in group]
+            self._groups.addWidget(Card(column(label(HEADINGS[severity], "heading"), *rows, space=SPACE + 4)))
+
+    def _finding(self, finding: Finding) -> QWidget:
+        grade = GRADES[finding.severity]
+        mark = QLabel()
+        mark.setPixmap(icons.pixmap(grade.value, 20, theme.current().grade(grade), self.devicePixelRatioF()))
+        mark.setAccessibleName(grade.value)
+        mark.setAlignment(Qt.AlignmentFlag.AlignTop)
+        texts = [
+            label(
+                f"{finding.subject}: {redact(finding.what)}",
+                "strong" if finding.severity is not Severity.GOOD else "",
+                wrap=True,
+                selectable=True,
+            )
+        ]
+        texts += [label(redact(text), "muted", wrap=True, selectable=True) for text in (finding.why,) if text]
+        texts += [label(redact(finding.remedy), wrap=True, selectable=True)] if finding.remedy else []
+        texts += [label("\n".join(finding.examples), "muted", wrap=True, selectable=True)] if finding.examples else []
+        line = row(mark, column(*texts, space=2), space=SPACE + 4)
+        line.setStretch(1, 1)
+        made = QWidget()
+        made.setLayout(line)
+        made.setAccessibleName(f"{grade.value}: {finding.subject}: {finding.what}")
+        return made
+
+    def _act(self) -> None:
+        self.intent.emit(intents.Examine() if self._has_file else intents.ShowPage("configuration"))
+
+    def _copy(self) -> None:
+        if self._drawn is not None:
+            QGuiApplication.clipboard().setText(f"CHoRUS Upload {__version__}\n\n{redact(to_text(self._drawn.findings))}\n")
+
+
+def make(services: Services) -> Page:
+    """The page."""
+    del services
+    return DoctorPage()

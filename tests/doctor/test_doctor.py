@@ -1,0 +1,241 @@
+"""The doctor: each check finds what it is for, and a healthy set-up is called so."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure_places import sas_place, service
+from world import World
+
+from chorus_gui.cli.main import main
+from chorus_gui.core.config.model import AuthMode, Credentials, JournalPlaces, Place, PlaceKind, Secret, UploadMethod
+from chorus_gui.core.demo.azurite import Azurite
+from chorus_gui.core.doctor import computer, configuration, credentials, journal, leftovers, site, store
+from chorus_gui.core.doctor.examine import CHECKS, examine, grouped, healthy, to_text
+from chorus_gui.core.doctor.model import Case, Check, Finding, Severity
+from chorus_gui.core.errors import Cancelled, JournalBusyError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Action, Entry
+from chorus_gui.core.places import data_folder
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.put("1001/Images/a.dcm", "image")
+    world.run()
+    return world
+
+
+def case(world: World) -> Case:
+    return Case(world.file, world.config)
+
+
+def found(check: Check, of: Case) -> list[tuple[str, str]]:
+    return [(finding.severity.value, finding.what) for finding in check(of)]
+
+
+def severities(check: Check, of: Case) -> list[Severity]:
+    return [finding.severity for finding in check(of)]
+
+
+def test_a_healthy_set_up(world: World) -> None:
+    findings = examine(world.file, JobContext())
+    assert healthy(findings), to_text(findings)
+    assert {f.subject for f in findings} >= {"Configuration", "Site", "Journal", "Central store", "This computer"}
+    assert set(grouped(findings)) == {Severity.GOOD}
+
+
+def test_faults_of_the_configuration_are_told_and_the_rest_is_still_looked_at(world: World) -> None:
+    world.file.write_text(world.file.read_text("utf-8").replace('journaling_mode = "full"', 'journaling_mode = "ful"'), "utf-8")
+    findings = examine(world.file, JobContext())
+    assert not healthy(findings)
+    (bad,) = [f for f in findings if f.severity is Severity.BAD]
+    assert "journaling_mode" in bad.what
+    assert "“full”" in bad.what
+    assert any(f.subject == "This computer" for f in findings)
+
+
+def test_a_missing_configuration(tmp_path: Path) -> None:
+    (bad,) = configuration.check_file(Case(tmp_path / "nothing.toml", None))
+    assert bad.severity is Severity.BAD
+
+
+def test_a_warning_of_the_configuration(world: World) -> None:
+    world.file.write_text(world.file.read_text("utf-8") + "\n[oddity]\nx = 1\n", "utf-8")
+    assert severities(configuration.check_file, case(world)) == [Severity.WARNING]
+
+
+def test_a_site_that_is_empty_or_gone(world: World) -> None:
+    of = case(world)
+    for path in sorted(world.site.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    assert severities(site.check_folders, of) == [Severity.WARNING]
+    world.site.rmdir()
+    assert severities(site.check_folders, of) == [Severity.BAD]
+    world.site.write_text("a file")
+    assert severities(site.check_folders, of) == [Severity.BAD]
+
+
+def test_a_damaged_journal_points_at_a_kept_copy(world: World) -> None:
+    of = case(world)
+    assert severities(journal.check_file, of) == [Severity.GOOD]
+    data = bytearray(world.journal.read_bytes())
+    data[4096:8192] = b"\xff" * 4096
+    world.journal.write_bytes(data)
+    (bad,) = journal.check_file(of)
+    assert bad.severity is Severity.BAD
+    assert bad.remedy
+    world.journal.unlink()
+    assert severities(journal.check_file, of) == [Severity.GOOD]
+    assert list(journal.check_rows(of)) == []
+
+
+def test_odd_rows_and_a_row_of_tomorrow(world: World) -> None:
+    odd = Entry(Action.ENTER, "Images", "1001/Images/b.dcm", "1001", size=1, mtime_us=1, md5="0" * 32, version="20260101000000")
+    with world.open() as opened:
+        opened.commit([odd], at_us=int((time.time() + 86_400) * 1e6))
+    with closing(sqlite3.connect(world.journal, isolation_level=None)) as db:
+        db.execute("UPDATE journal_v2 SET MD5 = 'an-etag-2' WHERE FILENAME = 'b.dcm'")
+    (row,) = [f for f in journal.check_rows(case(world)) if "ETag" in f.what]
+    assert row.severity is Severity.WARNING
+    assert row.examples == ("Images: 1001/Images/b.dcm",)
+    (clock,) = journal.check_clock(case(world))
+    assert (clock.severity, clock.subject) == (Severity.WARNING, "Clock")
+    assert list(journal.check_clock(replace(case(world), now=datetime.now(UTC) + timedelta(days=2)))) == []
+
+
+def test_a_central_folder_that_is_gone(world: World) -> None:
+    of = case(world)
+    assert severities(store.check_central, of) == [Severity.GOOD]
+    os.rename(world.central, world.base / "elsewhere")
+    (bad,) = store.check_central(of)
+    assert (bad.severity, bad.subject) == (Severity.BAD, "Central store")
+    assert bad.why == "Nothing can be uploaded or verified."
+
+
+def test_a_container_is_asked(world: World, azurite: Azurite) -> None:
+    service(azurite).create_container("doctor")
+    good = replace(world.config, central=sas_place(azurite, "doctor", hours=24 * 60))
+    assert set(severities(store.check_central, Case(world.file, good))) == {Severity.GOOD}
+    listing = replace(world.config, central=sas_place(azurite, "doctor", permissions="rl", hours=24 * 60))
+    assert Severity.BAD in severities(store.check_central, Case(world.file, listing))
+    source = replace(world.config.sites["OMOP"], place=sas_place(azurite, "doctor", permissions="rl", hours=24 * 60))
+    assert set(severities(store.check_sources, Case(world.file, replace(world.config, sites={"OMOP": source})))) == {Severity.GOOD}
+    cloud = JournalPlaces(world.journal, replace(sas_place(azurite, "doctor", permissions="rl", hours=24 * 60), prefix="journal.db"))
+    subjects = {f.subject for f in store.check_journal(Case(world.file, replace(world.config, journal=cloud)))}
+    assert subjects == {"Cloud journal"}
+
+
+def test_a_journal_on_a_share(world: World) -> None:
+    place = Place(PlaceKind.FOLDER, "share/journal.db", world.base / "share" / "journal.db")
+    of = Case(world.file, replace(world.config, journal=JournalPlaces(world.journal, place)))
+    assert severities(store.check_journal, of) == [Severity.BAD]
+    (world.base / "share").mkdir()
+    assert severities(store.check_journal, of) == [Severity.GOOD]
+
+
+def sas(expires: str) -> Place:
+    token = Secret(f"sv=2025-01-05&sp=rcwdl&sr=c{expires}&sig=topsecret")
+    return Place(
+        PlaceKind.AZURE, "az://c", None, "c", "", Credentials(AuthMode.SAS, "a", "https://a.blob.core.windows.net", sas_token=token)
+    )
+
+
+@pytest.mark.parametrize(
+    ("expires", "severity"),
+    [("&se=2026-05-31", Severity.BAD), ("&se=2026-06-05", Severity.WARNING), ("&se=2027-06-05", Severity.GOOD), ("", Severity.GOOD)],
+)
+def test_a_token_that_ends(world: World, expires: str, severity: Severity) -> None:
+    of = Case(world.file, replace(world.config, central=sas(expires)), now=NOW)
+    (finding,) = credentials.check_expiry(of)
+    assert finding.severity is severity
+    assert "topsecret" not in str(finding)
+
+
+def test_one_token_is_told_once(world: World) -> None:
+    config = replace(world.config, central=sas("&se=2026-06-05"), journal=JournalPlaces(world.journal, sas("&se=2026-06-05")))
+    assert len(list(credentials.check_expiry(Case(world.file, config, now=NOW)))) == 1
+
+
+@pytest.mark.parametrize(("free", "severity"), [(10**8, Severity.BAD), (10**9, Severity.WARNING), (10**11, Severity.GOOD)])
+def test_room_on_the_disk(world: World, free: int, severity: Severity) -> None:
+    assert [f.severity for f in computer.check_space(case(world), lambda _: free)] == [severity, severity]
+
+
+def test_a_clock_that_was_never_set(world: World) -> None:
+    assert list(computer.check_year(replace(case(world), now=NOW))) == []
+    assert severities(computer.check_year, replace(case(world), now=datetime(2001, 1, 1, tzinfo=UTC))) == [Severity.BAD]
+
+
+@pytest.mark.parametrize(("allowed", "count"), [(lambda: True, 0), (lambda: None, 0), (lambda: False, 1)])
+def test_long_paths_matter_to_scripts_alone(world: World, allowed: Callable[[], bool | None], count: int) -> None:
+    assert list(computer.check_long_paths(case(world), lambda: False)) == []
+    scripted = Case(world.file, replace(world.config, upload_method=UploadMethod.AZCLI))
+    assert len(list(computer.check_long_paths(scripted, allowed))) == count
+
+
+def test_old_reviews_and_copies(world: World) -> None:
+    of = case(world)
+    assert list(leftovers.check_reviews(of)) == []
+    review = next((data_folder() / "staging").glob("review-*.db"))
+    beside = world.base / ".journal.db.checkin"
+    beside.write_bytes(b"x")
+    assert list(leftovers.check_copies(of)) == [], "it may be at work just now"
+    os.utime(review, (1, 1))
+    os.utime(beside, (1, 1))
+    assert found(leftovers.check_reviews, of)[0][1].startswith("1 review")
+    (left,) = leftovers.check_copies(of)
+    assert left.examples == (".journal.db.checkin",)
+
+
+def test_without_a_configuration_every_check_is_silent_or_says_something_true(tmp_path: Path) -> None:
+    of = Case(tmp_path / "nothing.toml", None)
+    subjects = {finding.subject for _, check in CHECKS for finding in check(of)}
+    assert subjects <= {"Configuration", "This computer"}
+
+
+def test_a_check_that_fails_is_a_finding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(_: Case) -> list[Finding]:
+        raise JournalBusyError("Somebody works on it.", remedy="Wait.")
+
+    def broken(_: Case) -> list[Finding]:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr("chorus_gui.core.doctor.examine.CHECKS", (("Journal", busy), ("Site", broken)))
+    findings = examine(world.file, JobContext())
+    assert (findings[0].severity, findings[0].subject, findings[0].remedy) == (Severity.BAD, "Journal", "Wait.")
+    assert "the disk is gone" in findings[1].what
+
+
+def test_it_can_be_cancelled(world: World) -> None:
+    ctx = JobContext()
+    ctx.cancel()
+    with pytest.raises(Cancelled):
+        examine(world.file, ctx)
+
+
+def test_the_command(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-c", str(world.file), "doctor"]) == 0
+    assert "What is well" in capsys.readouterr().out
+    os.rename(world.central, world.base / "elsewhere")
+    assert main(["-c", str(world.file), "doctor", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert {entry["severity"] for entry in told} == {"good", "bad"}
+
+
+def test_paths_of_patients_can_be_left_out() -> None:
+    finding = Finding(Severity.WARNING, "Journal", "1 row is odd.", "why", "remedy", ("1001/a.dcm",))
+    assert "1001" in to_text([finding])
+    assert "1001" not in to_text([finding], examples=False)
