@@ -188,7 +188,7 @@ class DetailsPane(QWidget):
 def facts(config: Config, change: Change) -> list[tuple[str, str]]:
     """What there is to tell, as (name, text); texts may have several lines."""
     old = change.old
-    out = [("", _MEANING.get(change.kind, ""))]
+    out = [("", "It stays out of submissions until somebody lets it go." if change.excluded else _MEANING.get(change.kind, ""))]
     if change.note:
         out.append(("Note", change.note))
     if change.excluded:
