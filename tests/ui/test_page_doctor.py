@@ -61,6 +61,7 @@ def test_nothing_was_examined(qtbot: QtBot, page: DoctorPage, opened: Session) -
 
 def test_the_worst_first_with_its_remedy_and_without_secrets(qtbot: QtBot, page: DoctorPage, opened: Session) -> None:
     page.render(replace(opened.state, doctor=FOUND))
+    qtbot.waitUntil(lambda: "What is well" in texts(page))  # a layout shows what was added when the event loop turns
     told = texts(page)
     headings = [text for text in told if text in ("What has to be mended", "What wants to be looked at", "What is well")]
     assert headings == ["What has to be mended", "What wants to be looked at", "What is well"]
