@@ -95,12 +95,14 @@ def run_checks(folder: Path) -> list[Check]:
 
 
 def _resources() -> str:
-    from chorus_gui.core.places import resource, resources
+    from chorus_gui.core.places import guide, resource, resources
 
     missing = [name for name in RESOURCES if not resource(name).is_file()]
+    if not guide().is_file():
+        missing.append(guide().name)
     if missing:
         raise ChorusError(f"Not found: {', '.join(missing)}.", remedy="Install CHoRUS Upload again.")
-    return f"{len(RESOURCES)} files in {resources()}"
+    return f"{len(RESOURCES) + 1} files of {resources()}"
 
 
 def _tls() -> str:
