@@ -360,12 +360,20 @@ def _show_script(session: Session, intent: intents.ShowScript) -> None:
     session.script_wanted.emit(intent.tool)
 
 
+def _support(session: Session, intent: intents.SupportBundle) -> None:
+    from chorus_gui.core.support import write_bundle
+
+    config = session.state.config_file
+    _export(session, intent.file, lambda ctx: write_bundle(intent.file, config, ctx, with_paths=intent.with_paths))
+
+
 _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
     intents.OpenDemo: _open_demo,
     intents.SaveConfig: _save_config,
     intents.TestConnection: _test,
     intents.ClearLocalData: _clear,
     intents.Examine: _examine,
+    intents.SupportBundle: _support,
     intents.CheckOut: _check_out,
     intents.CheckIn: _check_in,
     intents.Unlock: _unlock,

@@ -113,6 +113,14 @@ class Examine(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class SupportBundle(Intent):
+    """Write a ZIP file for whoever helps; ``with_paths``: it may name patients."""
+
+    file: Path
+    with_paths: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MarkTest(Intent):
     """Say whether the open configuration is a test set-up (True), the real store (False), or let the program tell (None)."""
 

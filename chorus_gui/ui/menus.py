@@ -198,6 +198,7 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "A script that sends what is pending with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths that wait to be uploaded, one a line", None, exists)
         menu.addSeparator()
+        self._add(menu, "&Support bundle…", self._support, "Versions, configuration, counts and logs in one file, for whoever helps you")
         self._add(
             menu, "Clear &local data…", self._clear, "Remove reviews, logs and receipts: they name patients", None, lambda s: not s.jobs
         )
@@ -282,6 +283,11 @@ class Menus:
             typed="clear",
             danger=True,
         ).open()
+
+    def _support(self) -> None:
+        from chorus_gui.ui.dialogs.support import SupportDialog
+
+        SupportDialog(self._window, lambda file, paths: self._do(intents.SupportBundle(file, paths))).open()
 
     def _guide(self) -> None:
         from chorus_gui.ui.dialogs.help import GuideDialog
