@@ -70,8 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
+def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int:
+    """Run one command; the exit status.  ``own_process``: nobody else's connections are in it, so the system's trust store may be set."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         args = build_parser().parse_args(arguments)
@@ -79,6 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else CANNOT_START
     from chorus_gui.cli.report import Report
 
+    if own_process:
+        from chorus_gui.core.storage.azure.trust import use_system_trust
+
+        use_system_trust()
     report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
     _log_to_file(verbose=args.verbose)
     command: Callable[[argparse.Namespace, Report, JobContext], int] = args.run
@@ -172,7 +176,7 @@ def entry() -> NoReturn:
         if reconfigure:  # a console or pipe that cannot show a file's name must not stop a submission
             reconfigure(errors="backslashreplace")
     try:
-        status = main()
+        status = main(own_process=True)
     except (KeyboardInterrupt, ChorusError):
         status = INTERRUPTED
     except BrokenPipeError:

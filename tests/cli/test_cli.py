@@ -267,3 +267,12 @@ def test_demo_against_a_real_service(tmp_path: Path, azurite, capsys) -> None:
     assert out.count("Submission receipt: Complete") == 2
     assert "Every file is in the store" in out
     assert main(["demo", str(tmp_path / "demo")]) == 2, "a folder with something in it is not touched"
+
+
+def test_the_console_program_believes_the_systems_certificates() -> None:
+    code = (
+        "import sys, ssl\nfrom chorus_gui.cli.main import entry\nsys.argv = ['chorus-upload', 'usage']\n"
+        "try:\n    entry()\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+        "assert ssl.SSLContext.__module__.startswith('truststore'), ssl.SSLContext\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
