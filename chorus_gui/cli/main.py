@@ -79,10 +79,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
         return stop.code if isinstance(stop.code, int) else CANNOT_START
     from chorus_gui.cli.report import Report
 
-    if own_process:
-        from chorus_gui.core.storage.azure.trust import use_system_trust
-
-        use_system_trust()
+    args.own_process = own_process
     report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
     _log_to_file(verbose=args.verbose)
     command: Callable[[argparse.Namespace, Report, JobContext], int] = args.run

@@ -14,7 +14,7 @@ from chorus_gui.cli.main import config_file
 from chorus_gui.cli.report import Report
 from chorus_gui.cli.sign_in import sign_in
 from chorus_gui.core.config.load import load
-from chorus_gui.core.config.model import Config
+from chorus_gui.core.config.model import Config, PlaceKind
 from chorus_gui.core.custody.session import Session, session
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
@@ -41,6 +41,11 @@ def load_config(args: argparse.Namespace, report: Report) -> Config:
     config = load(config_file(args), local_journal=Path(local) if local else None)
     for warning in config.warnings:
         report.warn(warning)
+    places = (config.central, config.journal.cloud, *(site.place for site in config.sites.values()))
+    if getattr(args, "own_process", False) and any(place is not None and place.kind is PlaceKind.AZURE for place in places):
+        from chorus_gui.core.storage.azure.trust import use_system_trust
+
+        use_system_trust()  # not for a folder: what it imports tries a socket out
     return config
 
 

@@ -269,10 +269,17 @@ def test_demo_against_a_real_service(tmp_path: Path, azurite, capsys) -> None:
     assert main(["demo", str(tmp_path / "demo")]) == 2, "a folder with something in it is not touched"
 
 
-def test_the_console_program_believes_the_systems_certificates() -> None:
-    code = (
-        "import sys, ssl\nfrom chorus_gui.cli.main import entry\nsys.argv = ['chorus-upload', 'usage']\n"
-        "try:\n    entry()\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
-        "assert ssl.SSLContext.__module__.startswith('truststore'), ssl.SSLContext\n"
+def test_the_console_program_believes_the_systems_certificates(world: World) -> None:
+    cloud = world.base / "cloud.toml"  # a modality's source in the cloud; the journal lies here, so nothing is connected to
+    images = (
+        '[site_path.Images]\npath = "az://site/x"\n[site_path.Images.auth]\nazure_account_name = "account"\nazure_account_key = "a2V5"\n'
     )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    cloud.write_text(world.file.read_text("utf-8") + images, "utf-8")
+    world.run("record")
+    for config, believes in ((world.file, False), (cloud, True)):
+        code = (
+            f"import sys, ssl\nfrom chorus_gui.cli.main import entry\nsys.argv = ['chorus-upload', '-c', {str(config)!r}, 'history']\n"
+            "try:\n    entry()\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+            f"assert ssl.SSLContext.__module__.startswith('truststore') is {believes}, ssl.SSLContext\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
