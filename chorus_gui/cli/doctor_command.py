@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.job import JobContext
@@ -22,8 +23,13 @@ def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     """Everything, the worst first."""
     from chorus_gui.cli.main import config_file
     from chorus_gui.cli.sign_in import sign_in
+    from chorus_gui.cli.workplace import believe_system
+    from chorus_gui.core.config.load import load
     from chorus_gui.core.doctor.examine import examine, healthy, to_data, to_text
+    from chorus_gui.core.errors import ConfigError
 
+    with suppress(ConfigError):  # its faults are among the findings
+        believe_system(args, load(config_file(args)))
     found = examine(config_file(args).absolute(), ctx, sign_in())
     report.say(to_text(found))
     report.json(to_data(found))

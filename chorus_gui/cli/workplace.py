@@ -41,12 +41,17 @@ def load_config(args: argparse.Namespace, report: Report) -> Config:
     config = load(config_file(args), local_journal=Path(local) if local else None)
     for warning in config.warnings:
         report.warn(warning)
+    believe_system(args, config)
+    return config
+
+
+def believe_system(args: argparse.Namespace, config: Config) -> None:
+    """Verify TLS against the system's trust store, where a cloud is spoken to and this process is the program's own."""
     places = (config.central, config.journal.cloud, *(site.place for site in config.sites.values()))
     if getattr(args, "own_process", False) and any(place is not None and place.kind is PlaceKind.AZURE for place in places):
         from chorus_gui.core.storage.azure.trust import use_system_trust
 
         use_system_trust()  # not for a folder: what it imports tries a socket out
-    return config
 
 
 @contextmanager
