@@ -59,7 +59,8 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     CHORUS_TEST_AZURITE are services that run already, one for each of pytest-xdist's workers, as JSON: [[url, account, key], …].
     """
     if given := os.environ.get("CHORUS_TEST_AZURITE"):
-        yield Azurite(*json.loads(given)[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))])
+        services, worker = json.loads(given), int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        yield Azurite(*services[worker % len(services)])  # a worker that died has a successor with the next number
         return
     folder: Path = tmp_path_factory.mktemp("azurite")
     try:

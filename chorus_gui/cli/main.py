@@ -11,10 +11,10 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from chorus_gui import __version__
 from chorus_gui.core.errors import ChorusError, UsageError
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     _log_to_file(verbose=args.verbose)
     command: Callable[[argparse.Namespace, Report, JobContext], int] = args.run
     ctx = JobContext()
-    with _signals(ctx):
+    with _signals(ctx), _session(ctx, own_process=own_process):
         outcome = run(lambda ctx: command(args, report, ctx), ctx)
     match outcome.kind:
         case OutcomeKind.DONE:
@@ -131,17 +131,23 @@ def _log_to_file(*, verbose: bool) -> None:
 
 @contextmanager
 def _signals(ctx: JobContext) -> Iterator[None]:
-    """Ctrl-C, Ctrl-Break and termination ask the step to stop; it stops at the next file or block.  A second Ctrl-C breaks off."""
+    """Ctrl-C, Ctrl-Break, termination and a terminal that goes away ask the step to stop; it stops at the next file or block.
+
+    A second Ctrl-C breaks off.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
         del frame
         if ctx.cancelled and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not ctx.cancelled:
-            print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
+            with suppress(OSError):  # the terminal may be what went away
+                print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
         ctx.cancel()
 
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one on Windows alone
+    names = ["SIGINT", "SIGTERM", "SIGBREAK"]  # the last one on Windows alone
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants it
+        names.append("SIGHUP")
     numbers = [signal.Signals[name] for name in names if hasattr(signal, name)]
     try:
         before = {number: signal.signal(number, ask) for number in numbers}
@@ -153,6 +159,15 @@ def _signals(ctx: JobContext) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _session(ctx: JobContext, *, own_process: bool) -> AbstractContextManager[Any]:
+    """A console window that is closed, a log-off or a shutdown stops the step too (Windows), where the process is ours to watch."""
+    if sys.platform != "win32" or not own_process:
+        return nullcontext()
+    from chorus_gui.cli.end_of_session import watched
+
+    return watched(ctx.cancel)
 
 
 def config_file(args: argparse.Namespace) -> Path:

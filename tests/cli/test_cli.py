@@ -11,7 +11,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -236,8 +238,39 @@ def test_a_bug_of_ours_is_told_without_secrets(world: World, monkeypatch, capsys
         assert "verysecret" not in log.read_text("utf-8")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the signal is another one there")
-def test_ctrl_c_is_130_and_keeps_what_was_done(world: World) -> None:
+def end_of_session(process: subprocess.Popen[str]) -> None:
+    """What Windows tells every window when the person logs off; the program's own is one that nobody sees."""
+    assert sys.platform == "win32"
+    import ctypes
+    from ctypes import wintypes
+
+    user = ctypes.WinDLL("user32")
+    found: list[int] = []
+
+    @ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.HWND, wintypes.LPARAM)
+    def look(window: int, _: int) -> bool:
+        owner, name = wintypes.DWORD(), ctypes.create_unicode_buffer(100)
+        user.GetWindowThreadProcessId(wintypes.HWND(window), ctypes.byref(owner))
+        user.GetClassNameW(wintypes.HWND(window), name, 100)
+        if owner.value == process.pid and name.value.startswith("CHoRUSUploadConsole"):
+            found.append(window)
+        return True
+
+    user.EnumWindows(look, 0)
+    (window,) = found
+    assert user.SendMessageW(wintypes.HWND(window), 0x0011, 0, 0) == 1, "WM_QUERYENDSESSION: nothing speaks against it"
+    assert user.SendMessageW(wintypes.HWND(window), 0x0016, 1, 0) == 0, "WM_ENDSESSION"
+
+
+def signalled(name: str) -> Callable[[subprocess.Popen[str]], None]:
+    return lambda process: process.send_signal(getattr(signal, name))
+
+
+WAYS = ["CTRL_BREAK_EVENT", "WM_ENDSESSION"] if os.name == "nt" else ["SIGINT", "SIGTERM", "SIGHUP"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_interruption_is_130_and_keeps_what_was_done(world: World, way: str) -> None:
     for number in range(400):
         world.put(f"2/Images/{number}.dcm", str(number))
     driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
@@ -247,10 +280,12 @@ def test_ctrl_c_is_130_and_keeps_what_was_done(world: World) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    (end_of_session if way == "WM_ENDSESSION" else signalled(way))(process)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert "goes on from there" in err
@@ -259,6 +294,22 @@ def test_ctrl_c_is_130_and_keeps_what_was_done(world: World) -> None:
     world.check_truth()
     assert main(["-c", str(world.file), "submit", "--yes", "--version", "v1"]) == 0
     assert len(world.active()) == 403
+
+
+@pytest.mark.skipif(os.name != "nt", reason="a console with windows is Windows' own")
+def test_a_console_that_is_closed_waits_for_the_step_and_takes_no_other_signal() -> None:
+    from chorus_gui.cli.end_of_session import watched
+
+    asked, left = threading.Event(), threading.Event()
+    with watched(asked.set) as watch:
+        assert not watch._on_console(0), "Ctrl-C is not its own"
+        assert not asked.is_set()
+        waiting = threading.Thread(target=lambda: (watch._on_console(2), left.set()))
+        waiting.start()
+        assert asked.wait(10)
+        assert not left.wait(0.3), "the process may end as soon as this returns"
+    assert left.wait(10)
+    waiting.join()
 
 
 def test_demo_against_a_real_service(tmp_path: Path, azurite, capsys) -> None:

@@ -27,4 +27,4 @@ def slow_commit(self, path, ids, **options):
 
 
 LocalStore.put, LocalStore.commit_blocks = slow_put, slow_commit  # type: ignore[method-assign]
-raise SystemExit(main(arguments))
+raise SystemExit(main(arguments, own_process=True))
