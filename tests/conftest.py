@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import pytest
 from chorus_gui.core.demo.azurite import Azurite, UnavailableError, running
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if sys.platform == "win32":  # a screen that is none finds no fonts by itself there, and draws boxes
+    os.environ.setdefault("QT_QPA_FONTDIR", os.path.join(os.environ["WINDIR"], "Fonts"))
 
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program's own folders lie in a temporary one; no credential comes from the environment."""
     monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # nobody's real credentials are looked at
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "yes")  # a test asks no desktop for anything
     for name in list(os.environ):
         if name.upper().startswith(("AZURE_", "AWS_", "GOOGLE_")):

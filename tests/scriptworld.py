@@ -21,6 +21,7 @@ from chorus_gui.core.model import Row
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
 AZ = CACHE / "azcli" / "bin" / "az"
 AZCOPY = CACHE / "azcopy" / "node_modules" / "@azure-tools" / "azcopy-linux" / "dist" / "bin" / "azcopy_linux_amd64"
+SHELLCHECK = Path(sys.executable).with_name("shellcheck.exe" if os.name == "nt" else "shellcheck")
 VERSION = "20260101000000"
 DEEP = "/".join(["a folder with a name of fifty characters, and so on"] * 5)
 
@@ -193,5 +194,4 @@ def bash(script: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[st
 
 def shellcheck(script: Path) -> str:
     """What shellcheck says; "" if nothing."""
-    tool = Path(sys.executable).with_name("shellcheck")
-    return subprocess.run([tool, "--norc", "--severity=style", script], capture_output=True, text=True, check=False).stdout
+    return subprocess.run([SHELLCHECK, "--norc", "--severity=style", script], capture_output=True, text=True, check=False).stdout

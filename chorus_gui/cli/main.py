@@ -35,6 +35,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar."""
     from chorus_gui.cli import (
+        credential_commands,
         demo_command,
         doctor_command,
         file_commands,
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         remote_commands,
         info_commands,
         doctor_command,
+        credential_commands,
         demo_command,
         script_commands,
         self_test_command,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from chorus_gui.core.errors import ChorusError
 
 APP = "CHoRUS Upload"
+PATIENCE_S = 4.0
+"""So long a file that another program holds is waited for."""
+T = TypeVar("T")
+_WINDOWS = os.name == "nt"
 
 
 def _user_folder(kind: str) -> Path:
@@ -76,6 +83,33 @@ def disk_path(root: str | os.PathLike[str], path: str = "") -> str:
     if os.name != "nt":
         return os.path.join(root, path) if path else os.fspath(root)
     return extended(os.path.abspath(os.fspath(root)), path)
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call again, for some seconds, while another program holds the file: a virus scanner, a backup, a reader of our own.
+
+    Windows alone keeps a file that is open from being replaced or removed, and says "denied" or "sharing violation", which are both
+    :class:`PermissionError`.
+    """
+    until, pause = time.monotonic() + PATIENCE_S, 0.01
+    while True:
+        try:
+            return call()
+        except PermissionError:
+            if not _WINDOWS or time.monotonic() > until:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 0.2)
+
+
+def replace_file(part: Path, target: Path) -> None:
+    """Give a finished file its name, in the place of what bore it; on Windows :func:`patiently`.  Raises OSError."""
+    patiently(lambda: part.replace(target))
+
+
+def remove_file(file: Path) -> None:
+    """Remove a file that may be gone; on Windows :func:`patiently`.  Raises OSError."""
+    patiently(lambda: file.unlink(missing_ok=True))
 
 
 def extended(full: str, path: str) -> str:

@@ -87,6 +87,7 @@ def run_checks(folder: Path) -> list[Check]:
     return [
         attempt("resources", _resources),
         attempt("tls", _tls),
+        attempt("credential store", _keychain),
         attempt("sqlite", lambda: _sqlite(folder)),
         attempt("lock", lambda: _lock(folder)),
         attempt("cloud libraries", _cloud),
@@ -121,6 +122,22 @@ def _tls() -> str:
     if not count:
         raise ChorusError(f"There is no certificate authority in {trust_store_name()}.", remedy="Ask your IT department.")
     return f"{ssl.OPENSSL_VERSION}; {count} certificates in {trust_store_name()}"
+
+
+def _keychain() -> str:
+    """The operating system's store for SAS tokens; a computer may have none, or forbid it, and tokens then stay in the file."""
+    from chorus_gui.core.config import keychain
+
+    backend = keychain.backend()
+    if sys.platform == "win32" and backend != "keyring.backends.Windows":
+        raise ChorusError(f"The Windows Credential Manager cannot be reached from this program ({backend}).")
+    entry = f"self-test/{os.getpid()}"
+    try:
+        keychain.write(entry, "sig=self-test")
+        keychain.delete(entry)
+    except keychain.KeychainError as error:
+        return f"none that can be used ({error.what}) SAS tokens stay in the configuration file"
+    return f"{keychain.title()} keeps and forgets an entry"
 
 
 def _sqlite(folder: Path) -> str:

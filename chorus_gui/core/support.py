@@ -25,7 +25,7 @@ from chorus_gui.core.doctor.examine import examine, to_text
 from chorus_gui.core.errors import ConfigError, JournalError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.places import log_folder
+from chorus_gui.core.places import log_folder, replace_file
 from chorus_gui.core.redact import MASK, redact
 
 LOG_BYTES = 2_000_000
@@ -65,7 +65,7 @@ def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths
                 ctx.checkpoint()
                 bundle.writestr(name, redact(text))
             names = tuple(bundle.namelist())
-        part.replace(file)
+        replace_file(part, file)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
     finally:

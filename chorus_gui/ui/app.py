@@ -18,7 +18,7 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QFileSystemWatcher, QOb
 from PySide6.QtWidgets import QApplication
 
 from chorus_gui import __version__
-from chorus_gui.core.places import data_folder, log_folder
+from chorus_gui.core.places import data_folder, log_folder, replace_file
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.ui import theme
 from chorus_gui.ui.intents import OpenDemo, ShowPage
@@ -72,7 +72,7 @@ class SingleInstance(QObject):
         """Leave a note for the first one."""
         part = self._note.with_suffix(".part")
         part.write_text(json.dumps({"file": str(file) if file else None}), "utf-8")
-        part.replace(self._note)
+        replace_file(part, self._note)
 
     def release(self) -> None:
         """Let another one be the first."""

@@ -18,6 +18,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Failure, Level, Tally
+from chorus_gui.core.places import replace_file
 from chorus_gui.core.review.changes import Query, stream
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
 from chorus_gui.ui.intents import ExportFileList
@@ -39,7 +40,7 @@ def _table(file: Path, header: Sequence[str]) -> Iterator[Callable[[Iterable[Any
             writer = csv.writer(out)
             writer.writerow(header)
             yield lambda cells: writer.writerow([safe_cell(cell) for cell in cells])
-        part.replace(file)
+        replace_file(part, file)
     except OSError as error:
         raise UsageError(
             f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder, or close the program that has it open."

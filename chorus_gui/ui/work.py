@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from chorus_gui.core.config.model import Config, PlaceKind, UploadMethod
 from chorus_gui.core.errors import Cancelled, ChorusError, StoreError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Approval, ChangeKind, Mode
-from chorus_gui.core.places import data_folder, log_folder
+from chorus_gui.core.places import data_folder, log_folder, patiently, remove_file
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.ui.looking import receipts_folder
 from chorus_gui.ui.state import Grade, TestFinding
@@ -353,17 +354,27 @@ def _folder_finding(title: str, folder: Path, *, write: bool) -> TestFinding:
 
 def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:
     """Remove what names patients on this computer; how many files.  What is held back lies with the reviews, and goes too."""
+    try:
+        return _clear(staging=staging, logs=logs, receipts=receipts)
+    except OSError as error:
+        raise UsageError(
+            f"Not everything could be removed: {error.filename} ({error.strerror or error}).",
+            remedy="Close other windows of this program, and try again.",
+        ) from error
+
+
+def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
     count = 0
     folders = [data_folder() / "staging"] * staging + [data_folder() / "verify"] * staging + [receipts_folder()] * receipts
     for folder in folders:
         if folder.is_dir():
             count += sum(1 for file in folder.rglob("*") if file.is_file())
-            shutil.rmtree(folder)
+            patiently(partial(shutil.rmtree, folder))
     if logs:
         for file in log_folder().glob("*.log*"):
             count += 1
             if file.suffix == ".log":
                 file.write_bytes(b"")  # it may be open, here or in another program
             else:
-                file.unlink()
+                remove_file(file)
     return count

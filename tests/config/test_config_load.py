@@ -61,10 +61,10 @@ def test_nested() -> None:
     assert (cloud.credentials.account_url, cloud.credentials.account_name) == ("https://upload.chorus4ai.org", "mghb2ailanding")
     assert (config.central.container, config.central.prefix) == ("stmary", "")
     assert {m: s.place.folder for m, s in config.sites.items()} == {
-        "OMOP": Path("/data/omop"),
-        "Images": Path("/data/site"),
-        "Waveforms": Path("/data/site"),
-        "Metadata": Path("/data/site"),
+        "OMOP": DATA.joinpath("/data/omop"),
+        "Images": DATA.joinpath("/data/site"),
+        "Waveforms": DATA.joinpath("/data/site"),
+        "Metadata": DATA.joinpath("/data/site"),
     }
     assert config.sites["Images"].pattern.text == "{patient_id:w}/Images/{filepath}"
     assert all(site.mapped for site in config.sites.values())
@@ -200,12 +200,12 @@ def test_journal_on_a_share(tmp_path: Path) -> None:
     config = parse(NESTED.replace("az://stmary/journal.db", "/share/stmary.db"), tmp_path)
     assert config.journal.local == tmp_path / "stmary.db"
     assert config.journal.cloud is not None
-    assert (config.journal.cloud.kind, config.journal.cloud.folder) == (PlaceKind.FOLDER, Path("/share/stmary.db"))
+    assert (config.journal.cloud.kind, config.journal.cloud.folder) == (PlaceKind.FOLDER, tmp_path.joinpath("/share/stmary.db"))
 
 
 def test_flat_journal_file_without_a_local_path_is_worked_on_itself(tmp_path: Path) -> None:
     config = parse(FOLDERS + '[journal]\npath = "/home/user/journal.db"\n', tmp_path)
-    assert (config.journal.local, config.journal.cloud) == (Path("/home/user/journal.db"), None)
+    assert (config.journal.local, config.journal.cloud) == (tmp_path.joinpath("/home/user/journal.db"), None)
     config = parse(FOLDERS + '[journal]\npath = "/share/journal.db"\nlocal_path = "j.db"\n', tmp_path)
     assert config.journal.local == tmp_path / "j.db"
     assert config.journal.cloud is not None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from chorus_gui.core import places
 from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.review.staging import Staging
 
 
 @pytest.fixture
@@ -35,7 +38,9 @@ def test_without_the_variable_they_lie_where_this_system_keeps_such_things(tmp_p
     for name in ("HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     made = {places.data_folder(), places.log_folder(), places.settings_folder()}
-    assert len(made) == 3
+    assert len(made) == (2 if sys.platform == "win32" else 3), "Windows has one folder for data and settings"
+    if sys.platform == "win32":
+        assert places.data_folder() == Path(os.environ["LOCALAPPDATA"], places.APP), "what may be large does not roam"
     if sys.platform == "linux":
         assert places.data_folder() == tmp_path / "XDG_DATA_HOME" / places.APP
 
@@ -87,3 +92,69 @@ def test_elsewhere_a_disk_path_is_the_path(tmp_path: Path) -> None:
 )
 def test_windows_paths_get_the_prefix_that_lets_them_be_long(full: str, path: str, expected: str) -> None:
     assert places.extended(full, path) == expected
+
+
+class TestHeldFiles:
+    def test_only_windows_is_waited_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        calls: list[int] = []
+
+        def held_twice() -> str:
+            calls.append(1)
+            if len(calls) < 3:
+                raise PermissionError(13, "held")
+            return "done"
+
+        monkeypatch.setattr(places, "_WINDOWS", True)
+        assert places.patiently(held_twice) == "done"
+        calls.clear()
+        monkeypatch.setattr(places, "_WINDOWS", False)
+        with pytest.raises(PermissionError):
+            places.patiently(held_twice)
+
+    def test_what_stays_held_is_told_in_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(places, "_WINDOWS", True)
+        monkeypatch.setattr(places, "PATIENCE_S", 0.05)
+
+        def held() -> None:
+            raise PermissionError(13, "held")
+
+        with pytest.raises(PermissionError, match="held"):
+            places.patiently(held)
+
+    @pytest.mark.skipif(os.name != "nt", reason="other systems replace a file that is open")
+    @pytest.mark.parametrize("how", ["replace", "remove"])
+    def test_a_file_that_somebody_reads(self, tmp_path: Path, how: str) -> None:
+        target, part = tmp_path / "target", tmp_path / "part"
+        target.write_bytes(b"old")
+        part.write_bytes(b"new")
+        reader = target.open("rb")
+        with pytest.raises(PermissionError):
+            part.replace(target)
+        threading.Timer(0.4, reader.close).start()
+        if how == "replace":
+            places.replace_file(part, target)
+            assert target.read_bytes() == b"new"
+        else:
+            places.remove_file(target)
+            assert not target.exists()
+
+    def test_a_review_takes_the_place_of_one_that_is_being_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "review.db"
+        for _ in range(2):
+            with Staging.create(path) as staging:
+                staging.put("ready", "1")
+                staging.db.execute("COMMIT")
+        opened = threading.Event()
+
+        def read() -> None:
+            with Staging.open(path) as staging:
+                staging.db.execute("SELECT * FROM change").fetchall()
+                opened.set()
+                time.sleep(0.4)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        assert opened.wait(10)
+        with Staging.create(path) as staging:
+            assert staging.get("ready") is None
+        reader.join()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -75,7 +74,7 @@ def test_the_second_process_is_told_who_works(sample):
 def test_a_killed_holder_keeps_nobody_out(sample):
     path = sample(2, "upload_1")
     process = start(HOLD, path)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate()
     assert json.loads(path.with_name(".journal.db.inuse.json").read_text())["pid"] == process.pid
     with Journal.open(path) as journal, pytest.raises(JournalBusyError) as caught:
@@ -130,7 +129,7 @@ def test_a_kill_in_the_middle_of_a_commit(sample, dump, tmp_path, schema, readon
     path = sample(schema, "upload_2")
     before = dump(path)
     process = start(COMMIT, path)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate()
     assert path.with_name("journal.db-journal").stat().st_size > 0
     assert path.stat().st_size > 1_000_000, "nothing had reached the file, so nothing was tested"

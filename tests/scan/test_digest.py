@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from scan.siteworld import put
-from sitetree import SNAPSHOTS, write_snapshot
+from sitetree import snapshot, write_snapshot
 
 from chorus_gui.core.errors import Cancelled, SourceChangedError, SourceVanishedError
 from chorus_gui.core.job import JobContext
@@ -125,7 +125,7 @@ def test_many_files_of_all_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_snapshot(tmp_path, 1)
     put(tmp_path, *(f"many/{n}" for n in range(200)), content=b"many")
     source = FolderSource(tmp_path)
-    paths = [*SNAPSHOTS[1], *(f"many/{n}" for n in range(200))]
+    paths = [*snapshot(1), *(f"many/{n}" for n in range(200))]
     items = [item(key, source, path) for key, path in enumerate(paths)]
     items.append((-1, source, "missing", 5, 5))
     items.append((-2, source, "README.txt", 5000, 5))

@@ -18,6 +18,7 @@ from scan.siteworld import make_config, put, run_scan
 
 from chorus_gui.core.errors import Cancelled, SourceError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.model import Problem
+from chorus_gui.core.places import disk_path
 from chorus_gui.core.storage import folder as folders
 from chorus_gui.core.storage.base import Folder, Look, Source
 from chorus_gui.core.storage.folder import FolderSource
@@ -53,7 +54,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, OSError, int], l
         scandir = os.scandir
 
         def failing_scandir(where: str) -> object:
-            if os.fspath(where) == os.fspath(path):
+            if os.fspath(where) == disk_path(path):
                 asked.append(where)
                 if len(asked) <= times:
                     raise error
@@ -257,7 +258,7 @@ def test_a_junction_counts_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyP
             pass
 
     monkeypatch.setattr(folders, "_WINDOWS", True)
-    monkeypatch.setattr(os, "scandir", lambda path: Listing([Entry()] if path == str(tmp_path) else []))
+    monkeypatch.setattr(os, "scandir", lambda path: Listing([Entry()] if path == disk_path(tmp_path) else []))
     found = walk(FolderSource(tmp_path), lambda path: Look(descend=True, files=True, follow=False))
     assert ("2" in problems(found)) is link
     assert ("2" in found) is not link

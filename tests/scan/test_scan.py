@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from platforms import cases_differ
 from scan.siteworld import Memory, make_config, put, run_scan
-from sitetree import SNAPSHOTS, UNMATCHED, write_snapshot
+from sitetree import UNMATCHED, snapshot, write_snapshot
 
 from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.errors import Cancelled, UsageError
@@ -27,15 +29,15 @@ def test_the_golden_snapshot_is_seen_whole(tmp_path: Path, which: int) -> None:
     assert memory.unmatched_paths == UNMATCHED
     assert {root for root, _ in memory.strays} == {str(tmp_path)}
     seen = {path: row for rows in memory.rows.values() for path, row in rows.items()}
-    assert seen.keys() == SNAPSHOTS[which].keys() - UNMATCHED
+    assert seen.keys() == snapshot(which).keys() - UNMATCHED
     for path, (_, patient, version, size, mtime_us) in seen.items():
-        leaf = SNAPSHOTS[which][path]
+        leaf = snapshot(which)[path]
         assert size == leaf.size
         assert mtime_us == math.floor((tmp_path / path).stat().st_mtime * 1e6)
         assert patient == (path.split("/")[0] if path.startswith("1") else None)
         assert version is None
     assert memory.paths("OMOP") == {"OMOP/person.csv", "OMOP/measurement.csv", "OMOP/vocab/concept.csv"}
-    assert "1000002/waveforms/lower.dat" in memory.paths("Waveforms")
+    assert not cases_differ() or "1000002/waveforms/lower.dat" in memory.paths("Waveforms")
     assert not memory.problems
     assert not summary.unread
     assert summary.by_modality == {
@@ -57,13 +59,13 @@ def test_strange_names_come_exactly_as_they_are(tmp_path: Path) -> None:
         "a&b",
         "wow!",
         "quo'te",
-        "line\nfeed",
         "e\u0301 decomposed",
         "é composed",
         "日本",
         "😀",
         "^caret",
-        " blank ",
+        " leading",
+        *([] if os.name == "nt" else ["line\nfeed", " blank ", 'say "hello"', "a|b", "a:b"]),
     ]
     paths = {f"1/Waveforms/{name}/{name}.dat" for name in names}
     put(tmp_path, *paths)

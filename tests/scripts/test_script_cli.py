@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from platforms import posix_names
 from scriptworld import NASTY, ScriptWorld
 
 from chorus_gui.cli.main import main
@@ -58,6 +59,7 @@ def test_a_switched_off_check_is_announced(world: ScriptWorld, capsys: pytest.Ca
     assert "read along" in capsys.readouterr().err
 
 
+@posix_names
 def test_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = ScriptWorld(tmp_path, files=("OMOP/a.csv", "OMOP/b\\c.csv"))
     world.record()

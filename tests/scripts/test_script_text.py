@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scriptworld import NASTY, POSIX_ONLY, VERSION, ScriptWorld, shellcheck
+from scriptworld import NASTY, POSIX_ONLY, SHELLCHECK, VERSION, ScriptWorld, shellcheck
 
 import chorus_gui.core.scripts.generate as generating
 from chorus_gui.core.config.model import AuthMode, Config, Credentials, JournalPlaces, Place, PlaceKind, Secret
@@ -102,6 +102,7 @@ def test_batch_files_are_the_kept_ones(
     assert all(line.isascii() for line in made.text.split("\r\n")[: made.text.split("\r\n").index("chcp 65001 >nul")])
 
 
+@pytest.mark.skipif(not SHELLCHECK.is_file(), reason="shellcheck is not installed here; what it looks at is the same everywhere")
 @pytest.mark.parametrize("credentials", [SAS, KEY, LOGIN], ids=["sas", "key", "login"])
 @pytest.mark.parametrize("secret", list(SecretMode))
 @pytest.mark.parametrize("tool", list(Tool))

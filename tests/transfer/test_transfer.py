@@ -130,6 +130,8 @@ def test_a_file_that_changed_since_it_was_approved_is_reported_not_sent(site: Si
 @pytest.mark.parametrize(("size", "at"), [(80, 0), (80, 1), (400, 0), (400, 3), (400, 8)])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_changes_while_it_is_read_is_reported_not_sent(site: Site, store: MemoryStore, size: int, at: int, change: str):
+    if change == "vanished" and os.name == "nt":
+        pytest.skip("Windows keeps a file that is open from being deleted")
     site.add("a", os.urandom(size))
     source = Probe(site.root, {("a", at): lambda: CHANGES[change](site.root / "a")})
     run = send(site.items, source, store)

@@ -110,7 +110,12 @@ def test_from_nothing_to_an_open_configuration_by_keyboard(shown: Shown, world: 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("", "Choose the folder"), ("relative/path", "whole path"), ("az://box/", "Configuration page"), ("/no/such/folder", "no folder")],
+    [
+        ("", "Choose the folder"),
+        ("relative/path", "whole path"),
+        ("az://box/", "Configuration page"),
+        (str(Path("/no/such/folder").absolute()), "no folder"),
+    ],
 )
 def test_a_wrong_site_folder_is_told(shown: Shown, text: str, told: str) -> None:
     shown.dialog.site.folder.edit.setText(text)

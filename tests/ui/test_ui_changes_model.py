@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from world import World
 
 from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.places import remove_file
 from chorus_gui.core.review.changes import Query
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.ui.jobs import Reader
@@ -94,7 +95,9 @@ def test_only_the_newest_question_is_answered(qtbot: QtBot, model: ChangesModel)
 
 
 def test_a_review_that_is_gone_empties_the_table(qtbot: QtBot, model: ChangesModel, review: Path) -> None:
-    review.unlink()
+    text(qtbot, model, 0, PATH)
+    remove_file(review)
+    qtbot.waitUntil(lambda: not review.exists(), timeout=5000)
     with qtbot.waitSignal(model.answered):
         model.show_review((review, 2))
     assert model.rowCount() == 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chorus_gui.core.config import keychain
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
 from chorus_gui.core.config.model import AuthMode, Credentials, Layout, Secret
 from chorus_gui.core.config.reading import Reading, Value
@@ -41,10 +42,10 @@ class Given:
         return self.own if any(self.own[name] for name in names) else self.env
 
 
-def azure_credentials(reading: Reading, place: str, environ: Mapping[str, str], modality: str = DEFAULT) -> Credentials:
-    """The credentials of a place in Azure; what is missing or wrong becomes a fault."""
+def azure_credentials(reading: Reading, place: str, container: str, environ: Mapping[str, str], modality: str = DEFAULT) -> Credentials:
+    """The credentials of a place in a container in Azure; what is missing or wrong becomes a fault."""
     given = Given.collect(reading, place, modality, environ)
-    return _Azure(given, reading.layout).resolve()
+    return _Azure(given, reading.layout, container).resolve()
 
 
 def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> Credentials:
@@ -67,9 +68,10 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str)
 class _Azure:
     """The steps from what is given to credentials: address, then mode, then whether the mode has what it needs."""
 
-    def __init__(self, given: Given, layout: Layout) -> None:
+    def __init__(self, given: Given, layout: Layout, container: str) -> None:
         self.given = given
         self.layout = layout
+        self.container = container
 
     def resolve(self) -> Credentials:
         own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
@@ -83,7 +85,8 @@ class _Azure:
         connection = self._connection(source["azure_connection_string"])
         key = source["azure_account_key"] or connection.get("accountkey", "")
         sas = url_sas or self._sas(source["azure_sas_token"])
-        mode = self._mode(sas, source, from_file=from_file)
+        asked = self.given.values["auth_mode"].choice(_AUTH_MODES, AuthMode.NONE)
+        mode = self._mode(asked, sas, source, from_file=from_file)
         if mode is AuthMode.LOGIN:
             connection, key, sas = self._connection(address["azure_connection_string"]), "", ""
         elif mode is AuthMode.CONNECTION_STRING:
@@ -91,8 +94,12 @@ class _Azure:
         name, url = self._address(address["azure_account_name"], url, connection, mode)
         if mode is AuthMode.KEY and url and not name:
             self._fault("azure_account_name", "The account key needs the account's name beside it.", "Add azure_account_name.")
+        kept = mode is asked is AuthMode.SAS and not (sas or source["azure_sas_token"])
+        if kept:
+            sas = self._kept(url)
         return Credentials(
             mode,
+            kept=kept,
             account_name=name,
             account_url=url,
             sas_token=_secret(sas if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) else ""),
@@ -116,6 +123,21 @@ class _Azure:
             self._fault("azure_sas_token", "The value is not a SAS token: it has no signature (“sig=…”).", "Paste the whole token.")
         return token
 
+    def _kept(self, url: str) -> str:
+        """The token that auth_mode asks for and that is written nowhere: in this computer's credential store."""
+        told = ""
+        try:
+            token = clean_sas(keychain.read(keychain.name_of(url, self.container))) if url and self.container else ""
+        except keychain.KeychainError as error:
+            token, told = "", f" {error.what}"
+        if not token:
+            self._fault(
+                "azure_sas_token",
+                f"The SAS token is missing, and auth_mode asks for one.{told}",
+                f"Paste it here, set AZURE_SAS_TOKEN, or keep it in {keychain.title()} with “chorus-upload credential set”.",
+            )
+        return token
+
     def _connection(self, text: str) -> Mapping[str, str]:
         parts = connection_parts(text) if text else {}
         if text and not (parts.get("accountname") or parts.get("blobendpoint")):
@@ -127,10 +149,9 @@ class _Azure:
             return {}
         return parts
 
-    def _mode(self, sas: str, source: Mapping[str, str], *, from_file: bool) -> AuthMode:
+    def _mode(self, asked: AuthMode, sas: str, source: Mapping[str, str], *, from_file: bool) -> AuthMode:
         """The mode that is asked for, or that what is given makes possible."""
         value = self.given.values["auth_mode"]
-        asked = value.choice(_AUTH_MODES, AuthMode.NONE)
         if asked is AuthMode.LOGIN:
             if from_file and (sas or source["azure_account_key"]):
                 value.warn('With “login” the SAS token or key in the file is not used. For a token, set auth_mode = "sas".')
@@ -142,12 +163,10 @@ class _Azure:
         if source["azure_account_key"]:
             return AuthMode.KEY
         if asked is AuthMode.SAS:
-            self._fault(
-                "azure_sas_token", "The SAS token is missing, and auth_mode asks for one.", "Paste it here, or set AZURE_SAS_TOKEN."
-            )
-        elif self.layout is Layout.NESTED:
+            return asked
+        if self.layout is Layout.NESTED:
             return AuthMode.LOGIN
-        elif not value.given:
+        if not value.given:
             self._fault("auth_mode", "There are no credentials for this place in Azure.", _ASK)
         return AuthMode.SAS
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
 from chorus_gui.core.config.keys import nearest
 from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
@@ -38,11 +39,12 @@ def load(
 ) -> Config:
     """Read a configuration file.
 
-    ``environ`` is the fallback for credentials; ``cwd`` what ``path`` and ``local_journal`` are relative to; ``local_journal``
+    ``environ`` is the fallback for credentials (and the operating system's credential store, asked anew, for a SAS token); ``cwd`` what ``path`` and ``local_journal`` are relative to; ``local_journal``
     the journal file to use in place of the one that the file names; ``now`` (aware) the moment that a SAS is judged at.  Raises
     :class:`ConfigError` with every fault of the file; no fault, warning or error repeats a secret.
     """
     file = _absolute(cwd or Path.cwd(), path)
+    keychain.forget_answers()
     return loads(read_text(file), file, environ=environ, cwd=cwd, local_journal=local_journal, now=now)
 
 

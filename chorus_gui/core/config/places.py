@@ -102,7 +102,7 @@ class Places:
             return None
         container, _, prefix = rest.partition("/")
         fits = self._container_fits(place, value, kind, container, modality)
-        credentials = self._credentials(place, kind, modality)  # always looked at, so that its faults are told too
+        credentials = self._credentials(place, kind, container, modality)  # always looked at, so that its faults are told too
         return Place(kind, text, None, container, prefix.strip("/"), credentials) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
@@ -123,12 +123,12 @@ class Places:
             )
         return True
 
-    def _credentials(self, place: str, kind: PlaceKind, modality: str) -> Credentials:
+    def _credentials(self, place: str, kind: PlaceKind, container: str, modality: str) -> Credentials:
         if kind is PlaceKind.S3:
             return aws_credentials(self.reading, self.environ, modality)
         if kind is PlaceKind.GCS:
             return Credentials()
-        credentials = azure_credentials(self.reading, place, self.environ, modality)
+        credentials = azure_credentials(self.reading, place, container, self.environ, modality)
         if credentials.sas_token is not None:
             token, url = (self.reading.value(f"{place}.{name}", modality) for name in ("azure_sas_token", "azure_account_url"))
             where = url if url.given and not token.given else token

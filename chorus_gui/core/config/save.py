@@ -21,7 +21,7 @@ from chorus_gui.core.config.load import parse, read_text
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, Tables, as_tables, detect_layout, key_lines
 from chorus_gui.core.errors import ConfigError
-from chorus_gui.core.places import resource
+from chorus_gui.core.places import replace_file, resource
 
 Scalar = str | int | bool
 
@@ -102,8 +102,14 @@ class ConfigDocument:
         secrets = [dotted for dotted, key in dotted_keys(detect_layout(tables)).items() if key.kind is Kind.SECRET]
         return any(_look_up(tables, dotted) for dotted in secrets) or "sig=" in self.text
 
-    def save(self, *, overwrite: bool = False) -> None:
-        """Write the file in one step, its folder too if there is none; the previous one becomes ``NAME.bak``.
+    @property
+    def backup(self) -> Path:
+        """Where :meth:`save` keeps the file's previous state."""
+        target = Path(os.path.realpath(self.path))
+        return target.with_name(target.name + ".bak")
+
+    def save(self, *, overwrite: bool = False, keep_previous: bool = True) -> None:
+        """Write the file in one step, its folder too if there is none; the previous one becomes ``NAME.bak`` (``keep_previous``).
 
         The file keeps its permissions, but is closed to other users if it holds secrets.  ``auth_mode = "sas_token"`` is
         written as "sas", because the present command-line tool stops at the other.  Raises :class:`ConfigError` if another
@@ -124,8 +130,8 @@ class ConfigDocument:
             target.parent.mkdir(parents=True, exist_ok=True)
             mode = stat.S_IMODE(target.stat().st_mode) if previous is not None else 0o644
             mode = mode & 0o700 if self.holds_secrets else mode
-            if previous is not None and previous != data:
-                _write(target.with_name(target.name + ".bak"), previous, mode & 0o700)
+            if keep_previous and previous is not None and previous != data:
+                _write(self.backup, previous, mode & 0o700)
             _write(target, data, mode)
         except OSError as error:
             raise ConfigError(
@@ -227,7 +233,7 @@ def _write(target: Path, data: bytes, mode: int) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(mode)
-        temporary.replace(target)
+        replace_file(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

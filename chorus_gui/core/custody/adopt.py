@@ -23,6 +23,7 @@ from chorus_gui.core.errors import BlobNotFoundError, ConditionError, JournalErr
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.places import remove_file
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 
 CHANGED = "The journal in the cloud or its lock was changed since you looked."
@@ -75,7 +76,7 @@ def _keep_cloud(home: JournalHome, state: CustodyState, local_file: Path, ctx: J
         return ()
     with suppress(JournalError):  # one that cannot be read is kept as it is
         if missing_rows(kept, local_file) == 0:
-            kept.unlink()
+            remove_file(kept)
             return ()
     return (f"The journal that was in the cloud is kept as {kept}.",)
 

@@ -16,6 +16,7 @@ from typing import Any
 import tomli_w
 
 from chorus_gui.core.errors import CustodyError
+from chorus_gui.core.places import replace_file
 
 
 class Phase(Enum):
@@ -90,7 +91,7 @@ def save(file: Path, memory: Memory) -> None:
             out.write(tomli_w.dumps({**asdict(memory), "phase": memory.phase.value}).encode())
             out.flush()
             os.fsync(out.fileno())
-        part.replace(file)
+        replace_file(part, file)
     except OSError as error:
         raise CustodyError(
             f"What is being done with the journal could not be noted in {file}: {error.strerror or error}.",

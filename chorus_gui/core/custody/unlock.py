@@ -16,6 +16,7 @@ from chorus_gui.core.errors import ConditionError, CustodyError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.lock import WriterLock
+from chorus_gui.core.places import replace_file
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo
 
 
@@ -124,6 +125,6 @@ def move_aside(local: Path) -> Path:
     target = backups.new_name(local, ".aside", "db")
     with opening.translated(local):
         for beside in opening.side_files(local):
-            beside.replace(target.with_name(target.name + beside.name.removeprefix(local.name)))
-        local.replace(target)
+            replace_file(beside, target.with_name(target.name + beside.name.removeprefix(local.name)))
+        replace_file(local, target)
     return target

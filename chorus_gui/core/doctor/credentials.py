@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chorus_gui.core.config import keychain
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.config.secrets import SOON, SasInfo
 from chorus_gui.core.doctor.model import Case, Finding, Severity, site_places
@@ -24,7 +25,8 @@ def check_expiry(case: Case) -> Iterator[Finding]:
         token = place.credentials.sas_token
         if token is not None and token.reveal() not in seen:
             seen[token.reveal()] = name
-            yield _sas(case, name, SasInfo.parse(token.reveal()))
+            kept = f" (kept in {keychain.title()})" if place.credentials.kept else ""
+            yield _sas(case, name + kept, SasInfo.parse(token.reveal()))
 
 
 def _sas(case: Case, name: str, info: SasInfo) -> Finding:

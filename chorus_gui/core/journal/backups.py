@@ -19,6 +19,7 @@ from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalFor
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
+from chorus_gui.core.places import remove_file, replace_file
 
 KEPT = 10
 _STAMP = "%Y%m%d%H%M%S"
@@ -63,10 +64,10 @@ def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
     with opening.translated(journal):
         earlier = [path for path in _sorted(journal, ordinary=True) if path != target]
         if earlier and filecmp.cmp(target, earlier[0], shallow=False):  # SQLite copies equal content to equal bytes
-            target.unlink()
+            remove_file(target)
             return None
         for old in earlier[KEPT - 1 :]:
-            old.unlink()
+            remove_file(old)
     return target
 
 
@@ -127,7 +128,7 @@ def restore(journal: Path, backup: Path) -> Path | None:
                 kept = _keep_present(journal)
                 with opening.translated(journal):
                     opening.drop_side_files(journal)
-                    part.replace(journal)
+                    replace_file(part, journal)
             finally:
                 part.unlink(missing_ok=True)
             return kept

@@ -25,6 +25,7 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.journal.v2 import V2
+from chorus_gui.core.places import remove_file, replace_file
 
 BUSY_SECONDS = 10.0
 RESTORE = "Restore one of the kept copies (chorus-upload journal restore), or check the journal out again."
@@ -226,7 +227,7 @@ def copy_whole(conn: sqlite3.Connection, source: Path, target: Path) -> None:
                 conn.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")
                 quick_check(copy, source)
-            part.replace(target)
+            replace_file(part, target)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -235,7 +236,7 @@ def copy_whole(conn: sqlite3.Connection, source: Path, target: Path) -> None:
 def drop_side_files(path: Path) -> None:
     """Remove what belongs to a file that is about to be replaced: SQLite would apply it to the new one."""
     for suffix in _SIDE_FILES:
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        remove_file(path.with_name(path.name + suffix))
 
 
 def side_files(path: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v2 import ROOT, V2
 from chorus_gui.core.model import Action, Entry, Row
+from chorus_gui.core.places import replace_file
 
 _BATCH = 5000
 
@@ -60,7 +61,7 @@ def upgrade(path: Path, *, ctx: JobContext) -> UpgradeReport:
             opening.copy_whole(conn, path, kept)
         with opening.translated(path):
             opening.drop_side_files(path)
-            part.replace(path)
+            replace_file(part, path)
         return UpgradeReport(rows, active, pending, commands, kept, tuple(odd))
     finally:
         with suppress(OSError):

@@ -17,7 +17,7 @@ from typing import Any
 
 from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.model import Problem
-from chorus_gui.core.places import data_folder
+from chorus_gui.core.places import data_folder, patiently, remove_file
 
 FORMAT = 1
 
@@ -50,6 +50,15 @@ def staging_path(journal: Path) -> Path:
     return folder / f"review-{key}.db"
 
 
+def _begin(path: Path) -> None:
+    """An empty file of this user alone in the place of an earlier one.  Raises OSError."""
+    path.unlink(missing_ok=True)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError as error:  # on Windows what is removed while somebody reads it goes when he is done
+        raise PermissionError(error.errno, "another program reads it", str(path)) from error
+
+
 class Staging:
     """One review's database.  It is the sink of a scan, then what :mod:`~.diff` fills and :mod:`~.changes` reads.
 
@@ -64,9 +73,8 @@ class Staging:
     def create(cls, path: Path) -> Staging:
         """An empty one in the place of an earlier one.  Raises :class:`ReviewError` if the folder cannot be written."""
         try:
-            for leftover in (path, path.with_name(path.name + "-journal")):
-                leftover.unlink(missing_ok=True)
-            path.touch(mode=0o600)
+            remove_file(path.with_name(path.name + "-journal"))
+            patiently(lambda: _begin(path))
             db = sqlite3.connect(path, isolation_level=None, timeout=5)
             db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;")
             db.executescript(_SCHEMA)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.places import replace_file
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Condition, Store
 from chorus_gui.core.storage.retry import RetryPolicy
 
@@ -103,7 +104,7 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
     try:
         md5 = (retry or RetryPolicy()).call(attempt, ctx)
         try:
-            part.replace(target)
+            replace_file(part, target)
         except OSError as error:  # a folder, or on Windows a file that another program has open
             raise SourceUnreadableError(
                 f"{target} cannot be replaced: {error.strerror or error}.",

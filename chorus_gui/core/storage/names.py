@@ -8,6 +8,8 @@ from chorus_gui.core.errors import BlobNameError
 
 PATH_CHARS = 1024
 BLOCK_ID_CHARS = 64
+WINDOWS_NAME_CHARS = 255
+"""UTF-16 units of one part of a path, however long the whole may be."""
 
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
@@ -25,6 +27,8 @@ def check_path(path: str, *, windows: bool = False) -> None:
         problem = "It has a NUL character."
     elif windows and (found := _NOT_ON_WINDOWS.search(path)):
         problem = f"Windows cannot hold the character {found.group()!r} in a name."
+    elif windows and (longest := max(len(part.encode("utf-16-le", "surrogatepass")) // 2 for part in parts)) > WINDOWS_NAME_CHARS:
+        problem = f"A name in it has {longest:,} characters; Windows can hold {WINDOWS_NAME_CHARS}."
     else:
         return
     raise name_error(path, problem)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from chorus_gui.core.errors import UsageError
+from chorus_gui.core.places import replace_file
 from chorus_gui.core.transfer.verify import Verdict
 
 COLUMNS = ("version", "modality", "path", "result", "level", "size", "md5", "uploaded", "store_path", "detail")
@@ -77,7 +78,7 @@ def verdict_file(file: Path) -> Generator[VerdictFile]:
             table = VerdictFile(stream, as_json=as_json)
             yield table
             table.end()
-        part.replace(file)
+        replace_file(part, file)
     except OSError as error:
         why = error.strerror or error
         raise UsageError(

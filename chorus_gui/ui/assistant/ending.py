@@ -182,7 +182,8 @@ class SaveStep(Step):
     def enter(self, answers: Answers) -> None:
         """All of it, once more."""
         way = "a Microsoft login" if answers.pasted is None else answers.pasted.facts.headline
-        lines = [f"Site folder:  {answers.site}", f"Central store:  {answers.store}"]
+        store = answers.store if answers.azure or not answers.store else str(Path(answers.store))
+        lines = [f"Site folder:  {answers.site}", f"Central store:  {store}"]
         if answers.azure:
             account, url = answers.address
             lines += [f"Storage account:  {url or account}", f"Credential:  {way}", f"Journal:  az://{answers.container.name}/journal.db"]
