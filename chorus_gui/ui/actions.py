@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.core.config import keychain
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Tally
@@ -59,6 +60,18 @@ def _save_config(session: Session, intent: intents.SaveConfig) -> None:
         cancellable=False,
         key="",
     )
+
+
+def _keep_tokens(session: Session, _: intents.KeepTokens) -> None:
+    file = session.state.config_file
+    if file is None:
+        raise UsageError("No configuration is open.", remedy="Open one first.")
+
+    def done(entries: Any) -> str:
+        session.open(file)
+        return f"{file.name} holds no SAS token any more; {keychain.title()} keeps {count_of(len(entries), 'entry', 'entries')}."
+
+    session.start(JobKind.SAVE, "Keep SAS tokens safe", lambda _: work.keep_tokens(file), done, cancellable=False, key="")
 
 
 def _test(session: Session, intent: intents.TestConnection) -> None:
@@ -370,6 +383,7 @@ def _support(session: Session, intent: intents.SupportBundle) -> None:
 _ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
     intents.OpenDemo: _open_demo,
     intents.SaveConfig: _save_config,
+    intents.KeepTokens: _keep_tokens,
     intents.TestConnection: _test,
     intents.ClearLocalData: _clear,
     intents.Examine: _examine,

@@ -100,6 +100,11 @@ class SaveConfig(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepTokens(Intent):
+    """Move the SAS tokens of the open configuration file into the operating system's credential store."""
+
+
+@dataclass(frozen=True, slots=True)
 class TestConnection(Intent):
     """Test the central store, the cloud journal and the site's places; of ``text`` (unsaved, to lie at ``file``), else of what is open."""
 

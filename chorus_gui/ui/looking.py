@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chorus_gui.core.config import keychain
 from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
 from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo
 from chorus_gui.core.custody.state import State as Custody
@@ -76,6 +77,7 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
     info = SasInfo.parse(token.reveal())
     sentences = info.sentences(now, NEEDS_STORE)
     detail = " ".join(sentences) or "It allows what is needed."
+    detail += f" It is kept in {keychain.title()}." if place.credentials.kept else ""
     if info.expires is None:
         return CredentialFacts("SAS", detail, Grade.WARNING if sentences else Grade.GOOD)
     if info.expired(now):

@@ -11,6 +11,8 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.model import AuthMode, Config
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.custody import set_aside
@@ -45,6 +47,12 @@ def _is_free(state: SessionState) -> bool:
 
 def _in_cloud(state: SessionState) -> bool:
     return state.custody.state not in (None, Custody.NOT_IN_CLOUD)
+
+
+def _has_tokens(config: Config | None) -> bool:
+    """A place lets us in with a SAS token, and the credential store has it not."""
+    places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
+    return any(place and place.credentials.auth_mode is AuthMode.SAS and not place.credentials.kept for place in places)
 
 
 class Menus:
@@ -198,6 +206,8 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "A script that sends what is pending with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths that wait to be uploaded, one a line", None, exists)
         menu.addSeparator()
+        tip = f"Move them from the configuration file into {keychain.title()}"
+        self._add(menu, "&Keep SAS tokens safe…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
         self._add(menu, "&Support bundle…", self._support, "Versions, configuration, counts and logs in one file, for whoever helps you")
         self._add(
             menu, "Clear &local data…", self._clear, "Remove reviews, logs and receipts: they name patients", None, lambda s: not s.jobs
@@ -266,6 +276,21 @@ class Menus:
             "Upgrade",
             lambda: self._do(intents.UpgradeJournal()),
             danger=True,
+        ).open()
+
+    def _keep_tokens(self) -> None:
+        ConfirmDialog(
+            self._window,
+            "Keep the SAS tokens safe?",
+            f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {keychain.title()}, "
+            "where only you can read them, on this computer.",
+            "Move them",
+            lambda: self._do(intents.KeepTokens()),
+            details=(
+                "Other people and other computers that use this file need a token of their own.",
+                "The command-line tools from before this program do not find it there: they want it in the file.",
+                "The file's previous state, with the tokens in it, is not kept.",
+            ),
         ).open()
 
     def _clear(self) -> None:

@@ -308,6 +308,14 @@ def save_config(file: Path, text: str, based_on: str | None, *, overwrite: bool)
     return file
 
 
+def keep_tokens(file: Path) -> tuple[str, ...]:
+    """Move the file's SAS tokens into the credential store; the entries."""
+    from chorus_gui.core.config.keeping import move
+    from chorus_gui.core.config.save import ConfigDocument
+
+    return move(ConfigDocument.open(file))
+
+
 def test_connection(
     config: Config | None, text: str | None, file: Path | None, sign_in: SignIn | None, ctx: JobContext
 ) -> tuple[TestFinding, ...]:

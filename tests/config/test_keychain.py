@@ -7,13 +7,11 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
 from keyring.backends.null import Keyring as NullKeyring
-from keyring.errors import KeyringLocked, NoKeyringError, PasswordDeleteError
+from keyring.errors import KeyringLocked, NoKeyringError
+from keyringworld import MemoryKeyring, using
 
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
@@ -59,45 +57,9 @@ path = "site"
 """
 
 
-B = TypeVar("B", bound=KeyringBackend)
-
-
-class MemoryKeyring(KeyringBackend):
-    """A store that keeps what it is given."""
-
-    priority = 1  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[str, str] = {}
-        self.asked = 0
-
-    def get_password(self, service: str, username: str) -> str | None:
-        assert service == "CHoRUS Upload"
-        self.asked += 1
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if username not in self.kept:
-            raise PasswordDeleteError("no such entry")
-        del self.kept[username]
-
-
 @pytest.fixture
 def store() -> Iterator[MemoryKeyring]:
     yield from using(MemoryKeyring())
-
-
-def using(backend: B) -> Iterator[B]:
-    before = keyring.get_keyring()
-    keyring.set_keyring(backend)
-    keychain.forget_answers()
-    yield backend
-    keyring.set_keyring(before)
-    keychain.forget_answers()
 
 
 @pytest.fixture(params=[NESTED, FLAT], ids=["nested", "flat"])

@@ -30,6 +30,7 @@ def test_the_console_program_tries_itself(tmp_path: Path, capsys: pytest.Capture
         "user folders",
         "resources",
         "tls",
+        "credential store",
         "sqlite",
         "lock",
         "cloud libraries",

@@ -24,6 +24,7 @@ LICENCES = {
     "azure-storage-blob": "MIT",
     "filelock": "MIT",
     "jinja2": "BSD-3-Clause",
+    "keyring": "MIT",
     "platformdirs": "MIT",
     "rich": "MIT",
     "tomli-w": "MIT",

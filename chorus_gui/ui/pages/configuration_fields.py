@@ -10,6 +10,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QFontDatabase, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from chorus_gui.core.config import keychain
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
@@ -284,6 +285,10 @@ class KeyRow(FormRow):
     def _hint(self, draft: Draft) -> str:
         if variable := draft.variable(self.where):
             return f"from {variable}"
+        if self.where[0].endswith(".azure_sas_token") and draft.effective(
+            (self.where[0].replace("azure_sas_token", "auth_mode"), self.where[1])
+        ) in ("sas", "sas_token"):
+            return f"from {keychain.title()}"
         if self.where[1] != DEFAULT and self.key.kind is not Kind.SECRET:
             inherited = draft.effective(self.where)
             if isinstance(inherited, str) and inherited and draft.own(self.where) is None:
