@@ -244,5 +244,5 @@ def test(rest: Sequence[str], **env: str) -> int:
         prepare()
         options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
         command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
-        screen = {"QT_QPA_PLATFORM": "offscreen", "QT_QPA_FONTDIR": "Z:/usr/share/fonts/truetype/dejavu"}
-        return inside("sh", "-c", command, timeout=3600, **screen, **env)
+        fonts = "Z:/usr/share/fonts/truetype/dejavu"  # not as QT_QPA_FONTDIR: Wine keeps QT_… to itself
+        return inside("sh", "-c", command, timeout=3600, CHORUS_TEST_FONTS=fonts, **env)

@@ -17,7 +17,7 @@ from chorus_gui.core.demo.azurite import Azurite, UnavailableError, running
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if sys.platform == "win32":  # a screen that is none finds no fonts by itself there, and draws boxes
-    os.environ.setdefault("QT_QPA_FONTDIR", os.path.join(os.environ["WINDIR"], "Fonts"))
+    os.environ.setdefault("QT_QPA_FONTDIR", os.environ.get("CHORUS_TEST_FONTS") or os.path.join(os.environ["WINDIR"], "Fonts"))
 
 
 @pytest.fixture(autouse=True)

@@ -129,8 +129,8 @@ def _keychain() -> str:
     from chorus_gui.core.config import keychain
 
     backend = keychain.backend()
-    if sys.platform == "win32" and backend != "keyring.backends.Windows":
-        raise ChorusError(f"The Windows Credential Manager cannot be reached from this program ({backend}).")
+    if sys.platform in ("win32", "darwin") and backend.endswith(".fail"):
+        raise ChorusError(f"{keychain.title()} cannot be reached from this program ({backend}) - a part of it is missing.")
     entry = f"self-test/{os.getpid()}"
     try:
         keychain.write(entry, "sig=self-test")

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from azure_places import sas_place, service
@@ -86,6 +87,25 @@ def test_a_site_that_is_empty_or_gone(world: World) -> None:
     assert severities(site.check_folders, of) == [Severity.BAD]
     world.site.write_text("a file")
     assert severities(site.check_folders, of) == [Severity.BAD]
+
+
+def test_files_that_a_cloud_drive_keeps_online(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert severities(site.check_folders, case(world)) == [Severity.GOOD]
+    monkeypatch.setattr(site, "is_online_only", lambda entry: entry.name.endswith(".dcm"))
+    (warning,) = [finding for finding in site.check_folders(case(world)) if finding.severity is Severity.WARNING]
+    assert "kept online only" in warning.what
+    monkeypatch.setattr(site, "LOOKED_AT", 1)
+    list(site.check_folders(case(world)))
+
+
+@pytest.mark.parametrize(("attributes", "online"), [(0x20, False), (0x1020, True), (0x400020, True), (0x40020, True), (0x200, False)])
+def test_a_placeholder_is_told_by_its_attributes(attributes: int, online: bool) -> None:
+    class Entry:
+        def stat(self, *, follow_symlinks: bool) -> object:
+            assert not follow_symlinks, "that would cost a call"
+            return SimpleNamespace(st_file_attributes=attributes)
+
+    assert site.is_online_only(Entry()) is online  # type: ignore[arg-type]
 
 
 def test_a_damaged_journal_points_at_a_kept_copy(world: World) -> None:

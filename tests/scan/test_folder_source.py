@@ -94,7 +94,7 @@ def test_a_folder_that_is_not_wanted_is_not_listed_and_another_only_by_name(tmp_
         (errno.ENOENT, "no longer there", "Scan again"),
         (errno.ENAMETOOLONG, "too long", "Shorten"),
         (errno.EMFILE, "too many files open", "Close"),
-        (errno.EINVAL, "Invalid argument", "Scan again"),
+        (errno.EINVAL, "could not fetch it" if os.name == "nt" else "Invalid argument", "can again"),
     ],
 )
 def test_an_unreadable_folder_is_a_problem_and_the_walk_goes_on(
@@ -200,6 +200,22 @@ def test_a_sharing_violation_is_waited_for(tmp_path: Path, failing: Callable[...
     assert len(asked) == 3
     failing(tmp_path / "a", HeldError(errno.EACCES, "held"))
     assert "another program holds it open" in problems(walk(FolderSource(tmp_path)))["a"].cause
+
+
+def test_a_placeholder_whose_cloud_drive_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OfflineError(OSError):
+        winerror = 362
+
+    put(tmp_path, "a")
+
+    class Placeholder(io.FileIO):
+        def readinto(self, buffer: object, /) -> int:
+            raise OfflineError(errno.EINVAL, "The cloud file provider is not running.")
+
+    reader = folders._FolderReader(Placeholder(tmp_path / "a"), "a")
+    with pytest.raises(SourceUnreadableError, match="Always keep on this device"):
+        reader.readinto(bytearray(1))
+    reader.close()
 
 
 def test_a_share_out_of_reach_is_not_a_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,13 @@ _CREDENTIALS: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...
         (),
         (),
     ),
-    ("azure_sas_token", Kind.SECRET, "The SAS token, for auth_mode “sas”. Without it here: the environment, then this computer's credential store.", (), ()),
+    (
+        "azure_sas_token",
+        Kind.SECRET,
+        "The SAS token, for auth_mode “sas”. Without it here: the environment, then this computer's credential store.",
+        (),
+        (),
+    ),
     ("azure_account_key", Kind.SECRET, "The account's key; with azure_account_name.", (), ()),
     (
         "azure_connection_string",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from chorus_gui.core.doctor.model import Case, Finding, Severity, site_places
 from chorus_gui.core.places import disk_path
 
 SUBJECT = "Site"
+LOOKED_AT = 2000
+_RECALLED = 0x1000 | 0x40000 | 0x400000
+"""FILE_ATTRIBUTE_OFFLINE, _RECALL_ON_OPEN, _RECALL_ON_DATA_ACCESS: https://learn.microsoft.com/windows/win32/fileio/file-attribute-constants"""
 
 
 def check_folders(case: Case) -> Iterator[Finding]:
@@ -20,6 +24,44 @@ def check_folders(case: Case) -> Iterator[Finding]:
         case.ctx.checkpoint()
         if place.folder is not None:
             yield _folder(names, place.folder)
+            yield from _online(names, place.folder, case)
+
+
+def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
+    """Files that a cloud drive keeps online: a look at the first :data:`LOOKED_AT` of the folder is enough to know."""
+    seen = online = 0
+    for entry in _entries(folder):
+        case.ctx.checkpoint()
+        seen += 1
+        online += is_online_only(entry)
+        if seen == LOOKED_AT:
+            break
+    if online:
+        yield Finding(
+            Severity.WARNING,
+            SUBJECT,
+            f"{names}: of the first {seen:,} files in {folder}, {online:,} are kept online only.",
+            "Each is downloaded when it is read; that is slow, wants room on this disk, and fails without a connection.",
+            "In the Explorer, choose “Always keep on this device” for the folder (OneDrive), or recall it from the archive, before you upload.",
+        )
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Files below a folder, in no order; what cannot be read is left out."""
+    pending = [disk_path(folder)]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as found:
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry
+
+
+def is_online_only(entry: os.DirEntry[str]) -> bool:
+    """A placeholder: reading it recalls its content from elsewhere.  Told by the directory entry, on Windows alone."""
+    attributes: int = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return bool(attributes & _RECALLED)
 
 
 def _folder(names: str, folder: Path) -> Finding:

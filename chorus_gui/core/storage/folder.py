@@ -54,6 +54,9 @@ _NETWORK = frozenset(
         errno.ESTALE,
     }
 )
+_CLOUD_DRIVE = range(358, 405)
+"""ERROR_CLOUD_FILE_…: https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-.  Where no Windows code is told, the C
+library says EINVAL for each that it does not know."""
 _NETWORK_WINDOWS = frozenset({51, 53, 54, 55, 59, 64, 67, 121, 1222, 1225, 1231, 1232})
 
 
@@ -371,6 +374,10 @@ def _reason(error: OSError) -> tuple[str, str]:
         return "this machine has too many files open", "Close other programs, and scan again."
     if error.errno == errno.EIO:
         return "the disk or the share failed while it was read", "Have the disk checked, and scan again."
+    if code in _CLOUD_DRIVE or (_WINDOWS and code is None and error.errno == errno.EINVAL):
+        return "Windows could not fetch it", (
+            "If it is kept online only (OneDrive and the like), choose “Always keep on this device” for it; then scan again."
+        )
     return (error.strerror or type(error).__name__).rstrip("."), "Scan again; if it stays so, ask whoever manages the disk."
 
 
