@@ -33,7 +33,7 @@ def add(groups: Any) -> None:
     _filters(upload)
     upload.add_argument("--max-num-files", metavar="N", type=_positive, help="at most so many")
     upload.add_argument("--json", action="store_true", help="print JSON")
-    upload.set_defaults(run=run_upload)
+    upload.set_defaults(run=run_upload, long=True)
 
     verify = commands.add_parser("verify", help="compare the store with the journal")
     _filters(verify, version="this version (default: the last one)")
@@ -41,7 +41,7 @@ def add(groups: Any) -> None:
     verify.add_argument("--reread", action="store_true", help="download and hash every file instead of asking for its properties")
     verify.add_argument("--output-file", metavar="F", help="write the result here, as CSV or (F ends in .json) JSON")
     verify.add_argument("--json", action="store_true", help="print JSON")
-    verify.set_defaults(run=run_verify)
+    verify.set_defaults(run=run_verify, long=True)
 
     for place, words in (("local", "paths as in the journal"), ("central", "paths as in the central store, version folder included")):
         mark = commands.add_parser(f"mark_as_uploaded_{place}", help=f"look files up in the store and mark them as uploaded ({words})")

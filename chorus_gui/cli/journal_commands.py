@@ -23,7 +23,7 @@ def add(groups: Groups) -> None:
     update = commands.add_parser("update", help="scan the site and record what changed, without sending it")
     add_review_options(update)
     update.add_argument("--dry-run", action="store_true", help="show what would be recorded, and record nothing")
-    update.set_defaults(run=run_update)
+    update.set_defaults(run=run_update, long=True)
 
     listing = commands.add_parser("list", help="the versions in the journal, with counts by modality")
     listing.add_argument("--version", metavar="V", help="this version only")

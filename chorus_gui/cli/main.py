@@ -20,6 +20,7 @@ from chorus_gui import __version__
 from chorus_gui.core.errors import ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind, run
 
+DESKTOPS = ("win32", "darwin")
 DONE, SOME_FAILED, CANNOT_START, INTERRUPTED, BUG = 0, 1, 2, 130, 70
 
 
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     _log_to_file(verbose=args.verbose)
     command: Callable[[argparse.Namespace, Report, JobContext], int] = args.run
     ctx = JobContext()
-    with _signals(ctx), _session(ctx, own_process=own_process):
+    with _signals(ctx), _session(ctx, own_process=own_process), _awake(long=own_process and getattr(args, "long", False)):
         outcome = run(lambda ctx: command(args, report, ctx), ctx)
     match outcome.kind:
         case OutcomeKind.DONE:
@@ -170,6 +171,15 @@ def _session(ctx: JobContext, *, own_process: bool) -> AbstractContextManager[An
     from chorus_gui.cli.end_of_session import watched
 
     return watched(ctx.cancel)
+
+
+def _awake(*, long: bool) -> AbstractContextManager[None]:
+    """A computer on somebody's desk does not go to sleep in the middle of an upload; servers do not sleep, and are not asked."""
+    if not long or sys.platform not in DESKTOPS:
+        return nullcontext()
+    from chorus_gui.core.awake import awake
+
+    return awake()
 
 
 def config_file(args: argparse.Namespace) -> Path:

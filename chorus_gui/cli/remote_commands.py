@@ -38,7 +38,7 @@ def add(groups: Any) -> None:
         command.add_argument("-r", "--recursive", action="store_true", help="folders too")
         command.add_argument("paths", nargs="+", metavar="PATH", help=paths)
         command.add_argument("--json", action="store_true", help="print JSON")
-        command.set_defaults(run=action)
+        command.set_defaults(run=action, long=True)
 
     delete = commands.add_parser("delete", help="remove files from the store for good")
     delete.add_argument("-r", "--recursive", action="store_true", help="all that lies below, too")

@@ -18,7 +18,7 @@ def add(groups: Any) -> None:
     parser = groups.add_parser("submit", help="scan, show what changed, and after your yes record and upload it")
     add_review_options(parser)
     parser.add_argument("--yes", action="store_true", help="approve without being asked")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, long=True)
 
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -324,6 +325,28 @@ def test_a_console_that_is_closed_waits_for_the_step_and_takes_no_other_signal()
         assert not left.wait(0.3), "the process may end as soon as this returns"
     assert left.wait(10)
     waiting.join()
+
+
+def test_a_computer_on_a_desk_stays_awake_during_a_long_command(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+
+    @contextmanager
+    def awake() -> Iterator[None]:
+        held.append("begin")
+        yield
+        held.append("end")
+
+    monkeypatch.setattr("chorus_gui.core.awake.awake", awake)
+    monkeypatch.setattr("chorus_gui.cli.main.DESKTOPS", (sys.platform,))
+    words = ["-c", str(world.file)]
+    assert main([*words, "journal", "list"], own_process=True) in (0, 2)
+    assert main([*words, "submit", "--yes"]) == 0
+    assert held == [], "neither for a moment, nor inside somebody else's process"
+    assert main([*words, "file", "verify"], own_process=True) == 0
+    assert held == ["begin", "end"]
+    monkeypatch.setattr("chorus_gui.cli.main.DESKTOPS", ())
+    assert main([*words, "file", "verify"], own_process=True) == 0
+    assert len(held) == 2
 
 
 @pytest.mark.skipif(not SCRIPT.is_file(), reason="a service that the demo starts itself needs Node.js on this side")

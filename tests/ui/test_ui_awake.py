@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
+from chorus_gui.core.awake import awake, system
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.ui.awake import awake, system
 from chorus_gui.ui.jobs import Job, Jobs
 from chorus_gui.ui.state import JobKind
 

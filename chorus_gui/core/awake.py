@@ -1,4 +1,4 @@
-"""Keep the computer from going to sleep while a job works: no Qt.
+"""Keep the computer from going to sleep while a job works.
 
 Asked for on the job's own thread, for on Windows the wish belongs to the thread that uttered it, and elsewhere it may take a moment.
 The screen may go dark all the same.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-_log = logging.getLogger("chorus.ui")
+_log = logging.getLogger("chorus.awake")
 Awake = Callable[[], AbstractContextManager[Any]]
 
 
