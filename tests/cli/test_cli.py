@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from windowsworld import end_session
 from world import World
 
 from chorus_gui.cli.main import build_parser, main
@@ -240,30 +241,6 @@ def test_a_bug_of_ours_is_told_without_secrets(world: World, monkeypatch, capsys
         assert "verysecret" not in log.read_text("utf-8")
 
 
-def end_of_session(process: subprocess.Popen[str]) -> None:
-    """What Windows tells every window when the person logs off; the program's own is one that nobody sees."""
-    assert sys.platform == "win32"
-    import ctypes
-    from ctypes import wintypes
-
-    user = ctypes.WinDLL("user32")
-    found: list[int] = []
-
-    @ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.HWND, wintypes.LPARAM)
-    def look(window: int, _: int) -> bool:
-        owner, name = wintypes.DWORD(), ctypes.create_unicode_buffer(100)
-        user.GetWindowThreadProcessId(wintypes.HWND(window), ctypes.byref(owner))
-        user.GetClassNameW(wintypes.HWND(window), name, 100)
-        if owner.value == process.pid and name.value.startswith("CHoRUSUploadConsole"):
-            found.append(window)
-        return True
-
-    user.EnumWindows(look, 0)
-    (window,) = found
-    assert user.SendMessageW(wintypes.HWND(window), 0x0011, 0, 0) == 1, "WM_QUERYENDSESSION: nothing speaks against it"
-    assert user.SendMessageW(wintypes.HWND(window), 0x0016, 1, 0) == 0, "WM_ENDSESSION"
-
-
 def signalled(name: str) -> Callable[[subprocess.Popen[str]], None]:
     return lambda process: process.send_signal(getattr(signal, name))
 
@@ -298,7 +275,10 @@ def test_an_interruption_is_130_and_keeps_what_was_done(world: World, way: str) 
         try:
             while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
                 time.sleep(0.02)
-            (end_of_session if way == "WM_ENDSESSION" else signalled(way))(process)
+            if way == "WM_ENDSESSION":
+                end_session(process.pid, "CHoRUSUploadConsole")
+            else:
+                signalled(way)(process)
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()

@@ -36,13 +36,15 @@ DETAILS_FROM = 760
 _WIDTHS = {
     KIND: "renamed from",
     MODALITY: "Waveforms",
-    PATH: "1000123/Images/study_0001/series_001/file_0001",
+    PATH: "1000123/Images/study_0001/file_001",
     PATIENT: "1000123456",
     SIZE: "512.5 kB → 512.5 kB",
     MODIFIED: "12/31/26 23:59 → 12/31/26 23:59",
     DESTINATION: "…/1000123/Images/study_0001/series_001",
     NOTE: "Held back: consent withdrawn",
 }
+_ORDER = (KIND, PATH, SIZE, MODIFIED, MODALITY, PATIENT, DESTINATION, NOTE)
+"""From left to right: what a narrow window shows is what decides."""
 
 
 class ChangesView(QTableView):
@@ -152,7 +154,7 @@ class ChangesArea(QWidget):
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(1)
         self.splitter.setMinimumWidth(200)  # the details give way before the window does
-        self.splitter.setSizes([760, 300])
+        self.splitter.setSizes([800, 260])
         tools = row(self.search, self.modality, self.by_patient, self.shown, self.hold_button, self.release_button, self.more)
         tools.setStretch(0, 2)
         tools.setStretch(3, 3)
@@ -393,6 +395,8 @@ class ChangesArea(QWidget):
         header, settings = self.view.horizontalHeader(), self._settings
         if not header.restoreState(settings.blob("review/header")):
             set_widths(self.view, _WIDTHS)
+            for position, logical in enumerate(_ORDER):
+                header.moveSection(header.visualIndex(logical), position)
         header.setSortIndicatorShown(True)
         header.setSectionsClickable(True)
         self._show_order("kind", False)
