@@ -204,6 +204,7 @@ class Camera:
         self._tab("versions")
         self._tab("receipts")
         self._tab("copies")
+        self.do(intents.Examine())
         self.shoot("doctor", "doctor")
         self.shoot("log", "log")
         self._leave()

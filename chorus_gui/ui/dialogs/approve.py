@@ -50,7 +50,9 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     to_send = review.to_send.bytes + (pending.bytes if builtin else 0)
     rate = state.preferences.rate
     if to_send and rate and builtin:
-        out.append((Grade.INFO, f"Uploading takes about {words.duration(to_send / rate)}, at the {words.rate(rate)} measured last."))
+        seconds = to_send / rate
+        span = f"about {words.duration(seconds)}" if seconds >= 1 else "less than a second"
+        out.append((Grade.INFO, f"Uploading takes {span}, at the {words.rate(rate)} measured last."))
     if review.summary.excluded:
         out.append((Grade.INFO, f"{words.count_of(review.summary.excluded, 'change')} held back: left out, and remembered."))
     if unmatched := review.summary.total(ChangeKind.UNMATCHED).files:
