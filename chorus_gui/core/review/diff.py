@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import PatternError, SourceError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import DiffSummary, Mode, Row
 from chorus_gui.core.review.changes import summary
@@ -48,19 +49,25 @@ def diff(
     unread: Sequence[tuple[str, str]],
     digest: Digester,
     present: Presence,
+    known: Known,
 ) -> DiffSummary:
     """Fill ``staging`` (which holds a finished scan of ``modalities``) with the changes, and say what they come to.
 
-    ``unread``: (modality, folder) whose content the scan does not know; nothing below is ever DELETED.  Raises
+    ``known`` are the journal's active rows of these modalities.  ``unread``: (modality, folder) whose content the scan does not know; nothing below is ever DELETED.  Raises
     :class:`~chorus_gui.core.errors.JournalError`, ``Cancelled``.
     """
     db = staging.db
     ctx.progress.begin("compare")
     ctx.progress.note("reading the journal")
-    _load(journal, staging, modalities)
+    known.wait()
     ctx.checkpoint()
     ctx.progress.note("comparing")
-    _index_was(staging)
+    db.execute("COMMIT")  # ATTACH stands outside of transactions
+    db.execute("ATTACH ? AS k", (str(known.path),))
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
+        db.execute(f"PRAGMA k.{pragma}")
+    db.execute("BEGIN")
+    _one_row_a_path(staging, known)
     _compare(staging)
     ctx.checkpoint()
     _restored(journal, staging, present)
@@ -79,12 +86,12 @@ def diff(
     staging.put("mode", mode.value)
     staging.put("config", scanned_as(config))
     staging.put("journal", str(journal.path))
-    staging.put("fingerprint", journal.fingerprint())
+    staging.put("fingerprint", known.fingerprint)
     staging.put("scanned_us", time.time_ns() // 1000)
     db.execute("DROP TABLE site")
-    db.execute("DROP TABLE was")
     staging.put("ready", value=True)
     db.execute("COMMIT")
+    db.execute("DETACH k")
     return summary(staging)
 
 
@@ -97,36 +104,14 @@ def scanned_as(config: Config) -> list[list[object]]:
     ]
 
 
-def _load(journal: Journal, staging: Staging, modalities: Sequence[str]) -> None:
-    """Copy the journal's open rows of these modalities, by attaching the file: no row passes through Python."""
-    db = staging.db
-    db.execute("COMMIT")  # ATTACH stands outside of transactions
-    db.execute("ATTACH ? AS j", (str(journal.path),))
-    try:
-        db.execute("BEGIN")
-        marks = ",".join("?" * len(modalities))
-        db.execute(
-            f"INSERT INTO was SELECT file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, version "
-            f"FROM ({journal.rows_sql('j')}) WHERE invalid_us IS NULL AND modality IN ({marks})",
-            tuple(modalities),
-        )
-        db.execute("COMMIT")
-    finally:
-        db.execute("DETACH j")
-    db.execute("BEGIN")
+def _one_row_a_path(staging: Staging, known: Known) -> None:
+    """Two open rows of one path (other tools leave them): one counts, the others are to be closed with the submission.
 
-
-def _index_was(staging: Staging) -> None:
-    """One open row a path, and an index to find it by.
-
-    Two of one path (other tools leave them): one counts, the others are to be closed with the submission.  The newest counts;
-    or, if the newest is pending and an older one of the same content was uploaded, that one.
+    The newest counts; or, if the newest is pending and an older one of the same content was uploaded, that one.
     """
     db = staging.db
     strays: list[int] = []
-    db.execute("CREATE INDEX was_path ON was (path, modality)")
-    twice = db.execute("SELECT path, modality FROM was GROUP BY path, modality HAVING count(*) > 1").fetchall()
-    for path, modality in twice:
+    for path, modality in known.twice:
         rows = db.execute(
             "SELECT file_id, size, mtime_us, md5, uploaded FROM was WHERE path = ? AND modality = ? ORDER BY file_id DESC", (path, modality)
         ).fetchall()

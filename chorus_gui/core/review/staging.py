@@ -24,10 +24,6 @@ FORMAT = 1
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE site (modality TEXT, path TEXT, patient_id TEXT, version TEXT, size INTEGER, mtime_us INTEGER);
-CREATE TABLE was (
-    file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, mtime_us INTEGER, md5 TEXT,
-    valid_us INTEGER, invalid_us INTEGER, uploaded TEXT, version TEXT
-);
 CREATE TABLE problem (modalities TEXT, path TEXT, cause TEXT, remedy TEXT, covers INTEGER);
 CREATE TABLE unmatched (root TEXT, path TEXT);
 CREATE TABLE tally (modality TEXT, kind TEXT, files INTEGER, bytes INTEGER, PRIMARY KEY (modality, kind)) WITHOUT ROWID;

@@ -9,6 +9,7 @@ from pathlib import Path
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import SourceError, UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import DiffSummary, Mode, Row
 from chorus_gui.core.review.changes import summary
@@ -62,7 +63,8 @@ def review_site(
     :func:`~chorus_gui.core.review.diff.diff` raise.
     """
     chosen = choose_modalities(config, modalities)
-    with Staging.create(path or staging_path(config.journal.local)) as staging:
+    path = path or staging_path(config.journal.local)
+    with Known(journal.path, chosen, path.with_suffix(".known")) as known, Staging.create(path) as staging:
         seen = scan(config, chosen, staging, ctx, open_source=open_source)
         sources = {name: open_source(config.sites[name].place) for name in chosen}
 
@@ -72,7 +74,18 @@ def review_site(
         def there(rows: Sequence[Row]) -> Collection[int]:
             return present(rows, config, store, ctx) if store is not None else ()
 
-        diff(config, journal, staging, ctx, modalities=chosen, mode=mode or config.mode, unread=seen.unread, digest=digest, present=there)
+        diff(
+            config,
+            journal,
+            staging,
+            ctx,
+            modalities=chosen,
+            mode=mode or config.mode,
+            unread=seen.unread,
+            digest=digest,
+            present=there,
+            known=known,
+        )
         with Holds(config.journal.local) as holds:
             holds.apply(staging)
         return Reviewed(staging.path, seen, summary(staging))

@@ -1,0 +1,95 @@
+"""The journal's active rows in a database of their own, to compare a site with.
+
+SQLite copies and sorts them without Python's lock: a thread of its own does it while the site is walked.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from chorus_gui.core.errors import Cancelled
+from chorus_gui.core.journal import opening
+from chorus_gui.core.places import remove_file
+
+_TABLE = """
+CREATE TABLE k.was (
+    file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, mtime_us INTEGER, md5 TEXT,
+    valid_us INTEGER, invalid_us INTEGER, uploaded TEXT, version TEXT
+)
+"""
+
+
+class Known:
+    """Copies the active rows of some modalities into table ``was`` of a new file ``path``, which goes when the block is left.
+
+    Begun at once; :meth:`wait` for its end.  The rows and :attr:`fingerprint` are of one moment.
+    """
+
+    def __init__(self, journal: Path, modalities: Sequence[str], path: Path) -> None:
+        self.path = path
+        self.fingerprint = ""
+        self.twice: list[tuple[str, str]] = []
+        """(path, modality) of which there are several active rows."""
+        self._journal = journal
+        self._modalities = tuple(modalities)
+        self._error: Exception | None = None
+        self._conn: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+        remove_file(path)
+        self._thread = threading.Thread(target=self._run, name="known rows")
+        self._thread.start()
+
+    def __enter__(self) -> Known:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._stopped = True
+            if self._conn is not None:
+                self._conn.interrupt()
+        self._thread.join()
+        remove_file(self.path)
+
+    def wait(self) -> None:
+        """Until every row is there.  Raises :class:`~chorus_gui.core.errors.JournalError` if the journal cannot be read."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            conn, schema = opening.open_reading(self._journal)
+            with closing(conn), opening.translated(self._journal):
+                try:
+                    self._begin(conn)
+                    marks = ",".join("?" * len(self._modalities))
+                    conn.execute(
+                        f"INSERT INTO k.was SELECT file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, "
+                        f"version FROM ({schema.rows_sql()}) WHERE invalid_us IS NULL AND modality IN ({marks})",
+                        self._modalities,
+                    )
+                    self.fingerprint = schema.fingerprint()
+                    conn.execute("COMMIT")
+                    conn.execute("CREATE INDEX k.was_path ON was (path, modality)")
+                    self.twice = conn.execute("SELECT path, modality FROM k.was GROUP BY path, modality HAVING COUNT(*) > 1").fetchall()
+                finally:
+                    with self._lock:
+                        self._conn = None
+        except Exception as error:  # noqa: BLE001 - told to who waits
+            self._error = error
+
+    def _begin(self, conn: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._stopped:
+                raise Cancelled
+            self._conn = conn
+        conn.execute("ATTACH ? AS k", (str(self.path),))
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
+            conn.execute(f"PRAGMA k.{pragma}")
+        conn.execute("BEGIN")
+        conn.execute(_TABLE)
