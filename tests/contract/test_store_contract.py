@@ -330,6 +330,7 @@ def test_a_prefix_is_text_not_a_folder(store: Store):
     assert listed("../") == []
 
 
+@pytest.mark.slow
 def test_five_thousand_blobs_are_all_listed(store: Store):
     def send(thread: int) -> None:
         for index in range(thread, 5_000, 8):

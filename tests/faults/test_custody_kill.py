@@ -100,6 +100,7 @@ def strike_often(where: str, key: str, folder: Path, times: int) -> None:
     assert enough(), (struck, found)
 
 
+@pytest.mark.slow
 def test_killed_with_a_journal_on_a_share(tmp_path):
     (tmp_path / "share").mkdir()
     strike_often(f"folder:{tmp_path / 'share'}", "", tmp_path / "anna", 15)

@@ -72,6 +72,7 @@ def test_every_resource_that_it_asks_for_is_there() -> None:
     assert [name for name in selftest.RESOURCES if not places.resource(name).is_file()] == []
 
 
+@pytest.mark.slow
 def test_the_window_tries_itself(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "chorus_gui", "--self-test", str(out)]

@@ -8,6 +8,7 @@ import pytest
 from bench import bench_ui
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "lines"), [("scan", 4), ("upload", 4), ("diff", 19)])
 def test_every_part_prints_its_lines(part: str, lines: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--files", "100", "--upload", "20", "--rows", "600", "--rounds", "1", "--only", part, "--folder", str(tmp_path)]
