@@ -378,3 +378,21 @@ def test_ids_of_another_length_are_refused(root: Path):
     for block_id in ("", "x" * 65, "ä"):
         with pytest.raises(BlobNameError):
             store.stage_block("big", block_id, b"2")
+
+
+def test_the_first_write_of_another_thread_is_no_litter_that_vanishes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LocalStore(root).put("a", b"1")
+    temps = root / STAGING / "put"
+    (temps / "done by now").write_bytes(b"2")
+    listdir = os.listdir
+
+    def list_and_lose(folder: str) -> list[str]:
+        names = listdir(folder)
+        if "done by now" in names:
+            (temps / "done by now").unlink()
+        return names
+
+    monkeypatch.setattr(os, "listdir", list_and_lose)
+    store = LocalStore(root)
+    store.put("b", b"3")
+    assert [info.path for info in store.list("")] == ["a", "b"]

@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -238,10 +239,11 @@ class LocalStore:
         make_folders(self._root, self._temps)
         make_folders(self._root, self._blocks)
         self._ready = True
-        with os.scandir(self._temps) as entries:
-            old = [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_mtime < time.time() - _LITTER_AGE]
-        for name in old:
-            remove(name)
+        for name in os.listdir(self._temps):
+            file = os.path.join(self._temps, name)
+            with suppress(FileNotFoundError):  # another thread's, and done by now
+                if os.stat(file).st_mtime < time.time() - _LITTER_AGE:  # noqa: PTH116 - as above
+                    remove(file)
         self._partials.clear_old()
 
     def _disk(self, path: str) -> str:
