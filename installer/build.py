@@ -6,6 +6,7 @@ with the installer; without it nothing is signed.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import shlex
@@ -33,7 +34,8 @@ def sign(*files: Path) -> None:
     for file in files if command else ():
         assert command
         print(f"Signing {file.name}")
-        subprocess.run([*shlex.split(command, posix=os.name != "nt"), str(file)], check=True)
+        # A program on Windows takes its command line apart itself, quotes and all.
+        subprocess.run(f'{command} "{file}"' if os.name == "nt" else [*shlex.split(command), str(file)], check=True)
 
 
 def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, runtime: dict[str, str], project: Path) -> Path:
@@ -46,6 +48,7 @@ def finish(target: Path, work: Path, packages: Path, python_licence: Path | None
     inventory.write_licences(target, inside, python_licence, ROOT)
     sign(*sorted(target.glob("*.exe")))
     bill = target.parent / f"CHoRUS-Upload-{inventory.version_of(ROOT)}.cdx.json"
+    runtime = {**runtime, "pyinstaller-bootloader": importlib.metadata.version("pyinstaller")}
     bill.write_text(inventory.bill(inside, runtime, ROOT), "utf-8")
     return bill
 

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,8 +30,17 @@ _SPDX = {
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
 }
+# Parts that are no Python packages.  What Python brings along for itself (libffi, zlib, the C run-time library) has its texts in Python's
+# own licence file.
+_PARTS = {
+    "python": "PSF-2.0",
+    "openssl": "Apache-2.0",
+    "sqlite": "blessing",
+    "qt": "LGPL-3.0-only",
+    "pyinstaller-bootloader": "GPL-2.0-or-later WITH Bootloader-exception",
+}
 INDEX = """\
-CHoRUS Upload {version} is under the MIT License; see LICENSE in the program's folder.
+CHoRUS Upload {version} is under the MIT License; see _internal/LICENSE.
 It holds the works below, each under its own licence, in the folder of its name here.
 
 Qt and PySide6 are used as shared libraries under the GNU Lesser General Public License, version 3.  They lie in
@@ -110,8 +119,15 @@ def write_licences(
     (target / "README.txt").write_text(INDEX.format(version=version_of(project)) + "\n".join(lines) + "\n", "utf-8")
 
 
-def bill(distributions: Iterable[importlib.metadata.Distribution], runtime: Mapping[str, str], project: Path) -> str:
-    """CycloneDX 1.5, JSON.  ``runtime`` are the versions of python, openssl and sqlite inside."""
+def _generic(name: str, number: str) -> dict[str, object]:
+    """A part that is no Python package."""
+    purl = f"pkg:generic/{name}@{number}"
+    licences = [{"license": {"name": _PARTS[name]}}]
+    return {"type": "library", "bom-ref": purl, "name": name, "version": number, "purl": purl, "licenses": licences}
+
+
+def bill(distributions: Sequence[importlib.metadata.Distribution], runtime: Mapping[str, str], project: Path) -> str:
+    """CycloneDX 1.5, JSON.  ``runtime`` are the versions of what is no package: python, openssl, sqlite, PyInstaller's start code."""
     version = version_of(project)
     components = [
         {
@@ -124,16 +140,9 @@ def bill(distributions: Iterable[importlib.metadata.Distribution], runtime: Mapp
         }
         for distribution in distributions
     ]
-    components += [
-        {
-            "type": "library",
-            "bom-ref": f"pkg:generic/{name}@{number}",
-            "name": name,
-            "version": number,
-            "purl": f"pkg:generic/{name}@{number}",
-        }
-        for name, number in runtime.items()
-    ]
+    components += [_generic(name, number) for name, number in runtime.items()]
+    qt = next((each.version for each in distributions if each.metadata["Name"] == "PySide6_Essentials"), "")
+    components += [_generic("qt", qt)] if qt else []
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",

@@ -11,6 +11,8 @@ from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.cli.report import Report
+    from chorus_gui.core.config.keeping import Kept
+    from chorus_gui.core.config.save import ConfigDocument
 
 
 def add(groups: Any) -> None:
@@ -37,19 +39,17 @@ def add(groups: Any) -> None:
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Every place in Azure; no secret."""
     del ctx
-    from chorus_gui.cli.main import config_file
-    from chorus_gui.core.config.keeping import holders, origin
-    from chorus_gui.core.config.load import load
+    from chorus_gui.core.config.keeping import holders
     from chorus_gui.core.config.secrets import SasInfo
 
     found: list[dict[str, str]] = []
-    for holder in holders(load(config_file(args))):
-        credentials = holder.place.credentials
-        expires = SasInfo.parse(credentials.sas_token.reveal()).expires if credentials.sas_token else None
+    for holder in holders(_document(args)):
+        token = holder.place.credentials.sas_token
+        expires = SasInfo.parse(token.reveal()).expires if token else None
         ends = "" if expires is None else expires.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         over = " (EXPIRED)" if expires is not None and expires <= datetime.now(UTC) else ""
-        found.append({"place": holder.where, "entry": holder.entry, "credential": origin(holder.place), "expires": ends})
-        report.say(f"{holder.where}: {origin(holder.place)}{f', until {ends}{over}' if ends else ''}  [{holder.entry}]")
+        found.append({"place": holder.where, "entry": holder.entry, "credential": holder.origin, "expires": ends})
+        report.say(f"{holder.where}: {holder.origin}{f', until {ends}{over}' if ends else ''}  [{holder.entry}]")
     if not found:
         report.say("No place of this configuration is in Azure; folders need no credential.")
     report.json(found)
@@ -59,46 +59,52 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
 def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """From the file into the store."""
     del ctx
-    from chorus_gui.cli.main import config_file
-    from chorus_gui.core.config import keychain
     from chorus_gui.core.config.keeping import move
-    from chorus_gui.core.config.save import ConfigDocument
 
-    file = config_file(args)
-    entries = move(ConfigDocument.open(file))
-    report.say(f"{file.name} holds no SAS token any more. In {keychain.title()}, for this user: {', '.join(entries)}.")
+    _tell(report, move(_document(args)))
     return 0
 
 
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """A new token, unseen."""
     del ctx
-    from chorus_gui.cli.main import config_file
-    from chorus_gui.core.config import keychain
     from chorus_gui.core.config.keeping import put
-    from chorus_gui.core.config.save import ConfigDocument
 
-    document = ConfigDocument.open(config_file(args))
-    entries = put(document, _asked(), args.place)
-    report.say(f"Kept in {keychain.title()}, for this user: {', '.join(entries)}.")
+    document = _document(args)
+    _tell(report, put(document, _asked(), args.place))
     return 0
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Out of the store; the file is left alone, and asks for a token from now on."""
     del ctx
-    from chorus_gui.cli.main import config_file
     from chorus_gui.core.config import keychain
     from chorus_gui.core.config.keeping import holders
-    from chorus_gui.core.config.load import load
 
-    entries = {h.entry for h in holders(load(config_file(args))) if args.place in ("", h.where)}
+    entries = {holder.entry for holder in holders(_document(args)) if args.place in ("", holder.where)}
     gone = [entry for entry in sorted(entries) if keychain.delete(entry)]
     if gone:
         report.say(f"Removed from {keychain.title()}: {', '.join(gone)}. “chorus-upload credential set” keeps a new token.")
     else:
         report.say(f"Nothing of this configuration was in {keychain.title()}.")
     return 0
+
+
+def _document(args: argparse.Namespace) -> ConfigDocument:
+    from chorus_gui.cli.main import config_file
+    from chorus_gui.core.config import keychain
+    from chorus_gui.core.config.save import ConfigDocument
+
+    keychain.forget_answers()
+    return ConfigDocument.open(config_file(args).absolute())
+
+
+def _tell(report: Report, done: Kept) -> None:
+    from chorus_gui.core.config import keychain
+
+    report.say(f"Kept in {keychain.title()}, for this user: {', '.join(done.entries)}.")
+    for sentence in done.remains:
+        report.warn(sentence)
 
 
 def _asked() -> str:

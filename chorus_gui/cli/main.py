@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -143,15 +144,17 @@ def _signals(ctx: JobContext) -> Iterator[None]:
         del frame
         if ctx.cancelled and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if number == hang_up:
+            _leave(terminals)
         if not ctx.cancelled:
-            with suppress(OSError):  # the terminal may be what went away
-                print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
+            print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
         ctx.cancel()
 
-    names = ["SIGINT", "SIGTERM", "SIGBREAK"]  # the last one on Windows alone
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants it
-        names.append("SIGHUP")
-    numbers = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # one that went away is none any more
+    hang_up = getattr(signal, "SIGHUP", None)
+    numbers = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]  # the last on Windows alone
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # as nohup wants it
+        numbers.append(hang_up)
     try:
         before = {number: signal.signal(number, ask) for number in numbers}
     except ValueError:  # not in the main thread: whoever runs us has the signals
@@ -162,6 +165,14 @@ def _signals(ctx: JobContext) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave(terminals: Sequence[int]) -> None:
+    """The terminal went away: what is said from now on goes nowhere, and must not keep the step from being brought to its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in terminals:
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _session(ctx: JobContext, *, own_process: bool) -> AbstractContextManager[Any]:

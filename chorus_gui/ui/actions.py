@@ -67,9 +67,10 @@ def _keep_tokens(session: Session, _: intents.KeepTokens) -> None:
     if file is None:
         raise UsageError("No configuration is open.", remedy="Open one first.")
 
-    def done(entries: Any) -> str:
+    def done(kept: Any) -> str:
         session.open(file)
-        return f"{file.name} holds no SAS token any more; {keychain.title()} keeps {count_of(len(entries), 'entry', 'entries')}."
+        told = f"{count_of(len(kept.entries), 'SAS token')} moved from {file.name} into {keychain.title()}."
+        return " ".join([told, *kept.remains])
 
     session.start(JobKind.SAVE, "Keep SAS tokens safe", lambda _: work.keep_tokens(file), done, cancellable=False, key="")
 

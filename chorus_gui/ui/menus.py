@@ -50,9 +50,9 @@ def _in_cloud(state: SessionState) -> bool:
 
 
 def _has_tokens(config: Config | None) -> bool:
-    """A place lets us in with a SAS token, and the credential store has it not."""
+    """A place lets us in with a SAS token that the file has."""
     places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
-    return any(place and place.credentials.auth_mode is AuthMode.SAS and not place.credentials.kept for place in places)
+    return any(place and place.credentials.auth_mode is AuthMode.SAS and place.credentials.in_file for place in places)
 
 
 class Menus:

@@ -27,6 +27,7 @@ from chorus_gui.ui.looking import receipts_folder
 from chorus_gui.ui.state import Grade, TestFinding
 
 if TYPE_CHECKING:
+    from chorus_gui.core.config.keeping import Kept
     from chorus_gui.core.custody.home import JournalHome
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.staging import Staging
@@ -308,8 +309,8 @@ def save_config(file: Path, text: str, based_on: str | None, *, overwrite: bool)
     return file
 
 
-def keep_tokens(file: Path) -> tuple[str, ...]:
-    """Move the file's SAS tokens into the credential store; the entries."""
+def keep_tokens(file: Path) -> Kept:
+    """Move the file's SAS tokens into the credential store."""
     from chorus_gui.core.config.keeping import move
     from chorus_gui.core.config.save import ConfigDocument
 

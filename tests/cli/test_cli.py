@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -289,6 +290,37 @@ def test_an_interruption_is_130_and_keeps_what_was_done(world: World, way: str) 
     world.check_truth()
     assert main(["-c", str(world.file), "submit", "--yes", "--version", "v1"]) == 0
     assert len(world.active()) == 403
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals of this kind are of other systems")
+def test_a_terminal_that_goes_away_leaves_a_receipt(world: World) -> None:
+    import fcntl
+    import pty
+    import termios
+
+    for number in range(400):
+        world.put(f"2/Images/{number}.dcm", str(number))
+    driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, str(driver), "0.02", str(record), "-c", str(world.file), "submit", "--yes", "--version", "v1"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as process:
+        try:
+            os.close(theirs)
+            while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
+                if select.select([ours], [], [], 0.02)[0]:
+                    os.read(ours, 65536)
+            os.close(ours)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    assert list((Path(os.environ["CHORUS_UPLOAD_HOME"]) / "data" / "receipts").glob("*.html"))
+    world.check_truth()
 
 
 @pytest.mark.skipif(os.name != "nt", reason="a console with windows is Windows' own")

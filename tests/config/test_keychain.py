@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from keyringworld import MemoryKeyring, using
 
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.keeping import holders, move, origin, put
+from chorus_gui.core.config.keeping import Kept, holders, move, put
 from chorus_gui.core.config.load import load, loads
-from chorus_gui.core.config.model import AuthMode, Config
+from chorus_gui.core.config.model import AuthMode, Secret
 from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.doctor.credentials import check_expiry
 from chorus_gui.core.doctor.model import Case
@@ -57,6 +57,10 @@ path = "site"
 """
 
 
+class NotAKeyringError(Exception):
+    """What pywin32-ctypes raises: of no class that the library knows."""
+
+
 @pytest.fixture
 def store() -> Iterator[MemoryKeyring]:
     yield from using(MemoryKeyring())
@@ -69,51 +73,65 @@ def document(request: pytest.FixtureRequest, tmp_path: Path) -> ConfigDocument:
     return ConfigDocument.open(file)
 
 
-def tokens(config: Config) -> dict[str, str]:
-    return {h.where: h.place.credentials.sas_token.reveal() for h in holders(config) if h.place.credentials.sas_token}
+def tokens(file: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where → token, as the program would use it now."""
+    keychain.forget_answers()
+    found = holders(ConfigDocument.open(file), environ=environ or {})
+    return {h.where: h.place.credentials.sas_token.reveal() if h.place.credentials.sas_token else "" for h in found}
+
+
+def config_of(file: Path, text: str) -> ConfigDocument:
+    file.write_text(text, "utf-8")
+    return ConfigDocument.open(file)
+
+
+def without_journals_token(text: str = NESTED) -> str:
+    return text.replace(f'azure_sas_token = "?{TOKEN}"  # the journal\'s', 'auth_mode = "sas"')
 
 
 def test_a_token_that_is_written_nowhere_is_found(store: MemoryKeyring, tmp_path: Path) -> None:
-    text = NESTED.replace(f'azure_sas_token = "?{TOKEN}"', 'auth_mode = "sas"')
+    text = without_journals_token()
     with pytest.raises(ConfigError, match="credential set"):
         loads(text, tmp_path / "config.toml", environ={})
     store.kept[ENTRY] = TOKEN
     keychain.forget_answers()
     config = loads(text, tmp_path / "config.toml", environ={})
-    assert tokens(config) == {"central": TOKEN, "journal": TOKEN}
-    assert {h.where: h.place.credentials.kept for h in holders(config)} == {"central": False, "journal": True}
+    assert config.journal.cloud is not None
+    assert config.journal.cloud.credentials.sas_token == Secret(TOKEN)
+    assert (config.journal.cloud.credentials.kept, config.central.credentials.kept) == (True, False)
+    assert (config.journal.cloud.credentials.in_file, config.central.credentials.in_file) == (False, True)
     asked = store.asked
     loads(text, tmp_path / "config.toml", environ={})
     assert store.asked == asked, "a text that is typed does not ask the system at each key"
     config = loads(text, tmp_path / "config.toml", environ={"AZURE_SAS_TOKEN": OTHER})
-    assert tokens(config)["journal"] == OTHER, "the environment comes first"
+    assert config.journal.cloud is not None
+    assert config.journal.cloud.credentials.sas_token == Secret(OTHER), "the environment comes first"
 
 
 def test_nothing_is_looked_up_where_nobody_asked_for_it(store: MemoryKeyring, tmp_path: Path) -> None:
     store.kept[ENTRY] = TOKEN
-    plain = NESTED.replace(f'azure_sas_token = "?{TOKEN}"', "")
-    config = loads(plain, tmp_path / "config.toml", environ={})
+    config = loads(without_journals_token().replace('auth_mode = "sas"', ""), tmp_path / "config.toml", environ={})
     assert config.journal.cloud is not None
     assert config.journal.cloud.credentials.auth_mode is AuthMode.LOGIN
     with pytest.raises(ConfigError):
-        loads(NESTED.replace(f'azure_sas_token = "?{TOKEN}"', 'auth_mode = "sass"'), tmp_path / "config.toml", environ={})
+        loads(without_journals_token().replace('"sas"', '"sass"'), tmp_path / "config.toml", environ={})
     assert store.asked == 0
 
 
 def test_moving_leaves_a_file_that_means_the_same_and_no_trace_of_the_token(store: MemoryKeyring, document: ConfigDocument) -> None:
     file = document.path
     file.with_name("config.toml.bak").write_text(f"old = '{TOKEN}'", "utf-8")
-    before = tokens(load(file, environ={}))
-    assert move(document, environ={}) == (ENTRY,)
+    before = tokens(file)
+    assert move(document, environ={}) == Kept((ENTRY,))
     assert store.kept == {ENTRY: TOKEN}
     for left in file.parent.iterdir():
         assert b"sig=" not in left.read_bytes(), left.name
-    config = load(file, environ={})
-    assert tokens(config) == before == {"central": TOKEN, "journal": TOKEN}
-    assert {origin(h.place) for h in holders(config)} == {f"a SAS token, from {keychain.title()}"}
+    assert tokens(file) == before == {"central": TOKEN, "journal": TOKEN}
+    assert {h.origin for h in holders(document, environ={})} == {f"a SAS token, from {keychain.title()}"}
     text = file.read_text("utf-8")
     assert text.count('auth_mode = "sas"') == 2
     assert "# written by a person" in text or "[journal]" in text
+    assert load(file, environ={}).central.credentials.kept
     with pytest.raises(UsageError, match="holds no SAS token"):
         move(ConfigDocument.open(file), environ={})
 
@@ -123,69 +141,177 @@ def test_what_cannot_be_kept_stays_in_the_file(document: ConfigDocument, monkeyp
     backend = next(using(NullKeyring()))  # takes everything, keeps nothing
     with pytest.raises(keychain.KeychainError, match="did not come back"):
         move(document, environ={})
+    for error in (KeyringLocked("locked"), NotAKeyringError(1312, "CredWrite", "A specified logon session does not exist.")):
 
-    def locked(*_: object) -> None:
-        raise KeyringLocked("the vault is locked")
+        def refuse(*_: object, error: Exception = error) -> None:
+            raise error
 
-    monkeypatch.setattr(backend, "set_password", locked)
-    with pytest.raises(keychain.KeychainError, match="Nothing was changed"):
-        move(document, environ={})
+        monkeypatch.setattr(backend, "set_password", refuse)
+        with pytest.raises(keychain.KeychainError, match="Nothing was changed"):
+            move(document, environ={})
     assert document.path.read_bytes() == before
     assert "sig=" in document.text
 
 
-def test_a_store_that_does_not_answer_is_a_fault_and_none_at_all_is_like_an_empty_one(
+def test_a_file_that_cannot_be_saved_leaves_the_store_as_it_was(
+    store: MemoryKeyring, document: ConfigDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("It cannot be saved.")
+
+    before = document.path.read_bytes()
+    monkeypatch.setattr(ConfigDocument, "save", refuse)
+    with pytest.raises(ConfigError):
+        move(document, environ={})
+    assert store.kept == {}
+    store.kept[ENTRY] = OTHER
+    keychain.forget_answers()
+    with pytest.raises(ConfigError):
+        put(document, OTHER.replace("another", "third"), environ={})
+    assert store.kept == {ENTRY: OTHER}
+    assert document.path.read_bytes() == before
+
+
+def test_a_store_that_does_not_answer_is_asked_once_and_none_at_all_is_like_an_empty_one(
     store: MemoryKeyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = NESTED.replace(f'azure_sas_token = "?{TOKEN}"', 'auth_mode = "sas"')
+    text = FLAT.replace(f'azure_sas_token = "{TOKEN}"', 'auth_mode = "sas"', 1).replace(f'azure_sas_token = "{TOKEN}"', "")
+    asked: list[int] = []
 
     def fails(error: Exception) -> None:
         def ask(*_: object) -> None:
+            asked.append(1)
             raise error
 
         monkeypatch.setattr(store, "get_password", ask)
         keychain.forget_answers()
+        asked.clear()
 
-    fails(KeyringLocked("the vault is locked"))
-    with pytest.raises(ConfigError, match="did not answer"):
-        loads(text, tmp_path / "config.toml", environ={})
+    for error in (KeyringLocked("the vault is locked"), NotAKeyringError(1312, "CredRead", "…")):
+        fails(error)
+        with pytest.raises(ConfigError, match="did not answer"):
+            loads(text, tmp_path / "config.toml", environ={})
+        assert len(asked) == 1, "a person is not asked for each place"
     fails(NoKeyringError("none"))
     with pytest.raises(ConfigError, match=r"asks for one\. Paste it"):
         loads(text, tmp_path / "config.toml", environ={})
 
 
 def test_a_new_token_takes_the_place_of_the_old_one(store: MemoryKeyring, document: ConfigDocument) -> None:
-    assert put(document, f"https://acct.blob.core.windows.net/site-one?{OTHER}", environ={}) == (ENTRY,)
-    assert tokens(load(document.path, environ={})) == {"central": OTHER, "journal": OTHER}
-    again = ConfigDocument.open(document.path)
-    assert put(again, TOKEN, environ={}) == (ENTRY,)
+    assert put(document, f"https://acct.blob.core.windows.net/site-one?{OTHER}", environ={}).entries == (ENTRY,)
+    assert tokens(document.path) == {"central": OTHER, "journal": OTHER}
+    before = document.path.stat().st_mtime_ns
+    assert put(ConfigDocument.open(document.path), TOKEN, environ={}).entries == (ENTRY,)
     assert store.kept == {ENTRY: TOKEN}
+    assert document.path.stat().st_mtime_ns == before, "a file that says what it should is not written"
     assert b"sig=" not in document.path.read_bytes()
-    with pytest.raises(UsageError, match="not a SAS token"):
-        put(again, "hunter2", environ={})
+    for wrong in ("hunter2", "", "sv=1&sig=ä", TOKEN + " x"):
+        with pytest.raises(keychain.KeychainError, match="not a SAS token"):
+            put(document, wrong, environ={})
+    assert put(document, "\ufeff" + TOKEN, environ={}).entries == (ENTRY,), "as editors begin a file"
+    assert store.kept == {ENTRY: TOKEN}
     with pytest.raises(UsageError, match="no SAS token for Images"):
-        put(again, TOKEN, "Images", environ={})
+        put(document, TOKEN, "Images", environ={})
+
+
+def test_a_token_from_the_environment_is_told_before_anything_is_changed(store: MemoryKeyring, document: ConfigDocument) -> None:
+    before = document.path.read_bytes()
+    with pytest.raises(UsageError, match="AZURE_SAS_TOKEN"):
+        put(document, OTHER, environ={"AZURE_SAS_TOKEN": TOKEN.replace("one", "fourth")})
+    assert (store.kept, document.path.read_bytes()) == ({}, before)
+
+
+IMAGES = (
+    f'[site_path.Images]\npath = "az://site-images/x"\n[site_path.Images.auth]\nazure_account_name = "acct"\nazure_sas_token = "{OTHER}"\n'
+)
 
 
 def test_each_container_has_its_own(store: MemoryKeyring, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    images = f'[site_path.Images]\npath = "az://site-images/x"\n[site_path.Images.auth]\nazure_account_name = "acct"\nazure_sas_token = "{OTHER}"\n'
-    file.write_text(NESTED + images, "utf-8")
+    document = config_of(file, NESTED + IMAGES)
     with pytest.raises(UsageError, match="--place"):
-        put(ConfigDocument.open(file), TOKEN, environ={})
+        put(document, TOKEN, environ={})
     assert b"sig=" in file.read_bytes()
-    assert set(move(ConfigDocument.open(file), environ={})) == {ENTRY, SITE}
-    assert tokens(load(file, environ={})) == {"central": TOKEN, "journal": TOKEN, "Images": OTHER}
+    assert set(move(document, environ={}).entries) == {ENTRY, SITE}
+    assert tokens(file) == {"central": TOKEN, "journal": TOKEN, "Images": OTHER}
     new = OTHER.replace("another", "third")
     put(ConfigDocument.open(file), new, "Images", environ={})
-    assert tokens(load(file, environ={})) == {"central": TOKEN, "journal": TOKEN, "Images": new}
+    assert tokens(file) == {"central": TOKEN, "journal": TOKEN, "Images": new}
+
+
+def test_a_new_computer_that_has_no_token_yet(store: MemoryKeyring, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "config.toml"
+    move(config_of(file, NESTED + IMAGES), environ={})
+    store.kept.clear()
+    assert tokens(file) == {"central": "", "journal": "", "Images": ""}
+    assert main(["-c", str(file), "credential", "list"]) == 0
+    assert capsys.readouterr().out.count("missing") == 3
+    put(ConfigDocument.open(file), TOKEN, "journal", environ={})
+    put(ConfigDocument.open(file), OTHER, "Images", environ={})
+    assert tokens(file) == {"central": TOKEN, "journal": TOKEN, "Images": OTHER}
+    assert [main(["-c", str(file), "credential", "delete", "--place", place]) for place in ("central", "Images")] == [0, 0]
+    assert store.kept == {}
+
+
+def test_an_inherited_table_serves_all_who_inherit_it(store: MemoryKeyring, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    default = f'[site_path.default]\npath = "az://site-images/x"\n[site_path.default.auth]\nazure_account_name = "acct"\nazure_sas_token = "{OTHER}"\n'
+    document = config_of(
+        file, NESTED.replace('[site_path.default]\npath = "site"\n', default) + '[site_path.OMOP]\npath = "az://site-omop/x"\n'
+    )
+    new = OTHER.replace("another", "third")
+    assert set(put(document, new, "Images", environ={}).entries) == {SITE, "acct.blob.core.windows.net/site-omop"}
+    found = tokens(file)
+    assert (found["Images"], found["Waveforms"], found["OMOP"]) == (new, new, OTHER), "what shares the table keeps its token"
+
+
+def test_only_what_a_place_uses_leaves_the_file(store: MemoryKeyring, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    unused = f'[site_path.Waveforms.auth]\nazure_sas_token = "{OTHER}"\n'
+    document = config_of(file, '[configuration]\nsupported_modalities = "OMOP"\n' + NESTED + unused)
+    done = move(document, environ={})
+    assert done.entries == (ENTRY,)
+    assert OTHER in file.read_text("utf-8"), "a token that was kept nowhere is not thrown away"
+    assert "no place uses" in done.remains[0]
+    only = (
+        NESTED.partition("[journal.source]")[0]
+        + '[journal.source]\npath = "journal.db"\n[central_path]\npath = "store"\n[site_path.default]\npath = "site"\n'
+    )
+    document = config_of(file, only + f'[site_path.default.auth]\nazure_sas_token = "{TOKEN}"\n')
+    with pytest.raises(UsageError, match="holds no SAS token that a place uses"):
+        move(document, environ={})
+    assert TOKEN in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("stale", [True, False])
+def test_a_login_beside_a_token_stays_a_login(store: MemoryKeyring, tmp_path: Path, stale: bool) -> None:
+    file = tmp_path / "config.toml"
+    token = f'azure_sas_token = "{OTHER}"\n' if stale else ""
+    document = config_of(
+        file, FLAT.replace('auth_mode = "sas_token"', 'auth_mode = "login"').replace(f'azure_sas_token = "{TOKEN}"\n[site', token + "[site")
+    )
+    assert move(document, environ={}).entries == (ENTRY,)
+    config = load(file, environ={})
+    assert config.central.credentials.auth_mode is AuthMode.LOGIN
+    assert config.journal.cloud is not None
+    assert config.journal.cloud.credentials.sas_token == Secret(TOKEN)
+
+
+def test_a_previous_state_that_cannot_be_removed_is_told(
+    store: MemoryKeyring, document: ConfigDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.backup.write_text(TOKEN, "utf-8")
+
+    def held(file: Path) -> None:
+        raise PermissionError(13, "held", str(file))
+
+    monkeypatch.setattr("chorus_gui.core.config.keeping.remove_file", held)
+    assert "config.toml.bak still has a SAS token" in move(document, environ={}).remains[0]
 
 
 def test_two_tokens_for_one_container_are_not_mixed(store: MemoryKeyring, tmp_path: Path) -> None:
-    file = tmp_path / "config.toml"
-    file.write_text(FLAT.replace(TOKEN, OTHER, 1), "utf-8")
     with pytest.raises(UsageError, match="two different SAS tokens"):
-        move(ConfigDocument.open(file), environ={})
+        move(config_of(tmp_path / "config.toml", FLAT.replace(TOKEN, OTHER, 1)), environ={})
     assert store.kept == {}
 
 
@@ -202,7 +328,7 @@ def test_on_the_command_line(store: MemoryKeyring, document: ConfigDocument, cap
     assert store.kept == {ENTRY: OTHER}
     assert main([*words, "delete"]) == 0
     assert store.kept == {}
-    assert main([*words, "list"]) == 2, "the token is missing now"
+    assert main(["-c", str(document.path), "journal", "list"]) == 2, "the token is missing now"
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     assert main([*words, "set"]) == 2
     said = capsys.readouterr()

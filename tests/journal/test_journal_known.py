@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from chorus_gui.core.errors import JournalError
+from chorus_gui.core.errors import Cancelled, JournalError, ReviewError
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
@@ -17,7 +18,7 @@ from chorus_gui.core.journal.store import Journal
 def test_the_rows_are_the_journals(sample, tmp_path, schema):
     path = sample(schema, "upload_2")
     with Journal.open(path) as journal, Known(path, ["Images", "OMOP"], tmp_path / "x.known") as known:
-        known.wait()
+        known.wait(JobContext())
         assert known.fingerprint == journal.fingerprint()
         assert known.twice == []
         with closing(sqlite3.connect(known.path)) as db:
@@ -30,7 +31,7 @@ def test_the_rows_are_the_journals(sample, tmp_path, schema):
 
 def test_an_empty_journal(tmp_path):
     with Journal.open(tmp_path / "journal.db", create=True) as journal, Known(journal.path, ["OMOP"], tmp_path / "x.known") as known:
-        known.wait()
+        known.wait(JobContext())
         assert known.fingerprint == journal.fingerprint()
 
 
@@ -42,7 +43,7 @@ def test_rows_of_one_path_are_told(sample, tmp_path):
             "SELECT PERSON_ID, SRC_PATH_ID, MODALITY_ID, FILENAME, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, VERSION_ID FROM journal_v2 LIMIT 1"
         )
     with Known(path, ["OMOP", "Images", "Waveforms"], tmp_path / "x.known") as known:
-        known.wait()
+        known.wait(JobContext())
         assert len(known.twice) == 1
 
 
@@ -50,7 +51,7 @@ def test_what_goes_wrong_is_told_to_who_waits(sample, tmp_path):
     path = sample(2, "upload_1")
     path.write_bytes(b"junk" * 4000)
     with Known(path, ["OMOP"], tmp_path / "x.known") as known, pytest.raises(JournalError):
-        known.wait()
+        known.wait(JobContext())
 
 
 def test_leaving_early_waits_for_nobody(sample, tmp_path, monkeypatch):
@@ -66,8 +67,12 @@ def test_leaving_early_waits_for_nobody(sample, tmp_path, monkeypatch):
         return conn, schema
 
     monkeypatch.setattr(opening, "open_reading", slow)
-    with Known(path, ["OMOP"], tmp_path / "x.known"):
+    with Known(path, ["OMOP"], tmp_path / "x.known") as known:
         assert began.wait(10)
+        ctx = JobContext()
+        ctx.cancel()
+        with pytest.raises(Cancelled):
+            known.wait(ctx)
     assert not list(tmp_path.glob("*.known*"))
 
 
@@ -75,5 +80,21 @@ def test_a_leftover_is_no_hindrance(sample, tmp_path):
     path, leftover = sample(2, "upload_1"), tmp_path / "x.known"
     shutil.copy(path, leftover)
     with Known(path, ["OMOP"], leftover) as known:
-        known.wait()
+        known.wait(JobContext())
     assert not leftover.exists()
+
+
+def test_a_copy_that_cannot_be_written_is_not_the_journals_fault(sample, tmp_path):
+    path = sample(2, "upload_1")
+    with Known(path, ["OMOP"], tmp_path / "no" / "x.known") as known, pytest.raises(ReviewError, match=r"x\.known"):
+        known.wait(JobContext())
+
+
+def test_a_copy_that_cannot_be_removed_spoils_nothing(sample, tmp_path, monkeypatch):
+    with Known(sample(2, "upload_1"), ["OMOP"], tmp_path / "x.known") as known:
+        known.wait(JobContext())
+
+        def held(path):
+            raise PermissionError(13, "held")
+
+        monkeypatch.setattr("chorus_gui.core.journal.known.remove_file", held)

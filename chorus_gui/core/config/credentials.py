@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chorus_gui.core.config import keychain
@@ -42,10 +42,15 @@ class Given:
         return self.own if any(self.own[name] for name in names) else self.env
 
 
-def azure_credentials(reading: Reading, place: str, container: str, environ: Mapping[str, str], modality: str = DEFAULT) -> Credentials:
-    """The credentials of a place in a container in Azure; what is missing or wrong becomes a fault."""
+def azure_credentials(
+    reading: Reading, place: str, container: str, environ: Mapping[str, str], kept: Callable[[str], str], modality: str = DEFAULT
+) -> Credentials:
+    """The credentials of a place in a container in Azure; what is missing or wrong becomes a fault.
+
+    ``kept`` answers for the operating system's credential store: the token of an entry, "" or :class:`~.keychain.KeychainError`.
+    """
     given = Given.collect(reading, place, modality, environ)
-    return _Azure(given, reading.layout, container).resolve()
+    return _Azure(given, reading.layout, container, kept).resolve()
 
 
 def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> Credentials:
@@ -68,10 +73,11 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str)
 class _Azure:
     """The steps from what is given to credentials: address, then mode, then whether the mode has what it needs."""
 
-    def __init__(self, given: Given, layout: Layout, container: str) -> None:
+    def __init__(self, given: Given, layout: Layout, container: str, kept: Callable[[str], str]) -> None:
         self.given = given
         self.layout = layout
         self.container = container
+        self.kept = kept
 
     def resolve(self) -> Credentials:
         own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
@@ -100,6 +106,7 @@ class _Azure:
         return Credentials(
             mode,
             kept=kept,
+            in_file=from_file,
             account_name=name,
             account_url=url,
             sas_token=_secret(sas if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) else ""),
@@ -127,7 +134,7 @@ class _Azure:
         """The token that auth_mode asks for and that is written nowhere: in this computer's credential store."""
         told = ""
         try:
-            token = clean_sas(keychain.read(keychain.name_of(url, self.container))) if url and self.container else ""
+            token = clean_sas(self.kept(keychain.name_of(url, self.container))) if url and self.container else ""
         except keychain.KeychainError as error:
             token, told = "", f" {error.what}"
         if not token:

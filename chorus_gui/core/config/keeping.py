@@ -1,180 +1,208 @@
 """SAS tokens go from a configuration file into the operating system's credential store.
 
-None leaves the file before it was read back from the store, and what is saved is a configuration that means the same.
+None leaves the file before it was read back from the store; only tables whose token some place uses are touched; and what is saved is
+a configuration that means the same.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.keys import DEFAULT, dotted_keys
-from chorus_gui.core.config.load import loads
-from chorus_gui.core.config.model import AuthMode, Config, Place, PlaceKind, Secret
+from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
+from chorus_gui.core.config.load import check, loads, parse
+from chorus_gui.core.config.model import AuthMode, Place, PlaceKind
+from chorus_gui.core.config.reading import Findings, Reading, detect_layout
 from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.config.secrets import clean_sas, split_account_url
 from chorus_gui.core.errors import ChorusError, UsageError
-from chorus_gui.core.model import MODALITIES
+from chorus_gui.core.places import remove_file
+
+_VARIABLE = "AZURE_SAS_TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A place in Azure that a configuration names: ``where`` for a person ("central", "journal", "Images"), ``entry`` in the store."""
+    """A place in Azure that a configuration names.
+
+    ``where`` is for a person ("central", "journal", "Images"); ``table`` the file's table that its credentials stand in, dotted;
+    ``written`` the SAS token that this table has, "" if none.
+    """
 
     where: str
     place: Place
+    table: str
+    written: str
 
     @property
     def entry(self) -> str:
         """Under which name its token is kept."""
         return keychain.name_of(self.place.credentials.account_url, self.place.container)
 
-
-def holders(config: Config) -> Iterator[Holder]:
-    """Every place in Azure, the central store first."""
-    places = {"central": config.central, "journal": config.journal.cloud, **{name: site.place for name, site in config.sites.items()}}
-    for where, place in places.items():
-        if place is not None and place.kind is PlaceKind.AZURE:
-            yield Holder(where, place)
-
-
-def origin(place: Place) -> str:
-    """Where the credential of a place in Azure comes from, in words without the secret."""
-    credentials = place.credentials
-    words = {
-        AuthMode.LOGIN: "a Microsoft Entra login",
-        AuthMode.SAS: "a SAS token",
-        AuthMode.KEY: "the account's key",
-        AuthMode.CONNECTION_STRING: "a connection string",
-    }
-    what = words.get(credentials.auth_mode, "none")
-    if credentials.auth_mode is AuthMode.LOGIN:
-        return what
-    return f"{what}, from {keychain.title()}" if credentials.kept else f"{what}, from the file or the environment"
+    @property
+    def origin(self) -> str:
+        """Where its credential comes from, in words without the secret."""
+        credentials = self.place.credentials
+        if credentials.auth_mode is AuthMode.LOGIN:
+            return "a Microsoft Entra login"
+        if credentials.auth_mode is AuthMode.SAS and credentials.sas_token is None:
+            return "a SAS token that is missing"
+        what = {AuthMode.SAS: "a SAS token", AuthMode.KEY: "the account's key"}.get(credentials.auth_mode, "a connection string")
+        return f"{what}, from {keychain.title() if credentials.kept else 'the file' if credentials.in_file else 'the environment'}"
 
 
-def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Keep the file's SAS tokens in the credential store, and save the file without them; the entries that were made.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was done: the ``entries`` in the credential store, and sentences about what ``remains`` to be looked at."""
 
-    The file then says ``auth_mode = "sas"`` in their place.  Its previous state is not kept beside it, and a ``.bak`` that holds
-    one of the tokens is removed.  Raises :class:`UsageError` if the file holds none, :class:`ConfigError` if it is faulty, and
-    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be kept; the file is then as it was.
+    entries: tuple[str, ...]
+    remains: tuple[str, ...] = ()
+
+
+def holders(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ, kept: Callable[[str], str] | None = None) -> list[Holder]:
+    """Every place in Azure, the central store first; one whose SAS token is missing too.
+
+    ``kept`` answers in place of the credential store.  Raises :class:`~chorus_gui.core.errors.ConfigError` for any other fault.
     """
-    tokens = _tokens(document)
-    config = loads(document.text, document.path, environ=environ)
-    if not tokens:
-        raise UsageError(
-            f"“{document.path.name}” holds no SAS token.", remedy="Give a new one with “chorus-upload credential set”, or use a login."
-        )
-    before = list(holders(config))
+    checked = check(document.text, document.path, environ=environ, kept=kept)
+    if any(not fault.key.endswith("azure_sas_token") for fault in checked.faults):
+        loads(document.text, document.path, environ=environ, kept=kept)
+    raw = parse(document.text, document.path)
+    reading = Reading(raw, detect_layout(raw), Findings({}))
+    places = {("central", DEFAULT): checked.central, ("journal", DEFAULT): checked.cloud}
+    places |= {("site", name): site.place for name, site in checked.sites.items()}
+    return [
+        _holder(reading, kind, modality, place)
+        for (kind, modality), place in places.items()
+        if place is not None and place.kind is PlaceKind.AZURE
+    ]
+
+
+def _holder(reading: Reading, kind: str, modality: str, place: Place) -> Holder:
+    values = [reading.value(f"{kind}.{name}", modality) for name in CREDENTIALS if f"{kind}.{name}" in KEYS]
+    table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]
+    content = reading.table(table)
+    in_url = split_account_url(str(content.get("azure_account_url") or ""))[1]
+    return Holder(modality if kind == "site" else kind, place, table, in_url or clean_sas(str(content.get("azure_sas_token") or "")))
+
+
+def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
+    """Keep the SAS tokens that the file has for its places in the credential store, and save the file without them.
+
+    The file then says ``auth_mode = "sas"`` in their place.  Its previous state is not kept beside it, and a ``.bak`` with a token
+    in it is removed.  Raises :class:`UsageError` if there is none to move, :class:`ConfigError` if the file is faulty, and
+    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be kept; file and store are then as they were.
+    """
+    before = holders(document, environ=environ)
     entries: dict[str, str] = {}
     for holder in before:
-        token = holder.place.credentials.sas_token
-        if token is None or token.reveal() not in tokens.values() or holder.place.credentials.auth_mode is not AuthMode.SAS:
-            continue
-        if entries.setdefault(holder.entry, token.reveal()) != token.reveal():
-            raise UsageError(f"The file has two different SAS tokens for “{holder.entry}”.", remedy="Leave the one with more rights.")
-    for entry, token in entries.items():
-        keychain.write(entry, token)
-    text = document.text
-    try:
-        _take_out(document)
-        after = list(holders(loads(document.text, document.path, environ=environ)))
-        if _meant(after) != [
-            (where, entry, Secret(entries[entry]) if entry in entries else token) for where, entry, token in _meant(before)
-        ]:
-            raise UsageError(
-                "Without its SAS tokens the file would not mean the same.", meaning="It is as it was.", remedy="Edit it by hand."
-            )
-        document.save(keep_previous=False)
-    except ChorusError:
-        document.text = text
-        raise
-    _forget_previous(document)
-    return tuple(entries)
+        if _uses_file(holder):
+            _enter(entries, holder)
+    if not entries:
+        raise UsageError(
+            f"“{document.path.name}” holds no SAS token that a place uses.",
+            remedy="Give a new one with “chorus-upload credential set”, or use a login.",
+        )
+    return _carry_out(document, before, entries, {holder.table for holder in before if _uses_file(holder)}, environ)
 
 
-def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Keep a new token for ``where`` ("central", "journal", a modality), or for all places that use a SAS token; the entries.
+def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mapping[str, str] = os.environ) -> Kept:
+    """Keep a new token for ``where`` ("central", "journal", a modality), or for all places that use a SAS token.
 
     Raises as :func:`move`, and :class:`UsageError` if it is no token, or fits several containers of which none is named.
     """
-    if not clean_sas(token):
-        raise UsageError("This is not a SAS token: it has no signature (“sig=…”).", remedy="Paste the whole token.")
-    text = document.text
-    try:
-        for dotted in _slots(document, where):
-            _clean_url(document, _beside(dotted, "azure_account_url"))
-            document.set(dotted, clean_sas(token))
-        config = loads(document.text, document.path, environ=environ)
-        wanted = {h.entry for h in holders(config) if h.place.credentials.sas_token is not None}
-        asked = {h.entry for h in holders(config) if h.where == where} if where else wanted
-        if len(asked) > 1:
-            raise UsageError(
-                f"The file uses SAS tokens for {len(asked)} containers: {', '.join(sorted(asked))}.", remedy="Say which with --place."
-            )
-        return move(document, environ=environ)
-    except ChorusError:
-        document.text = text
-        raise
-
-
-def _meant(found: list[Holder]) -> list[tuple[str, str, Secret | None]]:
-    return [(holder.where, holder.entry, holder.place.credentials.sas_token) for holder in found]
-
-
-def _tokens(document: ConfigDocument) -> dict[str, str]:
-    """Dotted key → SAS token, wherever the file has one."""
-    out: dict[str, str] = {}
-    for dotted, key in dotted_keys(document.layout).items():
-        value, name = document.get(dotted), key.meaning.rpartition(".")[2]
-        if isinstance(value, str) and name in ("azure_sas_token", "azure_account_url"):
-            out[dotted] = clean_sas(value) if name == "azure_sas_token" else split_account_url(value)[1]
-    return {dotted: token for dotted, token in out.items() if token}
-
-
-def _slots(document: ConfigDocument, where: str) -> list[str]:
-    """The keys that a new token belongs to: in tables that have one now, or that say ``auth_mode = "sas"``."""
-    out: list[str] = []
-    for place, name in (("central", "central"), ("journal", "journal"), *(("site", modality) for modality in (DEFAULT, *MODALITIES))):
-        dotted = document.key_of(f"{place}.azure_sas_token", name if place == "site" else DEFAULT)
-        url = split_account_url(str(document.get(_beside(dotted, "azure_account_url")) or ""))[1]
-        used = document.get(dotted) is not None or url or document.get(_beside(dotted, "auth_mode")) in ("sas", "sas_token")
-        if used and where in ("", name):
-            out.append(dotted)
-    if not out:
+    new = keychain.checked(token)
+    before = holders(document, environ=environ)
+    using = [holder for holder in before if holder.place.credentials.auth_mode is AuthMode.SAS]
+    chosen = [holder for holder in using if where in ("", holder.where)]
+    if not chosen:
         raise UsageError(
             f"The file uses no SAS token{f' for {where}' if where else ''}.",
-            remedy='Set auth_mode = "sas" in the table of its credentials, or give a place that has it with --place.',
+            remedy=f"It does for: {', '.join(holder.where for holder in using)}." if using else 'Set auth_mode = "sas" for a place.',
         )
-    return out
+    asked = sorted({holder.entry for holder in chosen})
+    if len(asked) > 1:
+        raise UsageError(f"The file uses SAS tokens for {len(asked)} containers: {', '.join(asked)}.", remedy="Say which with --place.")
+    entries = dict.fromkeys(asked, new)
+    tables = {holder.table for holder in chosen}
+    for holder in before:  # what shares a table with them has its token taken out too, and must not lose it
+        if holder.table in tables and holder.entry not in entries and _uses_file(holder):
+            _enter(entries, holder)
+    return _carry_out(document, before, entries, tables, environ)
 
 
-def _take_out(document: ConfigDocument) -> None:
-    for dotted in _tokens(document):
-        _clean_url(document, _beside(dotted, "azure_account_url"))
-        document.remove(_beside(dotted, "azure_sas_token"))
-        document.set(_beside(dotted, "auth_mode"), "sas")
+def _uses_file(holder: Holder) -> bool:
+    token = holder.place.credentials.sas_token
+    return holder.place.credentials.auth_mode is AuthMode.SAS and token is not None and token.reveal() == holder.written
 
 
-def _beside(dotted: str, name: str) -> str:
-    """Another key of the same table."""
-    return f"{dotted.rpartition('.')[0]}.{name}"
+def _enter(entries: dict[str, str], holder: Holder) -> None:
+    if entries.setdefault(holder.entry, holder.written) != holder.written:
+        raise UsageError(f"The file has two different SAS tokens for “{holder.entry}”.", remedy="Leave the one with more rights.")
 
 
-def _clean_url(document: ConfigDocument, dotted: str) -> None:
-    """Take a SAS token out of an account's URL."""
-    value = document.get(dotted)
-    if isinstance(value, str) and split_account_url(value)[1]:
-        document.set(dotted, split_account_url(value)[0])
+def _carry_out(
+    document: ConfigDocument, before: list[Holder], entries: Mapping[str, str], tables: Collection[str], environ: Mapping[str, str]
+) -> Kept:
+    """Look whether it would mean the same, then the store, then the file."""
+    text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
+    try:
+        for table in tables:
+            _take_out(document, table)
+        after = holders(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
+        for old, new in zip(before, after, strict=True):
+            renewed = old.entry in entries and (old.table in tables or old.place.credentials.kept)
+            token = entries[old.entry] if renewed else _token(old)
+            if (new.place.credentials.auth_mode, _token(new)) != (old.place.credentials.auth_mode, token):
+                raise _other_meaning(old, environ)
+        for entry, token in entries.items():
+            keychain.write(entry, token)
+        if document.text != text:
+            document.save(keep_previous=False)
+    except BaseException:
+        document.text = text
+        for entry, token in earlier.items():
+            with suppress(ChorusError):
+                if keychain.read(entry) != token:
+                    keychain.write(entry, token) if token else keychain.delete(entry)
+        raise
+    return Kept(tuple(entries), tuple(_remains(document)))
 
 
-def _forget_previous(document: ConfigDocument) -> None:
-    """Remove the file's previous state if it holds a SAS token."""
+def _token(holder: Holder) -> str:
+    token = holder.place.credentials.sas_token
+    return token.reveal() if token is not None else ""
+
+
+def _other_meaning(holder: Holder, environ: Mapping[str, str]) -> UsageError:
+    if environ.get(_VARIABLE, "").strip():
+        why, remedy = f"The environment variable {_VARIABLE} comes before the credential store.", f"Remove {_VARIABLE}, then try again."
+    else:
+        why, remedy = f"Without the token the file would mean something else for {holder.where}.", "Edit it by hand."
+    return UsageError(why, meaning="Nothing was changed.", remedy=remedy)
+
+
+def _take_out(document: ConfigDocument, table: str) -> None:
+    url = document.get(f"{table}.azure_account_url")
+    if isinstance(url, str) and split_account_url(url)[1]:
+        document.set(f"{table}.azure_account_url", split_account_url(url)[0])
+    document.remove(f"{table}.azure_sas_token")
+    if document.get(f"{table}.auth_mode") != "sas":
+        document.set(f"{table}.auth_mode", "sas")
+
+
+def _remains(document: ConfigDocument) -> list[str]:
+    """What still shows a token: a part of the file that no place uses, and a previous state that cannot be removed."""
+    out: list[str] = []
+    if "sig=" in document.text:
+        out.append(f"“{document.path.name}” still has a SAS token in a comment, a connection string, or a table that no place uses.")
     previous = document.backup
-    with suppress(OSError):
-        if b"sig=" in previous.read_bytes():
-            previous.unlink()
+    try:
+        if previous.exists() and b"sig=" in previous.read_bytes():
+            remove_file(previous)
+    except OSError as error:
+        out.append(f"{previous} still has a SAS token, and could not be removed ({error.strerror or error}): remove it.")
+    return out

@@ -8,7 +8,6 @@ container's address: "choruspilot.blob.core.windows.net/site-one".
 from __future__ import annotations
 
 import sys
-from functools import cache
 
 from chorus_gui.core.config.secrets import clean_sas
 from chorus_gui.core.errors import ChorusError
@@ -40,60 +39,80 @@ def name_of(url: str, container: str) -> str:
     return f"{url.partition('://')[2].rstrip('/')}/{container}"
 
 
-@cache
+_answers: dict[str, str | KeychainError] = {}
+
+
 def read(name: str) -> str:
     """The SAS token of an entry, "" if there is none or this computer has no credential store.
 
-    Remembered until :func:`forget_answers`, because some systems ask the person each time.  Raises :class:`KeychainError` if
-    there is a store and it does not answer.
+    What it answers, or that it does not, is remembered until :func:`forget_answers`, because some systems ask the person each time.
+    Raises :class:`KeychainError` if there is a store and it does not answer.
     """
+    if name not in _answers:
+        _answers[name] = _ask(name)
+    answer = _answers[name]
+    if isinstance(answer, KeychainError):
+        raise answer
+    return answer
+
+
+def _ask(name: str) -> str | KeychainError:
     import keyring
-    from keyring.errors import KeyringError, NoKeyringError
+    from keyring.errors import NoKeyringError
 
     try:
         return keyring.get_password(SERVICE, name) or ""
     except NoKeyringError:
         return ""
-    except KeyringError as error:
-        raise KeychainError(f"{_capital(title())} did not answer ({type(error).__name__}).", remedy="Unlock it, and try again.") from error
+    except Exception as error:  # noqa: BLE001 - the library lets the system's own errors through, of many classes
+        return KeychainError(f"{_capital(title())} did not answer ({type(error).__name__}).", remedy="Unlock it, and try again.")
 
 
 def forget_answers() -> None:
     """Ask anew the next time."""
-    read.cache_clear()
+    _answers.clear()
+
+
+def checked(token: str) -> str:
+    """The SAS token in what was pasted or piped.  Raises :class:`KeychainError` if there is none."""
+    clean = clean_sas(token.lstrip("\ufeff"))
+    if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
+        raise KeychainError(
+            "This is not a SAS token: it has no signature (“sig=…”), or characters that none has.", remedy="Paste the whole token."
+        )
+    return clean
 
 
 def write(name: str, token: str) -> None:
     """Keep a SAS token, in place of the one before.  Raises :class:`KeychainError` if it is none, or cannot be kept and read back."""
     import keyring
-    from keyring.errors import KeyringError
 
-    clean = clean_sas(token)
-    if not clean:
-        raise KeychainError("This is not a SAS token: it has no signature (“sig=…”).", remedy="Paste the whole token.")
+    clean = checked(token)
     forget_answers()
     try:
+        store = keyring.get_keyring()
+        if sys.platform == "win32" and hasattr(store, "persist"):
+            store.persist = "local machine"  # else it roams with the profile
         keyring.set_password(SERVICE, name, clean)
         same = keyring.get_password(SERVICE, name) == clean
-    except (KeyringError, OSError) as error:  # some say so in the system's own words; they hold no secret, but nothing to do either
+    except Exception as error:
         raise _unusable(type(error).__name__) from error
     if not same:
         raise _unusable("what was kept did not come back")
 
 
 def delete(name: str) -> bool:
-    """Take an entry out; False if there was none.  Raises :class:`KeychainError` if the store does not answer."""
+    """Take an entry out; False if there was none.  Raises :class:`KeychainError` if the store does not answer, or keeps it."""
     import keyring
-    from keyring.errors import NoKeyringError, PasswordDeleteError
 
-    there = bool(read(name))
+    if not read(name):
+        return False
     forget_answers()
     try:
         keyring.delete_password(SERVICE, name)
-    except (NoKeyringError, PasswordDeleteError):
-        if there:
-            raise KeychainError(f"{_capital(title())} kept the entry “{name}”.", remedy="Remove it there by hand.") from None
-    return there
+    except Exception as error:
+        raise KeychainError(f"{_capital(title())} kept the entry “{name}”.", remedy="Remove it there by hand.") from error
+    return True
 
 
 def _unusable(why: str) -> KeychainError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,9 +56,10 @@ def loads(
     cwd: Path | None = None,
     local_journal: Path | None = None,
     now: datetime | None = None,
+    kept: Callable[[str], str] | None = None,
 ) -> Config:
     """As :func:`load`, of a text that is or will be the content of ``file``."""
-    checked = check(text, file, environ=environ, cwd=cwd, local_journal=local_journal, now=now)
+    checked = check(text, file, environ=environ, cwd=cwd, local_journal=local_journal, now=now, kept=kept)
     if checked.config is None:
         raise _error(checked.file, checked.faults)
     return checked.config
@@ -68,7 +69,7 @@ def loads(
 class Checked:
     """A text that may be faulty, as far as it can be understood.  ``config`` is None if there is a fault.
 
-    ``sites`` are those that could be resolved, whatever is wrong elsewhere; ``warnings`` are told beside faults too.
+    ``sites``, ``central`` and ``cloud`` (the cloud journal) are those that could be resolved, whatever is wrong elsewhere; ``warnings`` are told beside faults too.
     """
 
     file: Path
@@ -78,6 +79,8 @@ class Checked:
     sites: Mapping[str, Site] = field(default_factory=dict[str, Site])
     faults: tuple[Fault, ...] = ()
     warnings: tuple[str, ...] = ()
+    central: Place | None = None
+    cloud: Place | None = None
 
 
 def check(
@@ -88,8 +91,12 @@ def check(
     cwd: Path | None = None,
     local_journal: Path | None = None,
     now: datetime | None = None,
+    kept: Callable[[str], str] | None = None,
 ) -> Checked:
-    """As :func:`loads`, for a text that is being written: never raises :class:`ConfigError`, a faulty text is an answer too."""
+    """As :func:`loads`, for a text that is being written: never raises :class:`ConfigError`, a faulty text is an answer too.
+
+    ``kept`` answers in place of the operating system's credential store.
+    """
     cwd = cwd or Path.cwd()
     file = _absolute(cwd, file)
     try:
@@ -100,7 +107,7 @@ def check(
     findings = Findings(key_lines(text))
     reading = Reading(raw, layout, findings)
     check_unknown(reading)
-    places = Places(reading, file.parent, cwd, environ, now or datetime.now(UTC))
+    places = Places(reading, file.parent, cwd, environ, kept or keychain.read, now or datetime.now(UTC))
 
     modalities = _modalities(reading)
     sites = _sites(reading, places, modalities)
@@ -112,8 +119,9 @@ def check(
     check_sites(reading, sites, central)
 
     warnings = tuple(findings.warnings)
+    cloud = journal.cloud if journal else None
     if findings.faults or central is None or journal is None:
-        return Checked(file, None, layout, modalities, sites, tuple(findings.in_order()), warnings)
+        return Checked(file, None, layout, modalities, sites, tuple(findings.in_order()), warnings, central, cloud)
     config = Config(
         file=file,
         layout=layout,
@@ -127,7 +135,7 @@ def check(
         sites=sites,
         warnings=warnings,
     )
-    return Checked(file, config, layout, modalities, sites, (), warnings)
+    return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud)
 
 
 def read_text(file: Path) -> str:

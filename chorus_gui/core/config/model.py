@@ -88,7 +88,7 @@ class Credentials:
     For a place in Azure ``account_url`` is always set, without a SAS (one that stood in it is in ``sas_token``), and so are the
     secrets that ``auth_mode`` needs; ``account_name`` too, unless the account is only known by a custom URL.  Parts of a
     connection string stand in their own fields besides.  ``kept``: the SAS token is not written in the file or the environment,
-    it comes from the operating system's credential store.
+    it comes from the operating system's credential store; ``in_file``: the credential is written in the file.
     """
 
     auth_mode: AuthMode = AuthMode.NONE
@@ -102,6 +102,7 @@ class Credentials:
     aws_session_token: Secret | None = None
     aws_profile: str = ""
     kept: bool = False
+    in_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

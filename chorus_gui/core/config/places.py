@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ class Places:
     base: Path
     cwd: Path
     environ: Mapping[str, str]
+    kept: Callable[[str], str]
     now: datetime
 
     def central(self) -> Place | None:
@@ -128,7 +129,7 @@ class Places:
             return aws_credentials(self.reading, self.environ, modality)
         if kind is PlaceKind.GCS:
             return Credentials()
-        credentials = azure_credentials(self.reading, place, container, self.environ, modality)
+        credentials = azure_credentials(self.reading, place, container, self.environ, self.kept, modality)
         if credentials.sas_token is not None:
             token, url = (self.reading.value(f"{place}.{name}", modality) for name in ("azure_sas_token", "azure_account_url"))
             where = url if url.given and not token.given else token

@@ -11,6 +11,7 @@ from chorus_gui.core.doctor.model import Case, Finding, Severity, site_places
 from chorus_gui.core.places import disk_path
 
 SUBJECT = "Site"
+MAY_BE_ONLINE = os.name == "nt"
 LOOKED_AT = 2000
 _RECALLED = 0x1000 | 0x40000 | 0x400000
 """FILE_ATTRIBUTE_OFFLINE, _RECALL_ON_OPEN, _RECALL_ON_DATA_ACCESS: https://learn.microsoft.com/windows/win32/fileio/file-attribute-constants"""
@@ -29,12 +30,14 @@ def check_folders(case: Case) -> Iterator[Finding]:
 
 def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
     """Files that a cloud drive keeps online: a look at the first :data:`LOOKED_AT` of the folder is enough to know."""
+    if not MAY_BE_ONLINE:
+        return
     seen = online = 0
-    for entry in _entries(folder):
+    for files, recalled in _looked_into(folder):
         case.ctx.checkpoint()
-        seen += 1
-        online += is_online_only(entry)
-        if seen == LOOKED_AT:
+        seen += files
+        online += recalled
+        if seen >= LOOKED_AT:
             break
     if online:
         yield Finding(
@@ -46,16 +49,19 @@ def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
         )
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Files below a folder, in no order; what cannot be read is left out."""
+def _looked_into(folder: Path) -> Iterator[tuple[int, int]]:
+    """(files, how many of them are online only) of a folder and each below it, in no order; what cannot be read is left out."""
     pending = [disk_path(folder)]
     while pending:
+        files = recalled = 0
         with suppress(OSError), os.scandir(pending.pop()) as found:
             for entry in found:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
-                    yield entry
+                    files += 1
+                    recalled += is_online_only(entry)
+        yield files, recalled
 
 
 def is_online_only(entry: os.DirEntry[str]) -> bool:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from chorus_gui.core.errors import Cancelled
+from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.places import remove_file
 
+_STEPS = 1_000_000
+"""SQLite's steps between two looks at whether to stop: some milliseconds."""
 _TABLE = """
 CREATE TABLE k.was (
     file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, mtime_us INTEGER, md5 TEXT,
@@ -37,10 +40,7 @@ class Known:
         self._journal = journal
         self._modalities = tuple(modalities)
         self._error: Exception | None = None
-        self._conn: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
         self._stopped = False
-        remove_file(path)
         self._thread = threading.Thread(target=self._run, name="known rows")
         self._thread.start()
 
@@ -48,16 +48,18 @@ class Known:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        with self._lock:
-            self._stopped = True
-            if self._conn is not None:
-                self._conn.interrupt()
+        self._stopped = True
         self._thread.join()
-        remove_file(self.path)
+        with suppress(OSError):  # the next review clears it away
+            remove_file(self.path)
 
-    def wait(self) -> None:
-        """Until every row is there.  Raises :class:`~chorus_gui.core.errors.JournalError` if the journal cannot be read."""
-        self._thread.join()
+    def wait(self, ctx: JobContext) -> None:
+        """Until every row is there.  Raises :class:`~chorus_gui.core.errors.JournalError` if the journal cannot be read,
+        :class:`~chorus_gui.core.errors.ReviewError` if there is no room for the copy, ``Cancelled``.
+        """
+        while self._thread.is_alive():
+            ctx.checkpoint()
+            self._thread.join(0.1)
         if self._error is not None:
             raise self._error
 
@@ -65,9 +67,10 @@ class Known:
         try:
             conn, schema = opening.open_reading(self._journal)
             with closing(conn), opening.translated(self._journal):
+                conn.set_progress_handler(lambda: self._stopped, _STEPS)
+                self._begin(conn)
+                marks = ",".join("?" * len(self._modalities))
                 try:
-                    self._begin(conn)
-                    marks = ",".join("?" * len(self._modalities))
                     conn.execute(
                         f"INSERT INTO k.was SELECT file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, "
                         f"version FROM ({schema.rows_sql()}) WHERE invalid_us IS NULL AND modality IN ({marks})",
@@ -76,20 +79,28 @@ class Known:
                     self.fingerprint = schema.fingerprint()
                     conn.execute("COMMIT")
                     conn.execute("CREATE INDEX k.was_path ON was (path, modality)")
-                    self.twice = conn.execute("SELECT path, modality FROM k.was GROUP BY path, modality HAVING COUNT(*) > 1").fetchall()
-                finally:
-                    with self._lock:
-                        self._conn = None
+                except sqlite3.Error as error:
+                    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                        raise self._no_room(error) from error
+                    raise
+                self.twice = conn.execute("SELECT path, modality FROM k.was GROUP BY path, modality HAVING COUNT(*) > 1").fetchall()
         except Exception as error:  # noqa: BLE001 - told to who waits
             self._error = error
 
     def _begin(self, conn: sqlite3.Connection) -> None:
-        with self._lock:
-            if self._stopped:
-                raise Cancelled
-            self._conn = conn
-        conn.execute("ATTACH ? AS k", (str(self.path),))
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
-            conn.execute(f"PRAGMA k.{pragma}")
-        conn.execute("BEGIN")
-        conn.execute(_TABLE)
+        try:
+            remove_file(self.path)
+            conn.execute("ATTACH ? AS k", (str(self.path),))
+            for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
+                conn.execute(f"PRAGMA k.{pragma}")
+            conn.execute("BEGIN")
+            conn.execute(_TABLE)
+        except (OSError, sqlite3.Error) as error:
+            raise self._no_room(error) from error
+
+    def _no_room(self, error: Exception) -> ReviewError:
+        return ReviewError(
+            f"What the journal knows cannot be copied to {self.path}: {error}.",
+            meaning="The journal was only read.",
+            remedy="Make room on this disk, or close the other window that shows this review.",
+        )

@@ -59,7 +59,7 @@ def diff(
     db = staging.db
     ctx.progress.begin("compare")
     ctx.progress.note("reading the journal")
-    known.wait()
+    known.wait(ctx)
     ctx.checkpoint()
     ctx.progress.note("comparing")
     db.execute("COMMIT")  # ATTACH stands outside of transactions

@@ -282,12 +282,19 @@ class KeyRow(FormRow):
         if self._fault_shown is not None:
             self.fix_wanted.emit(self._fault_shown)
 
+    def _is_kept(self, draft: Draft) -> bool:
+        """The token is asked for, and the text has it nowhere: the credential store should."""
+        if not self.where[0].endswith(".azure_sas_token"):
+            return False
+        mode, url = (
+            draft.effective((self.where[0].replace("azure_sas_token", name), self.where[1])) for name in ("auth_mode", "azure_account_url")
+        )
+        return mode in ("sas", "sas_token") and "sig=" not in str(url).lower()
+
     def _hint(self, draft: Draft) -> str:
         if variable := draft.variable(self.where):
             return f"from {variable}"
-        if self.where[0].endswith(".azure_sas_token") and draft.effective(
-            (self.where[0].replace("azure_sas_token", "auth_mode"), self.where[1])
-        ) in ("sas", "sas_token"):
+        if self._is_kept(draft):
             return f"from {keychain.title()}"
         if self.where[1] != DEFAULT and self.key.kind is not Kind.SECRET:
             inherited = draft.effective(self.where)
