@@ -277,6 +277,15 @@ Function un.onInit
     StrCpy $Everyone 0
   ${EndIf}
   Call un.ForWhom
+  ${If} $Everyone == 1
+  ${AndIfNot} ${Silent}
+    UserInfo::GetAccountType
+    Pop $0
+    ${If} $0 != "Admin" ; from the list of programs: Windows asks for an administrator
+      ExecShell "runas" "$INSTDIR\uninstall.exe"
+      Quit
+    ${EndIf}
+  ${EndIf}
 FunctionEnd
 
 ; Only what the installer brought.  A configuration or a journal that lies in the program's folder stays, and the folder with it.
