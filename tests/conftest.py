@@ -43,6 +43,12 @@ def _loopback(address: Any) -> bool:
 
 
 @pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that does not answer is given up at once; the tests of waiting for it say otherwise."""
+    monkeypatch.setattr("chorus_gui.core.transfer.outage.PATIENCE_S", 0.0)
+
+
+@pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to anywhere but this machine fails the test, whatever the program makes of errors."""
     for name in ("connect", "connect_ex", "sendto"):

@@ -157,4 +157,4 @@ def _line(snap: Snapshot) -> str:
         text += f", {size(round(rate))}/s"
         if total.total_bytes and total.total_bytes > total.bytes:
             text += f", {duration((total.total_bytes - total.bytes) / rate)} left"
-    return text
+    return f"{text}; {snap.note}" if snap.note and total.files else text

@@ -25,6 +25,7 @@ from chorus_gui.core.storage.base import BlobInfo, Reader, Source, SourceStat, S
 from chorus_gui.core.storage.digests import is_md5, md5_of
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
+from chorus_gui.core.transfer.outage import Outage
 from chorus_gui.core.transfer.window import Crew
 
 T = TypeVar("T")
@@ -33,7 +34,10 @@ WINDOW = 16
 """Items under way for each thread: enough that no thread waits while proofs are committed."""
 
 OUTAGE = 8
-"""So many files in a row that the store did not answer, each after all its retries: the store is gone, the job stops."""
+"""So many files in a row that the store did not answer, after it was waited for: the store is gone, the job stops."""
+
+_NOTHING = "no-such-file"
+"""Asked after to see whether the store answers at all."""
 
 
 def transfer(
@@ -72,7 +76,7 @@ class _Sending:
         self.ctx = self.crew.ctx
         self.store = store
         self.source_of = source_of
-        self.retry = retry
+        self.outage = Outage(retry, self.ctx, lambda: store.head(_NOTHING))
         self.buffers = _Buffers(self.crew, max(1, threads))
         self._own = threading.local()
         self._put_bytes = store.limits.put_bytes
@@ -122,7 +126,7 @@ class _Sending:
             self.ctx.throttle(item.size)
             return acknowledged(self.store.put(item.store_path, data, md5=digest), item.size, md5)
 
-        info = self.retry.call(put, self.ctx, tries)
+        info = self.outage.call(put, tries)
         return Proof(
             item,
             md5,
@@ -325,7 +329,7 @@ class _LargeFile:
         return whole.hexdigest()
 
     def _ask(self, request: Callable[[], T]) -> T:
-        return self._sending.retry.call(request, self._ctx, self._tries)
+        return self._sending.outage.call(request, self._tries)
 
     def _give_up(self, error: ChorusError) -> None:
         """Wait until no thread works on this file any more, and take its bytes back."""

@@ -1,0 +1,79 @@
+"""A store that does not answer for a while: a laptop that slept, a VPN that comes back, a share that was mounted again.
+
+Retries bridge seconds.  What lasts longer is waited out here, so that an upload of a night does not end with the first hiccup of
+the network; a file that alone gets no answer, while others do, is given up soon, and so is a store that never answered.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from chorus_gui.core.errors import StoreError, StoreUnavailableError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.retry import RetryPolicy, Tries
+
+T = TypeVar("T")
+
+PATIENCE_S = 900.0
+"""So long a store that answers nothing is waited for."""
+PAUSE_S = 10.0
+"""Between two looks."""
+REFUSALS = 2
+"""So many looks a request may go unanswered while the store answers others."""
+
+
+class Outage:
+    """What the threads of one transfer know of the store's silence.  ``look`` is any small request; it raises :class:`StoreError`."""
+
+    def __init__(self, retry: RetryPolicy, ctx: JobContext, look: Callable[[], object]) -> None:
+        self._retry = retry
+        self._ctx = ctx
+        self._look = look
+        self._answers = 0
+        self._gone = False
+        self._since: datetime | None = None
+
+    def call(self, request: Callable[[], T], tries: Tries) -> T:
+        """The request's answer, however long it takes.  Raises its last :class:`StoreError`, and ``Cancelled`` while waiting."""
+        waited, refused, answers = 0.0, 0, self._answers
+        while True:
+            try:
+                answer = self._retry.call(request, self._ctx, tries)
+            except StoreUnavailableError:
+                refused += self._answers != answers or self._is_there()
+                never = not self._answers and not refused  # a wrong address is no outage
+                if never or self._gone or refused > REFUSALS or waited >= PATIENCE_S:
+                    self._gone = self._gone or refused <= REFUSALS
+                    raise
+                answers = self._answers
+                waited += self._wait()
+            else:
+                self._answered()
+                return answer
+
+    def _wait(self) -> float:
+        """A pause, told to who looks; its seconds.  (A clock would count the hours that a computer slept.)"""
+        self._since = self._since or datetime.now().astimezone()
+        self._ctx.progress.note(f"the central store does not answer since {self._since:%H:%M}; waiting for it")
+        pause = random.uniform(0.5, 1.0) * PAUSE_S  # noqa: S311 - no secret hangs on it
+        self._ctx.sleep(pause)
+        return pause
+
+    def _answered(self) -> None:
+        self._answers += 1
+        self._gone = False
+        if self._since is not None:
+            self._since = None
+            self._ctx.progress.note("")
+
+    def _is_there(self) -> bool:
+        try:
+            self._look()
+        except StoreUnavailableError:
+            return False
+        except StoreError:
+            return True
+        return True

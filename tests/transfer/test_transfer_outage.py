@@ -1,0 +1,125 @@
+"""A store that is away for a while is waited for; one file that gets no answer is not."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from sending import Site, send
+
+from chorus_gui.core.errors import Cancelled, StoreUnavailableError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.base import BlobInfo
+from chorus_gui.core.storage.memory import MemoryStore
+from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.transfer import outage
+from chorus_gui.core.transfer.outage import Outage
+
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(outage, "PAUSE_S", 0.05)
+
+
+class Away:
+    """The store answers nothing for so many requests, whatever they are."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, after: int = 0) -> None:
+        self.asked, self.range = 0, range(after, after + count)
+        self.lock = threading.Lock()
+        for name in ("put", "stage_block", "commit_blocks", "list_staged", "head"):
+            real = getattr(MemoryStore, name)
+
+            def answer(memory: MemoryStore, *args: Any, real: Any = real, **options: Any) -> Any:
+                with self.lock:
+                    self.asked += 1
+                    if self.asked in self.range:
+                        raise StoreUnavailableError("no answer")
+                return real(memory, *args, **options)
+
+            monkeypatch.setattr(MemoryStore, name, answer)
+
+
+@pytest.mark.parametrize("size", [10, 430])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_nothing_fails_while_the_network_is_away(
+    site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, size: int, threads: int
+) -> None:
+    for number in range(20):
+        site.add(f"{number}", bytes([number]) * size)
+    Away(monkeypatch, 60, after=12)
+    run = send(site.items, site.root, store, threads=threads, retry=ONCE)
+    assert run.error is None
+    assert run.failures == {}
+    assert len(run.proofs) == 20
+
+
+def test_a_file_that_alone_gets_no_answer_is_given_up(site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        site.add(f"{number}", b"x")
+    put, asked = MemoryStore.put, []
+
+    def blocked(self: MemoryStore, path: str, *args: Any, **options: Any) -> BlobInfo:
+        if path.endswith("/3"):
+            asked.append(path)
+            raise StoreUnavailableError("a proxy swallows it")
+        return put(self, path, *args, **options)
+
+    monkeypatch.setattr(MemoryStore, "put", blocked)
+    for threads in (1, 4):
+        asked.clear()
+        run = send(site.items, site.root, store, threads=threads, retry=ONCE)
+        assert run.error is None
+        assert set(run.failures) == {"3"}
+        assert 1 < len(asked) <= outage.REFUSALS + 2
+
+
+def test_a_store_that_stays_away_is_given_up_in_the_end_and_then_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.3)
+    ctx, asked = JobContext(), []
+
+    def nobody() -> None:
+        asked.append(1)
+        raise StoreUnavailableError("gone")
+
+    away = Outage(ONCE, ctx, nobody)
+    assert away.call(lambda: "here", Tries()) == "here"
+    with pytest.raises(StoreUnavailableError):
+        away.call(nobody, Tries())
+    assert len(asked) > 8, "it was looked for again and again"
+    assert "does not answer since" in ctx.progress.snapshot().note
+    asked.clear()
+    with pytest.raises(StoreUnavailableError):
+        away.call(nobody, Tries())
+    assert len(asked) == 2, "the next file does not wait as long again"
+    assert away.call(lambda: "here", Tries()) == "here"
+    assert ctx.progress.snapshot().note == ""
+
+
+def test_waiting_can_be_cancelled() -> None:
+    ctx = JobContext()
+
+    def nobody() -> None:
+        raise StoreUnavailableError("gone")
+
+    away = Outage(ONCE, ctx, nobody)
+    away.call(lambda: "here", Tries())
+    threading.Timer(0.2, ctx.cancel).start()
+    with pytest.raises(Cancelled):
+        away.call(nobody, Tries())
+
+
+def test_a_store_that_never_answered_is_no_outage() -> None:
+    asked: list[int] = []
+
+    def nobody() -> None:
+        asked.append(1)
+        raise StoreUnavailableError("no such host")
+
+    with pytest.raises(StoreUnavailableError):
+        Outage(ONCE, JobContext(), nobody).call(nobody, Tries())
+    assert len(asked) == 2
