@@ -106,7 +106,7 @@ class _Azure:
         return Credentials(
             mode,
             kept=kept,
-            in_file=from_file,
+            in_file=from_file and mode is not AuthMode.LOGIN,
             account_name=name,
             account_url=url,
             sas_token=_secret(sas if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) else ""),
