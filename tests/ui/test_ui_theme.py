@@ -74,6 +74,7 @@ def test_progress_in_words() -> None:
     told = progress_text(snapshot)
     for part in ("2 of 4 files", "500 bytes of 1.0 kB", "100 bytes/s", "5 s left", "1 failed", "listing"):
         assert part in told
+    assert told.startswith("listing"), "a narrow window cuts the end off"
     assert share_of(snapshot.total) == 0.5
     assert share_of(Count(3, 0, 1, 8, 0)) == 0.5
     assert share_of(Count(3, 0)) is None

@@ -189,11 +189,11 @@ def status_text(job: JobView, run: Run | None) -> str:
         return "Paused. Nothing is sent until you resume."
     if run is None or not run.phase:
         return f"Preparing: {run.note}." if run and run.note else "Preparing…"
+    if run.note:
+        return f"{run.note[:1].upper()}{run.note[1:]}."
     if run.phase == "upload":
         return "Each file is read once, sent, and entered in the journal when the store has proved it."
-    return {"record": "Recording changes in the journal…", "hash": "Comparing contents…"}.get(
-        run.phase, f"{run.note or run.phase}…".capitalize()
-    )
+    return {"record": "Recording changes in the journal…", "hash": "Comparing contents…"}.get(run.phase, f"{run.phase}…".capitalize())
 
 
 class SummaryCard(Card):

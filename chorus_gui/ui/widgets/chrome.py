@@ -268,5 +268,5 @@ def progress_text(snapshot: Snapshot) -> str:
     if total.failed:
         parts.append(f"{words.number(total.failed)} failed")
     if snapshot.note:
-        parts.append(snapshot.note)
+        parts.insert(0, snapshot.note)  # a narrow window cuts the end off
     return " · ".join(parts) or snapshot.phase
