@@ -80,11 +80,17 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     del ctx
     from chorus_gui.core.config import keychain
     from chorus_gui.core.config.keeping import holders
+    from chorus_gui.core.errors import UsageError
 
-    entries = {holder.entry for holder in holders(_document(args)) if args.place in ("", holder.where)}
+    found = holders(_document(args))
+    entries = {holder.entry for holder in found if args.place in ("", holder.where)}
+    if args.place and not entries:
+        raise UsageError(f"There is no place {args.place} in Azure.", remedy=f"There are: {', '.join(h.where for h in found) or 'none'}.")
     gone = [entry for entry in sorted(entries) if keychain.delete(entry)]
     if gone:
         report.say(f"Removed from {keychain.title()}: {', '.join(gone)}. “chorus-upload credential set” keeps a new token.")
+        if users := [holder.where for holder in found if holder.entry in gone and holder.where != args.place]:
+            report.say(f"That was the token of {', '.join(users)}{' too' if args.place else ''}.")
     else:
         report.say(f"Nothing of this configuration was in {keychain.title()}.")
     return 0
@@ -112,5 +118,8 @@ def _asked() -> str:
     if sys.stdin is not None and sys.stdin.isatty():
         from getpass import getpass
 
-        return getpass("SAS token: ")
+        try:
+            return getpass("SAS token: ")
+        except EOFError:
+            return ""
     return sys.stdin.readline() if sys.stdin is not None else ""

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -146,9 +146,11 @@ def _signals(ctx: JobContext) -> Iterator[None]:
             raise KeyboardInterrupt
         if number == hang_up:
             _leave(terminals)
-        if not ctx.cancelled:
-            print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
+        first = not ctx.cancelled
         ctx.cancel()
+        if first:
+            with suppress(OSError, RuntimeError, ValueError):  # who read it may be gone, or be in the middle of a line of ours
+                print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
 
     terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # one that went away is none any more
     hang_up = getattr(signal, "SIGHUP", None)

@@ -9,7 +9,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from chorus_gui.core.errors import ChorusError
@@ -72,15 +72,20 @@ class Report:
 
     def note(self, text: str) -> None:
         """A sentence on the way, that is no result."""
-        print(redact(text), file=self._err, flush=True)
+        self._tell(text)
 
     def warn(self, text: str) -> None:
         """A sentence that does not stop the command."""
-        print(redact(f"Warning: {text}"), file=self._err, flush=True)
+        self._tell(f"Warning: {text}")
 
     def error(self, error: ChorusError | str) -> None:
         """What went wrong, and what to do."""
-        print(redact(f"Error: {error}"), file=self._err, flush=True)
+        self._tell(f"Error: {error}")
+
+    def _tell(self, text: str) -> None:
+        """On standard error.  That nobody reads it any more changes nothing of what is done, nor of the exit status."""
+        with suppress(OSError, ValueError):
+            print(redact(text), file=self._err, flush=True)
 
     @contextmanager
     def progress(self, ctx: JobContext) -> Iterator[None]:

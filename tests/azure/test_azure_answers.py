@@ -225,6 +225,13 @@ def test_no_answer_at_all_is_explained(error: BaseException, kind: type[StoreErr
     assert found.remedy
 
 
+def test_a_sign_in_that_the_network_kept_from_being_renewed_may_be_tried_again() -> None:
+    said = "HTTPSConnectionPool(host='login.microsoftonline.com', port=443): Max retries exceeded (Caused by NameResolutionError(…))"
+    found = translate(ClientAuthenticationError(said), BY_LOGIN, WRITE)
+    assert isinstance(found, StoreUnavailableError)
+    assert "does not answer" in found.what
+
+
 def test_without_a_login_the_ways_to_sign_in_are_named() -> None:
     found = translate(ClientAuthenticationError("Please run 'az login' to set up an account\nand more"), BY_LOGIN, WRITE)
     assert isinstance(found, AccessError)

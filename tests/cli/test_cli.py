@@ -384,3 +384,27 @@ def test_the_console_program_believes_the_systems_certificates(world: World) -> 
             f"assert ssl.SSLContext.__module__.startswith('truststore') is {believes}, ssl.SSLContext\n"
         )
         subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals of this kind are of other systems")
+def test_an_interruption_that_nobody_can_be_told_of_is_one_all_the_same(world: World) -> None:
+    for number in range(400):
+        world.put(f"2/Images/{number}.dcm", str(number))
+    driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
+    read, write = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, str(driver), "0.02", str(record), "-c", str(world.file), "submit", "--yes", "--version", "v1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=write,
+    ) as process:
+        try:
+            os.close(write)
+            while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
+                time.sleep(0.02)
+            os.close(read)  # as “2>&1 | tee” does, which the same Ctrl-C ends
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    world.check_truth()

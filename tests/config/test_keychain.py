@@ -315,6 +315,35 @@ def test_two_tokens_for_one_container_are_not_mixed(store: MemoryKeyring, tmp_pa
     assert store.kept == {}
 
 
+def test_a_newer_token_in_the_store_is_not_overwritten_by_an_older_one_in_the_file(store: MemoryKeyring, tmp_path: Path) -> None:
+    document = config_of(tmp_path / "config.toml", FLAT)
+    put(document, OTHER, "central", environ={})
+    assert tokens(document.path) == {"central": OTHER, "journal": TOKEN}
+    with pytest.raises(UsageError, match="two different SAS tokens"):
+        move(ConfigDocument.open(document.path), environ={})
+    assert store.kept == {ENTRY: OTHER}
+    put(ConfigDocument.open(document.path), OTHER, environ={})
+    assert tokens(document.path) == {"central": OTHER, "journal": OTHER}
+
+
+def test_a_second_token_in_one_table_is_not_thrown_away(store: MemoryKeyring, tmp_path: Path) -> None:
+    text = NESTED.replace(f'windows.net?{TOKEN}"', f'windows.net?{TOKEN}"\nazure_sas_token = "{OTHER}"')
+    document = config_of(tmp_path / "config.toml", text)
+    with pytest.raises(UsageError, match="two different SAS tokens"):
+        move(document, environ={})
+    assert (store.kept, document.path.read_text("utf-8")) == ({}, text)
+
+
+def test_a_place_that_is_none_is_told_and_who_shares_a_token(store: MemoryKeyring, document: ConfigDocument, capsys, monkeypatch) -> None:
+    move(document, environ={})
+    words = ["-c", str(document.path), "credential"]
+    assert main([*words, "delete", "--place", "centrall"]) == 2
+    assert "central, journal" in capsys.readouterr().err
+    assert store.kept
+    assert main([*words, "delete", "--place", "journal"]) == 0
+    assert "token of central too" in capsys.readouterr().out
+
+
 def test_on_the_command_line(store: MemoryKeyring, document: ConfigDocument, capsys, monkeypatch) -> None:
     words = ["-c", str(document.path), "credential"]
     assert main([*words, "move"]) == 0

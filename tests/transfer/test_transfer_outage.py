@@ -123,3 +123,21 @@ def test_a_store_that_never_answered_is_no_outage() -> None:
     with pytest.raises(StoreUnavailableError):
         Outage(ONCE, JobContext(), nobody).call(nobody, Tries())
     assert len(asked) == 2
+
+
+def test_a_network_that_swallows_everything_is_not_waited_for_all_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 900.0)
+    clock = [0.0]
+    monkeypatch.setattr(outage.time, "monotonic", lambda: clock[0])
+    ctx = JobContext()
+    monkeypatch.setattr(ctx, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+
+    def swallowed() -> None:
+        clock[0] += 20
+        raise StoreUnavailableError("no answer")
+
+    away = Outage(RetryPolicy(), ctx, swallowed)
+    away.call(lambda: "here", Tries())
+    with pytest.raises(StoreUnavailableError):
+        away.call(swallowed, Tries())
+    assert 900 <= clock[0] < 1300

@@ -21,7 +21,7 @@ from chorus_gui.core.config.secrets import clean_sas, split_account_url
 from chorus_gui.core.errors import ChorusError, UsageError
 from chorus_gui.core.places import remove_file
 
-_VARIABLE = "AZURE_SAS_TOKEN"
+_VARIABLES = ("AZURE_SAS_TOKEN", "AZURE_ACCOUNT_KEY", "AZURE_CONNECTION_STRING", "AZURE_STORAGE_CONNECTION_STRING")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,14 @@ class Holder:
     """A place in Azure that a configuration names.
 
     ``where`` is for a person ("central", "journal", "Images"); ``table`` the file's table that its credentials stand in, dotted;
-    ``written`` the SAS token that this table has, "" if none.
+    ``written`` the SAS token that this table has, "" if none; ``twice``: it has another one besides.
     """
 
     where: str
     place: Place
     table: str
     written: str
+    twice: bool = False
 
     @property
     def entry(self) -> str:
@@ -86,7 +87,9 @@ def _holder(reading: Reading, kind: str, modality: str, place: Place) -> Holder:
     table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]
     content = reading.table(table)
     in_url = split_account_url(str(content.get("azure_account_url") or ""))[1]
-    return Holder(modality if kind == "site" else kind, place, table, in_url or clean_sas(str(content.get("azure_sas_token") or "")))
+    beside = clean_sas(str(content.get("azure_sas_token") or ""))
+    twice = bool(in_url and beside and in_url != beside)
+    return Holder(modality if kind == "site" else kind, place, table, in_url or beside, twice)
 
 
 def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
@@ -101,6 +104,7 @@ def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -
     for holder in before:
         if _uses_file(holder):
             _enter(entries, holder)
+    _keep_apart(before, entries)
     if not entries:
         raise UsageError(
             f"“{document.path.name}” holds no SAS token that a place uses.",
@@ -126,11 +130,13 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
     asked = sorted({holder.entry for holder in chosen})
     if len(asked) > 1:
         raise UsageError(f"The file uses SAS tokens for {len(asked)} containers: {', '.join(asked)}.", remedy="Say which with --place.")
-    entries = dict.fromkeys(asked, new)
     tables = {holder.table for holder in chosen}
+    others: dict[str, str] = {}
     for holder in before:  # what shares a table with them has its token taken out too, and must not lose it
-        if holder.table in tables and holder.entry not in entries and _uses_file(holder):
-            _enter(entries, holder)
+        if holder.table in tables and holder.entry not in asked and _uses_file(holder):
+            _enter(others, holder)
+    _keep_apart(before, others)
+    entries = {**others, **dict.fromkeys(asked, new)}
     return _carry_out(document, before, entries, tables, environ)
 
 
@@ -140,8 +146,23 @@ def _uses_file(holder: Holder) -> bool:
 
 
 def _enter(entries: dict[str, str], holder: Holder) -> None:
-    if entries.setdefault(holder.entry, holder.written) != holder.written:
-        raise UsageError(f"The file has two different SAS tokens for “{holder.entry}”.", remedy="Leave the one with more rights.")
+    if entries.setdefault(holder.entry, holder.written) != holder.written or holder.twice:
+        raise _two_tokens(holder)
+
+
+def _keep_apart(found: list[Holder], entries: Mapping[str, str]) -> None:
+    """Raise if the store has another token already for what is to be moved into it: one of them would be lost."""
+    for holder in found:
+        if holder.place.credentials.kept and holder.entry in entries and _token(holder) not in ("", entries[holder.entry]):
+            raise _two_tokens(holder)
+
+
+def _two_tokens(holder: Holder) -> UsageError:
+    return UsageError(
+        f"There are two different SAS tokens for “{holder.entry}”, and the credential store has one place for it.",
+        meaning="Nothing was changed.",
+        remedy="Give the one with more rights to all places with “chorus-upload credential set”, or take the other out of the file.",
+    )
 
 
 def _carry_out(
@@ -178,8 +199,9 @@ def _token(holder: Holder) -> str:
 
 
 def _other_meaning(holder: Holder, environ: Mapping[str, str]) -> UsageError:
-    if environ.get(_VARIABLE, "").strip():
-        why, remedy = f"The environment variable {_VARIABLE} comes before the credential store.", f"Remove {_VARIABLE}, then try again."
+    names = [name for name in _VARIABLES if environ.get(name, "").strip()]
+    if names:
+        why, remedy = f"The environment variable {names[0]} comes before the credential store.", f"Remove {names[0]}, then try again."
     else:
         why, remedy = f"Without the token the file would mean something else for {holder.where}.", "Edit it by hand."
     return UsageError(why, meaning="Nothing was changed.", remedy=remedy)

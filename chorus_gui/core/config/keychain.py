@@ -78,7 +78,7 @@ def checked(token: str) -> str:
     clean = clean_sas(token.lstrip("\ufeff"))
     if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
         raise KeychainError(
-            "This is not a SAS token: it has no signature (“sig=…”), or characters that none has.", remedy="Paste the whole token."
+            "This is not a SAS token: it has no signature (a part “sig”), or characters that no token has.", remedy="Paste the whole token."
         )
     return clean
 

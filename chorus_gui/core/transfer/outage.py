@@ -7,6 +7,7 @@ the network; a file that alone gets no answer, while others do, is given up soon
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -21,6 +22,8 @@ PATIENCE_S = 900.0
 """So long a store that answers nothing is waited for."""
 PAUSE_S = 10.0
 """Between two looks."""
+ROUND_S = 120.0
+"""More than that no look counts for: the computer slept meanwhile."""
 REFUSALS = 2
 """So many looks a request may go unanswered while the store answers others."""
 
@@ -40,10 +43,12 @@ class Outage:
         """The request's answer, however long it takes.  Raises its last :class:`StoreError`, and ``Cancelled`` while waiting."""
         waited, refused, answers = 0.0, 0, self._answers
         while True:
+            began = time.monotonic()
             try:
                 answer = self._retry.call(request, self._ctx, tries)
             except StoreUnavailableError:
                 refused += self._answers != answers or self._is_there()
+                waited += min(time.monotonic() - began, ROUND_S)
                 never = not self._answers and not refused  # a wrong address is no outage
                 if never or self._gone or refused > REFUSALS or waited >= PATIENCE_S:
                     self._gone = self._gone or refused <= REFUSALS
@@ -55,7 +60,7 @@ class Outage:
                 return answer
 
     def _wait(self) -> float:
-        """A pause, told to who looks; its seconds.  (A clock would count the hours that a computer slept.)"""
+        """A pause, told to who looks; its seconds."""
         self._since = self._since or datetime.now().astimezone()
         self._ctx.progress.note(f"the central store does not answer since {self._since:%H:%M}; waiting for it")
         pause = random.uniform(0.5, 1.0) * PAUSE_S  # noqa: S311 - no secret hangs on it

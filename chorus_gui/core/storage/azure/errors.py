@@ -7,6 +7,7 @@ exceptions keep whole URLs, SAS included, in their texts and attributes, so they
 from __future__ import annotations
 
 import email.utils
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -159,7 +160,18 @@ def _causes(error: BaseException, *, nested: bool) -> Iterator[BaseException]:
         todo += [found for found in inner if isinstance(found, BaseException)]
 
 
-def _not_signed_in(error: BaseException, access: Access) -> AccessError:
+_NO_NETWORK = re.compile(
+    r"max retries exceeded|name ?resolution|getaddrinfo|failed to establish|timed out|connection (aborted|refused|reset)|network is unreachable",
+    re.IGNORECASE,
+)
+
+
+def _not_signed_in(error: BaseException, access: Access) -> StoreError:
+    if access.auth_mode is AuthMode.LOGIN and any(_NO_NETWORK.search(str(cause)) for cause in _causes(error, nested=True)):
+        return StoreUnavailableError(
+            "The sign-in to Azure could not be renewed: login.microsoftonline.com does not answer.",
+            remedy="Check the network, and try again.",
+        )
     if access.auth_mode is AuthMode.LOGIN:
         return AccessError(
             "You are not signed in to Azure.",
