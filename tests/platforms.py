@@ -33,6 +33,6 @@ def cases_differ() -> bool:
         return not (Path(folder) / "A").exists()
 
 
-needs_links = pytest.mark.skipif("not __import__('platforms').links_work()", reason="no symbolic links here")
+needs_links = pytest.mark.skipif(not links_work(), reason="no symbolic links here")
 posix_names = pytest.mark.skipif(os.name == "nt", reason="no such name can lie on a Windows disk")
 """For names with quotation marks, colons, line feeds, a blank at the end, which only other systems allow."""

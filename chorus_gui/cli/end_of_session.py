@@ -77,7 +77,6 @@ if sys.platform == "win32":
             self._user.DefWindowProcW.restype = _LRESULT
             self._user.DefWindowProcW.argtypes = (wintypes.HWND, wintypes.UINT, wintypes.WPARAM, wintypes.LPARAM)
             self._user.PostMessageW.argtypes = self._user.DefWindowProcW.argtypes
-            self._user.DestroyWindow.argtypes = (wintypes.HWND,)
             self._user.ShutdownBlockReasonCreate.argtypes = (wintypes.HWND, wintypes.LPCWSTR)
             self._handler = _CONSOLE_HANDLER(self._on_console)
             self._procedure = _WINDOW_PROCEDURE(self._on_message)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from windowsworld import end_session
@@ -242,8 +243,25 @@ def test_a_bug_of_ours_is_told_without_secrets(world: World, monkeypatch, capsys
         assert "verysecret" not in log.read_text("utf-8")
 
 
-def signalled(name: str) -> Callable[[subprocess.Popen[str]], None]:
-    return lambda process: process.send_signal(getattr(signal, name))
+@contextmanager
+def slow_submission(world: World, **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A submission of 403 files by a process of its own, slow enough to be interrupted."""
+    for number in range(400):
+        world.put(f"2/Images/{number}.dcm", str(number))
+    driver = Path(__file__).parents[1] / "faults" / "kill_driver.py"
+    words = ["0.02", str(world.base / "sent.txt"), "-c", str(world.file), "submit", "--yes", "--version", "v1"]
+    with subprocess.Popen([sys.executable, str(driver), *words], **{"stdin": subprocess.DEVNULL, **options}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until_under_way(world: World, process: subprocess.Popen[Any], meanwhile: Callable[[], object] = lambda: time.sleep(0.02)) -> None:
+    """Until some files were sent."""
+    record = world.base / "sent.txt"
+    while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
+        meanwhile()
 
 
 def has_console() -> bool:
@@ -261,28 +279,16 @@ else:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_interruption_is_130_and_keeps_what_was_done(world: World, way: str) -> None:
-    for number in range(400):
-        world.put(f"2/Images/{number}.dcm", str(number))
-    driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
-    with subprocess.Popen(
-        [sys.executable, str(driver), "0.02", str(record), "-c", str(world.file), "submit", "--yes", "--version", "v1"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+    with slow_submission(
+        world, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", creationflags=group
     ) as process:
-        try:
-            while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
-                time.sleep(0.02)
-            if way == "WM_ENDSESSION":
-                end_session(process.pid, "CHoRUSUploadConsole")
-            else:
-                signalled(way)(process)
-            out, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        until_under_way(world, process)
+        if way == "WM_ENDSESSION":
+            end_session(process.pid, "CHoRUSUploadConsole")
+        else:
+            process.send_signal(getattr(signal, way))
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert "goes on from there" in err
     assert 0 < sum(row.uploaded is not None for row in world.rows()) < 403
@@ -298,27 +304,18 @@ def test_a_terminal_that_goes_away_leaves_a_receipt(world: World) -> None:
     import pty
     import termios
 
-    for number in range(400):
-        world.put(f"2/Images/{number}.dcm", str(number))
-    driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, str(driver), "0.02", str(record), "-c", str(world.file), "submit", "--yes", "--version", "v1"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    ) as process:
-        try:
-            os.close(theirs)
-            while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
-                if select.select([ours], [], [], 0.02)[0]:
-                    os.read(ours, 65536)
-            os.close(ours)
-            assert process.wait(60) == 130
-        finally:
-            process.kill()
+
+    def read_on() -> None:
+        if select.select([ours], [], [], 0.02)[0]:
+            os.read(ours, 65536)
+
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)}
+    with slow_submission(world, start_new_session=True, **terminal) as process:
+        os.close(theirs)
+        until_under_way(world, process, meanwhile=read_on)
+        os.close(ours)
+        assert process.wait(60) == 130
     assert list((Path(os.environ["CHORUS_UPLOAD_HOME"]) / "data" / "receipts").glob("*.html"))
     world.check_truth()
 
@@ -388,23 +385,11 @@ def test_the_console_program_believes_the_systems_certificates(world: World) -> 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and signals of this kind are of other systems")
 def test_an_interruption_that_nobody_can_be_told_of_is_one_all_the_same(world: World) -> None:
-    for number in range(400):
-        world.put(f"2/Images/{number}.dcm", str(number))
-    driver, record = Path(__file__).parents[1] / "faults" / "kill_driver.py", world.base / "sent.txt"
     read, write = os.pipe()
-    with subprocess.Popen(
-        [sys.executable, str(driver), "0.02", str(record), "-c", str(world.file), "submit", "--yes", "--version", "v1"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=write,
-    ) as process:
-        try:
-            os.close(write)
-            while process.poll() is None and not (record.exists() and len(record.read_text("utf-8").split()) > 20):
-                time.sleep(0.02)
-            os.close(read)  # as “2>&1 | tee” does, which the same Ctrl-C ends
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
-        finally:
-            process.kill()
+    with slow_submission(world, stdout=subprocess.DEVNULL, stderr=write) as process:
+        os.close(write)
+        until_under_way(world, process)
+        os.close(read)  # as “2>&1 | tee” does, which the same Ctrl-C ends
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
     world.check_truth()

@@ -39,8 +39,9 @@ def load(
 ) -> Config:
     """Read a configuration file.
 
-    ``environ`` is the fallback for credentials (and the operating system's credential store, asked anew, for a SAS token); ``cwd`` what ``path`` and ``local_journal`` are relative to; ``local_journal``
-    the journal file to use in place of the one that the file names; ``now`` (aware) the moment that a SAS is judged at.  Raises
+    ``environ`` is the fallback for credentials, and for a SAS token the operating system's credential store, asked anew; ``cwd`` what
+    ``path`` and ``local_journal`` are relative to; ``local_journal`` the journal file to use in place of the one that the file
+    names; ``now`` (aware) the moment that a SAS is judged at.  Raises
     :class:`ConfigError` with every fault of the file; no fault, warning or error repeats a secret.
     """
     file = _absolute(cwd or Path.cwd(), path)
@@ -69,7 +70,8 @@ def loads(
 class Checked:
     """A text that may be faulty, as far as it can be understood.  ``config`` is None if there is a fault.
 
-    ``sites``, ``central`` and ``cloud`` (the cloud journal) are those that could be resolved, whatever is wrong elsewhere; ``warnings`` are told beside faults too.
+    ``sites``, ``central`` and ``cloud`` (the cloud journal) are those that could be resolved, whatever is wrong elsewhere;
+    ``warnings`` are told beside faults too.
     """
 
     file: Path
