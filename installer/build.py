@@ -135,7 +135,7 @@ def test_windows(words: list[str]) -> int:
     """The suite under the Windows Python, with blob services on this side: there is no Node.js in Wine."""
     import windows_chroot
 
-    from chorus_gui.core.demo.azurite import running
+    from chorus_gui.app.demo.azurite import running
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         services: list[tuple[str, str, str]] = []

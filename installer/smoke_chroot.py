@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from chorus_gui.core.demo.azurite import running
+from chorus_gui.app.demo.azurite import running
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINER = "smoke"

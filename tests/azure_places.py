@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
-from chorus_gui.core.demo.azurite import Azurite
 
 
 def service(azurite: Azurite) -> Any:

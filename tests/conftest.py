@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chorus_gui.core.demo.azurite import Azurite, UnavailableError, running
+from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if sys.platform == "win32":  # a screen that is none finds no fonts by itself there, and draws boxes

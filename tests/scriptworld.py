@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
 

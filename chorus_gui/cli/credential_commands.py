@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app.status import Status
+from chorus_gui.cli.arguments import config_file
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.credential_store import Kept, PlaceCredential
     from chorus_gui.cli.report import Report
-    from chorus_gui.core.config.keeping import Kept
-    from chorus_gui.core.config.save import ConfigDocument
 
 
 def add(groups: Any) -> None:
@@ -36,81 +37,67 @@ def add(groups: Any) -> None:
     one.set_defaults(run=run_delete)
 
 
-def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Every place in Azure; no secret."""
     del ctx
-    from chorus_gui.core.config.keeping import holders
-    from chorus_gui.core.config.secrets import SasInfo
+    from chorus_gui.app.credential_store import place_credentials
 
-    found: list[dict[str, str]] = []
-    for holder in holders(_document(args)):
-        token = holder.place.credentials.sas_token
-        expires = SasInfo.parse(token.reveal()).expires if token else None
-        ends = "" if expires is None else expires.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        over = " (EXPIRED)" if expires is not None and expires <= datetime.now(UTC) else ""
-        found.append({"place": holder.where, "entry": holder.entry, "credential": holder.origin, "expires": ends})
-        report.say(f"{holder.where}: {holder.origin}{f', until {ends}{over}' if ends else ''}  [{holder.entry}]")
+    found = place_credentials(config_file(args))
+    for one in found:
+        report.say(f"{one.place}: {one.origin}{f', until {_moment(one)}{_over(one)}' if one.expires else ''}  [{one.entry}]")
     if not found:
         report.say("No place of this configuration is in Azure; folders need no credential.")
-    report.json(found)
-    return 0
+    report.json([{"place": one.place, "entry": one.entry, "credential": one.origin, "expires": _moment(one)} for one in found])
+    return Status.DONE
 
 
-def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def _moment(one: PlaceCredential) -> str:
+    return "" if one.expires is None else one.expires.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _over(one: PlaceCredential) -> str:
+    return " (EXPIRED)" if one.expired else ""
+
+
+def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """From the file into the store."""
     del ctx
-    from chorus_gui.core.config.keeping import move
+    from chorus_gui.app.credential_store import move_tokens
 
-    _tell(report, move(_document(args)))
-    return 0
+    return _tell(report, move_tokens(config_file(args)))
 
 
-def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """A new token, unseen."""
     del ctx
-    from chorus_gui.core.config.keeping import put
+    from chorus_gui.app.credential_store import keep_token
 
-    document = _document(args)
-    _tell(report, put(document, _asked(), args.place))
-    return 0
+    file = config_file(args)
+    return _tell(report, keep_token(file, _asked(), args.place))
 
 
-def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Out of the store; the file is left alone, and asks for a token from now on."""
     del ctx
-    from chorus_gui.core.config import keychain
-    from chorus_gui.core.config.keeping import holders
-    from chorus_gui.core.errors import UsageError
+    from chorus_gui.app.credential_store import delete_tokens, title
 
-    found = holders(_document(args))
-    entries = {holder.entry for holder in found if args.place in ("", holder.where)}
-    if args.place and not entries:
-        raise UsageError(f"There is no place {args.place} in Azure.", remedy=f"There are: {', '.join(h.where for h in found) or 'none'}.")
-    gone = [entry for entry in sorted(entries) if keychain.delete(entry)]
-    if gone:
-        report.say(f"Removed from {keychain.title()}: {', '.join(gone)}. “chorus-upload credential set” keeps a new token.")
-        if users := [holder.where for holder in found if holder.entry in gone and holder.where != args.place]:
-            report.say(f"That was the token of {', '.join(users)}{' too' if args.place else ''}.")
+    done = delete_tokens(config_file(args), args.place)
+    if done.entries:
+        report.say(f"Removed from {title()}: {', '.join(done.entries)}. “chorus-upload credential set” keeps a new token.")
+        if done.places:
+            report.say(f"That was the token of {', '.join(done.places)}{' too' if args.place else ''}.")
     else:
-        report.say(f"Nothing of this configuration was in {keychain.title()}.")
-    return 0
+        report.say(f"Nothing of this configuration was in {title()}.")
+    return Status.DONE
 
 
-def _document(args: argparse.Namespace) -> ConfigDocument:
-    from chorus_gui.cli.main import config_file
-    from chorus_gui.core.config import keychain
-    from chorus_gui.core.config.save import ConfigDocument
+def _tell(report: Report, done: Kept) -> Status:
+    from chorus_gui.app.credential_store import title
 
-    keychain.forget_answers()
-    return ConfigDocument.open(config_file(args).absolute())
-
-
-def _tell(report: Report, done: Kept) -> None:
-    from chorus_gui.core.config import keychain
-
-    report.say(f"Kept in {keychain.title()}, for this user: {', '.join(done.entries)}.")
+    report.say(f"Kept in {title()}, for this user: {', '.join(done.entries)}.")
     for sentence in done.remains:
         report.warn(sentence)
+    return Status.DONE
 
 
 def _asked() -> str:

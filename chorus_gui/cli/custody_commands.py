@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app.status import Status
+from chorus_gui.cli.arguments import ask, workspace
+from chorus_gui.core.errors import UnansweredError
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.cli.report import Report
-    from chorus_gui.core.custody.home import JournalHome
-
-WAIT = 10.0
-"""Seconds that a command waits for another one of this user that works with the same cloud journal."""
 
 
 def add(commands: Any) -> None:
@@ -44,115 +41,92 @@ def add(commands: Any) -> None:
     aside.set_defaults(run=run_set_aside)
 
 
-@contextmanager
-def _home(args: argparse.Namespace, report: Report) -> Iterator[JournalHome]:
-    from chorus_gui.cli.sign_in import sign_in
-    from chorus_gui.cli.workplace import load_config
-    from chorus_gui.core.custody.home import need, open_home
-
-    with open_home(load_config(args, report), sign_in()) as home:
-        yield need(home)
-
-
-def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Lock and download."""
-    from chorus_gui.core.custody.checkout import checkout
+    from chorus_gui.app.custody import check_out
 
-    with _home(args, report) as home:
-        held = checkout(home, ctx, wait=WAIT)
-        report.say(f"The journal {home.url} is checked out" + (": a new one, begun in " if held.new else " into ") + f"{held.local}.")
-        for note in held.notes:
-            report.say(note)
-    return 0
+    with workspace(args, report) as opened:
+        return _said(report, check_out(opened, ctx))
 
 
-def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Upload and unlock."""
-    from chorus_gui.core.custody.checkin import checkin
+    from chorus_gui.app.custody import check_in
 
-    with _home(args, report) as home:
+    with workspace(args, report) as opened:
         local = Path(args.local_journal).absolute() if args.local_journal else None
-        done = checkin(home, ctx, local_journal=local, keep_checked_out=args.keep, wait=WAIT)
-        report.say(f"The journal is checked in: {home.url}." + (" It stays checked out by you." if args.keep else ""))
-        for note in done.notes:
-            report.say(note)
-    return 0
+        return _said(report, check_in(opened, ctx, local_journal=local, keep=args.keep))
 
 
-def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """What lies there, and what can be done."""
-    from chorus_gui.core.custody.recover import recover
+def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+    """Who has the journal, and what can be done."""
+    from chorus_gui.app.custody import status
 
-    with _home(args, report) as home:
-        state, offers = recover(home, ctx, wait=WAIT)
-        report.say(f"{home.url}: {state.describe()}")
-        for offer in offers:
-            report.say(f"  {offer.choice.value}: {offer.text}")
-        report.json(
-            {
-                "journal": home.url,
-                "state": state.state.value,
-                "who": state.who,
-                "host": state.host,
-                "since": state.since.isoformat() if state.since else None,
-                "local": str(state.local) if state.local else None,
-                "says": state.describe(),
-                "offers": [offer.choice.value for offer in offers],
-            }
-        )
-    return 0
+    with workspace(args, report) as opened:
+        url, state, offers = status(opened, ctx)
+    report.say(f"{url}: {state.describe()}")
+    for offer in offers:
+        report.say(f"  {offer.choice.value}: {offer.text}")
+    report.json(
+        {
+            "journal": url,
+            "state": state.state.value,
+            "who": state.who,
+            "host": state.host,
+            "since": state.since.isoformat() if state.since else None,
+            "local": str(state.local) if state.local else None,
+            "says": state.describe(),
+            "offers": [offer.choice.value for offer in offers],
+        }
+    )
+    return Status.DONE
 
 
-def run_unlock(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_unlock(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Says what can go wrong, asks, unlocks."""
-    from chorus_gui.core.custody.state import look
-    from chorus_gui.core.custody.unlock import consequences, unlock
+    from chorus_gui.app.custody import lock_state, unlock
 
-    with _home(args, report) as home:
-        state = look(home, ctx)
+    with workspace(args, report) as opened:
+        state, warnings = lock_state(opened, ctx)
         report.say(state.describe())
-        for line in consequences(state):
+        for line in warnings:
             report.say(f"  {line}")
         if state.lock is not None and not args.yes:
             _ask(report, "Unlock the journal all the same?")
-        done = unlock(home, ctx, force=True, wait=WAIT)
-        report.say("The journal is unlocked." + (" It lay in the lock, and was put back under its own name." if done.copied else ""))
-    return 0
+        return _said(report, unlock(opened, ctx))
 
 
-def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Shows both journals, asks, goes on with the local one."""
-    from chorus_gui.core.custody.adopt import adopt, preview
+    from chorus_gui.app.custody import adopt, compare
 
-    with _home(args, report) as home:
+    with workspace(args, report) as opened:
         file = Path(args.local_journal).absolute()
-        sides = preview(home, file, ctx, wait=WAIT)
+        sides = compare(opened, ctx, file)
         report.say(sides.seen.describe())
         report.say(sides.describe())
         if not args.yes:
             _ask(report, f"Go on with {file}?")
-        held = adopt(home, file, ctx, sides, wait=WAIT)
-        report.say(f"The journal is checked out by you; go on with {held.local}.")
-        for note in held.notes:
-            report.say(note)
-    return 0
+        return _said(report, adopt(opened, ctx, file, sides))
 
 
-def run_set_aside(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_set_aside(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """The local journal out of the way, kept."""
-    from chorus_gui.core.custody.unlock import set_aside
+    from chorus_gui.app.custody import set_aside
 
-    with _home(args, report) as home:
-        kept = set_aside(home, ctx, wait=WAIT)
-        report.say(f"The local journal is kept as {kept}. The next check-out brings the one in the cloud.")
-    return 0
+    with workspace(args, report) as opened:
+        return _said(report, set_aside(opened, ctx))
+
+
+def _said(report: Report, sentences: Iterable[str]) -> Status:
+    for sentence in sentences:
+        report.say(sentence)
+    return Status.DONE
 
 
 def _ask(report: Report, question: str) -> None:
-    from chorus_gui.core.errors import Cancelled, UsageError
-
-    if not sys.stdin.isatty():
-        raise UsageError("Nobody is there to answer.", remedy="Read the lines above, then say --yes.")
-    report.say(f"{question} Type yes.")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Cancelled
+    ask(
+        report,
+        f"{question} Type yes.",
+        unanswered=UnansweredError("Nobody is there to answer.", remedy="Read the lines above, then say --yes."),
+    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
@@ -24,57 +26,62 @@ def add(groups: Any) -> None:
     parser.set_defaults(run=run)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Where the demo is played.  ``central`` is the store, ``auth`` what opens it (None: a folder), ``name`` what people call it."""
+
+    base: Path
+    central: Path | str
+    auth: Mapping[str, str] | None
+    name: str
+
+
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """On a folder as central store, or on Azurite for as long as the demo runs."""
     base = _new_folder(args)
     if not args.azurite:
         central = base / "central-store"
-        return _play(report, ctx, base, central, None, f"the folder {central}")
-    from azure.storage.blob import ContainerClient
-
-    from chorus_gui.core.demo.azurite import running
+        return _play(report, ctx, _Stage(base, central, None, f"the folder {central}"), args.main)
+    from chorus_gui.app.demo.azurite import running
 
     with tempfile.TemporaryDirectory() as logs, running(Path(logs)) as azurite:
         container = "chorus-demo"
-        with ContainerClient(azurite.url, container, credential=azurite.key) as client:
-            client.create_container()
+        azurite.create_container(container)
         auth = {"azure_account_name": azurite.account, "azure_account_key": azurite.key, "azure_account_url": azurite.url}
-        return _play(report, ctx, base, f"az://{container}", auth, f"the container {container} of a blob service at {azurite.url}")
+        name = f"the container {container} of a blob service at {azurite.url}"
+        return _play(report, ctx, _Stage(base, f"az://{container}", auth, name), args.main)
 
 
 def _new_folder(args: argparse.Namespace) -> Path:
-    from chorus_gui.core.errors import UsageError
-
     base = Path(args.folder or tempfile.mkdtemp(prefix="chorus-upload-demo-")).absolute()
     if base.exists() and any(base.iterdir()):
         raise UsageError(f"{base} is not empty.", remedy="Name a folder that does not exist yet.")
     return base
 
 
-def _play(report: Report, ctx: JobContext, base: Path, central: Path | str, auth: Mapping[str, str] | None, told: str) -> int:
-    """The same commands that a person would type, one after the other."""
-    from chorus_gui.cli.main import main
-    from chorus_gui.core import demo, receipt
-    from chorus_gui.core.places import data_folder
+def _play(report: Report, ctx: JobContext, stage: _Stage, main: Callable[[Sequence[str]], int]) -> int:
+    """The same commands that a person would type, one after the other, each given to ``main``."""
+    from chorus_gui.app import demo, receipts
+    from chorus_gui.app.folders import receipts_folder
 
-    site = base / "site"
+    site = stage.base / "site"
     demo.make_site(site)
-    config = demo.write_config(base, central, site, auth)
-    report.say(f"A made-up site lies in {site}, its central store is {told}.")
-    status, shown = 0, []
+    config = demo.write_config(stage.base, stage.central, site, stage.auth)
+    report.say(f"The made-up site is in {site}. Its central store is {stage.name}.")
+    status, shown = 0, list[Path]()
     for words, change in (("The first submission", None), ("The site changes; the second submission", demo.change_site)):
         ctx.checkpoint()
         if change:
             change(site)
         report.say(f"\n=== {words}\n")
-        before = set((data_folder() / "receipts").glob("*.json"))
+        before = set(receipts_folder().glob("*.json"))
         status = main(["-c", str(config), "submit", "--yes"]) or status
-        shown += sorted(set((data_folder() / "receipts").glob("*.json")) - before)
+        shown += sorted(set(receipts_folder().glob("*.json")) - before)
     report.say("\n=== Verification: every file is downloaded and hashed\n")
     status = main(["-c", str(config), "file", "verify", "--all", "--reread"]) or status
     for number, file in enumerate(shown, 1):
-        report.say(f"\n=== Receipt {number}\n\n{receipt.to_text(receipt.from_json(file.read_text('utf-8')))}")
+        report.say(f"\n=== Receipt {number}\n\n{receipts.to_text(receipts.from_json(file.read_text('utf-8')))}")
         report.say(f"As a page: {file.with_suffix('.html')}   as JSON: {file}")
-    if auth is None:
+    if stage.auth is None:
         report.say(f"\nTry the commands yourself: chorus-upload -c {config} journal list")
     return status

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.status import Status
     from chorus_gui.cli.report import Report
 
 
@@ -19,18 +20,19 @@ def add(groups: Any) -> None:
     one.set_defaults(run=run_doctor)
 
 
-def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Everything, the worst first."""
-    from chorus_gui.cli.main import config_file
-    from chorus_gui.cli.sign_in import sign_in
-    from chorus_gui.cli.workplace import believe_system
-    from chorus_gui.core.config.load import load
-    from chorus_gui.core.doctor.examine import examine, healthy, to_data, to_text
+    from chorus_gui.app.configuration import load, use_system_certificates
+    from chorus_gui.app.doctor.examine import examine, healthy, to_data, to_text
+    from chorus_gui.app.signin import login
+    from chorus_gui.app.status import Status
+    from chorus_gui.cli.arguments import at_terminal, config_file, show_code
     from chorus_gui.core.errors import ConfigError
 
-    with suppress(ConfigError):  # its faults are among the findings
-        believe_system(args, load(config_file(args)))
-    found = examine(config_file(args).absolute(), ctx, sign_in())
+    if args.own_process:
+        with suppress(ConfigError):  # its faults are among the findings
+            use_system_certificates(load(config_file(args)))
+    found = examine(config_file(args).absolute(), ctx, login(asked=at_terminal(), show=show_code))
     report.say(to_text(found))
     report.json(to_data(found))
-    return 0 if healthy(found) else 1
+    return Status.DONE if healthy(found) else Status.FAULTY

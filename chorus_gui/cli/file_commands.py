@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,14 @@ from chorus_gui.cli.script_options import add_options
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.journal import Marked
+    from chorus_gui.app.run import Done
+    from chorus_gui.app.workspace import Workspace
     from chorus_gui.cli.report import Report
-    from chorus_gui.core.config.model import Config
-    from chorus_gui.core.submission.mark import Marked
+    from chorus_gui.core.model import Row
+
+SHOWN = 20
+"""Files that differ and are listed without --verbose."""
 
 
 def add(groups: Any) -> None:
@@ -75,202 +81,158 @@ def _positive(text: str) -> int:
     return number
 
 
-def refuse_azcli(config: Config) -> None:
-    """A site whose configuration says "azcli" sends with generated scripts, not with us."""
-    from chorus_gui.core.config.model import UploadMethod
-    from chorus_gui.core.errors import UsageError
-
-    if config.upload_method is UploadMethod.AZCLI:
-        raise UsageError(
-            "This configuration sends with generated scripts (upload_method = “azcli”).",
-            remedy="Record with “journal update” and generate with “file list”, or set upload_method to “builtin”.",
-        )
-
-
-def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """Pending files, uploaded ones, or the changes of a fresh scan."""
-    from itertools import islice
-
-    from chorus_gui.cli.review_text import scan_and_show
+def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
+    """Pending files, uploaded ones, or the changes of a fresh scan; or a script that sends the pending ones."""
+    from chorus_gui.app.review import look
+    from chorus_gui.cli.arguments import submit_options, workspace
+    from chorus_gui.cli.review_text import Look
     from chorus_gui.cli.script_options import output_type, write_script
-    from chorus_gui.cli.workplace import modality_list, open_journal, optional_store
-    from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.receipt import files
-    from chorus_gui.core.scripts.generate import pending_rows
-    from chorus_gui.core.submission.review_site import choose_modalities
 
-    if args.changes:
-        with open_journal(args, report, ctx, write=False, create=True) as place, optional_store(place.config) as store:
-            args.amend, args.mode, args.allow_deletions = False, None, False
-            scan_and_show(args, report, ctx, place, store, approve_it=False)
-        return 0
-    with open_journal(args, report, ctx, write=False) as place:
-        if args.version and args.version not in place.journal.versions():
-            raise UsageError(f"The journal has no version {args.version}.", remedy="List the versions with “journal list”.")
-        kind = output_type(args, place.config)
+    with workspace(args, report) as opened:
+        if args.changes:
+            return look(opened, ctx, submit_options(args), Look(report))
+        kind = output_type(args, opened.config)
         if kind != "list":
-            waiting = pending_rows(
-                place.config, place.journal, version=args.version, modalities=modality_list(args), max_files=args.max_num_files
-            )
-            return write_script(args, report, place.config, waiting, kind)
-        rows = islice(
-            place.journal.rows(
-                modalities=choose_modalities(place.config, modality_list(args)),
-                version=args.version,
-                active=True,
-                pending=None if args.uploaded else True,
-                uploaded=True if args.uploaded else None,
-            ),
-            args.max_num_files,
-        )
-        if args.output_file:
-            count = 0
-            try:
-                with Path(args.output_file).open("w", encoding="utf-8", newline="\n", errors="surrogateescape") as out:
-                    for row in rows:
-                        out.write(row.path + "\n")
-                        count += 1
-            except OSError as error:
-                raise UsageError(
-                    f"{args.output_file} cannot be written: {error.strerror or error}.", remedy="Choose another folder."
-                ) from error
-            report.say(f"{files(count)} are listed in {args.output_file}.")
-            report.json({"output_file": args.output_file, "files": count})
-            return 0
+            return write_script(args, report, ctx, opened, kind)
+        return _list(args, report, ctx, opened)
+
+
+def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Workspace) -> Done[int]:
+    from chorus_gui.app.exports import file_list, write_file_list
+    from chorus_gui.app.requests import FileListRequest
+    from chorus_gui.app.words import files
+    from chorus_gui.cli.arguments import modalities
+
+    wanted = FileListRequest(Path(args.output_file or ""), args.version, modalities(args), args.uploaded, args.max_num_files)
+    if args.output_file:
+        done = write_file_list(opened, ctx, wanted)
+        if done.ok:
+            report.say(f"{files(done.value)} {'is' if done.value == 1 else 'are'} listed in {args.output_file}.")
+            report.json({"output_file": args.output_file, "files": done.value})
+        return done
+    listed: list[dict[str, Any]] = []
+
+    def take(row: Row) -> None:
+        report.say(row.path)
         if args.json:
-            report.json(
-                [
-                    {"version": r.version, "modality": r.modality, "path": r.path, "size": r.size, "md5": r.md5, "uploaded": r.uploaded}
-                    for r in rows
-                ]
-            )
-            return 0
-        count = 0
-        for row in rows:
-            report.say(row.path)
-            count += 1
-        if not count:
+            names = ("version", "modality", "path", "size", "md5", "uploaded")
+            listed.append({name: getattr(row, name) for name in names})
+
+    done = file_list(opened, ctx, wanted, take)
+    if done.ok:
+        if not done.value:
             which = " of these" if args.version or args.modalities else ""
             report.say(f"No file{which} was uploaded yet." if args.uploaded else f"No file{which} waits to be uploaded.")
-    return 0
+        report.json(listed)
+    return done
 
 
-def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
     """Send what is pending."""
-    from chorus_gui.cli.review_text import Run, told
-    from chorus_gui.cli.workplace import central_store, modality_list, open_journal, params_text
-    from chorus_gui.core.submission.upload import copies_left, upload_pending
+    from chorus_gui.app.submit import upload
+    from chorus_gui.cli.arguments import selection, workspace
+    from chorus_gui.cli.review_text import tell
 
-    params = params_text(args, "version", "modalities", "max_num_files")
-    run = Run()
-    run.log.version = args.version or ""
-    with open_journal(args, report, ctx, write=True, params=params, dest=True) as place:
-        refuse_azcli(place.config)
-        with central_store(place.config) as store:
-            wanted = modality_list(args)
-            with told(report, ctx, place, "upload", run) as log, copies_left(place.config, place.journal, store, log):
-                upload_pending(
-                    place.config, place.journal, store, ctx, log, version=args.version, modalities=wanted, max_files=args.max_num_files
-                )
-        return run.status
+    with workspace(args, report) as opened:
+        done = upload(opened, ctx, selection(args))
+    tell(report, done)
+    return done
 
 
-def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Compare the store with the journal; 1 if anything differs."""
-    from collections import Counter
-    from contextlib import ExitStack
+    from chorus_gui.app.verify import verify
+    from chorus_gui.app.words import files
+    from chorus_gui.cli.arguments import selection, workspace
 
-    from chorus_gui.cli.workplace import central_store, modality_list, open_journal
-    from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.receipt import files
-    from chorus_gui.core.submission.review_site import choose_modalities
-    from chorus_gui.core.submission.verdict_file import verdict_file, verdict_json, verdict_values
-    from chorus_gui.core.submission.verification import verify_versions
-    from chorus_gui.core.transfer.verify import VerifyResult
-
-    with ExitStack() as stack:
-        place = stack.enter_context(open_journal(args, report, ctx, write=False))
-        if args.version and args.version not in place.journal.versions():
-            raise UsageError(f"The journal has no version {args.version}.", remedy="List the versions with “journal list”.")
-        version = None if args.all else args.version or place.journal.last_version()
-        modalities = choose_modalities(place.config, modality_list(args))
-        store = stack.enter_context(central_store(place.config))
-        writer = stack.enter_context(verdict_file(Path(args.output_file))) if args.output_file else None
-        counts: Counter[tuple[str, str]] = Counter()
-        bad: list[Any] = []
-        stack.enter_context(report.progress(ctx))
-        for verdict in verify_versions(place.config, place.journal, store, ctx, version=version, modalities=modalities, reread=args.reread):
-            counts[verdict.row.modality, verdict.result.value] += 1
-            if writer is not None:
-                writer.write(verdict_values(verdict))
-            if verdict.result is not VerifyResult.OK:
-                bad.append(verdict)
-        stack.close()
+    with workspace(args, report) as opened:
+        output = Path(args.output_file) if args.output_file else None
+        done = verify(opened, ctx, selection(args), last=not args.all, reread=args.reread, output=output)
+    if not done.ok:
+        return done
+    found = done.value
+    counts = Counter(found.counts)
     names = sorted({result for _, result in counts})
-    report.say(f"Version {version or 'all'}: {files(sum(counts.values()))} compared with the store.")
+    report.say(f"Version {found.version or 'all'}: {files(counts.total())} compared with the store.")
     report.table(
         ("modality", *(f">{name}" for name in names)),
-        [[m, *(counts[m, name] for name in names)] for m in modalities if any(counts[m, n] for n in names)],
+        [[m, *(counts[m, name] for name in names)] for m in found.modalities if any(counts[m, n] for n in names)],
     )
-    for verdict in bad if report.verbose else bad[:20]:
-        report.say(f"  {verdict.result.value}: {verdict.store_path}  {verdict.detail}")
-    if bad:
-        report.say(f"{files(len(bad))} are not as the journal says.")
+    for line in found.bad if report.verbose else found.bad[:SHOWN]:
+        report.say(f"  {line.result}: {line.store_path}  {line.detail}")
+    if found.bad_total:
+        report.say(f"{files(found.bad_total)} {'is' if found.bad_total == 1 else 'are'} not as the journal says.")
     else:
         report.say("Every file is in the store as the journal says." if counts else "Nothing of it was uploaded, so nothing was proved.")
+    if done.receipt:
+        report.say(f"Receipt: {done.receipt}")
     report.json(
         {
-            "version": version,
-            "counts": {m: {name: counts[m, name] for name in names if counts[m, name]} for m in modalities},
-            "differing": [verdict_json(verdict) for verdict in bad],
+            "version": found.version,
+            "counts": {m: {name: counts[m, name] for name in names if counts[m, name]} for m in found.modalities},
+            "differing": [
+                {
+                    "version": line.version,
+                    "modality": line.modality,
+                    "path": line.path,
+                    "result": line.result,
+                    "store_path": line.store_path,
+                    "detail": line.detail,
+                }
+                for line in found.bad
+            ],
+            "differing_files": found.bad_total,
+            "receipt": str(done.receipt) if done.receipt else None,
         }
     )
-    return 1 if bad else 0
+    return done
 
 
 def _listed(args: argparse.Namespace) -> list[str]:
-    from chorus_gui.core.submission.mark import read_list
+    from chorus_gui.app.journal import read_list
 
     return [args.file] if args.file else read_list(Path(args.file_list))
 
 
-def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Look up in the store, mark what is proved."""
-    from chorus_gui.cli.workplace import central_store, open_journal, params_text
-    from chorus_gui.core.submission.commit import upload_time
-    from chorus_gui.core.submission.mark import mark_as_uploaded
+    from chorus_gui.app.journal import MarkRequest, mark_uploaded
+    from chorus_gui.cli.arguments import params_text, workspace
 
-    paths = _listed(args)
-    moment = upload_time() if args.upload_datetime == "now" else args.upload_datetime
-    params = params_text(args, "upload_datetime", "file", "file_list")
-    with open_journal(args, report, ctx, write=True, params=params, dest=True) as place, central_store(place.config) as store:
-        with report.progress(ctx):
-            central = args.subcommand.endswith("central")
-            marked = mark_as_uploaded(place.config, place.journal, store, ctx, paths, upload_time=moment, central=central)
-        return _tell_marked(report, marked, "marked as uploaded")
+    request = MarkRequest(_listed(args), args.upload_datetime, args.subcommand.endswith("central"))
+    with workspace(args, report) as opened:
+        done = mark_uploaded(opened, ctx, request, params=params_text(args, "upload_datetime", "file", "file_list"))
+    _tell_marked(report, done, "marked as uploaded")
+    return done
 
 
-def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Close rows."""
-    from chorus_gui.cli.workplace import open_journal, params_text
-    from chorus_gui.core.submission.mark import mark_as_deleted
+    from chorus_gui.app.journal import mark_deleted
+    from chorus_gui.cli.arguments import params_text, workspace
 
     paths = _listed(args)
-    with open_journal(args, report, ctx, write=True, params=params_text(args, "version", "file", "file_list")) as place:
-        marked = mark_as_deleted(place.config, place.journal, ctx, paths, version=args.version)
-        return _tell_marked(report, marked, "marked as deleted")
+    with workspace(args, report) as opened:
+        done = mark_deleted(opened, ctx, paths, version=args.version, params=params_text(args, "version", "file", "file_list"))
+    _tell_marked(report, done, "marked as deleted")
+    return done
 
 
-def _tell_marked(report: Report, marked: Marked, words: str) -> int:
-    from chorus_gui.core.receipt import files
+def _tell_marked(report: Report, done: Done[Marked], words: str) -> None:
+    from chorus_gui.app.words import files
 
+    if not done.ok:
+        return
+    marked = done.value
     report.say(f"{files(len(marked.marked))} {words}.")
     if marked.already:
-        report.say(f"{files(len(marked.already))} were already marked as uploaded.")
+        report.say(f"{files(len(marked.already))} {'was' if len(marked.already) == 1 else 'were'} already marked as uploaded.")
     for path in marked.unknown:
         report.error(f"{path} is not among the journal's current files.")
     for verdict in marked.refused:
         report.error(f"{verdict.row.path}: {verdict.result.value}. {verdict.detail}")
+    if done.receipt:
+        report.say(f"Receipt: {done.receipt}")
     report.json(
         {
             "marked": marked.marked,
@@ -279,4 +241,3 @@ def _tell_marked(report: Report, marked: Marked, words: str) -> int:
             "refused": [{"path": v.row.path, "result": v.result.value, "detail": v.detail} for v in marked.refused],
         }
     )
-    return 1 if marked.unknown or marked.refused else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 USAGE = """\
@@ -30,8 +31,17 @@ When something happened
   chorus-upload journal check                    look for damage
   chorus-upload history                          what was done to this journal
 
-Every command explains itself with --help.  Exit status: 0 done, 1 some files failed, 2 cannot start, 130 interrupted.
-An interrupted command goes on where it stopped when it is given again.
+Every command explains itself with --help.
+
+Exit status
+
+  0    done
+  1    done, but some files failed, differ or were found faulty
+  2    could not start, or bad input
+  3    stopped on the way (network, token, disk); the same command continues
+  4    needs a decision by a person
+  70   a fault of the program
+  130  interrupted; the same command continues
 """
 
 
@@ -46,12 +56,15 @@ def add(groups: Any) -> None:
     groups.add_parser("usage", help="show a submission from beginning to end").set_defaults(run=run_usage)
 
 
-def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """The journal's own command history."""
-    from chorus_gui.cli.workplace import open_journal
+    from chorus_gui.app.journal import history
+    from chorus_gui.cli.arguments import workspace
 
-    with open_journal(args, report, ctx, write=False) as place:
-        commands = place.journal.history()
+    with workspace(args, report) as opened:
+        done = history(opened, ctx)
+    if done.ok:
+        commands = done.value
         report.table(
             ("when", "command", "options", "to", ">seconds"),
             [(c.at, c.command, c.params, c.dest or "", f"{c.seconds:.1f}" if c.seconds is not None else "–") for c in commands],
@@ -70,13 +83,13 @@ def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
                 for c in commands
             ]
         )
-    return 0
+    return done
 
 
 def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """The template, as it is."""
     del ctx
-    from chorus_gui.core.places import resource
+    from chorus_gui.app.folders import resource
 
     report.text(resource(f"config/config-template{'-flat' if args.flat else ''}.toml").read_text("utf-8").rstrip("\n"))
     return 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.cli import custody_commands
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
+    from chorus_gui.app.status import Status
     from chorus_gui.cli.report import Report
 
 Groups = Any  # argparse does not name the class of what add_subparsers returns
@@ -64,50 +65,40 @@ def add_review_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Scan, compare, record."""
-    from chorus_gui.cli.review_text import Run, scan_and_show, told
-    from chorus_gui.cli.workplace import open_journal, optional_store, params_text
-    from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.submit import Submission, record
+    from chorus_gui.app.review import look
+    from chorus_gui.app.submit import submit
+    from chorus_gui.cli.arguments import submit_options, workspace
+    from chorus_gui.cli.review_text import Look, Terminal, tell
 
-    params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
-    with (
-        open_journal(args, report, ctx, write=not args.dry_run, create=True, params=params) as place,
-        optional_store(place.config) as store,
-    ):
-        reviewed, approval = scan_and_show(args, report, ctx, place, store, approve_it=not args.dry_run)
-        if approval is None:
-            return 0
-        run = Run()
-        with told(report, ctx, place, "record", run, reviewed) as log, Staging.open(reviewed.path) as staging:
-            record(Submission(place.config, place.journal, staging, approval, ctx, log), store)
-        return run.status
+    with workspace(args, report) as opened:
+        if args.dry_run:
+            return look(opened, ctx, submit_options(args), Look(report))
+        done = submit(opened, ctx, submit_options(args), Terminal(report, yes=True), record_only=True)
+    tell(report, done)
+    return done
 
 
-def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Counts by version and modality."""
-    from chorus_gui.cli.workplace import modality_list, open_journal
-    from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.receipt import size
-    from chorus_gui.core.submission.review_site import choose_modalities
+    from chorus_gui.app.journal import versions
+    from chorus_gui.app.words import size
+    from chorus_gui.cli.arguments import selection, workspace
 
-    with open_journal(args, report, ctx, write=False) as place:
-        wanted = choose_modalities(place.config, modality_list(args)) if args.modalities else None
-        counts = [c for c in place.journal.counts() if args.version in (None, c.version) and (wanted is None or c.modality in wanted)]
-        if args.version and args.version not in place.journal.versions():
-            raise UsageError(f"The journal has no version {args.version}.", remedy="Leave --version out to see them all.")
-        cloud = place.config.journal.cloud
-        copied = cloud is not None and not place.config.journal.local.exists()
-        report.say(f"Journal {cloud.text if cloud and copied else place.journal.path} (version {place.journal.schema} of the schema)")
+    with workspace(args, report) as opened:
+        done = versions(opened, ctx, selection(args))
+    if done.ok:
+        found = done.value
+        report.say(f"Journal {found.name} (version {found.schema} of the schema)")
         report.table(
             ("version", "modality", ">files", ">size", ">pending", ">replaced or deleted", "last upload (UTC)"),
-            [(c.version, c.modality, c.active, size(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in counts],
+            [(c.version, c.modality, c.active, size(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in found.counts],
         )
         report.json(
             {
-                "journal": str(place.journal.path),
-                "schema": place.journal.schema,
+                "journal": str(found.path),
+                "schema": found.schema,
                 "versions": [
                     {
                         "version": c.version,
@@ -119,87 +110,89 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
                         "closed": c.closed,
                         "last_upload": c.last_upload,
                     }
-                    for c in counts
+                    for c in found.counts
                 ],
             }
         )
-    return 0
+    return done
 
 
-def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """Damage is an error; dirt that other tools leave is told, with what becomes of it."""
-    from chorus_gui.cli.workplace import open_journal
-    from chorus_gui.core.journal.store import Journal
+def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | Status:
+    """Damage is an error (status 1); dirt that other tools leave is listed, with what becomes of it."""
+    from chorus_gui.app.journal import check
+    from chorus_gui.app.status import Status
+    from chorus_gui.cli.arguments import workspace
+    from chorus_gui.core.errors import JournalDamagedError, JournalMixedError
 
-    with open_journal(args, report, ctx, write=False) as place:
-        Journal.verify_file(place.journal.path)
-        findings = place.journal.check()
+    with workspace(args, report) as opened:
+        done = check(opened, ctx)
+    if isinstance(done.outcome.error, (JournalDamagedError, JournalMixedError)):
+        report.error(done.outcome.error)
+        return Status.FAULTY
+    if done.ok:
+        findings = done.value
         report.json(
             [{"kind": f.kind, "text": f.text, "count": f.count, "examples": list(f.examples), "remedy": f.remedy} for f in findings]
         )
         for finding in findings:
-            report.say(
-                f"{finding.text} {finding.remedy}".rstrip() + (f" For example: {', '.join(finding.examples)}." if finding.examples else "")
-            )
+            examples = f" For example: {', '.join(finding.examples)}." if finding.examples else ""
+            report.say(f"{finding.text} {finding.remedy}".rstrip() + examples)
         report.say("The journal is whole." if not findings else "The journal is whole; none of this stops a submission.")
-    return 0
+    return done
 
 
-def run_undo(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_undo(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Take back a recorded version."""
-    from chorus_gui.cli.workplace import open_journal, params_text
+    from chorus_gui.app.journal import undo
+    from chorus_gui.cli.arguments import workspace
 
-    with open_journal(args, report, ctx, write=True, params=params_text(args, "version")) as place:
-        count = place.journal.undo(args.version)
-        report.say(f"{count:,} recorded files of version {args.version} were taken back. The next scan finds them as new again.")
-    return 0
+    with workspace(args, report) as opened:
+        done = undo(opened, ctx, args.version)
+    if done.ok:
+        report.say(f"{done.value:,} recorded files of version {args.version} were taken back. The next scan finds them as new again.")
+    return done
 
 
-def run_upgrade(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_upgrade(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Version 1 to version 2."""
-    from chorus_gui.cli.workplace import journal_file
-    from chorus_gui.core.journal.upgrade import upgrade
+    from chorus_gui.app.journal import upgrade
+    from chorus_gui.cli.arguments import workspace
 
-    with journal_file(args, report, ctx) as local:
-        done = upgrade(local, ctx=ctx)
-    report.say(f"The journal now has schema 2, with {done.rows:,} rows ({done.active:,} open, {done.pending:,} pending).")
-    report.say(f"The file as it was is kept as {done.kept}. The tool of 2024 cannot read the new one.")
-    for finding in done.findings:
-        report.warn(f"{finding.text} {finding.remedy}".rstrip())
-    return 0
+    with workspace(args, report) as opened:
+        done = upgrade(opened, ctx)
+    if done.ok:
+        found = done.value
+        report.say(f"The journal now has schema 2, with {found.rows:,} rows ({found.active:,} open, {found.pending:,} pending).")
+        report.say(f"The file as it was is kept as {found.kept}. The tool of 2024 cannot read the new one.")
+        for finding in found.findings:
+            report.warn(f"{finding.text} {finding.remedy}".rstrip())
+    return done
 
 
-def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | Status:
     """List the kept copies, or go back to one."""
-    from chorus_gui.cli.workplace import journal_file, load_config
-    from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.journal.backups import listing, restore
-    from chorus_gui.core.receipt import size
+    from chorus_gui.app.journal import copies, find_copy, restore
+    from chorus_gui.app.status import Status
+    from chorus_gui.app.words import size, utc
+    from chorus_gui.cli.arguments import workspace
 
-    local = load_config(args, report).journal.local
-    copies = listing(local)
-    if args.copy is None:
-        report.table(
-            ("copy", "made (UTC)", ">size", ">files", ">pending", "last version"),
-            [(c.path.name, _moment(c.at), size(c.size), c.active, c.pending, c.versions[-1] if c.versions else "–") for c in copies],
+    with workspace(args, report) as opened:
+        if args.copy is None:
+            found = copies(opened)
+            report.table(
+                ("copy", "made (UTC)", ">size", ">files", ">pending", "last version"),
+                [(c.path.name, utc(c.at), size(c.size), c.active, c.pending, c.versions[-1] if c.versions else "–") for c in found],
+            )
+            report.json([{"copy": c.path.name, "made": utc(c.at), "bytes": c.size, "files": c.active, "pending": c.pending} for c in found])
+            if not found:
+                report.say("No copies are kept yet; one is made before every change.")
+            return Status.DONE
+        chosen = find_copy(opened, args.copy)
+        done = restore(opened, ctx, chosen.path)
+    if done.ok:
+        kept = done.outcome.value
+        report.say(
+            f"The journal is the one of {utc(chosen.at)} (UTC) again."
+            + (f" The one that was in its place is kept as {kept.name}." if kept else "")
         )
-        report.json(
-            [{"copy": c.path.name, "made": _moment(c.at), "bytes": c.size, "files": c.active, "pending": c.pending} for c in copies]
-        )
-        if not copies:
-            report.say("No copies are kept yet; one is made before every change.")
-        return 0
-    chosen = next((c for c in copies if args.copy in (c.path.name, str(c.path))), None)
-    if chosen is None:
-        raise UsageError(f"There is no copy {args.copy}.", remedy="“chorus-upload journal restore” lists them.")
-    with journal_file(args, report, ctx) as file:
-        kept = restore(file, chosen.path)
-    report.say(
-        f"The journal is the one of {_moment(chosen.at)} (UTC) again."
-        + (f" The one that was in its place is kept as {kept.name}." if kept else "")
-    )
-    return 0
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+    return done

@@ -1,7 +1,6 @@
 """``chorus-upload``: the program for terminals, batch files and schedulers.
 
-Exit status: 0 done · 1 some files failed · 2 cannot start (configuration, journal, credentials, a bad request) · 130 interrupted ·
-70 a bug of ours.  Nothing heavy is imported before a command needs it.
+:class:`~chorus_gui.app.status.Status` has the exit statuses.  Nothing heavy is imported before a command needs it.
 """
 
 from __future__ import annotations
@@ -13,16 +12,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chorus_gui import __version__
-from chorus_gui.core.errors import ChorusError, UsageError
-from chorus_gui.core.job import JobContext, OutcomeKind, run
+from chorus_gui.app.logs import log_to_file
+from chorus_gui.app.run import Done
+from chorus_gui.app.status import Status, status_of
+from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, run
+
+if TYPE_CHECKING:
+    from chorus_gui.cli.report import Report
 
 DESKTOPS = ("win32", "darwin")
-DONE, SOME_FAILED, CANNOT_START, INTERRUPTED, BUG = 0, 1, 2, 130, 70
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         print(f"Error: {message}", file=sys.stderr)
-        raise SystemExit(CANNOT_START)
+        raise SystemExit(Status.NOT_STARTED)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -80,57 +83,42 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     try:
         args = build_parser().parse_args(arguments)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else CANNOT_START
+        return stop.code if isinstance(stop.code, int) else Status.NOT_STARTED
     from chorus_gui.cli.report import Report
 
     args.own_process = own_process
+    args.main = main
     report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
-    _log_to_file(verbose=args.verbose)
-    command: Callable[[argparse.Namespace, Report, JobContext], int] = args.run
+    log_to_file("chorus-upload.log", verbose=args.verbose)
+    command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run
     ctx = JobContext()
     with _signals(ctx), _session(ctx, own_process=own_process), _awake(long=own_process and getattr(args, "long", False)):
         outcome = run(lambda ctx: command(args, report, ctx), ctx)
+    if outcome.kind is not OutcomeKind.DONE:
+        return _ended(report, outcome, status_of(outcome))
+    value = outcome.value
+    if isinstance(value, Done):
+        return _ended(report, value.outcome, value.status)
+    return value or Status.DONE
+
+
+def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:
+    """Say why a command did not come to its end, if it did not."""
     match outcome.kind:
         case OutcomeKind.DONE:
-            return outcome.value or DONE
+            pass
         case OutcomeKind.CANCELLED:
-            report.error("Interrupted. What was done until now is kept; the same command goes on from there.")
-            return INTERRUPTED
+            report.error("Interrupted. What was done until now is kept; the same command continues from there.")
         case OutcomeKind.FAILED:
             assert outcome.error is not None
             logging.getLogger("chorus").error("failed", exc_info=outcome.error)
             report.error(outcome.error)
-            return CANNOT_START
         case OutcomeKind.CRASHED:
             logging.getLogger("chorus").error("unexpected error\n%s", outcome.report)
             report.error(
                 f"This is a fault of CHoRUS Upload {__version__}; please report it with these lines (they hold no secret):\n{outcome.report}"
             )
-            return BUG
-
-
-def _log_to_file(*, verbose: bool) -> None:
-    """A rotating log in the user's log folder, without secrets.  A log that cannot be written stops nothing."""
-    from logging.handlers import RotatingFileHandler
-
-    from chorus_gui.core.places import log_folder
-    from chorus_gui.core.redact import RedactingFilter
-
-    logger = logging.getLogger()
-    for old in [handler for handler in logger.handlers if getattr(handler, "chorus", False)]:
-        logger.removeHandler(old)
-        old.close()
-    for noisy in ("azure", "urllib3", "msal"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    try:
-        handler = RotatingFileHandler(log_folder() / "chorus-upload.log", maxBytes=2_000_000, backupCount=5, encoding="utf-8", delay=True)
-    except OSError:
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(RedactingFilter())
-    handler.chorus = True  # type: ignore[attr-defined]
-    logger.addHandler(handler)
-    logging.getLogger("chorus").setLevel(logging.DEBUG if verbose else logging.INFO)
+    return status
 
 
 @contextmanager
@@ -190,20 +178,9 @@ def _awake(*, long: bool) -> AbstractContextManager[None]:
     """A computer on somebody's desk does not go to sleep in the middle of an upload; servers do not sleep, and are not asked."""
     if not long or sys.platform not in DESKTOPS:
         return nullcontext()
-    from chorus_gui.core.awake import awake
+    from chorus_gui.app.awake import awake
 
     return awake()
-
-
-def config_file(args: argparse.Namespace) -> Path:
-    """The configuration that is meant.  Raises :class:`UsageError` if there is none."""
-    file = Path(args.config or "config.toml")
-    if not file.is_file():
-        raise UsageError(
-            f"There is no configuration file {file}.",
-            remedy="Name it with “-c FILE”, or make one: “chorus-upload config-help > config.toml”, then fill it in.",
-        )
-    return file
 
 
 def entry() -> NoReturn:
@@ -213,10 +190,10 @@ def entry() -> NoReturn:
         if reconfigure:  # a console or pipe that cannot show a file's name must not stop a submission
             reconfigure(errors="backslashreplace")
     try:
-        status = main(own_process=True)
+        status: int = main(own_process=True)
     except (KeyboardInterrupt, ChorusError):
-        status = INTERRUPTED
+        status = Status.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        status = DONE
+        status = Status.DONE
     raise SystemExit(status)

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from chorus_gui.app.words import duration, files, size
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext, Snapshot
-from chorus_gui.core.receipt import duration, files, size
 from chorus_gui.core.redact import redact
 
 PHASES = {

@@ -6,9 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app.status import Status
+from chorus_gui.cli.arguments import load_config, workspace
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 NOTHING_TO_DO = 10
@@ -37,76 +40,52 @@ def add(groups: Any) -> None:
     one.set_defaults(run=run_sas)
 
 
-def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Take the journal, unless it is ours already."""
-    from chorus_gui.cli.workplace import load_config
-    from chorus_gui.core.custody.checkin import checkin
-    from chorus_gui.core.custody.checkout import checkout
-    from chorus_gui.core.custody.home import need, open_home
-    from chorus_gui.core.custody.state import State, look
-    from chorus_gui.core.errors import CustodyError
+    from chorus_gui.app.custody import continue_or_check_out
 
-    with open_home(load_config(args, report)) as found:
-        home = need(found)
-        state = look(home, ctx)
-        if state.state is State.MINE and state.memory.automatic:
-            checkin(home, ctx)  # of a command that was interrupted
-        elif state.state is State.MINE:
-            if state.memory.local != str(home.local):
-                raise CustodyError(
-                    f"The journal is checked out into {state.memory.local}, not into {home.local}.", remedy="Check it in first."
-                )
-            report.say(f"{state.describe()} This script goes on with it.")
-            return 0
-        held = checkout(home, ctx)
-        report.say(f"The journal is checked out into {held.local}.")
-        for note in held.notes:
-            report.say(note)
-    return 0
+    with workspace(args, report) as opened:
+        for sentence in continue_or_check_out(opened, ctx):
+            report.say(sentence)
+    return Status.DONE
 
 
-def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Give the journal back."""
-    from chorus_gui.cli.workplace import load_config
-    from chorus_gui.core.custody.checkin import checkin
-    from chorus_gui.core.custody.home import need, open_home
+    from chorus_gui.app.custody import check_in
 
-    with open_home(load_config(args, report)) as home:
-        returned = checkin(need(home), ctx)
-    report.say("The journal is checked in.")
-    for note in returned.notes:
-        report.say(note)
-    return 0
+    with workspace(args, report) as opened:
+        for sentence in check_in(opened, ctx):
+            report.say(sentence)
+    return Status.DONE
 
 
-def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | int:
     """0: send the page; 10: nothing to do; 1: the site is not as recorded."""
-    from chorus_gui.cli.workplace import open_journal
-    from chorus_gui.core.scripts.ready import ready
-    from chorus_gui.core.submission.mark import read_list
+    from chorus_gui.app.journal import read_list
+    from chorus_gui.app.scripts import ready
 
     folders = read_list(Path(args.folders)) if args.folders else []
-    with open_journal(args, report, ctx, write=False) as place:
-        answer = ready(place.config, place.journal, ctx, read_list(Path(args.file_list)), folders)
+    paths = read_list(Path(args.file_list))
+    with workspace(args, report) as opened:
+        done = ready(opened, ctx, paths, folders)
+    if not done.ok:
+        return done
+    answer = done.value
     if not answer.problems:
-        return 0 if answer.pending else NOTHING_TO_DO
+        return Status.DONE if answer.pending else NOTHING_TO_DO
     for problem in answer.problems[:20]:
         report.error(problem)
     if len(answer.problems) > 20:
         report.error(f"… and {len(answer.problems) - 20:,} more.")
     report.error("Nothing of this page was sent. Record the changes (“journal update”), and make a new script (“file list”).")
-    return 1
+    return Status.FAULTY
 
 
-def run_sas(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run_sas(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Print the token itself, for a script to catch: the one place where a secret leaves the program."""
     del ctx
-    from chorus_gui.cli.workplace import load_config
-    from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.scripts.access import sas_of
+    from chorus_gui.app.scripts import sas
 
-    config = load_config(args, report)
-    if args.modality and args.modality not in config.sites:
-        raise UsageError(f"The configuration has no modality {args.modality}.", remedy=f"It has {', '.join(config.modalities)}.")
-    print(sas_of(config.sites[args.modality].place if args.modality else config.central, args.hours))
-    return 0
+    print(sas(load_config(args, report), args.modality, args.hours))
+    return Status.DONE

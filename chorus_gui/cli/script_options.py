@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
+    from chorus_gui.app.workspace import Workspace
     from chorus_gui.cli.report import Report
     from chorus_gui.core.config.model import Config
-    from chorus_gui.core.model import Row
+    from chorus_gui.core.job import JobContext
 
 TYPES = ("list", "azcli", "azcopy")
 
@@ -48,39 +50,48 @@ def output_type(args: argparse.Namespace, config: Config) -> str:
     return "azcli" if config.upload_method is UploadMethod.AZCLI and args.output_file and not args.uploaded else "list"
 
 
-def write_script(args: argparse.Namespace, report: Report, config: Config, rows: list[Row], kind: str) -> int:
-    """Generate and save; 1 if files had to be left out.  Raises :class:`UsageError`."""
+def write_script(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Workspace, kind: str) -> Done[Any]:
+    """Generate and save a script; status 1 if files had to be left out.  Raises :class:`UsageError` for options without a script."""
+    from chorus_gui.app.requests import ScriptRequest
+    from chorus_gui.app.scripts import write
+    from chorus_gui.app.words import files
+    from chorus_gui.cli.arguments import modalities
     from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.scripts.generate import make_script, save
-    from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
-    from chorus_gui.core.scripts.program import console_program
 
     if args.uploaded:
         raise UsageError("A script sends what waits to be uploaded.", remedy="Leave --uploaded out, or write a plain list.")
     if not args.output_file:
         raise UsageError("A script is written to a file.", remedy="Name it with --output-file, for example upload.bat or upload.sh.")
-    if not rows:
-        report.say("No file waits to be uploaded; no script was written.")
-        return 0
-    file = Path(args.output_file)
-    target = Target(args.target) if args.target else Target.here()
-    options = ScriptOptions(
-        Tool(kind), target, console_program(target), file.stem, SecretMode(args.secret), args.one_by_one, not args.no_verify_tls
+    wanted = ScriptRequest(
+        Path(args.output_file),
+        kind,
+        args.version,
+        modalities(args),
+        args.max_num_files,
+        args.target or "",
+        args.secret,
+        args.one_by_one,
+        not args.no_verify_tls,
     )
-    script = make_script(config, rows, options)
-    save(script, file)
-    report.say(f"The script {file} sends {script.files:,} files. Keep the folder {file.stem}.files beside it.")
-    if target is not Target.here():
+    done = write(opened, ctx, wanted)
+    if not done.ok:
+        return done
+    made = done.value
+    if not made.files and not made.left_out:
+        report.say("No file waits to be uploaded; no script was written.")
+        return done
+    report.say(f"The script {wanted.file} sends {files(made.files)}. Keep the folder {made.lists} beside it.")
+    if made.foreign:
         report.warn("The script is for another system: look at the paths in its first lines (CHORUS) before you run it there.")
-    if script.secret_inside:
+    if made.secret_inside:
         report.warn("The script has your SAS token or key in it: whoever can read the file can use it. Delete it after the upload.")
-    if options.secret.value == "inline" and not script.secret_inside:
+    if args.secret == "inline" and not made.secret_inside:  # noqa: S105 - a way to give one
         report.warn("There is no secret to write into the script: it signs in, or has a SAS signed.")
     if args.no_verify_tls:
         report.warn("The script switches the check of the server's certificate off: others on the way could read along.")
-    for path, why in script.left_out:
+    for path, why in made.left_out:
         report.error(f"{path} is not in the script. {why}")
     report.json(
-        {"output_file": str(file), "files": script.files, "left_out": [{"path": path, "reason": why} for path, why in script.left_out]}
+        {"output_file": str(wanted.file), "files": made.files, "left_out": [{"path": path, "reason": why} for path, why in made.left_out]}
     )
-    return 1 if script.left_out else 0
+    return done

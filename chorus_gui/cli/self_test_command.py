@@ -23,7 +23,7 @@ def add(groups: Any) -> None:
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Every check that needs no window, on a made-up site that is removed afterwards."""
-    from chorus_gui.core import selftest
+    from chorus_gui.app import selftest
 
     checks = [selftest.attempt("user folders", selftest.user_folders)]
     ctx.checkpoint()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 
@@ -21,28 +22,14 @@ def add(groups: Any) -> None:
     parser.set_defaults(run=run, long=True)
 
 
-def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
     """Scan, approve, send, commit, leave the journal's copy."""
-    from chorus_gui.cli.file_commands import refuse_azcli
-    from chorus_gui.cli.review_text import Run, scan_and_show, told
-    from chorus_gui.cli.workplace import central_store, open_journal, params_text
-    from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.submit import Submission, submit
-    from chorus_gui.core.submission.upload import copies_left, upload_pending
+    from chorus_gui.app.submit import submit
+    from chorus_gui.cli.arguments import submit_options, workspace
+    from chorus_gui.cli.review_text import Terminal, tell
 
-    params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
-    run = Run()
-    with open_journal(args, report, ctx, write=True, create=True, params=params, dest=True) as place:
-        refuse_azcli(place.config)
-        with central_store(place.config) as store:
-            reviewed, approval = scan_and_show(args, report, ctx, place, store, approve_it=True, ask=not args.yes)
-            if approval is None:
-                return 0
-            with (
-                told(report, ctx, place, "submission", run, reviewed) as log,
-                Staging.open(reviewed.path) as staging,
-                copies_left(place.config, place.journal, store, log),
-            ):
-                submit(Submission(place.config, place.journal, staging, approval, ctx, log), store)
-                upload_pending(place.config, place.journal, store, ctx, log)
-        return run.status
+    with workspace(args, report) as opened:
+        reviewing = Terminal(report, central=opened.config.central.text, yes=args.yes)
+        done = submit(opened, ctx, submit_options(args), reviewing)
+    tell(report, done)
+    return done

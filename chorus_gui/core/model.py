@@ -241,6 +241,31 @@ class Failure:
     attempts: int = 1
 
 
+class Grade(Enum):
+    """How a fact, a finding or a message is to be taken; each has a colour, an icon and a word."""
+
+    BAD = "bad"
+    WARNING = "warning"
+    INFO = "info"
+    GOOD = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a check of the set-up found: ``what``, ``why`` it matters, and the ``remedy``, as sentences.
+
+    BAD: a submission cannot be made, or cannot be trusted.  WARNING: it can, but a person should look.  ``subject`` is a heading
+    ("Journal").  ``examples`` are paths of the site: they may name patients.
+    """
+
+    grade: Grade
+    subject: str
+    what: str
+    why: str = ""
+    remedy: str = ""
+    examples: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Files and bytes."""

@@ -1,40 +1,17 @@
-"""What a submission did, for the file: one page a coordinator keeps, and the same as JSON for programs.
-
-The page names no patient but in the list of failures: held-back files are counted by reason.  The JSON names them too; both
-are written readable by this user alone.
-"""
+"""What a run did, as a value and as JSON for programs.  :mod:`chorus_gui.app.receipts` makes the page of it."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import MODALITIES, ChangeKind, Failure, Item, Level, Tally
-from chorus_gui.core.places import resource
+from chorus_gui.core.model import ChangeKind, Failure, Item, Level, Tally
 
 SCHEMA = "chorus-upload-receipt/1"
-KINDS = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
-TITLES = {"submission": "Submission", "record": "Recording", "upload": "Upload", "verify": "Verification"}
-OUTCOMES = {
-    OutcomeKind.DONE: "Complete",
-    OutcomeKind.CANCELLED: "Stopped on request",
-    OutcomeKind.FAILED: "Stopped by an error",
-    OutcomeKind.CRASHED: "Stopped by a fault of the program",
-}
-PROOFS = {
-    Level.TRANSPORT: "every byte acknowledged under a checksum while it was sent",
-    Level.PROPERTIES: "size and MD5 as the store describes them agree",
-    Level.REREAD: "downloaded again and hashed",
-}
 
 
 class HeldBack(NamedTuple):
@@ -66,7 +43,7 @@ class Verification:
 class Receipt:
     """What one run did.
 
-    ``kind`` is submission, record, upload or verify.  ``by_modality`` counts the changes that stand in the journal,
+    ``kind`` is submission, record, upload, verify, mark or undo.  ``by_modality`` counts the changes that stand in the journal,
     ``uploaded`` the files that lie in the store since.  ``started_us`` and ``ended_us`` are microseconds since 1970, UTC.
     ``problems`` counts what the scan could not read, ``unmatched`` the files that belong to no modality; both None where
     nothing was scanned.  ``notes`` are sentences.  No field holds a secret.
@@ -106,46 +83,6 @@ class Receipt:
     def clean(self) -> bool:
         """It ran to its end and nothing failed."""
         return self.outcome is OutcomeKind.DONE and not self.failures and not (self.verification and self.verification.faults)
-
-    @property
-    def headline(self) -> str:
-        """How it ended, in a few words."""
-        text = OUTCOMES[self.outcome]
-        failed = len(self.failures) + (len(self.verification.faults) if self.verification else 0)
-        if failed:
-            text = f"{text}, {files(failed)} failed" if self.outcome is not OutcomeKind.DONE else f"{files(failed)} failed"
-        return text
-
-
-def size(count: int) -> str:
-    """Bytes for people, in powers of 1,000 as store bills count them: "14.2 MB"."""
-    if count < 1000:
-        return f"{count} B"
-    for unit, factor in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
-        if count < 999.95 * factor:
-            return f"{count / factor:,.1f} {unit}"
-    return f"{count / 1e12:,.1f} TB"
-
-
-def files(count: int) -> str:
-    """A count of files in words: “1 file”, “1,204 files”."""
-    return f"{count:,} file" + ("" if count == 1 else "s")
-
-
-def moment(us: int) -> str:
-    """Local time with its distance from UTC: "2026-11-22 13:05:09 +0100"."""
-    return datetime.fromtimestamp(us / 1e6, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
-
-
-def duration(seconds: float) -> str:
-    """A time span: “0.4 s”, “2 min 05 s”, “3 h 20 min”."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-# -- JSON ----------------------------------------------------------------------------------------------------------------------
 
 
 def to_json(receipt: Receipt) -> str:
@@ -189,154 +126,3 @@ def from_json(text: str) -> Receipt:
 def _failure(entry: dict[str, Any]) -> Failure:
     entry["item"] = Item(**entry["item"])
     return Failure(**entry)
-
-
-# -- for people ----------------------------------------------------------------------------------------------------------------
-
-
-class _Line(NamedTuple):
-    """One line of the table of changes."""
-
-    name: str
-    kinds: tuple[int, ...]
-    uploaded: Tally
-
-
-def _table(receipt: Receipt) -> list[_Line]:
-    """A line a modality that took part, and a total where there are several."""
-    present = [*receipt.by_modality, *receipt.uploaded]
-    names = [m for m in MODALITIES if m in present] + sorted(set(present) - set(MODALITIES))
-    lines = [
-        _Line(m, tuple(receipt.by_modality.get(m, {}).get(k, Tally()).files for k in KINDS), receipt.uploaded.get(m, Tally()))
-        for m in names
-    ]
-    if len(lines) > 1:
-        columns = tuple(sum(line.kinds[i] for line in lines) for i in range(len(KINDS)))
-        lines.append(_Line("Total", columns, sum((line.uploaded for line in lines), Tally())))
-    return lines
-
-
-def _facts(receipt: Receipt) -> list[tuple[str, str]]:
-    """What the head of the page says, in its order."""
-    facts = [
-        ("Site", receipt.site),
-        ("Central store", receipt.central_url),
-        ("Journal", receipt.journal),
-        ("Version" if len(receipt.versions) < 2 else "Versions", ", ".join(receipt.versions) or "none"),
-        ("Started", moment(receipt.started_us)),
-        ("Ended", f"{moment(receipt.ended_us)} ({duration(receipt.seconds)})"),
-        ("By", f"{receipt.user} on {receipt.host}"),
-    ]
-    if receipt.kind in ("submission", "upload"):
-        again = f", {size(receipt.reused_bytes)} were there from an interrupted upload" if receipt.reused_bytes else ""
-        facts.append(("Sent", f"{files(receipt.sent_files)}, {size(receipt.sent_bytes)}{again}"))
-    if receipt.problems is not None:
-        facts.append(("Could not be read", f"{receipt.problems:,}" if receipt.problems else "nothing"))
-    if receipt.unmatched is not None:
-        facts.append(("In no modality", files(receipt.unmatched)))
-    return facts
-
-
-def _grouped_failures(receipt: Receipt) -> list[tuple[str, str, list[str]]]:
-    """Failures by cause: cause, remedy, paths."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for failure in receipt.failures:
-        groups.setdefault((failure.cause, failure.remedy), []).append(f"{failure.item.modality}: {failure.item.path}")
-    for fault in receipt.verification.faults if receipt.verification else ():
-        groups.setdefault((fault.cause, ""), []).append(f"{fault.modality}: {fault.path}")
-    return [(cause, remedy, paths) for (cause, remedy), paths in groups.items()]
-
-
-def _grouped_holds(receipt: Receipt) -> list[tuple[str, str, int]]:
-    """Held-back files by modality and reason, without their names."""
-    groups: dict[tuple[str, str], int] = {}
-    for entry in receipt.held_back:
-        key = (entry.modality, entry.reason or "no reason given")
-        groups[key] = groups.get(key, 0) + 1
-    return [(modality, reason, count) for (modality, reason), count in groups.items()]
-
-
-def _proofs(receipt: Receipt) -> list[tuple[int, str]]:
-    return [(receipt.proofs[level], PROOFS[level]) for level in Level if receipt.proofs.get(level)]
-
-
-def _verified(receipt: Receipt) -> str:
-    if receipt.verification is None:
-        return ""
-    check = receipt.verification
-    return f"{files(check.checked.files)} ({size(check.checked.bytes)}) were checked against the store: {PROOFS[check.level]}."
-
-
-def to_html(receipt: Receipt) -> str:
-    """The page: complete in itself, nothing is fetched, and it prints on one sheet if nothing failed."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(resource("receipt/receipt.html").read_text("utf-8"))
-    return page.render(
-        receipt=receipt,
-        title=f"{TITLES.get(receipt.kind, receipt.kind)} receipt",
-        facts=_facts(receipt),
-        columns=[kind.value for kind in KINDS],
-        table=_table(receipt),
-        proofs=_proofs(receipt),
-        verified=_verified(receipt),
-        failures=_grouped_failures(receipt),
-        holds=_grouped_holds(receipt),
-        size=size,
-        files=files,
-    )
-
-
-def to_text(receipt: Receipt) -> str:
-    """The same for a terminal or a mail: plain, at most 80 columns wide but for names that are longer."""
-    title = f"{TITLES.get(receipt.kind, receipt.kind)} receipt: {receipt.headline}"
-    lines = [title, "=" * min(len(title), 80), ""]
-    lines += [_fill(value, f"{name + ':':<19}", " " * 19) for name, value in _facts(receipt)]
-    table = _table(receipt)
-    if table:
-        lines += ["", f"{'':<12}" + "".join(f"{kind.value:>10}" for kind in KINDS) + f"{'uploaded':>18}"]
-        for name, kinds, uploaded in table:
-            sent = f"{uploaded.files:,} ({size(uploaded.bytes)})" if uploaded.files else "0"
-            lines.append(f"{name:<12}" + "".join(f"{count:>10,}" for count in kinds) + f"{sent:>18}")
-    proofs = [f"{files(count)}: {what}" for count, what in _proofs(receipt)]
-    lines += _section("Proofs", proofs)
-    lines += _section("Verified", [_verified(receipt)] if receipt.verification else [])
-    failures: list[str] = []
-    for cause, remedy, paths in _grouped_failures(receipt):
-        failures += [f"{cause} {remedy}".strip(), *(f"    {path}" for path in paths)]
-    lines += _section("Failed", failures)
-    lines += _section("Held back", [f"{modality}, {files(count)}: {reason}" for modality, reason, count in _grouped_holds(receipt)])
-    lines += _section("Notes", list(receipt.notes))
-    lines += ["", f"CHoRUS Upload {receipt.app_version}" + (f", approved diff {receipt.diff_hash[:16]}" if receipt.diff_hash else "")]
-    return "\n".join(lines) + "\n"
-
-
-def _fill(text: str, first: str, further: str) -> str:
-    return textwrap.fill(text, 80, initial_indent=first, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
-
-
-def _section(title: str, entries: list[str]) -> list[str]:
-    """A heading and its entries; an indented one is a path and stays on its line."""
-    if not entries:
-        return []
-    return ["", f"{title}:", *(entry if entry.startswith(" ") else _fill(entry, "  ", "    ") for entry in entries)]
-
-
-def save(receipt: Receipt, folder: Path) -> Path:
-    """Write the page and the JSON beside it, readable by this user alone; the page's path.
-
-    Files are named by moment (UTC), kind and version, so that they sort by time; none is ever overwritten.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    at = datetime.fromtimestamp(receipt.ended_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
-    version = re.sub(r"[^A-Za-z0-9._-]", "_", receipt.versions[-1])[:60] if receipt.versions else "none"
-    stem, count = f"{at}_{receipt.kind}_{version}", 1
-    while (folder / f"{stem}.html").exists() or (folder / f"{stem}.json").exists():
-        count += 1
-        stem = f"{at}_{receipt.kind}_{version}_{count}"
-    for suffix, text in (("json", to_json(receipt)), ("html", to_html(receipt))):
-        handle = os.open(folder / f"{stem}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-    return folder / f"{stem}.html"

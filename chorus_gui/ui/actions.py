@@ -1,21 +1,80 @@
-"""What each intent runs, and what its result does to the state: one short function an intent, for :class:`.session.Session`."""
+"""What each intent runs, and what its result does to the state: one short function an intent, for a :class:`Host`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from chorus_gui.core.config import keychain
+from chorus_gui.app import custody, exports, journal, review, submit
+from chorus_gui.app.options import Selection, SubmitOptions
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import ChangeKind, Tally
-from chorus_gui.ui import custody, exports, intents, work
-from chorus_gui.ui.state import DoctorFacts, JobKind
+from chorus_gui.core.model import ChangeKind, Grade, Tally
+from chorus_gui.ui import intents
+from chorus_gui.ui.state import DoctorFacts, JobKind, SessionState
 from chorus_gui.ui.words import count_of, files_and_size
 
 if TYPE_CHECKING:
-    from chorus_gui.ui.session import Session
+    from chorus_gui.app.run import Done
+    from chorus_gui.app.values import VerifyFacts
+    from chorus_gui.app.workspace import Workspace
+    from chorus_gui.core.storage.azure.login import Login
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """What an action needs of the session: the state and changes to it, jobs, and questions to the person."""
+
+    @property
+    def state(self) -> SessionState:
+        """What is on screen."""
+        ...
+
+    @property
+    def login(self) -> Login:
+        """The process's one sign-in."""
+        ...
+
+    def workspace(self) -> Workspace:
+        """The open configuration's.  Raises :class:`ConfigError` if none is usable."""
+        ...
+
+    def update(self, **fields: Any) -> None:
+        """Change the state."""
+        ...
+
+    def open(self, file: Path, *, demo: bool | None = None) -> None:
+        """Open a configuration file."""
+        ...
+
+    def start(
+        self,
+        kind: JobKind,
+        title: str,
+        step: Callable[[JobContext], T],
+        done: Callable[[T], str] | None = None,
+        *,
+        cancellable: bool = True,
+        key: str | None = None,
+    ) -> None:
+        """Run a step as a job; ``done`` takes its value (of a run: the run, if it came to its end) and says it in a sentence."""
+        ...
+
+    def when_read(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when nothing is being read."""
+        ...
+
+    def show_sides(self, file: Path, sides: Any) -> None:
+        """Ask the person about a file and both journals."""
+        ...
+
+    def show_script(self, tool: str) -> None:
+        """Ask the person about a script, or a list."""
+        ...
+
 
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})
 """After these the rows of the review may be others."""
@@ -27,98 +86,108 @@ QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE})
 """When these go well, the page shows it; no notice is needed."""
 
 
-def table(session: Session) -> dict[type[intents.Intent], Callable[[Any], None]]:
+def table(host: Host) -> dict[type[intents.Intent], Callable[[Any], None]]:
     """Intent → what carries it out."""
-    return {intent: _bind(function, session) for intent, function in _ACTIONS.items()}
+    return {intent: _bind(function, host) for intent, function in _ACTIONS.items()}
 
 
-def _bind(function: Callable[[Session, Any], None], session: Session) -> Callable[[Any], None]:
-    return lambda intent: function(session, intent)
+def _bind(function: Callable[[Host, Any], None], host: Host) -> Callable[[Any], None]:
+    return lambda intent: function(host, intent)
 
 
 # --- configuration ------------------------------------------------------------------------------------------------------
 
 
-def _open_demo(session: Session, intent: intents.OpenDemo) -> None:
-    def done(file: Any) -> str:
-        session.open(file, demo=True)
+def _open_demo(host: Host, intent: intents.OpenDemo) -> None:
+    from chorus_gui.app import demo
+
+    def done(file: Path) -> str:
+        host.open(file, demo=True)
         return "A made-up site is ready."
 
-    session.start(JobKind.SAVE, "Make up a site", lambda _: work.make_demo(intent.folder), done, cancellable=False, key="")
+    host.start(JobKind.SAVE, "Make up a site", lambda _: demo.make(intent.folder), done, cancellable=False, key="")
 
 
-def _save_config(session: Session, intent: intents.SaveConfig) -> None:
-    def done(file: Any) -> str:
-        session.open(file)
+def _save_config(host: Host, intent: intents.SaveConfig) -> None:
+    from chorus_gui.app import configuration
+
+    def done(file: Path) -> str:
+        host.open(file)
         return f"{file.name} is saved."
 
-    session.start(
+    host.start(
         JobKind.SAVE,
         f"Save {intent.file.name}",
-        lambda _: work.save_config(intent.file, intent.text, intent.based_on, overwrite=intent.overwrite),
+        lambda _: configuration.save(intent.file, intent.text, intent.based_on, overwrite=intent.overwrite),
         done,
         cancellable=False,
         key="",
     )
 
 
-def _keep_tokens(session: Session, _: intents.KeepTokens) -> None:
-    file = session.state.config_file
+def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
+    file = host.state.config_file
     if file is None:
         raise UsageError("No configuration is open.", remedy="Open one first.")
 
-    def done(kept: Any) -> str:
-        session.open(file)
-        told = f"{count_of(len(kept.entries), 'SAS token')} moved from {file.name} into {keychain.title()}."
+    from chorus_gui.app import credential_store
+
+    def done(kept: credential_store.Kept) -> str:
+        host.open(file)
+        told = f"{count_of(len(kept.entries), 'SAS token')} moved from {file.name} into {credential_store.title()}."
         return " ".join([told, *kept.remains])
 
-    session.start(JobKind.SAVE, "Keep SAS tokens safe", lambda _: work.keep_tokens(file), done, cancellable=False, key="")
+    host.start(JobKind.SAVE, "Keep SAS tokens safe", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
 
 
-def _test(session: Session, intent: intents.TestConnection) -> None:
-    config, sign_in = session.state.config, session.sign_in()
-    session.update(test=())
+def _test(host: Host, intent: intents.TestConnection) -> None:
+    from chorus_gui.app import configuration
+
+    config, login = host.state.config, host.login
+    host.update(test=())
 
     def done(found: Any) -> str:
-        session.update(test=found)
-        bad = sum(finding.grade.value == "bad" for finding in found)
+        host.update(test=found)
+        bad = sum(finding.grade is Grade.BAD for finding in found)
         return "Every place answers." if not bad else f"{bad} of {len(found)} findings need to be looked at."
 
-    session.start(
+    host.start(
         JobKind.TEST,
         "Test connection",
-        lambda ctx: work.test_connection(config, intent.text, intent.file, sign_in, ctx),
+        lambda ctx: configuration.test_connection(config, intent.text, intent.file, login, ctx),
         done,
         key="test connection",
     )
 
 
-def _examine(session: Session, _: intents.Examine) -> None:
-    from chorus_gui.core.doctor.examine import examine
+def _examine(host: Host, _: intents.Examine) -> None:
+    from chorus_gui.app.doctor.examine import examine
 
-    file, sign_in = session.state.config_file, session.sign_in()
+    file, login = host.state.config_file, host.login
     if file is None:
         raise UsageError("No configuration is open.", remedy="Open one first.")
 
     def done(found: Any) -> str:
-        session.update(doctor=DoctorFacts(tuple(found), time.time_ns() // 1000))
-        bad = sum(finding.severity.value == "bad" for finding in found)
+        host.update(doctor=DoctorFacts(tuple(found), time.time_ns() // 1000))
+        bad = sum(finding.grade is Grade.BAD for finding in found)
         return f"{count_of(bad, 'thing')} to mend." if bad else "Nothing has to be mended."
 
-    session.start(JobKind.EXAMINE, "Doctor", lambda ctx: examine(file, ctx, sign_in), done, key="doctor")
+    host.start(JobKind.EXAMINE, "Doctor", lambda ctx: examine(file, ctx, login), done, key="doctor")
 
 
-def _clear(session: Session, intent: intents.ClearLocalData) -> None:
-    def done(count: Any) -> str:
+def _clear(host: Host, intent: intents.ClearLocalData) -> None:
+    from chorus_gui.app.folders import clear_local_data
+
+    def done(count: int) -> str:
         if intent.staging:
-            session.update(review=None, verify=None, failures=())
+            host.update(review=None, verify=None, failures=())
         return f"{count_of(count, 'file')} removed."
 
-    session.update(review=None if intent.staging else session.state.review)
-    session.start(
+    host.update(review=None if intent.staging else host.state.review)
+    host.start(
         JobKind.CLEAR,
         "Clear local data",
-        lambda _: work.clear_local_data(staging=intent.staging, logs=intent.logs, receipts=intent.receipts),
+        lambda _: clear_local_data(staging=intent.staging, logs=intent.logs, receipts=intent.receipts),
         done,
         cancellable=False,
     )
@@ -127,84 +196,85 @@ def _clear(session: Session, intent: intents.ClearLocalData) -> None:
 # --- journal ------------------------------------------------------------------------------------------------------------
 
 
-def _sentences(notes: Any) -> str:
+def _sentences(notes: tuple[str, ...]) -> str:
     return " ".join(notes)
 
 
-def _check_out(session: Session, _: intents.CheckOut) -> None:
-    site = session.site()
-    session.start(JobKind.CHECK_OUT, "Check out", lambda ctx: custody.check_out(site, ctx), _sentences)
+def _check_out(host: Host, _: intents.CheckOut) -> None:
+    workspace = host.workspace()
+    host.start(JobKind.CHECK_OUT, "Check out", lambda ctx: custody.check_out(workspace, ctx), _sentences)
 
 
-def _check_in(session: Session, intent: intents.CheckIn) -> None:
-    site = session.site()
-    session.start(JobKind.CHECK_IN, "Check in", lambda ctx: custody.check_in(site, ctx, keep=intent.keep), _sentences)
+def _check_in(host: Host, intent: intents.CheckIn) -> None:
+    workspace = host.workspace()
+    host.start(JobKind.CHECK_IN, "Check in", lambda ctx: custody.check_in(workspace, ctx, keep=intent.keep), _sentences)
 
 
-def _unlock(session: Session, _: intents.Unlock) -> None:
-    site = session.site()
-    session.start(JobKind.UNLOCK, "Unlock", lambda ctx: custody.unlock(site, ctx), _sentences)
+def _unlock(host: Host, _: intents.Unlock) -> None:
+    workspace = host.workspace()
+    host.start(JobKind.UNLOCK, "Unlock", lambda ctx: custody.unlock(workspace, ctx), _sentences)
 
 
-def _recover(session: Session, intent: intents.Recover) -> None:
-    from chorus_gui.core.custody.recover import Choice
-
-    site = session.site()
-    if Choice(intent.choice) is Choice.TAKE_OVER:  # a person sees both sides before that
-        _compare(session, intents.CompareJournals())
+def _recover(host: Host, intent: intents.Recover) -> None:
+    workspace, choice = host.workspace(), custody.Choice(intent.choice)
+    if choice is custody.Choice.TAKE_OVER:  # a person sees both sides before that
+        _compare(host, intents.CompareJournals())
         return
-    session.start(JobKind.RECOVER, f"Recover: {intent.choice}", lambda ctx: custody.recover(site, ctx, intent.choice), _sentences)
+    host.start(JobKind.RECOVER, f"Recover: {intent.choice}", lambda ctx: custody.recover(workspace, ctx, choice), _sentences)
 
 
-def _compare(session: Session, intent: intents.CompareJournals) -> None:
-    site = session.site()
-    file = intent.file or site.config.journal.local
+def _compare(host: Host, intent: intents.CompareJournals) -> None:
+    workspace = host.workspace()
+    file = intent.file or workspace.config.journal.local
 
-    def done(sides: Any) -> str:
-        session.sides_wanted.emit(file, sides)
+    def done(sides: object) -> str:
+        host.show_sides(file, sides)
         return ""
 
-    session.start(JobKind.COMPARE, "Compare the journals", lambda ctx: custody.compare(site, ctx, file), done)
+    host.start(JobKind.COMPARE, "Compare the journals", lambda ctx: custody.compare(workspace, ctx, file), done)
 
 
-def _adopt(session: Session, intent: intents.Adopt) -> None:
-    site = session.site()
+def _adopt(host: Host, intent: intents.Adopt) -> None:
+    workspace = host.workspace()
     title = f"Go on with {intent.file.name}"
-    session.start(JobKind.ADOPT, title, lambda ctx: custody.adopt(site, ctx, intent.file, intent.sides), _sentences, cancellable=False)
+    host.start(JobKind.ADOPT, title, lambda ctx: custody.adopt(workspace, ctx, intent.file, intent.sides), _sentences, cancellable=False)
 
 
-def _upgrade(session: Session, _: intents.UpgradeJournal) -> None:
-    from chorus_gui.core.journal.upgrade import upgrade
-
-    path = session.site().config.journal.local
-    session.start(
+def _upgrade(host: Host, _: intents.UpgradeJournal) -> None:
+    workspace = host.workspace()
+    host.start(
         JobKind.UPGRADE,
         "Upgrade the journal",
-        lambda ctx: upgrade(path, ctx=ctx),
-        lambda done: f"The journal has schema 2 now, with {count_of(done.rows, 'row')}. The old one is kept as {done.kept.name}.",
+        lambda ctx: journal.upgrade(workspace, ctx),
+        lambda done: (
+            f"The journal has schema 2 now, with {count_of(done.value.rows, 'row')}. The old one is kept as {done.value.kept.name}."
+        ),
     )
 
 
-def _undo(session: Session, intent: intents.Undo) -> None:
-    site = session.site()
-    session.start(
+def _undo(host: Host, intent: intents.Undo) -> None:
+    workspace = host.workspace()
+    host.start(
         JobKind.UNDO,
         f"Take back version {intent.version}",
-        lambda ctx: work.undo(site, ctx, intent.version),
-        lambda count: f"{count_of(count, 'recorded file')} of version {intent.version} taken back. The next scan finds them again.",
+        lambda ctx: journal.undo(workspace, ctx, intent.version),
+        lambda done: f"{count_of(done.value, 'recorded file')} of version {intent.version} taken back. The next scan finds them again.",
         cancellable=False,
     )
 
 
-def _restore(session: Session, intent: intents.Restore) -> None:
-    from chorus_gui.core.journal import backups
+def _restore(host: Host, intent: intents.Restore) -> None:
+    workspace = host.workspace()
 
-    local = session.site().config.journal.local
-    session.start(
+    def told(done: Done[Path | None]) -> str:
+        kept = done.outcome.value
+        return f"The journal is {intent.copy.name} again." + (f" The one in its place is kept as {kept.name}." if kept else "")
+
+    host.start(
         JobKind.RESTORE,
         f"Restore {intent.copy.name}",
-        lambda _: backups.restore(local, intent.copy),
-        lambda kept: f"The journal is {intent.copy.name} again." + (f" The one in its place is kept as {kept.name}." if kept else ""),
+        lambda ctx: journal.restore(workspace, ctx, intent.copy),
+        told,
         cancellable=False,
     )
 
@@ -212,83 +282,73 @@ def _restore(session: Session, intent: intents.Restore) -> None:
 # --- review -------------------------------------------------------------------------------------------------------------
 
 
-def _scan(session: Session, intent: intents.Scan) -> None:
-    site = session.site()
-    if session.state.busy_with(JobKind.SCAN):
+def _scan(host: Host, intent: intents.Scan) -> None:
+    workspace = host.workspace()
+    if host.state.busy_with(JobKind.SCAN):
         raise UsageError("A scan runs or waits already.", remedy="Wait for it, or cancel it.")
 
-    def done(reviewed: Any) -> str:
-        found = reviewed.summary
+    def told(done: Done[review.Reviewed]) -> str:
+        found = done.value.summary
         kinds = [(kind, found.total(kind)) for kind in ChangeKind if kind is not ChangeKind.UNCHANGED]
-        told = ", ".join(f"{tally.files:,} {kind.value}" for kind, tally in kinds if tally.files)
-        return f"{told or 'Nothing has changed'}; {found.total(ChangeKind.UNCHANGED).files:,} unchanged."
+        words = ", ".join(f"{tally.files:,} {kind.value}" for kind, tally in kinds if tally.files)
+        return f"{words or 'Nothing has changed'}; {found.total(ChangeKind.UNCHANGED).files:,} unchanged."
 
-    def step(ctx: JobContext) -> Any:
-        return work.scan(site, ctx, mode=intent.mode, modalities=intent.modalities)
-
-    session.update(review=None)  # its file is made anew: nobody may read it meanwhile
-    session.when_read(lambda: session.start(JobKind.SCAN, "Scan", step, done))
+    options = SubmitOptions(mode=intent.mode, modalities=tuple(intent.modalities))
+    host.update(review=None)  # its file is made anew: nobody may read it meanwhile
+    host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), told))
 
 
-def _hold_back(session: Session, intent: intents.HoldBack) -> None:
-    config = session.site().config
+def _hold_back(host: Host, intent: intents.HoldBack) -> None:
+    workspace = host.workspace()
     title = f"Hold back {count_of(len(intent.ids), 'change')}"
-    session.start(JobKind.HOLD, title, lambda _: work.hold_back(config, intent.ids, intent.reason), cancellable=False)
+    host.start(JobKind.HOLD, title, lambda _: review.hold_back(workspace, intent.ids, intent.reason), cancellable=False)
 
 
-def _hold_back_patient(session: Session, intent: intents.HoldBackPatient) -> None:
-    config = session.site().config
+def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
+    workspace = host.workspace()
     title = f"Hold back patient {intent.patient_id}"
-    session.start(JobKind.HOLD, title, lambda _: work.hold_back_patient(config, intent.patient_id, intent.reason), cancellable=False)
+    host.start(JobKind.HOLD, title, lambda _: review.hold_back_patient(workspace, intent.patient_id, intent.reason), cancellable=False)
 
 
-def _let_go(session: Session, intent: intents.LetGo) -> None:
-    config = session.site().config
+def _let_go(host: Host, intent: intents.LetGo) -> None:
+    workspace = host.workspace()
     title = f"Take {count_of(len(intent.ids), 'change')} back in"
-    session.start(JobKind.HOLD, title, lambda _: work.let_go(config, intent.ids), cancellable=False)
+    host.start(JobKind.HOLD, title, lambda _: review.release(workspace, intent.ids), cancellable=False)
 
 
-def _import_holds(session: Session, intent: intents.ImportHolds) -> None:
-    config = session.site().config
-    session.start(
+def _import_holds(host: Host, intent: intents.ImportHolds) -> None:
+    workspace = host.workspace()
+    host.start(
         JobKind.HOLD,
         "Import what is held back",
-        lambda _: work.import_holds(config, intent.file),
+        lambda _: review.import_holds(workspace, intent.file),
         lambda count: f"{count_of(count, 'entry', 'entries')} taken over.",
         cancellable=False,
     )
 
 
-def _export_holds(session: Session, intent: intents.ExportHolds) -> None:
-    config = session.site().config
-    _export(session, intent.file, lambda _: exports.export_holds(config, intent.file))
+def _export_holds(host: Host, intent: intents.ExportHolds) -> None:
+    workspace = host.workspace()
+    _export(host, intent.file, lambda _: exports.export_holds(workspace, intent.file))
 
 
-def _approve(session: Session, intent: intents.Approve) -> None:
-    site, review = session.site(), session.state.review
-    if review is None or review.revision != intent.revision:
+def _approve(host: Host, intent: intents.Approve) -> None:
+    workspace, shown = host.workspace(), host.state.review
+    if shown is None or shown.revision != intent.revision:
         raise ReviewError("The review has changed since it was shown.", remedy="Look at it again, then approve it.")
-    run = work.Run()
-    total = review.to_do_total
-
-    def step(ctx: JobContext) -> None:
-        work.carry_out(
-            site,
-            run,
-            ctx,
-            version=intent.version,
-            amend=intent.amend,
-            record_only=intent.record_only,
-            allow_deletions=intent.allow_deletions,
-        )
-
+    total = shown.to_do_total
+    options = SubmitOptions(version=intent.version, amend=intent.amend, allow_deletions=intent.allow_deletions)
     kind = JobKind.RECORD if intent.record_only else JobKind.SUBMIT
-    title = f"{kind.value} {count_of(total.files, 'change')}"
-    session.start(kind, title, step, lambda _: _ran(run), run=run)
+    host.start(
+        kind,
+        f"{kind.value} {count_of(total.files, 'change')}",
+        lambda ctx: submit.carry_out(workspace, ctx, options, record_only=intent.record_only),
+        _ran,
+    )
 
 
-def _ran(run: work.Run) -> str:
-    log = run.log
+def _ran(done: Done[None]) -> str:
+    log = done.log
     entered = sum((tally for kinds in log.entered.values() for tally in kinds.values()), Tally())
     parts: list[str] = []
     if log.uploaded_total.files:
@@ -303,85 +363,91 @@ def _ran(run: work.Run) -> str:
 # --- sending, verifying -------------------------------------------------------------------------------------------------
 
 
-def _upload(session: Session, intent: intents.UploadPending) -> None:
-    site, run = session.site(), work.Run()
-
-    def step(ctx: JobContext) -> None:
-        work.upload(site, run, ctx, version=intent.version, modalities=intent.modalities)
-
-    session.start(JobKind.UPLOAD, "Upload what is pending", step, lambda _: _ran(run), run=run)
+def _upload(host: Host, intent: intents.UploadPending) -> None:
+    workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
+    host.start(JobKind.UPLOAD, "Upload what is pending", lambda ctx: submit.upload(workspace, ctx, which), _ran)
 
 
-def _retry(session: Session, _: intents.RetryFailed) -> None:
-    site, run, review = session.site(), work.Run(), session.state.review
-    approval = review.approval if review and review.approval and not review.stale and review.to_do_total.files else None
-    session.start(JobKind.UPLOAD, "Try again", lambda ctx: work.retry(site, run, ctx, approval), lambda _: _ran(run), run=run)
+def _retry(host: Host, _: intents.RetryFailed) -> None:
+    workspace, shown = host.workspace(), host.state.review
+    approval = shown.approval if shown and shown.approval and not shown.stale and shown.to_do_total.files else None
+
+    def step(ctx: JobContext) -> Done[None]:
+        return submit.upload(workspace, ctx, Selection()) if approval is None else submit.resume(workspace, ctx, approval)
+
+    host.start(JobKind.UPLOAD, "Try again", step, _ran)
 
 
-def _verify(session: Session, intent: intents.Verify) -> None:
-    site, run = session.site(), work.Run()
+def _verify(host: Host, intent: intents.Verify) -> None:
+    from chorus_gui.app.verify import verify
 
-    def step(ctx: JobContext) -> Any:
-        return exports.verify(site, run, ctx, version=intent.version, modalities=intent.modalities, reread=intent.reread)
+    workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
 
-    def done(facts: Any) -> str:
-        session.update(verify=facts)
-        total = sum(facts.counts.values())
-        if facts.bad_total:
-            return f"{facts.bad_total:,} of {count_of(total, 'file')} are not as the journal says."
+    def told(done: Done[VerifyFacts]) -> str:
+        found = done.value
+        host.update(verify=found)
+        total = sum(found.counts.values())
+        if found.bad_total:
+            return f"{found.bad_total:,} of {count_of(total, 'file')} are not as the journal says."
         return f"{count_of(total, 'file')} compared: all are in the store as the journal says."
 
-    session.start(JobKind.VERIFY, f"Verify {intent.version or 'every version'}", step, done, run=run)
+    title = f"Verify {intent.version or 'every version'}"
+    host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, reread=intent.reread), told)
 
 
 # --- files that people take away ----------------------------------------------------------------------------------------
 
 
-def _export(session: Session, file: Any, step: Callable[[JobContext], Any]) -> None:
-    session.start(JobKind.EXPORT, f"Write {file.name}", step, lambda _: f"Written to {file}.", key="export")
+def _export(host: Host, file: Path, step: Callable[[JobContext], object]) -> None:
+    host.start(JobKind.EXPORT, f"Write {file.name}", step, lambda _: f"Written to {file}.", key="export")
 
 
-def _export_changes(session: Session, intent: intents.ExportChanges) -> None:
-    config = session.site().config
-    _export(session, intent.file, lambda ctx: exports.export_changes(config, intent.file, intent.query, ctx))
+def _export_changes(host: Host, intent: intents.ExportChanges) -> None:
+    workspace = host.workspace()
+    _export(host, intent.file, lambda ctx: exports.export_changes(workspace, intent.file, intent.query, ctx))
 
 
-def _export_verify(session: Session, intent: intents.ExportVerify) -> None:
-    _export(session, intent.file, lambda _: exports.export_verify(intent.file, intent.results))
+def _export_verify(host: Host, intent: intents.ExportVerify) -> None:
+    local = host.workspace().config.journal.local
+    _export(host, intent.file, lambda _: exports.export_verify(local, intent.file, intent.results))
 
 
-def _export_failures(session: Session, intent: intents.ExportFailures) -> None:
-    failures = session.state.failures
-    _export(session, intent.file, lambda _: exports.export_failures(intent.file, failures))
+def _export_failures(host: Host, intent: intents.ExportFailures) -> None:
+    failures = host.state.failures
+    _export(host, intent.file, lambda _: exports.export_failures(intent.file, failures))
 
 
-def _export_file_list(session: Session, intent: intents.ExportFileList) -> None:
-    site = session.site()
-    _export(session, intent.file, lambda ctx: exports.export_file_list(site, intent, ctx))
+def _export_file_list(host: Host, intent: intents.ExportFileList) -> None:
+    workspace = host.workspace()
+    _export(host, intent.file, lambda ctx: exports.write_file_list(workspace, ctx, intent, local=True))
 
 
-def _generate_script(session: Session, intent: intents.GenerateScript) -> None:
-    from chorus_gui.ui.scripts import write_script
+def _generate_script(host: Host, intent: intents.GenerateScript) -> None:
+    from chorus_gui.app import scripts
 
-    site = session.site()
-    session.start(JobKind.SCRIPT, f"Generate {intent.file.name}", lambda ctx: write_script(site, intent, ctx), str)
+    workspace = host.workspace()
+
+    def told(done: Done[scripts.Written]) -> str:
+        return scripts.sentences(done.value, intent)
+
+    host.start(JobKind.SCRIPT, f"Generate {intent.file.name}", lambda ctx: scripts.write(workspace, ctx, intent, local=True), told)
 
 
-def _show_script(session: Session, intent: intents.ShowScript) -> None:
-    session.site()
+def _show_script(host: Host, intent: intents.ShowScript) -> None:
+    host.workspace()
     if intent.approve is not None:
-        _approve(session, intent.approve)
-    session.script_wanted.emit(intent.tool)
+        _approve(host, intent.approve)
+    host.show_script(intent.tool)
 
 
-def _support(session: Session, intent: intents.SupportBundle) -> None:
-    from chorus_gui.core.support import write_bundle
+def _support(host: Host, intent: intents.SupportBundle) -> None:
+    from chorus_gui.app.support import write_bundle
 
-    config = session.state.config_file
-    _export(session, intent.file, lambda ctx: write_bundle(intent.file, config, ctx, with_paths=intent.with_paths))
+    config = host.state.config_file
+    _export(host, intent.file, lambda ctx: write_bundle(intent.file, config, ctx, with_paths=intent.with_paths))
 
 
-_ACTIONS: dict[type[intents.Intent], Callable[[Session, Any], None]] = {
+_ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.OpenDemo: _open_demo,
     intents.SaveConfig: _save_config,
     intents.KeepTokens: _keep_tokens,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.requests import FileListRequest, ScriptRequest
 from chorus_gui.core.model import Mode
 from chorus_gui.core.review.changes import Query
 
@@ -304,34 +305,13 @@ class ExportFailures(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class ExportFileList(Intent):
-    """Write the paths that are pending (or, with ``uploaded``, that were uploaded), one a line; ``max_files`` of them at most."""
-
-    file: Path
-    version: str | None = None
-    modalities: tuple[str, ...] = ()
-    uploaded: bool = False
-    max_files: int | None = None
+class ExportFileList(FileListRequest, Intent):
+    """Write a file list."""
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateScript(Intent):
-    """Write a script that sends what is pending.  ``tool``: "azcli" or "azcopy".
-
-    ``version`` None and ``modalities`` empty: all of it.  ``target`` is the value of a :class:`~chorus_gui.core.scripts.options.Target`,
-    "" this system; ``secret`` that of a :class:`~chorus_gui.core.scripts.options.SecretMode`.  It waits for the jobs before it: for a
-    recording that it belongs to.
-    """
-
-    file: Path
-    tool: str = "azcli"
-    version: str | None = None
-    modalities: tuple[str, ...] = ()
-    max_files: int | None = None
-    target: str = ""
-    secret: str = "ask"  # noqa: S105 - a way to ask for one
-    one_by_one: bool = False
-    verify_tls: bool = True
+class GenerateScript(ScriptRequest, Intent):
+    """Write a script.  It waits for the jobs before it: for a recording that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from shiboken6 import isValid
 
-from chorus_gui.core.awake import Awake, awake, system
+from chorus_gui.app.awake import Awake, awake, system
 from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, run
 from chorus_gui.ui.state import BRIEF, JobKind, JobProgress, JobView
 

@@ -217,7 +217,7 @@ class MainWindow(QMainWindow):
         dialog.open()
 
     def _show_code(self, code: object) -> None:
-        from chorus_gui.core.storage.azure.login import DeviceCode
+        from chorus_gui.app.signin import DeviceCode
         from chorus_gui.ui.dialogs.sign_in import SignInDialog
 
         assert isinstance(code, DeviceCode)

@@ -11,13 +11,14 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.model import AuthMode, Config
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.settings import THEMES
-from chorus_gui.ui.state import SessionState, StoreKind
+from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
-from chorus_gui.ui.state import Grade, JobEnd
+from chorus_gui.core.model import Grade
+from chorus_gui.ui.state import JobEnd
 from chorus_gui.ui.widgets.icons import program_icon
 
 LONG_JOB = 60.0

@@ -13,7 +13,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
-from chorus_gui.core import demo, selftest
+from chorus_gui.app import demo, selftest
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.ui.intents import Scan
 from chorus_gui.ui.main_window import PAGES, MainWindow

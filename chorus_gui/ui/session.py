@@ -11,38 +11,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from chorus_gui.core.config.load import load
+from chorus_gui.app import facts
+from chorus_gui.app.configuration import load
+from chorus_gui.app.folders import log_folder, receipts_folder
+from chorus_gui.app.run import Done
+from chorus_gui.app.signin import login
+from chorus_gui.app.values import CustodyFacts, StoreKind
+from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError, ConfigError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.places import log_folder
+from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
-from chorus_gui.ui import actions, intents, looking
+from chorus_gui.ui import actions, intents
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import (
-    SENDING,
-    CustodyFacts,
-    Grade,
-    JobEnd,
-    JobKind,
-    Message,
-    Preferences,
-    SessionState,
-    StoreKind,
-)
-from chorus_gui.ui.work import Run, Site
-
-if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import DeviceCode, SignIn
+from chorus_gui.ui.state import SENDING, JobEnd, JobKind, Message, Preferences, SessionState
 
 MESSAGES = 500
 CHECK_MINUTES = 5
 _LOG = logging.getLogger("chorus.ui")
+T = TypeVar("T")
 
 
 class Session(QObject):
@@ -59,9 +52,9 @@ class Session(QObject):
     path_wanted = Signal(object, bool)
     """a file or folder to open, or to show in its folder"""
     sign_in_wanted = Signal(object)
-    """a :class:`DeviceCode` to show; comes from whatever thread asked"""
+    """a :class:`~chorus_gui.app.signin.DeviceCode` to show; comes from whatever thread asked"""
     sides_wanted = Signal(object, object)
-    """a file and both journals, as :class:`~chorus_gui.core.custody.sides.Sides`, to decide about"""
+    """a file and both journals, as :class:`~chorus_gui.app.custody.Sides`, to decide about"""
     script_wanted = Signal(str)
     """the tool of a script to ask the person about, or "list" for a file list"""
     ended = Signal(object)
@@ -78,7 +71,8 @@ class Session(QObject):
         self._readers = (self.reader, self.pager, self._facts, self._remote)
         self._revision = 0
         self._looks = 0
-        self._runs: dict[int, Run] = {}
+        self.login = login(asked=True, show=self.sign_in_wanted.emit)  # the signal takes the code to the screen's thread
+        self._workspace: Workspace | None = None
         self._stopping = False
         self.jobs.limit.set(settings.limit)
         self.state = SessionState(recents=settings.recents, preferences=self._preferences())
@@ -129,14 +123,14 @@ class Session(QObject):
         self.update(messages=(*self.state.messages[-MESSAGES + 1 :], message))
 
     def _tell_error(self, error: ChorusError, title: str = "") -> None:
-        end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, " ".join(p for p in (error.what, error.meaning) if p), error.remedy)
+        end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, error.summary, error.remedy)
         self.tell(str(error), Grade.BAD)
         self.update(last=end)
         self.ended.emit(end)
 
     def _preferences(self) -> Preferences:
         settings = self.settings
-        return Preferences(settings.theme, settings.limit, settings.number("rate"), log_folder(), looking.receipts_folder())
+        return Preferences(settings.theme, settings.limit, settings.number("rate"), log_folder(), receipts_folder())
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -180,7 +174,7 @@ class Session(QObject):
         state = self.state
         if state.config is not None and state.config_file is not None:
             self.settings.mark_test(state.config_file, intent.test)
-            self.update(store_kind=looking.store_kind(state.config, intent.test))
+            self.update(store_kind=facts.store_kind(state.config, intent.test))
 
     # --- the configuration ------------------------------------------------------------------------------------------
 
@@ -194,6 +188,7 @@ class Session(QObject):
             self.settings.put("last", str(file))
         fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages, last=self.state.last)
         self._revision += 1
+        self._use(Workspace(config, self.login) if config else None)
         self.state = replace(
             fresh,
             config_file=file,
@@ -203,8 +198,8 @@ class Session(QObject):
             config_revision=self.state.config_revision + 1,
             demo=self.state.demo and same if demo is None else demo,
             recents=self.settings.recents,
-            store_kind=looking.store_kind(config, self.settings.marked_test(file)) if config else StoreKind.NONE,
-            credential=looking.credential(config) if config else fresh.credential,
+            store_kind=facts.store_kind(config, self.settings.marked_test(file)) if config else StoreKind.NONE,
+            credential=facts.credential(config) if config else fresh.credential,
             custody=fresh.custody if config else CustodyFacts(),
             journal=fresh.journal if config else None,
             review=fresh.review if config else None,
@@ -220,11 +215,20 @@ class Session(QObject):
 
     def _close_config(self, _: intents.CloseConfig) -> None:
         self.settings.put("last", None)
+        self._use(None)
         self.state = SessionState(
             recents=self.settings.recents, jobs=self.state.jobs, messages=self.state.messages, preferences=self._preferences()
         )
         self._looks += 1
         self.changed.emit(self.state)
+
+    def _use(self, workspace: Workspace | None) -> None:
+        """Hold another workspace.  Jobs and readers of the one before hold it themselves, until they end."""
+        if workspace is not None:
+            workspace.__enter__()
+        before, self._workspace = self._workspace, workspace
+        if before is not None:
+            before.__exit__(None, None, None)
 
     # --- looking at things ------------------------------------------------------------------------------------------
 
@@ -235,11 +239,11 @@ class Session(QObject):
             return
         self._looks += 1
         look, revision = self._looks, self._revision
-        self.ask_facts(lambda ctx: looking.journal(config, ctx), lambda facts: self._seen(look, journal=facts), "journal")
+        self.ask_facts(lambda ctx: facts.journal(config, ctx), lambda facts: self._seen(look, journal=facts), "journal")
         self.ask_facts(
-            lambda ctx: looking.review(config, revision, ctx), lambda facts: self._seen(look, review=facts, loading=False), "review"
+            lambda ctx: facts.review(config, revision, ctx), lambda facts: self._seen(look, review=facts, loading=False), "review"
         )
-        self.ask_facts(lambda ctx: looking.receipts(config, ctx), lambda facts: self._seen(look, receipts=facts), "receipts")
+        self.ask_facts(lambda ctx: facts.receipts(config, ctx), lambda facts: self._seen(look, receipts=facts), "receipts")
         self._look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
@@ -259,14 +263,14 @@ class Session(QObject):
             reader.ask(self, lambda _: None, lambda _, reader=reader: answered(reader))
 
     def _look_remote(self, *, recover: bool = False, timed: bool = False) -> None:
-        config = self.state.config
-        if config is None or self.state.busy:
+        workspace = self._workspace
+        if workspace is None or self.state.busy:
             return
-        look, sign_in, offer = self._looks, self.sign_in(), recover or (timed and bool(self.state.custody.offers))
+        look, offer, config = self._looks, recover or (timed and bool(self.state.custody.offers)), workspace.config
         self._remote.ask(
             self,
-            lambda ctx: looking.custody(config, ctx, sign_in, recover=recover, offer=offer),
-            lambda outcome: self._answered(outcome, lambda facts: self._seen(look, custody=facts, credential=looking.credential(config))),
+            lambda ctx: facts.custody(workspace, ctx, recover=recover, offer=offer),
+            lambda outcome: self._answered(outcome, lambda facts: self._seen(look, custody=facts, credential=facts.credential(config))),
             channel="custody",
         )
 
@@ -285,34 +289,34 @@ class Session(QObject):
 
     # --- jobs -------------------------------------------------------------------------------------------------------
 
-    def sign_in(self) -> SignIn:
-        """How a person may be asked to sign in: the browser, or a code that the window shows."""
-        from chorus_gui.core.storage.azure.login import SignIn
-
-        return SignIn(browser=True, device_code=self._show_code)
-
-    def _show_code(self, code: DeviceCode) -> None:
-        """On a job's thread: the signal takes it to the screen's."""
-        self.sign_in_wanted.emit(code)
-
-    def site(self) -> Site:
+    def workspace(self) -> Workspace:
         """What a job works on.  Raises :class:`ConfigError` if no usable configuration is open."""
-        if self.state.config is None:
+        if self._workspace is None:
             raise ConfigError("No configuration is open.", remedy="Open one, or correct its faults on the Configuration page.")
-        return Site(self.state.config, self.sign_in())
+        return self._workspace
+
+    def show_sides(self, file: Path, sides: Any) -> None:
+        """Ask the person about a file and both journals."""
+        self.sides_wanted.emit(file, sides)
+
+    def show_script(self, tool: str) -> None:
+        """Ask the person about a script, or a list."""
+        self.script_wanted.emit(tool)
 
     def start(
         self,
         kind: JobKind,
         title: str,
-        step: Callable[[JobContext], Any],
-        done: Callable[[Any], str] | None = None,
+        step: Callable[[JobContext], T],
+        done: Callable[[T], str] | None = None,
         *,
-        run: Run | None = None,
         cancellable: bool = True,
         key: str | None = None,
     ) -> None:
-        """Run a step as a job on the open journal.  ``done`` reduces its value and says it in a sentence; ``run``'s receipt is kept."""
+        """Run a step as a job on the open journal.  ``done`` reduces its value and says it in a sentence.
+
+        A step that is a run gives its :class:`Done` to ``done``, if it came to its end.
+        """
         origin = self.state.key
         number = self.jobs.start(
             kind,
@@ -322,8 +326,6 @@ class Session(QObject):
             lambda job, outcome: self._job_ended(job, outcome, done, here=self.state.key == origin),
             cancellable=cancellable,
         )
-        if run is not None:
-            self._runs[number] = run
         self.tell(f"{title}: {'waits for its turn' if any(j.id == number for j in self.state.queue) else 'started'}.")
 
     def _jobs_changed(self) -> None:
@@ -332,22 +334,10 @@ class Session(QObject):
 
     def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None, *, here: bool) -> None:
         """``here``: what it worked for is still open."""
-        run = self._runs.pop(job.id, None)
-        text, remedy = "", ""
-        match outcome.kind:
-            case OutcomeKind.DONE:
-                text = (done(outcome.value) if done and here else "") or "Done."
-            case OutcomeKind.CANCELLED:
-                text = "Cancelled." if job.began == 0.0 else "Cancelled. What was committed until then stays."
-            case OutcomeKind.FAILED:
-                assert outcome.error is not None
-                text, remedy = " ".join(part for part in (outcome.error.what, outcome.error.meaning) if part), outcome.error.remedy
-                _LOG.error("%s failed", job.title, exc_info=outcome.error)
-            case OutcomeKind.CRASHED:
-                text, remedy = "The program met a fault of its own.", "What was committed until then stays. Please report it."
-                _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
-        end = JobEnd(job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds)
-        self.tell(f"{job.title}: {' '.join(part for part in (text, remedy) if part)}", end.grade)
+        value = outcome.value
+        run: Done[Any] | None = value if isinstance(value, Done) else None
+        end = self._end(job, run.outcome if run else outcome, done(value) if _came_to_its_end(outcome) and done and here else "", run)
+        self.tell(f"{job.title}: {' '.join(part for part in (end.text, end.remedy) if part)}", end.grade)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
         if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
             fields["last"] = end
@@ -362,8 +352,30 @@ class Session(QObject):
         if not self._stopping and job.kind in actions.LOOK_AFTER:
             self.look()
         self.ended.emit(end)
-        if outcome.kind is OutcomeKind.CRASHED:
-            self.crashed.emit(outcome.report)
+        if end.outcome is OutcomeKind.CRASHED:
+            self.crashed.emit((run.outcome if run else outcome).report)
+
+    def _end(self, job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -> JobEnd:
+        """How a job ended, in sentences.  ``text`` is what it says of itself, if it came to its end."""
+        remedy = ""
+        match outcome.kind:
+            case OutcomeKind.DONE:
+                text = text or "Done."
+            case OutcomeKind.CANCELLED:
+                text = "Cancelled." if job.began == 0.0 else "Cancelled. What was committed until then stays."
+            case OutcomeKind.FAILED:
+                assert outcome.error is not None
+                text, remedy = outcome.error.summary, outcome.error.remedy
+                _LOG.error("%s failed", job.title, exc_info=outcome.error)
+            case OutcomeKind.CRASHED:
+                text, remedy = "The program met a fault of its own.", "What was committed until then stays. Please report it."
+                _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
+        text = " ".join((text, *(run.notes if run else ())))
+        return JobEnd(job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds)
+
+
+def _came_to_its_end(outcome: Outcome[Any]) -> bool:
+    return outcome.kind is OutcomeKind.DONE and (not isinstance(outcome.value, Done) or outcome.value.ok)
 
 
 def _load(file: Path) -> tuple[Config | None, ConfigError | None, tuple[Any, ...]]:

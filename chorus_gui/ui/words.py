@@ -1,4 +1,4 @@
-"""Numbers, sizes, dates and durations in the user's locale."""
+"""What the window writes: the words of :mod:`chorus_gui.app.words`, and dates in the user's locale."""
 
 from __future__ import annotations
 
@@ -6,40 +6,17 @@ from datetime import datetime
 
 from PySide6.QtCore import QDateTime, QLocale
 
-from chorus_gui.core.model import Tally
+from chorus_gui.app.words import DASH, duration, files_and_size, number, plural, rate, size
 
-_DASH = "–"
+__all__ = ["at", "count_of", "duration", "files_and_size", "moment", "number", "rate", "size", "stamp"]
 
-
-def number(value: int) -> str:
-    """1204 → "1,204"."""
-    return QLocale().toString(value)
-
-
-def size(value: int) -> str:
-    """Bytes, in powers of 1000 as disks are sold: "3.2 GB"."""
-    return QLocale().formattedDataSize(value, 1, QLocale.DataSizeFormat.DataSizeSIFormat)
-
-
-def rate(bytes_per_second: float | None) -> str:
-    """ "12.4 MB/s"."""
-    return f"{size(int(bytes_per_second))}/s" if bytes_per_second else _DASH
-
-
-def count_of(value: int, one: str, many: str = "") -> str:
-    """ "1 file", "1,204 files"."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
-
-
-def files_and_size(tally: Tally) -> str:
-    """ "1,204 files (3.2 GB)"."""
-    return f"{count_of(tally.files, 'file')} ({size(tally.bytes)})"
+count_of = plural
 
 
 def moment(us: int | None, *, seconds: bool = False) -> str:
     """Microseconds since 1970, UTC → date and time, local."""
     if us is None:
-        return _DASH
+        return DASH
     at = QDateTime.fromMSecsSinceEpoch(us // 1000)
     locale = QLocale()
     time_format = "HH:mm:ss" if seconds else "HH:mm"
@@ -56,20 +33,8 @@ def stamp(text: str | None) -> str:
     from datetime import UTC
 
     if not text:
-        return _DASH
+        return DASH
     try:
         return at(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC))
     except ValueError:
         return text
-
-
-def duration(seconds: float | None) -> str:
-    """ "3 s", "4 min 10 s", "2 h 5 min"."""
-    if seconds is None:
-        return _DASH
-    whole = max(int(seconds + 0.5), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

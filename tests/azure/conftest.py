@@ -7,8 +7,8 @@ import uuid
 import pytest
 from azure_places import key_place, service
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.demo.azurite import Azurite
 
 
 @pytest.fixture

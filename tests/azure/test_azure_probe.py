@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from azure_places import sas_place
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.storage.azure.probe import Grade, probe
 from chorus_gui.core.storage.azure.store import AzureStore
 

@@ -9,8 +9,8 @@ from azure_places import sas_place
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.errors import AccessError, SourceChangedError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore

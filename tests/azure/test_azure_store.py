@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from azure_places import key_place, sas_place
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, Secret
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.store import AzureStore

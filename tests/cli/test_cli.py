@@ -23,8 +23,8 @@ import pytest
 from windowsworld import end_session
 from world import World
 
+from chorus_gui.app.demo.azurite import SCRIPT
 from chorus_gui.cli.main import build_parser, main
-from chorus_gui.core.demo.azurite import SCRIPT
 
 
 @pytest.fixture
@@ -345,7 +345,7 @@ def test_a_computer_on_a_desk_stays_awake_during_a_long_command(world: World, mo
         yield
         held.append("end")
 
-    monkeypatch.setattr("chorus_gui.core.awake.awake", awake)
+    monkeypatch.setattr("chorus_gui.app.awake.awake", awake)
     monkeypatch.setattr("chorus_gui.cli.main.DESKTOPS", (sys.platform,))
     words = ["-c", str(world.file)]
     assert main([*words, "journal", "list"], own_process=True) in (0, 2)

@@ -13,14 +13,14 @@ from keyring.backends.null import Keyring as NullKeyring
 from keyring.errors import KeyringLocked, NoKeyringError
 from keyringworld import MemoryKeyring, using
 
+from chorus_gui.app.doctor.credentials import check_expiry
+from chorus_gui.app.doctor.model import Case
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.keeping import Kept, holders, move, put
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.model import AuthMode, Secret
 from chorus_gui.core.config.save import ConfigDocument
-from chorus_gui.core.doctor.credentials import check_expiry
-from chorus_gui.core.doctor.model import Case
 from chorus_gui.core.errors import ConfigError, UsageError
 
 TOKEN = "sv=2025-01-05&se=2099-01-01T00%3A00%3A00Z&sr=c&sp=racwdl&sig=one%2Fsecret%3D"

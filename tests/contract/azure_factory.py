@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.storage.base import Store
 
 EMULATOR_DIFFERS = {

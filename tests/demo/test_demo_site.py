@@ -12,9 +12,9 @@ import pydicom
 import pydicom.config
 import pytest
 
+from chorus_gui.app.demo import change_site, make_site, write_config
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Layout, PlaceKind
-from chorus_gui.core.demo import change_site, make_site, write_config
 from chorus_gui.core.model import MODALITIES, Mode
 
 Tree = dict[str, tuple[bytes, int]]

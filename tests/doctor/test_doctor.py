@@ -17,12 +17,12 @@ import pytest
 from azure_places import sas_place, service
 from world import World
 
+from chorus_gui.app.demo.azurite import Azurite
+from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, site, store
+from chorus_gui.app.doctor.examine import CHECKS, examine, grouped, healthy, to_text
+from chorus_gui.app.doctor.model import Case, Check, Finding, Severity
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.model import AuthMode, Credentials, JournalPlaces, Place, PlaceKind, Secret, UploadMethod
-from chorus_gui.core.demo.azurite import Azurite
-from chorus_gui.core.doctor import computer, configuration, credentials, journal, leftovers, site, store
-from chorus_gui.core.doctor.examine import CHECKS, examine, grouped, healthy, to_text
-from chorus_gui.core.doctor.model import Case, Check, Finding, Severity
 from chorus_gui.core.errors import Cancelled, JournalBusyError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Action, Entry
@@ -236,7 +236,7 @@ def test_a_check_that_fails_is_a_finding(world: World, monkeypatch: pytest.Monke
     def broken(_: Case) -> list[Finding]:
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr("chorus_gui.core.doctor.examine.CHECKS", (("Journal", busy), ("Site", broken)))
+    monkeypatch.setattr("chorus_gui.app.doctor.examine.CHECKS", (("Journal", busy), ("Site", broken)))
     findings = examine(world.file, JobContext())
     assert (findings[0].severity, findings[0].subject, findings[0].remedy) == (Severity.BAD, "Journal", "Wait.")
     assert "the disk is gone" in findings[1].what

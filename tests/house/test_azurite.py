@@ -13,7 +13,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
-from chorus_gui.core.demo.azurite import SCRIPT, Azurite
+from chorus_gui.app.demo.azurite import SCRIPT, Azurite
 
 
 def test_a_blob_goes_there_and_back(azurite: Azurite) -> None:
@@ -36,7 +36,7 @@ def test_another_key_is_refused(azurite: Azurite) -> None:
 def test_it_does_not_outlive_a_killed_test_run(tmp_path: Path) -> None:
     code = (
         f"import sys, time; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
-        "from pathlib import Path; from chorus_gui.core.demo.azurite import running\n"
+        "from pathlib import Path; from chorus_gui.app.demo.azurite import running\n"
         f"with running(Path({str(tmp_path)!r})) as service:\n    print(service.url, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:

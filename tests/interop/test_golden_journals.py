@@ -13,8 +13,8 @@ from azure_places import service
 from platforms import cases_differ
 from sitetree import CASE_ONLY, write_snapshot
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.cli.main import main
-from chorus_gui.core.demo.azurite import Azurite
 
 JOURNALS = Path(__file__).parents[1] / "data" / "journals"
 STEPS = (("update", 1), ("upload", 1), ("update", 2), ("upload", 2))

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from chorus_gui.app import selftest
 from chorus_gui.cli.main import main
-from chorus_gui.core import places, selftest
+from chorus_gui.core import places
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.ui.app import end_of_session
 from chorus_gui.ui.main_window import PAGES

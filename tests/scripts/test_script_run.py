@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from scriptworld import AZ, AZCOPY, NASTY, POSIX_ONLY, VERSION, Container, ScriptWorld, bash, content, shellcheck, tools_environment
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.cli.main import main
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.journal.store import Journal
 
 pytestmark = [

@@ -178,7 +178,7 @@ class Camera:
 
     def tour(self) -> None:
         """A first submission, then a day later a second one."""
-        from chorus_gui.core.demo import change_site, make_site, write_config
+        from chorus_gui.app.demo import change_site, make_site, write_config
         from chorus_gui.ui import intents
 
         self.shoot("start", "overview")

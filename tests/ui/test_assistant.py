@@ -13,16 +13,18 @@ from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
 
+from chorus_gui.app import sampling
+from chorus_gui.app.answers import Answers, Container, compose, container_of, faults_of, template_account
+from chorus_gui.app.credentials import paste
+from chorus_gui.core.model import Grade
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.model import AuthMode, PlaceKind
-from chorus_gui.ui import intents, sampling
+from chorus_gui.ui import intents
 from chorus_gui.ui.assistant import Assistant
-from chorus_gui.ui.assistant.answers import Answers, Container, compose, container_of, faults_of, template_account
 from chorus_gui.ui.assistant.ending import advice
-from chorus_gui.ui.credentials import paste
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import Grade, SessionState
+from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 SAS = "sv=2022-11-02&se=2099-12-04T13:00:00Z&sr=c&sp=racwdl&sig=TOPSECRET%3D"

@@ -13,6 +13,8 @@ from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
 
+from chorus_gui.app.draft import modalities_of
+from chorus_gui.app.sampling import Example
 from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.save import new_document
@@ -21,10 +23,8 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.models.examples import ExampleModel
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
-from chorus_gui.ui.pages.configuration_draft import modalities_of
 from chorus_gui.ui.pages.configuration_findings import Finding
 from chorus_gui.ui.pages.configuration_text import TextTab
-from chorus_gui.ui.sampling import Example
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog

@@ -10,6 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import World
 
+from chorus_gui.app import sampling
+from chorus_gui.app.credentials import paste, sas_facts, secret_facts
+from chorus_gui.app.draft import Draft, modalities_of
+from chorus_gui.core.model import Grade
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind
 from chorus_gui.core.config.load import check
 from chorus_gui.core.config.model import AuthMode, Layout
@@ -17,13 +21,9 @@ from chorus_gui.core.config.save import new_document
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES
-from chorus_gui.ui import sampling
-from chorus_gui.ui.credentials import paste, sas_facts, secret_facts
-from chorus_gui.ui.pages.configuration_draft import Draft, modalities_of
 from chorus_gui.ui.pages.configuration_findings import name_of, named, warning_as_fault
 from chorus_gui.ui.pages.configuration_text import Masked
 from chorus_gui.ui.pages.configuration_words import title
-from chorus_gui.ui.state import Grade
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SAS = "sv=2022-11-02&se=2026-12-04T13:00:00Z&sr=c&sp=racwdl&sig=abc%2Fdef%3D"

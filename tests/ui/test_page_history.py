@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.journal.history import Command
 from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, words
@@ -20,7 +21,7 @@ from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.history import HistoryPage, Tab, make
 from chorus_gui.ui.pages.history_parts import command_moment, version_name
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import ReceiptFacts, SessionState
+from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 CLICK = Qt.MouseButton.LeftButton

@@ -14,6 +14,8 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
 
+from chorus_gui.app.values import ReviewFacts
+from chorus_gui.core.model import Grade
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import Count, Snapshot
@@ -24,7 +26,7 @@ from chorus_gui.ui.models.changes import KIND, PATH, SIZE
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review import ReviewPage, make, notices, why_not_approve
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import Grade, JobKind, JobProgress, JobView, ReviewFacts, SessionState
+from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
 
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from world import World
 
+from chorus_gui.app.values import CustodyFacts, JournalFacts, ReviewFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import Active, Count, OutcomeKind, Snapshot
@@ -24,17 +25,7 @@ from chorus_gui.ui.models.progress import FRACTION_ROLE, PROGRESS, ActiveModel, 
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.upload import UploadPage, idle, make
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import (
-    CustodyFacts,
-    JobEnd,
-    JobKind,
-    JobProgress,
-    JobView,
-    JournalFacts,
-    Preferences,
-    ReviewFacts,
-    SessionState,
-)
+from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, JobView, Preferences, SessionState
 
 CLICK = Qt.MouseButton.LeftButton
 

@@ -13,17 +13,19 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app import verdict_book as verdicts
+from chorus_gui.core.model import Grade
+from chorus_gui.app.verdict_book import Book, Verified
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
-from chorus_gui.ui import intents, verdicts
+from chorus_gui.ui import intents
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.verification import PAGE, PATH, RESULT, SIZE, VERSION, VerificationModel
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.verify import VerifyPage, make, said
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import Grade, SessionState
-from chorus_gui.ui.verdicts import Book, Verified
+from chorus_gui.ui.state import SessionState
 
 CLICK = Qt.MouseButton.LeftButton
 

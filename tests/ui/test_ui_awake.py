@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from chorus_gui.core.awake import awake, system
+from chorus_gui.app.awake import awake, system
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.ui.jobs import Job, Jobs
 from chorus_gui.ui.state import JobKind

@@ -16,10 +16,10 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.open import open_store

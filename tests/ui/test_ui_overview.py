@@ -11,22 +11,15 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from world import World
 
+from chorus_gui.app.values import CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
+from chorus_gui.core.model import Grade
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, DiffSummary, Tally, VersionCount
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.overview import Mark, OverviewPage, next_step, steps
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import (
-    CustodyFacts,
-    Grade,
-    JobKind,
-    JobView,
-    JournalFacts,
-    ReceiptFacts,
-    ReviewFacts,
-    SessionState,
-)
+from chorus_gui.ui.state import JobKind, JobView, SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)

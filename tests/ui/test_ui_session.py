@@ -9,12 +9,14 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app.values import StoreKind
+from chorus_gui.core.model import Grade
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import ChangeKind, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import Grade, JobKind, SessionState, StoreKind
+from chorus_gui.ui.state import JobKind, SessionState
 
 
 def test_a_faulty_configuration_is_told_with_its_faults(session: Session, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from PySide6.QtCore import QLocale
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
+from chorus_gui.core.model import Grade
 from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import ChangeKind, Tally
 from chorus_gui.ui import theme, words
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
 from chorus_gui.ui.widgets.chrome import progress_text, share_of

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from chorus_gui.app import verdict_book as verdicts
+from chorus_gui.app.verdict_book import BATCH, Book, Line, Wanted
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
-from chorus_gui.ui import verdicts
-from chorus_gui.ui.verdicts import BATCH, Book, Line, Wanted
 
 JOURNAL = Path("journal.db")
 

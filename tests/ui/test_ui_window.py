@@ -13,12 +13,13 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app.values import StoreKind
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.ui import intents, theme
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import JobEnd, JobKind, StoreKind
+from chorus_gui.ui.state import JobEnd, JobKind
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 
 

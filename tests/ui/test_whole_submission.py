@@ -23,8 +23,8 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 
+from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.demo.azurite import Azurite
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.ui.assistant import Assistant

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.model import Mode
@@ -136,6 +137,17 @@ class Site:
     mapped: bool = False
 
 
+class NamedPlace(NamedTuple):
+    """A place of a configuration.  ``role``: "Central store", "Cloud journal" or "Site"; ``subject`` is that, with the modalities
+    where the site has several places.  ``write``: it is written, too.
+    """
+
+    role: str
+    subject: str
+    place: Place
+    write: bool
+
+
 @dataclass(frozen=True, slots=True)
 class JournalPlaces:
     """``local`` is the journal file on this machine; ``cloud`` where it is checked out from, None if it only lives here."""
@@ -160,6 +172,19 @@ class Config:
     central: Place
     sites: Mapping[str, Site]
     warnings: tuple[str, ...] = ()
+
+    def places(self) -> list[NamedPlace]:
+        """Every place that the configuration names, each once: the central store, the cloud journal, the site's."""
+        found = [NamedPlace("Central store", "Central store", self.central, True)]
+        if self.journal.cloud is not None:
+            found.append(NamedPlace("Cloud journal", "Cloud journal", self.journal.cloud, True))
+        names: dict[str, list[str]] = {}
+        for name, site in self.sites.items():
+            names.setdefault(site.place.text, []).append(name)
+        for modalities in names.values():
+            subject = "Site" if len(names) == 1 else f"Site ({', '.join(modalities)})"
+            found.append(NamedPlace("Site", subject, self.sites[modalities[0]].place, False))
+        return found
 
     def store_path(self, modality: str, path: str, version: str) -> str:
         """Where a file goes: the path of its blob, relative to the central store, version folder included.

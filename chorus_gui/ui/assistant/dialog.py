@@ -9,14 +9,16 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QStackedWidget, QWidget
 
+from chorus_gui.app import sampling
+from chorus_gui.app.answers import Answers, compose
 from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.ui import intents, sampling, theme
-from chorus_gui.ui.assistant.answers import Answers, compose
+from chorus_gui.core.model import Grade
+from chorus_gui.ui import intents, theme
 from chorus_gui.ui.assistant.ending import PreviewStep, SaveStep, TestStep
 from chorus_gui.ui.assistant.steps import CredentialStep, SiteStep, Step, StoreStep
 from chorus_gui.ui.pages import Services
-from chorus_gui.ui.state import Grade, JobKind, SessionState
+from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade

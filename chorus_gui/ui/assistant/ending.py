@@ -8,15 +8,14 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
+from chorus_gui.app import sampling
+from chorus_gui.app.answers import Answers
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import MODALITIES, Tally
-from chorus_gui.ui import sampling
-from chorus_gui.ui.assistant.answers import Answers
+from chorus_gui.core.model import MODALITIES, Finding, Grade, Tally
 from chorus_gui.ui.assistant.steps import Step, Test, folder_problem
 from chorus_gui.ui.models.examples import ExampleModel
-from chorus_gui.ui.pages.configuration_findings import Finding, clear
+from chorus_gui.ui.pages.configuration_findings import FindingCard, clear
 from chorus_gui.ui.pages.configuration_tester import UNMATCHED, example_table
-from chorus_gui.ui.state import Grade, TestFinding
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, Tile, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.words import count_of
@@ -32,7 +31,7 @@ class TestStep(Step):
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: tuple[TestFinding, ...] = ()
+        self._found: tuple[Finding, ...] = ()
         self._told = column(space=SPACE)
         self.again = button("&Test again", "Ask every place again", icon="refresh")
         self.again.clicked.connect(self.test_wanted)
@@ -50,17 +49,17 @@ class TestStep(Step):
         """Something that was found must be looked at before anything can be sent."""
         return any(finding.grade is Grade.BAD for finding in self._found)
 
-    def show_tests(self, found: Sequence[TestFinding], error: str, *, testing: bool) -> None:
+    def show_tests(self, found: Sequence[Finding], error: str, *, testing: bool) -> None:
         """What was found; ``error``: why nothing could be."""
         if error:
-            found = (TestFinding("", Grade.BAD, error),)
+            found = (Finding(Grade.BAD, "", error),)
         self._found = tuple(found)
         clear(self._told)
         self.again.setEnabled(not testing)
         if testing:
             self._told.addWidget(label("Asking every place whether it answers…", "muted", wrap=True))
         for one in found:
-            self._told.addWidget(Finding(one.grade, one.place, one.what, one.remedy))
+            self._told.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
         if found and not testing:
             told = "You can go on all the same, and correct it on the Configuration page." if self.bad else "Everything answers."
             self._told.addWidget(label(told, "strong" if not self.bad else "muted", wrap=True))

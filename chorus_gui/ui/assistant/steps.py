@@ -9,12 +9,12 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLineEdit, QRadioButton, QWidget
 
+from chorus_gui.app.answers import Answers, container_of, faults_of, template_account
+from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import JobContext
-from chorus_gui.ui.assistant.answers import Answers, container_of, faults_of, template_account
-from chorus_gui.ui.credentials import paste
+from chorus_gui.core.model import Grade
 from chorus_gui.ui.pages.configuration_fields import Fold
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.secret import SecretEdit

@@ -9,12 +9,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QRadioButton, QWidget
 
+from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
-from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.core.review.approval import is_version
 from chorus_gui.core.review.changes import ACTIONABLE
 from chorus_gui.ui import words
-from chorus_gui.ui.state import Grade, ReviewFacts, SessionState, StoreKind
+from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog

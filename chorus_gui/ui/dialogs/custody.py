@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 from chorus_gui.core.custody.recover import Choice
 from chorus_gui.core.custody.sides import Side, Sides
 from chorus_gui.core.custody.state import State
+from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.state import Grade, SessionState
+from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog

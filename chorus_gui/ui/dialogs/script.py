@@ -12,17 +12,18 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QFontDatabase, QFontMetrics
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QPlainTextEdit, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
 
+from chorus_gui.app.scripts import Preview, preview, preview_list
+from chorus_gui.app.work import Site
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import Outcome, OutcomeKind
+from chorus_gui.core.model import Grade
 from chorus_gui.core.scripts.options import SecretMode, Target
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.scripts import Preview, preview, preview_list
-from chorus_gui.ui.state import Grade, JobKind, SessionState
+from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
-from chorus_gui.ui.work import Site
 
 LIST = "list"
 TOOLS = {"azcli": "Batch file for the Azure CLI (az)", "azcopy": "Script for AzCopy", LIST: "List of files, one a line"}

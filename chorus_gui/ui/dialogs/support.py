@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
-from chorus_gui.ui.state import Grade
+from chorus_gui.core.model import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog

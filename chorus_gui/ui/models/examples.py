@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from chorus_gui.ui.sampling import Example
+from chorus_gui.app.sampling import Example
 
 Index = QModelIndex | QPersistentModelIndex
 HEADERS = ("On the site", "Modality", "Patient", "In the central store")

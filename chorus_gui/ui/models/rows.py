@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
 
+from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme
-from chorus_gui.ui.state import Grade
 
 T = TypeVar("T")
 Index = QModelIndex | QPersistentModelIndex

@@ -12,11 +12,11 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 
+from chorus_gui.app.verdict_book import Line, Wanted, lines, select
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.state import Grade
-from chorus_gui.ui.verdicts import Line, Wanted, lines, select
 
 PAGE = 256
 KEPT_PAGES = 64

@@ -13,20 +13,22 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QWidget
 
+from chorus_gui.app import sampling
+from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.ui import intents, sampling
+from chorus_gui.core.model import Grade
+from chorus_gui.ui import intents
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.pages.configuration_draft import Draft, Where
 from chorus_gui.ui.pages.configuration_findings import ConflictBar, FindingsPanel, warning_as_fault
 from chorus_gui.ui.pages.configuration_form import Form, group_of
 from chorus_gui.ui.pages.configuration_tester import TesterTab
 from chorus_gui.ui.pages.configuration_text import TextTab
 from chorus_gui.ui.pages.configuration_words import credentials
-from chorus_gui.ui.state import Grade, JobKind, SessionState
+from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog

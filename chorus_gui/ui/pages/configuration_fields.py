@@ -10,18 +10,17 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QFontDatabase, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from chorus_gui.app.credentials import secret_facts
+from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.errors import Fault
-from chorus_gui.core.model import MODALITIES
+from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 from chorus_gui.ui import theme
-from chorus_gui.ui.credentials import secret_facts
-from chorus_gui.ui.pages.configuration_draft import Draft, Where
 from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade, set_icon
 from chorus_gui.ui.widgets.secret import SecretEdit

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
+from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
+from chorus_gui.core.model import Finding, Grade
 from chorus_gui.ui import theme
-from chorus_gui.ui.pages.configuration_draft import Draft, Where
 from chorus_gui.ui.pages.configuration_words import title
-from chorus_gui.ui.state import Grade, TestFinding
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
@@ -50,7 +50,7 @@ def name_of(where: Where) -> str:
     return name if not place or place == name else f"{place}: {name}"
 
 
-class Finding(QFrame):
+class FindingCard(QFrame):
     """One finding: where, what, what to do, and what can be clicked."""
 
     def __init__(self, grade: Grade, heading: str, text: str, remedy: str, actions: Sequence[QWidget] = ()) -> None:
@@ -112,7 +112,7 @@ class FindingsPanel(QWidget):
         if not graded:
             self._faults.addWidget(label("Everything in this configuration can be used.", "muted", wrap=True))
 
-    def show_tests(self, found: Sequence[TestFinding], *, testing: bool) -> None:
+    def show_tests(self, found: Sequence[Finding], *, testing: bool) -> None:
         """What the test of the connection found."""
         drawing = (tuple(found), testing, theme.current().name)
         if drawing == self._drawn_tests:
@@ -123,9 +123,9 @@ class FindingsPanel(QWidget):
         if testing:
             self._tests.addWidget(label("Asking every place whether it answers…", "muted", wrap=True))
         for one in found:
-            self._tests.addWidget(Finding(one.grade, one.place, one.what, one.remedy))
+            self._tests.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
 
-    def _finding(self, draft: Draft, grade: Grade, fault: Fault) -> Finding:
+    def _finding(self, draft: Draft, grade: Grade, fault: Fault) -> FindingCard:
         actions: list[QWidget] = []
         if fault.suggestion:
             value = draft.fixed_value(fault)
@@ -138,7 +138,7 @@ class FindingsPanel(QWidget):
             show.clicked.connect(lambda: self.shown.emit(fault))
             actions.append(show)
         heading = named(draft, fault.key) + (f"  (line {fault.line})" if fault.line else "")
-        return Finding(grade, heading, fault.problem, fault.remedy, actions)
+        return FindingCard(grade, heading, fault.problem, fault.remedy, actions)
 
 
 class ConflictBar(QFrame):

@@ -10,14 +10,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QScrollArea, QWidget
 
+from chorus_gui.app import sampling
+from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.errors import Fault
-from chorus_gui.core.model import MODALITIES
-from chorus_gui.ui import sampling
-from chorus_gui.ui.pages.configuration_draft import Draft, Where
+from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.ui.pages.configuration_fields import Fold, KeyRow
 from chorus_gui.ui.pages.configuration_words import credentials
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, button, column, label, row, scrolled, set_grade

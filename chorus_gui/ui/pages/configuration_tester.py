@@ -6,12 +6,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
 
+from chorus_gui.app import sampling
 from chorus_gui.core.config.load import Checked
 from chorus_gui.core.config.model import PlaceKind
-from chorus_gui.core.model import MODALITIES, Tally
-from chorus_gui.ui import sampling, theme
+from chorus_gui.core.model import MODALITIES, Grade, Tally
+from chorus_gui.ui import theme
 from chorus_gui.ui.models.examples import ExampleModel
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, FormRow, Tile, button, column, label, row, set_grade
 from chorus_gui.ui.words import count_of

@@ -7,12 +7,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from chorus_gui import __version__
-from chorus_gui.core.doctor.examine import grouped, to_text
-from chorus_gui.core.doctor.model import Finding, Severity
+from chorus_gui.app.doctor.examine import grouped, to_text
+from chorus_gui.app.doctor.model import Finding, Severity
+from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.state import DoctorFacts, Grade, JobKind, SessionState
+from chorus_gui.ui.state import DoctorFacts, JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QTableView, QTabWidget, QWidget
 
+from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.journal.history import Command
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.history_parts import COMMANDS, COPIES, RECEIPTS, VersionLine, bars, version_columns, version_lines
-from chorus_gui.ui.state import CopyFacts, JournalFacts, ReceiptFacts, SessionState
+from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.charts import BarChart

@@ -13,10 +13,11 @@ from PySide6.QtGui import QFontDatabase, QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QTabWidget
 
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.state import Grade, Message, SessionState
+from chorus_gui.ui.state import Message, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row
 

@@ -19,14 +19,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.recover import Choice
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.model import Tally
+from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.state import SENDING, Grade, JobKind, ReceiptFacts, SessionState
+from chorus_gui.ui.state import SENDING, JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled, set_grade

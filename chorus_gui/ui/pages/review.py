@@ -11,10 +11,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
+from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import Config, UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.model import ChangeKind, Grade
 from chorus_gui.core.review.changes import Query
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.dialogs.approve import ApproveDialog, Choice
@@ -22,7 +23,7 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
 from chorus_gui.ui.pages.review_table import ChangesArea
-from chorus_gui.ui.state import SENDING, Grade, JobKind, JobProgress, ReviewFacts, SessionState
+from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog

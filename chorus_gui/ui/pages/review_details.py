@@ -13,11 +13,10 @@ from PySide6.QtWidgets import QLayout, QSizePolicy, QWidget
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.model import Change, ChangeKind, Row, Tally
+from chorus_gui.core.model import Change, ChangeKind, Grade, Row, Tally
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.changes import kind_text
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, line, row, scrolled, set_grade
 

@@ -10,9 +10,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QProgressBar, QSizePolicy, QWidget
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.model import ChangeKind, DiffSummary, Mode, Tally
+from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Mode, Tally
 from chorus_gui.ui import intents, theme, words
-from chorus_gui.ui.state import Grade, JobProgress
+from chorus_gui.ui.state import JobProgress
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, Tile, button, column, label, row
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QProgressBar, QSizePolicy, QTreeView, QWidget
 
-from chorus_gui.core.model import Failure
+from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, Run
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import Grade, JobEnd, JobView
+from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.charts import LineChart

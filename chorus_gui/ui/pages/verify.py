@@ -10,15 +10,16 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QStackedWidget, QWidget
 
+from chorus_gui.app import verdict_book as verdicts
+from chorus_gui.app.verdict_book import Verified
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.model import Tally
-from chorus_gui.ui import intents, theme, verdicts, words
+from chorus_gui.core.model import Grade, Tally
+from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.verification import DETAIL, LINE_ROLE, MODALITY, PATH, RESULT, RESULTS, SIZE, VERSION, VerificationModel
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.verify_choice import ChoiceCard
-from chorus_gui.ui.state import Grade, JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.verdicts import Verified
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.tables import set_widths, table
 

@@ -20,9 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from chorus_gui.core.model import Tally
+from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import theme, words
-from chorus_gui.ui.state import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
 
+from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.job import Count, Snapshot
+from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
-from chorus_gui.ui.state import Grade, JobEnd, JobProgress, JobView, SessionState, StoreKind
+from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, button, label, row, set_icon

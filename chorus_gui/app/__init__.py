@@ -1,0 +1,1 @@
+"""What a person can ask for, put together once for the window and the command line.  No Qt, no printing, no argument parsing."""

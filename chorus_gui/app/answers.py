@@ -1,0 +1,130 @@
+"""What the assistant was told, and the configuration that follows from it.  No Qt, nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from chorus_gui.app.credentials import Pasted
+from chorus_gui.core.config.keys import DEFAULT, KEYS
+from chorus_gui.core.config.load import Checked, check
+from chorus_gui.core.config.model import AuthMode, Layout
+from chorus_gui.core.config.save import ConfigDocument, new_document
+from chorus_gui.core.config.secrets import account_of_url
+
+JOURNAL = "journal.db"
+_SECRET_OF = {
+    AuthMode.SAS: "azure_sas_token",
+    AuthMode.KEY: "azure_account_key",
+    AuthMode.CONNECTION_STRING: "azure_connection_string",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What was written as the container: its name, the folder in it, and the account if it was a whole URL."""
+
+    name: str
+    prefix: str = ""
+    url: str = ""
+    token: str = ""
+
+
+def container_of(text: str) -> Container:
+    """Read "container", "container/folder", "az://container/folder" or the address of a container as the portal shows it."""
+    text = text.strip()
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme in ("http", "https"):
+        parts = urlsplit(text)
+        name, _, prefix = unquote(parts.path).strip("/").partition("/")
+        return Container(name, prefix.strip("/"), f"{scheme}://{parts.netloc}", parts.query if "sig=" in parts.query else "")
+    name, _, prefix = (rest if separator else text).partition("/")
+    return Container(name, prefix.strip("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """``site``: its folder.  ``folder``: the store, if it is a folder (then the fields of Azure count for nothing).
+
+    ``pasted`` None: sign in with Microsoft.
+    """
+
+    site: str = ""
+    azure: bool = True
+    folder: str = ""
+    container: Container = Container("")
+    account: str = ""
+    account_url: str = ""
+    pasted: Pasted | None = None
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """(account, its URL): what was pasted speaks before what stands in the fields."""
+        url = (self.pasted.url if self.pasted else "") or self.container.url
+        if url:
+            return account_of_url(url), url
+        if self.pasted and self.pasted.mode is AuthMode.CONNECTION_STRING:
+            return self.pasted.account, ""
+        return self.account, self.account_url
+
+    @property
+    def store(self) -> str:
+        """The central store's path."""
+        if not self.azure:
+            return Path(self.folder).as_posix() if self.folder else ""
+        return f"az://{self.container.name}/{self.container.prefix}"
+
+
+def template_account() -> tuple[str, str]:
+    """(account, URL) that the template names: the consortium's."""
+    document = new_document(Path("config.toml"))
+    name, url = (document.get(_dotted(f"central.{key}")) for key in ("azure_account_name", "azure_account_url"))
+    return str(name or ""), str(url or "")
+
+
+def compose(answers: Answers, file: Path) -> str:
+    """The text of the configuration, made from the commented template."""
+    document = new_document(file)
+    document.set(_dotted("site.path"), Path(answers.site).as_posix())
+    document.set(_dotted("central.path"), answers.store)
+    if answers.azure:
+        document.set(_dotted("central.container"), answers.container.name)
+        document.set(_dotted("journal.path"), f"az://{answers.container.name}/{JOURNAL}")
+        for place in ("central", "journal"):
+            _let_in(document, answers, place)
+    return document.text
+
+
+def _let_in(document: ConfigDocument, answers: Answers, place: str) -> None:
+    account, url = answers.address
+    for key, value in (("azure_account_name", account), ("azure_account_url", url)):
+        if value:
+            document.set(_dotted(f"{place}.{key}"), value)
+        else:
+            document.remove(_dotted(f"{place}.{key}"))
+    pasted = answers.pasted
+    if pasted is None:
+        document.set(_dotted(f"{place}.auth_mode"), "login")
+        return
+    if pasted.mode is AuthMode.SAS:
+        document.set(_dotted(f"{place}.auth_mode"), "sas")
+    else:
+        document.remove(_dotted(f"{place}.auth_mode"))
+    if pasted.secret and pasted.mode in _SECRET_OF:
+        document.set(_dotted(f"{place}.{_SECRET_OF[pasted.mode]}"), pasted.secret)
+
+
+def faults_of(answers: Answers, file: Path, *names: str) -> tuple[Checked, str]:
+    """The configuration as it would be, and what is wrong with the keys whose last parts are ``names`` (none: with any), in words."""
+    checked = check(compose(answers, file), file)
+    told = [fault for fault in checked.faults if not names or _is_one_of(fault.key, names)]
+    return checked, "\n".join(dict.fromkeys(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in told))
+
+
+def _is_one_of(dotted: str, names: tuple[str, ...]) -> bool:
+    return any(dotted == name or dotted.endswith("." + name) for name in names)
+
+
+def _dotted(meaning: str) -> str:
+    return KEYS[meaning].dotted(Layout.NESTED, DEFAULT)

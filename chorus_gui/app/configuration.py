@@ -1,0 +1,73 @@
+"""The configuration file: read it, save it, test what it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chorus_gui.core.config.load import Checked, check, load, loads
+from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.errors import ConfigError, UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Finding
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import Login
+
+__all__ = [
+    "Checked", "check", "load", "loads", "read_text", "save", "test_connection", "use_system_certificates",
+]  # fmt: skip
+
+
+def read_text(file: Path) -> str:
+    """The text of a configuration file.  Raises :class:`ConfigError`."""
+    from chorus_gui.core.config.save import ConfigDocument
+
+    return ConfigDocument.open(file).text
+
+
+def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Path:
+    """Write a configuration.  Raises :class:`ConfigError` if another program changed the file since it said ``based_on``."""
+    from chorus_gui.core.config.save import ConfigDocument
+
+    if file.exists():
+        document = ConfigDocument.open(file)
+        if not overwrite and based_on is not None and document.text != based_on:
+            raise ConfigError(
+                f"“{file.name}” was changed by another program since it was opened here.",
+                meaning="Nothing was saved.",
+                remedy="Open it again and repeat the change, or save over it.",
+            )
+        document.text = text
+    else:
+        document = ConfigDocument(file, text, seen=None)
+    document.save(overwrite=overwrite)
+    return file
+
+
+def use_system_certificates(config: Config | None) -> None:
+    """Verify TLS against the system's certificates if a place is in a cloud.  Only for a process of our own: it holds for all of it.
+
+    Not for folders: what it imports opens a socket.
+    """
+    if config is None or any(named.place.kind is not PlaceKind.FOLDER for named in config.places()):
+        from chorus_gui.core.storage.azure.trust import use_system_trust
+
+        use_system_trust()
+
+
+def test_connection(
+    config: Config | None, text: str | None, file: Path | None, login: Login | None, ctx: JobContext
+) -> tuple[Finding, ...]:
+    """Ask every place of a configuration; ``text``, meant for ``file``, goes before ``config``."""
+    from chorus_gui.app.doctor.places import check_place
+
+    if text is not None and file is not None:
+        config = loads(text, file)
+    if config is None:
+        raise UsageError("No configuration is open.", remedy="Open one, or fill in the form.")
+    found: list[Finding] = []
+    for place in config.places():
+        ctx.checkpoint()
+        found += check_place(place, login)
+    return tuple(found)

@@ -1,0 +1,78 @@
+"""SAS tokens in the operating system's credential store instead of in the configuration file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.keeping import Kept, holders, move, put
+from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.config.secrets import SasInfo
+from chorus_gui.core.errors import UsageError
+
+__all__ = ["Deleted", "Kept", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
+
+title = keychain.title
+"""What people call the operating system's credential store."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCredential:
+    """Where the credential of a place comes from; no secret.
+
+    ``place``: "central", "journal" or a modality; ``entry`` its name in the credential store; ``expires`` aware, None if not known.
+    """
+
+    place: str
+    entry: str
+    origin: str
+    expires: datetime | None = None
+
+    @property
+    def expired(self) -> bool:
+        """The service refuses it by now."""
+        return self.expires is not None and self.expires <= datetime.now(UTC)
+
+
+def place_credentials(file: Path) -> list[PlaceCredential]:
+    """Every place in Azure that a configuration names.  Raises :class:`ConfigError`."""
+    found: list[PlaceCredential] = []
+    for holder in holders(_document(file)):
+        token = holder.place.credentials.sas_token
+        found.append(PlaceCredential(holder.where, holder.entry, holder.origin, SasInfo.parse(token.reveal()).expires if token else None))
+    return found
+
+
+def move_tokens(file: Path) -> Kept:
+    """Move the SAS tokens from a configuration file into the credential store.  Raises as :func:`~...config.keeping.move`."""
+    return move(_document(file))
+
+
+def keep_token(file: Path, token: str, place: str = "") -> Kept:
+    """Keep a new SAS token for ``place``, or for all that use one.  Raises as :func:`~...config.keeping.put`."""
+    return put(_document(file), token, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """``entries`` that were removed, and the ``places`` besides the named one whose token that was."""
+
+    entries: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+def delete_tokens(file: Path, place: str = "") -> Deleted:
+    """Remove a configuration's SAS tokens, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
+    found = holders(_document(file))
+    entries = {holder.entry for holder in found if place in ("", holder.where)}
+    if place and not entries:
+        raise UsageError(f"There is no place {place} in Azure.", remedy=f"There are: {', '.join(h.where for h in found) or 'none'}.")
+    gone = tuple(entry for entry in sorted(entries) if keychain.delete(entry))
+    return Deleted(gone, tuple(holder.where for holder in found if holder.entry in gone and holder.where != place))
+
+
+def _document(file: Path) -> ConfigDocument:
+    keychain.forget_answers()
+    return ConfigDocument.open(file.absolute())

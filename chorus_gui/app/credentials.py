@@ -1,0 +1,126 @@
+"""What a person pasted as a credential, read at once: which kind it is, how long it lasts, what is missing.  No Qt.
+
+Nothing here repeats a secret in a sentence.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import unquote, urlsplit
+
+from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.secrets import NEEDS_STORE, PERMISSIONS, SOON, SasInfo, account_of_url, clean_sas, connection_parts
+from chorus_gui.core.model import Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """About a credential: one line for the field ("Expires in 12 days"), and sentences that a person should know."""
+
+    headline: str
+    grade: Grade
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """``mode`` NONE: it is no credential, and ``facts`` say so.  ``secret`` is the part to keep.
+
+    ``url``, ``account`` and ``container`` are what a pasted URL or connection string says besides; "" where it says nothing.
+    """
+
+    mode: AuthMode
+    facts: Facts
+    secret: str = ""
+    url: str = ""
+    account: str = ""
+    container: str = ""
+
+
+def sas_facts(token: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> Facts:
+    """About a SAS token, as soon as it is pasted; ``needs`` as :mod:`~chorus_gui.core.config.secrets` has them."""
+    now = now or datetime.now(UTC)
+    if not clean_sas(token):
+        return Facts("This is not a SAS token: it has no signature (“sig=…”).", Grade.BAD, ("Paste the whole token, on one line.",))
+    info = SasInfo.parse(clean_sas(token))
+    sentences = tuple(s for s in info.sentences(now, needs) if not s.startswith("The SAS expire"))  # the headline says that
+    allowed = [word for letter, word in PERMISSIONS.items() if letter in info.permissions]
+    parts = [_expiry(info, now)]
+    if allowed:
+        parts.append(f"allows {', '.join(allowed)}")
+    broken = info.expired(now) or info.missing(needs) or info.resource == "b"
+    wide = info.services and ("b" not in info.services or "o" not in info.resource_types)
+    soon = info.expires is not None and info.expires - now < SOON
+    grade = Grade.BAD if broken or wide else Grade.WARNING if sentences or soon else Grade.GOOD
+    return Facts("  ·  ".join(parts), grade, sentences)
+
+
+def _expiry(info: SasInfo, now: datetime) -> str:
+    if info.expires is None:
+        return "Its policy says when it expires" if info.policy else "Does not say when it expires"
+    if info.expired(now):
+        return f"Expired on {info.expires:%Y-%m-%d}"
+    left = info.expires - now
+    for count, word in ((left.days, "day"), (left.seconds // 3600, "hour"), (max(left.seconds // 60, 1), "minute")):
+        if count:
+            return f"Expires in {count} {word}{'s' * (count != 1)}, on {info.expires:%Y-%m-%d}"
+    raise AssertionError("unreachable: a minute at least is left")
+
+
+def secret_facts(name: str, text: str, needs: str = NEEDS_STORE, now: datetime | None = None) -> Facts | None:
+    """What to show below the field of a secret key; None: nothing can be told of it."""
+    if not text.strip():
+        return None
+    if name == "azure_sas_token":
+        return sas_facts(text, now, needs)
+    if name == "azure_connection_string":
+        return paste(text, now, needs).facts
+    return None
+
+
+def paste(text: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> Pasted:
+    """Read what was pasted: a SAS token or URL, a connection string, or an account key."""
+    text = "".join(text.split()) if "sig=" in text else text.strip()  # a mail program broke the line
+    parts = connection_parts(text)
+    if parts.get("accountname") or parts.get("blobendpoint"):
+        return _connection(text, parts, now, needs)
+    if token := clean_sas(text):
+        return _sas(text, token, now, needs)
+    if _is_account_key(text):
+        facts = Facts("An account key", Grade.WARNING, ("It opens everything in the account and does not expire; a SAS token is safer.",))
+        return Pasted(AuthMode.KEY, facts, text)
+    what = "This is neither a SAS token, nor a connection string, nor an account key."
+    return Pasted(AuthMode.NONE, Facts(what, Grade.BAD, ("A SAS token has “sig=” in it. Copy the whole of it from the message you got.",)))
+
+
+def _sas(text: str, token: str, now: datetime | None, needs: str) -> Pasted:
+    url, account, container = "", "", ""
+    address = text.partition("?")[0]
+    if address.startswith(("http://", "https://")):
+        parts = urlsplit(address)
+        url = f"{parts.scheme}://{parts.netloc}"
+        account = account_of_url(url)
+        container = unquote(parts.path.strip("/")).partition("/")[0]
+    return Pasted(AuthMode.SAS, sas_facts(token, now, needs), token, url, account, container)
+
+
+def _connection(text: str, parts: dict[str, str], now: datetime | None, needs: str) -> Pasted:
+    token = clean_sas(parts.get("sharedaccesssignature", ""))
+    if token:
+        inner = sas_facts(token, now, needs)
+        facts = Facts(f"A connection string with a SAS  ·  {inner.headline}", inner.grade, inner.sentences)
+    else:
+        facts = Facts(
+            "A connection string", Grade.WARNING, ("It opens everything in the account and does not expire; a SAS token is safer.",)
+        )
+    return Pasted(AuthMode.CONNECTION_STRING, facts, text, account=parts.get("accountname", ""))
+
+
+def _is_account_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) in (32, 64)
+    except (binascii.Error, ValueError):
+        return False

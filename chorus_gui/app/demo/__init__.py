@@ -1,0 +1,136 @@
+"""A made-up site and a folder as central store: what the first five minutes run on.
+
+Tables, images and waveforms have the formats that real ones have (OMOP CSV, DICOM, WFDB), and the same seed gives the same
+bytes, names and times.  Nobody is behind the data: every value is drawn at random.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from chorus_gui.app.demo import dicom, tables, waveforms
+
+FIRST_PATIENT = 1000001
+SLICES = 4
+RECORDS = 2
+_EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
+
+_SUBMISSION = """# Submission
+
+Site: Riverside General (made up for the demonstration)
+Contact: data.coordinator@riverside.example
+
+| modality | what it holds |
+|---|---|
+| OMOP | one CSV file a table, all patients |
+| Images | chest CT, one folder a study and a series |
+| Waveforms | ECG lead II and plethysmogram, 125 Hz, WFDB format 16 |
+"""
+_DICTIONARY = """column,table,meaning
+person_id,all,patient id; the name of the patient's folder
+measurement_concept_id,measurement,what was measured (OMOP standard concept)
+value_as_number,measurement,the value in the unit of unit_concept_id
+"""
+
+
+def make_site(root: Path, *, seed: int = 0, patients: int = 6) -> None:
+    """Write a site of ``patients`` (at least one): about nine files a patient, half a megabyte each patient, in ``root``.
+
+    Everything the default patterns know, and one file that belongs to no modality.
+    """
+    people = [_person(FIRST_PATIENT + index, seed) for index in range(patients)]
+    for name, text in tables.all_tables(people, random.Random(f"{seed} tables")).items():
+        _write(root / "OMOP" / name, text.encode(), _EPOCH)
+    _write(root / "Metadata" / "SUBMISSION.md", _SUBMISSION.encode(), _EPOCH)
+    _write(root / "Metadata" / "data_dictionary.csv", _DICTIONARY.encode(), _EPOCH)
+    for person in people:
+        _write_patient(root, person, seed)
+    handover = root / str(people[0].person_id) / "Notes" / "handover.txt"
+    _write(handover, b"Free text is not part of a submission: no pattern names this folder.\n", _EPOCH)
+
+
+def change_site(root: Path) -> None:
+    """What may happen to such a site in a day.
+
+    A patient is added (with a row in person.csv, which is so updated); one waveform header is touched, one image renamed,
+    another deleted.
+    """
+    patients = sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
+    first, last = root / str(patients[0]), root / str(patients[-1])
+    person = _person(patients[-1] + 1, 0)
+    _write_patient(root, person, 0)
+    table = root / "OMOP" / "person.csv"
+    _write(table, table.read_bytes() + tables.person_row(person).encode(), _EPOCH + timedelta(days=1))
+    touched = min((first / "Waveforms").rglob("*.hea"))
+    later = touched.stat().st_mtime_ns + 3600 * 10**9
+    os.utime(touched, ns=(later, later))
+    images = sorted((first / "Images").rglob("*.dcm"))
+    images[-1].rename(images[-1].with_name(images[-1].stem + "_repeat.dcm"))
+    min((last / "Images").rglob("*.dcm")).unlink()
+
+
+def write_config(root: Path, central: Path | str, site: Path, auth: Mapping[str, str] | None = None) -> Path:
+    """A configuration in ``root`` (nested layout): this site, and as central store the folder ``central``, the journal beside it.
+
+    With ``auth`` (the keys of an ``auth`` table) ``central`` is a container, "az://name", and the journal lives in it too.
+    """
+    import tomli_w
+
+    config: dict[str, dict[str, Any]] = {
+        "configuration": {"supported_modalities": "OMOP,Images,Waveforms,Metadata", "page_size": 1000, "num_threads": 4},
+        "journal": {"journaling_mode": "full", "local": {"path": str(root / "journal.db")}},
+        "central_path": {"path": str(central), "upload_method": "builtin"},
+        "site_path": {
+            "default": {"path": str(site)},
+            "OMOP": {"pattern": "OMOP/{filepath}"},
+            "Images": {"pattern": "{patient_id:w}/Images/{filepath}"},
+            "Waveforms": {"pattern": "{patient_id:w}/Waveforms/{filepath}"},
+            "Metadata": {"pattern": "Metadata/{filepath}"},
+        },
+    }
+    root.mkdir(parents=True, exist_ok=True)
+    if auth is None:
+        Path(central).mkdir(parents=True, exist_ok=True)
+    else:
+        config["central_path"] |= {"path": f"{central}/demo", "auth": dict(auth)}
+        config["journal"]["source"] = {"path": f"{central}/journal.db", "auth": dict(auth)}
+    file = root / "config.toml"
+    file.write_text(tomli_w.dumps(config), "utf-8")
+    return file
+
+
+def _person(person_id: int, seed: int) -> tables.Person:
+    rng = random.Random(f"{seed} {person_id}")
+    admitted = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=rng.randrange(300 * 1440))
+    return tables.Person(person_id, rng.choice("FM"), rng.randrange(1938, 2004), admitted, rng.randrange(2, 9))
+
+
+def _write_patient(root: Path, person: tables.Person, seed: int) -> None:
+    """Images and waveforms of one patient, written as if they arrived on the day after admission."""
+    rng = random.Random(f"{seed} {person.person_id} files")
+    folder, arrived = root / str(person.person_id), person.admitted + timedelta(days=1)
+    study, series = rng.randrange(10_000, 99_999), rng.randrange(10_000, 99_999)
+    scan = dicom.Study(str(person.person_id), person.sex, person.admitted, rng)
+    for number in range(1, SLICES + 1):
+        name = f"{person.person_id}_{person.admitted:%Y%m%d}_{number:03}.dcm"
+        _write(
+            folder / "Images" / str(study) / str(series) / name, dicom.ct_slice(scan, number, SLICES), arrived + timedelta(seconds=number)
+        )
+    for number in range(RECORDS):
+        begun = person.admitted + timedelta(hours=1 + number)
+        name = f"{person.person_id}_{begun:%Y%m%d_%H%M%S}"
+        header, samples = waveforms.record(name, begun, rng)
+        place = folder / "Waveforms" / str(study)
+        _write(place / f"{name}.hea", header.encode("ascii"), arrived + timedelta(hours=number))
+        _write(place / f"{name}.dat", samples, arrived + timedelta(hours=number))
+
+
+def _write(file: Path, content: bytes, at: datetime) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    os.utime(file, (at.timestamp(), at.timestamp()))

@@ -1,0 +1,39 @@
+"""How long the credentials last, told before they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chorus_gui.app.doctor.model import Case
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.secrets import SOON, SasInfo
+from chorus_gui.core.model import Finding, Grade
+
+SUBJECT = "Credentials"
+
+
+def check_expiry(case: Case) -> Iterator[Finding]:
+    """Of each SAS token of the configuration."""
+    if case.config is None:
+        return
+    seen: dict[str, str] = {}
+    for named in case.config.places():
+        place, name = named.place, f"the {named.subject[0].lower()}{named.subject[1:]}"
+        token = place.credentials.sas_token
+        if token is not None and token.reveal() not in seen:
+            seen[token.reveal()] = name
+            kept = f" (kept in {keychain.title()})" if place.credentials.kept else ""
+            yield _sas(case, name + kept, SasInfo.parse(token.reveal()))
+
+
+def _sas(case: Case, name: str, info: SasInfo) -> Finding:
+    if info.expires is None:
+        return Finding(Grade.GOOD, SUBJECT, f"The SAS token of {name} does not say when it expires; its policy in the store does.")
+    when = f"{info.expires:%Y-%m-%d %H:%M} UTC"
+    remedy = "Ask the central team for a new SAS token, and paste it on the Configuration page."
+    if info.expired(case.now):
+        return Finding(Grade.BAD, SUBJECT, f"The SAS token of {name} expired on {when}.", "The store refuses it.", remedy)
+    if info.expires - case.now < SOON:
+        why = "An upload that runs longer than that stops in its middle."
+        return Finding(Grade.WARNING, SUBJECT, f"The SAS token of {name} expires on {when}.", why, remedy)
+    return Finding(Grade.GOOD, SUBJECT, f"The SAS token of {name} is good until {when}.")

@@ -1,0 +1,66 @@
+"""The local journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from chorus_gui.app.doctor.model import Case
+from chorus_gui.core.errors import JournalError, JournalMissingError
+from chorus_gui.core.journal import backups
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Finding, Grade
+
+SUBJECT = "Journal"
+AHEAD = timedelta(minutes=10)
+
+
+def check_file(case: Case) -> Iterator[Finding]:
+    """SQLite finds no damage in it, and it is a journal of a known version."""
+    if case.config is None:
+        return
+    path = case.config.journal.local
+    try:
+        Journal.verify_file(path)
+    except JournalMissingError:
+        yield Finding(Grade.GOOD, SUBJECT, f"There is no journal yet; the first submission begins {path}.")
+        return
+    except JournalError as error:
+        why = "The journal knows what was submitted. Without it everything would count as new."
+        kept = [copy for copy in backups.listing(path) if copy.readable]
+        remedy = f"Go back to the kept copy {kept[0].path.name} (Journal → Kept copies)." if kept else error.remedy
+        yield Finding(Grade.BAD, SUBJECT, error.what, why, remedy)
+        return
+    with Journal.open(path, readonly=True) as journal:
+        schema = journal.schema
+    yield Finding(Grade.GOOD, SUBJECT, f"{path} is sound (version {schema} of the journal).")
+
+
+def check_rows(case: Case) -> Iterator[Finding]:
+    """What is odd in its rows: tolerated, and told."""
+    if case.config is None:
+        return
+    try:
+        with Journal.open(case.config.journal.local, readonly=True) as journal:
+            for found in journal.check():
+                yield Finding(Grade.WARNING, SUBJECT, found.text, "The program works with it.", found.remedy, found.examples)
+    except JournalError:
+        return  # check_file has told it
+
+
+def check_clock(case: Case) -> Iterator[Finding]:
+    """No row was entered later than now."""
+    if case.config is None:
+        return
+    try:
+        with Journal.open(case.config.journal.local, readonly=True) as journal:
+            latest = journal.select("1 ORDER BY valid_us DESC LIMIT 1", ())
+    except JournalError:
+        return
+    if not latest:
+        return
+    at = datetime.fromtimestamp(latest[0].valid_us / 1e6, UTC)
+    if at > case.now + AHEAD:
+        why = "Either this computer's clock is slow, or another computer's that wrote into the journal was fast."
+        what = f"The journal has a row of {at:%Y-%m-%d %H:%M} UTC; here it is {case.now:%Y-%m-%d %H:%M} UTC."
+        yield Finding(Grade.WARNING, "Clock", what, why, "Set the clock and the time zone right.")

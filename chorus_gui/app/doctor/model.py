@@ -1,0 +1,33 @@
+"""What a check looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Finding
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import Login
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is looked at.  ``config`` None: the file has faults, and only what needs no configuration can be looked at.
+
+    ``login`` is the process's one sign-in; None: nobody is asked.
+    """
+
+    file: Path
+    config: Config | None
+    ctx: JobContext = field(default_factory=JobContext)
+    login: Login | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+Check = Callable[[Case], Iterable[Finding]]

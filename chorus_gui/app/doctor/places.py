@@ -1,0 +1,99 @@
+"""Whether a place can be read, and written where that is needed: asked, not believed.
+
+The doctor and “Test connection” ask the same question here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chorus_gui.app.doctor.model import Case
+from chorus_gui.core.config.model import NamedPlace, PlaceKind
+from chorus_gui.core.custody.home import journal_parent
+from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.model import Finding, Grade
+from chorus_gui.core.places import disk_path
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import Login
+
+CENTRAL, JOURNAL, SITE = "Central store", "Cloud journal", "Site"
+WHY = {
+    CENTRAL: "Nothing can be uploaded or verified.",
+    JOURNAL: "The journal cannot be checked out or in.",
+    SITE: "Its files cannot be seen or sent. No row of the journal is closed for that.",
+}
+
+
+def check_central(case: Case) -> Iterator[Finding]:
+    """The central store answers, and can be written."""
+    yield from _check(case, CENTRAL)
+
+
+def check_journal(case: Case) -> Iterator[Finding]:
+    """The place of the cloud journal answers, and can be written; not asked twice where it is the central store's container."""
+    config = case.config
+    cloud = config.journal.cloud if config else None
+    if config is None or cloud is None:
+        return
+    if cloud.container and (cloud.container, cloud.credentials) == (config.central.container, config.central.credentials):
+        return
+    yield from _check(case, JOURNAL)
+
+
+def check_sources(case: Case) -> Iterator[Finding]:
+    """The site's places can be read."""
+    yield from _check(case, SITE)
+
+
+def _check(case: Case, role: str) -> Iterator[Finding]:
+    for place in case.config.places() if case.config else ():
+        if place.role == role:
+            case.ctx.checkpoint()
+            yield from check_place(place, case.login)
+
+
+def check_place(named: NamedPlace, login: Login | None) -> list[Finding]:
+    """Ask one place of a configuration; raises nothing that is expected."""
+    place = named.place
+    if named.role == JOURNAL and place.folder is not None:
+        place = journal_parent(place)[0]
+    try:
+        if place.kind is PlaceKind.AZURE:
+            from chorus_gui.core.storage.azure.probe import probe
+
+            found = probe(place, write=named.write, login=login)
+        elif place.folder is not None:
+            found = [_folder(os.fspath(place.folder), write=named.write)]
+        else:
+            from chorus_gui.core.storage.open import open_source
+
+            open_source(place)  # says why this kind of place cannot be opened
+            found = []
+    except ChorusError as error:
+        found = [Finding(Grade.BAD, "", error.what, error.meaning, error.remedy)]
+    why = WHY[named.role]
+    return [replace(one, subject=named.subject, why=one.why or (why if one.grade is not Grade.GOOD else "")) for one in found]
+
+
+def _folder(folder: str, *, write: bool) -> Finding:
+    try:
+        with os.scandir(disk_path(folder)) as entries:
+            empty = next(entries, None) is None
+        if write:
+            with tempfile.TemporaryFile(dir=disk_path(folder)):
+                pass
+    except FileNotFoundError:
+        return Finding(Grade.BAD, "", f"The folder {folder} is not there.", remedy="Check the path, and that the drive is connected.")
+    except OSError as error:
+        remedy = "Check the path, that the drive is connected, and your rights there."
+        return Finding(Grade.BAD, "", f"{folder}: {error.strerror or error}.", remedy=remedy)
+    if empty and not write:
+        why = "A drive that is not connected looks like that."
+        remedy = "If the site has no files yet, this is right. Otherwise check the path and the drive."
+        return Finding(Grade.WARNING, "", f"The folder {folder} is empty.", why, remedy)
+    return Finding(Grade.GOOD, "", f"{folder} can be {'read and written' if write else 'read'}.")

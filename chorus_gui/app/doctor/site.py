@@ -1,0 +1,68 @@
+"""Files of the site that are not on this computer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from chorus_gui.app.doctor.model import Case
+from chorus_gui.app.doctor.places import SITE
+from chorus_gui.core.model import Finding, Grade
+from chorus_gui.core.places import disk_path
+
+MAY_BE_ONLINE = os.name == "nt"
+LOOKED_AT = 2000
+_RECALLED = 0x1000 | 0x40000 | 0x400000
+"""FILE_ATTRIBUTE_OFFLINE, _RECALL_ON_OPEN, _RECALL_ON_DATA_ACCESS: https://learn.microsoft.com/windows/win32/fileio/file-attribute-constants"""
+
+
+def check_online_only(case: Case) -> Iterator[Finding]:
+    """Files that a cloud drive keeps online are downloaded when they are read."""
+    for named in case.config.places() if case.config else ():
+        case.ctx.checkpoint()
+        if named.role == SITE and named.place.folder is not None:
+            yield from _online(named.subject, named.place.folder, case)
+
+
+def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
+    """Files that a cloud drive keeps online: a look at the first :data:`LOOKED_AT` of the folder is enough to know."""
+    if not MAY_BE_ONLINE:
+        return
+    seen = online = 0
+    for files, recalled in _looked_into(folder):
+        case.ctx.checkpoint()
+        seen += files
+        online += recalled
+        if seen >= LOOKED_AT:
+            break
+    if online:
+        yield Finding(
+            Grade.WARNING,
+            names,
+            f"Of the first {seen:,} files in {folder}, {online:,} are kept online only.",
+            "Each is downloaded when it is read; that is slow, wants room on this disk, and fails without a connection.",
+            "In the Explorer, choose “Always keep on this device” for the folder (OneDrive), or recall it from the archive, before you upload.",
+        )
+
+
+def _looked_into(folder: Path) -> Iterator[tuple[int, int]]:
+    """(files, how many of them are online only) of a folder and each below it, in no order; what cannot be read is left out."""
+    pending = [disk_path(folder)]
+    while pending:
+        files = recalled = 0
+        with suppress(OSError), os.scandir(pending.pop()) as found:
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    files += 1
+                    recalled += is_online_only(entry)
+        yield files, recalled
+
+
+def is_online_only(entry: os.DirEntry[str]) -> bool:
+    """A placeholder: reading it recalls its content from elsewhere.  Told by the directory entry, on Windows alone."""
+    attributes: int = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return bool(attributes & _RECALLED)

@@ -1,0 +1,176 @@
+"""Files that people take away: changes, failures, verdicts, what is held back, file lists."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from chorus_gui.app.requests import FileListRequest
+from chorus_gui.app.run import Command, Done, Run, run
+from chorus_gui.app.submit import check_version
+from chorus_gui.app.verdict_book import book_file, look, values
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Failure, Row
+from chorus_gui.core.places import replace_file
+from chorus_gui.core.review.changes import stream
+from chorus_gui.core.review.values import Query
+from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
+
+
+if TYPE_CHECKING:
+    from chorus_gui.core.journal.store import Journal
+
+
+@contextmanager
+def _table(file: Path, header: Sequence[str]) -> Iterator[Callable[[Iterable[Any]], object]]:
+    """A CSV file that spreadsheet programs open as it is, of this user alone, whole or not at all; the answer adds a row."""
+    part = file.with_name(file.name + ".part")
+    try:
+        with _private(part) as out:
+            writer = csv.writer(out)
+            writer.writerow(header)
+            yield lambda cells: writer.writerow([safe_cell(cell) for cell in cells])
+        replace_file(part, file)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder, or close the program that has it open."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _private(file: Path) -> TextIO:
+    file.unlink(missing_ok=True)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(handle, "w", encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def export_verify(journal: Path, file: Path, results: Sequence[str] = ()) -> int:
+    """Write the verdicts of a journal's last verification (or those with these results) as CSV, or as JSON if the file's name says so; how many."""
+    count = 0
+    if look(book_file(journal)) is None:
+        raise UsageError("Nothing was verified yet.", remedy="Verify a version first.")
+    with verdict_file(file) as table:
+        for found in values(book_file(journal), results):
+            table.write(found)
+            count += 1
+    return count
+
+
+def export_changes(workspace: Workspace, file: Path, query: Query, ctx: JobContext) -> int:
+    """Write the changes of the review as CSV; how many."""
+    count = 0
+    header = (
+        "kind",
+        "modality",
+        "patient",
+        "path",
+        "size",
+        "modified (UTC)",
+        "size before",
+        "modified before (UTC)",
+        "version before",
+        "held back",
+        "note",
+    )
+    with workspace.staged() as staging, _table(file, header) as add:
+        for change in stream(staging, query):
+            ctx.checkpoint()
+            old = change.old
+            add(
+                (
+                    change.kind.value,
+                    change.modality,
+                    change.patient_id or (old.patient_id if old else None) or "",
+                    change.path,
+                    change.size,
+                    _moment(change.mtime_us),
+                    old.size if old else None,
+                    _moment(old.mtime_us if old else None),
+                    old.version if old else None,
+                    change.reason if change.excluded else "",
+                    change.note,
+                )
+            )
+            count += 1
+    return count
+
+
+def export_failures(file: Path, failures: Iterable[Failure]) -> int:
+    """Write failures as CSV; how many."""
+    count = 0
+    with _table(file, ("modality", "path", "size", "cause", "what to do", "attempts")) as add:
+        for failure in failures:
+            item = failure.item
+            add((item.modality, item.path, item.size, failure.cause, failure.remedy, failure.attempts))
+            count += 1
+    return count
+
+
+def export_holds(workspace: Workspace, file: Path) -> int:
+    """Write what is held back, for a colleague; how many."""
+    with workspace.holds() as holds:
+        try:
+            holds.export(file)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+        return len(holds.all())
+
+
+def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext) -> Iterator[Row]:
+    """The rows that wait to be uploaded, or were uploaded.  Raises :class:`UsageError` for an unknown modality."""
+    from chorus_gui.core.submission.review_site import choose_modalities
+
+    pending, sent = (None, True) if wanted.uploaded else (True, None)
+    modalities = choose_modalities(config, wanted.modalities)
+    rows = journal.rows(modalities=modalities, version=wanted.version, active=True, pending=pending, uploaded=sent)
+    for row in islice(rows, wanted.max_files):
+        ctx.checkpoint()
+        yield row
+
+
+def file_list(
+    workspace: Workspace, ctx: JobContext, wanted: FileListRequest, take: Callable[[Row], None], *, local: bool = False
+) -> Done[int]:
+    """Give every row of a file list to ``take``; how many.  ``local``: by the local journal, wherever it is kept."""
+
+    def step(active: Run) -> int:
+        check_version(active, wanted.version)
+        count = 0
+        for row in listed(active.journal, workspace.config, wanted, ctx):
+            take(row)
+            count += 1
+        return count
+
+    return run(workspace, Command("file list", local=local), ctx, step)
+
+
+def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListRequest, *, local: bool = False) -> Done[int]:
+    """Write the paths of a file list, one a line; how many."""
+
+    def step(active: Run) -> int:
+        check_version(active, wanted.version)
+        count = 0
+        try:
+            with wanted.file.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
+                for row in listed(active.journal, workspace.config, wanted, ctx):
+                    out.write(row.path + "\n")
+                    count += 1
+        except OSError as error:
+            raise UsageError(f"{wanted.file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+        return count
+
+    return run(workspace, Command("file list", local=local), ctx, step)
+
+
+def _moment(us: int | None) -> str:
+    return "" if us is None else f"{datetime.fromtimestamp(us / 1e6, UTC):%Y-%m-%d %H:%M:%S}"

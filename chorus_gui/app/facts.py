@@ -1,0 +1,242 @@
+"""Facts about a site's set-up, read from what core keeps.  Nothing is changed."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind
+from chorus_gui.app.words import plural
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
+from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.errors import ChorusError, JournalError, JournalMissingError, ReviewError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Approval, Grade, Tally
+
+if TYPE_CHECKING:
+    from chorus_gui.app.workspace import Workspace
+    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.custody.state import CustodyState
+
+RECEIPTS_SHOWN = 500
+_TEST_WORD = re.compile(r"(?i)(?:^|[^a-z])(?:test|demo|sandbox|dev|staging)(?:[^a-z]|$)")
+
+
+def store_kind(config: Config, marked_test: bool | None) -> StoreKind:
+    """What the central store is: what the person said, else by where it lies and what it is called."""
+    if marked_test is not None:
+        return StoreKind.TEST if marked_test else StoreKind.CENTRAL
+    place = config.central
+    if place.kind is PlaceKind.FOLDER or _is_loopback(place.credentials.account_url):
+        return StoreKind.TEST
+    return StoreKind.TEST if _TEST_WORD.search(f"{place.container}/{place.prefix}") else StoreKind.CENTRAL
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
+    """What lets us into the central store, and how long."""
+    place, now = config.central, now or datetime.now(UTC)
+    if place.kind is PlaceKind.FOLDER:
+        return CredentialFacts("No credential needed", f"The central store is the folder {place.text}.", Grade.INFO)
+    match place.credentials.auth_mode:
+        case AuthMode.LOGIN:
+            return CredentialFacts("Microsoft login", "You are asked to sign in when the store is first used.", Grade.INFO)
+        case AuthMode.KEY:
+            return CredentialFacts("Account key", "An account key opens everything in the account, and does not expire.", Grade.WARNING)
+    token = place.credentials.sas_token
+    if token is None:
+        return CredentialFacts("Connection string", "The account's connection string, which does not expire.", Grade.WARNING)
+    info = SasInfo.parse(token.reveal())
+    sentences = info.sentences(now, NEEDS_STORE)
+    detail = " ".join(sentences) or "It allows what is needed."
+    detail += f" It is kept in {keychain.title()}." if place.credentials.kept else ""
+    if info.expires is None:
+        return CredentialFacts("SAS", detail, Grade.WARNING if sentences else Grade.GOOD)
+    if info.expired(now):
+        return CredentialFacts("SAS expired", detail, Grade.BAD, info.expires)
+    left = info.expires - now
+    span = plural(left.days, "day") if left.days else plural(max(left.seconds // 3600, 1), "hour")
+    grade = Grade.BAD if info.missing(NEEDS_STORE) or left.days < 1 else Grade.WARNING if sentences else Grade.GOOD
+    return CredentialFacts(f"SAS expires in {span}", detail, grade, info.expires)
+
+
+def journal(config: Config, ctx: JobContext) -> JournalFacts:
+    """The local journal.  Never raises for what is wrong with it."""
+    from chorus_gui.core.journal import backups
+    from chorus_gui.core.journal.queries import by_modality
+    from chorus_gui.core.journal.store import Journal
+
+    path = config.journal.local
+    try:
+        copies = tuple(
+            CopyFacts(c.path, c.at, c.size, c.readable, c.active, c.pending, c.versions[-1] if c.versions else "")
+            for c in backups.listing(path)
+        )
+    except JournalError:
+        copies = ()
+    ctx.checkpoint()
+    try:
+        with Journal.open(path, readonly=True) as opened:
+            versions = tuple(opened.versions())
+            return JournalFacts(path, True, "", opened.schema, versions, tuple(opened.counts()), tuple(by_modality(opened)), copies)
+    except JournalMissingError:
+        return JournalFacts(path, copies=copies)
+    except JournalError as error:
+        return JournalFacts(path, True, str(error), copies=copies)
+
+
+def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None:
+    """The review that waits for this journal, if one does."""
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review import approval as approving
+    from chorus_gui.core.review.changes import summary, summed, to_do_by_modality
+    from chorus_gui.core.review.staging import Staging, staging_path
+
+    try:
+        staging = Staging.open(staging_path(config.journal.local))
+    except ReviewError:
+        return None
+    with staging:
+        stale, many = "", dict[str, tuple[int, int]]()
+        try:
+            with Journal.open(config.journal.local, readonly=True) as opened:
+                approving.check_fresh(staging, opened)
+                ctx.checkpoint()
+                many = approving.deletions(staging, opened.counts())
+        except (ReviewError, JournalError) as error:
+            stale = str(error)
+        given, left = staging.get("approval"), to_do_by_modality(staging)
+        done = staging.db.execute("SELECT count(*), coalesce(sum(size), 0) FROM change WHERE done").fetchone()
+        return ReviewFacts(
+            path=staging.path,
+            revision=revision,
+            scanned_us=int(staging.get("scanned_us", 0)),
+            mode=str(staging.get("mode", "")),
+            modalities=tuple(staging.get("modalities", [])),
+            summary=summary(staging),
+            to_do=summed(left),
+            to_do_by_modality=left,
+            done=Tally(*done),
+            many_deletions=many,
+            stale=stale,
+            approval=Approval(**given) if given else None,
+        )
+
+
+def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
+    """Where the journal is.  What is wrong is in the answer.
+
+    With ``recover`` an interruption is cleared up as far as it can be.  ``offer``: say what can be decided about a check-out that
+    stands; about one that was lost it is always said.
+    """
+    config = workspace.config
+    if config.journal.cloud is None:
+        return CustodyFacts(
+            Custody.NOT_IN_CLOUD,
+            "Journal on this computer",
+            f"The journal is the file {config.journal.local}. Nothing needs to be checked out.",
+            Grade.GOOD,
+            may_write=True,
+        )
+    try:
+        with workspace:
+            return _cloud_custody(workspace.cloud_journal(), ctx, recover=recover, offer=offer or recover)
+    except ChorusError as error:
+        return CustodyFacts(None, "Journal out of reach", str(error), Grade.BAD)
+
+
+def _cloud_custody(home: JournalHome, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
+    from chorus_gui.core.custody import recover as recovering
+    from chorus_gui.core.custody.state import look
+    from chorus_gui.core.custody.unlock import consequences
+
+    found = recovering.recover(home, ctx)[0] if recover else look(home, ctx)
+    offers = recovering.offers(found) if offer or found.state is Custody.CHANGED else []
+    mine = found.state is Custody.MINE
+    return CustodyFacts(
+        state=found.state,
+        text=_custody_text(found),
+        detail=found.describe(),
+        grade={
+            Custody.MINE: Grade.GOOD,
+            Custody.FREE: Grade.INFO,
+            Custody.NEW: Grade.INFO,
+            Custody.CHANGED: Grade.BAD,
+        }.get(found.state, Grade.WARNING),
+        who=found.who,
+        host=found.host,
+        since=found.since,
+        can_check_out=found.state in (Custody.FREE, Custody.NEW),
+        can_check_in=mine,
+        can_unlock=found.lock is not None or found.state is Custody.CHANGED,
+        may_write=mine and found.local == home.local,
+        can_take_over=found.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED),
+        warnings=consequences(found),
+        offers=tuple((offer.choice.value, offer.text) for offer in offers),
+    )
+
+
+def _custody_text(found: CustodyState) -> str:
+    since = found.since.astimezone() if found.since else None
+    today = since is not None and since.date() == datetime.now().astimezone().date()
+    when = f" since {since:%H:%M}" if since and today else f" since {since:%Y-%m-%d}" if since else ""
+    match found.state:
+        case Custody.MINE:
+            return f"Checked out by you{when}"
+        case Custody.LOCKED:
+            return f"Checked out by {found.who or 'somebody'} on {found.host or 'another computer'}{when}"
+        case Custody.FOREIGN:
+            return f"Locked by another tool{when}"
+        case Custody.CHANGED:
+            return "Check-out lost"
+        case Custody.NEW:
+            return "No journal in the cloud yet"
+        case _:
+            return "Not checked out"
+
+
+def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts, ...]:
+    """The kept receipts of this journal, the newest first; what cannot be read is left out."""
+    from chorus_gui.app import receipts as receipting
+
+    found: list[ReceiptFacts] = []
+    files = sorted((folder or receipts_folder()).glob("*.json"), reverse=True)[:RECEIPTS_SHOWN]
+    for data in files:
+        ctx.checkpoint()
+        try:
+            made = receipting.from_json(data.read_text("utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError, ChorusError):
+            continue
+        if made.journal != str(config.journal.local):
+            continue
+        failed = len(made.failures) + (len(made.verification.faults) if made.verification else 0)
+        uploaded = sum(made.uploaded.values(), Tally())
+        found.append(
+            ReceiptFacts(
+                data.with_suffix(".html"),
+                data,
+                made.kind,
+                made.versions,
+                made.ended_us,
+                receipting.headline(made),
+                made.clean,
+                uploaded,
+                failed,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,50 @@
+"""The folders and files of this program on this computer: receipts, logs, reviews, resources."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.places import data_folder, guide, log_folder, patiently, remove_file, replace_file, resource, settings_folder
+
+__all__ = [
+    "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder"
+]  # fmt: skip
+
+
+def receipts_folder() -> Path:
+    """The folder of the receipts, of this user alone."""
+    return data_folder() / "receipts"
+
+
+def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:
+    """Remove what names patients on this computer; the number of files.
+
+    ``staging``: reviews, what is held back, and the verdicts of verifications.  Raises :class:`UsageError` if something is left.
+    """
+    try:
+        return _clear(staging=staging, logs=logs, receipts=receipts)
+    except OSError as error:
+        raise UsageError(
+            f"Not everything could be removed: {error.filename} ({error.strerror or error}).",
+            remedy="Close other windows of this program, and try again.",
+        ) from error
+
+
+def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
+    count = 0
+    folders = [data_folder() / "staging"] * staging + [data_folder() / "verify"] * staging + [receipts_folder()] * receipts
+    for folder in folders:
+        if folder.is_dir():
+            count += sum(1 for file in folder.rglob("*") if file.is_file())
+            patiently(partial(shutil.rmtree, folder))
+    if logs:
+        for file in log_folder().glob("*.log*"):
+            count += 1
+            if file.suffix == ".log":
+                file.write_bytes(b"")  # it may be open, here or in another program
+            else:
+                remove_file(file)
+    return count

@@ -1,0 +1,180 @@
+"""Commands on the journal itself: look at it, take back, mark files, upgrade, go back to a kept copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from chorus_gui.app.options import params_text
+from chorus_gui.app.run import Command, Done, Run, run, run_on_file
+from chorus_gui.app.submit import check_version
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Row, VersionCount
+from chorus_gui.core.submission.mark import read_list
+
+if TYPE_CHECKING:
+    from chorus_gui.core.journal.backups import Backup
+    from chorus_gui.core.journal.findings import Finding
+    from chorus_gui.core.journal.history import Command as HistoryCommand
+    from chorus_gui.core.journal.upgrade import UpgradeReport
+    from chorus_gui.core.submission.mark import Marked
+    from chorus_gui.core.submission.work import Selection
+
+T = TypeVar("T")
+
+__all__ = ["Listing", "check", "copies", "history", "mark_deleted", "mark_uploaded", "read_list", "restore", "undo", "upgrade", "versions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The versions of a journal.  ``name`` is how people name it: its place in the cloud if that is what was read."""
+
+    name: str
+    path: Path
+    schema: int
+    counts: tuple[VersionCount, ...]
+
+
+def look(workspace: Workspace, ctx: JobContext, name: str, step: Callable[[Run], T]) -> Done[T]:
+    """Run a command that only reads the journal."""
+    return run(workspace, Command(name), ctx, step)
+
+
+def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Listing]:
+    """Counts by version and modality."""
+    from chorus_gui.core.submission.review_site import choose_modalities
+
+    def step(active: Run) -> Listing:
+        journal, config = active.journal, workspace.config
+        check_version(active, which.version)
+        wanted = choose_modalities(config, which.modalities) if which.modalities else None
+        counts = tuple(c for c in journal.counts() if which.version in (None, c.version) and (wanted is None or c.modality in wanted))
+        cloud = config.journal.cloud
+        copied = cloud is not None and not config.journal.local.exists()
+        return Listing(cloud.text if cloud and copied else str(journal.path), journal.path, journal.schema, counts)
+
+    return look(workspace, ctx, "journal list", step)
+
+
+def check(workspace: Workspace, ctx: JobContext) -> Done[list[Finding]]:
+    """Look for damage (:class:`JournalError`) and for what other tools left behind."""
+    from chorus_gui.core.journal.store import Journal
+
+    def step(active: Run) -> list[Finding]:
+        Journal.verify_file(active.journal.path)
+        return active.journal.check()
+
+    return look(workspace, ctx, "journal check", step)
+
+
+def history(workspace: Workspace, ctx: JobContext) -> Done[list[HistoryCommand]]:
+    """The commands that worked on the journal, the first one first."""
+    return look(workspace, ctx, "history", lambda active: active.journal.history())
+
+
+def file_rows(journal: Path, path: str, modality: str, ctx: JobContext) -> list[Row]:
+    """The rows of a file in a local journal, the latest first."""
+    from chorus_gui.core.journal.queries import file_history
+    from chorus_gui.core.journal.store import Journal
+
+    with Journal.open(journal, readonly=True) as opened:
+        ctx.checkpoint()
+        return file_history(opened, path, modality or None)[::-1]
+
+
+def local_history(journal: Path, ctx: JobContext) -> list[HistoryCommand]:
+    """The commands that worked on a local journal, the latest first."""
+    from chorus_gui.core.journal.store import Journal
+
+    ctx.checkpoint()
+    with Journal.open(journal, readonly=True) as opened:
+        return opened.history()[::-1]
+
+
+def undo(workspace: Workspace, ctx: JobContext, version: str) -> Done[int]:
+    """Take back what was recorded for a version and not uploaded; the number of rows."""
+
+    def step(active: Run) -> int:
+        active.begin()
+        count = active.journal.undo(version)
+        active.log.version = version
+        active.log.notes.append(f"{count:,} recorded files of version {version} were taken back.")
+        return count
+
+    return run(workspace, Command("journal undo", params_text([("version", version)]), writes=True, receipt="undo"), ctx, step)
+
+
+def mark_deleted(workspace: Workspace, ctx: JobContext, paths: Sequence[str], *, version: str | None, params: str) -> Done[Marked]:
+    """Close files in the journal; nothing is removed from the store.  ``params`` is what the history says of the options."""
+    from chorus_gui.core.submission.mark import mark_as_deleted
+
+    def step(active: Run) -> Marked:
+        active.begin()
+        marked = mark_as_deleted(active.work, paths, version=version)
+        active.faulty = bool(marked.unknown)
+        return marked
+
+    return run(workspace, Command("file mark_as_deleted", params, writes=True, receipt="mark"), ctx, step)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRequest:
+    """Files to look up in the store.  ``at``: the upload time, ``YYYYMMDDHHMMSS`` in UTC, or "now".
+
+    ``central``: the paths are the store's, version folder included; else the journal's.
+    """
+
+    paths: Sequence[str]
+    at: str
+    central: bool
+
+
+def mark_uploaded(workspace: Workspace, ctx: JobContext, request: MarkRequest, *, params: str) -> Done[Marked]:
+    """Mark files as uploaded where the store proves it.  ``params`` is what the history says of the options."""
+    from chorus_gui.core.submission.commit import upload_time
+    from chorus_gui.core.submission.mark import mark_as_uploaded
+
+    def step(active: Run) -> Marked:
+        store = workspace.store()
+        moment = upload_time() if request.at == "now" else request.at
+        active.begin()
+        with workspace.person.progress(ctx):
+            marked = mark_as_uploaded(active.work, store, request.paths, upload_time=moment, central=request.central)
+        active.faulty = bool(marked.unknown or marked.refused)
+        return marked
+
+    name = f"file mark_as_uploaded_{'central' if request.central else 'local'}"
+    return run(workspace, Command(name, params, writes=True, sends=True, receipt="mark"), ctx, step)
+
+
+def copies(workspace: Workspace) -> list[Backup]:
+    """The kept copies of the local journal, the newest first.  Raises :class:`JournalError`."""
+    from chorus_gui.core.journal.backups import listing
+
+    return listing(workspace.config.journal.local)
+
+
+def upgrade(workspace: Workspace, ctx: JobContext) -> Done[UpgradeReport]:
+    """Turn a journal of 2024 into the present schema; the old file is kept."""
+    from chorus_gui.core.journal.upgrade import upgrade as upgrade_file
+
+    return run_on_file(workspace, Command("journal upgrade", writes=True), ctx, lambda local: upgrade_file(local, ctx=ctx))
+
+
+def find_copy(workspace: Workspace, name: str) -> Backup:
+    """The kept copy of that name or path.  Raises :class:`UsageError`."""
+    chosen = next((copy for copy in copies(workspace) if name in (copy.path.name, str(copy.path))), None)
+    if chosen is None:
+        raise UsageError(f"There is no copy {name}.", remedy="“chorus-upload journal restore” lists them.")
+    return chosen
+
+
+def restore(workspace: Workspace, ctx: JobContext, copy: Path) -> Done[Path | None]:
+    """Go back to a kept copy; what the journal in its place is kept as, None if there was none."""
+    from chorus_gui.core.journal.backups import restore as restore_file
+
+    return run_on_file(workspace, Command("journal restore", writes=True), ctx, lambda local: restore_file(local, copy))

@@ -1,0 +1,38 @@
+"""Log files: one for each program, rotating, without secrets."""
+
+from __future__ import annotations
+
+import logging
+from logging.handlers import RotatingFileHandler
+
+from chorus_gui.core.places import log_folder
+from chorus_gui.core.redact import RedactingFilter
+
+_BYTES, _FILES = 2_000_000, 5
+_NOISY = ("azure", "urllib3", "msal")
+
+
+def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
+    """Write the process's log to ``name`` in the log folder, from now on; None if that is impossible, which stops nothing.
+
+    A handler that an earlier call made is replaced.
+    """
+    logger = logging.getLogger()
+    for old in [handler for handler in logger.handlers if isinstance(handler, _Handler)]:
+        logger.removeHandler(old)
+        old.close()
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        handler = _Handler(log_folder() / name, maxBytes=_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
+    except OSError:
+        return None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(RedactingFilter())
+    logger.addHandler(handler)
+    logging.getLogger("chorus").setLevel(logging.DEBUG if verbose else logging.INFO)
+    return handler
+
+
+class _Handler(RotatingFileHandler):
+    """Ours, to be known again."""

@@ -1,0 +1,65 @@
+"""What a person asks a command for, as values that the window and the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chorus_gui.core.model import Mode
+from chorus_gui.core.submission.work import Selection
+
+__all__ = ["Selection", "SubmitOptions", "params_text"]
+
+
+def params_text(options: Iterable[tuple[str, Any]]) -> str:
+    """Options as they are typed, for the journal's history: "--version 20250101000000 --amend".
+
+    None, False and "" are left out; True is an option without a value; a tuple is written with commas.
+    """
+    parts: list[str] = []
+    for name, value in options:
+        if value is True:
+            parts.append(f"--{name}")
+        elif isinstance(value, tuple):
+            parts += [f"--{name} {','.join(map(str, value))}"] if value else []  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        elif value not in (None, False, ""):
+            parts.append(f"--{name} {value}")
+    return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """What is scanned, and where it goes.
+
+    ``modalities`` empty: all.  ``mode`` None: the configuration's.  ``version`` None: a new one, or with ``amend`` the last one.
+    ``allow_deletions``: a person confirmed that a large part of a modality was deleted.
+    """
+
+    version: str | None = None
+    amend: bool = False
+    modalities: tuple[str, ...] = ()
+    mode: Mode | None = None
+    allow_deletions: bool = False
+
+    @property
+    def params(self) -> str:
+        """As typed."""
+        return params_text(
+            (
+                ("version", self.version),
+                ("amend", self.amend),
+                ("modalities", self.modalities),
+                ("mode", self.mode.value if self.mode else None),
+                ("allow-deletions", self.allow_deletions),
+            )
+        )
+
+    def scanned(self) -> dict[str, Any]:
+        """What the scan was asked for, as JSON values: kept with a review that waits."""
+        return {"modalities": list(self.modalities), "mode": self.mode.value if self.mode else None}
+
+    def with_scan(self, kept: dict[str, Any]) -> SubmitOptions:
+        """The same for a review that was scanned as ``kept`` says (:meth:`scanned`)."""
+        mode = kept.get("mode")
+        return replace(self, modalities=tuple(kept.get("modalities") or ()), mode=Mode(mode) if mode else None)

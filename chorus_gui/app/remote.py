@@ -1,0 +1,80 @@
+"""The central store by hand: list, upload, download, delete.  No journal is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core import remote
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.remote import Listed, Moved
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.base import BlobInfo
+
+__all__ = ["Deletion", "Listed", "Moved", "deletion", "download", "journal_names", "listing", "upload"]
+
+
+def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: bool) -> list[Listed]:
+    """Files, and without ``recursive`` folders in one line each."""
+    with workspace:
+        return remote.listing(workspace.store(), pattern, ctx, recursive=recursive)
+
+
+def upload(workspace: Workspace, ctx: JobContext, sources: Sequence[Path], target: str, *, recursive: bool, overwrite: bool) -> list[Moved]:
+    """Put files into the store, unrecorded.  Raises :class:`UsageError` for the journal's own name."""
+    if target.strip("/") in journal_names(workspace.config):
+        raise UsageError("That is the cloud journal.", remedy="Use “journal checkin --local-journal F”, which checks that nothing is lost.")
+    with workspace, workspace.person.progress(ctx):
+        return list(remote.upload(workspace.store(), sources, target, ctx, recursive=recursive, overwrite=overwrite))
+
+
+def download(
+    workspace: Workspace, ctx: JobContext, patterns: Sequence[str], target: Path, *, recursive: bool, overwrite: bool
+) -> list[Moved]:
+    """Fetch files from the store."""
+    with workspace, workspace.person.progress(ctx):
+        return list(remote.download(workspace.store(), patterns, target, ctx, recursive=recursive, overwrite=overwrite))
+
+
+class Deletion:
+    """Blobs that were found for deletion."""
+
+    def __init__(self, workspace: Workspace, ctx: JobContext, blobs: list[BlobInfo]) -> None:
+        self.blobs = blobs
+        self._workspace = workspace
+        self._ctx = ctx
+
+    def delete(self) -> list[str]:
+        """Remove them for good; their paths."""
+        return list(remote.delete(self._workspace.store(), self.blobs, self._ctx))
+
+
+@contextmanager
+def deletion(workspace: Workspace, ctx: JobContext, patterns: Sequence[str], *, recursive: bool) -> Iterator[Deletion]:
+    """What the patterns match, to be shown before it is deleted.  The cloud journal is matched only by its exact name."""
+    with workspace:
+        store = workspace.store()
+        yield Deletion(workspace, ctx, remote.matching(store, patterns, ctx, recursive=recursive, keep=journal_names(workspace.config)))
+
+
+def journal_names(config: Config) -> tuple[str, ...]:
+    """The cloud journal and its lock, as paths of the central store, if they are in it."""
+    cloud, central = config.journal.cloud, config.central
+    if cloud is None or (cloud.kind, cloud.container) != (central.kind, central.container):
+        return ()
+    if cloud.folder is not None and central.folder is not None:
+        if not cloud.folder.is_relative_to(central.folder):
+            return ()
+        name = cloud.folder.relative_to(central.folder).as_posix()
+    else:
+        prefix = f"{central.prefix}/" if central.prefix else ""
+        if not cloud.prefix.startswith(prefix):
+            return ()
+        name = cloud.prefix.removeprefix(prefix)
+    return (name, f"{name}.locked")

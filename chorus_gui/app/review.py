@@ -1,0 +1,184 @@
+"""Scan the site and look at the review; hold changes back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from chorus_gui.app.options import SubmitOptions
+from chorus_gui.app.run import Command, Done, Run, run
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
+from chorus_gui.core.review.values import Query, Reviewed
+
+if TYPE_CHECKING:
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review.staging import Staging
+
+ASKED = "asked"
+"""The key under which a waiting review keeps what its scan was asked for."""
+
+
+class Review:
+    """A review that a command shows: what was found, change by change.  Only while the command runs."""
+
+    def __init__(self, staging: Staging, journal: Journal, reviewed: Reviewed, version: str) -> None:
+        from chorus_gui.core.review.approval import deletions
+        from chorus_gui.core.review.changes import to_do
+
+        self._staging = staging
+        self.version = version
+        self.summary: DiffSummary = reviewed.summary
+        self.mode: str | None = staging.get("mode")
+        self.many_deletions: dict[str, tuple[int, int]] = deletions(staging, journal.counts())
+        """modality → (deleted, active rows), where a person must confirm them"""
+        self.to_do: dict[ChangeKind, Tally] = to_do(staging)
+        """what an approval would carry out"""
+
+    def changes(self, query: Query) -> Iterator[Change]:
+        """The changes of a query, in its order."""
+        from chorus_gui.core.review.changes import stream
+
+        return stream(self._staging, query)
+
+
+class Reviewing:
+    """How a command's person looks at a review.  This one looks at nothing and approves."""
+
+    def show(self, review: Review) -> None:
+        """Shows what was found."""
+
+    def confirm(self, review: Review) -> None:
+        """Asks for approval.  Raises ``Cancelled`` for a no, :class:`UnansweredError` where nobody can answer."""
+
+
+def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[Reviewed]:
+    """Scan the site and compare it with the local journal; the review waits for approval in the window.
+
+    A site that never submitted gets an empty journal to be compared with.
+    """
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review.changes import prepare
+    from chorus_gui.core.submission.review_site import review_site
+
+    def step(active: Run) -> Reviewed:
+        store = workspace.store_if_reachable()
+        reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store)
+        with workspace.staged() as staging:
+            staging.put(ASKED, options.scanned())
+            prepare(staging)
+        return reviewed
+
+    def begun(active: Run) -> Reviewed:
+        with workspace.person.progress(ctx):
+            return step(active)
+
+    local = workspace.config.journal.local
+    if workspace.config.journal.cloud is None and not local.exists():
+        Journal.open(local, create=True).close()
+    return run(workspace, Command("scan", local=True), ctx, begun)
+
+
+def look(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing) -> Done[Reviewed]:
+    """Scan, show the review, and keep nothing."""
+
+    def step(active: Run) -> Reviewed:
+        with reviewed_site(active, options, keep=False) as (review, _, reviewed):
+            reviewing.show(review)
+            active.faulty = reviewed.summary.total(ChangeKind.PROBLEM).files > 0
+        return reviewed
+
+    return run(workspace, Command("journal update", creates=True), ctx, step)
+
+
+@contextmanager
+def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Iterator[tuple[Review, Staging, Reviewed]]:
+    """Scan and compare, on a staging database of this command's own: the one that waits in the window stays as it is.
+
+    ``keep``: the command has the journal to write, so there is one such command at a time, and its review stays on the disk until
+    the next one.
+    """
+    from chorus_gui.core.review.approval import choose_version
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.submission.review_site import review_site
+
+    workspace = active.workspace
+    version = choose_version(active.journal, options.version, amend=options.amend)
+    store = workspace.store_if_reachable()
+    with _own_staging(workspace, keep=keep) as path:
+        with workspace.person.progress(active.ctx):
+            reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, path=path)
+        with Staging.open(reviewed.path) as staging:
+            yield Review(staging, active.journal, reviewed, version), staging, reviewed
+
+
+@contextmanager
+def _own_staging(workspace: Workspace, *, keep: bool) -> Iterator[Path]:
+    from chorus_gui.core.review.staging import staging_path
+
+    window = staging_path(workspace.config.journal.local)
+    if keep:
+        yield window.with_name(window.name.replace("review-", "command-"))
+        return
+    with TemporaryDirectory(prefix="look-", dir=window.parent) as folder:
+        yield Path(folder) / window.name
+
+
+# --- what is held back ----------------------------------------------------------------------------------------------------
+
+
+def hold_back(workspace: Workspace, ids: Sequence[int], reason: str) -> None:
+    """Leave changes of the waiting review out of submissions."""
+    from chorus_gui.core.review import holds
+
+    with workspace.staged() as staging, workspace.holds() as kept:
+        holds.hold_back(staging, kept, ids, reason)
+
+
+def hold_back_patient(workspace: Workspace, patient_id: str, reason: str) -> None:
+    """Leave a patient out of submissions."""
+    from chorus_gui.core.review import holds
+
+    with workspace.staged() as staging, workspace.holds() as kept:
+        holds.hold_back_patient(staging, kept, patient_id, reason)
+
+
+def release(workspace: Workspace, ids: Sequence[int]) -> None:
+    """Take changes back into submissions."""
+    from chorus_gui.core.review import holds
+
+    with workspace.staged() as staging, workspace.holds() as kept:
+        holds.let_go(staging, kept, ids)
+
+
+def import_holds(workspace: Workspace, file: Path) -> int:
+    """Take over what a colleague holds back; the number of entries."""
+    with workspace.holds() as kept:
+        count = kept.import_(file)
+        with workspace.staged() as staging:
+            kept.apply(staging)
+        return count
+
+
+def reasons(journal: Path) -> list[str]:
+    """The reasons that were given for holding something of this journal back."""
+    from chorus_gui.core.review.holds import Holds
+
+    with Holds(journal) as kept:
+        return kept.reasons()
+
+
+# --- the rows of the waiting review ---------------------------------------------------------------------------------------
+
+
+def rows(path: Path, ids: Collection[int]) -> list[Change]:
+    """Changes of the review at ``path`` by their ids, in that order."""
+    from chorus_gui.core.review.changes import by_ids
+    from chorus_gui.core.review.staging import Staging
+
+    with Staging.open(path) as staging:
+        return by_ids(staging, list(ids))

@@ -1,0 +1,274 @@
+"""One command on the journal, from check-out to check-in: every command that opens the journal runs here.
+
+::
+
+    check out, or take over a check-out → open the journal → history line → the command's step
+                                                           → the journal's copies → receipt → check in
+
+What follows the step happens in every case, also after an error or a cancellation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.status import Status, status_of
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core import job
+from chorus_gui.core.errors import Cancelled, ChorusError
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.submission.log import RunLog
+
+if TYPE_CHECKING:
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.receipt import Receipt, Verification
+    from chorus_gui.core.review.values import Reviewed
+    from chorus_gui.core.storage.base import Store
+    from chorus_gui.core.submission.work import Work
+
+T = TypeVar("T")
+
+WAIT_FOR_JOURNAL = 10.0
+"""How long a command waits for another program that works on the same journal (seconds)."""
+
+_log = logging.getLogger("chorus")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a command works on the journal.
+
+    ``name`` ("journal update") and ``params`` ("--mode append") are what the journal's history says; it has no line for a command
+    that does not write.  ``creates``: a journal that does not exist yet is begun (an empty one is lent to a command that does not
+    write).  ``sends``: it writes into the central store.  ``receipt`` is the kind of receipt that it leaves, "" for none.
+    ``local``: it looks at the local journal file, wherever the journal is checked out.
+    """
+
+    name: str
+    params: str = ""
+    writes: bool = False
+    creates: bool = False
+    sends: bool = False
+    receipt: str = ""
+    local: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """A command that runs: what its step works on, and what it did so far."""
+
+    workspace: Workspace
+    journal: Journal
+    ctx: JobContext
+    log: RunLog
+    notes: list[str]
+    """sentences for the person"""
+    reviewed: Reviewed | None = None
+    verification: Verification | None = None
+    began: bool = False
+    faulty: bool = False
+    """something was found faulty that neither the log nor the receipt names"""
+    ends: ExitStack = field(default_factory=ExitStack)
+    """what happens after the step, before the receipt"""
+
+    @property
+    def work(self) -> Work:
+        """What the steps of a submission work on."""
+        from chorus_gui.core.submission.work import Work
+
+        return Work(self.workspace.config, self.journal, self.ctx, self.workspace.sources(), self.log)
+
+    def warn(self, text: str) -> None:
+        """Say something that a person should look at, and keep it for the end."""
+        self.notes.append(text)
+        self.workspace.person.warn(text)
+
+    def begin(self, *, leave_copies: Store | None = None) -> None:
+        """From here on the run leaves a receipt, however it ends; and the journal's copies in the store, if one is given."""
+        self.began = True
+        if leave_copies is not None:
+            from chorus_gui.core.submission.upload import copies_left
+
+            self.ends.enter_context(copies_left(self.work, leave_copies))
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """How a run ended.  ``outcome`` has its value, its error, or the report of a fault; the rest is true whatever it is.
+
+    ``notes`` are sentences for the person, in their order; ``receipt`` is the page that was saved, ``made`` what it says.
+    ``begun``: something was, or may have been, changed or checked.
+    """
+
+    outcome: Outcome[T]
+    log: RunLog
+    notes: tuple[str, ...] = ()
+    receipt: Path | None = None
+    made: Receipt | None = None
+    begun: bool = False
+    found_faulty: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """The run came to its end."""
+        return self.outcome.kind is OutcomeKind.DONE
+
+    @property
+    def value(self) -> T:
+        """What the step returned.  Only for a run that is :attr:`ok`."""
+        assert self.outcome.value is not None
+        return self.outcome.value
+
+    @property
+    def faulty(self) -> bool:
+        """Some files failed, differ, or could not be read."""
+        made = self.made
+        return bool(
+            self.found_faulty or self.log.failures or (made and (made.problems or (made.verification and made.verification.faults)))
+        )
+
+    @property
+    def status(self) -> Status:
+        """The exit status."""
+        return status_of(self.outcome, begun=self.begun, faulty=self.faulty)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What a run leaves, filled on the way."""
+
+    notes: list[str] = field(default_factory=list[str])
+    log: RunLog = field(default_factory=RunLog)
+    receipt: Path | None = None
+    made: Receipt | None = None
+    begun: bool = False
+    faulty: bool = False
+
+
+def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Run], T]) -> Done[T]:
+    """Run a command's step on the journal.  Raises nothing that is expected: errors are in the outcome."""
+    kept = _Kept()
+
+    def note(text: str) -> None:
+        kept.notes.append(text)
+        workspace.person.say(text)
+
+    def all_of_it(ctx: JobContext) -> T:
+        with workspace, _journal(workspace, command, ctx, note) as journal:
+            active = Run(workspace, journal, ctx, kept.log, kept.notes)
+            with _receipt(command, active, kept):
+                return step(active)
+
+    return _done(job.run(all_of_it, ctx), kept)
+
+
+def run_on_file(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Path], T]) -> Done[T]:
+    """As :func:`run`, for a step that replaces the journal's file as a whole: it is checked out, but not opened."""
+    kept = _Kept()
+
+    def note(text: str) -> None:
+        kept.notes.append(text)
+        workspace.person.say(text)
+
+    def all_of_it(ctx: JobContext) -> T:
+        with workspace, checked_out(workspace, command, ctx, note) as local:
+            kept.begun = True
+            return step(local)
+
+    return _done(job.run(all_of_it, ctx), kept)
+
+
+def _done(outcome: Outcome[T], kept: _Kept) -> Done[T]:
+    return Done(outcome, kept.log, tuple(kept.notes), kept.receipt, kept.made, kept.begun, kept.faulty)
+
+
+@contextmanager
+def _journal(workspace: Workspace, command: Command, ctx: JobContext, note: Callable[[str], None]) -> Generator[Journal]:
+    """The journal for one command: checked out, opened, with the command in its history; then closed and checked in."""
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.submission.history import HistoryLine, in_history
+
+    with ExitStack() as stack:
+        local = stack.enter_context(checked_out(workspace, command, ctx, note))
+        if command.creates and not command.writes and not local.exists():
+            local = Path(stack.enter_context(TemporaryDirectory())) / local.name
+            Journal.open(local, create=True).close()
+        journal = stack.enter_context(
+            Journal.open(
+                local,
+                create=command.creates and command.writes,
+                readonly=not command.writes,
+                wait=WAIT_FOR_JOURNAL,
+                purpose=command.name,
+                ctx=ctx,
+            )
+        )
+        if command.writes:
+            line = HistoryLine(command.name, command.params, workspace.common, command.sends)
+            stack.enter_context(in_history(journal, workspace.config, line))
+        yield journal
+
+
+@contextmanager
+def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: Callable[[str], None]) -> Generator[Path]:
+    """The journal's file, checked out for one command where it is kept in the cloud; what custody has to say is noted."""
+    from chorus_gui.core.custody.session import session
+
+    if command.local:
+        yield workspace.config.journal.local
+        return
+    said = 0
+    held = None
+    try:
+        with session(workspace.config, workspace.home(), ctx, purpose=command.name, write=command.writes, wait=WAIT_FOR_JOURNAL) as held:
+            for text in held.notes:
+                note(text)
+            said = len(held.notes)
+            yield held.journal
+    finally:
+        for text in held.notes[said:] if held else ():
+            note(text)
+
+
+@contextmanager
+def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
+    """Run the block; then, however it ended, leave the journal's copies, and save the receipt if the run had begun."""
+    kind = OutcomeKind.CRASHED
+    try:
+        with active.ends:
+            yield
+        kind = OutcomeKind.DONE
+    except Cancelled:
+        kind = OutcomeKind.CANCELLED
+        raise
+    except ChorusError:
+        kind = OutcomeKind.FAILED
+        raise
+    finally:
+        kept.begun, kept.faulty = active.began, active.faulty
+        if command.receipt and active.began:
+            _save(command, active, kept, kind)
+
+
+def _save(command: Command, active: Run, kept: _Kept, kind: OutcomeKind) -> None:
+    """What was done is done, and the journal says so: a receipt that cannot be saved is a warning."""
+    from chorus_gui.app import receipts
+    from chorus_gui.core.submission.receipts import make_receipt
+
+    folder = receipts_folder()
+    try:
+        kept.made = make_receipt(
+            active.workspace.config, active.log, command.receipt, kind, active.reviewed, verification=active.verification
+        )
+        kept.receipt = receipts.save(kept.made, folder)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not undo what the run did
+        _log.exception("the receipt could not be saved")
+        why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        active.warn(f"The receipt could not be saved in {folder}: {why}. The journal has everything that was done.")

@@ -1,0 +1,163 @@
+"""What the patterns make of the files that really lie on the site, looked at for a few seconds: no Qt, nothing changed.
+
+A sample is no scan: it stops at a number of files or seconds, and looks only into some of very many folders side by side, so that
+it sees different patients.  Counts are of what it saw.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from chorus_gui.core.config.load import Checked
+from chorus_gui.core.config.model import Place, Site, store_path
+from chorus_gui.core.errors import ChorusError, PatternError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.base import Look, Source
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import SignIn
+
+FILES = 50_000
+SECONDS = 4.0
+SIBLINGS = 300
+"""Of more folders side by side than this, only the first ones are looked into, and those that a pattern without a patient wants."""
+EXAMPLES = 40
+VERSION = "VERSION"
+"""Stands for the submission's folder in a path of the central store."""
+
+
+class Example(NamedTuple):
+    """What becomes of a path: ``modality`` "" if no pattern takes it; ``others`` are modalities whose pattern takes it too."""
+
+    path: str
+    modality: str = ""
+    patient_id: str | None = None
+    store_path: str = ""
+    others: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Sample:
+    """What was seen.  ``complete``: every file of every root was.  ``problems`` are sentences, of roots that cannot be read."""
+
+    files: int = 0
+    complete: bool = True
+    matched: dict[str, int] = field(default_factory=dict[str, int])
+    unmatched: int = 0
+    patients: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    examples: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
+    """modality, or "" for the unmatched → the first of each of many folders"""
+    problems: list[str] = field(default_factory=list[str])
+
+
+def explain(checked: Checked, path: str, modalities: tuple[str, ...] = ()) -> Example:
+    """What becomes of a path below the site's folder; ``modalities``: those whose folder it lies in, none for all."""
+    path = path.strip().replace("\\", "/").removeprefix("./").lstrip("/")
+    takers = [
+        (name, match)
+        for name, site in checked.sites.items()
+        if name in (modalities or checked.sites) and (match := site.pattern.match(path))
+    ]
+    if not takers:
+        return Example(path)
+    (modality, match), *rest = takers
+    try:
+        lies = store_path(checked.layout, checked.sites, modality, path, VERSION)
+    except PatternError as error:
+        lies = error.what
+    return Example(path, modality, match.patient_id, lies, tuple(name for name, _ in rest))
+
+
+def _open(place: Place, sign_in: SignIn | None = None) -> Source:
+    from chorus_gui.core.storage.open import open_source
+
+    return open_source(place, sign_in=sign_in)
+
+
+def sample(
+    checked: Checked,
+    ctx: JobContext,
+    *,
+    files: int = FILES,
+    seconds: float = SECONDS,
+    siblings: int = SIBLINGS,
+    sign_in: SignIn | None = None,
+    open_source: Callable[[Place], Source] | None = None,
+) -> Sample:
+    """Look at the site's folders.  Raises :class:`Cancelled` when ``ctx`` says so, nothing else that is expected."""
+    found = Sample(matched=dict.fromkeys(checked.sites, 0))
+    roots: dict[str, list[Site]] = {}
+    for site in checked.sites.values():
+        roots.setdefault(str(site.place.folder or site.place.text), []).append(site)
+    for sites in roots.values():
+        walk = _Walk(checked, tuple(sites), found, files // len(roots), time.monotonic() + seconds / len(roots), siblings)
+        try:
+            walk.run((open_source or partial(_open, sign_in=sign_in))(sites[0].place), ctx)
+        except ChorusError as error:
+            found.problems.append(" ".join(part for part in (error.what, error.remedy) if part))
+            found.complete = False
+    for examples in found.examples.values():
+        examples.sort()
+    return found
+
+
+class _Walk:
+    def __init__(self, checked: Checked, sites: tuple[Site, ...], found: Sample, files: int, until: float, siblings: int) -> None:
+        self._checked = checked
+        self._sites = sites
+        self._names = tuple(site.modality for site in sites)
+        self._found = found
+        self._left = files
+        self._until = until
+        self._siblings = siblings
+        self._seen: dict[str, int] = {}
+
+    def run(self, source: Source, ctx: JobContext) -> None:
+        for folder in source.folders(self._want, ctx.checkpoint):
+            ctx.checkpoint()
+            prefix = folder.path + "/" if folder.path else ""
+            names = [*(name for name, _, _ in folder.files), *folder.unsized]
+            self._take(prefix, sorted(names)[: self._left])
+            if len(names) > self._left or time.monotonic() > self._until:
+                self._found.complete = False
+                return
+            self._left -= len(names)
+
+    def _want(self, folder: str) -> Look:
+        parent = folder.rpartition("/")[0]
+        seen = self._seen[parent] = self._seen.get(parent, 0) + 1
+        wanted = [site for site in self._sites if site.pattern.may_lead_to(folder)]
+        shared = any(not site.pattern.has_patient for site in wanted)
+        descend = not folder or seen <= self._siblings or shared
+        self._found.complete &= descend
+        return Look(descend, files=False, follow=any(site.pattern.in_fixed_part(folder) for site in wanted))
+
+    def _take(self, prefix: str, names: list[str]) -> None:
+        found, shown = self._found, set[str]()
+        for name in names:
+            example = explain(self._checked, prefix + name, self._names)
+            found.files += 1
+            if example.modality:
+                found.matched[example.modality] += 1
+            else:
+                found.unmatched += 1
+            if example.patient_id is not None:
+                found.patients.setdefault(example.modality, set()).add(example.patient_id)
+            if example.modality not in shown or not example.modality:
+                shown.add(example.modality)
+                examples = found.examples.setdefault(example.modality, [])
+                if len(examples) < EXAMPLES:
+                    examples.append(example)
+
+
+def sentence(found: Sample, count: Callable[[int, str], str]) -> str:
+    """How much was looked at.  ``count`` writes a number with its word."""
+    if not found.files:
+        return "No file was found in the site's folder." if not found.problems else ""
+    if found.complete:
+        return f"All {count(found.files, 'file')} on the site were looked at."
+    return f"A sample of {count(found.files, 'file')} was looked at; a scan looks at all of them."

@@ -1,0 +1,173 @@
+"""Scripts that send what is recorded with az or AzCopy, and what a running script asks this program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from chorus_gui.app.exports import listed
+from chorus_gui.app.requests import FileListRequest, ScriptRequest
+from chorus_gui.app.run import Command, Done, Run, run
+from chorus_gui.app.submit import check_version
+from chorus_gui.app.words import files
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.config.model import Config, Place, Secret
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Row
+from chorus_gui.core.redact import MASK
+
+if TYPE_CHECKING:
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.scripts.generate import Script
+    from chorus_gui.core.scripts.ready import Ready
+
+NOTHING_PENDING = "No file waits to be uploaded; there is nothing to write a script for."
+LEFT_OUT_SHOWN = 3
+LINES_SHOWN = 2_000
+"""A preview has no more; a script for a million files has many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be written: ``text`` is its beginning, with dots for secrets, ``more`` how many lines follow.
+
+    ``left_out``: (path, why) of files that it does not send.  ``secret_inside``: a secret would be written into it.
+    """
+
+    text: str
+    more: int
+    files: int
+    left_out: tuple[tuple[str, str], ...] = ()
+    secret_inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A script that was written.  ``files`` are sent; ``left_out``: (path, why) of those that are not; neither: nothing was pending.
+
+    ``lists`` names the folder that belongs beside it; ``foreign``: it is for another system.
+    """
+
+    files: int
+    lists: str
+    left_out: tuple[tuple[str, str], ...] = ()
+    secret_inside: bool = False
+    foreign: bool = False
+
+
+def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local: bool = False) -> Done[Written]:
+    """Write a script, with its lists beside it, that sends what is pending.  ``local``: by the local journal, wherever it is kept.
+
+    The outcome's error is a :class:`UsageError` if the tool cannot send it, or the script cannot be written.
+    """
+    from chorus_gui.core.scripts.generate import LISTS, save
+    from chorus_gui.core.scripts.options import Target
+
+    def step(active: Run) -> Written:
+        check_version(active, wanted.version)
+        lists = f"{wanted.file.stem}{LISTS}"
+        script = _make(workspace.config, active.journal, wanted, ctx)
+        if script is None:
+            return Written(0, lists)
+        save(script, wanted.file)
+        active.faulty = bool(script.left_out)
+        return Written(script.files, lists, script.left_out, script.secret_inside, script.target is not Target.here())
+
+    return run(workspace, Command("file list", local=local), ctx, step)
+
+
+def sentences(made: Written, wanted: ScriptRequest) -> str:
+    """What a person should know of a script, in sentences."""
+    told = [f"{wanted.file.name} sends {files(made.files)}. Keep the folder {made.lists} beside it."]
+    if made.secret_inside:
+        told.append("Your credential is written into it: whoever can read the file can use it. Delete it after the upload.")
+    if made.left_out:
+        told.append(f"{files(len(made.left_out))} {'is' if len(made.left_out) == 1 else 'are'} not in it:")
+        told += [f"{path}: {why}" for path, why in made.left_out[:LEFT_OUT_SHOWN]]
+    return " ".join(told)
+
+
+def preview(workspace: Workspace, wanted: ScriptRequest, ctx: JobContext) -> Preview:
+    """What :func:`write` would write by the local journal.  Raises :class:`UsageError` also if nothing is pending."""
+    with workspace.local_journal() as journal:
+        script = _make(_masked(workspace.config), journal, wanted, ctx)
+    if script is None:
+        raise UsageError(NOTHING_PENDING, remedy="Record changes first: scan, review, approve.")
+    shown = script.text.replace("\r\n", "\n").splitlines()
+    return Preview("\n".join(shown[:LINES_SHOWN]), max(len(shown) - LINES_SHOWN, 0), script.files, script.left_out, script.secret_inside)
+
+
+def preview_list(workspace: Workspace, wanted: FileListRequest, ctx: JobContext) -> Preview:
+    """What :func:`~chorus_gui.app.exports.write_file_list` would write.  Raises :class:`JournalError`."""
+    shown: list[str] = []
+    count = 0
+    with workspace.local_journal() as journal:
+        for row in listed(journal, workspace.config, wanted, ctx):
+            count += 1
+            if count <= LINES_SHOWN:
+                shown.append(row.path)
+    return Preview("\n".join(shown), count - len(shown), count)
+
+
+def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext) -> Script | None:
+    from chorus_gui.core.scripts.generate import make_script, pending_rows
+    from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
+    from chorus_gui.core.scripts.program import console_program
+
+    target = Target(wanted.target) if wanted.target else Target.here()
+    rows = pending_rows(config, journal, version=wanted.version, modalities=wanted.modalities or None, max_files=wanted.max_files)
+    if not rows:
+        return None
+    options = ScriptOptions(
+        Tool(wanted.tool),
+        target,
+        console_program(target),
+        wanted.file.stem,
+        SecretMode(wanted.secret),
+        wanted.one_by_one,
+        wanted.verify_tls,
+    )
+    return make_script(config, _until_cancelled(rows, ctx.checkpoint), options)
+
+
+def _until_cancelled(items: list[Row], checkpoint: Callable[[], None]) -> Iterator[Row]:
+    for item in items:
+        checkpoint()
+        yield item
+
+
+def _masked(config: Config) -> Config:
+    """The same, with dots in place of every secret: what is written into a script stands on screen in its preview."""
+
+    def masked(place: Place) -> Place:
+        given = place.credentials
+        names = ("sas_token", "account_key", "connection_string", "aws_secret_access_key", "aws_session_token")
+        dots = {name: Secret(MASK) for name in names if getattr(given, name)}
+        return replace(place, credentials=replace(given, **dots))
+
+    sites = {name: replace(workspace, place=masked(workspace.place)) for name, workspace in config.sites.items()}
+    return replace(config, central=masked(config.central), sites=sites)
+
+
+# --- what a running script asks ------------------------------------------------------------------------------------------
+
+
+def ready(workspace: Workspace, ctx: JobContext, paths: Sequence[str], folders: Sequence[str]) -> Done[Ready]:
+    """Are these still the recorded files?"""
+    from chorus_gui.core.scripts.ready import ready as look
+
+    return run(workspace, Command("script ready"), ctx, lambda active: look(active.work, paths, folders))
+
+
+def sas(config: Config, modality: str | None, hours: float) -> str:
+    """A SAS token for the central store, or for a modality's source, signed with the configured key: a secret.
+
+    Raises :class:`UsageError`.
+    """
+    from chorus_gui.core.scripts.access import sas_of
+
+    if modality and modality not in config.sites:
+        raise UsageError(f"The configuration has no modality {modality}.", remedy=f"It has {', '.join(config.modalities)}.")
+    return sas_of(config.sites[modality].place if modality else config.central, hours)

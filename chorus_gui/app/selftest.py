@@ -1,0 +1,255 @@
+"""Whether this program works on this computer: for IT departments, and for every build before it is given out.
+
+A check does what a submission would do and looks at the result.  Nothing of the user's own is touched: whoever calls
+:func:`run_checks` has pointed ``CHORUS_UPLOAD_HOME`` at a folder of the test's own (:func:`own_home`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import ssl
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chorus_gui import __version__
+from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.redact import redact
+
+VERDICT = "self-test.json"
+RESOURCES = (
+    "config/config-template.toml",
+    "config/config-template-flat.toml",
+    "receipt/receipt.html",
+    "scripts/azcli.bat.j2",
+    "scripts/azcopy.bat.j2",
+    "icons/chorus-upload.ico",
+)
+SQLITE_LEAST = (3, 35)
+"""The oldest that the suite has run with; every build brings a newer one along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried.  ``told`` is what was found, or what was wrong; it holds no secret."""
+
+    name: str
+    ok: bool
+    told: str
+    seconds: float
+
+
+def attempt(name: str, check: Callable[[], str]) -> Check:
+    """Try it: what it returns is told; whatever it raises is a failure with the reason."""
+    began = time.perf_counter()
+    try:
+        ok, told = True, check()
+    except Exception as error:  # noqa: BLE001 - a self-test reports everything and goes on
+        ok, told = False, f"{type(error).__name__}: {error}"
+    return Check(name, ok, redact(told), round(time.perf_counter() - began, 3))
+
+
+@contextmanager
+def own_home(folder: Path) -> Generator[None]:
+    """The program's own folders lie in ``folder`` until the end: a self-test leaves nothing among the user's."""
+    before = os.environ.get("CHORUS_UPLOAD_HOME")
+    os.environ["CHORUS_UPLOAD_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CHORUS_UPLOAD_HOME"]
+        else:
+            os.environ["CHORUS_UPLOAD_HOME"] = before
+
+
+def user_folders() -> str:
+    """The user's real folders can be written.  Call it before :func:`own_home`."""
+    from chorus_gui.core.places import data_folder, log_folder, settings_folder
+
+    folders = {data_folder(), log_folder(), settings_folder()}
+    for folder in folders:
+        probe = folder / f"self-test-{os.getpid()}"
+        probe.write_bytes(b"1")
+        probe.unlink()
+    return " · ".join(sorted(str(folder) for folder in folders))
+
+
+def run_checks(folder: Path) -> list[Check]:
+    """All that needs no window; a made-up site stays in ``folder`` (which must not hold one yet), to look at."""
+    return [
+        attempt("resources", _resources),
+        attempt("tls", _tls),
+        attempt("credential store", _keychain),
+        attempt("sqlite", lambda: _sqlite(folder)),
+        attempt("lock", lambda: _lock(folder)),
+        attempt("cloud libraries", _cloud),
+        attempt("submission", lambda: _submission(folder)),
+    ]
+
+
+def _resources() -> str:
+    from chorus_gui.core.places import guide, resource, resources
+
+    missing = [name for name in RESOURCES if not resource(name).is_file()]
+    if not guide().is_file():
+        missing.append(guide().name)
+    if missing:
+        raise ChorusError(f"Not found: {', '.join(missing)}.", remedy="Install CHoRUS Upload again.")
+    return f"{len(RESOURCES) + 1} files of {resources()}"
+
+
+def _tls() -> str:
+    """TLS against the operating system's trust store, as the program does it."""
+    import truststore
+
+    from chorus_gui.core.storage.azure.trust import trust_store_name
+
+    truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if sys.platform == "win32":
+        count = sum(len(ssl.enum_certificates(store)) for store in ("ROOT", "CA"))
+    else:
+        context = ssl.create_default_context()
+        paths = ssl.get_default_verify_paths()
+        count = context.cert_store_stats()["x509_ca"] or (len(os.listdir(paths.capath)) if paths.capath else 0)
+    if not count:
+        raise ChorusError(f"There is no certificate authority in {trust_store_name()}.", remedy="Ask your IT department.")
+    return f"{ssl.OPENSSL_VERSION}; {count} certificates in {trust_store_name()}"
+
+
+def _keychain() -> str:
+    """The operating system's store for SAS tokens; a computer may have none, or forbid it, and tokens then stay in the file."""
+    from chorus_gui.core.config import keychain
+
+    backend = keychain.backend()
+    if sys.platform in ("win32", "darwin") and backend.endswith(".fail"):
+        raise ChorusError(f"{keychain.title()} cannot be reached from this program ({backend}) - a part of it is missing.")
+    entry = f"self-test/{os.getpid()}"
+    try:
+        keychain.write(entry, "sig=self-test")
+        keychain.delete(entry)
+    except keychain.KeychainError as error:
+        return f"none that can be used ({error.what}) SAS tokens stay in the configuration file"
+    return f"{keychain.title()} keeps and forgets an entry"
+
+
+def _sqlite(folder: Path) -> str:
+    if sqlite3.sqlite_version_info < SQLITE_LEAST:
+        raise ChorusError(f"SQLite {sqlite3.sqlite_version} is too old.")
+    db = sqlite3.connect(folder / "self-test.db")
+    try:
+        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        db.execute("CREATE TABLE t (x)")
+        db.execute("INSERT INTO t VALUES (1)")
+        db.commit()
+        found = db.execute("PRAGMA integrity_check").fetchone()[0]
+    finally:
+        db.close()
+    if found != "ok":
+        raise ChorusError(f"SQLite finds its own new file damaged: {found}")
+    return f"SQLite {sqlite3.sqlite_version}, {mode}"
+
+
+def _lock(folder: Path) -> str:
+    """A lock that is held keeps another one out."""
+    import filelock
+
+    file = folder / "self-test.lock"
+    with filelock.FileLock(file):
+        try:
+            filelock.FileLock(file, timeout=0).acquire()
+        except filelock.Timeout:
+            return "a held lock keeps others out"
+    raise ChorusError("Two programs could write into one journal: file locks do not work in this folder.")
+
+
+def _cloud() -> str:
+    """The libraries load, and make a client and a signature; nothing is sent."""
+    from importlib import import_module
+
+    from azure.storage.blob import BlobServiceClient, generate_container_sas
+
+    import_module("azure.identity")
+    key = "c2VsZi10ZXN0"
+    BlobServiceClient("https://self-test.invalid", credential={"account_name": "self", "account_key": key}).close()
+    if "sig=" not in generate_container_sas("self", "test", account_key=key, permission="r", expiry="2000-01-01T00:00:00Z"):
+        raise ChorusError("No signature came out.")
+    return "azure-storage-blob and azure-identity load"
+
+
+def _submission(folder: Path) -> str:
+    """Two submissions of a made-up site into a folder, and every byte read again."""
+    from chorus_gui.app import demo
+    from chorus_gui.core.config.load import load
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.storage.open import open_store
+    from chorus_gui.core.submission.verification import verify_versions
+    from chorus_gui.core.transfer.verify import VerifyResult
+
+    site = folder / "site"
+    demo.make_site(site)
+    config = load(demo.write_config(folder, folder / "central-store", site), environ={})
+    first = _submit(folder)
+    demo.change_site(site)
+    second = _submit(folder)
+    store = open_store(config.central)
+    try:
+        with Journal.open(config.journal.local, readonly=True) as journal:
+            verdicts = list(verify_versions(config, journal, store, JobContext(), reread=True))
+    finally:
+        store.close()
+    good = sum(verdict.result is VerifyResult.OK for verdict in verdicts)
+    if good != len(verdicts) or not good:
+        raise ChorusError(f"Of {len(verdicts)} files in the central store only {good} are what was sent.")
+    return f"{first} and {second} changes submitted, {good} files read again and equal"
+
+
+def _submit(folder: Path) -> int:
+    """One submission of the made-up site; how many changes were entered."""
+    from chorus_gui.core.config.load import load
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review.approval import approve, choose_version
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.storage.open import open_store
+    from chorus_gui.core.submission.log import RunLog
+    from chorus_gui.core.submission.review_site import review_site
+    from chorus_gui.core.submission.submit import Submission, submit
+    from chorus_gui.core.submission.upload import leave_copies
+
+    config, ctx, log = load(folder / "config.toml", environ={}), JobContext(), RunLog()
+    store = open_store(config.central)
+    try:
+        with Journal.open(config.journal.local, create=True) as journal:
+            reviewed = review_site(config, journal, ctx, store=store)
+            with Staging.open(reviewed.path) as staging:
+                approval = approve(staging, journal, choose_version(journal, None, amend=False))
+                submit(Submission(config, journal, staging, approval, ctx, log), store)
+                leave_copies(config, journal, store, log.versions)
+    finally:
+        store.close()
+    if log.failures:
+        raise ChorusError(f"{len(log.failures)} files were not sent. {log.failures[0].cause}")
+    return sum(tally.files for kinds in log.entered.values() for tally in kinds.values())
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """JSON: ``ok``, what this program and computer are, and every check."""
+    return json.dumps(
+        {
+            "ok": all(check.ok for check in checks),
+            "program": f"CHoRUS Upload {__version__}",
+            "frozen": bool(getattr(sys, "frozen", False)),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "checks": [asdict(check) for check in checks],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )

@@ -1,0 +1,63 @@
+"""The exit statuses: one table for every command, in the README too."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from chorus_gui.core.errors import (
+    AccessError,
+    ChorusError,
+    CustodyError,
+    JournalError,
+    SourceError,
+    StoreError,
+    StoreFullError,
+)
+from chorus_gui.core.job import Outcome, OutcomeKind
+
+
+class Status(IntEnum):
+    """How a command ended, for schedulers.  The value is the process's exit status."""
+
+    DONE = 0
+    FAULTY = 1
+    """done, but some files failed, differ or were found faulty"""
+    NOT_STARTED = 2
+    """could not start, or bad input"""
+    STOPPED = 3
+    """stopped on the way; the same command continues (network, token, disk)"""
+    DECISION = 4
+    """needs a decision by a person"""
+    CRASHED = 70
+    """a fault of the program"""
+    INTERRUPTED = 130
+
+
+def status_of(outcome: Outcome[object], *, begun: bool = False, faulty: bool = False) -> Status:
+    """The status of an outcome.  ``begun``: something was, or may have been, changed; ``faulty``: some files failed or differ."""
+    match outcome.kind:
+        case OutcomeKind.DONE:
+            return Status.FAULTY if faulty else Status.DONE
+        case OutcomeKind.CANCELLED:
+            return Status.INTERRUPTED
+        case OutcomeKind.CRASHED:
+            return Status.CRASHED
+        case OutcomeKind.FAILED:
+            return of_error(outcome.error, begun=begun)
+
+
+def of_error(error: ChorusError | None, *, begun: bool = False) -> Status:
+    """The status of an error.
+
+    An outage is always something to repeat: nothing was wrong with the request.  A refused token, a full disk or a journal that
+    cannot be written is so only where the command had begun; before that, it could not start.
+    """
+    if error is None:
+        return Status.CRASHED
+    if error.needs_decision:
+        return Status.DECISION
+    if error.retryable:
+        return Status.STOPPED
+    if begun and isinstance(error, (AccessError, StoreFullError, StoreError, SourceError, JournalError, CustodyError)):
+        return Status.STOPPED
+    return Status.NOT_STARTED

@@ -1,0 +1,136 @@
+"""Carry out a review: record it, or record it and send it with all that is pending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chorus_gui.app.options import SubmitOptions, params_text
+from chorus_gui.app.review import ASKED, Reviewing, reviewed_site
+from chorus_gui.app.run import Command, Done, Run, run
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.config.model import Config, UploadMethod
+from chorus_gui.core.errors import ReviewError, UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Approval
+from chorus_gui.core.review.values import Reviewed
+
+if TYPE_CHECKING:
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.submission.work import Selection
+
+
+def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing, *, record_only: bool = False) -> Done[None]:
+    """Scan, show, and after the person's approval record, or (not ``record_only``) record and send."""
+    from chorus_gui.core.review.approval import approve
+
+    def step(active: Run) -> None:
+        if not record_only:
+            check_built_in(workspace.config)
+            workspace.store()
+        with reviewed_site(active, options, keep=True) as (review, staging, reviewed):
+            reviewing.show(review)
+            approval = approve(staging, active.journal, review.version, allow_deletions=options.allow_deletions)
+            if review.to_do:
+                reviewing.confirm(review)
+            _carry_out(active, staging, approval, reviewed, record_only=record_only)
+
+    return run(workspace, _command(options, record_only=record_only), ctx, step)
+
+
+def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, record_only: bool) -> Done[None]:
+    """Approve the review that waits, and do what it says."""
+    from chorus_gui.core.review.approval import approve, choose_version
+
+    def step(active: Run) -> None:
+        if not record_only:
+            check_built_in(workspace.config)
+        with workspace.staged() as staging:
+            version = choose_version(active.journal, options.version, amend=options.amend)
+            approval = approve(staging, active.journal, version, allow_deletions=options.allow_deletions)
+            _carry_out(active, staging, approval, _reviewed(staging), record_only=record_only)
+
+    return run(workspace, _command(_as_scanned(workspace, options), record_only=record_only), ctx, step)
+
+
+def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[None]:
+    """Carry out the rest of an approved review, and send all that is pending."""
+
+    def step(active: Run) -> None:
+        check_built_in(workspace.config)
+        with workspace.staged() as staging:
+            _carry_out(active, staging, approval, _reviewed(staging), record_only=False)
+
+    options = SubmitOptions(version=approval.version, allow_deletions=approval.allow_deletions)
+    return run(workspace, _command(_as_scanned(workspace, options), record_only=False), ctx, step)
+
+
+def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None]:
+    """Send what is recorded and pending."""
+    from chorus_gui.core.submission.upload import upload_pending
+
+    def step(active: Run) -> None:
+        check_built_in(workspace.config)
+        check_version(active, which.version)
+        active.log.version = which.version or ""
+        store = workspace.store()
+        active.begin(leave_copies=store)
+        with workspace.person.progress(ctx):
+            upload_pending(active.work, store, which)
+
+    params = params_text((("version", which.version), ("modalities", which.modalities), ("max-num-files", which.max_files)))
+    return run(workspace, Command("file upload", params, writes=True, sends=True, receipt="upload"), ctx, step)
+
+
+def check_built_in(config: Config) -> None:
+    """Raise :class:`UsageError` for a site that sends with generated scripts."""
+    if config.upload_method is UploadMethod.AZCLI:
+        raise UsageError(
+            "This configuration sends with generated scripts (upload_method = “azcli”).",
+            remedy="Record the changes (“journal update”) and generate a script (“file list”), or set upload_method to “builtin”.",
+        )
+
+
+def check_version(active: Run, version: str | None) -> None:
+    """Raise :class:`UsageError` for a version that the journal does not have."""
+    if version is not None and version not in active.journal.versions():
+        raise UsageError(f"The journal has no version {version}.", remedy="List the versions with “journal list”.")
+
+
+def _command(options: SubmitOptions, *, record_only: bool) -> Command:
+    if record_only:
+        return Command("journal update", options.params, writes=True, creates=True, receipt="record")
+    return Command("submit", options.params, writes=True, creates=True, sends=True, receipt="submission")
+
+
+def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Reviewed, *, record_only: bool) -> None:
+    from chorus_gui.core.submission.submit import Approved, record, submit
+    from chorus_gui.core.submission.upload import upload_pending
+
+    workspace, approved = active.workspace, Approved(staging, approval)
+    active.reviewed = reviewed
+    if record_only:
+        store = workspace.store_if_reachable()
+        active.begin()
+        with workspace.person.progress(active.ctx):
+            record(active.work, approved, store)
+        return
+    store = workspace.store()
+    active.begin(leave_copies=store)
+    with workspace.person.progress(active.ctx):
+        submit(active.work, approved, store)
+        upload_pending(active.work, store)
+
+
+def _reviewed(staging: Staging) -> Reviewed:
+    from chorus_gui.core.review.changes import summary
+
+    return Reviewed(staging.path, summary(staging))
+
+
+def _as_scanned(workspace: Workspace, options: SubmitOptions) -> SubmitOptions:
+    """The options with what the waiting review was scanned for; without a review, as they are: the run then says so."""
+    try:
+        with workspace.staged() as staging:
+            return options.with_scan(staging.get(ASKED) or {})
+    except ReviewError:
+        return options

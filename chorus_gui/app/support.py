@@ -1,0 +1,192 @@
+"""The support bundle: what somebody who helps needs to see, in one ZIP file.
+
+It holds no secret ever; and, unless the person says so, no patient id and no path or name of a site's file: examples are left out, and
+each message of a log is cut before the first word that could be a name.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from chorus_gui import __version__
+from chorus_gui.app.doctor.examine import examine, to_text
+from chorus_gui.core.config.load import load
+from chorus_gui.core.errors import ConfigError, JournalError, UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.places import log_folder, replace_file
+from chorus_gui.core.redact import MASK, redact
+
+LOG_BYTES = 2_000_000
+"""The end of each log file."""
+PACKAGES = (
+    "PySide6-Essentials",
+    "azure-storage-blob",
+    "azure-identity",
+    "azure-core",
+    "msal",
+    "filelock",
+    "jinja2",
+    "truststore",
+    "wakepy",
+)
+_SECRET_KEY = re.compile(r"(?i)token|key|secret|connection|password|credential|sig")
+_FRAME = re.compile(r'^\s+File "([^"]*)", line (\d+), in (\S+)')
+_LOGGED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ [A-Z]+ [\w.]+:) ?(.*)")
+_ERROR = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Warning|Cancelled|Interrupt|Timeout))(?::|$)")
+_COULD_BE_A_NAME = re.compile(r"[^A-Za-z,;:()-]|[a-z][A-Z]|\w[-(]")
+CUT = "…"
+
+
+def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths: bool = False) -> tuple[str, ...]:
+    """Write the bundle, for this user alone, whole or not at all; the names in it.  ``config`` is the open configuration file.
+
+    Raises :class:`UsageError` if it cannot be written.
+    """
+    part = file.with_name(file.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        with (
+            os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
+            zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle,
+        ):
+            for name, text in _contents(config, ctx, with_paths):
+                ctx.checkpoint()
+                bundle.writestr(name, redact(text))
+            names = tuple(bundle.namelist())
+        replace_file(part, file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return names
+
+
+def _contents(config: Path | None, ctx: JobContext, with_paths: bool) -> Iterator[tuple[str, str]]:
+    yield "about.txt", about()
+    if config is not None:
+        yield "config.toml", config_text(config)
+        yield "journal.txt", journal_text(config, with_paths=with_paths)
+        yield "doctor.txt", to_text(examine(config, ctx), examples=with_paths)
+    for log in sorted(log_folder().glob("*.log*")):
+        lines = _tail(log)
+        yield f"logs/{log.name}", "\n".join(lines if with_paths else without_names(lines))
+
+
+def about() -> str:
+    """Versions of the program, of what it stands on, and of the system."""
+    lines = [
+        f"CHoRUS Upload {__version__}",
+        f"Python {sys.version}",
+        platform.platform(),
+        f"installed program: {getattr(sys, 'frozen', False)}",
+    ]
+    for package in PACKAGES:
+        try:
+            lines.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return "\n".join(lines)
+
+
+def config_text(file: Path) -> str:
+    """The configuration without its secrets and comments; of one that is no TOML the names alone."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"It cannot be read: {error}"
+    try:
+        return tomli_w.dumps(_masked(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
+        names = [
+            f"{line.partition('=')[0].rstrip()} = {CUT}" if "=" in line else line
+            for line in text.splitlines()
+            if not line.lstrip().startswith("#")
+        ]
+        return "\n".join(
+            [f"# not valid: {str(error).partition(chr(10))[0]}", *(name for name in names if "=" in name or name.startswith("["))]
+        )
+
+
+def _masked(table: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            out[key] = _masked(value)  # pyright: ignore[reportUnknownArgumentType] - of tomllib: its keys are texts
+        elif _SECRET_KEY.search(key):
+            out[key] = MASK
+        elif isinstance(value, str):
+            out[key] = redact(value.partition("?")[0] if "://" in value else value)
+        else:
+            out[key] = value
+    return out
+
+
+def journal_text(config: Path, *, with_paths: bool) -> str:
+    """Counts, and what is odd."""
+    try:
+        local = load(config).journal.local
+        with Journal.open(local, readonly=True) as journal:
+            lines = [f"version {journal.schema} of the journal, {local.stat().st_size:,} bytes", ""]
+            lines.append("version  modality  active  pending  closed  last upload")
+            lines += [f"{c.version}  {c.modality}  {c.active}  {c.pending}  {c.closed}  {c.last_upload or '-'}" for c in journal.counts()]
+            for found in journal.check():
+                lines += ["", found.text, *(f"  {example}" for example in (found.examples if with_paths else ()))]
+    except ConfigError:
+        return "The configuration has faults."
+    except JournalError as error:
+        return str(error) if with_paths else type(error).__name__
+    return "\n".join(lines)
+
+
+def without_names(lines: Iterable[str]) -> Iterator[str]:
+    """A log's lines without what could name a patient or a file.
+
+    Kept are time, level and source, the first words of a message, the places in the program of a traceback, and the kind of an error.
+    """
+    source_follows = False
+    for line in lines:
+        if logged := _LOGGED.match(line):
+            yield f"{logged[1]} {first_words(logged[2])}"
+        elif frame := _FRAME.match(line):
+            yield f"  {Path(frame[1].replace(chr(92), '/')).name}:{frame[2]} in {frame[3]}"
+        elif error := _ERROR.match(line):
+            yield error[1]
+        elif source_follows or line.startswith("Traceback "):
+            yield line
+        source_follows = _FRAME.match(line) is not None
+
+
+def first_words(message: str) -> str:
+    """A message up to the first word that could be a name: one with digits, dots, quotes, slashes, or after “patient”."""
+    kept: list[str] = []
+    for word in message.split():
+        if _COULD_BE_A_NAME.search(word.removesuffix(".")):
+            return " ".join([*kept, CUT])
+        kept.append(word)
+        if word.casefold().strip(",:;") == "patient":
+            return " ".join([*kept, CUT])
+    return " ".join(kept)
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as opened:
+            size = opened.seek(0, os.SEEK_END)
+            opened.seek(max(size - LOG_BYTES, 0))
+            text = opened.read().decode("utf-8", "replace")
+    except OSError as error:
+        return [f"It cannot be read: {type(error).__name__}"]
+    lines = text.splitlines()
+    return lines[1:] if size > LOG_BYTES else lines

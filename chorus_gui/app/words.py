@@ -1,0 +1,68 @@
+"""Numbers, sizes, dates and durations as people read them: one set for the window, the command line and the receipts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from chorus_gui.core.model import Tally
+
+DASH = "–"
+"""Stands for a value that there is none of."""
+
+
+def number(value: int) -> str:
+    """1204 → "1,204"."""
+    return f"{value:,}"
+
+
+def plural(value: int, one: str, many: str = "") -> str:
+    """A count with its word: "1 file", "1,204 files"."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def files(value: int) -> str:
+    """A count of files: "1 file", "1,204 files"."""
+    return plural(value, "file")
+
+
+def size(value: int) -> str:
+    """Bytes, in powers of 1,000 as stores bill them: "999 B", "14.2 MB"."""
+    if value < 1000:
+        return f"{value} B"
+    for unit, factor in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if value < 999.95 * factor:
+            return f"{value / factor:,.1f} {unit}"
+    return f"{value / 1e12:,.1f} TB"
+
+
+def files_and_size(tally: Tally) -> str:
+    """ "1,204 files (3.2 GB)"."""
+    return f"{files(tally.files)} ({size(tally.bytes)})"
+
+
+def rate(bytes_per_second: float | None) -> str:
+    """ "12.4 MB/s"."""
+    return f"{size(int(bytes_per_second))}/s" if bytes_per_second else DASH
+
+
+def duration(seconds: float | None) -> str:
+    """A time span in seconds: "0.4 s", "12 s", "2 min 5 s", "3 h 20 min"."""
+    if seconds is None:
+        return DASH
+    seconds = max(seconds, 0.0)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = int(seconds + 0.5)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(us: int) -> str:
+    """Microseconds since 1970, UTC → local time with its distance from UTC: "2026-11-22 13:05:09 +0100"."""
+    return datetime.fromtimestamp(us / 1e6, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def utc(at: datetime) -> str:
+    """An aware datetime → "2026-11-22 12:05:09", in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

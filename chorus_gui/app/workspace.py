@@ -1,0 +1,167 @@
+"""One person's session on one configuration: sign-in, open stores and sources, custody, holds, and messages to the person."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from chorus_gui.core.config.model import Config, Place
+from chorus_gui.core.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.job import JobContext
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review.holds import Holds
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.storage.azure.login import Login
+    from chorus_gui.core.storage.base import Store
+    from chorus_gui.core.storage.open import Sources
+
+_log = logging.getLogger("chorus")
+
+
+class Person:
+    """Who a workspace talks to.  This one reads nothing: messages are in the log and in what a command returns."""
+
+    def say(self, text: str) -> None:
+        """Receives a sentence while a command runs, on the command's thread."""
+
+    def warn(self, text: str) -> None:
+        """As :meth:`say`, for what a person should look at."""
+        self.say(text)
+
+    def progress(self, ctx: JobContext) -> AbstractContextManager[None]:
+        """Shows the counters of ``ctx`` while the block runs."""
+        del ctx
+        return nullcontext()
+
+
+class Workspace:
+    """What the commands of one person on one configuration share.  Use it as a context manager; safe for many threads.
+
+    Each store and source is opened once, when it is first needed, and closed when the last ``with`` block ends.  A block may
+    begin again later, and inside another one: the window holds the workspace while a configuration is open, and each job holds
+    it until it ends.  ``login`` is the process's one sign-in (None: nobody is asked).  ``custody`` False: the local journal is
+    used as it is, and nothing is checked out or in.  ``common`` are the options that a history line begins with.
+    """
+
+    def __init__(
+        self, config: Config, login: Login | None = None, person: Person | None = None, *, custody: bool = True, common: str = ""
+    ) -> None:
+        self.config = config
+        self.common = common or f"--config {config.file}"
+        self.login = login
+        self.person = person or Person()
+        self.custody = custody
+        self._lock = threading.RLock()
+        self._users = 0
+        self._closers: list[Callable[[], None]] = []
+        self._store: Store | None = None
+        self._sources: Sources | None = None
+        self._home: JournalHome | None = None
+
+    def __enter__(self) -> Workspace:
+        with self._lock:
+            self._users += 1
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            closers, self._closers = self._closers, []
+            self._store = self._sources = self._home = None
+        for close in reversed(closers):
+            with suppress(OSError):
+                close()
+
+    def _check_open(self) -> None:
+        if not self._users:
+            raise RuntimeError("a workspace is used inside its with block")
+
+    # --- what is opened once ----------------------------------------------------------------------------------------
+
+    def store(self) -> Store:
+        """The central store.  Raises :class:`StoreError`; :class:`UsageError` for a place that cannot be one."""
+        with self._lock:
+            self._check_open()
+            if self._store is None:
+                self._store = self._open_store(self.config.central)
+            return self._store
+
+    def store_if_reachable(self) -> Store | None:
+        """The central store for a look; None if it cannot be opened, because the look does not depend on it."""
+        try:
+            return self.store()
+        except (StoreError, UsageError) as error:
+            _log.warning("the central store was not opened: %s", error)
+            return None
+
+    def sources(self) -> Sources:
+        """The site's sources by modality; each place is opened when it is first asked for.  Raises as :meth:`store`, then."""
+        from chorus_gui.core.storage.open import Sources, open_source
+
+        with self._lock:
+            self._check_open()
+            if self._sources is None:
+                self._sources = Sources(self.config, lambda place: open_source(place, login=self.login))
+                self._closers.append(self._sources.close)
+            return self._sources
+
+    def home(self) -> JournalHome | None:
+        """Where the cloud journal is kept; None if the journal is on this computer alone.  Raises as :meth:`store`."""
+        from chorus_gui.core.custody.home import home_of, journal_parent
+
+        place = self.config.journal.cloud
+        if place is None or not self.custody:
+            return None
+        with self._lock:
+            self._check_open()
+            if self._home is None:
+                self._home = home_of(self.config, self._open_store(journal_parent(place)[0]))
+            return self._home
+
+    def cloud_journal(self) -> JournalHome:
+        """As :meth:`home`; raises :class:`CustodyError` if the journal is on this computer alone."""
+        from chorus_gui.core.custody.home import need
+
+        return need(self.home())
+
+    def _open_store(self, place: Place) -> Store:
+        from chorus_gui.core.storage.open import open_store
+
+        store = open_store(place, login=self.login)
+        self._closers.append(store.close)
+        return store
+
+    # --- what is opened for a moment --------------------------------------------------------------------------------
+
+    @contextmanager
+    def local_journal(self) -> Generator[Journal]:
+        """The local journal file, read-only, wherever the journal is checked out.  Raises :class:`JournalError`."""
+        from chorus_gui.core.journal.store import Journal
+
+        with Journal.open(self.config.journal.local, readonly=True) as journal:
+            yield journal
+
+    @contextmanager
+    def staged(self) -> Generator[Staging]:
+        """The review that waits for approval.  Raises :class:`StaleReviewError` if there is none."""
+        from chorus_gui.core.review.staging import Staging, staging_path
+
+        with Staging.open(staging_path(self.config.journal.local)) as staging:
+            yield staging
+
+    @contextmanager
+    def holds(self) -> Generator[Holds]:
+        """What is held back from the submissions of this journal."""
+        from chorus_gui.core.review.holds import Holds
+
+        with Holds(self.config.journal.local) as holds:
+            yield holds

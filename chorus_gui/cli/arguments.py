@@ -1,0 +1,125 @@
+"""From a command's arguments to the values that :mod:`chorus_gui.app` works with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chorus_gui.app.workspace import Person, Workspace
+from chorus_gui.core.errors import Cancelled, UnansweredError, UsageError
+
+if TYPE_CHECKING:
+    from chorus_gui.app.options import Selection, SubmitOptions
+    from chorus_gui.app.signin import DeviceCode
+    from chorus_gui.cli.report import Report
+    from chorus_gui.core.config.model import Config
+    from chorus_gui.core.job import JobContext
+
+
+def config_file(args: argparse.Namespace) -> Path:
+    """The configuration file.  Raises :class:`UsageError` if it does not exist."""
+    file = Path(args.config or "config.toml")
+    if not file.is_file():
+        raise UsageError(
+            f"There is no configuration file {file}.",
+            remedy="Name it with “-c FILE”, or make one: “chorus-upload config-help > config.toml”, then fill it in.",
+        )
+    return file
+
+
+class Terminal(Person):
+    """The person at a terminal: sentences go to standard error, progress is drawn there."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def say(self, text: str) -> None:
+        """See :meth:`Person.say`."""
+        self._report.note(text)
+
+    def warn(self, text: str) -> None:
+        """See :meth:`Person.warn`."""
+        self._report.warn(text)
+
+    def progress(self, ctx: JobContext) -> AbstractContextManager[None]:
+        """See :meth:`Person.progress`."""
+        return self._report.progress(ctx)
+
+
+def load_config(args: argparse.Namespace, report: Report) -> Config:
+    """The configuration; its warnings are printed."""
+    from chorus_gui.app.configuration import load
+
+    local = getattr(args, "local_journal", None)
+    config = load(config_file(args), local_journal=Path(local) if local else None)
+    for warning in config.warnings:
+        report.warn(warning)
+    return config
+
+
+@contextmanager
+def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
+    """The workspace of one command, closed afterwards.  With ``--local-journal`` nothing is checked out or in."""
+    from chorus_gui.app.configuration import use_system_certificates
+    from chorus_gui.app.signin import login
+
+    config = load_config(args, report)
+    if getattr(args, "own_process", False):
+        use_system_certificates(config)
+    custody = args.command == "journal" or getattr(args, "local_journal", None) is None
+    common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
+    with Workspace(config, login(asked=at_terminal(), show=show_code), Terminal(report), custody=custody, common=common) as opened:
+        yield opened
+
+
+def at_terminal() -> bool:
+    """Somebody is there to be asked: no scheduler, no pipe."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def show_code(code: DeviceCode) -> None:
+    """Print how to sign in on another device."""
+    print(f"To sign in, open {code.url} on any device and enter the code {code.code}", file=sys.stderr, flush=True)
+
+
+def modalities(args: argparse.Namespace) -> tuple[str, ...]:
+    """The modalities of ``--modalities A,B``; empty: all."""
+    text = getattr(args, "modalities", None) or ""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def selection(args: argparse.Namespace) -> Selection:
+    """The files that ``--version``, ``--modalities`` and ``--max-num-files`` choose."""
+    from chorus_gui.app.options import Selection
+
+    return Selection(getattr(args, "version", None), modalities(args), getattr(args, "max_num_files", None))
+
+
+def submit_options(args: argparse.Namespace) -> SubmitOptions:
+    """What is scanned, and where it goes."""
+    from chorus_gui.app.options import SubmitOptions
+    from chorus_gui.core.model import Mode
+
+    mode = Mode(args.mode) if getattr(args, "mode", None) else None
+    amend, allow = getattr(args, "amend", False), getattr(args, "allow_deletions", False)
+    return SubmitOptions(args.version, amend, modalities(args), mode, allow)
+
+
+def params_text(args: argparse.Namespace, *names: str) -> str:
+    """The options that were given, as they are typed: "--version 20250101000000"."""
+    from chorus_gui.app import options
+
+    return options.params_text((name.replace("_", "-"), getattr(args, name, None)) for name in names)
+
+
+def ask(report: Report, question: str, *, expect: tuple[str, ...] = ("y", "yes"), unanswered: UnansweredError) -> None:
+    """Ask on the terminal.  Raises ``unanswered`` where nobody can answer, ``Cancelled`` for another answer than expected."""
+    if report.as_json or not at_terminal():
+        raise unanswered
+    report.say(question)
+    if sys.stdin.readline().strip().lower() not in expect:
+        raise Cancelled
