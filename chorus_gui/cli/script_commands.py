@@ -39,10 +39,10 @@ def add(groups: Any) -> None:
 
 def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Take the journal, unless it is ours already."""
-    from chorus_gui.cli.workplace import load_config
+    from chorus_gui.cli.workplace import load_config, open_home
     from chorus_gui.core.custody.checkin import checkin
     from chorus_gui.core.custody.checkout import checkout
-    from chorus_gui.core.custody.home import need, open_home
+    from chorus_gui.core.custody.home import need
     from chorus_gui.core.custody.state import State, look
     from chorus_gui.core.errors import CustodyError
 
@@ -67,9 +67,9 @@ def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> i
 
 def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Give the journal back."""
-    from chorus_gui.cli.workplace import load_config
+    from chorus_gui.cli.workplace import load_config, open_home
     from chorus_gui.core.custody.checkin import checkin
-    from chorus_gui.core.custody.home import need, open_home
+    from chorus_gui.core.custody.home import need
 
     with open_home(load_config(args, report)) as home:
         returned = checkin(need(home), ctx)

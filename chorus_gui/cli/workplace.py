@@ -9,12 +9,14 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from chorus_gui.cli.main import config_file
 from chorus_gui.cli.report import Report
 from chorus_gui.cli.sign_in import sign_in
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.custody.home import JournalHome, home_of, journal_parent
 from chorus_gui.core.custody.session import Session, session
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
@@ -22,6 +24,9 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.open import open_store
 from chorus_gui.core.submission.history import in_history
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.login import SignIn
 
 WAIT_FOR_JOURNAL = 10.0
 """Seconds that a command waits for another one that works on the journal."""
@@ -81,10 +86,23 @@ def open_journal(
 
 
 @contextmanager
+def open_home(config: Config, sign_in: SignIn | None = None) -> Iterator[JournalHome | None]:
+    """The cloud journal, its store closed afterwards; None if the configuration has none.  Raises as ``open_store``."""
+    if config.journal.cloud is None:
+        yield None
+        return
+    with closing(open_store(journal_parent(config.journal.cloud)[0], sign_in=sign_in)) as store:
+        yield home_of(config, store)
+
+
+@contextmanager
 def told_session(config: Config, report: Report, ctx: JobContext, purpose: str, *, write: bool) -> Iterator[Session]:
     """The journal checked out for one command, or the check-out that the user holds; what custody has to say is said."""
     told = 0
-    with session(config, ctx, purpose=purpose, write=write, wait=WAIT_FOR_JOURNAL, sign_in=sign_in()) as work:
+    with (
+        open_home(config, sign_in()) as home,
+        session(config, home, ctx, purpose=purpose, write=write, wait=WAIT_FOR_JOURNAL) as work,
+    ):
         for note in work.notes:
             report.note(note)
         told = len(work.notes)

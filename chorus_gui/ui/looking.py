@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,6 +157,19 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
         )
 
 
+@contextmanager
+def open_home(config: Config, sign_in: SignIn | None = None) -> Iterator[JournalHome | None]:
+    """The cloud journal, its store closed afterwards; None if the configuration has none.  Raises as ``open_store``."""
+    from chorus_gui.core.custody.home import home_of, journal_parent
+    from chorus_gui.core.storage.open import open_store
+
+    if config.journal.cloud is None:
+        yield None
+        return
+    with closing(open_store(journal_parent(config.journal.cloud)[0], sign_in=sign_in)) as store:
+        yield home_of(config, store)
+
+
 def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
     """Where the journal is.  Never raises for what is wrong.
 
@@ -169,7 +184,7 @@ def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, r
             Grade.GOOD,
             may_write=True,
         )
-    from chorus_gui.core.custody.home import need, open_home
+    from chorus_gui.core.custody.home import need
 
     try:
         with open_home(config, sign_in) as home:

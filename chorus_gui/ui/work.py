@@ -23,7 +23,7 @@ from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Approval, ChangeKind, Mode
 from chorus_gui.core.places import data_folder, log_folder, patiently, remove_file
 from chorus_gui.core.submission.log import RunLog
-from chorus_gui.ui.looking import receipts_folder
+from chorus_gui.ui.looking import open_home, receipts_folder
 from chorus_gui.ui.state import Grade, TestFinding
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Site:
     @contextmanager
     def home(self) -> Iterator[JournalHome]:
         """Where the cloud journal lives.  Raises :class:`CustodyError` if there is none."""
-        from chorus_gui.core.custody.home import need, open_home
+        from chorus_gui.core.custody.home import need
 
         with open_home(self.config, self.sign_in) as home:
             yield need(home)
@@ -90,7 +90,8 @@ class Site:
 
         config = self.config
         with (
-            session(config, ctx, purpose=command, wait=WAIT_FOR_JOURNAL, sign_in=self.sign_in) as work,
+            open_home(config, self.sign_in) as home,
+            session(config, home, ctx, purpose=command, wait=WAIT_FOR_JOURNAL) as work,
             Journal.open(work.journal, create=True, wait=WAIT_FOR_JOURNAL, purpose=command, ctx=ctx) as journal,
             in_history(journal, config, command, params, common=f"--config {config.file}", to_store=dest),
         ):
