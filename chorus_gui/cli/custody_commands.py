@@ -46,11 +46,11 @@ def add(commands: Any) -> None:
 
 @contextmanager
 def _home(args: argparse.Namespace, report: Report) -> Iterator[JournalHome]:
-    from chorus_gui.cli.sign_in import sign_in
+    from chorus_gui.cli.sign_in import login
     from chorus_gui.cli.workplace import load_config, open_home
     from chorus_gui.core.custody.home import need
 
-    with open_home(load_config(args, report), sign_in()) as home:
+    with open_home(load_config(args, report), login()) as home:
         yield need(home)
 
 

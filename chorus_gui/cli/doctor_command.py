@@ -22,7 +22,7 @@ def add(groups: Any) -> None:
 def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Everything, the worst first."""
     from chorus_gui.cli.main import config_file
-    from chorus_gui.cli.sign_in import sign_in
+    from chorus_gui.cli.sign_in import login
     from chorus_gui.cli.workplace import believe_system
     from chorus_gui.core.config.load import load
     from chorus_gui.core.doctor.examine import examine, healthy, to_data, to_text
@@ -30,7 +30,7 @@ def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
 
     with suppress(ConfigError):  # its faults are among the findings
         believe_system(args, load(config_file(args)))
-    found = examine(config_file(args).absolute(), ctx, sign_in())
+    found = examine(config_file(args).absolute(), ctx, login())
     report.say(to_text(found))
     report.json(to_data(found))
     return 0 if healthy(found) else 1

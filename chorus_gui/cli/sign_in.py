@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import DeviceCode, SignIn
+    from chorus_gui.core.storage.azure.login import DeviceCode, Login
 
 
-def sign_in() -> SignIn:
-    """The browser, else a code for another device; nobody is asked where no terminal is (a scheduler, a pipe)."""
-    from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+def login() -> Login:
+    """The process's login: the browser, else a code for another device; without a terminal (a scheduler, a pipe) nobody is asked."""
+    return _login(sys.stdin is not None and sys.stdin.isatty())
 
-    return SignIn(browser=True, device_code=_show) if sys.stdin is not None and sys.stdin.isatty() else NOBODY
+
+@cache
+def _login(terminal: bool) -> Login:
+    from chorus_gui.core.storage.azure.login import NOBODY, Login, SignIn
+
+    return Login(SignIn(browser=True, device_code=_show) if terminal else NOBODY)
 
 
 def _show(code: DeviceCode) -> None:

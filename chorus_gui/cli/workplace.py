@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.cli.main import config_file
 from chorus_gui.cli.report import Report
-from chorus_gui.cli.sign_in import sign_in
+from chorus_gui.cli.sign_in import login
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config, PlaceKind
 from chorus_gui.core.custody.home import JournalHome, home_of, journal_parent
@@ -26,7 +26,7 @@ from chorus_gui.core.storage.open import open_store
 from chorus_gui.core.submission.history import in_history
 
 if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import SignIn
+    from chorus_gui.core.storage.azure.login import Login
 
 WAIT_FOR_JOURNAL = 10.0
 """Seconds that a command waits for another one that works on the journal."""
@@ -86,12 +86,12 @@ def open_journal(
 
 
 @contextmanager
-def open_home(config: Config, sign_in: SignIn | None = None) -> Iterator[JournalHome | None]:
+def open_home(config: Config, access: Login | None = None) -> Iterator[JournalHome | None]:
     """The cloud journal, its store closed afterwards; None if the configuration has none.  Raises as ``open_store``."""
     if config.journal.cloud is None:
         yield None
         return
-    with closing(open_store(journal_parent(config.journal.cloud)[0], sign_in=sign_in)) as store:
+    with closing(open_store(journal_parent(config.journal.cloud)[0], login=access)) as store:
         yield home_of(config, store)
 
 
@@ -100,7 +100,7 @@ def told_session(config: Config, report: Report, ctx: JobContext, purpose: str, 
     """The journal checked out for one command, or the check-out that the user holds; what custody has to say is said."""
     told = 0
     with (
-        open_home(config, sign_in()) as home,
+        open_home(config, login()) as home,
         session(config, home, ctx, purpose=purpose, write=write, wait=WAIT_FOR_JOURNAL) as work,
     ):
         for note in work.notes:
@@ -121,7 +121,7 @@ def journal_file(args: argparse.Namespace, report: Report, ctx: JobContext) -> I
 @contextmanager
 def central_store(config: Config) -> Iterator[Store]:
     """The central store, closed afterwards."""
-    with closing(open_store(config.central, sign_in=sign_in())) as store:
+    with closing(open_store(config.central, login=login())) as store:
         yield store
 
 
@@ -129,7 +129,7 @@ def central_store(config: Config) -> Iterator[Store]:
 def optional_store(config: Config) -> Iterator[Store | None]:
     """The central store for looking only; None if it cannot be opened, for then nothing needs it."""
     try:
-        store = open_store(config.central, sign_in=sign_in())
+        store = open_store(config.central, login=login())
     except StoreError as error:
         logging.getLogger("chorus").warning("the central store was not looked at: %s", error)
         yield None

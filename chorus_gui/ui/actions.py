@@ -76,7 +76,7 @@ def _keep_tokens(session: Session, _: intents.KeepTokens) -> None:
 
 
 def _test(session: Session, intent: intents.TestConnection) -> None:
-    config, sign_in = session.state.config, session.sign_in()
+    config, login = session.state.config, session.login()
     session.update(test=())
 
     def done(found: Any) -> str:
@@ -87,7 +87,7 @@ def _test(session: Session, intent: intents.TestConnection) -> None:
     session.start(
         JobKind.TEST,
         "Test connection",
-        lambda ctx: work.test_connection(config, intent.text, intent.file, sign_in, ctx),
+        lambda ctx: work.test_connection(config, intent.text, intent.file, login, ctx),
         done,
         key="test connection",
     )
@@ -96,7 +96,7 @@ def _test(session: Session, intent: intents.TestConnection) -> None:
 def _examine(session: Session, _: intents.Examine) -> None:
     from chorus_gui.core.doctor.examine import examine
 
-    file, sign_in = session.state.config_file, session.sign_in()
+    file, login = session.state.config_file, session.login()
     if file is None:
         raise UsageError("No configuration is open.", remedy="Open one first.")
 
@@ -105,7 +105,7 @@ def _examine(session: Session, _: intents.Examine) -> None:
         bad = sum(finding.severity.value == "bad" for finding in found)
         return f"{count_of(bad, 'thing')} to mend." if bad else "Nothing has to be mended."
 
-    session.start(JobKind.EXAMINE, "Doctor", lambda ctx: examine(file, ctx, sign_in), done, key="doctor")
+    session.start(JobKind.EXAMINE, "Doctor", lambda ctx: examine(file, ctx, login), done, key="doctor")
 
 
 def _clear(session: Session, intent: intents.ClearLocalData) -> None:

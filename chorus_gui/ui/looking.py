@@ -34,7 +34,7 @@ from chorus_gui.ui.state import (
 if TYPE_CHECKING:
     from chorus_gui.core.custody.home import JournalHome
     from chorus_gui.core.custody.state import CustodyState
-    from chorus_gui.core.storage.azure.login import SignIn
+    from chorus_gui.core.storage.azure.login import Login
 
 RECEIPTS_SHOWN = 500
 _TEST_WORD = re.compile(r"(?i)(?:^|[^a-z])(?:test|demo|sandbox|dev|staging)(?:[^a-z]|$)")
@@ -158,7 +158,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
 
 
 @contextmanager
-def open_home(config: Config, sign_in: SignIn | None = None) -> Iterator[JournalHome | None]:
+def open_home(config: Config, login: Login | None = None) -> Iterator[JournalHome | None]:
     """The cloud journal, its store closed afterwards; None if the configuration has none.  Raises as ``open_store``."""
     from chorus_gui.core.custody.home import home_of, journal_parent
     from chorus_gui.core.storage.open import open_store
@@ -166,11 +166,11 @@ def open_home(config: Config, sign_in: SignIn | None = None) -> Iterator[Journal
     if config.journal.cloud is None:
         yield None
         return
-    with closing(open_store(journal_parent(config.journal.cloud)[0], sign_in=sign_in)) as store:
+    with closing(open_store(journal_parent(config.journal.cloud)[0], login=login)) as store:
         yield home_of(config, store)
 
 
-def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
+def custody(config: Config, ctx: JobContext, login: Login | None = None, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
     """Where the journal is.  Never raises for what is wrong.
 
     With ``recover`` an interruption is cleared up as far as it can be.  ``offer``: say what can be decided about a check-out that
@@ -187,7 +187,7 @@ def custody(config: Config, ctx: JobContext, sign_in: SignIn | None = None, *, r
     from chorus_gui.core.custody.home import need
 
     try:
-        with open_home(config, sign_in) as home:
+        with open_home(config, login) as home:
             return _cloud_custody(need(home), ctx, recover=recover, offer=offer or recover)
     except ChorusError as error:
         return CustodyFacts(None, "Journal out of reach", str(error), Grade.BAD)

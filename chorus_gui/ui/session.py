@@ -38,7 +38,7 @@ from chorus_gui.ui.state import (
 from chorus_gui.ui.work import Run, Site
 
 if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import DeviceCode, SignIn
+    from chorus_gui.core.storage.azure.login import DeviceCode, Login
 
 MESSAGES = 500
 CHECK_MINUTES = 5
@@ -78,6 +78,7 @@ class Session(QObject):
         self._readers = (self.reader, self.pager, self._facts, self._remote)
         self._revision = 0
         self._looks = 0
+        self._login: Login | None = None
         self._runs: dict[int, Run] = {}
         self._stopping = False
         self.jobs.limit.set(settings.limit)
@@ -262,10 +263,10 @@ class Session(QObject):
         config = self.state.config
         if config is None or self.state.busy:
             return
-        look, sign_in, offer = self._looks, self.sign_in(), recover or (timed and bool(self.state.custody.offers))
+        look, login, offer = self._looks, self.login(), recover or (timed and bool(self.state.custody.offers))
         self._remote.ask(
             self,
-            lambda ctx: looking.custody(config, ctx, sign_in, recover=recover, offer=offer),
+            lambda ctx: looking.custody(config, ctx, login, recover=recover, offer=offer),
             lambda outcome: self._answered(outcome, lambda facts: self._seen(look, custody=facts, credential=looking.credential(config))),
             channel="custody",
         )
@@ -285,11 +286,13 @@ class Session(QObject):
 
     # --- jobs -------------------------------------------------------------------------------------------------------
 
-    def sign_in(self) -> SignIn:
-        """How a person may be asked to sign in: the browser, or a code that the window shows."""
-        from chorus_gui.core.storage.azure.login import SignIn
+    def login(self) -> Login:
+        """The program's Microsoft login: a person is asked once, in the browser or with a code that the window shows."""
+        from chorus_gui.core.storage.azure.login import Login, SignIn
 
-        return SignIn(browser=True, device_code=self._show_code)
+        if self._login is None:
+            self._login = Login(SignIn(browser=True, device_code=self._show_code))
+        return self._login
 
     def _show_code(self, code: DeviceCode) -> None:
         """On a job's thread: the signal takes it to the screen's."""
@@ -299,7 +302,7 @@ class Session(QObject):
         """What a job works on.  Raises :class:`ConfigError` if no usable configuration is open."""
         if self.state.config is None:
             raise ConfigError("No configuration is open.", remedy="Open one, or correct its faults on the Configuration page.")
-        return Site(self.state.config, self.sign_in())
+        return Site(self.state.config, self.login())
 
     def start(
         self,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.custody.home import JournalHome
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.storage.azure.login import SignIn
+    from chorus_gui.core.storage.azure.login import Login
     from chorus_gui.core.storage.base import Store
     from chorus_gui.core.submission.review_site import Reviewed
 
@@ -41,17 +41,17 @@ WAIT_FOR_JOURNAL = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a job works on: the configuration, and how a person may be asked to sign in."""
+    """What a job works on: the configuration, and the program's Microsoft login."""
 
     config: Config
-    sign_in: SignIn | None = None
+    login: Login | None = None
 
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The central store, closed afterwards."""
         from chorus_gui.core.storage.open import open_store
 
-        with closing(open_store(self.config.central, sign_in=self.sign_in)) as store:
+        with closing(open_store(self.config.central, login=self.login)) as store:
             yield store
 
     @contextmanager
@@ -70,7 +70,7 @@ class Site:
         """Where the cloud journal lives.  Raises :class:`CustodyError` if there is none."""
         from chorus_gui.core.custody.home import need
 
-        with open_home(self.config, self.sign_in) as home:
+        with open_home(self.config, self.login) as home:
             yield need(home)
 
     @contextmanager
@@ -90,7 +90,7 @@ class Site:
 
         config = self.config
         with (
-            open_home(config, self.sign_in) as home,
+            open_home(config, self.login) as home,
             session(config, home, ctx, purpose=command, wait=WAIT_FOR_JOURNAL) as work,
             Journal.open(work.journal, create=True, wait=WAIT_FOR_JOURNAL, purpose=command, ctx=ctx) as journal,
             in_history(journal, config, command, params, common=f"--config {config.file}", to_store=dest),
@@ -319,7 +319,7 @@ def keep_tokens(file: Path) -> Kept:
 
 
 def test_connection(
-    config: Config | None, text: str | None, file: Path | None, sign_in: SignIn | None, ctx: JobContext
+    config: Config | None, text: str | None, file: Path | None, login: Login | None, ctx: JobContext
 ) -> tuple[TestFinding, ...]:
     """Ask every place of a configuration; ``text``, to lie at ``file``, goes before ``config``."""
     if text is not None and file is not None:
@@ -338,12 +338,11 @@ def test_connection(
     for title, place, write in places:
         ctx.checkpoint()
         if place.kind is PlaceKind.AZURE:
-            from chorus_gui.core.storage.azure.login import NOBODY
             from chorus_gui.core.storage.azure.probe import probe
 
             found += [
                 TestFinding(title, Grade(finding.grade.value), finding.what, finding.remedy)
-                for finding in probe(place, write=write, sign_in=sign_in or NOBODY)
+                for finding in probe(place, write=write, login=login)
             ]
         else:
             found.append(_folder_finding(title, place.folder or Path(place.text), write=write))

@@ -11,7 +11,7 @@ from chorus_gui.core.doctor import computer, configuration, credentials, journal
 from chorus_gui.core.doctor.model import Case, Check, Finding, Severity
 from chorus_gui.core.errors import ChorusError, ConfigError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.login import Login
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("Configuration", configuration.check_file),
@@ -31,13 +31,13 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 )
 
 
-def examine(file: Path, ctx: JobContext, sign_in: SignIn = NOBODY) -> list[Finding]:
+def examine(file: Path, ctx: JobContext, login: Login | None = None) -> list[Finding]:
     """Look at everything that the configuration ``file`` is about.  Raises ``Cancelled`` alone: a check that fails is a finding."""
     try:
         config = load(file)
     except ConfigError:
         config = None
-    case = Case(file, config, ctx, sign_in)
+    case = Case(file, config, ctx, login)
     ctx.progress.begin("examine")
     out: list[Finding] = []
     for subject, check in CHECKS:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chorus_gui.core.config.model import Config, Place
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.login import Login
 
 
 class Severity(Enum):
@@ -43,7 +43,7 @@ class Case:
     file: Path
     config: Config | None
     ctx: JobContext = field(default_factory=JobContext)
-    sign_in: SignIn = NOBODY
+    login: Login | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

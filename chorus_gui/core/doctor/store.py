@@ -52,7 +52,7 @@ def _place(case: Case, subject: str, place: Place, *, write: bool) -> Iterator[F
     if place.kind is PlaceKind.AZURE:
         from chorus_gui.core.storage.azure.probe import probe
 
-        for found in probe(place, write=write, sign_in=case.sign_in):
+        for found in probe(place, write=write, login=case.login):
             severity = Severity(found.grade.value)
             yield Finding(severity, subject, found.what, "" if severity is Severity.GOOD else WHY[subject], found.remedy)
     elif place.folder is not None:
