@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.custody.home import JournalHome, home_of, journal_parent
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.open import open_store
 from chorus_gui.core.storage.retry import RetryPolicy
 
 BLOB = "journal.db"
@@ -25,6 +28,14 @@ def person(store: Store, folder: Path, who: str = "Anna Å.", host: str = "PC-1"
     """Somebody at a computer, whose local journal and memory lie in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     return JournalHome(store, BLOB, folder / "journal.db", "az://box/journal.db", folder / "memory.toml", readable, who, host, SOON)
+
+
+@contextmanager
+def opened_home(config: Config) -> Iterator[JournalHome]:
+    """The cloud journal of a configuration, in a store that is opened for it and closed afterwards."""
+    assert config.journal.cloud is not None
+    with closing(open_store(journal_parent(config.journal.cloud)[0])) as store:
+        yield home_of(config, store)
 
 
 def record(journal: Path, *names: str, at_us: int = 1_700_000_000_000_000) -> None:

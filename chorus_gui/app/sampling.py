@@ -19,7 +19,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Look, Source
 
 if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import SignIn
+    from chorus_gui.core.storage.azure.login import Login
 
 FILES = 50_000
 SECONDS = 4.0
@@ -72,10 +72,10 @@ def explain(checked: Checked, path: str, modalities: tuple[str, ...] = ()) -> Ex
     return Example(path, modality, match.patient_id, lies, tuple(name for name, _ in rest))
 
 
-def _open(place: Place, sign_in: SignIn | None = None) -> Source:
+def _open(place: Place, login: Login | None = None) -> Source:
     from chorus_gui.core.storage.open import open_source
 
-    return open_source(place, sign_in=sign_in)
+    return open_source(place, login=login)
 
 
 def sample(
@@ -85,7 +85,7 @@ def sample(
     files: int = FILES,
     seconds: float = SECONDS,
     siblings: int = SIBLINGS,
-    sign_in: SignIn | None = None,
+    login: Login | None = None,
     open_source: Callable[[Place], Source] | None = None,
 ) -> Sample:
     """Look at the site's folders.  Raises :class:`Cancelled` when ``ctx`` says so, nothing else that is expected."""
@@ -96,7 +96,7 @@ def sample(
     for sites in roots.values():
         walk = _Walk(checked, tuple(sites), found, files // len(roots), time.monotonic() + seconds / len(roots), siblings)
         try:
-            walk.run((open_source or partial(_open, sign_in=sign_in))(sites[0].place), ctx)
+            walk.run((open_source or partial(_open, login=login))(sites[0].place), ctx)
         except ChorusError as error:
             found.problems.append(" ".join(part for part in (error.what, error.remedy) if part))
             found.complete = False

@@ -7,6 +7,7 @@ import logging
 import traceback
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -330,7 +331,8 @@ def test_a_folder_is_opened_as_one(tmp_path: Path) -> None:
     store = open_store(place, create_folder=True)
     store.put("v/a", DATA)
     store.close()
-    assert open_source(place).stat("v/a").size == len(DATA)
+    with closing(open_source(place)) as source:
+        assert source.stat("v/a").size == len(DATA)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from azure.storage.blob import BlobServiceClient
-from custodyworld import BLOB, LOCK, blob_bytes, cloud_names, ctx, journal_bytes, names, record
+from custodyworld import BLOB, LOCK, blob_bytes, cloud_names, ctx, journal_bytes, names, opened_home, record
 
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import AuthMode, Config, Credentials, Place, PlaceKind, Secret
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome, memory_folder, open_home
-from chorus_gui.core.custody.session import session
+from chorus_gui.core.custody.home import JournalHome, home_of, memory_folder
+from chorus_gui.core.custody.session import Session, session
 from chorus_gui.core.custody.sides import CustodyConflictError
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.custody.unlock import unlock
@@ -53,9 +53,14 @@ class World:
 
     @contextlib.contextmanager
     def home(self) -> Iterator[JournalHome]:
-        with open_home(self.config) as home:
-            assert home is not None
+        with opened_home(self.config) as home:
             yield home
+
+    @contextlib.contextmanager
+    def session(self, purpose: str, *, write: bool = True, job: JobContext | None = None) -> Iterator[Session]:
+        """One command, as the program runs it: the journal's store is opened for it alone."""
+        with self.home() as home, session(self.config, home, job or ctx(), purpose=purpose, write=write) as work:
+            yield work
 
     def state(self) -> State:
         with self.home() as home:
@@ -86,7 +91,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 def command(world: World, act: Callable[[Path], object], job: JobContext | None = None) -> None:
     """An upload that does ``act`` with the journal."""
-    with session(world.config, job or ctx(), purpose="file upload") as work:
+    with world.session("file upload", job=job) as work:
         act(work.journal)
 
 
@@ -96,7 +101,7 @@ def fails(journal: Path) -> None:
 
 def test_a_command_checks_out_and_in(world):
     world.store.put(BLOB, journal_bytes("base.dcm"))
-    with session(world.config, ctx(), purpose="journal update") as work:
+    with world.session("journal update") as work:
         assert world.state() is State.MINE
         record(work.journal, "new.dcm")
     assert cloud_names(world.store) == {"base.dcm", "new.dcm"}
@@ -104,7 +109,7 @@ def test_a_command_checks_out_and_in(world):
 
 
 def test_the_first_command_of_a_site(world):
-    with session(world.config, ctx(), purpose="journal update") as work:
+    with world.session("journal update") as work:
         record(work.journal, "first.dcm")
     assert cloud_names(world.store) == {"first.dcm"}
     assert "a new one begins" in work.notes[0]
@@ -115,7 +120,7 @@ def test_a_command_works_on_what_the_user_holds(world):
     with world.home() as home:
         checkout(home, ctx())
     for name in ("one.dcm", "two.dcm"):
-        with session(world.config, ctx(), purpose="journal update") as work:
+        with world.session("journal update") as work:
             record(work.journal, name)
         assert world.state() is State.MINE
     assert cloud_names(world.store) == {"base.dcm"}
@@ -189,7 +194,7 @@ def test_an_interrupted_command_is_gone_on_with(world):
     with world.home() as home:
         take_out(home, ctx(), automatic=True, purpose="file upload")
     record(world.local, "sent.dcm")
-    with session(world.config, ctx(), purpose="file upload") as work:
+    with world.session("file upload") as work:
         assert "“file upload” was interrupted" in work.notes[0]
         assert names(work.journal) == {"base.dcm", "sent.dcm"}
         record(work.journal, "rest.dcm")
@@ -204,55 +209,73 @@ def test_an_interrupted_upload_as_the_present_documentation_goes_on(world):
         checkout(home, ctx())
         record(home.local, "sent.dcm")
         checkin(home, ctx(), local_journal=home.local)
-    with session(world.config, ctx(), purpose="file upload") as work:
+    with world.session("file upload") as work:
         assert names(work.journal) == {"base.dcm", "sent.dcm"}
 
 
 def test_reading_takes_no_lock(world):
     world.store.put(BLOB, journal_bytes("base.dcm"))
-    with session(world.config, ctx(), purpose="journal list", write=False) as work:
+    with world.session("journal list", write=False) as work:
         assert world.store.head(LOCK) is None
         assert names(work.journal) == {"base.dcm"}
         assert work.journal != world.local
     first = work.journal.stat().st_ino
-    with session(world.config, ctx(), purpose="journal list", write=False) as work:
+    with world.session("journal list", write=False) as work:
         assert work.journal.stat().st_ino == first  # not fetched again
     world.store.put(BLOB, journal_bytes("base.dcm", "more.dcm"))
-    with session(world.config, ctx(), purpose="journal list", write=False) as work:
+    with world.session("journal list", write=False) as work:
         assert names(work.journal) == {"base.dcm", "more.dcm"}
     assert len(list(memory_folder().glob("*.copy.*.db"))) == 1
 
 
 def test_reading_what_others_hold_and_what_one_holds(world):
-    with session(world.config, ctx(), purpose="journal list", write=False) as work:
+    with world.session("journal list", write=False) as work:
         assert work.journal == world.local
     world.store.put(LOCK, journal_bytes("base.dcm"))
-    with session(world.config, ctx(), purpose="journal list", write=False) as work:
+    with world.session("journal list", write=False) as work:
         assert names(work.journal) == {"base.dcm"}
         assert "with another tool" in work.notes[0]
     with world.home() as home:
         unlock(home, ctx(), force=True)
         record(home.local, "mine.dcm")
-        with session(world.config, ctx(), purpose="journal list", write=False) as work:
+        with world.session("journal list", write=False) as work:
             assert "never checked in" in work.notes[0]
         home.local.unlink()
         checkout(home, ctx())
     record(world.local, "new.dcm")
-    with session(world.config, ctx(), purpose="journal list", write=False) as work:
+    with world.session("journal list", write=False) as work:
         assert (work.journal, work.notes) == (world.local, [])
 
 
 def test_a_journal_of_this_computer_alone(world):
     alone = replace(world.config, journal=replace(world.config.journal, cloud=None))
     for write in (True, False):
-        with session(alone, ctx(), purpose="journal update", write=write) as work:
+        with session(alone, None, ctx(), purpose="journal update", write=write) as work:
             assert work.journal == world.local
     assert world.store.head(LOCK) is None
+    with pytest.raises(CustodyError, match="nothing to check out"):
+        home_of(alone, world.store)
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_cloud_journal_is_never_worked_on_without_its_lock(world, write):
+    """A caller that forgets to open the journal's store must not get the local file instead."""
+    with pytest.raises(ValueError, match="needs its home"), session(world.config, None, ctx(), purpose="file upload", write=write):
+        pytest.fail("not reached")
+
+
+def test_the_store_belongs_to_the_caller(world):
+    """A session neither opens nor closes it: several can follow each other in one open store."""
+    home = home_of(world.config, world.store)
+    for name in ("one.dcm", "two.dcm"):
+        with session(world.config, home, ctx(), purpose="journal update") as work:
+            record(work.journal, name)
+    assert cloud_names(world.store) == {"one.dcm", "two.dcm"}
 
 
 def test_no_secret_is_kept_or_told(world, monkeypatch):
     world.store.put(BLOB, journal_bytes("base.dcm"))
-    with session(world.config, ctx(), purpose="file upload --sas sig=abcdefghijkl") as work:
+    with world.session("file upload --sas sig=abcdefghijkl") as work:
         record(work.journal, "new.dcm")
         kept = b"".join(file.read_bytes() for file in memory_folder().rglob("*") if file.is_file())
         told = repr(world.store.head(LOCK)).encode() + (blob_bytes(world.store, LOCK) or b"")

@@ -14,7 +14,7 @@ from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind
 from chorus_gui.core.custody import memory as remembering
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import _key, _parent, need
+from chorus_gui.core.custody.home import _key, journal_parent, need
 from chorus_gui.core.custody.lock import LockNote
 from chorus_gui.core.custody.memory import Memory, Phase
 from chorus_gui.core.custody.recover import Choice, recover
@@ -107,14 +107,14 @@ def test_a_memory_that_cannot_be_read_or_written(tmp_path):
 def test_where_a_journal_lives(tmp_path):
     secret = Credentials(AuthMode.SAS, "acc", "https://acc.blob.core.windows.net/", sas_token=Secret("sv=1&sig=verysecret"))
     place = Place(PlaceKind.AZURE, "az://box/a/b/journal.db", None, "box", "a/b/journal.db", secret)
-    parent, name = _parent(place)
+    parent, name = journal_parent(place)
     assert (parent.prefix, parent.text, name) == ("a/b", "az://box/a/b", "journal.db")
     other = replace(
         place, credentials=replace(secret, sas_token=Secret("sv=2&sig=another"), account_url="https://ACC.blob.core.windows.net")
     )
     assert _key(place) == _key(other)
     assert _key(place) != _key(replace(place, container="box2"))
-    folder, name = _parent(Place(PlaceKind.FOLDER, "x", tmp_path / "share" / "j.db"))
+    folder, name = journal_parent(Place(PlaceKind.FOLDER, "x", tmp_path / "share" / "j.db"))
     assert (folder.folder, name) == (tmp_path / "share", "j.db")
 
 

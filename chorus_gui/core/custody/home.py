@@ -7,7 +7,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chorus_gui.core import places
 from chorus_gui.core.config.model import Config, Place, PlaceKind
@@ -16,11 +15,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.lock import WriterLock, myself
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.open import open_store
 from chorus_gui.core.storage.retry import RetryPolicy
-
-if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import SignIn
 
 LOCK_END = ".locked"
 
@@ -54,32 +49,34 @@ class JournalHome:
         return self.memory_file.with_suffix(".copy.db")
 
 
-@contextmanager
-def open_home(config: Config, sign_in: SignIn | None = None) -> Generator[JournalHome | None]:
-    """The configuration's cloud journal, its store closed afterwards; None if the journal lives here alone.
+def journal_parent(place: Place) -> tuple[Place, str]:
+    """The folder or prefix that holds the cloud journal ``place``, as a place to open, and the journal's name in it."""
+    if place.folder is not None:
+        return replace(place, folder=place.folder.parent, text=place.folder.parent.as_posix()), place.folder.name
+    prefix, _, name = place.prefix.rpartition("/")
+    return replace(place, prefix=prefix, text=f"az://{place.container}/{prefix}"), name
 
-    Raises :class:`StoreError` as :func:`open_store`.
+
+def home_of(config: Config, store: Store) -> JournalHome:
+    """The cloud journal of ``config``.
+
+    ``store`` is the open store of the place that :func:`journal_parent` gives for ``config.journal.cloud``.  The caller opens
+    it and closes it.  Raises :class:`CustodyError` if the configuration has no cloud journal.
     """
     place = config.journal.cloud
     if place is None:
-        yield None
-        return
-    parent, name = _parent(place)
-    store = open_store(parent, sign_in=sign_in)
-    try:
-        me = myself("")
-        yield JournalHome(
-            store,
-            name,
-            opening.real(config.journal.local.absolute()),
-            place.text,
-            memory_folder() / f"{_key(place)}.toml",
-            place.kind is PlaceKind.FOLDER,
-            me.user,
-            me.host,
-        )
-    finally:
-        store.close()
+        raise _no_cloud_journal()
+    me = myself("")
+    return JournalHome(
+        store,
+        journal_parent(place)[1],
+        opening.real(config.journal.local.absolute()),
+        place.text,
+        memory_folder() / f"{_key(place)}.toml",
+        place.kind is PlaceKind.FOLDER,
+        me.user,
+        me.host,
+    )
 
 
 def memory_folder() -> Path:
@@ -114,19 +111,15 @@ def guard(home: JournalHome, purpose: str, wait: float, ctx: JobContext) -> Gene
 def need(home: JournalHome | None) -> JournalHome:
     """Raise :class:`CustodyError` where there is no cloud journal."""
     if home is None:
-        raise CustodyError(
-            "The journal of this configuration lies on this computer alone; there is nothing to check out or in.",
-            remedy="To share it, name its place in the cloud under “journal” in the configuration, for example az://container/journal.db.",
-        )
+        raise _no_cloud_journal()
     return home
 
 
-def _parent(place: Place) -> tuple[Place, str]:
-    """The folder or prefix that the journal lies in, as a place, and the journal's name there."""
-    if place.folder is not None:
-        return replace(place, folder=place.folder.parent, text=place.folder.parent.as_posix()), place.folder.name
-    prefix, _, name = place.prefix.rpartition("/")
-    return replace(place, prefix=prefix, text=f"az://{place.container}/{prefix}"), name
+def _no_cloud_journal() -> CustodyError:
+    return CustodyError(
+        "The journal of this configuration lies on this computer alone; there is nothing to check out or in.",
+        remedy="To share it, name its place in the cloud under “journal” in the configuration, for example az://container/journal.db.",
+    )
 
 
 def _key(place: Place) -> str:

@@ -7,22 +7,18 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody import memory as remembering
 from chorus_gui.core.custody.checkin import TAKE_OVER, give_back, put_back
 from chorus_gui.core.custody.checkout import take_out
-from chorus_gui.core.custody.home import JournalHome, guard, open_home
+from chorus_gui.core.custody.home import JournalHome, guard
 from chorus_gui.core.custody.memory import Phase
 from chorus_gui.core.custody.recover import settle
 from chorus_gui.core.custody.sides import CustodyConflictError, compare, fetch, rows_of, unsaved
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.errors import ChorusError, CustodyError, JournalError
 from chorus_gui.core.job import JobContext
-
-if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import SignIn
 
 
 @dataclass(slots=True)
@@ -35,25 +31,30 @@ class Session:
 
 @contextmanager
 def session(
-    config: Config, ctx: JobContext, *, purpose: str, write: bool = True, wait: float = 10.0, sign_in: SignIn | None = None
+    config: Config, home: JournalHome | None, ctx: JobContext, *, purpose: str, write: bool = True, wait: float = 10.0
 ) -> Generator[Session]:
     """The journal for one command ("file upload"), which opens it inside and closes it before the end.
+
+    ``home`` is the cloud journal of ``config`` (:func:`~chorus_gui.core.custody.home.home_of`), or None if it has none; its
+    store must stay open until the session ends.  ``wait``: the longest time, in seconds, to wait for another session of this user.
 
     A journal that lives here alone: just its file.  One in the cloud: while the user holds a check-out, the checked-out file;
     else it is checked out before and checked in after, also when the command failed or was cancelled but changed something.
     A check-out that an interrupted command left is gone on with, and then checked in.  With ``write=False`` nothing is locked:
     the checked-out file, else a fresh copy of the cloud's journal.
 
-    Raises what check-out and check-in raise; a failed check-in leaves the journal checked out and says how to go on.
+    Raises ``ValueError`` without ``home`` where ``config`` has a cloud journal: nothing would lock it.  Raises what check-out and
+    check-in raise; a failed check-in leaves the journal checked out and says how to go on.
     """
-    with open_home(config, sign_in) as home:
-        if home is None:
-            yield Session(config.journal.local)
-        elif write:
-            with guard(home, purpose, wait, ctx), _working(home, purpose, ctx) as work:
-                yield work
-        else:
-            yield _reading(home, ctx)
+    if home is None:
+        if config.journal.cloud is not None:
+            raise ValueError("a session of a cloud journal needs its home")
+        yield Session(config.journal.local)
+    elif write:
+        with guard(home, purpose, wait, ctx), _working(home, purpose, ctx) as work:
+            yield work
+    else:
+        yield _reading(home, ctx)
 
 
 @contextmanager

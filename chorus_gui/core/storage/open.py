@@ -1,4 +1,4 @@
-"""From a configured place to the store or source that lies there.  Each kind is imported only when it is opened."""
+"""From a configured place to the store or source there.  Each kind is imported only when it is opened."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.storage.base import Source, Store
 
 if TYPE_CHECKING:
-    from chorus_gui.core.storage.azure.login import SignIn
+    from chorus_gui.core.storage.azure.login import Login
 
 _NAMES = {PlaceKind.S3: "Amazon S3", PlaceKind.GCS: "Google Cloud Storage"}
 
 
-def open_store(place: Place, *, create_folder: bool = False, sign_in: SignIn | None = None) -> Store:
+def open_store(place: Place, *, create_folder: bool = False, login: Login | None = None) -> Store:
     """The store at ``place``.  ``create_folder``: a folder that does not exist yet is made.
 
-    ``sign_in`` says how a person may be asked for a Microsoft login; None: nobody is asked.  Raises
-    :class:`~chorus_gui.core.errors.StoreError`; :class:`UsageError` for a kind of place that cannot be a store.
+    ``login`` is the process's Microsoft login, used where the place's credentials say so; None: nobody is asked.  The caller
+    closes the store.  Raises :class:`~chorus_gui.core.errors.StoreError`; :class:`UsageError` for a kind of place that cannot be
+    a store.
     """
     if place.kind is PlaceKind.AZURE:
-        from chorus_gui.core.storage.azure.login import NOBODY
         from chorus_gui.core.storage.azure.store import AzureStore
 
-        return AzureStore(place, sign_in=sign_in or NOBODY)
+        return AzureStore(place, login=login)
     if place.kind is PlaceKind.FOLDER and place.folder is not None:
         from chorus_gui.core.storage.local import LocalStore
 
@@ -32,13 +32,12 @@ def open_store(place: Place, *, create_folder: bool = False, sign_in: SignIn | N
     raise _unavailable(place, "a central store")
 
 
-def open_source(place: Place, *, sign_in: SignIn | None = None) -> Source:
-    """The source at ``place``, a site's root.  Errors as :func:`open_store`."""
+def open_source(place: Place, *, login: Login | None = None) -> Source:
+    """The source at ``place``, a site's root.  ``login`` and errors as for :func:`open_store`; the caller closes the source."""
     if place.kind is PlaceKind.AZURE:
-        from chorus_gui.core.storage.azure.login import NOBODY
         from chorus_gui.core.storage.azure.source import AzureSource
 
-        return AzureSource(place, sign_in=sign_in or NOBODY)
+        return AzureSource(place, login=login)
     if place.kind is PlaceKind.FOLDER and place.folder is not None:
         from chorus_gui.core.storage.folder import FolderSource
 

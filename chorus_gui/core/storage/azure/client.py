@@ -1,7 +1,7 @@
 """The SDK's client for one container: how it gets in, its connections, its silence.
 
-One client serves all threads.  It does not retry (``transfer/retry.py`` does), follows no redirect, and takes the proxies of the
-environment or the system.
+One client serves all threads.  It does not retry (whoever calls a store does, with ``storage/retry.py``), follows no redirect, and
+takes the proxies of the environment or the system.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chorus_gui.core.config.secrets import SasInfo, account_of_url, account_url_
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
 from chorus_gui.core.storage.azure.answers import Access
-from chorus_gui.core.storage.azure.login import Login, SignIn
+from chorus_gui.core.storage.azure.login import Login
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport._requests_basic import RequestsTransport
@@ -62,8 +62,11 @@ class Connection:
         return f"Connection({self.access!r})"
 
 
-def connect(place: Place, sign_in: SignIn) -> Connection:
-    """Make the client; nothing is sent yet.  Raises :class:`AccessError` for credentials that cannot work."""
+def connect(place: Place, login: Login) -> Connection:
+    """Make the client; nothing is sent yet.  ``login`` is asked for tokens where the credentials say so.
+
+    Raises :class:`AccessError` for credentials that cannot work.
+    """
     from azure.storage.blob import ContainerClient
 
     quiet()
@@ -78,7 +81,7 @@ def connect(place: Place, sign_in: SignIn) -> Connection:
             meaning="It has 3 to 63 lower-case letters, digits and single hyphens.",
             remedy="Check the path or azure_container in the configuration.",
         )
-    url, credential = _way_in(credentials, sign_in)
+    url, credential = _way_in(credentials, login)
     options: dict[str, Any] = {
         "retry_total": 0,
         "permit_redirects": False,
@@ -107,7 +110,7 @@ def quiet() -> None:
             logger.addFilter(RedactingFilter())
 
 
-def _way_in(credentials: Credentials, sign_in: SignIn) -> tuple[str, Any]:
+def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
     """(account URL, what the SDK takes as credential)."""
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
@@ -120,7 +123,7 @@ def _way_in(credentials: Credentials, sign_in: SignIn) -> tuple[str, Any]:
     if problem := account_url_problem(url):
         raise AccessError(problem, remedy="Write it as “https://NAME.blob.core.windows.net”.")
     if mode is AuthMode.LOGIN:
-        return url, Login(sign_in)
+        return url, login
     if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) and sas:
         return url, AzureSasCredential(sas.reveal().strip().lstrip("?"))
     if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) and key:

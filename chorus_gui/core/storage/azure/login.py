@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
+    from azure.core.exceptions import ClientAuthenticationError
 
 REFRESH_SECONDS = 300
 """A token is renewed this long before it ends."""
@@ -35,8 +36,8 @@ class DeviceCode:
 class SignIn:
     """How a person may be asked to sign in where no ``az login`` is found.
 
-    ``browser``: a browser window may be opened.  ``device_code`` shows the code, from whatever thread asked first; None: do not.
-    The default asks nobody, as a scheduled job wants it.
+    ``browser``: a browser window may be opened.  ``device_code`` shows the code, on the thread that asks; None: no code is used.
+    The default asks nobody, as a scheduled job needs it.
     """
 
     browser: bool = False
@@ -44,50 +45,95 @@ class SignIn:
 
 
 NOBODY = SignIn()
+"""Nobody is asked: only an ``az login`` counts."""
+
+
+_Key = tuple[tuple[str, ...], str | None, bool]
+"""Scopes, tenant, and whether the token may be revoked at once (CAE)."""
 
 
 class Login:
-    """A token credential (as the SDK calls what has a ``get_token``) that tries the three ways in turn and keeps to the first
-    that works.  Safe for many threads: one asks, the others wait, and share its failure too.
+    """One sign-in for the whole process: a token credential (as the SDK calls what has a ``get_token``).
+
+    Make one where the program starts, and hand it to every store, source and probe that is opened: they share its tokens, so a
+    person is asked at most once for each tenant.  The ways to sign in are tried in turn; for each tenant the one that worked is
+    kept, and is the first to be tried for other tenants.  Safe for many threads: one asks, the others wait and share its failure.
+
+    ``ways`` makes the ways, the one to try first in front.
     """
 
     def __init__(self, sign_in: SignIn, ways: Callable[[SignIn], list[TokenCredential]] | None = None) -> None:
         self._sign_in = sign_in
         self._make_ways = ways or _ways
-        self._lock = threading.Lock()
-        self._way: TokenCredential | None = None
-        self._tokens: dict[tuple[str, ...], AccessToken] = {}
-        self._failures = 0
-        self._failure: Exception | None = None
+        self._asking = threading.Lock()
+        self._made: list[TokenCredential] | None = None
+        self._worked: dict[str | None, int] = {}
+        self._tokens: dict[_Key, AccessToken] = {}
+        self._failures: dict[_Key, tuple[int, str]] = {}
+
+    @property
+    def sign_in(self) -> SignIn:
+        """How a person may be asked."""
+        return self._sign_in
 
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **_options: Any
     ) -> AccessToken:
-        """A token for the scopes.  Raises ``ClientAuthenticationError`` if no way leads to one."""
+        """A token for the scopes.  It is kept until :data:`REFRESH_SECONDS` before it ends; with ``claims`` a new one is asked for.
+
+        Raises ``ClientAuthenticationError`` if no way leads to one.
+        """
+        key = (scopes, tenant_id, enable_cae)
+        if not claims and (known := self._known(key)) is not None:
+            return known  # without the lock: a person may take minutes to sign in to another tenant
+        count, _ = self._failures.get(key, (0, ""))
+        with self._asking:
+            if not claims and (known := self._known(key)) is not None:
+                return known
+            failures, message = self._failures.get(key, (0, ""))
+            if failures != count:  # somebody was asked while we waited, and it failed: do not ask again at once
+                raise _refusal(message)
+            return self._ask(key, claims)
+
+    def _known(self, key: _Key) -> AccessToken | None:
+        known = self._tokens.get(key)
+        return known if known is not None and known.expires_on - REFRESH_SECONDS > time.time() else None
+
+    def _ask(self, key: _Key, claims: str | None) -> AccessToken:
+        """Try the ways.  The caller holds the lock."""
         from azure.core.exceptions import ClientAuthenticationError
 
-        key = (*scopes, tenant_id or "", str(enable_cae))
-        failures = self._failures
-        with self._lock:
-            known = self._tokens.get(key)
-            if known is not None and not claims and known.expires_on - REFRESH_SECONDS > time.time():
-                return known
-            if self._failure is not None and self._failures != failures:
-                raise self._failure  # somebody was asked while we waited, and it came to nothing: do not ask again at once
-            causes: list[str] = []
-            for way in [self._way] if self._way else self._make_ways(self._sign_in):
-                try:
-                    token = way.get_token(*scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae)
-                except ClientAuthenticationError as error:
-                    causes.append(str(error.message).strip().partition("\n")[0])
-                    continue
-                self._way, self._failure = way, None
-                self._tokens[key] = token
-                return token
-            self._way = None
-            self._failures += 1
-            self._failure = ClientAuthenticationError(" ".join(causes) or "No way to sign in is available.")
-            raise self._failure
+        scopes, tenant, enable_cae = key
+        if self._made is None:
+            self._made = self._make_ways(self._sign_in)
+        causes: list[str] = []
+        for number in self._order(tenant, len(self._made)):
+            try:
+                token = self._made[number].get_token(*scopes, claims=claims, tenant_id=tenant, enable_cae=enable_cae)
+            except ClientAuthenticationError as error:
+                causes.append(str(error.message).strip().partition("\n")[0])
+                continue
+            self._worked[tenant] = number
+            self._tokens[key] = token
+            return token
+        self._worked.pop(tenant, None)
+        count, _ = self._failures.get(key, (0, ""))
+        message = " ".join(causes) or "No way to sign in is available."
+        self._failures[key] = (count + 1, message)
+        raise _refusal(message)
+
+    def _order(self, tenant: str | None, count: int) -> list[int]:
+        """The numbers of the ways: the one that worked for ``tenant``, those that worked for other tenants, the rest."""
+        worked = [self._worked[tenant]] if tenant in self._worked else []
+        worked += sorted(self._worked.values())
+        return [number for number in dict.fromkeys([*worked, *range(count)]) if number < count]
+
+
+def _refusal(message: str) -> ClientAuthenticationError:
+    """A new one for each thread: an exception collects the traceback of whoever raises it."""
+    from azure.core.exceptions import ClientAuthenticationError
+
+    return ClientAuthenticationError(message)
 
 
 def _ways(sign_in: SignIn) -> list[TokenCredential]:

@@ -11,7 +11,7 @@ from chorus_gui.core.config.model import AuthMode, Place
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, SasInfo
 from chorus_gui.core.errors import ConditionError, StoreError
 from chorus_gui.core.storage.azure.answers import clock_sentence
-from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import IF_ABSENT
 
@@ -36,15 +36,15 @@ class Finding:
     remedy: str = ""
 
 
-def probe(place: Place, *, write: bool = False, sign_in: SignIn = NOBODY) -> list[Finding]:
+def probe(place: Place, *, write: bool = False, login: Login | None = None) -> list[Finding]:
     """Test a place in Azure: its SAS, whether it can be listed, the clock; with ``write`` also writing and deleting.
 
-    Writing leaves a blob of zero bytes for a moment, under a name that nobody uses.  Raises nothing: what fails is a finding,
-    and what would fail alike after it is left out.
+    ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
+    that nobody uses.  Raises nothing: what fails is a finding, and what would fail alike after it is left out.
     """
     found = _sas_findings(place, NEEDS_JOURNAL if write else NEEDS_SOURCE)
     try:
-        store = AzureStore(place, sign_in=sign_in)
+        store = AzureStore(place, login=login)
     except StoreError as error:
         return [*found, _bad(error)]
     try:

@@ -16,7 +16,7 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import BlobInfo, Folder, SourceStat, Want
 
@@ -26,12 +26,12 @@ T = TypeVar("T")
 class AzureSource:
     """A container, or what lies under a prefix in it, as a :class:`~chorus_gui.core.storage.base.Source`.
 
-    A blob's time is when it was last written, whole seconds.  Besides :class:`SourceError`, a store that is out of reach or
+    ``login`` as for :class:`AzureStore`.  A blob's time is when it was last written, whole seconds.  Besides :class:`SourceError`, a store that is out of reach or
     refuses raises :class:`StoreUnavailableError` or :class:`AccessError`: they concern every file, and may be retried or not.
     """
 
-    def __init__(self, place: Place, *, sign_in: SignIn = NOBODY, store: AzureStore | None = None) -> None:
-        self._store = store or AzureStore(place, sign_in=sign_in)
+    def __init__(self, place: Place, *, login: Login | None = None, store: AzureStore | None = None) -> None:
+        self._store = store or AzureStore(place, login=login)
 
     @property
     def url(self) -> str:
@@ -85,7 +85,7 @@ class AzureSource:
         return None
 
     def close(self) -> None:
-        """Let go of connections."""
+        """See :meth:`Source.close`."""
         self._store.close()
 
     def _listed(self, blobs: Iterator[BlobInfo]) -> Iterator[BlobInfo]:

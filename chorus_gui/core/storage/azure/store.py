@@ -11,7 +11,7 @@ from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionErro
 from chorus_gui.core.storage.azure.answers import Operation
 from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
-from chorus_gui.core.storage.azure.login import NOBODY, SignIn
+from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.names import MAX_CHARS, check, doubtful, dropped_dot, units, url_path
 from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
@@ -32,12 +32,12 @@ COPY_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 class AzureStore:
     """A container, or what lies under a prefix in it.  Promises as :class:`~chorus_gui.core.storage.base.Store`.
 
-    Raises :class:`~chorus_gui.core.errors.AccessError` at once for credentials that cannot work; whether they do shows with the
-    first request.
+    ``login`` is the process's sign-in; None: nobody is asked.  Raises :class:`~chorus_gui.core.errors.AccessError` at once for
+    credentials that cannot work; only the first request shows whether they do.
     """
 
-    def __init__(self, place: Place, *, sign_in: SignIn = NOBODY, wire: Wire | None = None) -> None:
-        self._connection = connect(place, sign_in)
+    def __init__(self, place: Place, *, login: Login | None = None, wire: Wire | None = None) -> None:
+        self._connection = connect(place, login or Login(NOBODY))
         self._client = self._connection.client
         self._access = self._connection.access
         self._wire: Wire = wire or SdkWire(self._client, self._access)
