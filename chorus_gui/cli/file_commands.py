@@ -158,8 +158,9 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
 def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Send what is pending."""
     from chorus_gui.cli.review_text import Run, told
-    from chorus_gui.cli.workplace import central_store, modality_list, open_journal, params_text
+    from chorus_gui.cli.workplace import central_store, modality_list, open_journal, params_text, working
     from chorus_gui.core.submission.upload import copies_left, upload_pending
+    from chorus_gui.core.submission.work import Selection
 
     params = params_text(args, "version", "modalities", "max_num_files")
     run = Run()
@@ -167,11 +168,9 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     with open_journal(args, report, ctx, write=True, params=params, dest=True) as place:
         refuse_azcli(place.config)
         with central_store(place.config) as store:
-            wanted = modality_list(args)
-            with told(report, ctx, place, "upload", run) as log, copies_left(place.config, place.journal, store, log):
-                upload_pending(
-                    place.config, place.journal, store, ctx, log, version=args.version, modalities=wanted, max_files=args.max_num_files
-                )
+            which = Selection(args.version, tuple(modality_list(args) or ()), args.max_num_files)
+            with told(report, ctx, place, "upload", run) as log, working(place, ctx, log) as work, copies_left(work, store):
+                upload_pending(work, store, which)
         return run.status
 
 
@@ -180,12 +179,12 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     from collections import Counter
     from contextlib import ExitStack
 
-    from chorus_gui.cli.workplace import central_store, modality_list, open_journal
+    from chorus_gui.cli.workplace import central_store, modality_list, open_journal, working
     from chorus_gui.core.errors import UsageError
     from chorus_gui.core.receipt import files
-    from chorus_gui.core.submission.review_site import choose_modalities
     from chorus_gui.core.submission.verdict_file import verdict_file, verdict_json, verdict_values
     from chorus_gui.core.submission.verification import verify_versions
+    from chorus_gui.core.submission.work import Selection, choose_modalities
     from chorus_gui.core.transfer.verify import VerifyResult
 
     with ExitStack() as stack:
@@ -198,8 +197,9 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
         writer = stack.enter_context(verdict_file(Path(args.output_file))) if args.output_file else None
         counts: Counter[tuple[str, str]] = Counter()
         bad: list[Any] = []
+        work = stack.enter_context(working(place, ctx))
         stack.enter_context(report.progress(ctx))
-        for verdict in verify_versions(place.config, place.journal, store, ctx, version=version, modalities=modalities, reread=args.reread):
+        for verdict in verify_versions(work, store, Selection(version, modalities), reread=args.reread):
             counts[verdict.row.modality, verdict.result.value] += 1
             if writer is not None:
                 writer.write(verdict_values(verdict))
@@ -236,7 +236,7 @@ def _listed(args: argparse.Namespace) -> list[str]:
 
 def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Look up in the store, mark what is proved."""
-    from chorus_gui.cli.workplace import central_store, open_journal, params_text
+    from chorus_gui.cli.workplace import central_store, open_journal, params_text, working
     from chorus_gui.core.submission.commit import upload_time
     from chorus_gui.core.submission.mark import mark_as_uploaded
 
@@ -244,20 +244,20 @@ def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext)
     moment = upload_time() if args.upload_datetime == "now" else args.upload_datetime
     params = params_text(args, "upload_datetime", "file", "file_list")
     with open_journal(args, report, ctx, write=True, params=params, dest=True) as place, central_store(place.config) as store:
-        with report.progress(ctx):
-            central = args.subcommand.endswith("central")
-            marked = mark_as_uploaded(place.config, place.journal, store, ctx, paths, upload_time=moment, central=central)
+        with report.progress(ctx), working(place, ctx) as work:
+            marked = mark_as_uploaded(work, store, paths, upload_time=moment, central=args.subcommand.endswith("central"))
         return _tell_marked(report, marked, "marked as uploaded")
 
 
 def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Close rows."""
-    from chorus_gui.cli.workplace import open_journal, params_text
+    from chorus_gui.cli.workplace import open_journal, params_text, working
     from chorus_gui.core.submission.mark import mark_as_deleted
 
     paths = _listed(args)
     with open_journal(args, report, ctx, write=True, params=params_text(args, "version", "file", "file_list")) as place:
-        marked = mark_as_deleted(place.config, place.journal, ctx, paths, version=args.version)
+        with working(place, ctx) as work:
+            marked = mark_as_deleted(work, paths, version=args.version)
         return _tell_marked(report, marked, "marked as deleted")
 
 

@@ -67,9 +67,9 @@ def add_review_options(parser: argparse.ArgumentParser) -> None:
 def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Scan, compare, record."""
     from chorus_gui.cli.review_text import Run, scan_and_show, told
-    from chorus_gui.cli.workplace import open_journal, optional_store, params_text
+    from chorus_gui.cli.workplace import open_journal, optional_store, params_text, working
     from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.submit import Submission, record
+    from chorus_gui.core.submission.submit import Approved, record
 
     params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
     with (
@@ -80,8 +80,12 @@ def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
         if approval is None:
             return 0
         run = Run()
-        with told(report, ctx, place, "record", run, reviewed) as log, Staging.open(reviewed.path) as staging:
-            record(Submission(place.config, place.journal, staging, approval, ctx, log), store)
+        with (
+            told(report, ctx, place, "record", run, reviewed) as log,
+            Staging.open(reviewed.path) as staging,
+            working(place, ctx, log) as work,
+        ):
+            record(work, Approved(staging, approval), store)
         return run.status
 
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from chorus_gui.cli.report import Report
-from chorus_gui.cli.workplace import Workplace, modality_list
+from chorus_gui.cli.workplace import Workplace, modality_list, working
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
@@ -45,8 +45,8 @@ def scan_and_show(
     version = choose_version(place.journal, args.version, amend=args.amend)
     mode = Mode(args.mode) if args.mode else None
     with _own_staging(place.config, keep=approve_it) as path:
-        with report.progress(ctx):
-            reviewed = review_site(place.config, place.journal, ctx, modalities=modality_list(args), mode=mode, store=store, path=path)
+        with report.progress(ctx), working(place, ctx) as work:
+            reviewed = review_site(work, modalities=modality_list(args) or (), mode=mode, store=store, path=path)
         return reviewed, _shown(args, report, place, reviewed, version, approve_it=approve_it, ask=ask)
 
 

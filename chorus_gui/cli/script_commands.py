@@ -81,13 +81,13 @@ def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> in
 
 def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """0: send the page; 10: nothing to do; 1: the site is not as recorded."""
-    from chorus_gui.cli.workplace import open_journal
+    from chorus_gui.cli.workplace import open_journal, working
     from chorus_gui.core.scripts.ready import ready
     from chorus_gui.core.submission.mark import read_list
 
     folders = read_list(Path(args.folders)) if args.folders else []
-    with open_journal(args, report, ctx, write=False) as place:
-        answer = ready(place.config, place.journal, ctx, read_list(Path(args.file_list)), folders)
+    with open_journal(args, report, ctx, write=False) as place, working(place, ctx) as work:
+        answer = ready(work, read_list(Path(args.file_list)), folders)
     if not answer.problems:
         return 0 if answer.pending else NOTHING_TO_DO
     for problem in answer.problems[:20]:

@@ -25,9 +25,9 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Scan, approve, send, commit, leave the journal's copy."""
     from chorus_gui.cli.file_commands import refuse_azcli
     from chorus_gui.cli.review_text import Run, scan_and_show, told
-    from chorus_gui.cli.workplace import central_store, open_journal, params_text
+    from chorus_gui.cli.workplace import central_store, open_journal, params_text, working
     from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.submit import Submission, submit
+    from chorus_gui.core.submission.submit import Approved, submit
     from chorus_gui.core.submission.upload import copies_left, upload_pending
 
     params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
@@ -41,8 +41,9 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
             with (
                 told(report, ctx, place, "submission", run, reviewed) as log,
                 Staging.open(reviewed.path) as staging,
-                copies_left(place.config, place.journal, store, log),
+                working(place, ctx, log) as work,
+                copies_left(work, store),
             ):
-                submit(Submission(place.config, place.journal, staging, approval, ctx, log), store)
-                upload_pending(place.config, place.journal, store, ctx, log)
+                submit(work, Approved(staging, approval), store)
+                upload_pending(work, store)
         return run.status

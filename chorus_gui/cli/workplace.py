@@ -20,8 +20,10 @@ from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.open import open_store
-from chorus_gui.core.submission.history import in_history
+from chorus_gui.core.storage.open import Sources, open_source, open_store
+from chorus_gui.core.submission.history import HistoryLine, in_history
+from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.work import Work
 
 WAIT_FOR_JOURNAL = 10.0
 """Seconds that a command waits for another one that works on the journal."""
@@ -76,7 +78,7 @@ def open_journal(
             yield Workplace(config, journal)
             return
         common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
-        with in_history(journal, config, name, params, common=common, to_store=dest):
+        with in_history(journal, config, HistoryLine(name, params, common, dest)):
             yield Workplace(config, journal)
 
 
@@ -98,6 +100,13 @@ def journal_file(args: argparse.Namespace, report: Report, ctx: JobContext) -> I
     """The journal's file for a command that replaces it as a whole, checked out where it lives in the cloud."""
     with told_session(load_config(args, report), report, ctx, command_name(args), write=True) as work:
         yield work.journal
+
+
+@contextmanager
+def working(place: Workplace, ctx: JobContext, log: RunLog | None = None) -> Iterator[Work]:
+    """What the steps of a submission work on, with the site's sources, which are closed afterwards."""
+    with closing(Sources(place.config, open_source)) as sources:
+        yield Work(place.config, place.journal, ctx, sources, log or RunLog())
 
 
 @contextmanager

@@ -60,6 +60,7 @@ def verify(site: Site, run: Run, ctx: JobContext, *, version: str | None, modali
     from chorus_gui.core.receipt import Fault, Verification, save
     from chorus_gui.core.submission.receipts import make_receipt
     from chorus_gui.core.submission.verification import verify_versions
+    from chorus_gui.core.submission.work import Selection
     from chorus_gui.core.transfer.verify import VerifyResult
 
     counts: Counter[tuple[str, str]] = Counter()
@@ -72,9 +73,10 @@ def verify(site: Site, run: Run, ctx: JobContext, *, version: str | None, modali
         with (
             site.reading() as journal,
             site.store() as store,
+            site.working(journal, ctx, run.log) as work,
             Book(book_file(), journal=site.config.journal.local, version=version, modalities=wanted, reread=reread) as book,
         ):
-            for verdict in verify_versions(site.config, journal, store, ctx, version=version, modalities=wanted, reread=reread):
+            for verdict in verify_versions(work, store, Selection(version, wanted), reread=reread):
                 book.add(verdict)
                 row, result = verdict.row, verdict.result
                 counts[row.modality, result.value] += 1

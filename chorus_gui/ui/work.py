@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import SignIn
     from chorus_gui.core.storage.base import Store
     from chorus_gui.core.submission.review_site import Reviewed
+    from chorus_gui.core.submission.work import Work
 
 WAIT_FOR_JOURNAL = 10.0
 """Seconds that a job waits for another program that works on the journal."""
@@ -86,15 +87,24 @@ class Site:
         """The journal, to write, with this command in its history.  Nobody else of this user's works with the check-out meanwhile."""
         from chorus_gui.core.custody.session import session
         from chorus_gui.core.journal.store import Journal
-        from chorus_gui.core.submission.history import in_history
+        from chorus_gui.core.submission.history import HistoryLine, in_history
 
         config = self.config
         with (
             session(config, ctx, purpose=command, wait=WAIT_FOR_JOURNAL, sign_in=self.sign_in) as work,
             Journal.open(work.journal, create=True, wait=WAIT_FOR_JOURNAL, purpose=command, ctx=ctx) as journal,
-            in_history(journal, config, command, params, common=f"--config {config.file}", to_store=dest),
+            in_history(journal, config, HistoryLine(command, params, f"--config {config.file}", dest)),
         ):
             yield journal
+
+    @contextmanager
+    def working(self, journal: Journal, ctx: JobContext, log: RunLog) -> Iterator[Work]:
+        """What the steps of a submission work on, with the site's sources, which are closed afterwards."""
+        from chorus_gui.core.storage.open import Sources, open_source
+        from chorus_gui.core.submission.work import Work
+
+        with closing(Sources(self.config, open_source)) as sources:
+            yield Work(self.config, journal, ctx, sources, log)
 
 
 # --- scan and review ----------------------------------------------------------------------------------------------------
@@ -109,8 +119,8 @@ def scan(site: Site, ctx: JobContext, *, mode: Mode | None, modalities: Sequence
     local = site.config.journal.local
     if site.config.journal.cloud is None and not local.exists():
         Journal.open(local, create=True).close()
-    with site.reading() as journal, site.store_if_reachable() as store:
-        reviewed = review_site(site.config, journal, ctx, modalities=modalities or None, mode=mode, store=store)
+    with site.reading() as journal, site.store_if_reachable() as store, site.working(journal, ctx, RunLog()) as work:
+        reviewed = review_site(work, modalities=modalities, mode=mode, store=store)
     with staged(site.config) as staging:
         prepare(staging)
     return reviewed
@@ -227,25 +237,35 @@ def _submit(site: Site, run: Run, ctx: JobContext, journal: Journal, staging: St
     from chorus_gui.core.review.changes import summary
     from chorus_gui.core.scan.scan import ScanSummary
     from chorus_gui.core.submission.review_site import Reviewed
-    from chorus_gui.core.submission.submit import Submission, record, submit
+    from chorus_gui.core.submission.submit import Approved, record, submit
     from chorus_gui.core.submission.upload import copies_left, upload_pending
 
     found = summary(staging)
     seen = ScanSummary({}, found.total(ChangeKind.UNMATCHED).files, found.total(ChangeKind.PROBLEM).files, (), 0.0)
     reviewed = Reviewed(staging.path, seen, found)
-    config = site.config
+    approved = Approved(staging, approval)
     if record_only:
-        with site.store_if_reachable() as store, _told(site, run, "record", reviewed) as log:
-            record(Submission(config, journal, staging, approval, ctx, log), store)
+        with (
+            site.store_if_reachable() as store,
+            _told(site, run, "record", reviewed) as log,
+            site.working(journal, ctx, log) as work,
+        ):
+            record(work, approved, store)
         return
-    with site.store() as store, _told(site, run, "submission", reviewed) as log, copies_left(config, journal, store, log):
-        submit(Submission(config, journal, staging, approval, ctx, log), store)
-        upload_pending(config, journal, store, ctx, log)
+    with (
+        site.store() as store,
+        _told(site, run, "submission", reviewed) as log,
+        site.working(journal, ctx, log) as work,
+        copies_left(work, store),
+    ):
+        submit(work, approved, store)
+        upload_pending(work, store)
 
 
 def upload(site: Site, run: Run, ctx: JobContext, *, version: str | None, modalities: Sequence[str]) -> None:
     """Send what is pending."""
     from chorus_gui.core.submission.upload import copies_left, upload_pending
+    from chorus_gui.core.submission.work import Selection
 
     _refuse_azcli(site.config)
     run.log.version = version or ""
@@ -253,9 +273,10 @@ def upload(site: Site, run: Run, ctx: JobContext, *, version: str | None, modali
         site.writing("file upload", f"--version {version}" if version else "", ctx, dest=True) as journal,
         site.store() as store,
         _told(site, run, "upload") as log,
-        copies_left(site.config, journal, store, log),
+        site.working(journal, ctx, log) as work,
+        copies_left(work, store),
     ):
-        upload_pending(site.config, journal, store, ctx, log, version=version, modalities=modalities or None)
+        upload_pending(work, store, Selection(version, tuple(modalities)))
 
 
 def retry(site: Site, run: Run, ctx: JobContext, approval: Approval | None) -> None:

@@ -238,3 +238,7 @@ class Source(Protocol):
     def local_path(self, path: str) -> str | None:
         """Where the file lies on this machine, or None for a source in the cloud."""
         ...
+
+    def close(self) -> None:
+        """Let go of connections.  The source must not be used afterwards."""
+        ...

@@ -146,6 +146,9 @@ class FolderSource:
         """Where the file lies, in this system's spelling."""
         return os.path.join(self._root, *path.split("/"))
 
+    def close(self) -> None:
+        """As :meth:`Source.close`: a folder holds nothing open."""
+
     def _check_root(self) -> None:
         try:
             _patiently(lambda: os.scandir(disk_path(self._root))).close()
