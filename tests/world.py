@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from chorus_gui.core.config.load import load
@@ -18,10 +18,12 @@ from chorus_gui.core.review.changes import Query, stream
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.storage.open import Sources, open_source
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.review_site import Reviewed, review_site
-from chorus_gui.core.submission.submit import Submission, record, submit
+from chorus_gui.core.submission.submit import Approved, record, submit
 from chorus_gui.core.submission.upload import leave_copies, upload_pending
+from chorus_gui.core.submission.work import Selection, Work
 
 CONFIG = """\
 [configuration]
@@ -75,9 +77,16 @@ class World:
         with Journal.open(self.journal, create=True) as journal:
             yield journal
 
+    @contextmanager
+    def working(self, *, ctx: JobContext | None = None, log: RunLog | None = None) -> Iterator[Work]:
+        """The journal and the site, open, for the steps of a submission."""
+        config = self.config
+        with self.open() as journal, closing(Sources(config, open_source)) as sources:
+            yield Work(config, journal, ctx or JobContext(), sources, log or RunLog())
+
     def review(self, *, mode: Mode | None = None, modalities: list[str] | None = None) -> Reviewed:
-        with self.open() as journal:
-            return review_site(self.config, journal, JobContext(), mode=mode, modalities=modalities, store=self.store)
+        with self.working() as work:
+            return review_site(work, mode=mode, modalities=modalities or (), store=self.store)
 
     def changes(self, *, mode: Mode | None = None, modalities: list[str] | None = None) -> list[Change]:
         """What a scan finds now."""
@@ -98,25 +107,23 @@ class World:
         ctx: JobContext | None = None,
     ) -> RunLog:
         """Review, approve, and "record" or "submit"."""
-        log, ctx = RunLog(), ctx or JobContext()
-        with self.open() as journal:
-            reviewed = review_site(self.config, journal, ctx, mode=mode, store=self.store)
+        with self.working(ctx=ctx) as work:
+            reviewed = review_site(work, mode=mode, store=self.store)
             with Staging.open(reviewed.path) as staging:
-                approval = approve(staging, journal, choose_version(journal, version, amend=False), allow_deletions=allow_deletions)
-                work = Submission(self.config, journal, staging, approval, ctx, log)
+                chosen = choose_version(work.journal, version, amend=False)
+                approved = Approved(staging, approve(staging, work.journal, chosen, allow_deletions=allow_deletions))
                 if what == "record":
-                    record(work, self.store)
+                    record(work, approved, self.store)
                 else:
-                    submit(work, self.store)
-                    upload_pending(self.config, journal, self.store, ctx, log)
-                    leave_copies(self.config, journal, self.store, log.versions)
-        return log
+                    submit(work, approved, self.store)
+                    upload_pending(work, self.store)
+                    leave_copies(work, self.store, work.log.versions)
+        return work.log
 
-    def upload(self, **options: object) -> RunLog:
-        log = RunLog()
-        with self.open() as journal:
-            upload_pending(self.config, journal, self.store, JobContext(), log, **options)  # type: ignore[arg-type]
-        return log
+    def upload(self, which: Selection = Selection()) -> RunLog:  # noqa: B008 - frozen
+        with self.working() as work:
+            upload_pending(work, self.store, which)
+        return work.log
 
     def rows(self, *, active: bool | None = None) -> list[Row]:
         with Journal.open(self.journal, readonly=True) as journal:

@@ -14,7 +14,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -189,8 +189,10 @@ def _submission(folder: Path) -> str:
     from chorus_gui.app import demo
     from chorus_gui.core.config.load import load
     from chorus_gui.core.journal.store import Journal
-    from chorus_gui.core.storage.open import open_store
+    from chorus_gui.core.storage.open import Sources, open_source, open_store
+    from chorus_gui.core.submission.log import RunLog
     from chorus_gui.core.submission.verification import verify_versions
+    from chorus_gui.core.submission.work import Selection, Work
     from chorus_gui.core.transfer.verify import VerifyResult
 
     site = folder / "site"
@@ -199,12 +201,12 @@ def _submission(folder: Path) -> str:
     first = _submit(folder)
     demo.change_site(site)
     second = _submit(folder)
-    store = open_store(config.central)
-    try:
-        with Journal.open(config.journal.local, readonly=True) as journal:
-            verdicts = list(verify_versions(config, journal, store, JobContext(), reread=True))
-    finally:
-        store.close()
+    with (
+        closing(open_store(config.central)) as store,
+        closing(Sources(config, open_source)) as sources,
+        Journal.open(config.journal.local, readonly=True) as journal,
+    ):
+        verdicts = list(verify_versions(Work(config, journal, JobContext(), sources, RunLog()), store, Selection(), reread=True))
     good = sum(verdict.result is VerifyResult.OK for verdict in verdicts)
     if good != len(verdicts) or not good:
         raise ChorusError(f"Of {len(verdicts)} files in the central store only {good} are what was sent.")
@@ -217,23 +219,24 @@ def _submit(folder: Path) -> int:
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.approval import approve, choose_version
     from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.storage.open import open_store
+    from chorus_gui.core.storage.open import Sources, open_source, open_store
     from chorus_gui.core.submission.log import RunLog
     from chorus_gui.core.submission.review_site import review_site
-    from chorus_gui.core.submission.submit import Submission, submit
+    from chorus_gui.core.submission.submit import Approved, submit
     from chorus_gui.core.submission.upload import leave_copies
+    from chorus_gui.core.submission.work import Work
 
     config, ctx, log = load(folder / "config.toml", environ={}), JobContext(), RunLog()
-    store = open_store(config.central)
-    try:
-        with Journal.open(config.journal.local, create=True) as journal:
-            reviewed = review_site(config, journal, ctx, store=store)
-            with Staging.open(reviewed.path) as staging:
-                approval = approve(staging, journal, choose_version(journal, None, amend=False))
-                submit(Submission(config, journal, staging, approval, ctx, log), store)
-                leave_copies(config, journal, store, log.versions)
-    finally:
-        store.close()
+    with (
+        closing(open_store(config.central)) as store,
+        closing(Sources(config, open_source)) as sources,
+        Journal.open(config.journal.local, create=True) as journal,
+    ):
+        work = Work(config, journal, ctx, sources, log)
+        with Staging.open(review_site(work, store=store).path) as staging:
+            approval = approve(staging, journal, choose_version(journal, None, amend=False))
+            submit(work, Approved(staging, approval), store)
+            leave_copies(work, store, log.versions)
     if log.failures:
         raise ChorusError(f"{len(log.failures)} files were not sent. {log.failures[0].cause}")
     return sum(tally.files for kinds in log.entered.values() for tally in kinds.values())

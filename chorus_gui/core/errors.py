@@ -64,8 +64,13 @@ class ChorusError(Exception):
         self.meaning = meaning
         self.remedy = remedy
 
+    @property
+    def summary(self) -> str:
+        """What happened and what follows from it, without what to do: for where the remedy is shown apart."""
+        return " ".join(part for part in (self.what, self.meaning) if part)
+
     def __str__(self) -> str:
-        return " ".join(part for part in (self.what, self.meaning, self.remedy) if part)
+        return " ".join(part for part in (self.summary, self.remedy) if part)
 
 
 @dataclass(frozen=True, slots=True)

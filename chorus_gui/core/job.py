@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from chorus_gui.core.errors import Cancelled, ChorusError
+from chorus_gui.core.model import Tally
 
 T = TypeVar("T")
 
@@ -74,13 +75,13 @@ class Progress:
         self._phase = ""
         self._note = ""
         self._counts: dict[str, list[int]] = {}
-        self._totals: dict[str, tuple[int | None, int | None]] = {}
+        self._totals: dict[str, Tally | None] = {}
         self._active: dict[int, tuple[str, str, int, int]] = {}
         self._began = time.monotonic()
         self._next = 0
 
-    def begin(self, phase: str, totals: Mapping[str, tuple[int | None, int | None]] | None = None) -> None:
-        """Start a phase: counters at zero, with what is expected, modality → (files, bytes)."""
+    def begin(self, phase: str, totals: Mapping[str, Tally | None] | None = None) -> None:
+        """Start a phase: counters at zero, with what is expected of each modality (None: not known)."""
         with self._lock:
             self._phase, self._note = phase, ""
             self._counts = {}
@@ -132,7 +133,8 @@ class Progress:
             counts: dict[str, Count] = {}
             for name in names:
                 files, size, failed = self._counts.get(name, [0, 0, 0])
-                counts[name] = Count(files, size, failed, *self._totals.get(name, (None, None)))
+                expected = self._totals.get(name)
+                counts[name] = Count(files, size, failed, expected and expected.files, expected and expected.bytes)
             active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
             return Snapshot(self._phase, counts, active, time.monotonic() - self._began, self._note)
 

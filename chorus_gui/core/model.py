@@ -7,8 +7,10 @@ somebody named it, an *upload time* ``YYYYMMDDHHMMSS`` in UTC.  Sizes are bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 MODALITIES: tuple[str, ...] = ("OMOP", "Images", "Waveforms", "Metadata")
 """Every modality, in the spelling that the central store uses and in the order in which people are shown them."""
@@ -45,9 +47,11 @@ class Level(Enum):
     """the blob was downloaded and hashed"""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of the site as the walk saw it.  ``version`` is the one that its path names, or None."""
+class SourceFile(NamedTuple):
+    """A file of the site as the walk saw it.  ``version`` is the one that its path names, or None.
+
+    A tuple, because a walk makes a million of them and hands each to the staging database as it is.
+    """
 
     modality: str
     path: str
@@ -140,6 +144,11 @@ class Entry:
     verify_seconds: float | None = None
 
 
+def by_name(value: Row | Entry) -> dict[str, object]:
+    """The fields by name, for an SQL statement that binds them as ``:path``."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
 @dataclass(frozen=True, slots=True)
 class VersionCount:
     """What one version of one modality holds in the journal.  Counts of rows, sums of bytes.
@@ -183,6 +192,13 @@ class Change:
     reason: str = ""
     md5_seconds: float | None = None
 
+    @property
+    def bytes(self) -> int:
+        """The size of the file: what the site has, else what the journal has, else 0."""
+        if self.size is not None:
+            return self.size
+        return self.old.size if self.old else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -201,7 +217,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to send.  ``key`` names the change or the journal row that it comes from; ``md5`` None: not hashed yet."""
+    """A file to send.  ``key`` is the id of the change or the journal row that it comes from.
+
+    ``store_path`` is "" where the file is not sent: it is only hashed, or it failed before its place was known.  ``md5`` is what the
+    review or the journal has: None where it was not hashed yet, and no MD5 where the journal has something else.
+    """
 
     key: int
     modality: str
@@ -210,6 +230,16 @@ class Item:
     size: int
     mtime_us: int
     md5: str | None = None
+
+    @classmethod
+    def of_change(cls, change: Change, store_path: str) -> Item:
+        """The file that a change is about, as the site has it."""
+        return cls(change.id, change.modality, change.path, store_path, change.bytes, change.mtime_us or 0, change.md5)
+
+    @classmethod
+    def of_row(cls, row: Row, store_path: str) -> Item:
+        """The file that a row of the journal is about, as it was recorded."""
+        return cls(row.file_id, row.modality, row.path, store_path, row.size, row.mtime_us, row.md5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +305,14 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(self.files + other.files, self.bytes + other.bytes)
+
+
+def sums(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
+    """Parts (modality, how much) added up, by modality in the order in which they come first."""
+    out: dict[str, Tally] = {}
+    for modality, part in parts:
+        out[modality] = out[modality] + part if modality in out else part
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chorus_gui.core.errors import ConditionError, UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Tally
 from chorus_gui.core.places import disk_path
 from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, BlobInfo, Store
 from chorus_gui.core.storage.files import fetch_file, send_file
@@ -128,7 +129,7 @@ def upload(store: Store, sources: Sequence[Path], remote: str, ctx: JobContext, 
             pairs.append((source, target if one else _join(target, source.name)))
         else:
             raise UsageError(f"There is no file {source}.", remedy="Check the name; relative paths are relative to this folder.")
-    ctx.progress.begin("upload", {"": (len(pairs), sum(file.stat().st_size for file, _ in pairs))})
+    ctx.progress.begin("upload", {"": Tally(len(pairs), sum(file.stat().st_size for file, _ in pairs))})
     for file, path in pairs:
         ctx.checkpoint()
         try:
@@ -163,7 +164,7 @@ def download(store: Store, patterns: Sequence[str], local: Path, ctx: JobContext
         if target.exists() and not overwrite:
             raise UsageError(f"{target} exists.", remedy="Say --overwrite to replace it.")
         taken.add(target)
-    ctx.progress.begin("download", {"": (len(pairs), sum(blob.size for blob, _ in pairs))})
+    ctx.progress.begin("download", {"": Tally(len(pairs), sum(blob.size for blob, _ in pairs))})
     for blob, target in pairs:
         ctx.checkpoint()
         Path(disk_path(target.parent)).mkdir(parents=True, exist_ok=True)

@@ -21,16 +21,17 @@ from pathlib import Path
 from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import MODALITIES, ChangeKind, Mode, Problem
+from chorus_gui.core.model import MODALITIES, ChangeKind, Mode, Problem, SourceFile
 from chorus_gui.core.pattern import DEFAULTS, Pattern
 from chorus_gui.core.review.approval import approve
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.scan.digest import digest_many
-from chorus_gui.core.scan.scan import SiteRow, scan
-from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.scan.scan import scan
+from chorus_gui.core.storage.open import Sources, open_source
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.review_site import Reviewed, review_site
-from chorus_gui.core.submission.submit import Submission, record
+from chorus_gui.core.submission.submit import Approved, record
+from chorus_gui.core.submission.work import Work
 
 FILES_A_PATIENT = 50
 
@@ -61,8 +62,8 @@ class Nowhere:
     def __init__(self) -> None:
         self.count = 0
 
-    def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
-        self.count += len(rows)
+    def files(self, files: Sequence[SourceFile]) -> None:
+        self.count += len(files)
 
     def unmatched(self, root: str, paths: Sequence[str]) -> None:
         raise AssertionError(f"{paths[0]} is unmatched")
@@ -102,7 +103,7 @@ def bare_walk_and_hash(folder: str | Path) -> int:
 def scan_alone(bench: Bench) -> None:
     """Our scan, into a sink that forgets."""
     sink = Nowhere()
-    scan(bench.config, MODALITIES, sink, JobContext())
+    scan(bench.config, MODALITIES, sink, JobContext(), Sources(bench.config, open_source))
     assert sink.count == bench.files
 
 
@@ -110,19 +111,23 @@ def scan_and_hash(bench: Bench) -> None:
     """Our scan, then our hashing of all that it found."""
 
     class Keep(Nowhere):
-        def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
-            kept.extend(rows)
+        def files(self, files: Sequence[SourceFile]) -> None:
+            kept.extend(files)
 
-    kept: list[SiteRow] = []
-    scan(bench.config, MODALITIES, Keep(), JobContext())
-    source = FolderSource(bench.root)
-    items = ((path, source, path, size, mtime_us) for path, _, _, size, mtime_us in kept)
-    assert sum(isinstance(md5, str) for _, md5, _ in digest_many(items, JobContext(), bench.config.threads)) == bench.files
+    kept: list[SourceFile] = []
+    sources = Sources(bench.config, open_source)
+    scan(bench.config, MODALITIES, Keep(), JobContext(), sources)
+    assert sum(isinstance(md5, str) for _, md5, _ in digest_many(kept, sources, JobContext(), bench.config.threads)) == bench.files
 
 
 def review(bench: Bench, journal: Journal) -> Reviewed:
     """Scan, compare, staged for a person."""
-    return review_site(bench.config, journal, JobContext())
+    return review_site(work(bench, journal))
+
+
+def work(bench: Bench, journal: Journal) -> Work:
+    """What the steps work on."""
+    return Work(bench.config, journal, JobContext(), Sources(bench.config, open_source), RunLog())
 
 
 def forget(bench: Bench) -> None:
@@ -133,10 +138,10 @@ def forget(bench: Bench) -> None:
 
 def record_all(bench: Bench) -> None:
     """A first submission, recorded: scan, compare, approve, hash, enter."""
-    log = RunLog()
     with Journal.open(bench.config.journal.local, create=True) as journal, Staging.open(review(bench, journal).path) as staging:
-        record(Submission(bench.config, journal, staging, approve(staging, journal, "v1"), JobContext(), log))
-    assert sum(tally.files for kinds in log.entered.values() for tally in kinds.values()) == bench.files
+        done = work(bench, journal)
+        record(done, Approved(staging, approve(staging, journal, "v1")))
+    assert sum(tally.files for kinds in done.log.entered.values() for tally in kinds.values()) == bench.files
 
 
 def find_unchanged(bench: Bench) -> None:

@@ -23,7 +23,7 @@ AZURE = '[journal]\njournaling_mode = "append"\n[site_path.default]\npath = "sit
 
 def parse(text: str, environ: Mapping[str, str] | None = None) -> Config:
     folder = Path("/chorus").absolute()
-    return loads(text, folder / "config.toml", environ=environ or {}, cwd=folder, now=NOW)
+    return loads(text, folder / "config.toml", environ=environ or {}, now=NOW)
 
 
 def faults(text: str, environ: Mapping[str, str] | None = None) -> list[Fault]:
@@ -44,7 +44,7 @@ def the_fault(text: str, environ: Mapping[str, str] | None = None) -> Fault:
 
 def test_all_at_once_in_the_order_of_the_file() -> None:
     with pytest.raises(ConfigError) as caught:
-        load(DATA / "many_faults.toml", environ={}, cwd=DATA, now=NOW)
+        load(DATA / "many_faults.toml", environ={}, now=NOW)
     assert [(f.key, f.line, f.suggestion) for f in caught.value.faults] == [
         ("configuration.supported_modalities", 2, "Images"),
         ("configuration.supported_modalities", 2, "Waveforms"),

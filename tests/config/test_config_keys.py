@@ -71,7 +71,7 @@ def fill(layout: Layout) -> ConfigDocument:
 
 
 def read(document: ConfigDocument) -> Config:
-    return loads(document.text, document.path, environ={}, cwd=document.path.parent)
+    return loads(document.text, document.path, environ={})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

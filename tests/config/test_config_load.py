@@ -20,11 +20,11 @@ SECRETS = ("FLATJOURNALSIGNATURE", "FLATCENTRALSIGNATURE", "BETWEENSIGNATURE", "
 
 
 def read(name: str, environ: Mapping[str, str] | None = None) -> Config:
-    return load(DATA / name, environ=environ or {}, cwd=DATA, now=NOW)
+    return load(DATA / name, environ=environ or {}, now=NOW)
 
 
 def parse(text: str, tmp_path: Path, environ: Mapping[str, str] | None = None, *, local_journal: Path | None = None) -> Config:
-    return loads(text, tmp_path / "config.toml", environ=environ or {}, cwd=tmp_path, now=NOW, local_journal=local_journal)
+    return loads(text, tmp_path / "config.toml", environ=environ or {}, now=NOW, local_journal=local_journal)
 
 
 FOLDERS = """
@@ -216,24 +216,26 @@ def test_nested_source_that_is_the_local_file_lives_here_only(tmp_path: Path) ->
     assert (config.journal.local, config.journal.cloud) == (tmp_path / "journal.db", None)
 
 
-def test_local_journal_argument(tmp_path: Path) -> None:
+def test_local_journal_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     assert parse(NESTED, tmp_path, local_journal=Path("other.db")).journal.local == tmp_path / "other.db"
     assert parse(NESTED, tmp_path, local_journal=tmp_path / "x" / "o.db").journal.local == tmp_path / "x" / "o.db"
 
 
-def test_a_local_journal_only_in_the_working_directory_stops(tmp_path: Path) -> None:
+def test_a_local_journal_only_in_the_working_directory_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     (there / "config.toml").write_text(NESTED)
     (here / "journal.db").write_bytes(b"x")
+    monkeypatch.chdir(here)
     with pytest.raises(ConfigError) as caught:
-        load(Path("../there/config.toml"), environ={}, cwd=here)
+        load(Path("../there/config.toml"), environ={})
     assert [fault.key for fault in caught.value.faults] == ["journal.local.path"]
     assert "--local-journal journal.db" in str(caught.value)
-    assert load(there / "config.toml", environ={}, cwd=here, local_journal=Path("journal.db")).journal.local == here / "journal.db"
+    assert load(there / "config.toml", environ={}, local_journal=Path("journal.db")).journal.local == here / "journal.db"
     (there / "journal.db").write_bytes(b"y")
-    assert load(there / "config.toml", environ={}, cwd=here).journal.local == there / "journal.db"
+    assert load(there / "config.toml", environ={}).journal.local == there / "journal.db"
 
 
 def test_a_google_bucket_as_site(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ def test_a_google_bucket_as_site(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_crlf_are_read(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b"\xef\xbb\xbf" + NESTED.replace("\n", "\r\n").encode())
-    assert load(file, environ={}, cwd=tmp_path).layout is Layout.NESTED
+    assert load(file, environ={}).layout is Layout.NESTED
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def config(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = 
     path = '[central_path]\npath = "az://stmary/"\n'
     text = head + path + (auth if flat else f"[{table}]\n{auth}\n")
     folder = Path("/chorus").absolute()
-    return loads(text, folder / "c.toml", environ=environ or {}, cwd=folder, now=NOW)
+    return loads(text, folder / "c.toml", environ=environ or {}, now=NOW)
 
 
 def credentials(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = False) -> Credentials:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from platforms import needs_links
@@ -131,25 +132,22 @@ def test_a_link_that_is_not_followed_is_never_a_deletion(tmp_path) -> None:
 
 
 def test_a_file_that_changed_shrank_or_vanished_since_the_approval_is_reported_not_sent(tmp_path) -> None:
-    from chorus_gui.core.job import JobContext
     from chorus_gui.core.review.approval import approve
     from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.log import RunLog
-    from chorus_gui.core.submission.submit import Submission, submit
+    from chorus_gui.core.submission.submit import Approved, submit
 
     world = World(tmp_path)
     for name in ("same", "grown", "shrunk", "gone", "touched"):
         world.put(f"1/Images/{name}.dcm", f"{name} content")
     reviewed = world.review()
-    with world.open() as journal, Staging.open(reviewed.path) as staging:
-        approval = approve(staging, journal, "v1")
+    with world.working() as work, Staging.open(reviewed.path) as staging:
+        approved = Approved(staging, approve(staging, work.journal, "v1"))
         world.put("1/Images/grown.dcm", "grown content and more")
         world.put("1/Images/shrunk.dcm", "s")
         world.put("1/Images/touched.dcm", "touched content", mtime=12345)
         (world.site / "1/Images/gone.dcm").unlink()
-        log = RunLog()
-        submit(Submission(world.config, journal, staging, approval, JobContext(), log), world.store)
-        assert {(failure.item.path.split("/")[-1], failure.kind) for failure in log.failures} == {
+        submit(work, approved, world.store)
+        assert {(failure.item.path.split("/")[-1], failure.kind) for failure in work.log.failures} == {
             ("grown.dcm", "SourceChangedError"),
             ("shrunk.dcm", "SourceChangedError"),
             ("touched.dcm", "SourceChangedError"),
@@ -160,25 +158,23 @@ def test_a_file_that_changed_shrank_or_vanished_since_the_approval_is_reported_n
 
 
 def test_what_failed_is_tried_again_on_the_same_approval(tmp_path) -> None:
-    from chorus_gui.core.job import JobContext
     from chorus_gui.core.review.approval import approve
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.submission.log import RunLog
-    from chorus_gui.core.submission.submit import Submission, submit
+    from chorus_gui.core.submission.submit import Approved, submit
 
     world = World(tmp_path)
     world.put("1/Images/a.dcm", "a")
     file = world.put("1/Images/b.dcm", "b")
     reviewed = world.review()
-    with world.open() as journal, Staging.open(reviewed.path) as staging:
-        approval = approve(staging, journal, "v1")
+    with world.working() as work, Staging.open(reviewed.path) as staging:
+        approved = Approved(staging, approve(staging, work.journal, "v1"))
         os.rename(file, world.base / "away")
-        log = RunLog()
-        submit(Submission(world.config, journal, staging, approval, JobContext(), log), world.store)
-        assert (len(log.failures), log.uploaded_total.files) == (1, 1)
+        submit(work, approved, world.store)
+        assert (len(work.log.failures), work.log.uploaded_total.files) == (1, 1)
         os.rename(world.base / "away", file)
         again = RunLog()
-        submit(Submission(world.config, journal, staging, approval, JobContext(), again), world.store)
+        submit(replace(work, log=again), approved, world.store)
         assert (len(again.failures), again.uploaded_total.files) == (0, 1)
     assert set(world.active()) == {"1/Images/a.dcm", "1/Images/b.dcm"}
 

@@ -10,7 +10,6 @@ from world import World
 
 from chorus_gui.core.errors import MassDeletionError, StaleReviewError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, ChangeKind, Entry, Mode
 from chorus_gui.core.review.approval import approve, check_approval, diff_hash
 from chorus_gui.core.review.changes import Query, by_ids, select_ids, stream, summary
@@ -243,8 +242,8 @@ def test_a_cancelled_scan_leaves_no_review(world) -> None:
 
     ctx = JobContext()
     ctx.cancel()
-    with Journal.open(world.journal) as journal, pytest.raises(Cancelled):
-        review_site(world.config, journal, ctx, store=world.store)
+    with world.working(ctx=ctx) as work, pytest.raises(Cancelled):
+        review_site(work, store=world.store)
     with pytest.raises(StaleReviewError):
         Staging.open(staging_path(world.journal))
 

@@ -14,16 +14,14 @@ from world import World
 
 from chorus_gui.cli.main import main
 from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, ReviewError, StaleReviewError
-from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.backups import listing
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.places import resource
 from chorus_gui.core.review.approval import approve, check_approval
 from chorus_gui.core.review.holds import Holds, hold_back_patient
 from chorus_gui.core.review.staging import Staging, staging_path
-from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.review_site import review_site
-from chorus_gui.core.submission.submit import Submission, submit
+from chorus_gui.core.submission.submit import Approved, submit
 
 V1, V2 = "20250101000000", "20250102000000"
 DIGITS = """
@@ -131,10 +129,10 @@ def test_a_review_of_another_configuration_is_not_carried_out(world: World) -> N
     shutil.copytree(world.site, world.base / "elsewhere")
     reviewed = world.review()
     world.file.write_text(world.file.read_text().replace(world.site.as_posix(), (world.base / "elsewhere").as_posix()))
-    with world.open() as journal, Staging.open(reviewed.path) as staging:
-        approval = approve(staging, journal, V1)
+    with world.working() as work, Staging.open(reviewed.path) as staging:
+        approved = Approved(staging, approve(staging, work.journal, V1))
         with pytest.raises(StaleReviewError, match="configuration"):
-            submit(Submission(world.config, journal, staging, approval, JobContext(), RunLog()), world.store)
+            submit(work, approved, world.store)
     assert not world.rows()
 
 
@@ -144,12 +142,12 @@ def test_a_journal_that_another_program_changed_stays_stale(world: World) -> Non
     world.run(version=V1)
     world.put("OMOP/person.csv", "aaa")
     world.store = _Meddling(world)  # type: ignore[assignment]
-    with world.open() as journal:
-        reviewed = review_site(world.config, journal, JobContext(), store=world.store)
+    with world.working() as work:
+        reviewed = review_site(work, store=world.store)
         with Staging.open(reviewed.path) as staging:
-            approval = approve(staging, journal, V2)
+            approval = approve(staging, work.journal, V2)
             with pytest.raises(JournalChangedError):
-                submit(Submission(world.config, journal, staging, approval, JobContext(), RunLog()), world.store)
+                submit(work, Approved(staging, approval), world.store)
     with world.open() as journal, Staging.open(reviewed.path) as staging, pytest.raises(StaleReviewError):
         check_approval(staging, journal, approval)
 
@@ -236,11 +234,11 @@ def test_a_journal_copy_that_fails_does_not_hide_why_the_upload_stopped(world: W
     world.run("record", version=V1)
     log = world.upload()
     world.store = _NoCopies(world)  # type: ignore[assignment]
-    with world.open() as journal:
-        with pytest.raises(Cancelled), copies_left(world.config, journal, world.store, log):
+    with world.working(log=log) as work:
+        with pytest.raises(Cancelled), copies_left(work, world.store):
             raise Cancelled
         assert "No copies here" in " ".join(log.notes)
-        with pytest.raises(AccessError, match="No copies"), copies_left(world.config, journal, world.store, log):
+        with pytest.raises(AccessError, match="No copies"), copies_left(work, world.store):
             pass
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import MODALITIES, Mode, Problem
+from chorus_gui.core.model import MODALITIES, Mode, Problem, SourceFile
 from chorus_gui.core.pattern import DEFAULTS, Pattern
-from chorus_gui.core.scan.scan import ScanSummary, SiteRow, scan
+from chorus_gui.core.scan.scan import ScanSummary, scan
+from chorus_gui.core.storage.open import Sources, open_source
 
 
 def folder_place(folder: Path) -> Place:
@@ -39,15 +40,16 @@ def make_config(
 class Memory:
     """A sink that keeps everything."""
 
-    rows: dict[str, dict[str, SiteRow]] = field(default_factory=dict)
+    seen: dict[str, dict[str, SourceFile]] = field(default_factory=dict)
     strays: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
-        kept = self.rows.setdefault(modality, {})
-        for row in rows:
-            assert row[0] not in kept, f"{row[0]} was told twice"
-            kept[row[0]] = row
+    def files(self, files: Sequence[SourceFile]) -> None:
+        assert len({file.modality for file in files}) == 1
+        for file in files:
+            kept = self.seen.setdefault(file.modality, {})
+            assert file.path not in kept, f"{file.path} was told twice"
+            kept[file.path] = file
 
     def unmatched(self, root: str, paths: Sequence[str]) -> None:
         self.strays += [(root, path) for path in paths]
@@ -56,7 +58,7 @@ class Memory:
         self.problems.append(problem)
 
     def paths(self, modality: str) -> set[str]:
-        return set(self.rows.get(modality, {}))
+        return set(self.seen.get(modality, {}))
 
     @property
     def unmatched_paths(self) -> set[str]:
@@ -68,9 +70,13 @@ class Memory:
         return {problem.path: problem for problem in self.problems}
 
 
+def sources_of(config: Config) -> Sources:
+    return Sources(config, open_source)
+
+
 def run_scan(config: Config, modalities: Sequence[str] | None = None, ctx: JobContext | None = None) -> tuple[Memory, ScanSummary]:
     memory = Memory()
-    summary = scan(config, tuple(config.sites) if modalities is None else modalities, memory, ctx or JobContext())
+    summary = scan(config, tuple(config.sites) if modalities is None else modalities, memory, ctx or JobContext(), sources_of(config))
     assert summary.problems == len(memory.problems)
     assert summary.unmatched == len(memory.strays)
     return memory, summary

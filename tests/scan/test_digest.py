@@ -14,6 +14,7 @@ from sitetree import snapshot, write_snapshot
 
 from chorus_gui.core.errors import Cancelled, SourceChangedError, SourceVanishedError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import SourceFile
 from chorus_gui.core.scan import digest as hashing
 from chorus_gui.core.scan.digest import BLOCK, digest, digest_many
 from chorus_gui.core.storage.base import Reader, Source, SourceStat
@@ -46,18 +47,13 @@ class Interfering(FolderSource):
         return Wrapped()
 
 
-def facts(source: Source, path: str) -> dict[str, int]:
+def look(source: Source, path: str, modality: str = "OMOP") -> SourceFile:
     seen = source.stat(path)
-    return {"size": seen.size, "mtime_us": seen.mtime_us}
+    return SourceFile(modality, path, None, None, seen.size, seen.mtime_us)
 
 
-def item(key: int, source: Source, path: str) -> tuple[int, Source, str, int, int]:
-    seen = source.stat(path)
-    return key, source, path, seen.size, seen.mtime_us
-
-
-def md5_of(source: Source, path: str, **seen: int) -> str:
-    return digest(source, path, **(seen or facts(source, path)), ctx=JobContext(), buffer=bytearray(BLOCK))[0]
+def md5_of(source: Source, file: SourceFile) -> str:
+    return digest(source, file, JobContext().checkpoint, bytearray(BLOCK))[0]
 
 
 def no_thread_is_left() -> bool:
@@ -74,7 +70,7 @@ def test_the_md5_of_every_size(tmp_path: Path, size: int) -> None:
     content = bytes(range(251)) * (size // 251 + 1)
     put(tmp_path, "a", content=content[:size])
     source = FolderSource(tmp_path)
-    md5, seconds = digest(source, "a", **facts(source, "a"), ctx=JobContext(), buffer=bytearray(BLOCK))
+    md5, seconds = digest(source, look(source, "a"), JobContext().checkpoint, bytearray(BLOCK))
     assert md5 == hashlib.md5(content[:size]).hexdigest()
     assert 0 <= seconds < 60
 
@@ -85,7 +81,7 @@ def test_a_file_that_is_not_the_one_that_was_seen(tmp_path: Path, wrong: dict[st
     reads: list[int] = []
     source = Interfering(tmp_path, lambda: reads.append(1))
     with pytest.raises(SourceChangedError, match="since it was scanned"):
-        md5_of(source, "a", **(facts(source, "a") | wrong))
+        md5_of(source, look(source, "a")._replace(**wrong))
     assert not reads, "a changed file is not worth reading"
 
 
@@ -93,15 +89,15 @@ def test_a_file_that_is_not_the_one_that_was_seen(tmp_path: Path, wrong: dict[st
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, now: bytes) -> None:
     put(tmp_path, "a", content=b"0" * 5)
     source = Interfering(tmp_path, lambda: put(tmp_path, "a", content=now))
-    seen = facts(source, "a")
+    seen = look(source, "a")
     time.sleep(0.02)  # for a clock that ticks slowly
     with pytest.raises(SourceChangedError, match="while it was read"):
-        md5_of(source, "a", **seen)
+        md5_of(source, seen)
 
 
 def test_a_file_that_vanished(tmp_path: Path) -> None:
     with pytest.raises(SourceVanishedError):
-        md5_of(FolderSource(tmp_path), "a", size=1, mtime_us=1)
+        md5_of(FolderSource(tmp_path), SourceFile("OMOP", "a", None, None, 1, 1))
 
 
 def test_a_big_file_is_left_in_the_middle(tmp_path: Path) -> None:
@@ -115,7 +111,7 @@ def test_a_big_file_is_left_in_the_middle(tmp_path: Path) -> None:
 
     source = Interfering(tmp_path, cancel_at_two)
     with pytest.raises(Cancelled):
-        digest(source, "a", **facts(source, "a"), ctx=ctx, buffer=bytearray(BLOCK))
+        digest(source, look(source, "a"), ctx.checkpoint, bytearray(BLOCK))
     assert len(reads) == 2
 
 
@@ -126,16 +122,15 @@ def test_many_files_of_all_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     put(tmp_path, *(f"many/{n}" for n in range(200)), content=b"many")
     source = FolderSource(tmp_path)
     paths = [*snapshot(1), *(f"many/{n}" for n in range(200))]
-    items = [item(key, source, path) for key, path in enumerate(paths)]
-    items.append((-1, source, "missing", 5, 5))
-    items.append((-2, source, "README.txt", 5000, 5))
-    results = {key: result for key, result, _ in digest_many(iter(items), JobContext(), threads)}
-    assert len(results) == len(items)
-    assert isinstance(results.pop(-1), SourceVanishedError)
-    assert isinstance(results.pop(-2), SourceChangedError)
-    assert results == {key: hashlib.md5((tmp_path / path).read_bytes()).hexdigest() for key, path in enumerate(paths)}
+    files = [look(source, path) for path in paths]
+    missing, changed = SourceFile("OMOP", "missing", None, None, 5, 5), SourceFile("OMOP", "README.txt", None, None, 5000, 5)
+    results = {file: result for file, result, _ in digest_many(iter([*files, missing, changed]), {"OMOP": source}, JobContext(), threads)}
+    assert len(results) == len(files) + 2
+    assert isinstance(results.pop(missing), SourceVanishedError)
+    assert isinstance(results.pop(changed), SourceChangedError)
+    assert results == {file: hashlib.md5((tmp_path / file.path).read_bytes()).hexdigest() for file in files}
     assert no_thread_is_left()
-    assert not list(digest_many([], JobContext(), threads))
+    assert not list(digest_many(list[SourceFile](), {"OMOP": source}, JobContext(), threads))
 
 
 def test_small_files_go_to_the_threads_only_while_reading_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +141,7 @@ def test_small_files_go_to_the_threads_only_while_reading_waits(tmp_path: Path, 
     for pause, alone in ((0.0, True), (0.005, False)):
         monkeypatch.setattr(hashing, "_SLOW_S", 0.002 if pause else 60)
         source = Interfering(tmp_path, lambda pause=pause: time.sleep(pause) if pause else None)
-        assert len(list(digest_many([item(n, source, str(n)) for n in range(100)], JobContext(), 4))) == 100
+        assert len(list(digest_many([look(source, str(n)) for n in range(100)], {"OMOP": source}, JobContext(), 4))) == 100
         assert here in source.threads
         assert (source.threads == {here}) is alone
 
@@ -157,12 +152,13 @@ def test_a_big_file_does_not_hold_up_the_small_ones(tmp_path: Path, monkeypatch:
     put(tmp_path, "small")
     small_done = threading.Event()
     slow, quick = Interfering(tmp_path, lambda: small_done.wait(10)), FolderSource(tmp_path)
-    keys: list[int] = []
-    for key, result, _ in digest_many([item(1, slow, "big"), item(2, quick, "small")], JobContext(), 2):
+    paths: list[str] = []
+    files = [look(slow, "big", "Images"), look(quick, "small", "OMOP")]
+    for file, result, _ in digest_many(files, {"Images": slow, "OMOP": quick}, JobContext(), 2):
         assert isinstance(result, str)
-        keys.append(key)
+        paths.append(file.path)
         small_done.set()
-    assert keys == [2, 1]
+    assert paths == ["small", "big"]
 
 
 def test_items_are_taken_a_little_ahead_only(tmp_path: Path) -> None:
@@ -170,14 +166,14 @@ def test_items_are_taken_a_little_ahead_only(tmp_path: Path) -> None:
     source = FolderSource(tmp_path)
     taken = 0
 
-    def items() -> Iterator[tuple[int, Source, str, int, int]]:
+    def files() -> Iterator[SourceFile]:
         nonlocal taken
-        one = item(0, source, "a")
+        one = look(source, "a")
         while True:
             taken += 1
             yield one
 
-    results = digest_many(items(), JobContext(), 2)
+    results = digest_many(files(), {"OMOP": source}, JobContext(), 2)
     next(results)
     assert taken <= hashing._CHUNK * 6
     results.close()  # pyright: ignore[reportAttributeAccessIssue]
@@ -189,10 +185,10 @@ def test_a_cancellation_stops_all_threads(tmp_path: Path, size: int) -> None:
     put(tmp_path, "a", content=bytes(size))
     ctx = JobContext()
     source = FolderSource(tmp_path)
-    one = item(0, source, "a")
+    one = look(source, "a")
     done = 0
     with pytest.raises(Cancelled):  # noqa: PT012 - the loop is what is cancelled
-        for _ in digest_many((one for _ in range(10_000)), ctx, 3):
+        for _ in digest_many((one for _ in range(10_000)), {"OMOP": source}, ctx, 3):
             done += 1
             if done == 100:
                 ctx.cancel()
@@ -204,8 +200,10 @@ def test_closing_while_a_thread_reads_stops_it(tmp_path: Path) -> None:
     put(tmp_path, "a", content=bytes(20 * BLOCK))
     put(tmp_path, "b", content=bytes(hashing._SMALL + 1))
     slow = Interfering(tmp_path, lambda: time.sleep(0.02))
-    results = digest_many([item(1, slow, "a"), item(2, FolderSource(tmp_path), "b")], JobContext(), 2)
-    assert next(results)[0] == 2
+    quick = FolderSource(tmp_path)
+    files = [look(slow, "a", "Images"), look(quick, "b", "OMOP")]
+    results = digest_many(files, {"Images": slow, "OMOP": quick}, JobContext(), 2)
+    assert next(results)[0].path == "b"
     began = time.monotonic()
     results.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert no_thread_is_left()

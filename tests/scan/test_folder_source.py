@@ -316,8 +316,8 @@ class TestLinks:
         (site / "1" / "Waveforms" / "deep").mkdir(parents=True)
         (site / "1" / "Waveforms" / "deep" / "link.dat").symlink_to(tmp_path / "other" / "target.dat")
         memory, _ = run_scan(make_config(site))
-        row = memory.rows["Waveforms"]["1/Waveforms/deep/link.dat"]
-        assert row[3:] == (7, 1_600_000_000_000_000)
+        file = memory.seen["Waveforms"]["1/Waveforms/deep/link.dat"]
+        assert (file.size, file.mtime_us) == (7, 1_600_000_000_000_000)
         assert not memory.problems
 
     def test_a_link_that_leads_nowhere_may_stand_for_a_folder(self, tmp_path: Path) -> None:

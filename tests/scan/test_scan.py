@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from platforms import cases_differ
-from scan.siteworld import Memory, make_config, put, run_scan
+from scan.siteworld import Memory, make_config, put, run_scan, sources_of
 from sitetree import UNMATCHED, snapshot, write_snapshot
 
 from chorus_gui.core.config.model import Place, PlaceKind
@@ -28,27 +28,27 @@ def test_the_golden_snapshot_is_seen_whole(tmp_path: Path, which: int) -> None:
     memory, summary = run_scan(make_config(tmp_path))
     assert memory.unmatched_paths == UNMATCHED
     assert {root for root, _ in memory.strays} == {str(tmp_path)}
-    seen = {path: row for rows in memory.rows.values() for path, row in rows.items()}
+    seen = {path: file for files in memory.seen.values() for path, file in files.items()}
     assert seen.keys() == snapshot(which).keys() - UNMATCHED
-    for path, (_, patient, version, size, mtime_us) in seen.items():
+    for path, file in seen.items():
         leaf = snapshot(which)[path]
-        assert size == leaf.size
-        assert mtime_us == math.floor((tmp_path / path).stat().st_mtime * 1e6)
-        assert patient == (path.split("/")[0] if path.startswith("1") else None)
-        assert version is None
+        assert file.size == leaf.size
+        assert file.mtime_us == math.floor((tmp_path / path).stat().st_mtime * 1e6)
+        assert file.patient_id == (path.split("/")[0] if path.startswith("1") else None)
+        assert file.version is None
     assert memory.paths("OMOP") == {"OMOP/person.csv", "OMOP/measurement.csv", "OMOP/vocab/concept.csv"}
     assert not cases_differ() or "1000002/waveforms/lower.dat" in memory.paths("Waveforms")
     assert not memory.problems
     assert not summary.unread
     assert summary.by_modality == {
-        name: Tally(len(memory.rows[name]), sum(row[3] for row in memory.rows[name].values())) for name in MODALITIES
+        name: Tally(len(memory.seen[name]), sum(file.size for file in memory.seen[name].values())) for name in MODALITIES
     }
 
 
 def test_a_flat_configuration_takes_any_patient_folder(tmp_path: Path) -> None:
     write_snapshot(tmp_path, 1)
     memory, _ = run_scan(make_config(tmp_path, patterns=FLAT_DEFAULTS))
-    assert memory.rows["Waveforms"]["bad-id!/Waveforms/x.dat"][1] == "bad-id!"
+    assert memory.seen["Waveforms"]["bad-id!/Waveforms/x.dat"].patient_id == "bad-id!"
     assert memory.unmatched_paths == UNMATCHED - {"bad-id!/Waveforms/x.dat"}
 
 
@@ -84,7 +84,8 @@ def test_paths_of_more_than_300_characters(tmp_path: Path) -> None:
 def test_versions_and_numbers_are_read_off_the_path(tmp_path: Path) -> None:
     put(tmp_path, "20250101000000/0012/a/x.dat", "20250101000000/12a/a/y.dat")
     memory, _ = run_scan(make_config(tmp_path, patterns={"Waveforms": "{version}/{patient_id:d}/a/{filepath}"}))
-    assert [row[:3] for row in memory.rows["Waveforms"].values()] == [("20250101000000/0012/a/x.dat", "12", "20250101000000")]
+    (file,) = memory.seen["Waveforms"].values()
+    assert (file.path, file.patient_id, file.version) == ("20250101000000/0012/a/x.dat", "12", "20250101000000")
     assert memory.unmatched_paths == {"20250101000000/12a/a/y.dat"}
 
 
@@ -101,7 +102,7 @@ def test_a_pattern_whose_filepath_shares_a_segment_is_matched_file_by_file(tmp_p
         make_config(tmp_path, patterns={"Images": "{patient_id:w}/image_{filepath}", "Waveforms": "{patient_id:w}/wave_{filepath}"}),
         ["Images"],
     )
-    assert memory.rows.keys() == {"Images"}
+    assert memory.seen.keys() == {"Images"}
     assert memory.unmatched_paths == {"1/other.txt"}
 
 
@@ -133,7 +134,7 @@ def test_one_modality_alone_lists_nothing_of_the_others(tmp_path: Path, monkeypa
     listing = FolderSource._list
     monkeypatch.setattr(FolderSource, "_list", lambda self, visit, halt: listed.append(visit.path) or listing(self, visit, halt))
     memory, summary = run_scan(make_config(tmp_path), ["OMOP"])
-    assert memory.rows.keys() == {"OMOP"}
+    assert memory.seen.keys() == {"OMOP"}
     assert set(listed) == {"", "OMOP", "OMOP/vocab", "bad-id!", "bad-id!/Waveforms"}
     assert memory.unmatched_paths == {"README.txt", "bad-id!/Waveforms/x.dat"}
     assert summary.by_modality.keys() == {"OMOP"}
@@ -220,7 +221,7 @@ def test_what_belongs_to_the_tools_is_never_unmatched(tmp_path: Path) -> None:
     )
     config = make_config(tmp_path, journal=tmp_path / "journal.db", file=tmp_path / "config.toml", central=tmp_path / "central store")
     memory = Memory()
-    scan(config, ["OMOP"], memory, JobContext(), ignore=[tmp_path / "left out"])
+    scan(config, ["OMOP"], memory, JobContext(), sources_of(config), ignore=[tmp_path / "left out"])
     assert memory.paths("OMOP") == {"OMOP/person.csv"}
     # "sub" may be a patient: another modality's, and not listed
     assert memory.unmatched_paths == {"journal.dat"}
@@ -270,8 +271,9 @@ def test_cancelled_in_the_middle(tmp_path: Path) -> None:
             ctx.cancel()
 
     ctx.progress.add = cancel_at_ten
+    config = make_config(tmp_path)
     with pytest.raises(Cancelled):
-        scan(make_config(tmp_path), ["Images"], memory, ctx)
+        scan(config, ["Images"], memory, ctx, sources_of(config))
     assert len(seen) == 10
 
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scan.siteworld import Memory, make_config
 
-from chorus_gui.core.config.model import Place
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import MODALITIES
+from chorus_gui.core.model import MODALITIES, SourceFile
 from chorus_gui.core.scan.scan import scan
 from chorus_gui.core.storage.base import Folder, Want
 from chorus_gui.core.storage.folder import FolderSource
@@ -63,13 +62,9 @@ patterns = st.sampled_from(
 def test_every_file_goes_where_its_own_match_says(paths: list[str], texts: dict[str, str], data: Any) -> None:
     config = make_config(Path("/listed"), patterns=texts)
     asked = data.draw(st.lists(st.sampled_from(list(config.sites)), min_size=1, unique=True))
-
-    def open_source(_: Place) -> Listed:
-        return Listed(paths)
-
     memory = Memory()
-    scan(config, asked, memory, JobContext(), open_source=open_source)
-    expected: dict[str, dict[str, tuple[object, ...]]] = {}
+    scan(config, asked, memory, JobContext(), dict.fromkeys(config.sites, Listed(paths)))
+    expected: dict[str, dict[str, SourceFile]] = {}
     strays: set[str] = set()
     for path in paths:
         takers = [(site.modality, match) for site in config.sites.values() if (match := site.pattern.match(path))]
@@ -77,8 +72,10 @@ def test_every_file_goes_where_its_own_match_says(paths: list[str], texts: dict[
             strays.add(path)
         elif takers[0][0] in asked:
             modality, match = takers[0]
-            expected.setdefault(modality, {})[path] = (path, match.patient_id, match.version, len(path.split("/")[-1]), 7)
-    assert memory.rows == expected
+            expected.setdefault(modality, {})[path] = SourceFile(
+                modality, path, match.patient_id, match.version, len(path.split("/")[-1]), 7
+            )
+    assert memory.seen == expected
     assert memory.unmatched_paths <= strays
     if set(asked) == set(config.sites):
         assert memory.unmatched_paths == strays

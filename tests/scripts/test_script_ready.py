@@ -12,6 +12,9 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 from chorus_gui.core.scripts.ready import Ready, ready
+from chorus_gui.core.storage.open import Sources, open_source
+from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.work import Work
 
 FILES = ("P1/Images/a", "P1/Images/b")
 
@@ -24,8 +27,10 @@ def world(tmp_path: Path) -> ScriptWorld:
 
 
 def ask(world: ScriptWorld, *paths: str, folders: tuple[str, ...] = ()) -> Ready:
+    config = world.config
     with Journal.open(world.journal, readonly=True) as journal:
-        return ready(world.config, journal, JobContext(), paths, [str(world.site / folder) for folder in folders])
+        work = Work(config, journal, JobContext(), Sources(config, open_source), RunLog())
+        return ready(work, paths, [str(world.site / folder) for folder in folders])
 
 
 def mark(world: ScriptWorld, *paths: str) -> None:

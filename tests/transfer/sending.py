@@ -14,6 +14,7 @@ from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import Reader, Source, SourceStat, Store, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.transfer import transfer
 
 QUICK = RetryPolicy(base=0.0005)
@@ -51,6 +52,7 @@ class Probe:
         self.url = self._inner.url
         self.folders = self._inner.folders
         self.local_path = self._inner.local_path
+        self.close = self._inner.close
 
     def stat(self, path: str) -> SourceStat:
         return self._inner.stat(path)
@@ -109,7 +111,7 @@ def send(
     run = Run(ctx=ctx or JobContext())
     opened = FolderSource(source) if isinstance(source, Path) else source
     try:
-        for result in transfer(items, lambda modality: opened, store, run.ctx, threads=threads, retry=retry):
+        for result in transfer(items, {"Images": opened}, store, run.ctx, Effort(threads, retry)):
             if isinstance(result, Proof):
                 run.proofs[result.item.path] = result
             else:

@@ -17,6 +17,7 @@ from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.memory import MemoryStore
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import FEW, Verdict, VerifyResult, verify
 
 V = "20250101000000"
@@ -32,7 +33,7 @@ def paths(modality: str, path: str, version: str) -> tuple[str, ...]:
 
 
 def run(rows: list[Row], store: Store, *, reread: bool = False, ctx: JobContext | None = None) -> dict[str, Verdict]:
-    return {v.row.path: v for v in verify(rows, paths, store, ctx or JobContext(), reread=reread, threads=3, retry=QUICK)}
+    return {v.row.path: v for v in verify(rows, paths, store, ctx or JobContext(), Effort(3, QUICK), reread=reread)}
 
 
 def many(rows: list[Row]) -> list[Row]:
@@ -122,7 +123,7 @@ def test_one_listing_a_version_not_a_request_a_file():
             rows.append(row(str(number), version=version))
     store.calls.clear()
     ctx = JobContext()
-    verdicts = list(verify(rows, paths, store, ctx, reread=False, threads=3))
+    verdicts = list(verify(rows, paths, store, ctx, Effort(3), reread=False))
     assert {v.result for v in verdicts} == {VerifyResult.OK}
     assert len(verdicts) == 900
     assert store.calls == {"list": 3}
@@ -203,12 +204,12 @@ def test_cancel_and_close():
         store.put(f"{V}/Images/{number}", b"content")
     rows = [row(str(number)) for number in range(100)]
     ctx = JobContext()
-    verdicts = verify(rows, paths, store, ctx, reread=True, threads=3)
+    verdicts = verify(rows, paths, store, ctx, Effort(3), reread=True)
     next(verdicts)
     ctx.cancel()
     with pytest.raises(Cancelled):
         list(verdicts)
-    verdicts = verify(rows, paths, store, JobContext(), reread=True, threads=3)
+    verdicts = verify(rows, paths, store, JobContext(), Effort(3), reread=True)
     next(verdicts)
     verdicts.close()
     assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []

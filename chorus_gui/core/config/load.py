@@ -33,20 +33,19 @@ def load(
     path: Path,
     *,
     environ: Mapping[str, str] = os.environ,
-    cwd: Path | None = None,
     local_journal: Path | None = None,
     now: datetime | None = None,
 ) -> Config:
     """Read a configuration file.
 
-    ``environ`` is the fallback for credentials, and for a SAS token the operating system's credential store, asked anew; ``cwd`` what
-    ``path`` and ``local_journal`` are relative to; ``local_journal`` the journal file to use in place of the one that the file
-    names; ``now`` (aware) the moment that a SAS is judged at.  Raises
-    :class:`ConfigError` with every fault of the file; no fault, warning or error repeats a secret.
+    ``environ`` is the fallback for credentials, and for a SAS token the operating system's credential store, asked again each time;
+    ``local_journal`` the journal file to use in place of the one that the file names; ``now`` (aware) the moment that a SAS is judged
+    at.  ``path`` and ``local_journal`` may be relative to the working directory.  Raises :class:`ConfigError` with every fault of the
+    file; no fault, warning or error repeats a secret.
     """
-    file = _absolute(cwd or Path.cwd(), path)
+    file = _absolute(path)
     keychain.forget_answers()
-    return loads(read_text(file), file, environ=environ, cwd=cwd, local_journal=local_journal, now=now)
+    return loads(read_text(file), file, environ=environ, local_journal=local_journal, now=now)
 
 
 def loads(
@@ -54,13 +53,12 @@ def loads(
     file: Path,
     *,
     environ: Mapping[str, str] = os.environ,
-    cwd: Path | None = None,
     local_journal: Path | None = None,
     now: datetime | None = None,
     kept: Callable[[str], str] | None = None,
 ) -> Config:
     """As :func:`load`, of a text that is or will be the content of ``file``."""
-    checked = check(text, file, environ=environ, cwd=cwd, local_journal=local_journal, now=now, kept=kept)
+    checked = check(text, file, environ=environ, local_journal=local_journal, now=now, kept=kept)
     if checked.config is None:
         raise _error(checked.file, checked.faults)
     return checked.config
@@ -90,7 +88,6 @@ def check(
     file: Path,
     *,
     environ: Mapping[str, str] = os.environ,
-    cwd: Path | None = None,
     local_journal: Path | None = None,
     now: datetime | None = None,
     kept: Callable[[str], str] | None = None,
@@ -99,8 +96,7 @@ def check(
 
     ``kept`` answers in place of the operating system's credential store.
     """
-    cwd = cwd or Path.cwd()
-    file = _absolute(cwd, file)
+    file = _absolute(file)
     try:
         raw = parse(text, file)
     except ConfigError as error:
@@ -109,7 +105,7 @@ def check(
     findings = Findings(key_lines(text))
     reading = Reading(raw, layout, findings)
     check_unknown(reading)
-    places = Places(reading, file.parent, cwd, environ, kept or keychain.read, now or datetime.now(UTC))
+    places = Places(reading, file.parent, environ, kept or keychain.read, now or datetime.now(UTC))
 
     modalities = _modalities(reading)
     sites = _sites(reading, places, modalities)
@@ -162,8 +158,8 @@ def read_text(file: Path) -> str:
         raise _error(file, [fault]) from error
 
 
-def _absolute(base: Path, path: Path) -> Path:
-    return Path(os.path.normpath(base.absolute() / path))
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _error(file: Path, faults: Sequence[Fault]) -> ConfigError:
@@ -255,7 +251,7 @@ def _journal(reading: Reading, places: Places, central: Place | None, local_jour
             return None  # a fault already
     text = local_value.text()
     if local_journal is not None:
-        local = _absolute(places.cwd, local_journal)
+        local = _absolute(local_journal)
     elif text:
         local = places.local_journal(local_value, text)
     elif cloud is not None and cloud.folder is not None and reading.layout is Layout.FLAT:

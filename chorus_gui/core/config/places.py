@@ -22,11 +22,10 @@ _NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE
 
 @dataclass(frozen=True)
 class Places:
-    """Resolves the file's places.  ``base`` is the configuration file's folder, ``cwd`` the working directory, both absolute."""
+    """Resolves the file's places.  ``base`` is the configuration file's folder, absolute."""
 
     reading: Reading
     base: Path
-    cwd: Path
     environ: Mapping[str, str]
     kept: Callable[[str], str]
     now: datetime
@@ -74,7 +73,7 @@ class Places:
     def local_journal(self, value: Value, text: str) -> Path:
         """The journal file on this computer; a fault if it is only where the older tools would have looked for it."""
         beside = Path(os.path.normpath(self.base / text))
-        working = Path(os.path.normpath(self.cwd.absolute() / text))
+        working = Path(os.path.normpath(Path.cwd() / text))
         if beside != working and working.is_file() and not beside.exists():
             value.fault(
                 f"The local journal lies in the working directory (“{working}”), not beside the configuration file (“{beside}”).",

@@ -14,6 +14,7 @@ from pathlib import Path
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
+from chorus_gui.core.journal.schema import COLUMNS
 from chorus_gui.core.places import remove_file
 
 _STEPS = 1_000_000
@@ -69,11 +70,11 @@ class Known:
             with closing(conn), opening.translated(self._journal):
                 conn.set_progress_handler(lambda: self._stopped, _STEPS)
                 self._begin(conn)
-                marks = ",".join("?" * len(self._modalities))
+                columns, marks = ", ".join(COLUMNS), ",".join("?" * len(self._modalities))
                 try:
                     conn.execute(
-                        f"INSERT INTO k.was SELECT file_id, modality, path, patient_id, size, mtime_us, md5, valid_us, invalid_us, uploaded, "
-                        f"version FROM ({schema.rows_sql()}) WHERE invalid_us IS NULL AND modality IN ({marks})",
+                        f"INSERT INTO k.was ({columns}) SELECT {columns} FROM ({schema.rows_sql()}) "
+                        f"WHERE invalid_us IS NULL AND modality IN ({marks})",
                         self._modalities,
                     )
                     self.fingerprint = schema.fingerprint()

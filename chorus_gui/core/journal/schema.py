@@ -13,7 +13,7 @@ from typing import ClassVar
 from chorus_gui.core.model import Entry
 
 COLUMNS = ("file_id", "modality", "path", "patient_id", "size", "mtime_us", "md5", "valid_us", "invalid_us", "uploaded", "version")
-"""What ``rows_sql`` selects: the fields of :class:`chorus_gui.core.model.Row`, in its order."""
+"""What ``rows_sql`` selects: the fields of :class:`chorus_gui.core.model.Row`, in its order, so that ``Row(*row)`` reads one."""
 
 
 class Schema(ABC):
@@ -37,7 +37,7 @@ class Schema(ABC):
         """A SELECT of :data:`COLUMNS` over the database ``alias``.
 
         Nulls that a journal should not have come out as "" (modality, path, version), 0 (times) or -1 (a size that nobody
-        knows, so that no file is ever taken for unchanged by it).
+        knows, so that no file is ever taken for unchanged by it).  An MD5 comes in lower case, however it is kept.
         """
 
     @abstractmethod

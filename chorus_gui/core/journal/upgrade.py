@@ -15,8 +15,8 @@ from chorus_gui.core.journal.findings import Finding
 from chorus_gui.core.journal.history import NO_DESTINATION
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
-from chorus_gui.core.journal.v2 import ROOT, V2
-from chorus_gui.core.model import Action, Entry, Row
+from chorus_gui.core.journal.v2 import V2
+from chorus_gui.core.model import Row
 from chorus_gui.core.places import replace_file
 
 _BATCH = 5000
@@ -74,23 +74,12 @@ def _fill(target: sqlite3.Connection, old: Schema, ctx: JobContext) -> int:
     schema = V2(target)
     opening.complete(target, schema)
     target.execute("BEGIN IMMEDIATE")
-    sql = f"SELECT r.*, j.PERSON_ID FROM ({old.rows_sql()}) r JOIN main.journal j ON j.FILE_ID = r.file_id ORDER BY r.file_id"
+    sql = f"SELECT r.*, j.PERSON_ID, j.MD5 FROM ({old.rows_sql()}) r JOIN main.journal j ON j.FILE_ID = r.file_id ORDER BY r.file_id"
     cursor = old.conn.execute(sql)
     while batch := cursor.fetchmany(_BATCH):
         ctx.checkpoint()
-        for *values, person in batch:
-            row = Row(*values)
-            folder, _, name = row.path.rpartition("/")
-            entry = Entry(
-                Action.ENTER,
-                modality=row.modality,
-                size=row.size,
-                mtime_us=row.mtime_us,
-                md5=row.md5 or "",
-                version=row.version,
-                uploaded=row.uploaded,
-            )
-            schema.insert_row(row.file_id, person, folder or ROOT, name, entry, row.valid_us, row.invalid_us)
+        for *values, person, md5 in batch:
+            schema.take_over(Row(*values), patient_id=person, md5=md5)
     commands = history.read(old)
     for one in commands:
         sources = json.dumps(dict(one.src_paths))

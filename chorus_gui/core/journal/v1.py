@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chorus_gui.core.journal.schema import Schema
-from chorus_gui.core.model import Entry
+from chorus_gui.core.model import Entry, by_name
 
 HISTORY_SQL = (
     "CREATE TABLE command_history (COMMAND_ID INTEGER PRIMARY KEY AUTOINCREMENT, DATETIME TEXT , COMMON_PARAMS TEXT , COMMAND TEXT , "
@@ -53,7 +53,7 @@ class V1(Schema):
         return (
             "SELECT FILE_ID AS file_id, COALESCE(MODALITY, '') AS modality, COALESCE(FILEPATH, '') AS path, "
             "CAST(PERSON_ID AS TEXT) AS patient_id, COALESCE(CAST(SIZE AS INTEGER), -1) AS size, "
-            "COALESCE(CAST(SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(MD5, '') AS md5, "
+            "COALESCE(CAST(SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(lower(MD5), '') AS md5, "
             "COALESCE(TIME_VALID_us, 0) AS valid_us, TIME_INVALID_us AS invalid_us, UPLOAD_DTSTR AS uploaded, "
             f"COALESCE(VERSION, '') AS version FROM {alias}.journal"
         )
@@ -62,22 +62,9 @@ class V1(Schema):
         """See :meth:`Schema.insert`."""
         self.conn.execute(
             "INSERT INTO journal (PERSON_ID, FILEPATH, MODALITY, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, UPLOAD_DTSTR, VERSION, STATE, "
-            "MD5_DURATION, UPLOAD_DURATION, VERIFY_DURATION) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                entry.patient_id,
-                entry.path,
-                entry.modality,
-                entry.mtime_us,
-                entry.size,
-                entry.md5,
-                at_us,
-                entry.uploaded,
-                entry.version,
-                entry.state,
-                entry.md5_seconds,
-                entry.upload_seconds,
-                entry.verify_seconds,
-            ),
+            "MD5_DURATION, UPLOAD_DURATION, VERIFY_DURATION) VALUES (:patient_id, :path, :modality, :mtime_us, :size, :md5, :at_us, :uploaded, "
+            ":version, :state, :md5_seconds, :upload_seconds, :verify_seconds)",
+            {**by_name(entry), "at_us": at_us},
         )
 
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from chorus_gui.core.journal.schema import Schema
-from chorus_gui.core.model import Entry
+from chorus_gui.core.model import Entry, Row, by_name
 
 ROOT = "."
 """how the journal spells the folder of a file that lies in the modality's root itself"""
@@ -80,7 +81,7 @@ class V2(Schema):
             "SELECT j.FILE_ID AS file_id, COALESCE(m.MODALITY, '') AS modality, "
             f"CASE WHEN p.SRC_PATH IN ('{ROOT}', '') THEN j.FILENAME ELSE COALESCE(p.SRC_PATH, '?') || '/' || j.FILENAME END AS path, "
             "CAST(j.PERSON_ID AS TEXT) AS patient_id, COALESCE(CAST(j.SIZE AS INTEGER), -1) AS size, "
-            "COALESCE(CAST(j.SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(j.MD5, '') AS md5, j.TIME_VALID_us AS valid_us, "
+            "COALESCE(CAST(j.SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(lower(j.MD5), '') AS md5, j.TIME_VALID_us AS valid_us, "
             "j.TIME_INVALID_us AS invalid_us, "
             f"CASE WHEN j.UPLOAD_DT_ID IS NULL THEN NULL ELSE COALESCE(u.UPLOAD_DT, '{UNKNOWN_UPLOAD}') END AS uploaded, "
             f"COALESCE(v.VERSION, '') AS version FROM {alias}.journal_v2 j "
@@ -90,30 +91,29 @@ class V2(Schema):
 
     def insert(self, entry: Entry, at_us: int) -> None:
         """See :meth:`Schema.insert`.  SQLite turns a patient id of digits into an integer, as it does for the other tool."""
-        folder, _, name = entry.path.rpartition("/")
-        self.insert_row(None, entry.patient_id, folder or ROOT, name, entry, at_us, None)
+        self._insert({**by_name(entry), "file_id": None, "valid_us": at_us, "invalid_us": None})
 
-    def insert_row(
-        self, file_id: int | None, person: object, folder: str, name: str, entry: Entry, valid_us: int, invalid_us: int | None
-    ) -> None:
-        """A row with a given id (None: the next one), for :mod:`.upgrade`, which keeps ids and closed rows."""
+    def take_over(self, row: Row, *, patient_id: object, md5: object) -> None:
+        """The row of another journal, with its id, closed or not, for :mod:`.upgrade`; person and MD5 as that journal's own columns
+        have them."""
+        self._insert({**by_name(row), "patient_id": patient_id, "md5": md5 or ""})
+
+    def _insert(self, values: Mapping[str, Any]) -> None:
+        """``values`` are the fields of a :class:`Row` by name."""
+        folder, _, name = values["path"].rpartition("/")
+        uploaded = values["uploaded"]
         self.conn.execute(
             "INSERT INTO journal_v2 (FILE_ID, PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, "
-            "TIME_INVALID_us, UPLOAD_DT_ID, VERSION_ID) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                file_id,
-                person,
-                self._id("srcpaths", "SRC_PATH", folder),
-                name,
-                self._id("modalities", "MODALITY", entry.modality),
-                entry.mtime_us,
-                entry.size,
-                entry.md5,
-                valid_us,
-                invalid_us,
-                None if entry.uploaded is None else self._id("uploads", "UPLOAD_DT", entry.uploaded),
-                self._id("versions", "VERSION", entry.version),
-            ),
+            "TIME_INVALID_us, UPLOAD_DT_ID, VERSION_ID) VALUES (:file_id, :patient_id, :folder, :name, :modality_id, :mtime_us, :size, :md5, "
+            ":valid_us, :invalid_us, :upload_id, :version_id)",
+            {
+                **values,
+                "folder": self._id("srcpaths", "SRC_PATH", folder or ROOT),
+                "name": name,
+                "modality_id": self._id("modalities", "MODALITY", values["modality"]),
+                "upload_id": None if uploaded is None else self._id("uploads", "UPLOAD_DT", uploaded),
+                "version_id": self._id("versions", "VERSION", values["version"]),
+            },
         )
 
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:  # noqa: ARG002 - version 1 keeps it

@@ -17,10 +17,6 @@ from chorus_gui.core.review.staging import Staging
 ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
 """The kinds that a submission carries out."""
 
-_COLUMNS = (
-    "id, kind, modality, path, patient_id, size, mtime_us, md5, version, pair, note, excluded, reason, md5_seconds, "
-    "old_id, old_patient_id, old_size, old_mtime_us, old_md5, old_valid_us, old_invalid_us, old_uploaded, old_version"
-)
 _KIND = {kind.value: kind for kind in ChangeKind}
 _PIECE = 100_000
 _PATIENT = "coalesce(patient_id, old_patient_id)"
@@ -143,27 +139,47 @@ def stream(staging: Staging, query: Query) -> Iterator[Change]:
 
 
 def _changes(staging: Staging, where: str, values: Iterable[Any]) -> Iterator[Change]:
-    for row in staging.db.execute(f"SELECT {_COLUMNS} FROM change WHERE {where}", tuple(values)):
-        key, kind, modality, path, patient, size, mtime_us, md5, version, pair, note, excluded, reason, seconds, old_id, *old = row
-        was = None
-        if old_id is not None:
-            old_patient, old_size, old_mtime_us, old_md5, valid_us, invalid_us, uploaded, old_version = old
-            was = Row(
-                old_id,
-                modality,
-                path,
-                old_patient,
-                old_size or 0,
-                old_mtime_us or 0,
-                old_md5,
-                valid_us or 0,
-                invalid_us,
-                uploaded,
-                old_version or "",
-            )
-        yield Change(
-            key, _KIND[kind], modality, path, patient, size, mtime_us, md5, version, was, pair, note, bool(excluded), reason, seconds
+    cursor = staging.db.execute(f"SELECT * FROM change WHERE {where}", tuple(values))
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield _change(dict(zip(names, row, strict=True)))
+
+
+def _change(row: Mapping[str, Any]) -> Change:
+    """A row of the staging database, by column."""
+    modality, path = row["modality"], row["path"]
+    old = None
+    if row["old_id"] is not None:
+        old = Row(
+            file_id=row["old_id"],
+            modality=modality,
+            path=path,
+            patient_id=row["old_patient_id"],
+            size=row["old_size"] or 0,
+            mtime_us=row["old_mtime_us"] or 0,
+            md5=row["old_md5"],
+            valid_us=row["old_valid_us"] or 0,
+            invalid_us=row["old_invalid_us"],
+            uploaded=row["old_uploaded"],
+            version=row["old_version"] or "",
         )
+    return Change(
+        id=row["id"],
+        kind=_KIND[row["kind"]],
+        modality=modality,
+        path=path,
+        patient_id=row["patient_id"],
+        size=row["size"],
+        mtime_us=row["mtime_us"],
+        md5=row["md5"],
+        version=row["version"],
+        old=old,
+        pair=row["pair"],
+        note=row["note"],
+        excluded=bool(row["excluded"]),
+        reason=row["reason"],
+        md5_seconds=row["md5_seconds"],
+    )
 
 
 def prepare(staging: Staging) -> None:

@@ -9,90 +9,146 @@ What a change means is said in ``ChangeKind`` and ARCHITECTURE.md; the rule behi
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import PatternError, SourceError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import DiffSummary, Mode, Row
-from chorus_gui.core.review.changes import summary
+from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally, by_name
+from chorus_gui.core.review.changes import Query, stream, summary
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.storage.digests import is_md5
 
-Digester = Callable[[Iterable[tuple[int, str, str, int, int]]], Iterator[tuple[int, "str | SourceError", float]]]
-"""(key, modality, path, size, mtime_us) of files → (key, MD5 or why there is none, seconds), in no order."""
-
-Presence = Callable[[Sequence[Row]], Collection[int]]
-"""Rows that were uploaded once → the file ids of those whose content is proved to lie in the store."""
-
-_OLD = "w.file_id, w.patient_id, w.size, w.mtime_us, w.md5, w.valid_us, w.invalid_us, w.uploaded, w.version"
-_INTO = (
-    "INSERT INTO change (kind, modality, path, patient_id, size, mtime_us, version, note, "
-    "old_id, old_patient_id, old_size, old_mtime_us, old_md5, old_valid_us, old_invalid_us, old_uploaded, old_version) "
-)
+_KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
+"""What a change keeps of its row, as old_…; the row's id is old_id, modality and path are the change's own."""
+_OLD = {"old_id": "w.file_id", **{f"old_{name}": f"w.{name}" for name in _KEPT}}
 TAIL = "coalesce(tail, path)"
 """SQL: where a change's file lies below its version's folder."""
-_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
-def diff(
-    config: Config,
-    journal: Journal,
-    staging: Staging,
-    ctx: JobContext,
-    *,
-    modalities: Sequence[str],
-    mode: Mode,
-    unread: Sequence[tuple[str, str]],
-    digest: Digester,
-    present: Presence,
-    known: Known,
-) -> DiffSummary:
-    """Fill ``staging`` (which holds a finished scan of ``modalities``) with the changes, and say what they come to.
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What is compared: the ``staging`` database that a scan of ``modalities`` filled, and the journal's active rows of them.
 
-    ``known`` are the journal's active rows of these modalities.  ``unread``: (modality, folder) whose content the scan does not know; nothing below is ever DELETED.  Raises
-    :class:`~chorus_gui.core.errors.JournalError`, ``Cancelled``.
+    ``unread`` are (modality, folder) whose content the scan does not know: nothing below is ever DELETED.
     """
-    db = staging.db
-    ctx.progress.begin("compare")
-    ctx.progress.note("reading the journal")
-    known.wait(ctx)
-    ctx.checkpoint()
-    ctx.progress.note("comparing")
-    db.execute("COMMIT")  # ATTACH stands outside of transactions
-    db.execute("ATTACH ? AS k", (str(known.path),))
-    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
-        db.execute(f"PRAGMA k.{pragma}")
-    db.execute("BEGIN")
-    _one_row_a_path(staging, known)
-    _compare(staging)
-    ctx.checkpoint()
-    _restored(journal, staging, present)
-    ctx.checkpoint()
-    if mode is Mode.FULL:
-        _deleted(staging, unread)
-        _patients_of_deleted(config, staging)
-    _hash_touched(staging, digest, ctx)
-    ctx.checkpoint()
-    _tails(config, staging)
-    _renamed(staging)  # what cannot be sent is the other half of nothing
-    _problems_and_unmatched(staging)
-    _tally(staging)
-    db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
-    staging.put("modalities", list(modalities))
-    staging.put("mode", mode.value)
-    staging.put("config", scanned_as(config))
-    staging.put("journal", str(journal.path))
-    staging.put("fingerprint", known.fingerprint)
-    staging.put("scanned_us", time.time_ns() // 1000)
-    db.execute("DROP TABLE site")
-    staging.put("ready", value=True)
-    db.execute("COMMIT")
-    db.execute("DETACH k")
-    return summary(staging)
+
+    staging: Staging
+    known: Known
+    modalities: tuple[str, ...]
+    mode: Mode
+    unread: tuple[tuple[str, str], ...]
+
+
+class Comparison:
+    """The comparison of a scan with the journal, step by step, for the caller hashes files and looks into the store in between.
+
+    Call :meth:`begin`, :meth:`closed` and :meth:`restore`, :meth:`find_deleted`, :meth:`touched` and :meth:`hashed`, and
+    :meth:`finish`, in this order.  Without :meth:`restore` nothing is RESTORED.  Every method may raise
+    :class:`~chorus_gui.core.errors.JournalError`; begin and finish ``Cancelled``.
+    """
+
+    def __init__(self, config: Config, journal: Journal, scanned: Scanned, ctx: JobContext) -> None:
+        self._config = config
+        self._journal = journal
+        self._scanned = scanned
+        self._staging = scanned.staging
+        self._ctx = ctx
+
+    def begin(self) -> None:
+        """Wait for the journal's rows, and compare each file of the site with its open row."""
+        db, known = self._staging.db, self._scanned.known
+        self._ctx.progress.begin("compare")
+        self._ctx.progress.note("reading the journal")
+        known.wait(self._ctx)
+        self._ctx.checkpoint()
+        self._ctx.progress.note("comparing")
+        db.execute("COMMIT")  # ATTACH works outside of transactions only
+        db.execute("ATTACH ? AS k", (str(known.path),))
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
+            db.execute(f"PRAGMA k.{pragma}")
+        db.execute("BEGIN")
+        _one_row_a_path(self._staging, known)
+        _compare(self._staging)
+        self._ctx.checkpoint()
+
+    def closed(self) -> list[tuple[int, Row]]:
+        """The closed, uploaded rows that an ADDED file equals in path, size and time, with the change's id, oldest first."""
+        db = self._staging.db
+        if not db.execute("SELECT EXISTS (SELECT 1 FROM change WHERE kind = 'added')").fetchone()[0]:
+            return []
+        db.execute("COMMIT")  # ATTACH works outside of transactions only
+        db.execute("ATTACH ? AS j", (str(self._journal.path),))
+        try:
+            found = db.execute(
+                f"SELECT c.id, r.* FROM (SELECT * FROM ({self._journal.rows_sql('j')}) WHERE invalid_us IS NOT NULL AND uploaded IS NOT NULL) r "
+                "JOIN change c ON c.kind = 'added' AND c.path = r.path AND c.modality = r.modality AND c.size = r.size "
+                "AND c.mtime_us = r.mtime_us ORDER BY r.file_id"
+            ).fetchall()
+        finally:
+            db.execute("DETACH j")
+        db.execute("BEGIN")
+        return [(int(key), Row(*values)) for key, *values in found]
+
+    def restore(self, rows: Iterable[tuple[int, Row]]) -> None:
+        """ADDED becomes RESTORED: these rows of :meth:`closed` are of files whose blobs are still in the store."""
+        newest = dict(rows)  # in the order of their ids: the newest of several stays
+        self._staging.db.executemany(
+            f"UPDATE change SET kind = 'restored', md5 = :md5, old_id = :file_id, {', '.join(f'old_{name} = :{name}' for name in _KEPT)}, "
+            "note = 'The journal had closed it; its copy lies in the central store.' WHERE id = :change",
+            ({**by_name(row), "change": change} for change, row in newest.items()),
+        )
+
+    def find_deleted(self) -> None:
+        """Open rows whose path is gone, where the mode takes a missing file for a deleted one."""
+        if self._scanned.mode is Mode.FULL:
+            _deleted(self._staging, self._scanned.unread)
+            _patients_of_deleted(self._config, self._staging)
+
+    def touched(self) -> Iterator[Change]:
+        """The files of equal size and another time: only their content tells.  They may be passed to :meth:`hashed` meanwhile."""
+        totals = self._staging.db.execute("SELECT modality, count(*), sum(size) FROM change WHERE kind = 'moved' GROUP BY modality")
+        self._ctx.progress.begin("hash", {modality: Tally(files, size) for modality, files, size in totals})
+        yield from stream(self._staging, Query(kinds=(ChangeKind.MOVED,), order="id"))
+
+    def hashed(self, change: Change, result: str | SourceError, seconds: float) -> None:
+        """MOVED if the content is the journal's, UPDATED if not, PROBLEM if it could not be read."""
+        db = self._staging.db
+        self._ctx.progress.add(change.modality, files=1, size=change.bytes)
+        if isinstance(result, SourceError):
+            db.execute("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", (str(result), change.id))
+            return
+        old = change.old.md5 if change.old else None
+        kind = ChangeKind.MOVED if result == old else ChangeKind.UPDATED
+        note = "" if is_md5(old) else "The journal has no MD5 to compare it with."
+        db.execute(
+            "UPDATE change SET kind = ?, md5 = ?, md5_seconds = ?, note = ? WHERE id = ?", (kind.value, result, seconds, note, change.id)
+        )
+
+    def finish(self) -> DiffSummary:
+        """Where each file will go, what is a rename, the counts; then the review is ready for a person."""
+        staging, scanned, db = self._staging, self._scanned, self._staging.db
+        self._ctx.checkpoint()
+        _tails(self._config, staging)
+        _renamed(staging)  # after _tails: a file that cannot be sent must not be half of a rename
+        _problems_and_unmatched(staging)
+        _tally(staging)
+        db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
+        staging.put("modalities", list(scanned.modalities))
+        staging.put("mode", scanned.mode.value)
+        staging.put("config", scanned_as(self._config))
+        staging.put("journal", str(self._journal.path))
+        staging.put("fingerprint", scanned.known.fingerprint)
+        staging.put("scanned_us", time.time_ns() // 1000)
+        db.execute("DROP TABLE site")
+        staging.put("ready", value=True)
+        db.execute("COMMIT")
+        db.execute("DETACH k")
+        return summary(staging)
 
 
 def scanned_as(config: Config) -> list[list[object]]:
@@ -124,17 +180,20 @@ def _one_row_a_path(staging: Staging, known: Known) -> None:
 def _compare(staging: Staging) -> None:
     """Each file of the site against its open row: ADDED, UPDATED, or of equal size and another time; the rest is unchanged.
 
-    Same size, other time: only its content tells.  It stands as MOVED until it is hashed.
+    Same size, other time: only its content tells.  It is MOVED until it is hashed.
     """
-    db = staging.db
-    db.execute(
-        f"{_INTO} SELECT CASE WHEN w.file_id IS NULL THEN 'added' WHEN w.size = s.size THEN 'moved' ELSE 'updated' END, "
-        "s.modality, s.path, s.patient_id, s.size, s.mtime_us, s.version, "
-        f"CASE WHEN w.size != s.size AND w.mtime_us = s.mtime_us THEN 'Its size changed, but not its time.' ELSE '' END, {_OLD} "
+    _insert(
+        staging,
+        {
+            "kind": "CASE WHEN w.file_id IS NULL THEN 'added' WHEN w.size = s.size THEN 'moved' ELSE 'updated' END",
+            "note": "CASE WHEN w.size != s.size AND w.mtime_us = s.mtime_us THEN 'Its size changed, but not its time.' ELSE '' END",
+            **{name: f"s.{name}" for name in SourceFile._fields},
+            **_OLD,
+        },
         "FROM site s LEFT JOIN was w ON w.path = s.path AND w.modality = s.modality "
-        "WHERE w.file_id IS NULL OR w.size != s.size OR w.mtime_us != s.mtime_us"
+        "WHERE w.file_id IS NULL OR w.size != s.size OR w.mtime_us != s.mtime_us",
     )
-    db.execute(
+    staging.db.execute(
         "INSERT INTO tally SELECT s.modality, 'unchanged', s.files - coalesce(c.files, 0), s.bytes - coalesce(c.bytes, 0) "
         "FROM (SELECT modality, count(*) AS files, sum(size) AS bytes FROM site GROUP BY modality) s "
         "LEFT JOIN (SELECT modality, count(*) AS files, sum(size) AS bytes FROM change GROUP BY modality) c USING (modality) "
@@ -142,45 +201,12 @@ def _compare(staging: Staging) -> None:
     )
 
 
-def _restored(journal: Journal, staging: Staging, present: Presence) -> None:
-    """ADDED becomes RESTORED where a closed, uploaded row has the same path, size and time and its blob is still there."""
-    db = staging.db
-    if not db.execute("SELECT EXISTS (SELECT 1 FROM change WHERE kind = 'added')").fetchone()[0]:
-        return
-    closed = _closed(journal, staging)
-    if not closed:
-        return
-    there = present([row for _, row in closed])
-    rows = {change_id: row for change_id, row in closed if row.file_id in there}  # in the order of their ids: the newest stays
-    db.executemany(
-        "UPDATE change SET kind = 'restored', md5 = ?, old_id = ?, old_patient_id = ?, old_size = ?, old_mtime_us = ?, old_md5 = ?, "
-        "old_valid_us = ?, old_invalid_us = ?, old_uploaded = ?, old_version = ?, "
-        "note = 'The journal had closed it; its copy lies in the central store.' WHERE id = ?",
-        (
-            (r.md5, r.file_id, r.patient_id, r.size, r.mtime_us, r.md5, r.valid_us, r.invalid_us, r.uploaded, r.version, change_id)
-            for change_id, r in rows.items()
-        ),
-    )
+def _insert(staging: Staging, values: Mapping[str, str], source: str) -> None:
+    """Enter a change for each row of ``source`` (FROM … WHERE …); ``values`` are column → SQL expression."""
+    staging.db.execute(f"INSERT INTO change ({', '.join(values)}) SELECT {', '.join(values.values())} {source}")
 
 
-def _closed(journal: Journal, staging: Staging) -> list[tuple[int, Row]]:
-    """The closed, uploaded rows that an ADDED file equals, with the change's id, oldest first."""
-    db = staging.db
-    db.execute("COMMIT")  # ATTACH stands outside of transactions
-    db.execute("ATTACH ? AS j", (str(journal.path),))
-    try:
-        found = db.execute(
-            f"SELECT c.id, r.* FROM (SELECT * FROM ({journal.rows_sql('j')}) WHERE invalid_us IS NOT NULL AND uploaded IS NOT NULL) r "
-            "JOIN change c ON c.kind = 'added' AND c.path = r.path AND c.modality = r.modality AND c.size = r.size "
-            "AND c.mtime_us = r.mtime_us ORDER BY r.file_id"
-        ).fetchall()
-    finally:
-        db.execute("DETACH j")
-    db.execute("BEGIN")
-    return [(int(key), Row(*values)) for key, *values in found]
-
-
-def _deleted(staging: Staging, unread: Sequence[tuple[str, str]]) -> None:
+def _deleted(staging: Staging, unread: Iterable[tuple[str, str]]) -> None:
     """Open rows whose path is gone, but for what the scan could not see."""
     db = staging.db
     (matched,) = db.execute(
@@ -189,9 +215,10 @@ def _deleted(staging: Staging, unread: Sequence[tuple[str, str]]) -> None:
     if (matched,) == db.execute("SELECT count(*) FROM was").fetchone():
         return
     db.execute("CREATE INDEX site_path ON site (path, modality)")
-    db.execute(
-        f"{_INTO} SELECT 'deleted', w.modality, w.path, w.patient_id, NULL, NULL, NULL, '', {_OLD} "
-        "FROM was w WHERE NOT EXISTS (SELECT 1 FROM site s WHERE s.path = w.path AND s.modality = w.modality)"
+    _insert(
+        staging,
+        {"kind": "'deleted'", "modality": "w.modality", "path": "w.path", "patient_id": "w.patient_id", **_OLD},
+        "FROM was w WHERE NOT EXISTS (SELECT 1 FROM site s WHERE s.path = w.path AND s.modality = w.modality)",
     )
     spared = 0
     for modality, folder in unread:
@@ -219,30 +246,6 @@ def _patients_of_deleted(config: Config, staging: Staging) -> None:
         if match is not None and match.patient_id is not None and match.patient_id != old:
             updates.append((match.patient_id, key))
     staging.db.executemany("UPDATE change SET patient_id = ? WHERE id = ?", updates)
-
-
-def _hash_touched(staging: Staging, digest: Digester, ctx: JobContext) -> None:
-    """MOVED if the content is the journal's, UPDATED if not, PROBLEM if it could not be read."""
-    db = staging.db
-    touched = db.execute("SELECT id, modality, path, size, mtime_us, old_md5 FROM change WHERE kind = 'moved' ORDER BY id").fetchall()
-    totals: dict[str, tuple[int | None, int | None]] = {}
-    for _, modality, _, size, _, _ in touched:
-        files, total = totals.get(modality, (0, 0))
-        totals[modality] = ((files or 0) + 1, (total or 0) + size)
-    ctx.progress.begin("hash", totals)
-    known: dict[int, tuple[str, int, str | None]] = {key: (modality, size, md5) for key, modality, _, size, _, md5 in touched}
-    for key, result, seconds in digest((key, modality, path, size, mtime_us) for key, modality, path, size, mtime_us, _ in touched):
-        modality, size, old_md5 = known[key]
-        ctx.progress.add(modality, files=1, size=size)
-        if isinstance(result, SourceError):
-            db.execute("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", (str(result), key))
-            continue
-        kind, note = "moved", ""
-        if result != (old_md5 or "").lower():
-            kind = "updated"
-            if not _MD5.fullmatch((old_md5 or "").lower()):
-                note = "The journal has no MD5 to compare it with."
-        db.execute("UPDATE change SET kind = ?, md5 = ?, md5_seconds = ?, note = ? WHERE id = ?", (kind, result, seconds, note, key))
 
 
 def _renamed(staging: Staging) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chorus_gui.core.errors import ReviewError, StaleReviewError
-from chorus_gui.core.model import Problem
+from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.places import data_folder, patiently, remove_file
 
 FORMAT = 1
@@ -36,6 +36,7 @@ CREATE TABLE change (
     done INTEGER NOT NULL DEFAULT 0
 );
 """
+_INSERT_FILE = f"INSERT INTO site ({', '.join(SourceFile._fields)}) VALUES ({', '.join('?' for _ in SourceFile._fields)})"
 
 
 def staging_path(journal: Path) -> Path:
@@ -125,9 +126,9 @@ class Staging:
 
     # --- the sink of a scan ---------------------------------------------------------------------------------------
 
-    def files(self, modality: str, rows: Sequence[tuple[str, str | None, str | None, int, int]]) -> None:
-        """Files of one folder: (path, patient id, version, size, mtime_us)."""
-        self.db.executemany(f"INSERT INTO site VALUES ('{modality}', ?, ?, ?, ?, ?)", rows)
+    def files(self, files: Sequence[SourceFile]) -> None:
+        """Files of one modality."""
+        self.db.executemany(_INSERT_FILE, files)
 
     def unmatched(self, root: str, paths: Sequence[str]) -> None:
         """Files under ``root`` that belong to no modality."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from chorus_gui.core.errors import SourceChangedError, SourceError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Source, SourceStat
-
-K = TypeVar("K")
 
 BLOCK = 1 << 20
 """Bytes of a buffer that hashes at a disk's speed, and between two looks at whether to stop."""
@@ -27,28 +25,45 @@ _SLOW_S = 0.0005
 _CHUNKS_TO_POOL = 32
 """After a chunk that was slow; then it is measured again."""
 
-Result = tuple[K, str | SourceError, float]
+
+class SeenFile(Protocol):
+    """A file of the site as it was seen: a :class:`SourceFile`, an :class:`Item`."""
+
+    @property
+    def modality(self) -> str:
+        """Whose source has it."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Where it is in that source."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        ...
+
+    @property
+    def mtime_us(self) -> int:
+        """Its time, as :class:`SourceStat` has it."""
+        ...
+
+
+F = TypeVar("F", bound=SeenFile)
+Result = tuple[F, str | SourceError, float]
 
 
 class _StoppedError(Exception):
-    """Nobody wants the result any more."""
+    """The result is not needed any more."""
 
 
-def digest(source: Source, path: str, *, size: int, mtime_us: int, ctx: JobContext, buffer: bytearray) -> tuple[str, float]:
-    """MD5 as 32 lower-case hex digits, and the seconds it took.  ``buffer`` is overwritten; one a thread is enough.
-
-    Raises :class:`SourceChangedError` if the file is not of this size and time before and after, or gave another number of
-    bytes; any other :class:`SourceError` as the source does; :class:`Cancelled`.
-    """
-    return _digest(source, path, size, mtime_us, ctx.checkpoint, buffer)
-
-
-def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContext, threads: int) -> Generator[Result[K], None, None]:
-    """MD5, or why there is none, and seconds for every (key, source, path, size, mtime_us), in no promised order.
+def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobContext, threads: int) -> Generator[Result[F], None, None]:
+    """Every file with its MD5, or why there is none, and the seconds that it took, in no promised order.  ``sources`` by modality.
 
     Big files go to ``threads`` threads, because hashing them does not hold up the interpreter.  Small ones are hashed in the
     consuming thread, and by the others only while reading them means waiting: else threads make 4 KiB files slower, not faster.
-    ``items`` is taken from in the consuming thread, some chunks ahead.  Closing the iterator stops the threads at their next
+    ``files`` is taken from in the consuming thread, some chunks ahead.  Closing the iterator stops the threads at their next
     block.  Raises :class:`Cancelled`.
     """
     stop = threading.Event()
@@ -58,20 +73,20 @@ def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContex
             raise _StoppedError
         ctx.checkpoint()
 
-    def submit(work: list[tuple[K, Source, str, int, int]]) -> None:
-        running.add(pool.submit(lambda: _digest_all(work, halt, bytearray(BLOCK))))
+    def submit(work: list[F]) -> None:
+        running.add(pool.submit(lambda: _digest_all(work, sources, halt, bytearray(BLOCK))))
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="digest")
-    running: set[Future[list[Result[K]]]] = set()
+    running: set[Future[list[Result[F]]]] = set()
     buffer = bytearray(BLOCK)
-    chunk: list[tuple[K, Source, str, int, int]] = []
+    chunk: list[F] = []
     to_pool = 0
     try:
-        for item in items:
-            if item[3] > _SMALL:
-                submit([item])
+        for file in files:
+            if file.size > _SMALL:
+                submit([file])
             else:
-                chunk.append(item)
+                chunk.append(file)
                 if len(chunk) < _CHUNK:
                     continue
                 if to_pool:
@@ -79,7 +94,7 @@ def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContex
                     submit(chunk)
                 else:
                     began, busy = time.perf_counter(), time.thread_time()
-                    results = _digest_all(chunk, ctx.checkpoint, buffer)
+                    results = _digest_all(chunk, sources, ctx.checkpoint, buffer)
                     waited = (time.perf_counter() - began) - (time.thread_time() - busy)
                     to_pool = _CHUNKS_TO_POOL if waited > _SLOW_S * _CHUNK else 0
                     yield from results
@@ -87,7 +102,7 @@ def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContex
             while len(running) >= 2 * threads:
                 running, results = _finished(running, ctx)
                 yield from results
-        yield from _digest_all(chunk, ctx.checkpoint, buffer)
+        yield from _digest_all(chunk, sources, ctx.checkpoint, buffer)
         while running:
             running, results = _finished(running, ctx)
             yield from results
@@ -96,30 +111,36 @@ def digest_many(items: Iterable[tuple[K, Source, str, int, int]], ctx: JobContex
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _finished(running: set[Future[list[Result[K]]]], ctx: JobContext) -> tuple[set[Future[list[Result[K]]]], list[Result[K]]]:
+def _finished(running: set[Future[list[Result[F]]]], ctx: JobContext) -> tuple[set[Future[list[Result[F]]]], list[Result[F]]]:
     """Wait a little; what still runs, and what came out of the others."""
     ctx.checkpoint()
     done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
     return running, [result for future in done for result in future.result()]
 
 
-def _digest_all(items: list[tuple[K, Source, str, int, int]], halt: Callable[[], None], buffer: bytearray) -> list[Result[K]]:
-    results: list[Result[K]] = []
-    for key, source, path, size, mtime_us in items:
+def _digest_all(files: list[F], sources: Mapping[str, Source], halt: Callable[[], None], buffer: bytearray) -> list[Result[F]]:
+    results: list[Result[F]] = []
+    for file in files:
         began = time.perf_counter()
         try:
-            md5, seconds = _digest(source, path, size, mtime_us, halt, buffer)
+            md5, seconds = digest(sources[file.modality], file, halt, buffer)
         except SourceError as error:
-            results.append((key, error, time.perf_counter() - began))
+            results.append((file, error, time.perf_counter() - began))
         else:
-            results.append((key, md5, seconds))
+            results.append((file, md5, seconds))
     return results
 
 
-def _digest(source: Source, path: str, size: int, mtime_us: int, halt: Callable[[], None], buffer: bytearray) -> tuple[str, float]:
+def digest(source: Source, file: SeenFile, halt: Callable[[], None], buffer: bytearray) -> tuple[str, float]:
+    """MD5 as 32 lower-case hex digits, and the seconds it took.  ``buffer`` is overwritten; one a thread is enough.
+
+    ``halt`` is called at least once for each buffer and may raise.  Raises :class:`SourceChangedError` if the file is not of this
+    size and time before and after, or gave another number of bytes; any other :class:`SourceError` as the source does.
+    """
     halt()
     began = time.perf_counter()
-    seen = SourceStat(size, mtime_us)
+    path, size = file.path, file.size
+    seen = SourceStat(size, file.mtime_us)
     md5 = hashlib.md5(usedforsecurity=False)
     read = 0
     with memoryview(buffer) as view, closing(source.open(path)) as reader:

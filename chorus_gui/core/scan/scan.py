@@ -9,32 +9,26 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from chorus_gui.core.config.model import Config, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Problem, Tally
+from chorus_gui.core.model import Problem, SourceFile, Tally
 from chorus_gui.core.storage.base import Folder, Look, Source
-from chorus_gui.core.storage.open import open_source
-
-SiteRow = tuple[str, str | None, str | None, int, int]
-"""A file of the site: path, patient id, the version that its path names, size in bytes, mtime_us."""
 
 _BATCH = 4096
-_SIZE = itemgetter(1)
 
 
 class ScanSink(Protocol):
     """Is told what a scan finds, in the thread that scans, in batches, in no promised order."""
 
-    def files(self, modality: str, rows: Sequence[SiteRow]) -> None:
-        """Files of a modality; every file once in a scan."""
+    def files(self, files: Sequence[SourceFile]) -> None:
+        """Files of one modality; every file once in a scan."""
         ...
 
     def unmatched(self, root: str, paths: Sequence[str]) -> None:
@@ -65,18 +59,18 @@ def scan(
     modalities: Sequence[str],
     sink: ScanSink,
     ctx: JobContext,
+    sources: Mapping[str, Source],
     *,
     ignore: Collection[Path] = (),
-    open_source: Callable[[Place], Source] = open_source,
 ) -> ScanSummary:
-    """Walk the roots of ``modalities`` and tell ``sink`` what lies there.
+    """Walk the roots of ``modalities`` and tell ``sink`` what is there.  ``sources`` by modality, one for each configured modality.
 
     A root that is missing, unreadable or without a single file is a problem that covers all of it; the others are scanned all
     the same.  Folders that belong only to modalities that were not asked for are not listed.  The journal and what lies beside
     it under its name, the configuration, the central store, the 2024 tool's ``journal.db_<UTC>`` folders and ``ignore`` (files
     or folders) are never unmatched.
 
-    Raises :class:`UsageError` for a modality that is not configured and for a place that ``open_source`` cannot open,
+    Raises :class:`UsageError` for a modality that is not configured; what ``sources`` raises for a place that cannot be opened;
     :class:`Cancelled` when ``ctx`` says so.
     """
     unknown = [name for name in modalities if name not in config.sites]
@@ -85,7 +79,7 @@ def scan(
             f"The configuration knows no modality “{unknown[0]}”.", remedy=f"Choose among {', '.join(config.sites)}, or add it there."
         )
     began = time.perf_counter()
-    ctx.progress.begin("scan", dict.fromkeys(modalities, (None, None)))
+    ctx.progress.begin("scan", dict.fromkeys(modalities))
     report = _Report(sink, ctx, {name: Tally() for name in modalities})
     roots: dict[str, list[Site]] = {}
     for site in config.sites.values():
@@ -96,8 +90,8 @@ def scan(
         for root, sites in roots.items()
         if any(site.modality in modalities for site in sites)
     ]
-    sources = [open_source(walk.sites[0].place) for walk in walks]  # before the first walk: a request that makes no sense starts nothing
-    for walk, source in zip(walks, sources, strict=True):
+    opened = [sources[walk.sites[0].modality] for walk in walks]  # before the first walk: a request that makes no sense starts nothing
+    for walk, source in zip(walks, opened, strict=True):
         walk.run(source, ctx)
     return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), time.perf_counter() - began)
 
@@ -112,16 +106,16 @@ class _Report:
     unmatched_count: int = 0
     problems: int = 0
     unread: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    _rows: dict[str, list[SiteRow]] = field(default_factory=dict[str, list[SiteRow]])
+    _files: dict[str, list[SourceFile]] = field(default_factory=dict[str, list[SourceFile]])
     _strays: list[str] = field(default_factory=list[str])
 
-    def files(self, modality: str, rows: list[SiteRow], size: int) -> None:
-        self.ctx.progress.add(modality, len(rows), size)
-        self.tallies[modality] += Tally(len(rows), size)
-        waiting = self._rows.setdefault(modality, [])
-        waiting += rows
+    def files(self, modality: str, files: list[SourceFile], size: int) -> None:
+        self.ctx.progress.add(modality, len(files), size)
+        self.tallies[modality] += Tally(len(files), size)
+        waiting = self._files.setdefault(modality, [])
+        waiting += files
         if len(waiting) >= _BATCH:
-            self.sink.files(modality, self._rows.pop(modality))
+            self.sink.files(self._files.pop(modality))
 
     def unmatched(self, root: str, paths: list[str]) -> None:
         self.unmatched_count += len(paths)
@@ -137,9 +131,9 @@ class _Report:
 
     def flush(self, root: str) -> None:
         """At the end of a root."""
-        for modality, rows in self._rows.items():
-            self.sink.files(modality, rows)
-        self._rows.clear()
+        for files in self._files.values():
+            self.sink.files(files)
+        self._files.clear()
         if self._strays:
             self._hand_on_strays(root)
 
@@ -287,8 +281,8 @@ class _Walk:
         if decision.owner is not None:
             modality, patient_id, version = decision.owner
             if files and modality in self._asked:
-                rows = [(prefix + name, patient_id, version, size, mtime_us) for name, size, mtime_us in files]
-                self._report.files(modality, rows, sum(map(_SIZE, files)))
+                found = [SourceFile(modality, prefix + name, patient_id, version, size, mtime_us) for name, size, mtime_us in files]
+                self._report.files(modality, found, sum(file.size for file in found))
             if files and decision.losers:
                 self._report_losers(modality, decision.losers)
         elif decision.by_file:
@@ -304,7 +298,7 @@ class _Walk:
     def _take_by_file(self, sites: tuple[Site, ...], prefix: str, folder: Folder) -> list[str]:
         """Give each file to the first site whose pattern takes it; the paths that none takes."""
         strays: list[str] = []
-        given: dict[str, list[SiteRow]] = {}
+        given: dict[str, list[SourceFile]] = {}
         for name, size, mtime_us in (*folder.files, *((name, 0, 0) for name in folder.unsized)):
             path = prefix + name
             takers = [(site.modality, match) for site in sites if (match := site.pattern.match(path))]
@@ -313,12 +307,12 @@ class _Walk:
                 continue
             (modality, match), *rest = takers
             if modality in self._asked:
-                given.setdefault(modality, []).append((path, match.patient_id, match.version, size, mtime_us))
+                given.setdefault(modality, []).append(SourceFile(modality, path, match.patient_id, match.version, size, mtime_us))
             losers = tuple(other for other, _ in rest if other in self._asked)
             if losers:
                 self._report.problem(_two_takers(modality, losers, path))
-        for modality, rows in given.items():
-            self._report.files(modality, rows, sum(row[3] for row in rows))
+        for modality, files in given.items():
+            self._report.files(modality, files, sum(file.size for file in files))
         return strays
 
     def _report_losers(self, owner: str, losers: tuple[tuple[str, str], ...]) -> None:

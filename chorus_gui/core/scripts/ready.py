@@ -6,13 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import SourceError
-from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.queries import active_by_paths
-from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.storage.base import Source
-from chorus_gui.core.storage.open import open_source
+from chorus_gui.core.submission.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +20,26 @@ class Ready:
     problems: tuple[str, ...] = ()
 
 
-def ready(config: Config, journal: Journal, ctx: JobContext, paths: Sequence[str], folders: Sequence[str] = ()) -> Ready:
+def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Ready:
     """Look at the files of a page (the journal's paths) and at the folders that are sent whole (absolute paths).
 
     A file is the recorded one if it has the recorded size and time; files in the cloud are not looked at again.  A folder may
     hold no file that is not in the page.
     """
-    rows = active_by_paths(journal, paths)
+    rows = active_by_paths(work.journal, paths)
     missing = set(paths) - {row.path for row in rows}
     problems = [f"{path} is not among the journal's current files any more." for path in sorted(missing)]
     if not any(row.pending for row in rows):
         return Ready(0, tuple(problems))
-    sources: dict[str, Source] = {}
     expected: set[str] = set()
     for row in rows:
-        ctx.checkpoint()
-        place = config.sites[row.modality].place
+        work.ctx.checkpoint()
+        place = work.config.sites[row.modality].place
         if place.kind is not PlaceKind.FOLDER or place.folder is None:
             continue
-        if place.text not in sources:
-            sources[place.text] = open_source(place)
         expected.add(_key(os.path.join(place.folder, *row.path.split("/"))))
         try:
-            now = sources[place.text].stat(row.path)
+            now = work.sources[row.modality].stat(row.path)
         except SourceError as error:
             problems.append(str(error))
             continue
@@ -53,7 +47,7 @@ def ready(config: Config, journal: Journal, ctx: JobContext, paths: Sequence[str
             problems.append(f"{row.path} was changed since it was recorded.")
     for folder in folders:
         for parent, _, names in os.walk(folder):
-            ctx.checkpoint()
+            work.ctx.checkpoint()
             problems += [
                 f"{os.path.join(parent, name)} was not there, or not to be sent, when this script was made."
                 for name in names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +22,6 @@ def send_file(
     file: Path,
     ctx: JobContext,
     *,
-    metadata: Mapping[str, str] | None = None,
     condition: Condition = ALWAYS,
     retry: RetryPolicy | None = None,
 ) -> BlobInfo:
@@ -39,8 +37,8 @@ def send_file(
             data = stream.read()
             digest = hashlib.md5(data, usedforsecurity=False).digest()
             if condition != ALWAYS:
-                return store.put(path, data, md5=digest, metadata=metadata, condition=condition)
-            return policy.call(lambda: store.put(path, data, md5=digest, metadata=metadata), ctx)
+                return store.put(path, data, md5=digest, condition=condition)
+            return policy.call(lambda: store.put(path, data, md5=digest), ctx)
         block = max(BLOCK, -(-size // store.limits.blocks))
         whole = hashlib.md5(usedforsecurity=False)
         ids: list[str] = []
@@ -50,8 +48,8 @@ def send_file(
             ids.append(f"{run}-{len(ids):08d}")
             _stage(store, path, ids[-1], data, ctx, policy)
     if condition != ALWAYS:
-        return store.commit_blocks(path, ids, md5=whole.digest(), metadata=metadata, condition=condition)
-    return policy.call(lambda: store.commit_blocks(path, ids, md5=whole.digest(), metadata=metadata), ctx)
+        return store.commit_blocks(path, ids, md5=whole.digest(), condition=condition)
+    return policy.call(lambda: store.commit_blocks(path, ids, md5=whole.digest()), ctx)
 
 
 def _stage(store: Store, path: str, block_id: str, data: bytes, ctx: JobContext, policy: RetryPolicy) -> None:

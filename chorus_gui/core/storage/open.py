@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from chorus_gui.core.config.model import Place, PlaceKind
+from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.storage.base import Source, Store
 
@@ -43,6 +46,46 @@ def open_source(place: Place, *, login: Login | None = None) -> Source:
 
         return FolderSource(place.folder)
     raise _unavailable(place, "a site's folder")
+
+
+class Sources(Mapping[str, Source]):
+    """The site's roots, by modality.  Each place is opened once, when it is first asked for; modalities of one place share it.
+
+    Safe to use from many threads.  Asking raises what ``open_source`` raises; ``KeyError`` for a modality that is not configured.
+    """
+
+    def __init__(self, config: Config, open_source: Callable[[Place], Source]) -> None:
+        self._sites = config.sites
+        self._open_source = open_source
+        self._opened: dict[str, Source] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, modality: str) -> Source:
+        return self.at(self._sites[modality].place)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sites)
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+    def at(self, place: Place) -> Source:
+        """The source of a place, which need not be a modality's."""
+        found = self._opened.get(place.text)
+        if found is None:
+            with self._lock:
+                found = self._opened.get(place.text)
+                if found is None:
+                    found = self._opened[place.text] = self._open_source(place)
+        return found
+
+    def close(self) -> None:
+        """Close what was opened.  Who asks afterwards gets it opened again."""
+        with self._lock:
+            opened, self._opened = self._opened, {}
+        with ExitStack() as stack:
+            for source in opened.values():
+                stack.callback(source.close)
 
 
 def _unavailable(place: Place, role: str) -> UsageError:

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import TypeVar
 
-from chorus_gui.core.config.model import Config
-from chorus_gui.core.job import JobContext
-from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import Entry, Failure, Item, Proof
-from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.model import Entry, Item, Proof
+from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
-from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.work import Work
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.transfer import transfer
+
+T = TypeVar("T")
 
 
 def deliver(
-    items: Iterator[Item],
-    entry_of: Callable[[Proof], Entry],
-    done: Callable[[list[Proof]], None],
-    *,
-    config: Config,
-    journal: Journal,
-    sources: Mapping[str, Source],
+    work: Work,
     store: Store,
-    ctx: JobContext,
-    log: RunLog,
+    files: Iterator[tuple[T, Item]],
+    entry_of: Callable[[T, Proof], Entry],
+    done: Callable[[list[tuple[T, Proof]]], None],
 ) -> None:
     """Send every item; what is proved is entered as ``entry_of`` says, then ``done`` is told.
 
-    Failures of single files go to ``log``.  Raises :class:`StoreError` for what stops the job, ``Cancelled``,
+    ``files`` gives each item with the change or row that it comes from, which goes to ``entry_of`` and ``done`` beside the proof.
+    Failures of single files go to ``work.log``.  Raises :class:`StoreError` for what stops the job, ``Cancelled``,
     :class:`JournalError`; proofs that were there by then are committed.
     """
+    under_way: dict[int, T] = {}
+
+    def items() -> Iterator[Item]:
+        for origin, item in files:
+            under_way[item.key] = origin
+            yield item
+
     with (
-        Batch[Proof](journal, config.page_size, done) as batch,
-        closing(transfer(items, sources.__getitem__, store, ctx, threads=config.threads, idle=batch.tick)) as results,
+        Batch[tuple[T, Proof]](work.journal, work.config.page_size, done) as batch,
+        closing(transfer(items(), work.sources, store, work.ctx, Effort(work.config.threads), idle=batch.tick)) as results,
     ):
         for result in results:
-            match result:
-                case Proof():
-                    batch.add(entry_of(result), result)
-                case Failure():
-                    log.failures.append(result)
+            origin = under_way.pop(result.item.key)
+            if isinstance(result, Proof):
+                batch.add(entry_of(origin, result), (origin, result))
+            else:
+                work.log.failures.append(result)

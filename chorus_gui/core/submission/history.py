@@ -5,24 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import JournalError
 from chorus_gui.core.journal.store import Journal
 
 
-@contextmanager
-def in_history(journal: Journal, config: Config, command: str, params: str, *, common: str, to_store: bool) -> Generator[None]:
-    """Enter ``command`` ("file upload") with its options, and how long the block took, without secrets.
+@dataclass(frozen=True)
+class HistoryLine:
+    """A command ("file upload") with its own options, the options that every command has, and whether it writes into the store."""
 
-    ``to_store``: it writes into the central store.  An error of the block goes on, whatever becomes of the line.
-    """
+    command: str
+    params: str = ""
+    common: str = ""
+    to_store: bool = False
+
+
+@contextmanager
+def in_history(journal: Journal, config: Config, line: HistoryLine) -> Generator[None]:
+    """Enter the command, and how many seconds the block took, without secrets.  An error of the block goes on, whatever becomes of it."""
     entered = journal.begin_command(
-        command,
-        params,
-        common=common,
+        line.command,
+        line.params,
+        common=line.common,
         src_paths={modality: config.sites[modality].place.text for modality in config.modalities},
-        dest=config.central.text if to_store else None,
+        dest=config.central.text if line.to_store else None,
     )
     began = time.monotonic()
     try:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Tally
+from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Row, Tally
 
 
 @dataclass(slots=True)
@@ -40,12 +40,19 @@ class RunLog:
             kinds[kind] = kinds.get(kind, Tally()) + Tally(files, size)
 
     def prove(self, proof: Proof, version: str) -> None:
-        """A file lies in the store, and the journal says so."""
-        self.uploaded[proof.item.modality] = self.uploaded.get(proof.item.modality, Tally()) + Tally(1, proof.item.size)
-        self.versions.add(version)
-        self.proofs[proof.level] += 1
+        """A file was sent, and the journal says so."""
+        self._uploaded(proof.item.modality, proof.item.size, version, proof.level)
         self.sent_bytes += proof.sent_bytes
         self.reused_bytes += proof.reused_bytes
+
+    def found(self, row: Row, level: Level) -> None:
+        """The file of a row was found in the store, sent by another tool, and the journal says so now."""
+        self._uploaded(row.modality, row.size, row.version, level)
+
+    def _uploaded(self, modality: str, size: int, version: str, level: Level) -> None:
+        self.uploaded[modality] = self.uploaded.get(modality, Tally()) + Tally(1, size)
+        self.versions.add(version)
+        self.proofs[level] += 1
 
     @property
     def uploaded_total(self) -> Tally:

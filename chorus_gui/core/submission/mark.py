@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.queries import active_by_paths
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import Action, Entry, Row
+from chorus_gui.core.model import Action, ChangeKind, Entry, Level, Row, Tally, sums
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
+from chorus_gui.core.submission.work import Work
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult, verify
 
 _UPLOAD_TIME = re.compile(r"[0-9]{14}")
@@ -42,50 +42,56 @@ def read_list(file: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def mark_as_deleted(config: Config, journal: Journal, ctx: JobContext, paths: Iterable[str], *, version: str | None = None) -> Marked:
-    """Close the open rows of these paths (of that version only, if given).  Nothing is removed from the store."""
+def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = None) -> Marked:
+    """Close the open rows of these paths (of that version only, if given).  Nothing is removed from the store.
+
+    ``work.log`` gets what was closed.
+    """
     out = Marked()
-    found = _open_rows(journal, paths, out, None if version is None else {version})
-    with Batch[Row](journal, config.page_size, lambda rows: out.marked.extend(row.path for row in rows)) as batch:
+    found = _open_rows(work.journal, paths, out, None if version is None else {version})
+
+    def done(rows: list[Row]) -> None:
+        out.marked += [row.path for row in rows]
+        work.log.enter((row.modality, ChangeKind.DELETED, row.size) for row in rows)
+
+    with Batch[Row](work.journal, work.config.page_size, done) as batch:
         for row in found:
-            ctx.checkpoint()
+            work.ctx.checkpoint()
             batch.add(Entry(Action.CLOSE, old_id=row.file_id, state="DELETED"), row)
     return out
 
 
-def mark_as_uploaded(
-    config: Config, journal: Journal, store: Store, ctx: JobContext, paths: Sequence[str], *, upload_time: str, central: bool
-) -> Marked:
+def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_time: str, central: bool) -> Marked:
     """Mark the pending rows of these paths as uploaded at ``upload_time``, where the store proves it.
 
     ``central``: the paths are the store's ("20250101000000/1000001/Images/x.dcm"), else the journal's.  A blob is proved by size
-    and MD5 property, and by reading it where it has no MD5.  Raises :class:`UsageError` for a time that is none.
+    and MD5 property, and by reading it where it has no MD5.  ``work.log`` gets what was marked.  Raises :class:`UsageError` for a
+    time that is none.
     """
     if not _UPLOAD_TIME.fullmatch(upload_time):
         raise UsageError(
             f"“{upload_time}” is no upload time.", remedy="Write year, month, day, hour, minute and second: 20261231235959 (UTC)."
         )
     out = Marked()
-    found = _central_rows(config, journal, paths, out) if central else _open_rows(journal, paths, out, None)
+    config = work.config
+    found = _central_rows(work, paths, out) if central else _open_rows(work.journal, paths, out, None)
     pending = [row for row in found if row.pending]
     out.already = [row.path for row in found if not row.pending]
     pending.sort(key=lambda row: (row.version, row.modality, row.path))
-    ctx.progress.begin("verify", _totals(pending))
-    with Batch[Row](journal, config.page_size, lambda rows: out.marked.extend(row.path for row in rows)) as batch:
-        for verdict in verify(pending, config.store_paths, store, ctx, reread=False, threads=config.threads):
+    work.ctx.progress.begin("verify", sums((row.modality, Tally(1, row.size)) for row in pending))
+
+    def done(verdicts: list[Verdict]) -> None:
+        out.marked += [verdict.row.path for verdict in verdicts]
+        for verdict in verdicts:
+            work.log.found(verdict.row, verdict.level or Level.PROPERTIES)
+
+    with Batch[Verdict](work.journal, config.page_size, done) as batch:
+        for verdict in verify(pending, config.store_paths, store, work.ctx, Effort(config.threads), reread=False):
             if verdict.result is VerifyResult.OK:
-                batch.add(Entry(Action.UPLOADED, old_id=verdict.row.file_id, uploaded=upload_time), verdict.row)
+                batch.add(Entry(Action.UPLOADED, old_id=verdict.row.file_id, uploaded=upload_time), verdict)
             else:
                 out.refused.append(verdict)
     return out
-
-
-def _totals(rows: Iterable[Row]) -> dict[str, tuple[int | None, int | None]]:
-    out: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        files, size = out.get(row.modality, (0, 0))
-        out[row.modality] = (files + 1, size + row.size)
-    return dict(out)
 
 
 def _open_rows(journal: Journal, paths: Iterable[str], out: Marked, versions: Collection[str] | None) -> list[Row]:
@@ -101,13 +107,14 @@ def _open_rows(journal: Journal, paths: Iterable[str], out: Marked, versions: Co
     return rows
 
 
-def _central_rows(config: Config, journal: Journal, paths: Iterable[str], out: Marked) -> list[Row]:
+def _central_rows(work: Work, paths: Iterable[str], out: Marked) -> list[Row]:
     """The open rows whose file would lie at these paths of the store."""
+    config = work.config
     prefix = config.central.text.rstrip("/") + "/"
     wanted = dict.fromkeys(path.removeprefix(prefix).strip("/") for path in paths)
     rows: list[Row] = []
     for version in dict.fromkeys(path.partition("/")[0] for path in wanted):
-        for row in journal.rows(version=version, active=True):
+        for row in work.journal.rows(version=version, active=True):
             for place in config.store_paths(row.modality, row.path, row.version):
                 if place in wanted:
                     rows.append(row)

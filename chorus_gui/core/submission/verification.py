@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from chorus_gui.core.config.model import Config
-from chorus_gui.core.job import JobContext
-from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Tally, sums
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.submission.work import Selection, Work, choose_modalities
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, verify
 
 
-def verify_versions(
-    config: Config,
-    journal: Journal,
-    store: Store,
-    ctx: JobContext,
-    *,
-    version: str | None = None,
-    modalities: Sequence[str] | None = None,
-    reread: bool = False,
-) -> Iterator[Verdict]:
-    """A verdict for every open, uploaded row of ``version`` (None: of all).  Errors as :func:`~...transfer.verify.verify`."""
-    totals: dict[str, tuple[int | None, int | None]] = {}
-    for count in journal.counts():
-        if version in (None, count.version) and (modalities is None or count.modality in modalities):
-            files, size = totals.get(count.modality, (0, 0))
-            totals[count.modality] = (
-                (files or 0) + count.active - count.pending,
-                (size or 0) + count.active_bytes - count.pending_bytes,
-            )
-    ctx.progress.begin("verify", totals)
-    rows = journal.rows(modalities=modalities, version=version, active=True, uploaded=True)
-    return verify(rows, config.store_paths, store, ctx, reread=reread, threads=config.threads)
+def verify_versions(work: Work, store: Store, which: Selection, *, reread: bool = False) -> Iterator[Verdict]:
+    """A verdict for every open, uploaded row of the selection.  Errors as :func:`~chorus_gui.core.transfer.verify.verify`."""
+    modalities = choose_modalities(work.config, which.modalities)
+    uploaded = (
+        (count.modality, Tally(count.active - count.pending, count.active_bytes - count.pending_bytes))
+        for count in work.journal.counts()
+        if which.version in (None, count.version) and count.modality in modalities
+    )
+    work.ctx.progress.begin("verify", sums(uploaded))
+    rows = work.journal.rows(modalities=modalities, version=which.version, active=True, uploaded=True, limit=which.max_files)
+    return verify(rows, work.config.store_paths, store, work.ctx, Effort(work.config.threads), reread=reread)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from typing import TypeVar
 
@@ -23,8 +23,9 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Level, Proof
 from chorus_gui.core.storage.base import BlobInfo, Reader, Source, SourceStat, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
-from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.outage import Outage
 from chorus_gui.core.transfer.window import Crew
 
@@ -42,18 +43,17 @@ _NOTHING = "no-such-file"
 
 def transfer(
     items: Iterable[Item],
-    source_of: Callable[[str], Source],
+    sources: Mapping[str, Source],
     store: Store,
     ctx: JobContext,
+    effort: Effort,
     *,
-    threads: int,
-    retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     idle: Callable[[], None] = lambda: None,
 ) -> Generator[Proof | Failure, None, None]:
-    """Send the items with ``threads`` threads; a proof or a failure for each, in no order.
+    """Send the items; a proof or a failure for each, in no order.
 
-    ``items`` is pulled in the caller's thread, a bounded number ahead; ``source_of`` gives a modality's source.  At most
-    ``threads`` requests are in flight, and at most twice as many buffers of one request's size exist.  Progress counts a file's
+    ``items`` is pulled in the caller's thread, a bounded number ahead; ``sources`` are by modality.  At most ``effort.threads``
+    requests are in flight, and at most twice as many buffers of one request's size exist.  Progress counts a file's
     bytes when they are acknowledged and takes them back if the file fails in the end.  ``idle`` is called a few times a second, in
     the caller's thread, while no result comes: the time to commit those that came.
 
@@ -62,21 +62,20 @@ def transfer(
     Closing the generator calls the threads back and waits for them.  What a large file had staged then is not sent again by
     the next transfer of the same bytes.
     """
-    with _Sending(source_of, store, ctx, threads, retry, idle).crew as crew:
+    with _Sending(sources, store, ctx, effort, idle).crew as crew:
         yield from crew.map(items)
 
 
 class _Sending:
     """What the threads of one transfer share."""
 
-    def __init__(
-        self, source_of: Callable[[str], Source], store: Store, ctx: JobContext, threads: int, retry: RetryPolicy, idle: Callable[[], None]
-    ) -> None:
+    def __init__(self, sources: Mapping[str, Source], store: Store, ctx: JobContext, effort: Effort, idle: Callable[[], None]) -> None:
+        threads = effort.threads
         self.crew: Crew[Item, Proof | Failure] = Crew(self._send, ctx, threads, window=WINDOW * threads, idle=idle)
         self.ctx = self.crew.ctx
         self.store = store
-        self.source_of = source_of
-        self.outage = Outage(retry, self.ctx, lambda: store.head(_NOTHING))
+        self.sources = sources
+        self.outage = Outage(effort.retry, self.ctx, lambda: store.head(_NOTHING))
         self.buffers = _Buffers(self.crew, max(1, threads))
         self._own = threading.local()
         self._put_bytes = store.limits.put_bytes
@@ -92,8 +91,7 @@ class _Sending:
         except ChorusError as error:
             self._stop_if_hopeless(error)
             progress.add(item.modality, failed=1)
-            cause = " ".join(part for part in (error.what, error.meaning) if part)
-            return Failure(item, type(error).__name__, cause, error.remedy, tries.count)
+            return failure_of(item, error, tries.count)
         finally:
             progress.end_file(token)
         self._silent = 0
@@ -110,7 +108,7 @@ class _Sending:
         """A file that fits into one request."""
         began = time.perf_counter()
         buffer = self._buffer(item.size + 1)  # one more: a file that grew shows
-        with closing(self.source_of(item.modality).open(item.path)) as reader:
+        with closing(self.sources[item.modality].open(item.path)) as reader:
             check_unchanged(reader.stat(), item)
             read = fill(reader, memoryview(buffer)[: item.size + 1])
             if read != item.size:
@@ -200,7 +198,7 @@ class _LargeFile:
 
     def send(self) -> Proof:
         began = time.perf_counter()
-        source = self._sending.source_of(self._item.modality)
+        source = self._sending.sources[self._item.modality]
         check_unchanged(source.stat(self._item.path), self._item)
         waiting = self._ask(lambda: self._store.list_staged(self._item.store_path))
         self._staged = {block.id: block.size for block in waiting}
@@ -340,6 +338,11 @@ class _LargeFile:
         self._crew.tell(mark)
         self._crew.help_until(lambda: self._pending == 0)
         self._ctx.progress.add(self._item.modality, size=-self._done)
+
+
+def failure_of(item: Item, error: ChorusError, attempts: int = 1) -> Failure:
+    """Why the item was not sent."""
+    return Failure(item, type(error).__name__, error.summary, error.remedy, attempts)
 
 
 def fill(reader: Reader, view: memoryview) -> int:

@@ -16,6 +16,7 @@ from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
 from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.window import Crew
 
 FEW = 16
@@ -53,22 +54,21 @@ def verify(
     store_paths: Callable[[str, str, str], Sequence[str]],
     store: Store,
     ctx: JobContext,
+    effort: Effort,
     *,
     reread: bool,
-    threads: int,
-    retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
 ) -> Generator[Verdict, None, None]:
     """A verdict for each row, in no order.  ``rows`` come sorted by version and are pulled in the caller's thread.
 
     ``store_paths(modality, path, version)`` says where a row's blob may lie, best place first; where several exist, the one that
     agrees counts.  By properties: size and MD5 property, one listing a version; a blob without MD5 property is read.  With
     ``reread`` every blob of the right size is read, whatever its property says (of a blob made from blocks it is only what the
-    writer claimed).  Reading goes on in ``threads`` threads, in memory that does not grow.  A row whose MD5 is none (an S3 ETag,
+    writer claimed).  Reading takes ``effort.threads`` threads, and memory that does not grow.  A row whose MD5 is none (an S3 ETag,
     nothing) is at best UNPROVABLE.
 
     Raises :class:`Cancelled` and the :class:`StoreError` that stops the job: access refused, or a version that cannot be listed.
     """
-    with closing(_Listing(store, ctx, retry)) as listing, _Reading(store, ctx, threads, retry).crew as crew:
+    with closing(_Listing(store, ctx, effort.retry)) as listing, _Reading(store, ctx, effort).crew as crew:
         for version, group in groupby(rows, key=attrgetter("version")):
             first = list(islice(group, FEW + 1))
             find = listing.load(f"{version}/") if len(first) > FEW else listing.ask
@@ -130,11 +130,11 @@ def _count(ctx: JobContext, verdict: Verdict, size: int) -> None:
 class _Reading:
     """Reads blobs and hashes them."""
 
-    def __init__(self, store: Store, ctx: JobContext, threads: int, retry: RetryPolicy) -> None:
-        self.crew: Crew[tuple[Row, BlobInfo], Verdict] = Crew(self._read, ctx, threads, window=4 * threads)
+    def __init__(self, store: Store, ctx: JobContext, effort: Effort) -> None:
+        self.crew: Crew[tuple[Row, BlobInfo], Verdict] = Crew(self._read, ctx, effort.threads, window=4 * effort.threads)
         self._ctx = self.crew.ctx
         self._store = store
-        self._retry = retry
+        self._retry = effort.retry
 
     def _read(self, task: tuple[Row, BlobInfo]) -> Verdict:
         row, info = task

@@ -1,0 +1,59 @@
+"""What the steps of a submission work on, and which part of the journal a person means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.base import Source
+from chorus_gui.core.submission.log import RunLog
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every step of a submission works on.
+
+    ``sources`` are the site's roots by modality, one for each configured modality; whoever opened them closes them.  ``log`` is
+    filled while the steps run.
+    """
+
+    config: Config
+    journal: Journal
+    ctx: JobContext
+    sources: Mapping[str, Source]
+    log: RunLog
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows of the journal a person means.
+
+    ``version`` None: every version.  ``modalities`` empty: every configured one; they may be spelled in any case.  ``max_files``
+    None: as many as there are.
+    """
+
+    version: str | None = None
+    modalities: tuple[str, ...] = ()
+    max_files: int | None = None
+
+
+def choose_modalities(config: Config, named: Sequence[str] | None) -> tuple[str, ...]:
+    """The modalities that are meant, in the configuration's order; nothing named: all of them.
+
+    Raises :class:`UsageError` for one that is not configured.
+    """
+    if not named:
+        return config.modalities
+    by_name = {name.lower(): name for name in config.modalities}
+    unknown = [name for name in named if name.lower() not in by_name]
+    if unknown:
+        raise UsageError(
+            f"The configuration has no modality {', '.join(unknown)}.",
+            remedy=f"It has {', '.join(config.modalities)}; see supported_modalities.",
+        )
+    chosen = {by_name[name.lower()] for name in named}
+    return tuple(name for name in config.modalities if name in chosen)
