@@ -75,7 +75,7 @@ class Draft:
 
     def dotted(self, where: Where) -> str:
         """The key as the text spells it, or as its layout usually does."""
-        table = self.reading.table(self._table(where)) if self.reading else {}
+        table = self.reading.table(self._table(where)) if self.reading else dict[str, object]()
         name = next((name for name in self._spellings(where) if table.get(name) is not None), self._spellings(where)[0])
         return f"{self._table(where)}.{name}"
 
@@ -111,7 +111,7 @@ class Draft:
         document = ConfigDocument(self.file, self.text, seen=None)
         table = self._table(where)
         if value is not None and self.layout is Layout.FLAT and where[1] != DEFAULT and not self._own_table(where[1]):
-            for name, given in (self.reading.table(f"site_path.{DEFAULT}") if self.reading else {}).items():
+            for name, given in (self.reading.table(f"site_path.{DEFAULT}") if self.reading else dict[str, object]()).items():
                 if isinstance(given, (str, int, bool)):
                     document.set(f"{table}.{name}", given)
         dotted = self.dotted(where)
@@ -161,10 +161,10 @@ class Draft:
         """There is nothing but tables on the way, or nothing yet."""
         at: object = self.reading.raw if self.reading else {}
         for name in dotted.split("."):
-            if not isinstance(at, dict):
+            if not isinstance(at, Mapping):
                 return False
-            at = as_tables(at).get(name, {})
-        return isinstance(at, dict)
+            at = as_tables(at).get(name, {})  # pyright: ignore[reportUnknownArgumentType]
+        return isinstance(at, Mapping)
 
     def _own_table(self, modality: str) -> bool:
         return bool(self.reading and as_tables(self.reading.table("site_path").get(modality)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -25,13 +25,12 @@ from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
 
-
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
 
 
 @contextmanager
-def _table(file: Path, header: Sequence[str]) -> Iterator[Callable[[Iterable[Any]], object]]:
+def _table(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[Any]], object]]:
     """A CSV file that spreadsheet programs open as it is, of this user alone, whole or not at all; the answer adds a row."""
     part = file.with_name(file.name + ".part")
     try:
@@ -128,7 +127,7 @@ def export_holds(workspace: Workspace, file: Path) -> int:
 
 def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext) -> Iterator[Row]:
     """The rows that wait to be uploaded, or were uploaded.  Raises :class:`UsageError` for an unknown modality."""
-    from chorus_gui.core.submission.review_site import choose_modalities
+    from chorus_gui.core.submission.work import choose_modalities
 
     pending, sent = (None, True) if wanted.uploaded else (True, None)
     modalities = choose_modalities(config, wanted.modalities)

@@ -58,6 +58,8 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
             return CredentialFacts("Microsoft login", "You are asked to sign in when the store is first used.", Grade.INFO)
         case AuthMode.KEY:
             return CredentialFacts("Account key", "An account key opens everything in the account, and does not expire.", Grade.WARNING)
+        case _:
+            pass
     token = place.credentials.sas_token
     if token is None:
         return CredentialFacts("Connection string", "The account's connection string, which does not expire.", Grade.WARNING)

@@ -46,7 +46,7 @@ def look(workspace: Workspace, ctx: JobContext, name: str, step: Callable[[Run],
 
 def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Listing]:
     """Counts by version and modality."""
-    from chorus_gui.core.submission.review_site import choose_modalities
+    from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> Listing:
         journal, config = active.journal, workspace.config

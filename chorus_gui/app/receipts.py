@@ -6,20 +6,28 @@ are written readable by this user alone.
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
+import socket
 import textwrap
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from chorus_gui import __version__
 from chorus_gui.app.words import duration, files, moment, size
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally
 from chorus_gui.core.places import resource
-from chorus_gui.core.receipt import Receipt, from_json, to_json
+from chorus_gui.core.receipt import HeldBack, Receipt, Verification, from_json, to_json
+from chorus_gui.core.review.values import Query, Reviewed
+from chorus_gui.core.submission.log import RunLog
 
-__all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "save", "to_html", "to_json", "to_text"]
+__all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt", "save", "to_html", "to_json", "to_text"]
 
 KINDS = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
 TITLES = {
@@ -41,6 +49,58 @@ PROOFS = {
     Level.PROPERTIES: "size and MD5 as the store describes them agree",
     Level.REREAD: "downloaded again and hashed",
 }
+
+
+def make_receipt(
+    config: Config, log: RunLog, kind: str, outcome: OutcomeKind, reviewed: Reviewed | None = None, verification: Verification | None = None
+) -> Receipt:
+    """The receipt of a run that ended now; ``kind`` as :class:`Receipt` has it, ``reviewed`` the review that it carried out."""
+    from chorus_gui.core.review.changes import stream
+    from chorus_gui.core.review.staging import Staging
+
+    held: tuple[HeldBack, ...] = ()
+    diff_hash, notes, problems, unmatched = "", (), None, None
+    if reviewed is not None:
+        notes, problems, unmatched = (
+            reviewed.summary.notes,
+            reviewed.summary.total(ChangeKind.PROBLEM).files,
+            reviewed.summary.total(ChangeKind.UNMATCHED).files,
+        )
+        try:
+            with Staging.open(reviewed.path) as staging:
+                held = tuple(HeldBack(c.modality, c.path, c.reason) for c in stream(staging, Query(excluded=True)))
+                approval: dict[str, str] = staging.get("approval") or {}
+                diff_hash = approval.get("diff_hash", "")
+        except ReviewError:
+            notes = (*notes, "The review itself is no longer there; what was held back is not listed.")
+    uploaded = log.uploaded_total
+    return Receipt(
+        kind=kind,
+        site=" · ".join(dict.fromkeys(config.sites[name].place.text for name in config.modalities)),
+        central_url=config.central.text,
+        journal=str(config.journal.local),
+        versions=tuple(sorted(log.versions | log.recorded))
+        or ((log.version,) if log.version and (log.entered or log.failures or verification) else ()),
+        started_us=log.started_us,
+        ended_us=time.time_ns() // 1000,
+        user=getpass.getuser(),
+        host=socket.gethostname(),
+        app_version=__version__,
+        by_modality=log.entered,
+        uploaded=log.uploaded,
+        sent_files=uploaded.files,
+        sent_bytes=log.sent_bytes,
+        reused_bytes=log.reused_bytes,
+        proofs=dict(log.proofs),
+        failures=tuple(log.failures),
+        held_back=held,
+        problems=problems,
+        unmatched=unmatched,
+        diff_hash=diff_hash,
+        verification=verification,
+        notes=(*notes, *log.notes),
+        outcome=outcome,
+    )
 
 
 def headline(receipt: Receipt) -> str:

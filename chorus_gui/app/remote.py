@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +56,7 @@ class Deletion:
 
 
 @contextmanager
-def deletion(workspace: Workspace, ctx: JobContext, patterns: Sequence[str], *, recursive: bool) -> Iterator[Deletion]:
+def deletion(workspace: Workspace, ctx: JobContext, patterns: Sequence[str], *, recursive: bool) -> Generator[Deletion]:
     """What the patterns match, to be shown before it is deleted.  The cloud journal is matched only by its exact name."""
     with workspace:
         store = workspace.store()

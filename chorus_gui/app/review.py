@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -96,7 +96,7 @@ def look(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewin
 
 
 @contextmanager
-def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Iterator[tuple[Review, Staging, Reviewed]]:
+def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generator[tuple[Review, Staging, Reviewed]]:
     """Scan and compare, on a staging database of this command's own: the one that waits in the window stays as it is.
 
     ``keep``: the command has the journal to write, so there is one such command at a time, and its review stays on the disk until
@@ -117,7 +117,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Iterato
 
 
 @contextmanager
-def _own_staging(workspace: Workspace, *, keep: bool) -> Iterator[Path]:
+def _own_staging(workspace: Workspace, *, keep: bool) -> Generator[Path]:
     from chorus_gui.core.review.staging import staging_path
 
     window = staging_path(workspace.config.journal.local)

@@ -260,13 +260,10 @@ def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
 def _save(command: Command, active: Run, kept: _Kept, kind: OutcomeKind) -> None:
     """What was done is done, and the journal says so: a receipt that cannot be saved is a warning."""
     from chorus_gui.app import receipts
-    from chorus_gui.core.submission.receipts import make_receipt
 
     folder = receipts_folder()
     try:
-        kept.made = make_receipt(
-            active.workspace.config, active.log, command.receipt, kind, active.reviewed, verification=active.verification
-        )
+        kept.made = receipts.make_receipt(active.workspace.config, active.log, command.receipt, kind, active.reviewed, active.verification)
         kept.receipt = receipts.save(kept.made, folder)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not undo what the run did
         _log.exception("the receipt could not be saved")

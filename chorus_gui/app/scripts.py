@@ -89,26 +89,32 @@ def sentences(made: Written, wanted: ScriptRequest) -> str:
     return " ".join(told)
 
 
-def preview(workspace: Workspace, wanted: ScriptRequest, ctx: JobContext) -> Preview:
+def preview(config: Config, wanted: ScriptRequest, ctx: JobContext) -> Preview:
     """What :func:`write` would write by the local journal.  Raises :class:`UsageError` also if nothing is pending."""
-    with workspace.local_journal() as journal:
-        script = _make(_masked(workspace.config), journal, wanted, ctx)
+    with _local_journal(config) as journal:
+        script = _make(_masked(config), journal, wanted, ctx)
     if script is None:
         raise UsageError(NOTHING_PENDING, remedy="Record changes first: scan, review, approve.")
     shown = script.text.replace("\r\n", "\n").splitlines()
     return Preview("\n".join(shown[:LINES_SHOWN]), max(len(shown) - LINES_SHOWN, 0), script.files, script.left_out, script.secret_inside)
 
 
-def preview_list(workspace: Workspace, wanted: FileListRequest, ctx: JobContext) -> Preview:
+def preview_list(config: Config, wanted: FileListRequest, ctx: JobContext) -> Preview:
     """What :func:`~chorus_gui.app.exports.write_file_list` would write.  Raises :class:`JournalError`."""
     shown: list[str] = []
     count = 0
-    with workspace.local_journal() as journal:
-        for row in listed(journal, workspace.config, wanted, ctx):
+    with _local_journal(config) as journal:
+        for row in listed(journal, config, wanted, ctx):
             count += 1
             if count <= LINES_SHOWN:
                 shown.append(row.path)
     return Preview("\n".join(shown), count - len(shown), count)
+
+
+def _local_journal(config: Config) -> Journal:
+    from chorus_gui.core.journal.store import Journal
+
+    return Journal.open(config.journal.local, readonly=True)
 
 
 def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext) -> Script | None:
@@ -147,7 +153,7 @@ def _masked(config: Config) -> Config:
         dots = {name: Secret(MASK) for name in names if getattr(given, name)}
         return replace(place, credentials=replace(given, **dots))
 
-    sites = {name: replace(workspace, place=masked(workspace.place)) for name, workspace in config.sites.items()}
+    sites = {name: replace(site, place=masked(site.place)) for name, site in config.sites.items()}
     return replace(config, central=masked(config.central), sites=sites)
 
 

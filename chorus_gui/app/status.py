@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 from chorus_gui.core.errors import (
     AccessError,
@@ -33,7 +34,7 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
-def status_of(outcome: Outcome[object], *, begun: bool = False, faulty: bool = False) -> Status:
+def status_of(outcome: Outcome[Any], *, begun: bool = False, faulty: bool = False) -> Status:
     """The status of an outcome.  ``begun``: something was, or may have been, changed; ``faulty``: some files failed or differ."""
     match outcome.kind:
         case OutcomeKind.DONE:

@@ -34,8 +34,8 @@ def verify(
 
     ``last``: the last version, if ``which`` names none.  ``output``: the verdicts are written there too, as CSV or (by its name) JSON.
     """
-    from chorus_gui.core.submission.review_site import choose_modalities
     from chorus_gui.core.submission.verification import verify_versions
+    from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> VerifyFacts:
         check_version(active, which.version)

@@ -129,7 +129,6 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
 
 def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
     """Send what is pending."""
-<<<<<<< HEAD
     from chorus_gui.app.submit import upload
     from chorus_gui.cli.arguments import selection, workspace
     from chorus_gui.cli.review_text import tell
@@ -138,23 +137,6 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         done = upload(opened, ctx, selection(args))
     tell(report, done)
     return done
-=======
-    from chorus_gui.cli.review_text import Run, told
-    from chorus_gui.cli.workplace import central_store, modality_list, open_journal, params_text, working
-    from chorus_gui.core.submission.upload import copies_left, upload_pending
-    from chorus_gui.core.submission.work import Selection
-
-    params = params_text(args, "version", "modalities", "max_num_files")
-    run = Run()
-    run.log.version = args.version or ""
-    with open_journal(args, report, ctx, write=True, params=params, dest=True) as place:
-        refuse_azcli(place.config)
-        with central_store(place.config) as store:
-            which = Selection(args.version, tuple(modality_list(args) or ()), args.max_num_files)
-            with told(report, ctx, place, "upload", run) as log, working(place, ctx, log) as work, copies_left(work, store):
-                upload_pending(work, store, which)
-        return run.status
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
 
 def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
@@ -163,7 +145,6 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     from chorus_gui.app.words import files
     from chorus_gui.cli.arguments import selection, workspace
 
-<<<<<<< HEAD
     with workspace(args, report) as opened:
         output = Path(args.output_file) if args.output_file else None
         done = verify(opened, ctx, selection(args), last=not args.all, reread=args.reread, output=output)
@@ -171,35 +152,6 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         return done
     found = done.value
     counts = Counter(found.counts)
-=======
-    from chorus_gui.cli.workplace import central_store, modality_list, open_journal, working
-    from chorus_gui.core.errors import UsageError
-    from chorus_gui.core.receipt import files
-    from chorus_gui.core.submission.verdict_file import verdict_file, verdict_json, verdict_values
-    from chorus_gui.core.submission.verification import verify_versions
-    from chorus_gui.core.submission.work import Selection, choose_modalities
-    from chorus_gui.core.transfer.verify import VerifyResult
-
-    with ExitStack() as stack:
-        place = stack.enter_context(open_journal(args, report, ctx, write=False))
-        if args.version and args.version not in place.journal.versions():
-            raise UsageError(f"The journal has no version {args.version}.", remedy="List the versions with “journal list”.")
-        version = None if args.all else args.version or place.journal.last_version()
-        modalities = choose_modalities(place.config, modality_list(args))
-        store = stack.enter_context(central_store(place.config))
-        writer = stack.enter_context(verdict_file(Path(args.output_file))) if args.output_file else None
-        counts: Counter[tuple[str, str]] = Counter()
-        bad: list[Any] = []
-        work = stack.enter_context(working(place, ctx))
-        stack.enter_context(report.progress(ctx))
-        for verdict in verify_versions(work, store, Selection(version, modalities), reread=args.reread):
-            counts[verdict.row.modality, verdict.result.value] += 1
-            if writer is not None:
-                writer.write(verdict_values(verdict))
-            if verdict.result is not VerifyResult.OK:
-                bad.append(verdict)
-        stack.close()
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
     names = sorted({result for _, result in counts})
     report.say(f"Version {found.version or 'all'}: {files(counts.total())} compared with the store.")
     report.table(
@@ -244,7 +196,6 @@ def _listed(args: argparse.Namespace) -> list[str]:
 
 def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Look up in the store, mark what is proved."""
-<<<<<<< HEAD
     from chorus_gui.app.journal import MarkRequest, mark_uploaded
     from chorus_gui.cli.arguments import params_text, workspace
 
@@ -253,24 +204,10 @@ def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext)
         done = mark_uploaded(opened, ctx, request, params=params_text(args, "upload_datetime", "file", "file_list"))
     _tell_marked(report, done, "marked as uploaded")
     return done
-=======
-    from chorus_gui.cli.workplace import central_store, open_journal, params_text, working
-    from chorus_gui.core.submission.commit import upload_time
-    from chorus_gui.core.submission.mark import mark_as_uploaded
-
-    paths = _listed(args)
-    moment = upload_time() if args.upload_datetime == "now" else args.upload_datetime
-    params = params_text(args, "upload_datetime", "file", "file_list")
-    with open_journal(args, report, ctx, write=True, params=params, dest=True) as place, central_store(place.config) as store:
-        with report.progress(ctx), working(place, ctx) as work:
-            marked = mark_as_uploaded(work, store, paths, upload_time=moment, central=args.subcommand.endswith("central"))
-        return _tell_marked(report, marked, "marked as uploaded")
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
 
 def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Close rows."""
-<<<<<<< HEAD
     from chorus_gui.app.journal import mark_deleted
     from chorus_gui.cli.arguments import params_text, workspace
 
@@ -279,16 +216,6 @@ def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) 
         done = mark_deleted(opened, ctx, paths, version=args.version, params=params_text(args, "version", "file", "file_list"))
     _tell_marked(report, done, "marked as deleted")
     return done
-=======
-    from chorus_gui.cli.workplace import open_journal, params_text, working
-    from chorus_gui.core.submission.mark import mark_as_deleted
-
-    paths = _listed(args)
-    with open_journal(args, report, ctx, write=True, params=params_text(args, "version", "file", "file_list")) as place:
-        with working(place, ctx) as work:
-            marked = mark_as_deleted(work, paths, version=args.version)
-        return _tell_marked(report, marked, "marked as deleted")
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
 
 def _tell_marked(report: Report, done: Done[Marked], words: str) -> None:

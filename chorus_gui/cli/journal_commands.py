@@ -67,7 +67,6 @@ def add_review_options(parser: argparse.ArgumentParser) -> None:
 
 def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Scan, compare, record."""
-<<<<<<< HEAD
     from chorus_gui.app.review import look
     from chorus_gui.app.submit import submit
     from chorus_gui.cli.arguments import submit_options, workspace
@@ -79,29 +78,6 @@ def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         done = submit(opened, ctx, submit_options(args), Terminal(report, yes=True), record_only=True)
     tell(report, done)
     return done
-=======
-    from chorus_gui.cli.review_text import Run, scan_and_show, told
-    from chorus_gui.cli.workplace import open_journal, optional_store, params_text, working
-    from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.submit import Approved, record
-
-    params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
-    with (
-        open_journal(args, report, ctx, write=not args.dry_run, create=True, params=params) as place,
-        optional_store(place.config) as store,
-    ):
-        reviewed, approval = scan_and_show(args, report, ctx, place, store, approve_it=not args.dry_run)
-        if approval is None:
-            return 0
-        run = Run()
-        with (
-            told(report, ctx, place, "record", run, reviewed) as log,
-            Staging.open(reviewed.path) as staging,
-            working(place, ctx, log) as work,
-        ):
-            record(work, Approved(staging, approval), store)
-        return run.status
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from chorus_gui.app.review import Review, Reviewing
 from chorus_gui.app.words import duration, files, plural, size
 from chorus_gui.cli.arguments import ask
@@ -17,29 +16,11 @@ from chorus_gui.core.review.values import ACTIONABLE, Query
 if TYPE_CHECKING:
     from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
-=======
-from chorus_gui.cli.report import Report
-from chorus_gui.cli.workplace import Workplace, modality_list, working
-from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
-from chorus_gui.core.job import JobContext, OutcomeKind
-from chorus_gui.core.model import Approval, Change, ChangeKind, DiffSummary, Mode, Tally
-from chorus_gui.core.places import data_folder
-from chorus_gui.core.receipt import Receipt, duration, files, save, size, to_json
-from chorus_gui.core.review.approval import approve, choose_version, deletions
-from chorus_gui.core.review.changes import ACTIONABLE, Query, stream, to_do
-from chorus_gui.core.review.staging import Staging, staging_path
-from chorus_gui.core.storage.base import Store
-from chorus_gui.core.submission.log import RunLog
-from chorus_gui.core.submission.receipts import make_receipt
-from chorus_gui.core.submission.review_site import Reviewed, review_site
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
 SHOWN = 20
 """Lines of a kind that are listed without --verbose."""
 
 
-<<<<<<< HEAD
 class Terminal(Reviewing):
     """Prints a review; asks for approval unless ``yes``."""
 
@@ -67,25 +48,6 @@ class Terminal(Reviewing):
         except Cancelled:
             self._report.note("Not approved: nothing was recorded or sent.")
             raise
-=======
-def scan_and_show(
-    args: argparse.Namespace,
-    report: Report,
-    ctx: JobContext,
-    place: Workplace,
-    store: Store | None,
-    *,
-    approve_it: bool,
-    ask: bool = False,
-) -> tuple[Reviewed, Approval | None]:
-    """Scan and show the changes; approve them if told so (after asking, with ``ask``).  No approval: nothing is to be done."""
-    version = choose_version(place.journal, args.version, amend=args.amend)
-    mode = Mode(args.mode) if args.mode else None
-    with _own_staging(place.config, keep=approve_it) as path:
-        with report.progress(ctx), working(place, ctx) as work:
-            reviewed = review_site(work, modalities=modality_list(args) or (), mode=mode, store=store, path=path)
-        return reviewed, _shown(args, report, place, reviewed, version, approve_it=approve_it, ask=ask)
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
 
 class Look(Reviewing):

@@ -62,7 +62,6 @@ def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> St
 
 def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | int:
     """0: send the page; 10: nothing to do; 1: the site is not as recorded."""
-<<<<<<< HEAD
     from chorus_gui.app.journal import read_list
     from chorus_gui.app.scripts import ready
 
@@ -73,15 +72,6 @@ def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done
     if not done.ok:
         return done
     answer = done.value
-=======
-    from chorus_gui.cli.workplace import open_journal, working
-    from chorus_gui.core.scripts.ready import ready
-    from chorus_gui.core.submission.mark import read_list
-
-    folders = read_list(Path(args.folders)) if args.folders else []
-    with open_journal(args, report, ctx, write=False) as place, working(place, ctx) as work:
-        answer = ready(work, read_list(Path(args.file_list)), folders)
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
     if not answer.problems:
         return Status.DONE if answer.pending else NOTHING_TO_DO
     for problem in answer.problems[:20]:

@@ -24,7 +24,6 @@ def add(groups: Any) -> None:
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
     """Scan, approve, send, commit, leave the journal's copy."""
-<<<<<<< HEAD
     from chorus_gui.app.submit import submit
     from chorus_gui.cli.arguments import submit_options, workspace
     from chorus_gui.cli.review_text import Terminal, tell
@@ -34,29 +33,3 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]
         done = submit(opened, ctx, submit_options(args), reviewing)
     tell(report, done)
     return done
-=======
-    from chorus_gui.cli.file_commands import refuse_azcli
-    from chorus_gui.cli.review_text import Run, scan_and_show, told
-    from chorus_gui.cli.workplace import central_store, open_journal, params_text, working
-    from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.submit import Approved, submit
-    from chorus_gui.core.submission.upload import copies_left, upload_pending
-
-    params = params_text(args, "version", "amend", "modalities", "mode", "allow_deletions")
-    run = Run()
-    with open_journal(args, report, ctx, write=True, create=True, params=params, dest=True) as place:
-        refuse_azcli(place.config)
-        with central_store(place.config) as store:
-            reviewed, approval = scan_and_show(args, report, ctx, place, store, approve_it=True, ask=not args.yes)
-            if approval is None:
-                return 0
-            with (
-                told(report, ctx, place, "submission", run, reviewed) as log,
-                Staging.open(reviewed.path) as staging,
-                working(place, ctx, log) as work,
-                copies_left(work, store),
-            ):
-                submit(work, Approved(staging, approval), store)
-                upload_pending(work, store)
-        return run.status
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46

@@ -57,6 +57,7 @@ class ChorusError(Exception):
 
     retryable: ClassVar[bool] = False
     fatal: ClassVar[bool] = False
+    needs_decision: ClassVar[bool] = False
 
     def __init__(self, what: str, *, meaning: str = "", remedy: str = "") -> None:
         super().__init__(what)
@@ -112,6 +113,12 @@ class UsageError(ChorusError):
     """A request that makes no sense: an unknown version or modality, options that exclude each other."""
 
 
+class UnansweredError(UsageError):
+    """A question that nobody is there to answer."""
+
+    needs_decision = True
+
+
 class ReviewError(ChorusError):
     """The review cannot be used."""
 
@@ -122,6 +129,8 @@ class StaleReviewError(ReviewError):
 
 class MassDeletionError(ReviewError):
     """So many rows would be closed as deleted that a person has to confirm it.  ``counts``: modality → (deleted, active)."""
+
+    needs_decision = True
 
     def __init__(self, what: str, counts: dict[str, tuple[int, int]], *, meaning: str = "", remedy: str = "") -> None:
         super().__init__(what, meaning=meaning, remedy=remedy)

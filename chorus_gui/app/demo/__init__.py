@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,6 +103,16 @@ def write_config(root: Path, central: Path | str, site: Path, auth: Mapping[str,
     file = root / "config.toml"
     file.write_text(tomli_w.dumps(config), "utf-8")
     return file
+
+
+def make(folder: Path | None) -> Path:
+    """A made-up site with a folder as central store, in ``folder`` (None: a new one); its configuration file."""
+    base = folder or Path(tempfile.mkdtemp(prefix="chorus-upload-demo-"))
+    config = base / "config.toml"
+    if not config.exists():
+        make_site(base / "site")
+        write_config(base, base / "central-store", base / "site")
+    return config
 
 
 def _person(person_id: int, seed: int) -> tables.Person:

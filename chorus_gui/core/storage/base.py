@@ -240,9 +240,5 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-<<<<<<< HEAD
         """Releases connections.  The source must not be used afterwards."""
-=======
-        """Let go of connections.  The source must not be used afterwards."""
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
         ...

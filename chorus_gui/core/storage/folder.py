@@ -147,11 +147,7 @@ class FolderSource:
         return os.path.join(self._root, *path.split("/"))
 
     def close(self) -> None:
-<<<<<<< HEAD
         """See :meth:`Source.close`.  A folder has no connections: nothing happens."""
-=======
-        """As :meth:`Source.close`: a folder holds nothing open."""
->>>>>>> 7faf94ac40ec30a7560f5c2e41fe622c0f8a4f46
 
     def _check_root(self) -> None:
         try:

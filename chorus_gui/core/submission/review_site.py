@@ -23,11 +23,14 @@ from chorus_gui.core.transfer.verify import VerifyResult, verify
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A finished review: what the scan saw, what the diff found.  The changes wait in the staging database at ``path``."""
+    """A finished review: what the diff found.  The changes wait in the staging database at ``path``.
+
+    ``scan`` is what the scan saw, None for a review that was opened later.
+    """
 
     path: Path
-    scan: ScanSummary
     summary: DiffSummary
+    scan: ScanSummary | None = None
 
 
 def review_site(
@@ -63,7 +66,7 @@ def review_site(
         comparison.finish()
         with Holds(config.journal.local) as holds:
             holds.apply(staging)
-        return Reviewed(staging.path, seen, summary(staging))
+        return Reviewed(staging.path, summary(staging), seen)
 
 
 def present(work: Work, store: Store, rows: Iterable[Row]) -> set[int]:

@@ -13,7 +13,6 @@ from PySide6.QtGui import QFontDatabase, QFontMetrics
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QPlainTextEdit, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
 
 from chorus_gui.app.scripts import Preview, preview, preview_list
-from chorus_gui.app.work import Site
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
@@ -278,10 +277,10 @@ class ScriptDialog(Dialog):
         config = self._state.config
         if config is None:
             return
-        site, wanted = Site(config), self.wanted(Path(f"upload{self.ending}"))
+        wanted = self.wanted(Path(f"upload{self.ending}"))
 
         def step(ctx: Any) -> Preview:
-            return preview_list(site, wanted, ctx) if isinstance(wanted, intents.ExportFileList) else preview(site, wanted, ctx)
+            return preview_list(config, wanted, ctx) if isinstance(wanted, intents.ExportFileList) else preview(config, wanted, ctx)
 
         self._reader.ask(self, step, self._take, channel="preview")
 

@@ -49,9 +49,10 @@ class VerificationModel(QAbstractTableModel):
 
     answered = Signal(int)
 
-    def __init__(self, reader: Reader, pager: Reader, file: Path, parent: QObject | None = None) -> None:
+    def __init__(self, reader: Reader, pager: Reader, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._reader, self._pager, self._file = reader, pager, file
+        self._reader, self._pager = reader, pager
+        self._file = Path()
         self._number: int | None = None
         self._wanted = Wanted()
         self._ids: array[int] = array("q")
@@ -67,10 +68,10 @@ class VerificationModel(QAbstractTableModel):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
-    def show_run(self, number: int | None) -> None:
-        """Show this verification; None: none.  The same one again asks nothing."""
-        if number != self._number:
-            self._number = number
+    def show_run(self, file: Path, number: int | None) -> None:
+        """Show this verification of a verdict book; None: none.  The same one again asks nothing."""
+        if (file, number) != (self._file, self._number):
+            self._file, self._number = file, number
             self._take(array("q"))
             self._ask()
 

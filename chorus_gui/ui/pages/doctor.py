@@ -8,8 +8,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from chorus_gui import __version__
 from chorus_gui.app.doctor.examine import grouped, to_text
-from chorus_gui.app.doctor.model import Finding, Severity
-from chorus_gui.core.model import Grade
+from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.pages import Page, Services
@@ -19,11 +18,10 @@ from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled
 
 HEADINGS = {
-    Severity.BAD: "What has to be mended",
-    Severity.WARNING: "What wants to be looked at",
-    Severity.GOOD: "What is well",
+    Grade.BAD: "What has to be mended",
+    Grade.WARNING: "What wants to be looked at",
+    Grade.GOOD: "What is well",
 }
-GRADES = {Severity.BAD: Grade.BAD, Severity.WARNING: Grade.WARNING, Severity.GOOD: Grade.GOOD}
 LEAD = "Looks at the configuration, the site's folders, the journal, the central store and this computer. Nothing is changed."
 
 
@@ -77,7 +75,7 @@ class DoctorPage(Page):
         if facts is self._drawn and theme.current() is self._painted:
             return
         self._drawn, self._painted = facts, theme.current()
-        bad = sum(finding.severity is Severity.BAD for finding in facts.findings)
+        bad = sum(finding.grade is Grade.BAD for finding in facts.findings)
         told = f"{words.count_of(bad, 'thing')} to mend" if bad else "Nothing has to be mended"
         self.lead.setText(f"{told}. Examined {words.moment(facts.at_us)}.")
         self._show(facts)
@@ -93,7 +91,7 @@ class DoctorPage(Page):
             self._groups.addWidget(Card(column(label(HEADINGS[severity], "heading"), *rows, space=SPACE + 4)))
 
     def _finding(self, finding: Finding) -> QWidget:
-        grade = GRADES[finding.severity]
+        grade = finding.grade
         mark = QLabel()
         mark.setPixmap(icons.pixmap(grade.value, 20, theme.current().grade(grade), self.devicePixelRatioF()))
         mark.setAccessibleName(grade.value)
@@ -101,7 +99,7 @@ class DoctorPage(Page):
         texts = [
             label(
                 f"{finding.subject}: {redact(finding.what)}",
-                "strong" if finding.severity is not Severity.GOOD else "",
+                "strong" if finding.grade is not Grade.GOOD else "",
                 wrap=True,
                 selectable=True,
             )

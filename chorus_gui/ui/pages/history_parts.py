@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chorus_gui.app.receipts import TITLES
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.journal.history import Command
 from chorus_gui.core.model import Grade, Tally
-from chorus_gui.core.receipt import TITLES
 from chorus_gui.ui import words
 from chorus_gui.ui.models.rows import Column
 from chorus_gui.ui.widgets.charts import Bar

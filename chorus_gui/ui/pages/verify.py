@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class VerifyPage(Page):
         self.search.setMaximumWidth(320)
         self.shown = label("", "muted")
         self.export = button("&Export…", "Write what the table shows as CSV or JSON", icon="save")
-        self.model = VerificationModel(services.reader, services.pager, verdicts.book_file(), self)
+        self.model = VerificationModel(services.reader, services.pager, self)
         self.table = table(self.model, "What was found, file by file", stretch=PATH)
         self.detail = label("", "muted", wrap=True, selectable=True)
         self.detail.setAccessibleName("What was found for the chosen file")
@@ -150,7 +151,7 @@ class VerifyPage(Page):
     def _begin(self) -> None:
         """Another verification: what the earlier one found is gone."""
         self._found = None
-        self.model.show_run(None)
+        self.model.show_run(Path(), None)
         self._sortable(on=False)
         self.bar.setRange(0, 0)
 
@@ -242,7 +243,9 @@ class VerifyPage(Page):
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        self._reader.ask(self, _look, self._looked, channel="book")
+        if self._state is not None and self._state.config is not None:
+            journal = self._state.config.journal.local
+            self._reader.ask(self, partial(_look, journal), self._looked, channel="book")
 
     def _looked(self, outcome: Outcome[Any]) -> None:
         state = self._state
@@ -255,7 +258,7 @@ class VerifyPage(Page):
             return  # the book still shows the one before, or this one ended and the next state says so
         self._found = found
         self.table.setColumnHidden(VERSION, found is not None and found.version is not None)
-        self.model.show_run(found.number if found else None)
+        self.model.show_run(verdicts.book_file(Path(state.key)), found.number if found else None)
         if found is not None:
             self.model.more()
         self._render_face(state, _verifying(state))
@@ -304,9 +307,9 @@ class VerifyPage(Page):
         self.intent.emit(intents.ShowPage(name))
 
 
-def _look(ctx: JobContext) -> Verified | None:
+def _look(journal: Path, ctx: JobContext) -> Verified | None:
     ctx.checkpoint()
-    return verdicts.look(verdicts.book_file())
+    return verdicts.look(verdicts.book_file(journal))
 
 
 def _has_uploads(state: SessionState) -> bool:

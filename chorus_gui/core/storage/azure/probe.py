@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 
 from chorus_gui.core.config.model import AuthMode, Place
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, SasInfo
 from chorus_gui.core.errors import ConditionError, StoreError
+from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.storage.azure.answers import clock_sentence
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
@@ -17,23 +16,6 @@ from chorus_gui.core.storage.base import IF_ABSENT
 
 PROBE_NAME = ".chorus-upload-probe-"
 """What the blob that a write test leaves for a moment begins with."""
-
-
-class Grade(Enum):
-    """How a finding is to be taken."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that the test found: a sentence, and what to do about it where it is not good."""
-
-    grade: Grade
-    what: str
-    remedy: str = ""
 
 
 def probe(place: Place, *, write: bool = False, login: Login | None = None) -> list[Finding]:
@@ -64,9 +46,9 @@ def _sas_findings(place: Place, needs: str) -> list[Finding]:
     grade = Grade.BAD if info.expired(now) or info.missing(needs) else Grade.WARNING
     sentences = info.sentences(now, needs)
     if sentences:
-        return [Finding(grade, sentence, "Ask the central team for a new SAS token.") for sentence in sentences]
+        return [Finding(grade, "", sentence, remedy="Ask the central team for a new SAS token.") for sentence in sentences]
     until = f"until {info.expires:%Y-%m-%d}" if info.expires else "as long as its policy allows"
-    return [Finding(Grade.GOOD, f"The SAS token allows what is needed, {until}.")]
+    return [Finding(Grade.GOOD, "", f"The SAS token allows what is needed, {until}.")]
 
 
 def _answers(store: AzureStore) -> list[Finding]:
@@ -77,10 +59,10 @@ def _answers(store: AzureStore) -> list[Finding]:
         return [_bad(error)]
     found: list[Finding] = []
     if sentence := clock_sentence(skew):
-        found.append(Finding(Grade.WARNING, sentence, "Set this computer's clock and time zone right."))
+        found.append(Finding(Grade.WARNING, "", sentence, remedy="Set this computer's clock and time zone right."))
     elif skew is not None:
-        found.append(Finding(Grade.GOOD, "This computer's clock agrees with the service's."))
-    return [*found, Finding(Grade.GOOD, f"{store.url} answers and can be listed.")]
+        found.append(Finding(Grade.GOOD, "", "This computer's clock agrees with the service's."))
+    return [*found, Finding(Grade.GOOD, "", f"{store.url} answers and can be listed.")]
 
 
 def _writes(store: AzureStore) -> list[Finding]:
@@ -88,18 +70,18 @@ def _writes(store: AzureStore) -> list[Finding]:
     try:
         store.put(name, b"", condition=IF_ABSENT)
     except ConditionError:  # a name that nobody ever used cannot be taken: an answer of something else than Azure
-        return [Finding(Grade.BAD, f"{store.url} gives impossible answers.", "Check the account URL.")]
+        return [Finding(Grade.BAD, "", f"{store.url} gives impossible answers.", remedy="Check the account URL.")]
     except StoreError as error:
         return [_bad(error)]
     try:
         store.delete(name)
     except StoreError as error:
         return [
-            Finding(Grade.GOOD, f"{store.url} can be written."),
-            Finding(Grade.BAD, f"The test blob “{name}” could not be deleted again. {error.what}", error.remedy),
+            Finding(Grade.GOOD, "", f"{store.url} can be written."),
+            Finding(Grade.BAD, "", f"The test blob “{name}” could not be deleted again. {error.what}", remedy=error.remedy),
         ]
-    return [Finding(Grade.GOOD, f"{store.url} can be written, and a blob in it deleted.")]
+    return [Finding(Grade.GOOD, "", f"{store.url} can be written, and a blob in it deleted.")]
 
 
 def _bad(error: StoreError) -> Finding:
-    return Finding(Grade.BAD, " ".join(part for part in (error.what, error.meaning) if part), error.remedy)
+    return Finding(Grade.BAD, "", error.summary, remedy=error.remedy)
