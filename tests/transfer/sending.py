@@ -51,6 +51,7 @@ class Probe:
         self.url = self._inner.url
         self.folders = self._inner.folders
         self.local_path = self._inner.local_path
+        self.close = self._inner.close
 
     def stat(self, path: str) -> SourceStat:
         return self._inner.stat(path)
