@@ -19,18 +19,20 @@ Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server:
-    """Answers every request with the next of ``replies``, the last one for ever, and keeps the requests' headers."""
+    """Answers every request with the next of ``replies``, the last one for ever, and keeps the requests' headers and bodies."""
 
     def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None) -> None:
         server = self
         self.seen: list[tuple[str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 server.seen.append((f"{self.command} {self.path}", dict(self.headers)))
+                server.bodies.append(body)
                 replies[min(len(server.seen), len(replies)) - 1](self)
 
             do_GET = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815

@@ -18,9 +18,10 @@ from chorus_gui.core.config.secrets import SasInfo, account_of_url, account_url_
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
 from chorus_gui.core.storage.azure.answers import Access
-from chorus_gui.core.storage.azure.login import Login
+from chorus_gui.core.storage.azure.login import Bearer, Login
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.policies import HTTPPolicy
     from azure.core.pipeline.transport._requests_basic import RequestsTransport
     from azure.storage.blob import ContainerClient
 
@@ -82,6 +83,7 @@ def connect(place: Place, login: Login) -> Connection:
             remedy="Check the path or azure_container in the configuration.",
         )
     url, credential = _way_in(credentials, login)
+    host = urlsplit(url).netloc
     options: dict[str, Any] = {
         "retry_total": 0,
         "permit_redirects": False,
@@ -90,11 +92,13 @@ def connect(place: Place, login: Login) -> Connection:
         "max_single_get_size": CHUNK_BYTES,
         "max_chunk_get_size": CHUNK_BYTES,
     }
+    if isinstance(credential, Login):
+        # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
+        credential, options["_additional_pipeline_policies"] = None, [_login_policy(credential, url)]
     try:
         client = ContainerClient(url, place.container, credential=credential, **options)
-    except ValueError as error:  # a token over http, and the like: the SDK's sentence, which holds no secret
+    except ValueError as error:  # the SDK's sentence, which holds no secret
         raise AccessError(f"The account URL and the credentials do not go together: {error}", remedy="Check both.") from None
-    host = urlsplit(url).netloc
     account = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/") or host
     sas = credentials.sas_token.reveal() if credentials.sas_token and credentials.auth_mode is not AuthMode.KEY else ""
     access = Access(account, host, place.container, credentials.auth_mode, SasInfo.parse(sas) if sas else None)
@@ -111,7 +115,7 @@ def quiet() -> None:
 
 
 def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
-    """(account URL, what the SDK takes as credential)."""
+    """(account URL, what the SDK takes as credential, or ``login``)."""
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
     url = credentials.account_url or (f"https://{credentials.account_name}.blob.core.windows.net" if credentials.account_name else "")
@@ -132,6 +136,17 @@ def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
             raise AccessError("The account key needs the account's name beside it.", remedy="Set azure_account_name.")
         return url, AzureNamedKeyCredential(name, key.reveal().strip())
     raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or give a SAS token or a key.')
+
+
+def _login_policy(login: Login, url: str) -> HTTPPolicy[Any, Any]:
+    from chorus_gui.core.storage.azure.login_policy import LoginPolicy
+
+    if urlsplit(url).scheme != "https":
+        raise AccessError(
+            "The account URL and the credentials do not go together: a login needs HTTPS.",
+            remedy="Write the account URL with https://, or use a SAS token or a key.",
+        )
+    return LoginPolicy(Bearer(login, urlsplit(url).netloc))
 
 
 def _emulator(text: str) -> tuple[str, Any]:

@@ -6,6 +6,7 @@ Tokens are kept in memory alone and never logged.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 300
 """A token is renewed this long before it ends."""
+RENEW_PAUSE_SECONDS = 60.0
+"""After a token that the service refused was replaced in vain, nobody is asked for another one for this long."""
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+"""What tokens are asked for, whatever a server's refusal says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ NOBODY = SignIn()
 
 _Key = tuple[tuple[str, ...], str | None, bool]
 """Scopes, tenant, and whether the token may be revoked at once (CAE)."""
+_TENANT = re.compile(r"""authorization_uri\s*=\s*"?https://[^/\s",]+/([0-9A-Za-z][0-9A-Za-z.-]*)(?=[/\s",]|$)""", re.IGNORECASE)
 
 
 class Login:
@@ -70,6 +76,8 @@ class Login:
         self._worked: dict[str | None, int] = {}
         self._tokens: dict[_Key, AccessToken] = {}
         self._failures: dict[_Key, tuple[int, str]] = {}
+        self._in_vain: dict[_Key, tuple[str, float]] = {}
+        self._tenants: dict[str, str] = {}
 
     @property
     def sign_in(self) -> SignIn:
@@ -94,6 +102,42 @@ class Login:
             if failures != count:  # somebody was asked while we waited, and it failed: do not ask again at once
                 raise _refusal(message)
             return self._ask(key, claims)
+
+    def renew(self, refused: str, *scopes: str, tenant_id: str | None = None) -> AccessToken | None:
+        """A token in place of ``refused``, which the service does not accept for these scopes and this tenant.
+
+        A token of another tenant stays where it is: it may be right for another host.  Else it is forgotten, here and in the ways
+        (new ones are made, because each keeps tokens of its own).  Then a new token is asked for, once; threads that were refused
+        the same token get the same new one.
+
+        None if asking is in vain: ``refused`` is itself such a new token, or could not be replaced, less than
+        :data:`RENEW_PAUSE_SECONDS` ago.  Raises ``ClientAuthenticationError`` if no way leads to a token.
+        """
+        key = (scopes, tenant_id, False)
+        with self._asking:
+            known = self._known(key)
+            if known is not None and known.token != refused:
+                return known
+            token, since = self._in_vain.get(key, ("", 0.0))
+            if token == refused and time.monotonic() - since < RENEW_PAUSE_SECONDS:
+                return None
+            self._in_vain[key] = (refused, time.monotonic())
+            kept = self._tokens.get(key)
+            fresh = self._ask(key, None) if kept is None or kept.token != refused else None
+            if fresh is None or fresh.token == refused:  # the same one: a way kept it
+                self._tokens = {other: token for other, token in self._tokens.items() if token.token != refused}
+                self._made = None
+                fresh = self._ask(key, None)
+            self._in_vain[key] = (fresh.token, time.monotonic())
+            return fresh
+
+    def tenant_of(self, host: str) -> str | None:
+        """The tenant that ``host`` named when it refused a token; None: not known, the one of the person's own account."""
+        return self._tenants.get(host)
+
+    def remember_tenant(self, host: str, tenant: str) -> None:
+        """Use tokens of ``tenant`` for ``host`` from now on."""
+        self._tenants[host] = tenant
 
     def _known(self, key: _Key) -> AccessToken | None:
         known = self._tokens.get(key)
@@ -127,6 +171,33 @@ class Login:
         worked = [self._worked[tenant]] if tenant in self._worked else []
         worked += sorted(self._worked.values())
         return [number for number in dict.fromkeys([*worked, *range(count)]) if number < count]
+
+
+class Bearer:
+    """The tokens of a login for one host: what each request to it carries.  Safe for many threads.
+
+    Any client can use it: send :meth:`token`; after a 401 send the request once more with :meth:`replacement`, and no third time.
+    Both raise ``ClientAuthenticationError`` if no token can be had.
+    """
+
+    def __init__(self, login: Login, host: str) -> None:
+        self._login = login
+        self._host = host
+
+    def token(self) -> str:
+        """The token to send."""
+        return self._login.get_token(STORAGE_SCOPE, tenant_id=self._login.tenant_of(self._host)).token
+
+    def replacement(self, refused: str, challenge: str) -> str | None:
+        """Another token than ``refused``; None if there is none, and the refusal is the answer to show.
+
+        ``challenge`` is the answer's WWW-Authenticate header, "" if it has none.  It names the tenant of the storage account,
+        which need not be the one of the person's own account.
+        """
+        if named := _TENANT.search(challenge):
+            self._login.remember_tenant(self._host, named[1])
+        fresh = self._login.renew(refused, STORAGE_SCOPE, tenant_id=self._login.tenant_of(self._host))
+        return fresh.token if fresh is not None else None
 
 
 def _refusal(message: str) -> ClientAuthenticationError:

@@ -2,7 +2,7 @@
 
 A wire works on whole blob names (prefix included, already checked) and raises errors of core.  :class:`SdkWire` does it with
 azure-storage-blob; a leaner client takes its place by answering to the same protocol, with :func:`~.answers.explain` for its
-refusals.
+refusals, and with :class:`~.login.Bearer` for the tokens of a login.
 """
 
 from __future__ import annotations
