@@ -7,13 +7,19 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from chorus_gui.app.options import SubmitOptions
+from chorus_gui.app.review import Reviewing
+from chorus_gui.app.run import Done
+from chorus_gui.app.submit import submit, upload
+from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.errors import Cancelled
+from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, Mode, Row
-from chorus_gui.core.review.approval import approve, choose_version
 from chorus_gui.core.review.changes import Query, stream
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
@@ -21,9 +27,9 @@ from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.open import Sources, open_source
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.review_site import Reviewed, review_site
-from chorus_gui.core.submission.submit import Approved, record, submit
-from chorus_gui.core.submission.upload import leave_copies, upload_pending
 from chorus_gui.core.submission.work import Selection, Work
+
+T = TypeVar("T")
 
 CONFIG = """\
 [configuration]
@@ -40,6 +46,20 @@ path = "{central}"
 path = "{site}"
 {more}
 """
+
+
+def ran(done: Done[T]) -> Done[T]:
+    """A run that came to its end; what stopped another one is raised."""
+    match done.outcome.kind:
+        case OutcomeKind.DONE:
+            return done
+        case OutcomeKind.CANCELLED:
+            raise Cancelled
+        case OutcomeKind.FAILED:
+            assert done.outcome.error is not None
+            raise done.outcome.error
+        case OutcomeKind.CRASHED:
+            raise AssertionError(done.outcome.report)
 
 
 class World:
@@ -106,24 +126,24 @@ class World:
         allow_deletions: bool = False,
         ctx: JobContext | None = None,
     ) -> RunLog:
-        """Review, approve, and "record" or "submit"."""
-        with self.working(ctx=ctx) as work:
-            reviewed = review_site(work, mode=mode, store=self.store)
-            with Staging.open(reviewed.path) as staging:
-                chosen = choose_version(work.journal, version, amend=False)
-                approved = Approved(staging, approve(staging, work.journal, chosen, allow_deletions=allow_deletions))
-                if what == "record":
-                    record(work, approved, self.store)
-                else:
-                    submit(work, approved, self.store)
-                    upload_pending(work, self.store)
-                    leave_copies(work, self.store, work.log.versions)
-        return work.log
+        """Scan, approve, and "record" or "submit", as the program's own command does it."""
+        options = SubmitOptions(version=version, mode=mode, allow_deletions=allow_deletions)
+        done = submit(self.workspace(), ctx or JobContext(), options, Reviewing(), record_only=what == "record")
+        return ran(done).log
+
+    def workspace(self) -> Workspace:
+        """A workspace on this configuration, with this world's store."""
+        world = self
+
+        class OfWorld(Workspace):
+            def store(self) -> Store:
+                return world.store
+
+        return OfWorld(self.config)
 
     def upload(self, which: Selection = Selection()) -> RunLog:  # noqa: B008 - frozen
-        with self.working() as work:
-            upload_pending(work, self.store, which)
-        return work.log
+        """Upload what is pending, as the program's own command does it."""
+        return ran(upload(self.workspace(), JobContext(), which)).log
 
     def rows(self, *, active: bool | None = None) -> list[Row]:
         with Journal.open(self.journal, readonly=True) as journal:

@@ -14,14 +14,19 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chorus_gui import __version__
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.redact import redact
+
+if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
+    from chorus_gui.app.workspace import Workspace
 
 VERDICT = "self-test.json"
 RESOURCES = (
@@ -185,61 +190,47 @@ def _cloud() -> str:
 
 
 def _submission(folder: Path) -> str:
-    """Two submissions of a made-up site into a folder, and every byte read again."""
+    """Two submissions of a made-up site into a folder, by the commands that the program has, and every byte read again."""
     from chorus_gui.app import demo
+    from chorus_gui.app.options import Selection
+    from chorus_gui.app.verify import verify
+    from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.config.load import load
-    from chorus_gui.core.journal.store import Journal
-    from chorus_gui.core.storage.open import Sources, open_source, open_store
-    from chorus_gui.core.submission.log import RunLog
-    from chorus_gui.core.submission.verification import verify_versions
-    from chorus_gui.core.submission.work import Selection, Work
-    from chorus_gui.core.transfer.verify import VerifyResult
 
     site = folder / "site"
     demo.make_site(site)
-    config = load(demo.write_config(folder, folder / "central-store", site), environ={})
-    first = _submit(folder)
+    workspace = Workspace(load(demo.write_config(folder, folder / "central-store", site), environ={}))
+    first = _submit(workspace)
     demo.change_site(site)
-    second = _submit(folder)
-    with (
-        closing(open_store(config.central)) as store,
-        closing(Sources(config, open_source)) as sources,
-        Journal.open(config.journal.local, readonly=True) as journal,
-    ):
-        verdicts = list(verify_versions(Work(config, journal, JobContext(), sources, RunLog()), store, Selection(), reread=True))
-    good = sum(verdict.result is VerifyResult.OK for verdict in verdicts)
-    if good != len(verdicts) or not good:
-        raise ChorusError(f"Of {len(verdicts)} files in the central store only {good} are what was sent.")
-    return f"{first} and {second} changes submitted, {good} files read again and equal"
+    second = _submit(workspace)
+    done = verify(workspace, JobContext(), Selection(), reread=True)
+    _raise(done)
+    total = sum(done.value.counts.values())
+    if done.value.bad_total or not total:
+        raise ChorusError(f"Of {total} files in the central store, {total - done.value.bad_total} are what was sent.")
+    return f"{first} and {second} changes submitted, {total} files read again and equal"
 
 
-def _submit(folder: Path) -> int:
-    """One submission of the made-up site; how many changes were entered."""
-    from chorus_gui.core.config.load import load
-    from chorus_gui.core.journal.store import Journal
-    from chorus_gui.core.review.approval import approve, choose_version
-    from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.storage.open import Sources, open_source, open_store
-    from chorus_gui.core.submission.log import RunLog
-    from chorus_gui.core.submission.review_site import review_site
-    from chorus_gui.core.submission.submit import Approved, submit
-    from chorus_gui.core.submission.upload import leave_copies
-    from chorus_gui.core.submission.work import Work
+def _submit(workspace: Workspace) -> int:
+    """One submission; how many changes were entered."""
+    from chorus_gui.app.options import SubmitOptions
+    from chorus_gui.app.review import Reviewing
+    from chorus_gui.app.submit import submit
 
-    config, ctx, log = load(folder / "config.toml", environ={}), JobContext(), RunLog()
-    with (
-        closing(open_store(config.central)) as store,
-        closing(Sources(config, open_source)) as sources,
-        Journal.open(config.journal.local, create=True) as journal,
-    ):
-        work = Work(config, journal, ctx, sources, log)
-        with Staging.open(review_site(work, store=store).path) as staging:
-            approval = approve(staging, journal, choose_version(journal, None, amend=False))
-            submit(work, Approved(staging, approval), store)
-            leave_copies(work, store, log.versions)
-    if log.failures:
-        raise ChorusError(f"{len(log.failures)} files were not sent. {log.failures[0].cause}")
-    return sum(tally.files for kinds in log.entered.values() for tally in kinds.values())
+    done = submit(workspace, JobContext(), SubmitOptions(), Reviewing())
+    _raise(done)
+    if done.log.failures:
+        raise ChorusError(f"{len(done.log.failures)} files were not sent. {done.log.failures[0].cause}")
+    if done.receipt is None:
+        raise ChorusError(" ".join(("No receipt was saved.", *done.notes)))
+    return sum(tally.files for kinds in done.log.entered.values() for tally in kinds.values())
+
+
+def _raise(done: Done[Any]) -> None:
+    if done.outcome.error is not None:
+        raise done.outcome.error
+    if not done.ok:
+        raise ChorusError(f"A command of the program failed: {done.outcome.report}")
 
 
 def verdict(checks: Sequence[Check]) -> str:

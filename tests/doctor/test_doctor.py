@@ -18,14 +18,14 @@ from azure_places import sas_place, service
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
-from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, site, store
+from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, site
 from chorus_gui.app.doctor.examine import CHECKS, examine, grouped, healthy, to_text
-from chorus_gui.app.doctor.model import Case, Check, Finding, Severity
+from chorus_gui.app.doctor.model import Case, Check
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.model import AuthMode, Credentials, JournalPlaces, Place, PlaceKind, Secret, UploadMethod
 from chorus_gui.core.errors import Cancelled, JournalBusyError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Action, Entry
+from chorus_gui.core.model import Action, Entry, Finding, Grade
 from chorus_gui.core.places import data_folder
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -44,25 +44,25 @@ def case(world: World) -> Case:
 
 
 def found(check: Check, of: Case) -> list[tuple[str, str]]:
-    return [(finding.severity.value, finding.what) for finding in check(of)]
+    return [(finding.grade.value, finding.what) for finding in check(of)]
 
 
-def severities(check: Check, of: Case) -> list[Severity]:
-    return [finding.severity for finding in check(of)]
+def severities(check: Check, of: Case) -> list[Grade]:
+    return [finding.grade for finding in check(of)]
 
 
 def test_a_healthy_set_up(world: World) -> None:
     findings = examine(world.file, JobContext())
     assert healthy(findings), to_text(findings)
     assert {f.subject for f in findings} >= {"Configuration", "Site", "Journal", "Central store", "This computer"}
-    assert set(grouped(findings)) == {Severity.GOOD}
+    assert set(grouped(findings)) == {Grade.GOOD}
 
 
 def test_faults_of_the_configuration_are_told_and_the_rest_is_still_looked_at(world: World) -> None:
     world.file.write_text(world.file.read_text("utf-8").replace('journaling_mode = "full"', 'journaling_mode = "ful"'), "utf-8")
     findings = examine(world.file, JobContext())
     assert not healthy(findings)
-    (bad,) = [f for f in findings if f.severity is Severity.BAD]
+    (bad,) = [f for f in findings if f.grade is Grade.BAD]
     assert "journaling_mode" in bad.what
     assert "“full”" in bad.what
     assert any(f.subject == "This computer" for f in findings)
@@ -70,35 +70,35 @@ def test_faults_of_the_configuration_are_told_and_the_rest_is_still_looked_at(wo
 
 def test_a_missing_configuration(tmp_path: Path) -> None:
     (bad,) = configuration.check_file(Case(tmp_path / "nothing.toml", None))
-    assert bad.severity is Severity.BAD
+    assert bad.grade is Grade.BAD
 
 
 def test_a_warning_of_the_configuration(world: World) -> None:
     world.file.write_text(world.file.read_text("utf-8") + "\n[oddity]\nx = 1\n", "utf-8")
-    assert severities(configuration.check_file, case(world)) == [Severity.WARNING]
+    assert severities(configuration.check_file, case(world)) == [Grade.WARNING]
 
 
 def test_a_site_that_is_empty_or_gone(world: World) -> None:
     of = case(world)
     for path in sorted(world.site.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    assert severities(site.check_folders, of) == [Severity.WARNING]
+    assert severities(places.check_sources, of) == [Grade.WARNING]
     world.site.rmdir()
-    assert severities(site.check_folders, of) == [Severity.BAD]
+    assert severities(places.check_sources, of) == [Grade.BAD]
     world.site.write_text("a file")
-    assert severities(site.check_folders, of) == [Severity.BAD]
+    assert severities(places.check_sources, of) == [Grade.BAD]
 
 
 def test_files_that_a_cloud_drive_keeps_online(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert severities(site.check_folders, case(world)) == [Severity.GOOD]
+    assert list(site.check_online_only(case(world))) == []
     monkeypatch.setattr(site, "MAY_BE_ONLINE", True)
     monkeypatch.setattr(site, "is_online_only", lambda entry: entry.name.endswith(".dcm"))
-    (warning,) = [finding for finding in site.check_folders(case(world)) if finding.severity is Severity.WARNING]
+    (warning,) = site.check_online_only(case(world))
     assert "kept online only" in warning.what
     monkeypatch.setattr(site, "LOOKED_AT", 1)
     folders = list(site._looked_into(world.site))
-    (warning,) = [finding for finding in site.check_folders(case(world)) if finding.severity is Severity.WARNING]
-    assert f"of the first {next(files for files, _ in folders if files):,} files" in warning.what, "one folder with files is enough"
+    (warning,) = site.check_online_only(case(world))
+    assert f"Of the first {next(files for files, _ in folders if files):,} files" in warning.what, "one folder with files is enough"
 
 
 @pytest.mark.parametrize(("attributes", "online"), [(0x20, False), (0x1020, True), (0x400020, True), (0x40020, True), (0x200, False)])
@@ -113,15 +113,15 @@ def test_a_placeholder_is_told_by_its_attributes(attributes: int, online: bool) 
 
 def test_a_damaged_journal_points_at_a_kept_copy(world: World) -> None:
     of = case(world)
-    assert severities(journal.check_file, of) == [Severity.GOOD]
+    assert severities(journal.check_file, of) == [Grade.GOOD]
     data = bytearray(world.journal.read_bytes())
     data[4096:8192] = b"\xff" * 4096
     world.journal.write_bytes(data)
     (bad,) = journal.check_file(of)
-    assert bad.severity is Severity.BAD
+    assert bad.grade is Grade.BAD
     assert bad.remedy
     world.journal.unlink()
-    assert severities(journal.check_file, of) == [Severity.GOOD]
+    assert severities(journal.check_file, of) == [Grade.GOOD]
     assert list(journal.check_rows(of)) == []
 
 
@@ -132,41 +132,41 @@ def test_odd_rows_and_a_row_of_tomorrow(world: World) -> None:
     with closing(sqlite3.connect(world.journal, isolation_level=None)) as db:
         db.execute("UPDATE journal_v2 SET MD5 = 'an-etag-2' WHERE FILENAME = 'b.dcm'")
     (row,) = [f for f in journal.check_rows(case(world)) if "ETag" in f.what]
-    assert row.severity is Severity.WARNING
+    assert row.grade is Grade.WARNING
     assert row.examples == ("Images: 1001/Images/b.dcm",)
     (clock,) = journal.check_clock(case(world))
-    assert (clock.severity, clock.subject) == (Severity.WARNING, "Clock")
+    assert (clock.grade, clock.subject) == (Grade.WARNING, "Clock")
     assert list(journal.check_clock(replace(case(world), now=datetime.now(UTC) + timedelta(days=2)))) == []
 
 
 def test_a_central_folder_that_is_gone(world: World) -> None:
     of = case(world)
-    assert severities(store.check_central, of) == [Severity.GOOD]
+    assert severities(places.check_central, of) == [Grade.GOOD]
     os.rename(world.central, world.base / "elsewhere")
-    (bad,) = store.check_central(of)
-    assert (bad.severity, bad.subject) == (Severity.BAD, "Central store")
+    (bad,) = places.check_central(of)
+    assert (bad.grade, bad.subject) == (Grade.BAD, "Central store")
     assert bad.why == "Nothing can be uploaded or verified."
 
 
 def test_a_container_is_asked(world: World, azurite: Azurite) -> None:
     service(azurite).create_container("doctor")
     good = replace(world.config, central=sas_place(azurite, "doctor", hours=24 * 60))
-    assert set(severities(store.check_central, Case(world.file, good))) == {Severity.GOOD}
+    assert set(severities(places.check_central, Case(world.file, good))) == {Grade.GOOD}
     listing = replace(world.config, central=sas_place(azurite, "doctor", permissions="rl", hours=24 * 60))
-    assert Severity.BAD in severities(store.check_central, Case(world.file, listing))
+    assert Grade.BAD in severities(places.check_central, Case(world.file, listing))
     source = replace(world.config.sites["OMOP"], place=sas_place(azurite, "doctor", permissions="rl", hours=24 * 60))
-    assert set(severities(store.check_sources, Case(world.file, replace(world.config, sites={"OMOP": source})))) == {Severity.GOOD}
+    assert set(severities(places.check_sources, Case(world.file, replace(world.config, sites={"OMOP": source})))) == {Grade.GOOD}
     cloud = JournalPlaces(world.journal, replace(sas_place(azurite, "doctor", permissions="rl", hours=24 * 60), prefix="journal.db"))
-    subjects = {f.subject for f in store.check_journal(Case(world.file, replace(world.config, journal=cloud)))}
+    subjects = {f.subject for f in places.check_journal(Case(world.file, replace(world.config, journal=cloud)))}
     assert subjects == {"Cloud journal"}
 
 
 def test_a_journal_on_a_share(world: World) -> None:
     place = Place(PlaceKind.FOLDER, "share/journal.db", world.base / "share" / "journal.db")
     of = Case(world.file, replace(world.config, journal=JournalPlaces(world.journal, place)))
-    assert severities(store.check_journal, of) == [Severity.BAD]
+    assert severities(places.check_journal, of) == [Grade.BAD]
     (world.base / "share").mkdir()
-    assert severities(store.check_journal, of) == [Severity.GOOD]
+    assert severities(places.check_journal, of) == [Grade.GOOD]
 
 
 def sas(expires: str) -> Place:
@@ -178,12 +178,12 @@ def sas(expires: str) -> Place:
 
 @pytest.mark.parametrize(
     ("expires", "severity"),
-    [("&se=2026-05-31", Severity.BAD), ("&se=2026-06-05", Severity.WARNING), ("&se=2027-06-05", Severity.GOOD), ("", Severity.GOOD)],
+    [("&se=2026-05-31", Grade.BAD), ("&se=2026-06-05", Grade.WARNING), ("&se=2027-06-05", Grade.GOOD), ("", Grade.GOOD)],
 )
-def test_a_token_that_ends(world: World, expires: str, severity: Severity) -> None:
+def test_a_token_that_ends(world: World, expires: str, severity: Grade) -> None:
     of = Case(world.file, replace(world.config, central=sas(expires)), now=NOW)
     (finding,) = credentials.check_expiry(of)
-    assert finding.severity is severity
+    assert finding.grade is severity
     assert "topsecret" not in str(finding)
 
 
@@ -192,14 +192,14 @@ def test_one_token_is_told_once(world: World) -> None:
     assert len(list(credentials.check_expiry(Case(world.file, config, now=NOW)))) == 1
 
 
-@pytest.mark.parametrize(("free", "severity"), [(10**8, Severity.BAD), (10**9, Severity.WARNING), (10**11, Severity.GOOD)])
-def test_room_on_the_disk(world: World, free: int, severity: Severity) -> None:
-    assert [f.severity for f in computer.check_space(case(world), lambda _: free)] == [severity, severity]
+@pytest.mark.parametrize(("free", "severity"), [(10**8, Grade.BAD), (10**9, Grade.WARNING), (10**11, Grade.GOOD)])
+def test_room_on_the_disk(world: World, free: int, severity: Grade) -> None:
+    assert [f.grade for f in computer.check_space(case(world), lambda _: free)] == [severity, severity]
 
 
 def test_a_clock_that_was_never_set(world: World) -> None:
     assert list(computer.check_year(replace(case(world), now=NOW))) == []
-    assert severities(computer.check_year, replace(case(world), now=datetime(2001, 1, 1, tzinfo=UTC))) == [Severity.BAD]
+    assert severities(computer.check_year, replace(case(world), now=datetime(2001, 1, 1, tzinfo=UTC))) == [Grade.BAD]
 
 
 @pytest.mark.parametrize(("allowed", "count"), [(lambda: True, 0), (lambda: None, 0), (lambda: False, 1)])
@@ -238,7 +238,7 @@ def test_a_check_that_fails_is_a_finding(world: World, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("chorus_gui.app.doctor.examine.CHECKS", (("Journal", busy), ("Site", broken)))
     findings = examine(world.file, JobContext())
-    assert (findings[0].severity, findings[0].subject, findings[0].remedy) == (Severity.BAD, "Journal", "Wait.")
+    assert (findings[0].grade, findings[0].subject, findings[0].remedy) == (Grade.BAD, "Journal", "Wait.")
     assert "the disk is gone" in findings[1].what
 
 
@@ -259,6 +259,6 @@ def test_the_command(world: World, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_paths_of_patients_can_be_left_out() -> None:
-    finding = Finding(Severity.WARNING, "Journal", "1 row is odd.", "why", "remedy", ("1001/a.dcm",))
+    finding = Finding(Grade.WARNING, "Journal", "1 row is odd.", "why", "remedy", ("1001/a.dcm",))
     assert "1001" in to_text([finding])
     assert "1001" not in to_text([finding], examples=False)

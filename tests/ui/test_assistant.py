@@ -16,9 +16,9 @@ from world import World
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, Container, compose, container_of, faults_of, template_account
 from chorus_gui.app.credentials import paste
-from chorus_gui.core.model import Grade
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.model import AuthMode, PlaceKind
+from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.assistant import Assistant
 from chorus_gui.ui.assistant.ending import advice

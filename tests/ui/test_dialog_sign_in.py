@@ -98,8 +98,8 @@ class FakeWay:
 
 def test_a_job_that_has_to_sign_in_shows_it_and_takes_it_away(qtbot: QtBot, window: MainWindow) -> None:
     session, release = window.session, list[bool]()
-    sign_in = session.login().sign_in
-    assert session.login() is session.login()  # one for the program: what is opened later asks nobody again
+    sign_in = session.login.sign_in
+    assert session.login is session.login  # one for the program: what is opened later asks nobody again
     login = Login(sign_in, lambda sign_in: [FakeWay(sign_in, release)])  # type: ignore[list-item]
 
     def step(ctx: JobContext) -> str:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
 
-from chorus_gui.app.doctor.model import Finding, Severity
+from chorus_gui.app.doctor.model import Finding, Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages.doctor import DoctorPage
 from chorus_gui.ui.session import Session
@@ -20,9 +20,9 @@ from chorus_gui.ui.state import DoctorFacts, JobKind, JobView, SessionState
 
 FOUND = DoctorFacts(
     (
-        Finding(Severity.GOOD, "Site", "Images: /site can be read."),
-        Finding(Severity.BAD, "Central store", "It says sig=topsecret no.", "Nothing can be uploaded.", "Ask for a new token."),
-        Finding(Severity.WARNING, "Journal", "1 row has no MD5.", "The program works with it.", "Wait.", ("Images: 1001/Images/a.dcm",)),
+        Finding(Grade.GOOD, "Site", "Images: /site can be read."),
+        Finding(Grade.BAD, "Central store", "It says sig=topsecret no.", "Nothing can be uploaded.", "Ask for a new token."),
+        Finding(Grade.WARNING, "Journal", "1 row has no MD5.", "The program works with it.", "Wait.", ("Images: 1001/Images/a.dcm",)),
     ),
     1_770_000_000_000_000,
 )
@@ -90,7 +90,7 @@ def test_a_job_looks_and_the_state_has_what_it_found(qtbot: QtBot, opened: Sessi
     os.rename(world.central, world.base / "elsewhere")
     run_job(qtbot, opened, intents.Examine())
     assert opened.state.doctor is not None
-    assert [f.subject for f in opened.state.doctor.findings if f.severity is Severity.BAD] == ["Central store"]
+    assert [f.subject for f in opened.state.doctor.findings if f.grade is Grade.BAD] == ["Central store"]
     opened.do(intents.CloseConfig())
     assert opened.state.doctor is None
 
@@ -100,7 +100,7 @@ def test_faults_do_not_keep_the_doctor_away(qtbot: QtBot, session: Session, worl
     session.open(world.file)
     run_job(qtbot, session, intents.Examine())
     assert session.state.doctor is not None
-    assert session.state.doctor.findings[0].severity is Severity.BAD
+    assert session.state.doctor.findings[0].grade is Grade.BAD
 
 
 def test_every_control_has_a_name_and_a_tooltip(page: DoctorPage, opened: Session) -> None:

@@ -15,11 +15,10 @@ from uiworld import run_job
 from world import World
 
 from chorus_gui.app.values import ReviewFacts
-from chorus_gui.core.model import Grade
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import Count, Snapshot
-from chorus_gui.core.model import Approval, ChangeKind, Mode, Tally
+from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
 from chorus_gui.ui.models.changes import KIND, PATH, SIZE

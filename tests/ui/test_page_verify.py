@@ -14,10 +14,9 @@ from uiworld import run_job, settle
 from world import World
 
 from chorus_gui.app import verdict_book as verdicts
-from chorus_gui.core.model import Grade
 from chorus_gui.app.verdict_book import Book, Verified
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import Level, Row
+from chorus_gui.core.model import Grade, Level, Row
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 from chorus_gui.ui import intents
 from chorus_gui.ui.jobs import Reader
@@ -198,7 +197,7 @@ def test_a_stopped_one_says_so() -> None:
 
 
 def test_a_cancelled_job_leaves_what_it_found(qtbot: QtBot, page: VerifyPage, submitted: Session, world: World) -> None:
-    with Book(verdicts.book_file(), journal=world.journal, version="v1", modalities=("OMOP",), reread=False) as book:
+    with Book(verdicts.book_file(world.journal), journal=world.journal, version="v1", modalities=("OMOP",), reread=False) as book:
         book.add(verdict(1))
     submitted.do(intents.Verify())
     submitted.do(intents.CancelJob())
@@ -224,7 +223,7 @@ def verdict(number: int) -> Verdict:
 @pytest.fixture
 def model(qtbot: QtBot, tmp_path: Path) -> Iterator[VerificationModel]:
     readers = Reader("reader"), Reader("pager")
-    model = VerificationModel(*readers, tmp_path / "last.db")
+    model = VerificationModel(*readers)
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
     yield model
     for reader in readers:
@@ -248,7 +247,7 @@ def test_rows_are_appended_while_they_are_found(qtbot: QtBot, model: Verificatio
         found = verdicts.look(file)
         assert found is not None
         with qtbot.waitSignal(model.answered, check_params_cb=lambda count: count == first):
-            model.show_run(found.number)
+            model.show_run(file, found.number)
         assert text(first - 1) == f"{first - 1:06}.dcm"
         for number in range(first, 3 * PAGE):
             book.add(verdict(number))
@@ -265,5 +264,5 @@ def test_rows_are_appended_while_they_are_found(qtbot: QtBot, model: Verificatio
         model.sort(PATH, Qt.SortOrder.DescendingOrder)
     assert text(0) == f"{3 * PAGE // 10 * 10:06}.dcm"
     with qtbot.waitSignal(model.answered):
-        model.show_run(None)
+        model.show_run(file, None)
     assert model.rowCount() == 0

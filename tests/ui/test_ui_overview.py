@@ -12,9 +12,8 @@ from pytestqt.qtbot import QtBot
 from world import World
 
 from chorus_gui.app.values import CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
-from chorus_gui.core.model import Grade
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.model import ChangeKind, DiffSummary, Tally, VersionCount
+from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Tally, VersionCount
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.overview import Mark, OverviewPage, next_step, steps

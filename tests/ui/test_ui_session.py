@@ -10,10 +10,9 @@ from uiworld import run_job, settle
 from world import World
 
 from chorus_gui.app.values import StoreKind
-from chorus_gui.core.model import Grade
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind, SessionState

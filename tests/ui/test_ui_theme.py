@@ -9,9 +9,8 @@ from PySide6.QtCore import QLocale
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from chorus_gui.core.model import Grade
 from chorus_gui.core.job import Count, Snapshot
-from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
