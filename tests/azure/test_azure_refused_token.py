@@ -21,6 +21,7 @@ from chorus_gui.core.storage.azure.probe import Grade, probe
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.open import open_source, open_store
 
+THREADS = 12
 CHALLENGE = "Bearer authorization_uri=https://login.microsoftonline.com/{}/oauth2/authorize resource_id=https://storage.azure.com"
 
 
@@ -32,6 +33,18 @@ def accepting(*accepted: str, tenant: str = "", then: Reply = empty_container) -
     def answer(handler: BaseHTTPRequestHandler) -> None:
         token = (handler.headers.get("Authorization") or "").removeprefix("Bearer ")
         (then if token in accepted else refusal)(handler)
+
+    return answer
+
+
+def together(then: Reply) -> Reply:
+    """Answers no request with the token "old" before each of the threads has sent one."""
+    arrived = threading.Barrier(THREADS)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.headers["Authorization"] == "Bearer old":
+            arrived.wait(60)
+        then(handler)
 
     return answer
 
@@ -135,33 +148,24 @@ def test_a_source_and_a_probe_do_the_same(serve_login: Callable[..., Server]) ->
 
 
 def test_threads_that_are_refused_the_same_token_ask_once(serve_login: Callable[..., Server]) -> None:
-    server = serve_login(accepting("new"))
+    server = serve_login(together(accepting("new")))
     way = Way("old", "new", "newer", wait=0.2)
     login = login_by(way)
-    gate = threading.Barrier(12)
 
     def put(number: int) -> str:
         with closing(open_store(server.place(AuthMode.LOGIN), login=login)) as store:
-            gate.wait()
             return store.put(f"{number}", b"x").etag
 
-    with ThreadPoolExecutor(12) as pool:
-        assert set(pool.map(put, range(12))) == {"1"}
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert set(pool.map(put, range(THREADS))) == {"1"}
     assert len(way.asked) == 2
-    assert sorted(tokens(server)) == ["new"] * 12 + ["old"] * 12
+    assert sorted(tokens(server)) == ["new"] * THREADS + ["old"] * THREADS
 
 
 @pytest.mark.parametrize("last", ["", "new"])
 def test_threads_ask_once_in_vain(serve_login: Callable[..., Server], last: str) -> None:
     """The person declines, or the new token is refused too: nobody is asked again by each thread, nor by the next request."""
-    arrived = threading.Barrier(12)
-
-    def together(handler: BaseHTTPRequestHandler) -> None:
-        if handler.headers["Authorization"] == "Bearer old":
-            arrived.wait(30)
-        accepting()(handler)
-
-    server = serve_login(together)
+    server = serve_login(together(accepting()))
     way = Way("old", last, "newest")
     login = login_by(way)
 
@@ -170,8 +174,8 @@ def test_threads_ask_once_in_vain(serve_login: Callable[..., Server], last: str)
             store.put(f"{number}", b"x")
         return caught.value.what
 
-    with ThreadPoolExecutor(12) as pool:
-        said = list(pool.map(put, range(12)))
+    with ThreadPoolExecutor(THREADS) as pool:
+        said = list(pool.map(put, range(THREADS)))
     assert said.count("You are not signed in to Azure.") == (0 if last else 1)
     assert len(way.asked) == 2
 
