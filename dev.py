@@ -141,8 +141,8 @@ def setup() -> None:
     """All that ``test`` and ``check`` need."""
     packages(dev=True)
     qt_libraries("offscreen")
-    if sys.platform.startswith("linux") and not (shutil.which("Xvfb") and shutil.which("xauth")):
-        system_packages(["xvfb", "xauth"], "The tests with a real window want a virtual screen")
+    if sys.platform.startswith("linux") and not (shutil.which("Xvfb") and shutil.which("xauth") and find_library("xcb-cursor")):
+        system_packages(["xvfb", "xauth", *QT_LIBRARIES], "The tests with a real window need a virtual screen")
     azurite()
 
 

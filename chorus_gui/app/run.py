@@ -221,7 +221,7 @@ def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: C
     """The journal's file, checked out for one command where it is kept in the cloud; what custody has to say is noted."""
     from chorus_gui.core.custody.session import session
 
-    if command.local:
+    if command.local or not workspace.custody:
         yield workspace.config.journal.local
         return
     said = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,15 @@ SIBLINGS = 300
 EXAMPLES = 40
 VERSION = "VERSION"
 """Stands for the submission's folder in a path of the central store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a sample looks at: files, seconds, and folders side by side."""
+
+    files: int = FILES
+    seconds: float = SECONDS
+    siblings: int = SIBLINGS
 
 
 class Example(NamedTuple):
@@ -82,21 +92,23 @@ def sample(
     checked: Checked,
     ctx: JobContext,
     *,
-    files: int = FILES,
-    seconds: float = SECONDS,
-    siblings: int = SIBLINGS,
+    extent: Extent | None = None,
     login: Login | None = None,
     open_source: Callable[[Place], Source] | None = None,
 ) -> Sample:
-    """Look at the site's folders.  Raises :class:`Cancelled` when ``ctx`` says so, nothing else that is expected."""
+    """Look at the site's folders.  ``open_source`` opens a place in another way than by ``login``.  Raises :class:`Cancelled` when ``ctx`` says so, nothing else that is expected."""
+    extent = extent or Extent()
     found = Sample(matched=dict.fromkeys(checked.sites, 0))
     roots: dict[str, list[Site]] = {}
     for site in checked.sites.values():
         roots.setdefault(str(site.place.folder or site.place.text), []).append(site)
     for sites in roots.values():
-        walk = _Walk(checked, tuple(sites), found, files // len(roots), time.monotonic() + seconds / len(roots), siblings)
+        walk = _Walk(
+            checked, tuple(sites), found, extent.files // len(roots), time.monotonic() + extent.seconds / len(roots), extent.siblings
+        )
         try:
-            walk.run((open_source or partial(_open, login=login))(sites[0].place), ctx)
+            with closing((open_source or partial(_open, login=login))(sites[0].place)) as source:
+                walk.run(source, ctx)
         except ChorusError as error:
             found.problems.append(" ".join(part for part in (error.what, error.remedy) if part))
             found.complete = False

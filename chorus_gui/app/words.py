@@ -46,12 +46,12 @@ def rate(bytes_per_second: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time span in seconds: "0.4 s", "12 s", "2 min 5 s", "3 h 20 min"."""
+    """A time span in seconds: "0.4 s", "12 s", "2 min 5 s", "3 h 20 min"; nothing but 0 takes "0 s"."""
     if seconds is None:
         return DASH
     seconds = max(seconds, 0.0)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
+    if 0 < seconds < 0.95:
+        return f"{max(seconds, 0.1):.1f} s"
     whole = int(seconds + 0.5)
     if whole < 60:
         return f"{whole} s"

@@ -1,11 +1,11 @@
-"""What each intent runs, and what its result does to the state: one short function an intent, for a :class:`Host`."""
+"""What each intent runs, and what its result does to the state: one short function an intent, for a :class:`.host.Host`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app import custody, exports, journal, review, submit
 from chorus_gui.app.options import Selection, SubmitOptions
@@ -13,67 +13,13 @@ from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import intents
-from chorus_gui.ui.state import DoctorFacts, JobKind, SessionState
+from chorus_gui.ui.host import Host
+from chorus_gui.ui.state import DoctorFacts, JobKind
 from chorus_gui.ui.words import count_of, files_and_size
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Done
     from chorus_gui.app.values import VerifyFacts
-    from chorus_gui.app.workspace import Workspace
-    from chorus_gui.core.storage.azure.login import Login
-
-T = TypeVar("T")
-
-
-class Host(Protocol):
-    """What an action needs of the session: the state and changes to it, jobs, and questions to the person."""
-
-    @property
-    def state(self) -> SessionState:
-        """What is on screen."""
-        ...
-
-    @property
-    def login(self) -> Login:
-        """The process's one sign-in."""
-        ...
-
-    def workspace(self) -> Workspace:
-        """The open configuration's.  Raises :class:`ConfigError` if none is usable."""
-        ...
-
-    def update(self, **fields: Any) -> None:
-        """Change the state."""
-        ...
-
-    def open(self, file: Path, *, demo: bool | None = None) -> None:
-        """Open a configuration file."""
-        ...
-
-    def start(
-        self,
-        kind: JobKind,
-        title: str,
-        step: Callable[[JobContext], T],
-        done: Callable[[T], str] | None = None,
-        *,
-        cancellable: bool = True,
-        key: str | None = None,
-    ) -> None:
-        """Run a step as a job; ``done`` takes its value (of a run: the run, if it came to its end) and says it in a sentence."""
-        ...
-
-    def when_read(self, then: Callable[[], None]) -> None:
-        """Call ``then`` when nothing is being read."""
-        ...
-
-    def show_sides(self, file: Path, sides: Any) -> None:
-        """Ask the person about a file and both journals."""
-        ...
-
-    def show_script(self, tool: str) -> None:
-        """Ask the person about a script, or a list."""
-        ...
 
 
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})

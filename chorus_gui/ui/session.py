@@ -239,11 +239,9 @@ class Session(QObject):
             return
         self._looks += 1
         look, revision = self._looks, self._revision
-        self.ask_facts(lambda ctx: facts.journal(config, ctx), lambda facts: self._seen(look, journal=facts), "journal")
-        self.ask_facts(
-            lambda ctx: facts.review(config, revision, ctx), lambda facts: self._seen(look, review=facts, loading=False), "review"
-        )
-        self.ask_facts(lambda ctx: facts.receipts(config, ctx), lambda facts: self._seen(look, receipts=facts), "receipts")
+        self.ask_facts(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal")
+        self.ask_facts(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review")
+        self.ask_facts(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts")
         self._look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
@@ -270,7 +268,7 @@ class Session(QObject):
         self._remote.ask(
             self,
             lambda ctx: facts.custody(workspace, ctx, recover=recover, offer=offer),
-            lambda outcome: self._answered(outcome, lambda facts: self._seen(look, custody=facts, credential=facts.credential(config))),
+            lambda outcome: self._answered(outcome, lambda seen: self._seen(look, custody=seen, credential=facts.credential(config))),
             channel="custody",
         )
 

@@ -116,7 +116,7 @@ def test_csv_cells_are_no_formulas(tmp_path: Path, capsys) -> None:
 
 def test_submit_asks_and_wants_a_terminal(world: World, run, monkeypatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    _, err = run("submit", status=2)
+    _, err = run("submit", status=4)
     assert "--yes" in err
     assert not world.active()
     out, _ = run("submit --yes --json")
@@ -210,7 +210,7 @@ def test_remote_by_hand(world: World, run, monkeypatch) -> None:
     _, err = run("remote delete extra", status=2)
     assert "-r" in err
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    _, err = run("remote delete -r extra", status=2)
+    _, err = run("remote delete -r extra", status=4)
     assert "--yes" in err
     run("remote delete -r --yes extra")
     assert not (world.central / "extra/got/1/Waveforms/a.dat").exists()
@@ -290,7 +290,7 @@ def test_an_interruption_is_130_and_keeps_what_was_done(world: World, way: str) 
             process.send_signal(getattr(signal, way))
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
-    assert "goes on from there" in err
+    assert "continues from there" in err
     assert 0 < sum(row.uploaded is not None for row in world.rows()) < 403
     assert (world.central / "v1/journal.db").is_file(), "what was uploaded has its journal beside it"
     world.check_truth()

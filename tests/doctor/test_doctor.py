@@ -212,6 +212,7 @@ def test_long_paths_matter_to_scripts_alone(world: World, allowed: Callable[[], 
 def test_old_reviews_and_copies(world: World) -> None:
     of = case(world)
     assert list(leftovers.check_reviews(of)) == []
+    world.review()
     review = next((data_folder() / "staging").glob("review-*.db"))
     beside = world.base / ".journal.db.checkin"
     beside.write_bytes(b"x")

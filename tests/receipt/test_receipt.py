@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chorus_gui.app.receipts import save, to_html, to_text
+from chorus_gui.app.receipts import headline, save, to_html, to_text
 from chorus_gui.app.words import duration, size
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import OutcomeKind
@@ -120,7 +120,7 @@ def test_the_page_says_what_happened() -> None:
         "mara on icu-gateway",
         "1,206 files, 3.1 GB",
         "3.2 GB",
-        "2 min 05 s",
+        "2 min 5 s",
     ):
         assert part in text
     assert "Images: 1000009/Images/a <b>&.dcm" in text, "escaped, so that it reads as it is"
@@ -149,7 +149,7 @@ def test_the_plain_text_fits_a_terminal(receipt: Receipt) -> None:
 
 
 @pytest.mark.parametrize(
-    ("receipt", "headline", "clean"),
+    ("receipt", "words", "clean"),
     [
         (EMPTY, "Complete", True),
         (FULL, "2 files failed", False),
@@ -158,8 +158,8 @@ def test_the_plain_text_fits_a_terminal(receipt: Receipt) -> None:
         (replace(FULL, outcome=OutcomeKind.FAILED), "Stopped by an error, 2 files failed", False),
     ],
 )
-def test_the_headline_is_true(receipt: Receipt, headline: str, clean: bool) -> None:
-    assert (headline(receipt), receipt.clean) == (headline, clean)
+def test_the_headline_is_true(receipt: Receipt, words: str, clean: bool) -> None:
+    assert (headline(receipt), receipt.clean) == (words, clean)
 
 
 def test_saving_keeps_both_forms_private_and_overwrites_nothing(tmp_path: Path) -> None:
@@ -198,7 +198,17 @@ def test_sizes(count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (125.4, "2 min 05 s"), (3599.7, "1 h 00 min"), (12_000, "3 h 20 min")]
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.04, "0.1 s"),
+        (0.44, "0.4 s"),
+        (4.6, "5 s"),
+        (59.4, "59 s"),
+        (125.4, "2 min 5 s"),
+        (3599.7, "1 h 0 min"),
+        (12_000, "3 h 20 min"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -89,7 +89,7 @@ def test_a_check_out_of_ours_is_gone_on_with(world: ScriptWorld, capsys: pytest.
     command = ["-c", str(world.file), "script"]
     assert main([*command, "checkout"]) == 0
     assert main([*command, "checkout"]) == 0
-    assert "goes on with it" in capsys.readouterr().out
+    assert "continues with it" in capsys.readouterr().out
     assert main([*command, "checkin"]) == 0
     assert not (world.base / "share" / "journal.db.locked").exists()
 

@@ -23,7 +23,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.models.examples import ExampleModel
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
-from chorus_gui.ui.pages.configuration_findings import Finding
+from chorus_gui.ui.pages.configuration_findings import FindingCard
 from chorus_gui.ui.pages.configuration_text import TextTab
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import SessionState
@@ -71,7 +71,7 @@ class Shown:
         return self.page.form.rows[(meaning, modality)].fault
 
     def findings(self) -> list[str]:
-        return [finding.accessibleName() for finding in self.page.panel.findChildren(Finding) if not finding.isHidden()]
+        return [finding.accessibleName() for finding in self.page.panel.findChildren(FindingCard) if not finding.isHidden()]
 
     def confirm(self) -> None:
         """Say yes to the question that is asked."""
@@ -158,7 +158,7 @@ def test_a_finding_leads_to_its_field_or_its_line(shown: Shown, world: World) ->
     shown.type("page_size", "0")
     shown.settle()
     page.tabs.setCurrentIndex(0)
-    finding = next(f for f in page.panel.findChildren(Finding) if "Rows in a transaction" in f.accessibleName())
+    finding = next(f for f in page.panel.findChildren(FindingCard) if "Rows in a transaction" in f.accessibleName())
     show = next(button for button in finding.findChildren(QAbstractButton) if button.text() == "Show")
     show.click()
     assert page.tabs.currentIndex() == 3

@@ -226,11 +226,11 @@ def test_a_large_site_is_seen_in_part(tmp_path: Path) -> None:
         world.put(f"{patient:03}/Images/a.dcm", str(patient))
     world.put("OMOP/person.csv", "1")
     checked = check(world.file.read_text("utf-8"), world.file, environ={})
-    few = sampling.sample(checked, JobContext(), siblings=5)
+    few = sampling.sample(checked, JobContext(), extent=sampling.Extent(siblings=5))
     assert not few.complete
     assert few.matched["OMOP"] == 1, "a folder without a patient is always looked into"
     assert 1 <= few.matched["Images"] <= 5
-    short = sampling.sample(checked, JobContext(), files=10)
+    short = sampling.sample(checked, JobContext(), extent=sampling.Extent(files=10))
     assert not short.complete
     assert short.files <= 10
     assert "sample" in sampling.sentence(short, lambda count, word: f"{count} {word}")

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
 
-from chorus_gui.app.doctor.model import Finding, Grade
+from chorus_gui.core.model import Finding, Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages.doctor import DoctorPage
 from chorus_gui.ui.session import Session

@@ -227,7 +227,7 @@ def _texts(details: QWidget) -> str:
 def test_the_table_shows_old_and_new_and_where_it_goes(page: ReviewPage, scanned: SessionState) -> None:
     model = page.area.model
     row = paths(page).index("OMOP/person.csv")
-    assert model.index(row, SIZE).data() == "12 bytes → 14 bytes"
+    assert model.index(row, SIZE).data() == "12 B → 14 B"
     assert model.index(row, SIZE + 2).data() == "…/OMOP/person.csv"
     assert model.index(paths(page).index("1003/Waveforms/renamed.dat"), KIND).data() == "renamed to"
 
@@ -322,7 +322,7 @@ def test_approving_shows_what_would_be_done(
     text = _texts(dialog)
     assert "Approve 5 changes?" in text
     assert "Deleted (closed in the journal)" in text
-    assert "1 · 14 bytes" in text
+    assert "1 · 14 B" in text
     assert "1 file belongs to no modality and will not be sent." in text
     assert "Uploading takes about 25 s" in text
     assert str(opened.state.config.central.text if opened.state.config else "") in text

@@ -279,7 +279,7 @@ def test_setting_aside_asks_and_keeps_the_file(qtbot: QtBot, windows: list[MainW
     assert not world.journal.exists()
     assert cloud.head(LOCK) is None
     assert window.state.last is not None
-    kept = Path(window.state.last.text.removeprefix("The local journal is kept as ").removesuffix("."))
+    kept = Path(window.state.last.text.removeprefix("The local journal is kept as ").partition(". ")[0])
     assert names(kept) == {"1001/Images/a.dcm"}
 
 

@@ -106,7 +106,7 @@ def test_record_then_take_back_then_upload(qtbot: QtBot, opened: Session, world:
     run_job(qtbot, opened, intents.UploadPending("second"))
     assert opened.state.journal is not None
     assert opened.state.journal.pending.files == 0
-    assert {facts.kind for facts in opened.state.receipts} == {"record", "upload"}
+    assert {facts.kind for facts in opened.state.receipts} == {"record", "undo", "upload"}
     world.check_truth()
 
 

@@ -232,11 +232,11 @@ class Assistant(Dialog):
         self._services.reader.ask(self, lambda _: compose(answers, file), made, channel="compose")
 
     def _look(self) -> None:
-        answers, file = self._answers, self.ending.file
+        answers, file, login = self._answers, self.ending.file, self._services.login
 
         def look(ctx: JobContext) -> sampling.Sample:
             checked: Checked = check(compose(answers, file), file)
-            return sampling.sample(checked, ctx)
+            return sampling.sample(checked, ctx, login=login)
 
         def seen(outcome: Outcome[Any]) -> None:
             if isinstance(outcome.value, sampling.Sample) and self.step is self.preview:

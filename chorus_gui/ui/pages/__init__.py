@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from chorus_gui.app.signin import Login
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobProgress, SessionState
@@ -42,6 +43,8 @@ class Services:
     reader: Reader
     pager: Reader
     settings: Settings
+    login: Login | None = None
+    """the process's one sign-in, for what a page asks of a place in the cloud"""
 
 
 class Page(QWidget):

@@ -300,7 +300,7 @@ class ConfigurationPage(Page):
                 self._sampled = None
 
         def step(ctx: JobContext) -> sampling.Sample:
-            return sampling.sample(checked, ctx)
+            return sampling.sample(checked, ctx, login=self._services.login)
 
         self._services.reader.ask(self, step, seen, channel=_LOOK)
 

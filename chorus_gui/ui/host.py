@@ -1,0 +1,65 @@
+"""What an action of the window needs from the session that it works for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from chorus_gui.app.signin import Login
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.job import JobContext
+from chorus_gui.ui.state import JobKind, SessionState
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """What an action needs of the session: the state and changes to it, jobs, and questions to the person."""
+
+    @property
+    def state(self) -> SessionState:
+        """What is on screen."""
+        ...
+
+    @property
+    def login(self) -> Login:
+        """The process's one sign-in."""
+        ...
+
+    def workspace(self) -> Workspace:
+        """The open configuration's.  Raises :class:`ConfigError` if none is usable."""
+        ...
+
+    def update(self, **fields: Any) -> None:
+        """Change the state."""
+        ...
+
+    def open(self, file: Path, *, demo: bool | None = None) -> None:
+        """Open a configuration file."""
+        ...
+
+    def start(
+        self,
+        kind: JobKind,
+        title: str,
+        step: Callable[[JobContext], T],
+        done: Callable[[T], str] | None = None,
+        *,
+        cancellable: bool = True,
+        key: str | None = None,
+    ) -> None:
+        """Run a step as a job; ``done`` takes its value (of a run: the run, if it came to its end) and says it in a sentence."""
+        ...
+
+    def when_read(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when nothing is being read."""
+        ...
+
+    def show_sides(self, file: Path, sides: Any) -> None:
+        """Ask the person about a file and both journals."""
+        ...
+
+    def show_script(self, tool: str) -> None:
+        """Ask the person about a script, or a list."""
+        ...
