@@ -11,10 +11,10 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from chorus_gui.app import credential_store
+from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.values import StoreKind
-from chorus_gui.core.config import keychain
 from chorus_gui.core.config.model import AuthMode, Config
-from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.settings import THEMES
@@ -207,7 +207,7 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "A script that sends what is pending with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths that wait to be uploaded, one a line", None, exists)
         menu.addSeparator()
-        tip = f"Move them from the configuration file into {keychain.title()}"
+        tip = f"Move them from the configuration file into {credential_store.title()}"
         self._add(menu, "&Keep SAS tokens safe…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
         self._add(menu, "&Support bundle…", self._support, "Versions, configuration, counts and logs in one file, for whoever helps you")
         self._add(
@@ -283,7 +283,7 @@ class Menus:
         ConfirmDialog(
             self._window,
             "Keep the SAS tokens safe?",
-            f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {keychain.title()}, "
+            f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {credential_store.title()}, "
             "where only you can read them, on this computer.",
             "Move them",
             lambda: self._do(intents.KeepTokens()),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QStackedWidget, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, compose
-from chorus_gui.core.config.load import Checked, check
+from chorus_gui.app.configuration import Checked, check
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QRadioButton, QWidget
 
+from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.core.review.approval import is_version
-from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.core.review.values import ACTIONABLE
 from chorus_gui.ui import words
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
-from chorus_gui.core.custody.recover import Choice
-from chorus_gui.core.custody.sides import Side, Sides
-from chorus_gui.core.custody.state import State
+from chorus_gui.app.custody import Choice, Side, Sides, State
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.state import SessionState

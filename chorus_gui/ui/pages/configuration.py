@@ -14,9 +14,9 @@ from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QWidget
 
 from chorus_gui.app import sampling
+from chorus_gui.app.configuration import Checked, check, read_text
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
-from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
@@ -206,7 +206,7 @@ class ConfigurationPage(Page):
                 self._left[self._draft.file] = self._draft
             self._draft = self._checked = None
         if file is not None:
-            self._services.reader.ask(self, lambda _: _text_of(file), lambda outcome: self._was_read(file, outcome), channel="read")
+            self._services.reader.ask(self, lambda _: read_text(file), lambda outcome: self._was_read(file, outcome), channel="read")
 
     def _was_read(self, file: Path, outcome: Outcome[Any]) -> None:
         if file != self._state.config_file or outcome.kind is OutcomeKind.CANCELLED:
@@ -428,12 +428,6 @@ class ConfigurationPage(Page):
         if self._draft is not None:
             self._draft = Draft(self._draft.file, self._draft.based_on or "", self._draft.based_on)
             self._read(self._draft.file)
-
-
-def _text_of(file: Path) -> str:
-    from chorus_gui.core.config.save import ConfigDocument  # it takes a while, and the window is not to wait for it
-
-    return ConfigDocument.open(file).text
 
 
 def make(services: Services) -> Page:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QTableView, QTabWidget, QWidget
 
+from chorus_gui.app.journal import local_history
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
-from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.journal.history import Command
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
@@ -177,7 +176,7 @@ class HistoryPage(Page):
         self.chart.show_bars(names, bars(lines, names))
         self.copies.show_rows(journal.copies if journal else ())
         if journal is not None and journal.exists and not journal.error:
-            self._reader.ask(self, partial(_commands, journal.path), self._show_commands, channel="commands")
+            self._reader.ask(self, partial(local_history, journal.path), self._show_commands, channel="commands")
         else:
             self.commands.show_rows(())
 
@@ -244,14 +243,6 @@ class HistoryPage(Page):
             typed="restore",
             danger=True,
         ).open()
-
-
-def _commands(path: Path, ctx: JobContext) -> list[Command]:
-    from chorus_gui.core.journal.store import Journal
-
-    ctx.checkpoint()
-    with Journal.open(path, readonly=True) as journal:
-        return journal.history()[::-1]
 
 
 def make(services: Services) -> Page:

@@ -11,12 +11,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
+from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.review import reasons
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import Config, UploadMethod
-from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind, Grade
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.dialogs.approve import ApproveDialog, Choice
 from chorus_gui.ui.pages import Page, Services
@@ -225,7 +226,7 @@ class ReviewPage(Page):
         if not self._state.busy_with(JobKind.SCAN):
             self.scan.say("")
         if self._config is not None:
-            self._reader.ask(self, partial(_reasons, self._config.journal.local), self._take_reasons, channel="reasons")
+            self._reader.ask(self, partial(reasons, self._config.journal.local), self._take_reasons, channel="reasons")
 
     def _show_body(self, state: SessionState, *, scanning: bool) -> None:
         review = state.review
@@ -363,14 +364,6 @@ def _empty_words(state: SessionState, *, scanning: bool) -> tuple[str, str, str]
         return "A submission is under way", "The Upload page shows how it goes.", ""
     text = "A scan looks at the site's files and compares them with the journal. It changes nothing; you decide what is submitted."
     return "See what changed on the site", text, "Scan the site"
-
-
-def _reasons(journal: Path, ctx: JobContext) -> list[str]:
-    from chorus_gui.core.review.holds import Holds
-
-    ctx.checkpoint()
-    with Holds(journal) as holds:
-        return holds.reasons()
 
 
 def make(services: Services) -> Page:
