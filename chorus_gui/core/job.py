@@ -13,10 +13,12 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chorus_gui.core.errors import Cancelled, ChorusError
-from chorus_gui.core.model import Tally
+
+if TYPE_CHECKING:
+    from chorus_gui.core.model import Tally
 
 T = TypeVar("T")
 
