@@ -14,18 +14,19 @@ from typing import Any
 from chorus_gui.cli.report import Report
 from chorus_gui.cli.workplace import Workplace, modality_list, working
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
+from chorus_gui.core.errors import Cancelled, ChorusError, UnansweredError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Approval, Change, ChangeKind, DiffSummary, Mode, Tally
 from chorus_gui.core.places import data_folder
 from chorus_gui.core.receipt import Receipt, duration, files, save, size, to_json
 from chorus_gui.core.review.approval import approve, choose_version, deletions
-from chorus_gui.core.review.changes import ACTIONABLE, Query, stream, to_do
+from chorus_gui.core.review.changes import stream, to_do
 from chorus_gui.core.review.staging import Staging, staging_path
+from chorus_gui.core.review.values import ACTIONABLE, Query, Reviewed
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.core.submission.receipts import make_receipt
-from chorus_gui.core.submission.review_site import Reviewed, review_site
+from chorus_gui.core.submission.review_site import review_site
 
 SHOWN = 20
 """Lines of a kind that are listed without --verbose."""
@@ -85,9 +86,11 @@ def _shown(
 
 
 def confirm(report: Report) -> None:
-    """Ask on the terminal.  Raises :class:`UsageError` where nobody can answer, ``Cancelled`` for a no."""
+    """Ask on the terminal.  Raises :class:`UnansweredError` where nobody can answer, ``Cancelled`` for a no."""
     if report.as_json or not sys.stdin.isatty():
-        raise UsageError("Nobody is there to approve this.", remedy="Look at the review with “journal update --dry-run”, then say --yes.")
+        raise UnansweredError(
+            "Nobody is there to approve this.", remedy="Look at the review with “journal update --dry-run”, then say --yes."
+        )
     report.say("Go on? Type yes.")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         report.note("Not approved: nothing was recorded or sent.")

@@ -6,6 +6,7 @@
     ├── ConfigError                the configuration file cannot be used (every fault of it at once)
     ├── PatternError               a path pattern that cannot work
     ├── UsageError                 a request that makes no sense (an unknown version, a bad option)
+    │   └── UnansweredError        a question that nobody is there to answer
     ├── ReviewError                the review cannot be used
     │   ├── StaleReviewError       the journal or the approval is not the one that was reviewed
     │   └── MassDeletionError      so many deletions that a person has to confirm them
@@ -52,11 +53,12 @@ class ChorusError(Exception):
 
     ``what`` says what happened, ``meaning`` what follows from it, ``remedy`` what the person can do; each a sentence
     without secrets.  ``retryable`` says whether the same call may succeed later; ``fatal`` that the whole job must stop,
-    because every further file would fail alike.
+    because every further file would fail alike; ``needs_decision`` that nothing failed: a person has to decide, then it can go on.
     """
 
     retryable: ClassVar[bool] = False
     fatal: ClassVar[bool] = False
+    needs_decision: ClassVar[bool] = False
 
     def __init__(self, what: str, *, meaning: str = "", remedy: str = "") -> None:
         super().__init__(what)
@@ -112,6 +114,12 @@ class UsageError(ChorusError):
     """A request that makes no sense: an unknown version or modality, options that exclude each other."""
 
 
+class UnansweredError(UsageError):
+    """A question has to be answered first, and nobody is there to answer it."""
+
+    needs_decision = True
+
+
 class ReviewError(ChorusError):
     """The review cannot be used."""
 
@@ -122,6 +130,8 @@ class StaleReviewError(ReviewError):
 
 class MassDeletionError(ReviewError):
     """So many rows would be closed as deleted that a person has to confirm it.  ``counts``: modality → (deleted, active)."""
+
+    needs_decision = True
 
     def __init__(self, what: str, counts: dict[str, tuple[int, int]], *, meaning: str = "", remedy: str = "") -> None:
         super().__init__(what, meaning=meaning, remedy=remedy)

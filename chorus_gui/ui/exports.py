@@ -19,7 +19,8 @@ from chorus_gui.core.errors import Cancelled, ChorusError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Failure, Level, Tally
 from chorus_gui.core.places import replace_file
-from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.changes import stream
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
 from chorus_gui.ui.intents import ExportFileList
 from chorus_gui.ui.looking import receipts_folder

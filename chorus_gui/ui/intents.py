@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.model import Mode
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 
 if TYPE_CHECKING:
     from chorus_gui.core.custody.sides import Sides

@@ -129,7 +129,7 @@ class Session(QObject):
         self.update(messages=(*self.state.messages[-MESSAGES + 1 :], message))
 
     def _tell_error(self, error: ChorusError, title: str = "") -> None:
-        end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, " ".join(p for p in (error.what, error.meaning) if p), error.remedy)
+        end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, error.summary, error.remedy)
         self.tell(str(error), Grade.BAD)
         self.update(last=end)
         self.ended.emit(end)
@@ -341,7 +341,7 @@ class Session(QObject):
                 text = "Cancelled." if job.began == 0.0 else "Cancelled. What was committed until then stays."
             case OutcomeKind.FAILED:
                 assert outcome.error is not None
-                text, remedy = " ".join(part for part in (outcome.error.what, outcome.error.meaning) if part), outcome.error.remedy
+                text, remedy = outcome.error.summary, outcome.error.remedy
                 _LOG.error("%s failed", job.title, exc_info=outcome.error)
             case OutcomeKind.CRASHED:
                 text, remedy = "The program met a fault of its own.", "What was committed until then stays. Please report it."

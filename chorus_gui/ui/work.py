@@ -20,7 +20,7 @@ from chorus_gui.core.config.load import loads
 from chorus_gui.core.config.model import Config, PlaceKind, UploadMethod
 from chorus_gui.core.errors import Cancelled, ChorusError, StoreError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
-from chorus_gui.core.model import Approval, ChangeKind, Mode
+from chorus_gui.core.model import Approval, Mode
 from chorus_gui.core.places import data_folder, log_folder, patiently, remove_file
 from chorus_gui.core.submission.log import RunLog
 from chorus_gui.ui.looking import receipts_folder
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from chorus_gui.core.custody.home import JournalHome
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.review.values import Reviewed
     from chorus_gui.core.storage.azure.login import SignIn
     from chorus_gui.core.storage.base import Store
-    from chorus_gui.core.submission.review_site import Reviewed
     from chorus_gui.core.submission.work import Work
 
 WAIT_FOR_JOURNAL = 10.0
@@ -235,14 +235,11 @@ def carry_out(site: Site, run: Run, ctx: JobContext, *, version: str | None, ame
 
 def _submit(site: Site, run: Run, ctx: JobContext, journal: Journal, staging: Staging, approval: Approval, *, record_only: bool) -> None:
     from chorus_gui.core.review.changes import summary
-    from chorus_gui.core.scan.scan import ScanSummary
-    from chorus_gui.core.submission.review_site import Reviewed
+    from chorus_gui.core.review.values import Reviewed
     from chorus_gui.core.submission.submit import Approved, record, submit
     from chorus_gui.core.submission.upload import copies_left, upload_pending
 
-    found = summary(staging)
-    seen = ScanSummary({}, found.total(ChangeKind.UNMATCHED).files, found.total(ChangeKind.PROBLEM).files, (), 0.0)
-    reviewed = Reviewed(staging.path, seen, found)
+    reviewed = Reviewed(staging.path, summary(staging))
     approved = Approved(staging, approval)
     if record_only:
         with (

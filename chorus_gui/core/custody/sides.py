@@ -76,6 +76,8 @@ class Sides:
 class CustodyConflictError(CustodyError):
     """The journal in the cloud is not the one that the local one was made from.  ``sides`` shows both; nothing was written."""
 
+    needs_decision = True
+
     def __init__(self, what: str, sides: Sides, *, remedy: str) -> None:
         super().__init__(what, meaning=f"Nothing was written. {sides.describe()}", remedy=remedy)
         self.sides = sides

@@ -19,8 +19,9 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
-from chorus_gui.core.review.changes import Query, stream, summary
+from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]

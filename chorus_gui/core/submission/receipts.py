@@ -12,10 +12,10 @@ from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import ChangeKind
 from chorus_gui.core.receipt import HeldBack, Receipt
-from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.submission.log import RunLog
-from chorus_gui.core.submission.review_site import Reviewed
 
 
 def make_receipt(config: Config, log: RunLog, kind: str, outcome: OutcomeKind, reviewed: Reviewed | None = None) -> Receipt:
@@ -23,7 +23,8 @@ def make_receipt(config: Config, log: RunLog, kind: str, outcome: OutcomeKind, r
     held: tuple[HeldBack, ...] = ()
     diff_hash, notes, problems, unmatched = "", (), None, None
     if reviewed is not None:
-        notes, problems, unmatched = reviewed.summary.notes, reviewed.summary.total(ChangeKind.PROBLEM).files, reviewed.scan.unmatched
+        found = reviewed.summary
+        notes, problems, unmatched = found.notes, found.total(ChangeKind.PROBLEM).files, found.total(ChangeKind.UNMATCHED).files
         try:
             with Staging.open(reviewed.path) as staging:
                 held = tuple(HeldBack(c.modality, c.path, c.reason) for c in stream(staging, Query(excluded=True)))

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QLab
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Tally
 from chorus_gui.core.review.approval import is_version
-from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.core.review.values import ACTIONABLE
 from chorus_gui.ui import words
 from chorus_gui.ui.state import Grade, ReviewFacts, SessionState, StoreKind
 from chorus_gui.ui.theme import SPACE

@@ -20,8 +20,9 @@ from PySide6.QtGui import QColor, QFont, QPixmap
 
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Change, ChangeKind, Tally
-from chorus_gui.core.review.changes import Query, by_ids, patients, select_ids
+from chorus_gui.core.review.changes import by_ids, patients, select_ids
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.patients import Groups, merged

@@ -15,7 +15,7 @@ from chorus_gui.core.config.model import Config, UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.dialogs.approve import ApproveDialog, Choice
 from chorus_gui.ui.pages import Page, Services

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from chorus_gui.core.model import Change
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.models.changes import DESTINATION, KIND, MODALITY, MODIFIED, NOTE, ORDERS, PATH, PATIENT, SIZE, ChangesModel
 from chorus_gui.ui.pages import Services

@@ -102,4 +102,4 @@ def _writes(store: AzureStore) -> list[Finding]:
 
 
 def _bad(error: StoreError) -> Finding:
-    return Finding(Grade.BAD, " ".join(part for part in (error.what, error.meaning) if part), error.remedy)
+    return Finding(Grade.BAD, error.summary, error.remedy)
