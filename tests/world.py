@@ -20,13 +20,14 @@ from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, Mode, Row
-from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.open import Sources, open_source
 from chorus_gui.core.submission.log import RunLog
-from chorus_gui.core.submission.review_site import Reviewed, review_site
+from chorus_gui.core.submission.review_site import review_site
 from chorus_gui.core.submission.work import Selection, Work
 
 T = TypeVar("T")

@@ -317,8 +317,8 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
     from PySide6.QtCore import Qt
 
     from chorus_gui.core.model import ChangeKind
-    from chorus_gui.core.review.changes import SORTS, Query
     from chorus_gui.core.review.staging import staging_path
+    from chorus_gui.core.review.values import SORTS, Query
     from chorus_gui.ui.models.columns import COLUMNS, PATH
     from chorus_gui.ui.pages.review import ReviewPage
 
@@ -393,7 +393,7 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
 
 def _again(rounds: int, model: object, asked: Callable[[Callable[[], object]], float]) -> Iterator[int]:
     """So many rounds, each from the unfiltered review."""
-    from chorus_gui.core.review.changes import Query
+    from chorus_gui.core.review.values import Query
     from chorus_gui.ui.models.changes import ChangesModel
 
     assert isinstance(model, ChangesModel)

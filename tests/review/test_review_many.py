@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from chorus_gui.core.model import ChangeKind, Tally
-from chorus_gui.core.review.changes import SORTS, Query, by_ids, patients, prepare, select_ids, stream, summary
-from chorus_gui.core.review.holds import Hold, Holds, hold_back, hold_back_patient, let_go
+from chorus_gui.core.review.changes import by_ids, patients, prepare, select_ids, stream, summary
+from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, let_go
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import SORTS, Hold, Query
 
 MANY = 20_000
 

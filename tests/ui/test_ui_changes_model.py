@@ -13,8 +13,8 @@ from world import World
 
 from chorus_gui.core.model import Change, ChangeKind, Row, Tally
 from chorus_gui.core.places import remove_file
-from chorus_gui.core.review.changes import Query
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.changes import PAGE, ChangesModel
 from chorus_gui.ui.models.columns import COLUMNS, KIND, PATH, SIZE

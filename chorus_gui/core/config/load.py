@@ -230,7 +230,7 @@ def _pattern(layout: Layout, value: Value, modality: str, per_patient: bool) -> 
     try:
         return Pattern.parse(text)
     except PatternError as error:
-        value.fault(" ".join(part for part in (error.what, error.meaning) if part), error.remedy)
+        value.fault(error.summary, error.remedy)
         return None
 
 

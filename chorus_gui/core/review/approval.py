@@ -12,8 +12,8 @@ from datetime import datetime
 from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval, VersionCount
-from chorus_gui.core.review.changes import ACTIONABLE
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import ACTIONABLE
 
 MANY_DELETIONS = 100
 """So many deletions in a modality need no confirmation, whatever their share."""

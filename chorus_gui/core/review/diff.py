@@ -18,9 +18,10 @@ from chorus_gui.core.errors import PatternError, SourceError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally, by_name
-from chorus_gui.core.review.changes import Query, stream, summary
+from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
+from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
@@ -100,7 +101,7 @@ class Comparison:
         self._staging.db.executemany(
             f"UPDATE change SET kind = 'restored', md5 = :md5, old_id = :file_id, {', '.join(f'old_{name} = :{name}' for name in _KEPT)}, "
             "note = 'The journal had closed it; its copy lies in the central store.' WHERE id = :change",
-            ({**by_name(row), "change": change} for change, row in newest.items()),
+            ({**row.by_name, "change": change} for change, row in newest.items()),
         )
 
     def find_deleted(self) -> None:

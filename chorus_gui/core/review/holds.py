@@ -11,26 +11,13 @@ import sqlite3
 import time
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
 
 from chorus_gui.core.errors import ReviewError, UsageError
-from chorus_gui.core.review.changes import ACTIONABLE
 from chorus_gui.core.review.staging import Staging, staging_path
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """One thing held back: a file (``path``), or everything of a patient (``patient_id``).  The other one is ""."""
-
-    modality: str
-    path: str
-    patient_id: str
-    reason: str
-    held_by: str
-    at_us: int
+from chorus_gui.core.review.values import ACTIONABLE, Hold
 
 
 class Holds:

@@ -128,7 +128,7 @@ class Staging:
 
     def files(self, files: Sequence[SourceFile]) -> None:
         """Files of one modality."""
-        self.db.executemany(_INSERT_FILE, files)
+        self.db.executemany(_INSERT_FILE, map(tuple, files))  # sqlite3 binds a plain tuple faster than one with names
 
     def unmatched(self, root: str, paths: Sequence[str]) -> None:
         """Files under ``root`` that belong to no modality."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from chorus_gui.core.config.model import Config, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
@@ -22,6 +23,9 @@ from chorus_gui.core.model import Problem, SourceFile, Tally
 from chorus_gui.core.storage.base import Folder, Look, Source
 
 _BATCH = 4096
+_SIZE = itemgetter(1)
+_new = cast("Callable[[type[SourceFile], tuple[str, str, str | None, str | None, int, int]], SourceFile]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
+"""Makes a :class:`SourceFile` in half the time that its own constructor takes."""
 
 
 class ScanSink(Protocol):
@@ -281,8 +285,8 @@ class _Walk:
         if decision.owner is not None:
             modality, patient_id, version = decision.owner
             if files and modality in self._asked:
-                found = [SourceFile(modality, prefix + name, patient_id, version, size, mtime_us) for name, size, mtime_us in files]
-                self._report.files(modality, found, sum(file.size for file in found))
+                found = [_new(SourceFile, (modality, prefix + name, patient_id, version, size, mtime_us)) for name, size, mtime_us in files]
+                self._report.files(modality, found, sum(map(_SIZE, files)))
             if files and decision.losers:
                 self._report_losers(modality, decision.losers)
         elif decision.by_file:

@@ -130,7 +130,11 @@ class FolderSource:
 
     def stat(self, path: str) -> SourceStat:
         """As :meth:`Source.stat`."""
-        return _file_stat(path, lambda: os.stat(disk_path(self._root, path)))  # noqa: PTH116 - called for every file
+        try:
+            found = os.stat(disk_path(self._root, path))  # noqa: PTH116 - called for every file
+        except OSError as error:
+            raise _source_error(path, error) from error
+        return _file_stat(path, found)
 
     def open(self, path: str, offset: int = 0) -> Reader:
         """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
@@ -264,17 +268,17 @@ class _FolderReader:
             raise _source_error(self._path, error) from error
 
     def stat(self) -> SourceStat:
-        return _file_stat(self._path, lambda: os.fstat(self._file.fileno()))
+        try:
+            found = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise _source_error(self._path, error) from error
+        return _file_stat(self._path, found)
 
     def close(self) -> None:
         self._file.close()
 
 
-def _file_stat(path: str, look: Callable[[], os.stat_result]) -> SourceStat:
-    try:
-        found = look()
-    except OSError as error:
-        raise _source_error(path, error) from error
+def _file_stat(path: str, found: os.stat_result) -> SourceStat:
     if found.st_nlink == 0:
         raise SourceVanishedError(f"“{path}” was deleted while it was read.", remedy="Scan again; the scan shows what is gone.")
     if not stat.S_ISREG(found.st_mode):
