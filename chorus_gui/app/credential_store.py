@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.config.keeping import Kept
     from chorus_gui.core.config.save import ConfigDocument
 
-__all__ = ["Deleted", "Kept", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
+__all__ = ["Deleted", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
 
 title = keychain.title
 """What people call the operating system's credential store."""

@@ -75,7 +75,9 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
             return Written(0, lists)
         save(script, wanted.file)
         active.faulty = bool(script.left_out)
-        return Written(script.files, lists, script.left_out, script.secret_inside, script.target is not Target.here())
+        return Written(
+            script.files, lists, script.left_out, script.secret_inside, bool(wanted.target) and Target(wanted.target) is not Target.here()
+        )
 
     return run(workspace, Command("file list", local=local), ctx, step)
 

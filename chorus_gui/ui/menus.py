@@ -19,7 +19,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.state import SessionState
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 
 if TYPE_CHECKING:
     from chorus_gui.ui.main_window import MainWindow
@@ -249,13 +249,15 @@ class Menus:
         custody = self._window.state.custody
         ConfirmDialog(
             self._window,
-            "Unlock the journal?",
-            custody.detail,
-            "Unlock",
+            Question(
+                "Unlock the journal?",
+                custody.detail,
+                "Unlock",
+                details=custody.warnings,
+                typed="unlock" if custody.warnings else "",
+                danger=True,
+            ),
             lambda: self._do(intents.Unlock()),
-            details=custody.warnings,
-            typed="unlock" if custody.warnings else "",
-            danger=True,
         ).open()
 
     def _take_over(self) -> None:
@@ -272,42 +274,48 @@ class Menus:
     def _upgrade(self) -> None:
         ConfirmDialog(
             self._window,
-            "Upgrade the journal?",
-            "The journal is turned into the present schema. The tool of 2024 cannot use it any more; the old file is kept.",
-            "Upgrade",
+            Question(
+                "Upgrade the journal?",
+                "The journal is turned into the present schema. The tool of 2024 cannot use it any more; the old file is kept.",
+                "Upgrade",
+                danger=True,
+            ),
             lambda: self._do(intents.UpgradeJournal()),
-            danger=True,
         ).open()
 
     def _keep_tokens(self) -> None:
         ConfirmDialog(
             self._window,
-            "Keep the SAS tokens safe?",
-            f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {credential_store.title()}, "
-            "where only you can read them, on this computer.",
-            "Move them",
-            lambda: self._do(intents.KeepTokens()),
-            details=(
-                "Other people and other computers that use this file need a token of their own.",
-                "The command-line tools from before this program do not find it there: they want it in the file.",
-                "The file's previous state, with the tokens in it, is not kept.",
+            Question(
+                "Keep the SAS tokens safe?",
+                f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {credential_store.title()}, "
+                "where only you can read them, on this computer.",
+                "Move them",
+                details=(
+                    "Other people and other computers that use this file need a token of their own.",
+                    "The command-line tools from before this program do not find it there: they want it in the file.",
+                    "The file's previous state, with the tokens in it, is not kept.",
+                ),
             ),
+            lambda: self._do(intents.KeepTokens()),
         ).open()
 
     def _clear(self) -> None:
         ConfirmDialog(
             self._window,
-            "Clear local data?",
-            "What lies on this computer and names patients is removed. The journal, its kept copies and the configuration stay.",
-            "Clear",
-            lambda: self._do(intents.ClearLocalData(receipts=True)),
-            details=(
-                "Reviews that wait, and what is held back: export the list first if you want to keep it.",
-                "Log files.",
-                "Receipts of every submission made on this computer.",
+            Question(
+                "Clear local data?",
+                "What lies on this computer and names patients is removed. The journal, its kept copies and the configuration stay.",
+                "Clear",
+                details=(
+                    "Reviews that wait, and what is held back: export the list first if you want to keep it.",
+                    "Log files.",
+                    "Receipts of every submission made on this computer.",
+                ),
+                typed="clear",
+                danger=True,
             ),
-            typed="clear",
-            danger=True,
+            lambda: self._do(intents.ClearLocalData(receipts=True)),
         ).open()
 
     def _support(self) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from custodyworld import BLOB, journal_bytes, person
+from memorystore import MemoryStore
 
 from chorus_gui.core.custody.home import JournalHome
-from chorus_gui.core.storage.memory import MemoryStore
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 from custodyworld import BLOB, LOCK, cloud_names, content, ctx, journal_bytes, names, person, record, work
+from memorystore import MemoryStore
 from old_tools import OldTool, RefusedError, Tool2024, ToolPresent
 
 from chorus_gui.core.custody.checkin import checkin
@@ -27,7 +28,6 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.storage.memory import MemoryStore
 
 AWAY = StoreUnavailableError("The line is cut.")
 

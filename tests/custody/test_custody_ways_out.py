@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from custodyworld import BLOB, LOCK, blob_bytes, cloud_names, content, ctx, journal_bytes, names, person, record, work
+from memorystore import MemoryStore
 from old_tools import OldTool, Tool2024, ToolPresent
 
 from chorus_gui.core.custody.adopt import adopt, preview
@@ -26,7 +27,6 @@ from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 
 AWAY = StoreUnavailableError("The line is cut.")
 

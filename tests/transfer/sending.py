@@ -51,7 +51,6 @@ class Probe:
         self.bytes_read = 0
         self.url = self._inner.url
         self.folders = self._inner.folders
-        self.local_path = self._inner.local_path
         self.close = self._inner.close
 
     def stat(self, path: str) -> SourceStat:

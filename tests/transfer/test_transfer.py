@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memorystore import MemoryStore
 from sending import QUICK, Probe, Site, content, md5_hex, send
 
 from chorus_gui.core.errors import (
@@ -29,7 +30,6 @@ from chorus_gui.core.model import Failure, Item, Level, Proof
 from chorus_gui.core.storage.base import BlobInfo, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.blocks import MIB, block_id, block_size
 from chorus_gui.core.transfer.effort import Effort

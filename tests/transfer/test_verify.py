@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from memorystore import MemoryStore
 from sending import QUICK, md5_hex
 
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, Cancelled, ConditionError, StoreUnavailableError
@@ -16,7 +17,6 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import FEW, Verdict, VerifyResult, verify
 

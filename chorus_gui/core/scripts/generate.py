@@ -44,13 +44,7 @@ class Script:
     files: int
     left_out: tuple[tuple[str, str], ...]
     secret_inside: bool
-    target: Target
     name: str
-
-    @property
-    def file_name(self) -> str:
-        """What it is called unless a person says otherwise."""
-        return self.name + _ENDINGS[self.target]
 
 
 def pending_rows(
@@ -83,7 +77,7 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
                 remedy="Shorten the paths, or choose AzCopy, which reads names from a list.",
             )
         text = text.replace("\n", "\r\n")
-    return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.target, options.name)
+    return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.name)
 
 
 def save(script: Script, file: Path) -> None:

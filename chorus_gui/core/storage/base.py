@@ -1,8 +1,9 @@
 """The two protocols that everything above knows storage by, and what they promise.
 
 ``transfer/`` and ``custody/`` never see HTTP or a file system: a faster wire, S3 or another retry rule changes nothing above.
-Every implementation raises only :class:`~chorus_gui.core.errors.StoreError` or :class:`~chorus_gui.core.errors.SourceError`
-subclasses, with no secret in their text, and passes the suite in ``tests/contract``.
+Every store raises only :class:`~chorus_gui.core.errors.StoreError` subclasses, with no secret in their text, and passes the suite in
+``tests/contract``.  A source raises :class:`~chorus_gui.core.errors.SourceError` subclasses for a file, and a source in the cloud also
+:class:`~chorus_gui.core.errors.StoreUnavailableError` and :class:`~chorus_gui.core.errors.AccessError`, which concern every file.
 """
 
 from __future__ import annotations
@@ -60,7 +61,6 @@ class StoreLimits:
     put_bytes: int
     block_bytes: int
     blocks: int = 50_000
-    path_chars: int = 1024
 
 
 class Store(Protocol):
@@ -78,11 +78,6 @@ class Store(Protocol):
     @property
     def limits(self) -> StoreLimits:
         """What one request may carry."""
-        ...
-
-    @property
-    def keeps_md5(self) -> bool:
-        """Blobs carry an MD5 property.  If not, verification by properties has to read them."""
         ...
 
     def put(
@@ -233,10 +228,6 @@ class Source(Protocol):
 
     def open(self, path: str, offset: int = 0) -> Reader:
         """Open a file for reading from ``offset``.  Errors as :meth:`stat`."""
-        ...
-
-    def local_path(self, path: str) -> str | None:
-        """Where the file lies on this machine, or None for a source in the cloud."""
         ...
 
     def close(self) -> None:

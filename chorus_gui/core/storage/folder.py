@@ -146,10 +146,6 @@ class FolderSource:
             raise _source_error(path, error) from error
         return _FolderReader(file, path)
 
-    def local_path(self, path: str) -> str:
-        """Where the file lies, in this system's spelling."""
-        return os.path.join(self._root, *path.split("/"))
-
     def close(self) -> None:
         """See :meth:`Source.close`.  A folder has no connections: nothing happens."""
 

@@ -56,8 +56,6 @@ class LocalStore:
     a :class:`BlobNameError`.  Links to folders inside the root are not listed.
     """
 
-    keeps_md5 = False
-
     def __init__(self, root: Path, *, url: str = "", create: bool = False) -> None:
         """``create``: make the root if it is missing; else it must be there, so that an unplugged disk never becomes a folder.
 

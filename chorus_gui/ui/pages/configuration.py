@@ -31,7 +31,7 @@ from chorus_gui.ui.pages.configuration_words import credentials
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.words import count_of
 
 if TYPE_CHECKING:
@@ -369,11 +369,13 @@ class ConfigurationPage(Page):
         if self._checked is not None and self._checked.faults and not overwrite:
             ConfirmDialog(
                 self,
-                f"Save it with {count_of(len(self._checked.faults), 'fault')}?",
-                "The file is kept as it stands here, but nothing can be submitted until the faults are corrected.",
-                "Save all the same",
+                Question(
+                    f"Save it with {count_of(len(self._checked.faults), 'fault')}?",
+                    "The file is kept as it stands here, but nothing can be submitted until the faults are corrected.",
+                    "Save all the same",
+                    danger=True,
+                ),
                 lambda: self._write(draft, overwrite=False),
-                danger=True,
             ).open()
             return
         self._write(draft, overwrite=overwrite)
@@ -420,7 +422,7 @@ class ConfigurationPage(Page):
         if draft is None:
             return
         ConfirmDialog(
-            self, "Forget the changes?", f"What you changed in “{draft.file.name}” is lost.", "Revert", self.reload, danger=True
+            self, Question("Forget the changes?", f"What you changed in “{draft.file.name}” is lost.", "Revert", danger=True), self.reload
         ).open()
 
     def reload(self) -> None:

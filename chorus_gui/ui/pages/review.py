@@ -27,7 +27,7 @@ from chorus_gui.ui.pages.review_table import ChangesArea
 from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 
 CSV = "Tables (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
@@ -262,11 +262,13 @@ class ReviewPage(Page):
         version, files = pending_versions(self._state)[0]
         ConfirmDialog(
             self,
-            f"Take version {version} back?",
-            f"{words.count_of(files, 'file')} that {'is' if files == 1 else 'are'} recorded and not uploaded will be taken out of the journal again.",
-            "Take it back",
+            Question(
+                f"Take version {version} back?",
+                f"{words.count_of(files, 'file')} that {'is' if files == 1 else 'are'} recorded and not uploaded will be taken out of the journal again.",
+                "Take it back",
+                details=("The next scan finds them anew.", "What is uploaded already stays as it is."),
+            ),
             lambda: self.intent.emit(intents.Undo(version)),
-            details=("The next scan finds them anew.", "What is uploaded already stays as it is."),
         ).open()
 
     def _filter(self) -> None:

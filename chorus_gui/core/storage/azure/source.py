@@ -80,10 +80,6 @@ class AzureSource:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
         return BlobReader(path, SourceStat(found.size, found.modified_us), self._store.read(path, offset=offset, etag=found.etag))
 
-    def local_path(self, path: str) -> str | None:  # noqa: ARG002  the protocol's signature
-        """None: nothing of it lies on this machine."""
-        return None
-
     def close(self) -> None:
         """See :meth:`Source.close`."""
         self._store.close()
