@@ -16,7 +16,7 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE
 
 MANY_DELETIONS = 100
-"""So many deletions in a modality need no confirmation, whatever their share."""
+"""Up to this number, deletions in a modality need no confirmation, whatever their share."""
 DELETED_SHARE = 0.2
 """The share of a modality's open rows above which more than ``MANY_DELETIONS`` need one (compat: 20 %)."""
 

@@ -111,7 +111,10 @@ class Comparison:
             _patients_of_deleted(self._config, self._staging)
 
     def touched(self) -> Iterator[Change]:
-        """The files of equal size and another time: only their content tells.  They may be passed to :meth:`hashed` meanwhile."""
+        """The files of equal size and another time: only their content shows whether they changed.
+
+        They may be passed to :meth:`hashed` while others are still to come.
+        """
         totals = self._staging.db.execute("SELECT modality, count(*), sum(size) FROM change WHERE kind = 'moved' GROUP BY modality")
         self._ctx.progress.begin("hash", {modality: Tally(files, size) for modality, files, size in totals})
         yield from stream(self._staging, Query(kinds=(ChangeKind.MOVED,), order="id"))
@@ -181,7 +184,7 @@ def _one_row_a_path(staging: Staging, known: Known) -> None:
 def _compare(staging: Staging) -> None:
     """Each file of the site against its open row: ADDED, UPDATED, or of equal size and another time; the rest is unchanged.
 
-    Same size, other time: only its content tells.  It is MOVED until it is hashed.
+    Same size, other time: only its content shows whether it changed.  It is MOVED until it is hashed.
     """
     _insert(
         staging,

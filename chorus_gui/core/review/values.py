@@ -13,7 +13,7 @@ ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind
 
 
 PATIENT = "coalesce(patient_id, old_patient_id)"
-"""SQL: whose a change is."""
+"""SQL: the patient that a change belongs to, or NULL."""
 SORTS: dict[str, tuple[str, ...]] = {
     "id": (),
     "kind": ("kind", "modality", "path"),

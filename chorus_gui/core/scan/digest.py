@@ -30,7 +30,7 @@ class SeenFile(Protocol):
 
     @property
     def modality(self) -> str:
-        """Whose source has it."""
+        """The modality whose source has it."""
         ...
 
     @property

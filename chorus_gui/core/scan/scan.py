@@ -174,7 +174,7 @@ _STRAY = _Decision(Look(descend=True, files=False))
 
 
 class _Quiet:
-    """Paths in one root that are never unmatched: single ones, folders with all that is in them, and beginnings of names."""
+    """Paths in one root that are never reported as unmatched: exact paths, whole folders, and name prefixes."""
 
     def __init__(self, root: str, own: Iterable[Path], others: Iterable[Path], journal: str) -> None:
         begins = [inside for path in own if (inside := _inside(root, path)) is not None]

@@ -35,7 +35,7 @@ WINDOW = 16
 """Items under way for each thread: enough that no thread waits while proofs are committed."""
 
 OUTAGE = 8
-"""So many files in a row that the store did not answer, after it was waited for: the store is gone, the job stops."""
+"""The job stops when this many files in a row got no answer, each after waiting for the store."""
 
 _NOTHING = "no-such-file"
 """Asked after to see whether the store answers at all."""

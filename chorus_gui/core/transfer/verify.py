@@ -20,7 +20,7 @@ from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.window import Crew
 
 FEW = 16
-"""Up to so many rows of a version their blobs are asked for one by one; beyond, the version's folder is listed once."""
+"""A version of up to this many rows is asked for blob by blob; for a larger one the version's folder is listed once."""
 
 _EMPTY = md5_of().hexdigest()
 
