@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.ui.intents import Intent
 from chorus_gui.ui.session import Session
+from chorus_gui.ui.settings import Settings
+
+
+@contextmanager
+def a_session(qtbot: QtBot, folder: Path) -> Iterator[Session]:
+    """A session with settings in ``folder``; afterwards it is stopped, and its threads have ended."""
+    session = Session(Settings(folder / "window.ini"))
+    yield session
+    with qtbot.waitSignal(session.stopped, timeout=20_000):
+        session.stop()
+    session.deleteLater()
 
 
 def settle(qtbot: QtBot, session: Session) -> None:

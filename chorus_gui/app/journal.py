@@ -112,7 +112,8 @@ def undo(workspace: Workspace, ctx: JobContext, version: str) -> Done[int]:
     """Take back what was recorded for a version and not uploaded; the number of rows."""
 
     def step(active: Run) -> int:
-        active.begin()
+        if any(count.pending for count in active.journal.counts() if count.version == version):  # else it raises
+            active.begin()
         count = active.journal.undo(version)
         active.log.version = version
         active.log.notes.append(f"{count:,} recorded files of version {version} were taken back.")
@@ -149,11 +150,12 @@ class MarkRequest:
 def mark_uploaded(workspace: Workspace, ctx: JobContext, request: MarkRequest, *, params: str) -> Done[Marked]:
     """Mark files as uploaded where the store proves it.  ``params`` is what the history says of the options."""
     from chorus_gui.core.submission.commit import upload_time
-    from chorus_gui.core.submission.mark import mark_as_uploaded
+    from chorus_gui.core.submission.mark import check_upload_time, mark_as_uploaded
 
     def step(active: Run) -> Marked:
-        store = workspace.store()
         moment = upload_time() if request.at == "now" else request.at
+        check_upload_time(moment)
+        store = workspace.store()
         active.begin()
         with workspace.person.progress(ctx):
             marked = mark_as_uploaded(active.work, store, request.paths, upload_time=moment, central=request.central)

@@ -6,12 +6,12 @@ are written readable by this user alone.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import socket
 import textwrap
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally
-from chorus_gui.core.places import resource
+from chorus_gui.core.places import resource, user_name
 from chorus_gui.core.receipt import HeldBack, Receipt, Verification, from_json, to_json
 from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.submission.log import RunLog
@@ -83,7 +83,7 @@ def make_receipt(
         or ((log.version,) if log.version and (log.entered or log.failures or verification) else ()),
         started_us=log.started_us,
         ended_us=time.time_ns() // 1000,
-        user=getpass.getuser(),
+        user=user_name(),
         host=socket.gethostname(),
         app_version=__version__,
         by_modality=log.entered,
@@ -245,7 +245,8 @@ def _section(title: str, entries: list[str]) -> list[str]:
 def save(receipt: Receipt, folder: Path) -> Path:
     """Write the page and the JSON beside it, readable by this user alone; the page's path.
 
-    Files are named by moment (UTC), kind and version, so that they sort by time; none is ever overwritten.
+    Files are named by moment (UTC), kind and version, so that they sort by time; none is ever overwritten.  Raises ``OSError``; no
+    half of a receipt is left then.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     at = datetime.fromtimestamp(receipt.ended_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -254,8 +255,18 @@ def save(receipt: Receipt, folder: Path) -> Path:
     while (folder / f"{stem}.html").exists() or (folder / f"{stem}.json").exists():
         count += 1
         stem = f"{at}_{receipt.kind}_{version}_{count}"
-    for suffix, text in (("json", to_json(receipt)), ("html", to_html(receipt))):
-        handle = os.open(folder / f"{stem}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-    return folder / f"{stem}.html"
+    page, data = folder / f"{stem}.html", folder / f"{stem}.json"
+    texts = {data: to_json(receipt), page: to_html(receipt)}
+    begun: list[Path] = []
+    try:
+        for file, text in texts.items():
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            begun.append(file)
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+                out.write(text)
+    except OSError:
+        for file in begun:
+            with suppress(OSError):
+                file.unlink()
+        raise
+    return page

@@ -24,6 +24,7 @@ from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
 from chorus_gui.core.errors import Cancelled, ChorusError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.model import ChangeKind
 from chorus_gui.core.submission.log import RunLog
 
 if TYPE_CHECKING:
@@ -74,9 +75,20 @@ class Run:
     verification: Verification | None = None
     began: bool = False
     faulty: bool = False
-    """something was found faulty that neither the log nor the receipt names"""
+    """something was found faulty that neither the log, nor the review, nor the verification names"""
     ends: ExitStack = field(default_factory=ExitStack)
     """what happens after the step, before the receipt"""
+
+    @property
+    def unread(self) -> int | None:
+        """How many files and folders the scan could not read; None if the run carries out no review."""
+        return self.reviewed.summary.total(ChangeKind.PROBLEM).files if self.reviewed else None
+
+    @property
+    def found_faulty(self) -> bool:
+        """Some files failed, differ, or could not be read."""
+        differing = self.verification.faults if self.verification else ()
+        return bool(self.faulty or self.log.failures or self.unread or differing)
 
     @property
     def work(self) -> Work:
@@ -104,7 +116,8 @@ class Done(Generic[T]):
     """How a run ended.  ``outcome`` has its value, its error, or the report of a fault; the rest is true whatever it is.
 
     ``notes`` are sentences for the person, in their order; ``receipt`` is the page that was saved, ``made`` what it says.
-    ``begun``: something was, or may have been, changed or checked.
+    ``begun``: something was, or may have been, changed or checked.  ``faulty``: some files failed, differ, or could not be read;
+    ``unread``: how many could not be read (None: no review was carried out).
     """
 
     outcome: Outcome[T]
@@ -113,7 +126,8 @@ class Done(Generic[T]):
     receipt: Path | None = None
     made: Receipt | None = None
     begun: bool = False
-    found_faulty: bool = False
+    faulty: bool = False
+    unread: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -125,14 +139,6 @@ class Done(Generic[T]):
         """What the step returned.  Only for a run that is :attr:`ok`."""
         assert self.outcome.value is not None
         return self.outcome.value
-
-    @property
-    def faulty(self) -> bool:
-        """Some files failed, differ, or could not be read."""
-        made = self.made
-        return bool(
-            self.found_faulty or self.log.failures or (made and (made.problems or (made.verification and made.verification.faults)))
-        )
 
     @property
     def status(self) -> Status:
@@ -150,6 +156,7 @@ class _Kept:
     made: Receipt | None = None
     begun: bool = False
     faulty: bool = False
+    unread: int | None = None
 
 
 def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Run], T]) -> Done[T]:
@@ -186,7 +193,7 @@ def run_on_file(workspace: Workspace, command: Command, ctx: JobContext, step: C
 
 
 def _done(outcome: Outcome[T], kept: _Kept) -> Done[T]:
-    return Done(outcome, kept.log, tuple(kept.notes), kept.receipt, kept.made, kept.begun, kept.faulty)
+    return Done(outcome, kept.log, tuple(kept.notes), kept.receipt, kept.made, kept.begun, kept.faulty, kept.unread)
 
 
 @contextmanager
@@ -252,7 +259,7 @@ def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
         kind = OutcomeKind.FAILED
         raise
     finally:
-        kept.begun, kept.faulty = active.began, active.faulty
+        kept.begun, kept.faulty, kept.unread = active.began, active.found_faulty, active.unread
         if command.receipt and active.began:
             _save(command, active, kept, kind)
 

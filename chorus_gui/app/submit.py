@@ -67,10 +67,12 @@ def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[No
 def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None]:
     """Send what is recorded and pending."""
     from chorus_gui.core.submission.upload import upload_pending
+    from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> None:
         check_built_in(workspace.config)
         check_version(active, which.version)
+        choose_modalities(workspace.config, which.modalities)
         active.log.version = which.version or ""
         store = workspace.store()
         active.begin(leave_copies=store)

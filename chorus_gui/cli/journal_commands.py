@@ -150,6 +150,8 @@ def run_undo(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
         done = undo(opened, ctx, args.version)
     if done.ok:
         report.say(f"{done.value:,} recorded files of version {args.version} were taken back. The next scan finds them as new again.")
+        if done.receipt:
+            report.say(f"Receipt: {done.receipt}")
     return done
 
 

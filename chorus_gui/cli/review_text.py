@@ -9,7 +9,6 @@ from chorus_gui.app.review import Review, Reviewing
 from chorus_gui.app.words import duration, files, plural, size
 from chorus_gui.cli.arguments import ask
 from chorus_gui.core.errors import Cancelled, UnansweredError
-from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Change, ChangeKind, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Query
 
@@ -140,36 +139,36 @@ def change_json(change: Change) -> dict[str, Any]:
 
 def tell(report: Report, done: Done[Any]) -> None:
     """What a run that records or sends did: in words, and as JSON.  Nothing for a run that had not begun."""
-    made = done.made
-    if made is None:
+    if not done.begun:
         return
-    if done.log.recorded and not done.ok:
-        report.note(f"To go on in the same version, add --version {done.log.version}; without it a new version begins.")
+    made, log = done.made, done.log
+    if log.recorded and not done.ok:
+        report.note(f"To go on in the same version, add --version {log.version}; without it a new version begins.")
     for kind in ACTIONABLE:
-        tally = sum((kinds[kind] for kinds in made.by_modality.values() if kind in kinds), Tally())
+        tally = sum((kinds[kind] for kinds in log.entered.values() if kind in kinds), Tally())
         if tally.files:
             report.say(f"{kind.value}: {files(tally.files)}, {size(tally.bytes)}")
-    if made.uploaded:
-        total = sum(made.uploaded.values(), Tally())
-        report.say(f"uploaded: {files(total.files)}, {size(total.bytes)} in {duration(made.seconds)}")
-    if not made.by_modality and not made.uploaded and not made.failures and made.outcome is OutcomeKind.DONE:
-        if made.kind == "upload":
+    if log.uploaded:
+        took = f" in {duration(made.seconds)}" if made else ""
+        report.say(f"uploaded: {files(log.uploaded_total.files)}, {size(log.uploaded_total.bytes)}{took}")
+    if done.ok and not log.entered and not log.uploaded and not log.failures:
+        if done.unread is None:
             report.say("Nothing to do.")
-        elif not made.problems:
+        elif not done.unread:
             report.say("Nothing to do: the journal says what the site has.")
-    if made.problems:
+    if done.unread:
         report.error("Not all of the site could be compared with the journal: see the problems above. Scan again when they are cleared up.")
     groups: dict[tuple[str, str], list[str]] = {}
-    for failure in made.failures:
+    for failure in log.failures:
         groups.setdefault((failure.cause.replace(failure.item.path, "…"), failure.remedy), []).append(failure.item.path)
     for (cause, remedy), paths in groups.items():
         report.error(f"{files(len(paths))} failed. {cause} {remedy}".strip())
         for path in paths if report.verbose else paths[:SHOWN]:
             report.say(f"  failed: {path}")
-    for note in done.log.notes:
+    for note in log.notes:
         report.warn(note)
     if done.receipt:
         report.say(f"Receipt: {done.receipt}")
     from chorus_gui.app.receipts import to_json
 
-    report.json({"receipt": str(done.receipt) if done.receipt else None, **json.loads(to_json(made))})
+    report.json({"receipt": str(done.receipt) if done.receipt else None, **(json.loads(to_json(made)) if made else {})})

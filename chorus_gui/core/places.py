@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import time
@@ -35,6 +36,14 @@ def _private(folder: Path) -> Path:
     if os.name == "posix":
         folder.chmod(0o700)
     return folder
+
+
+def user_name() -> str:
+    """The name of the user who runs this program."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a user who is not in the system's list, as in some containers
+        return "unknown user"
 
 
 def data_folder() -> Path:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
-from uiworld import settle
+from uiworld import a_session, settle
 from world import World
 
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.settings import Settings
 
 
 @pytest.fixture
@@ -26,11 +25,8 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def session(qtbot: QtBot, tmp_path: Path) -> Iterator[Session]:
-    session = Session(Settings(tmp_path / "window.ini"))
-    yield session
-    with qtbot.waitSignal(session.stopped, timeout=20_000):
-        session.stop()
-    session.deleteLater()
+    with a_session(qtbot, tmp_path) as session:
+        yield session
 
 
 @pytest.fixture

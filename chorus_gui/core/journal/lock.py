@@ -5,7 +5,6 @@ The lock dies with its process, so a note that a crash left behind never keeps a
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import socket
@@ -20,6 +19,7 @@ import filelock
 
 from chorus_gui.core.errors import JournalBusyError, JournalError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.places import user_name
 from chorus_gui.core.redact import redact
 
 PROGRAM = "CHoRUS Upload"
@@ -109,9 +109,5 @@ class WriterLock:
 
 def myself(purpose: str) -> Holder:
     """This process, as others are told of it."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a user without a name, as in some containers
-        user = "unknown user"
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return Holder(user, socket.gethostname(), os.getpid(), PROGRAM, redact(purpose), since)
+    return Holder(user_name(), socket.gethostname(), os.getpid(), PROGRAM, redact(purpose), since)

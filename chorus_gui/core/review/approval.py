@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import re
 import socket
@@ -12,6 +11,7 @@ from datetime import datetime
 from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval, VersionCount
+from chorus_gui.core.places import user_name
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE
 
@@ -107,7 +107,7 @@ def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions
             meaning="So many at once are more often a folder that is not there than files that were deleted.",
             remedy="If they really are gone, confirm it (on the command line: --allow-deletions); else correct the site's folder and scan again.",
         )
-    approval = Approval(diff_hash(staging), version, f"{getpass.getuser()}@{socket.gethostname()}", time.time_ns() // 1000, allow_deletions)
+    approval = Approval(diff_hash(staging), version, f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000, allow_deletions)
     staging.put(
         "approval",
         {

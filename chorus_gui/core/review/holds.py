@@ -5,7 +5,6 @@ They lie beside the staging database, in a file of their own that outlives it, a
 
 from __future__ import annotations
 
-import getpass
 import json
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import tomli_w
 
 from chorus_gui.core.errors import ReviewError, UsageError
+from chorus_gui.core.places import user_name
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import ACTIONABLE, Hold
 
@@ -112,7 +112,7 @@ def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -
     if not reason.strip():
         raise ReviewError("A change is held back for a reason.", remedy="Say why, for whoever looks at it next month.")
     db = staging.db
-    who, now = getpass.getuser(), time.time_ns() // 1000
+    who, now = user_name(), time.time_ns() // 1000
     kinds = ",".join(repr(kind.value) for kind in ACTIONABLE)
     db.execute("BEGIN")
     db.executemany(f"UPDATE change SET excluded = 1, reason = ? WHERE id = ? AND kind IN ({kinds})", ((reason, key) for key in ids))
@@ -126,7 +126,7 @@ def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: s
     """Hold back all there is and will be of a patient.  Errors as :func:`hold_back`."""
     if not reason.strip():
         raise ReviewError("A patient is held back for a reason.", remedy="Say why, for whoever looks at it next month.")
-    holds.add([Hold("", "", patient_id, reason, getpass.getuser(), time.time_ns() // 1000)])
+    holds.add([Hold("", "", patient_id, reason, user_name(), time.time_ns() // 1000)])
     holds.apply(staging)
 
 

@@ -61,6 +61,12 @@ def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = N
     return out
 
 
+def check_upload_time(text: str) -> None:
+    """Raise :class:`UsageError` for a text that is not an upload time."""
+    if not _UPLOAD_TIME.fullmatch(text):
+        raise UsageError(f"“{text}” is no upload time.", remedy="Write year, month, day, hour, minute and second: 20261231235959 (UTC).")
+
+
 def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_time: str, central: bool) -> Marked:
     """Mark the pending rows of these paths as uploaded at ``upload_time``, where the store proves it.
 
@@ -68,10 +74,7 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
     and MD5 property, and by reading it where it has no MD5.  ``work.log`` gets what was marked.  Raises :class:`UsageError` for a
     time that is none.
     """
-    if not _UPLOAD_TIME.fullmatch(upload_time):
-        raise UsageError(
-            f"“{upload_time}” is no upload time.", remedy="Write year, month, day, hour, minute and second: 20261231235959 (UTC)."
-        )
+    check_upload_time(upload_time)
     out = Marked()
     config = work.config
     found = _central_rows(work, paths, out) if central else _open_rows(work.journal, paths, out, None)
