@@ -12,8 +12,8 @@ from chorus_gui.core.config.secrets import SasInfo
 from chorus_gui.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from chorus_gui.core.config.keeping import Kept
     from chorus_gui.core.config.save import ConfigDocument
+    from chorus_gui.core.config.token_store import Kept
 
 __all__ = ["Deleted", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
 
@@ -41,10 +41,10 @@ class PlaceCredential:
 
 def place_credentials(file: Path) -> list[PlaceCredential]:
     """Every place in Azure that a configuration names.  Raises :class:`ConfigError`."""
-    from chorus_gui.core.config.keeping import holders
+    from chorus_gui.core.config.token_store import place_tokens
 
     found: list[PlaceCredential] = []
-    for holder in holders(_document(file)):
+    for holder in place_tokens(_document(file)):
         token = holder.place.credentials.sas_token
         found.append(PlaceCredential(holder.where, holder.entry, holder.origin, SasInfo.parse(token.reveal()).expires if token else None))
     return found
@@ -52,14 +52,14 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
 
 def move_tokens(file: Path) -> Kept:
     """Move the SAS tokens from a configuration file into the credential store.  Raises as :func:`~...config.keeping.move`."""
-    from chorus_gui.core.config.keeping import move
+    from chorus_gui.core.config.token_store import move
 
     return move(_document(file))
 
 
 def keep_token(file: Path, token: str, place: str = "") -> Kept:
     """Keep a new SAS token for ``place``, or for all that use one.  Raises as :func:`~...config.keeping.put`."""
-    from chorus_gui.core.config.keeping import put
+    from chorus_gui.core.config.token_store import put
 
     return put(_document(file), token, place)
 
@@ -74,9 +74,9 @@ class Deleted:
 
 def delete_tokens(file: Path, place: str = "") -> Deleted:
     """Remove a configuration's SAS tokens, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
-    from chorus_gui.core.config.keeping import holders
+    from chorus_gui.core.config.token_store import place_tokens
 
-    found = holders(_document(file))
+    found = place_tokens(_document(file))
     entries = {holder.entry for holder in found if place in ("", holder.where)}
     if place and not entries:
         raise UsageError(f"There is no place {place} in Azure.", remedy=f"There are: {', '.join(h.where for h in found) or 'none'}.")

@@ -15,7 +15,7 @@ from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.core.custody.checkout import Held
-    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.custody.recover import Offer
     from chorus_gui.core.custody.state import CustodyState
 
@@ -47,7 +47,7 @@ def check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
         return _taken(home, checkout(home, ctx, wait=WAIT))
 
 
-def _taken(home: JournalHome, held: Held) -> tuple[str, ...]:
+def _taken(home: CloudJournal, held: Held) -> tuple[str, ...]:
     where = ": a new one, begun in " if held.new else " into "
     return (f"The journal {home.url} is checked out{where}{held.local}.", *held.notes)
 

@@ -153,7 +153,7 @@ def release(workspace: Workspace, ids: Sequence[int]) -> None:
     from chorus_gui.core.review import holds
 
     with workspace.staged() as staging, workspace.holds() as kept:
-        holds.let_go(staging, kept, ids)
+        holds.release(staging, kept, ids)
 
 
 def import_holds(workspace: Workspace, file: Path) -> int:

@@ -222,7 +222,7 @@ class HoldBackPatient(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class LetGo(Intent):
+class Release(Intent):
     """Take changes back into the submission."""
 
     ids: tuple[int, ...]

@@ -12,7 +12,7 @@ from old_tools import OldTool, Tool2024, ToolPresent
 from chorus_gui.core.custody.adopt import adopt, preview
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.custody.sides import CustodyConflictError
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.custody.unlock import set_aside, unlock
@@ -204,7 +204,7 @@ def test_a_journal_on_a_share(share, tmp_path):
     assert not checkin_is_possible(ben)
 
 
-def checkin_is_possible(home: JournalHome) -> bool:
+def checkin_is_possible(home: CloudJournal) -> bool:
     try:
         checkin(home, ctx())
         return True

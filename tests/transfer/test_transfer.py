@@ -243,7 +243,7 @@ def test_a_refusal_of_everything_stops_the_job_and_loses_no_proof(site: Site, st
 
 
 def assert_no_threads_left() -> None:
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("crew")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pool")] == []
 
 
 def test_a_store_that_does_not_answer_any_more_stops_the_job(site: Site, store: MemoryStore):

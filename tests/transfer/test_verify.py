@@ -195,7 +195,7 @@ def test_refused_access_stops(call: str):
     store.fail_next(call, error, 100)
     with pytest.raises(AccessError):
         run(rows, store, reread=True)
-    assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []
+    assert [t for t in threading.enumerate() if t.name.startswith("pool")] == []
 
 
 def test_cancel_and_close():
@@ -212,7 +212,7 @@ def test_cancel_and_close():
     verdicts = verify(rows, paths, store, JobContext(), Effort(3), reread=True)
     next(verdicts)
     verdicts.close()
-    assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []
+    assert [t for t in threading.enumerate() if t.name.startswith("pool")] == []
 
 
 def test_reading_again_takes_constant_memory(tmp_path: Path):

@@ -260,7 +260,7 @@ def test_holding_back_wants_a_reason(
     settled(qtbot, page, 5)
     page.area.view.selectRow(0)
     qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
-    assert asked == [intents.LetGo(tuple(page.area.selected()))]
+    assert asked == [intents.Release(tuple(page.area.selected()))]
 
 
 def test_a_patient_is_held_back_from_the_menu(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:

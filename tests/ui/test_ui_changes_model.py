@@ -11,8 +11,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 from world import World
 
+from chorus_gui.core.folders import remove_file
 from chorus_gui.core.model import Change, ChangeKind, Row, Tally
-from chorus_gui.core.places import remove_file
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
 from chorus_gui.ui.jobs import Reader

@@ -9,9 +9,9 @@ import time
 from datetime import datetime
 
 from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval, VersionCount
-from chorus_gui.core.places import user_name
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import tomli_w
 
 from chorus_gui.core.errors import ReviewError, UsageError
-from chorus_gui.core.places import user_name
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import ACTIONABLE, Hold
 
@@ -130,7 +130,7 @@ def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: s
     holds.apply(staging)
 
 
-def let_go(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
+def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
     """Take changes back into the submission, and forget the hold (of the patient too, if that is what held them)."""
     db = staging.db
     chosen = "(SELECT value FROM json_each(?1))"

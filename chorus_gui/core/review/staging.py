@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from chorus_gui.core.errors import ReviewError, StaleReviewError
+from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
-from chorus_gui.core.places import data_folder, patiently, remove_file
 
 FORMAT = 1
 

@@ -20,7 +20,7 @@ from chorus_gui.core.config.model import Config, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
-from chorus_gui.core.storage.base import Folder, Look, Source
+from chorus_gui.core.storage.base import Folder, FolderChoice, Source
 
 _BATCH = 4096
 _SIZE = itemgetter(1)
@@ -161,16 +161,16 @@ class _Decision(NamedTuple):
     nobody's.  ``losers`` are (modality, folder) whose patterns take the files below that folder too.
     """
 
-    look: Look
+    look: FolderChoice
     owner: _Owner | None = None
     by_file: tuple[Site, ...] = ()
     losers: tuple[tuple[str, str], ...] = ()
 
 
-_PRUNED = _Decision(Look(descend=False, files=False))
-_ELSEWHERE = _Decision(Look(descend=False, files=False))
+_PRUNED = _Decision(FolderChoice(descend=False, files=False))
+_ELSEWHERE = _Decision(FolderChoice(descend=False, files=False))
 """Pruned too, but it proves that the root is not empty: it belongs to modalities that were not asked for."""
-_STRAY = _Decision(Look(descend=True, files=False))
+_STRAY = _Decision(FolderChoice(descend=True, files=False))
 
 
 class _Quiet:
@@ -230,7 +230,7 @@ class _Walk:
                 )
         self._report.flush(source.url)
 
-    def _want(self, folder: str) -> Look:
+    def _want(self, folder: str) -> FolderChoice:
         parts = folder.split("/", self._reach)
         decision = self._decide(folder if len(parts) <= self._reach else "/".join(parts[: self._reach]))
         if decision is _STRAY and self._quiet.holds(folder):
@@ -258,7 +258,7 @@ class _Walk:
                     files |= asked
         if not leading:
             return _ELSEWHERE if anyone else _STRAY
-        look = Look(True, files, follow)
+        look = FolderChoice(True, files, follow)
         if not holding:
             return _Decision(look)
         if not all(site.pattern.whole_folders for site in holding):

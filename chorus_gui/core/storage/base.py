@@ -170,7 +170,7 @@ class Folder:
     problems: list[Problem]
 
 
-class Reader(Protocol):
+class FileReader(Protocol):
     """An open file of a source, at some offset."""
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
@@ -186,7 +186,7 @@ class Reader(Protocol):
         ...
 
 
-class Look(NamedTuple):
+class FolderChoice(NamedTuple):
     """What is wanted of a folder.
 
     ``descend``: list it, and ask about the folders in it.  ``files``: with size and time; else by name only.  ``follow``: list it
@@ -198,10 +198,10 @@ class Look(NamedTuple):
     follow: bool = False
 
 
-class Want(Protocol):
+class ChooseFolder(Protocol):
     """Asked once for every folder before it is listed, in the thread that consumes the walk."""
 
-    def __call__(self, folder: str, /) -> Look:
+    def __call__(self, folder: str, /) -> FolderChoice:
         """``folder`` is the posix path relative to the root, "" for the root itself."""
         ...
 
@@ -214,7 +214,7 @@ class Source(Protocol):
         """How people name it; never holds a secret."""
         ...
 
-    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         """Walk the whole source once, in no promised order, calling ``checkpoint`` often.
 
         An unreadable folder or a vanished file becomes a :class:`~chorus_gui.core.model.Problem` and never stops the walk.
@@ -226,7 +226,7 @@ class Source(Protocol):
         """Size and time of a file.  Raises :class:`SourceVanishedError`, :class:`SourceUnreadableError`."""
         ...
 
-    def open(self, path: str, offset: int = 0) -> Reader:
+    def open(self, path: str, offset: int = 0) -> FileReader:
         """Open a file for reading from ``offset``.  Errors as :meth:`stat`."""
         ...
 

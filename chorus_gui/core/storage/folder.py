@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from chorus_gui.core.errors import SourceError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
-from chorus_gui.core.places import disk_path
-from chorus_gui.core.storage.base import Folder, Look, Reader, SourceStat, Want
+from chorus_gui.core.storage.base import ChooseFolder, FileReader, Folder, FolderChoice, SourceStat
 
 T = TypeVar("T")
 Identity = tuple[int, int] | str
@@ -64,7 +64,7 @@ class _Visit(NamedTuple):
     """A folder to list.  ``above`` identifies the folders above it once a link was passed on the way; None before."""
 
     path: str
-    look: Look
+    look: FolderChoice
     link: bool = False
     above: tuple[Identity, ...] | None = None
 
@@ -102,7 +102,7 @@ class FolderSource:
         """The folder."""
         return self._root
 
-    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         """As :meth:`Source.folders`.  ``want`` and ``checkpoint`` are called in the consuming thread alone.
 
         What ``checkpoint`` raises ends the walk at once; threads that are listing then end by themselves.
@@ -136,7 +136,7 @@ class FolderSource:
             raise _source_error(path, error) from error
         return _file_stat(path, found)
 
-    def open(self, path: str, offset: int = 0) -> Reader:
+    def open(self, path: str, offset: int = 0) -> FileReader:
         """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
         try:
             file = io.FileIO(_patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS)))
@@ -163,7 +163,7 @@ class FolderSource:
                 else remedy,
             ) from error
 
-    def _walk_in_pool(self, pending: list[_Visit], want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def _walk_in_pool(self, pending: list[_Visit], want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         stop = threading.Event()
 
         def halt() -> None:
@@ -284,7 +284,7 @@ def _file_stat(path: str, found: os.stat_result) -> SourceStat:
     return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
 
 
-def _wanted(listing: _Listing, want: Want) -> list[_Visit]:
+def _wanted(listing: _Listing, want: ChooseFolder) -> list[_Visit]:
     """The folders in a listed one that are to be visited; a link that is not followed becomes a problem of the listed one."""
     folder = listing.folder
     prefix = folder.path + "/" if folder.path else ""

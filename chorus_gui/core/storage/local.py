@@ -14,7 +14,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from chorus_gui.core.errors import AccessError, ChecksumError, StoreUnavailableError
-from chorus_gui.core.places import disk_path
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.disk import (
@@ -33,8 +33,8 @@ from chorus_gui.core.storage.disk import (
     unmet,
     write_new,
 )
+from chorus_gui.core.storage.exact_names import Spelling
 from chorus_gui.core.storage.names import check_block_id, check_path, name_error
-from chorus_gui.core.storage.spelling import Spelling
 from chorus_gui.core.storage.staged import Partials, key_of, staged_blocks
 
 STAGING = ".chorus-staging"

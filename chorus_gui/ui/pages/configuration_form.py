@@ -30,7 +30,7 @@ _MAIN_CREDENTIALS = ("auth_mode", "azure_account_name", "azure_account_url", "az
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
+class FormTab:
     """A tab of the form; ``name`` as :func:`group_of` has it."""
 
     name: str
@@ -65,10 +65,10 @@ class Form(QObject):
         self._faults: Mapping[Where, Sequence[Fault]] = {}
         self._warnings: Mapping[Where, Sequence[str]] = {}
         self.tabs = (
-            Tab("site", "S&ite", _area(self._site())),
-            Tab("central", "&Central store", _area(self._central())),
-            Tab("journal", "Jou&rnal", _area(self._journal())),
-            Tab("behaviour", "&Behaviour", _area(self._behaviour())),
+            FormTab("site", "S&ite", _area(self._site())),
+            FormTab("central", "&Central store", _area(self._central())),
+            FormTab("journal", "Jou&rnal", _area(self._journal())),
+            FormTab("behaviour", "&Behaviour", _area(self._behaviour())),
         )
 
     # --- what it shows ----------------------------------------------------------------------------------------------

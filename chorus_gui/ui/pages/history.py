@@ -27,7 +27,7 @@ T = TypeVar("T")
 TOPICS = {"versions": 0, "receipts": 1, "commands": 2, "copies": 3}
 
 
-class Tab(QWidget):
+class HistoryTab(QWidget):
     """A table with its buttons, or why it is empty."""
 
     def __init__(self, model: RowsModel[Any], view: QTableView, empty: EmptyState, tools: Sequence[QPushButton], *above: QWidget) -> None:
@@ -133,14 +133,14 @@ class HistoryPage(Page):
 
     def _tab(
         self, name: str, columns: _Columns, empty: EmptyState, tools: Sequence[QPushButton] = (), above: Sequence[QWidget] = ()
-    ) -> Tab:
+    ) -> HistoryTab:
         model: RowsModel[Any] = RowsModel(columns.columns, self)
         view = table(model, name, stretch=columns.stretch)
         view.setSortingEnabled(True)
         view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         model.sort(-1)
         set_widths(view, columns.widths)
-        made = Tab(model, view, empty, tools, *above)
+        made = HistoryTab(model, view, empty, tools, *above)
         view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         model.modelReset.connect(self._enable)
         return made
@@ -157,7 +157,7 @@ class HistoryPage(Page):
         self.restore.clicked.connect(self._restore)
         self.where.clicked.connect(ask(self.copies, lambda copy: intents.OpenPath(copy.path, select=True)))
 
-    def _on(self, tab: Tab, make_intent: Callable[[Any], intents.Intent]) -> Callable[[], None]:
+    def _on(self, tab: HistoryTab, make_intent: Callable[[Any], intents.Intent]) -> Callable[[], None]:
         def act() -> None:
             value = tab.chosen()
             if value is not None:

@@ -19,7 +19,7 @@ from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind, Grade
 from chorus_gui.core.review.values import Query
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.dialogs.approve import ApproveDialog, Choice
+from chorus_gui.ui.dialogs.approve import ApprovalChoice, ApproveDialog
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
@@ -154,7 +154,7 @@ class ReviewPage(Page):
         area.show_all.connect(self._show_all)
         area.hold.connect(self._hold)
         area.hold_patient.connect(self._hold_patient)
-        area.release.connect(lambda: self.intent.emit(intents.LetGo(tuple(area.selected()))))
+        area.release.connect(lambda: self.intent.emit(intents.Release(tuple(area.selected()))))
         area.export.connect(self._export)
         area.export_holds.connect(self._export_holds)
         area.import_holds.connect(self._import_holds)
@@ -334,7 +334,7 @@ class ReviewPage(Page):
         else:
             self.intent.emit(intents.ShowScript())
 
-    def _approved(self, revision: int, choice: Choice) -> None:
+    def _approved(self, revision: int, choice: ApprovalChoice) -> None:
         approve = intents.Approve(revision, choice.version, choice.amend, choice.record_only, choice.allow_deletions)
         if choice.script:
             self.intent.emit(intents.ShowScript(approve=approve))
