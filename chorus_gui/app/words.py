@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from chorus_gui.core.model import Tally
+if TYPE_CHECKING:
+    from chorus_gui.core.model import Tally
 
 DASH = "–"
 """Stands for a value that there is none of."""

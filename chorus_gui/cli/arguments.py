@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.app.workspace import Person, Workspace
 from chorus_gui.core.errors import Cancelled, UnansweredError, UsageError
 
 if TYPE_CHECKING:
     from chorus_gui.app.options import Selection, SubmitOptions
     from chorus_gui.app.signin import DeviceCode
+    from chorus_gui.app.workspace import Workspace
     from chorus_gui.cli.report import Report
     from chorus_gui.core.config.model import Config
-    from chorus_gui.core.job import JobContext
 
 
 def config_file(args: argparse.Namespace) -> Path:
@@ -29,25 +28,6 @@ def config_file(args: argparse.Namespace) -> Path:
             remedy="Name it with “-c FILE”, or make one: “chorus-upload config-help > config.toml”, then fill it in.",
         )
     return file
-
-
-class Terminal(Person):
-    """The person at a terminal: sentences go to standard error, progress is drawn there."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-
-    def say(self, text: str) -> None:
-        """See :meth:`Person.say`."""
-        self._report.note(text)
-
-    def warn(self, text: str) -> None:
-        """See :meth:`Person.warn`."""
-        self._report.warn(text)
-
-    def progress(self, ctx: JobContext) -> AbstractContextManager[None]:
-        """See :meth:`Person.progress`."""
-        return self._report.progress(ctx)
 
 
 def load_config(args: argparse.Namespace, report: Report) -> Config:
@@ -66,6 +46,8 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
     """The workspace of one command, closed afterwards.  With ``--local-journal`` nothing is checked out or in."""
     from chorus_gui.app.configuration import use_system_certificates
     from chorus_gui.app.signin import login
+    from chorus_gui.app.workspace import Workspace
+    from chorus_gui.cli.terminal import Terminal
 
     config = load_config(args, report)
     if getattr(args, "own_process", False):

@@ -16,13 +16,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chorus_gui import __version__
-from chorus_gui.app.logs import log_to_file
-from chorus_gui.app.run import Done
 from chorus_gui.app.status import Status, status_of
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, run
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 DESKTOPS = ("win32", "darwin")
@@ -84,6 +83,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
         args = build_parser().parse_args(arguments)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Status.NOT_STARTED
+    from chorus_gui.app.logs import log_to_file
     from chorus_gui.cli.report import Report
 
     args.own_process = own_process
@@ -96,6 +96,8 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
         outcome = run(lambda ctx: command(args, report, ctx), ctx)
     if outcome.kind is not OutcomeKind.DONE:
         return _ended(report, outcome, status_of(outcome))
+    from chorus_gui.app.run import Done
+
     value = outcome.value
     if isinstance(value, Done):
         return _ended(report, value.outcome, value.status)
