@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,9 +19,11 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.receipts import from_json
 from chorus_gui.app.status import Status
 from chorus_gui.cli.main import main
+from chorus_gui.core.errors import AccessError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import Mode
 from chorus_gui.core.receipt import Receipt
+from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.ui import intents
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobEnd
@@ -237,6 +239,27 @@ def contexts(monkeypatch: pytest.MonkeyPatch, made: list[JobContext]) -> None:
 
     monkeypatch.setattr("chorus_gui.cli.main.JobContext", make)
     monkeypatch.setattr("chorus_gui.ui.jobs.JobContext", make)
+
+
+def after(monkeypatch: pytest.MonkeyPatch, method: str, calls: int, act: Callable[[], object]) -> None:
+    """Do ``act`` at each call of a method of the folder store after the first ``calls``; what concerns journals is not counted."""
+    count = 0
+    real = getattr(LocalStore, method)
+
+    def counted(store: LocalStore, path: str, *given: Any, **options: Any) -> Any:
+        nonlocal count
+        if "journal.db" not in path:
+            count += 1
+            if count > calls:
+                act()
+        return real(store, path, *given, **options)
+
+    monkeypatch.setattr(LocalStore, method, counted)
+
+
+def refused() -> None:
+    """The token has expired, or was taken back."""
+    raise AccessError("The token is no longer valid.", remedy="Ask for another one.")
 
 
 def uploaded(world: World) -> int:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from chorus_gui.app.run import Done
+from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
-from chorus_gui.core import remote
+from chorus_gui.core import job, remote
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved
+from chorus_gui.core.submission.run_result import RunResult
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.base import BlobInfo
+
+T = TypeVar("T")
 
 __all__ = ["Deletion", "Listed", "Moved", "deletion", "download", "journal_names", "listing", "upload"]
 
@@ -26,20 +31,40 @@ def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: b
         return remote.listing(workspace.store(), pattern, ctx, recursive=recursive)
 
 
-def upload(workspace: Workspace, ctx: JobContext, sources: Sequence[Path], target: str, *, recursive: bool, overwrite: bool) -> list[Moved]:
+def upload(
+    workspace: Workspace, ctx: JobContext, sources: Sequence[Path], target: str, *, recursive: bool, overwrite: bool
+) -> Done[list[Moved]]:
     """Put files into the store, unrecorded.  Raises :class:`UsageError` for the journal's own name."""
     if target.strip("/") in journal_names(workspace.config):
         raise UsageError("That is the cloud journal.", remedy="Use “journal checkin --local-journal F”, which checks that nothing is lost.")
-    with workspace, workspace.person.progress(ctx):
-        return list(remote.upload(workspace.store(), sources, target, ctx, recursive=recursive, overwrite=overwrite))
+    return _one_by_one(
+        workspace, ctx, lambda ctx: remote.upload(workspace.store(), sources, target, ctx, recursive=recursive, overwrite=overwrite)
+    )
 
 
 def download(
     workspace: Workspace, ctx: JobContext, patterns: Sequence[str], target: Path, *, recursive: bool, overwrite: bool
-) -> list[Moved]:
+) -> Done[list[Moved]]:
     """Fetch files from the store."""
-    with workspace, workspace.person.progress(ctx):
-        return list(remote.download(workspace.store(), patterns, target, ctx, recursive=recursive, overwrite=overwrite))
+    return _one_by_one(
+        workspace, ctx, lambda ctx: remote.download(workspace.store(), patterns, target, ctx, recursive=recursive, overwrite=overwrite)
+    )
+
+
+def _one_by_one(workspace: Workspace, ctx: JobContext, step: Callable[[JobContext], Iterator[T]]) -> Done[list[T]]:
+    """Carry a step out, file by file.  One that stops on the way has begun, and the person hears how far it came."""
+    made: list[T] = []
+
+    def all_of_them(ctx: JobContext) -> list[T]:
+        with workspace, workspace.person.progress(ctx):
+            for one in step(ctx):
+                made.append(one)  # noqa: PERF402 - those before an error count
+        return made
+
+    outcome = job.run(all_of_them, ctx)
+    if made and outcome.kind is not OutcomeKind.DONE:
+        workspace.person.say(f"It stopped after {files(len(made))}.")
+    return Done(outcome, RunResult(), begun=bool(made))
 
 
 class Deletion:
@@ -50,9 +75,9 @@ class Deletion:
         self._workspace = workspace
         self._ctx = ctx
 
-    def delete(self) -> list[str]:
+    def delete(self) -> Done[list[str]]:
         """Remove them for good; their paths."""
-        return list(remote.delete(self._workspace.store(), self.blobs, self._ctx))
+        return _one_by_one(self._workspace, self._ctx, lambda ctx: remote.delete(self._workspace.store(), self.blobs, ctx))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,10 @@ class Workspace:
             closers, self._closers = self._closers, []
             self._store = self._sources = self._home = None
         for close in reversed(closers):
-            with suppress(OSError):
+            try:
                 close()
+            except Exception:  # noqa: BLE001 - what was done with it is done, and the others are closed too
+                _log.exception("a place could not be closed")
 
     def _check_open(self) -> None:
         if not self._users:

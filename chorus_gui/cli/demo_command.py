@@ -54,8 +54,8 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
 
 def _new_folder(args: argparse.Namespace) -> Path:
     base = Path(args.folder or tempfile.mkdtemp(prefix="chorus-upload-demo-")).absolute()
-    if base.exists() and any(base.iterdir()):
-        raise UsageError(f"{base} is not empty.", remedy="Name a folder that does not exist yet.")
+    if base.exists() and (not base.is_dir() or any(base.iterdir())):
+        raise UsageError(f"{base} is not an empty folder.", remedy="Name a folder that does not exist yet.")
     return base
 
 

@@ -14,6 +14,7 @@ from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.app.remote import Moved
+    from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 SHOWN = 20
@@ -77,7 +78,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
     return Status.DONE
 
 
-def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """LOCAL… REMOTE."""
     from chorus_gui.app.remote import upload
 
@@ -87,7 +88,7 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
     return _tell(report, done)
 
 
-def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """REMOTE… LOCAL."""
     from chorus_gui.app.remote import download
 
@@ -97,7 +98,7 @@ def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> S
     return _tell(report, done)
 
 
-def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Shows what it would remove, asks, removes."""
     from chorus_gui.app.remote import deletion
 
@@ -118,9 +119,11 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
                 ),
             )
         done = found.delete()
-    report.say(f"{files(len(done))} deleted. The journal is unchanged: “file verify” will report what it says was uploaded as missing.")
-    report.json(done)
-    return Status.DONE
+    if done.ok:
+        count = files(len(done.value))
+        report.say(f"{count} deleted. The journal is unchanged: “file verify” will report what it says was uploaded as missing.")
+        report.json(done.value)
+    return done
 
 
 def _some(paths: list[str], words: str) -> list[str]:
@@ -129,9 +132,14 @@ def _some(paths: list[str], words: str) -> list[str]:
     return paths
 
 
-def _tell(report: Report, done: list[Moved]) -> Status:
-    for one in done if report.verbose else done[:SHOWN]:
+def _tell(report: Report, done: Done[list[Moved]]) -> Done[list[Moved]]:
+    if not done.ok:
+        return done
+    moved = done.value
+    for one in moved if report.verbose else moved[:SHOWN]:
         report.say(f"  {one.local}  {one.remote}  {size(one.size)}  {'MD5 checked' if one.checked else 'no MD5 in the store'}")
-    report.say(f"{files(len(done))}, {size(sum(one.size for one in done))}")
-    report.json([{"local": str(one.local), "remote": one.remote, "size": one.size, "md5": one.md5, "checked": one.checked} for one in done])
-    return Status.DONE
+    report.say(f"{files(len(moved))}, {size(sum(one.size for one in moved))}")
+    report.json(
+        [{"local": str(one.local), "remote": one.remote, "size": one.size, "md5": one.md5, "checked": one.checked} for one in moved]
+    )
+    return done

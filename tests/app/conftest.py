@@ -39,3 +39,9 @@ def window(world: World, qtbot: QtBot, session: Session) -> Window:
 def face(request: pytest.FixtureRequest) -> Face:
     """The command line, then the window."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that failed is repeated at once."""
+    monkeypatch.setattr("chorus_gui.core.storage.retry.RetryPolicy.wait", lambda policy, attempt, retry_after: 0.0)

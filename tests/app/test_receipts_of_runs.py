@@ -20,20 +20,20 @@ from faces import (
     Ended,
     Face,
     Window,
+    after,
     carry_out,
     contexts,
     path_of,
     prepare,
     receipts,
+    refused,
     uploaded,
 )
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.verdict_book import book_file, last_verification
-from chorus_gui.core.errors import AccessError
 from chorus_gui.core.job import JobContext, OutcomeKind
-from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.ui.pages.overview import Mark, steps
 
 BOTH = [("cli", run) for run in [*RUNS, *MARKS]] + [("window", run) for run in RUNS]
@@ -231,32 +231,11 @@ def test_every_run_leaves_a_receipt(name, run, on, world: World) -> None:
     check_done(world, run)
 
 
-class Refusing:
-    """A store that stops answering after some requests, for good."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, method: str, after: int, act: Callable[[], object]) -> None:
-        self.calls = 0
-        real = getattr(LocalStore, method)
-
-        def refuse(store: LocalStore, path: str, *given: object, **options: object) -> object:
-            if not path.endswith("journal.db"):
-                self.calls += 1
-                if self.calls > after:
-                    act()
-            return real(store, path, *given, **options)
-
-        patch.setattr(LocalStore, method, refuse)
-
-
-def refused() -> None:
-    raise AccessError("The token is no longer valid.", remedy="Ask for another one.")
-
-
 @pytest.mark.parametrize(("name", "run"), [entry for entry in BOTH if entry[1] in ("submission", "upload", "verify")])
 def test_a_run_that_was_stopped_by_an_error_leaves_one(name, run, on, world: World, monkeypatch) -> None:
     world.file.write_text(world.file.read_text("utf-8").replace("num_threads = 4", "num_threads = 1"), "utf-8")
     prepare(world, run)
-    Refusing(monkeypatch, "head" if run == "verify" else "put", 2, refused)
+    after(monkeypatch, "head" if run == "verify" else "put", 2, refused)
     ended = carry_out(on(name), run)
     assert ended.outcome is OutcomeKind.FAILED
     assert "The token is no longer valid" in ended.said
@@ -276,7 +255,7 @@ def test_a_run_that_was_cancelled_leaves_one(name, run, on, world: World, monkey
     made: list[JobContext] = []
     contexts(monkeypatch, made)
     look_up = run == "verify" or run in MARKS
-    Refusing(monkeypatch, "head" if look_up else "put", 0 if run in MARKS else 1, lambda: made[-1].cancel())
+    after(monkeypatch, "head" if look_up else "put", 0 if run in MARKS else 1, lambda: made[-1].cancel())
     ended = carry_out(on(name), run)
     assert ended.outcome is OutcomeKind.CANCELLED, ended
     [receipt] = receipts()

@@ -141,3 +141,28 @@ def test_a_network_that_swallows_everything_is_not_waited_for_all_night(monkeypa
     with pytest.raises(StoreUnavailableError):
         away.call(swallowed, Tries())
     assert 900 <= clock[0] < 1300
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_few_files_that_are_not_answered_at_the_end_stop_the_job_too(
+    site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, count: int, before: int
+) -> None:
+    """Whoever runs it again must know that the network was gone, however few the files were."""
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
+    for number in range(before + count):
+        site.add(f"{number}", b"x")
+    Away(monkeypatch, 1000, after=before + 1)
+    run = send(site.items, site.root, store, threads=1, retry=ONCE)
+    assert isinstance(run.error, StoreUnavailableError)
+    assert (len(run.proofs), len(run.failures)) == (before, count)
+
+
+def test_a_network_that_came_back_stops_nothing(site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
+    for number in range(5):
+        site.add(f"{number}", b"x")
+    Away(monkeypatch, 3)
+    run = send(site.items, site.root, store, threads=1, retry=ONCE)
+    assert run.error is None
+    assert (len(run.proofs), len(run.failures)) == (4, 1)

@@ -37,6 +37,8 @@ class Outage:
         self._look = look
         self._answers = 0
         self._gone = False
+        self.silent = False
+        """nothing at all was answered while the last request waited, nor since"""
         self._since: datetime | None = None
 
     def call(self, request: Callable[[], T], tries: Tries) -> T:
@@ -52,6 +54,7 @@ class Outage:
                 never = not self._answers and not refused  # a wrong address is no outage
                 if never or self._gone or refused > REFUSALS or waited >= PATIENCE_S:
                     self._gone = self._gone or refused <= REFUSALS
+                    self.silent = not refused
                     raise
                 answers = self._answers
                 waited += self._wait()
@@ -69,7 +72,7 @@ class Outage:
 
     def _answered(self) -> None:
         self._answers += 1
-        self._gone = False
+        self._gone = self.silent = False
         if self._since is not None:
             self._since = None
             self._ctx.progress.note("")

@@ -58,12 +58,16 @@ def transfer(
     the caller's thread, while no result comes: the time to commit those that came.
 
     Raises, after every proof and failure that was finished before: :class:`Cancelled`; the :class:`StoreError` that every
-    further file would meet too (access refused, no room, no answer for :data:`OUTAGE` files in a row); what ``items`` raises.
+    further file would meet too (access refused, no room, no answer for :data:`OUTAGE` files in a row, or for the last ones); what
+    ``items`` raises.
     Closing the generator calls the threads back and waits for them.  What a large file had staged then is not sent again by
     the next transfer of the same bytes.
     """
-    with _Sending(sources, store, ctx, effort, idle).pool as pool:
+    sending = _Sending(sources, store, ctx, effort, idle)
+    with sending.pool as pool:
         yield from pool.map(items)
+    if sending.unanswered is not None and sending.outage.silent:
+        raise sending.unanswered
 
 
 class _Sending:
@@ -80,6 +84,8 @@ class _Sending:
         self._own = threading.local()
         self._put_bytes = store.limits.put_bytes
         self._silent = 0
+        self.unanswered: StoreUnavailableError | None = None
+        """why the last file failed, if nothing was sent after it"""
 
     def _send(self, item: Item) -> Proof | Failure:
         progress = self.ctx.progress
@@ -94,13 +100,13 @@ class _Sending:
             return failure_of(item, error, tries.count)
         finally:
             progress.end_file(token)
-        self._silent = 0
+        self._silent, self.unanswered = 0, None
         progress.add(item.modality, files=1, size=item.size if small else 0)
         return proof
 
     def _stop_if_hopeless(self, error: ChorusError) -> None:
         if isinstance(error, StoreUnavailableError):
-            self._silent += 1
+            self._silent, self.unanswered = self._silent + 1, error
         if error.fatal or self._silent >= OUTAGE:
             raise error
 
