@@ -68,8 +68,9 @@ def interrupted(world: World, purpose: str = "file upload") -> None:
         lock_and_fetch(home, ctx(), automatic=True, purpose=purpose)
 
 
-@pytest.mark.parametrize("run", WRITING)
-@pytest.mark.parametrize("purpose", ["file upload", "submit"])
+@pytest.mark.parametrize(
+    ("run", "purpose"), [*((run, "file upload") for run in WRITING), ("upload", "submit"), ("record", "journal update")]
+)
 def test_the_next_run_says_that_the_last_one_was_interrupted(run, purpose, face: Face, world: World, share: LocalStore) -> None:
     prepare(world, run)
     interrupted(world, purpose)
@@ -158,9 +159,11 @@ ENDS: dict[OutcomeKind, Callable[[list[JobContext]], object]] = {
 }
 
 
-@pytest.mark.parametrize("before", ["free", "interrupted", "held"])
 @pytest.mark.parametrize("kind", ENDS)
-@pytest.mark.parametrize("run", ["upload", "submission"])
+@pytest.mark.parametrize(
+    ("run", "before"),
+    [("upload", "free"), ("upload", "interrupted"), ("upload", "held"), ("submission", "free"), ("submission", "interrupted")],
+)
 def test_the_journal_is_checked_in_however_the_run_ends(
     run, kind: OutcomeKind, before: str, face: Face, world: World, share: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
