@@ -12,6 +12,9 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
+from chorus_gui.app.status import Status
+from chorus_gui.cli.info_commands import USAGE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -83,3 +86,9 @@ def test_the_readme_names_the_commands_that_there_are(texts: dict[str, str]) -> 
     named = set(re.findall(r"python3 dev\.py (\w+)", texts["README.md"]))
     known = set(re.findall(r'add_parser\("(\w+)"', texts["dev.py"]))
     assert {"run", "test"} <= named <= known
+
+
+def test_every_exit_status_is_explained(texts: dict[str, str]) -> None:
+    statuses = {int(status) for status in Status}
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", texts["README.md"], re.MULTILINE)} == statuses
+    assert {int(number) for number in re.findall(r"^  (\d+) ", USAGE.partition("Exit status")[2], re.MULTILINE)} == statuses
