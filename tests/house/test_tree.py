@@ -92,3 +92,18 @@ def test_every_exit_status_is_explained(texts: dict[str, str]) -> None:
     statuses = {int(status) for status in Status}
     assert {int(number) for number in re.findall(r"^\| (\d+) \|", texts["README.md"], re.MULTILINE)} == statuses
     assert {int(number) for number in re.findall(r"^  (\d+) ", USAGE.partition("Exit status")[2], re.MULTILINE)} == statuses
+
+
+@pytest.mark.parametrize("layer", ["app", "core"])
+def test_the_architecture_names_every_module_of_a_layer(texts: dict[str, str], layer: str) -> None:
+    tree = texts["ARCHITECTURE.md"].partition(f"chorus_gui/{layer}/")[2].partition("chorus_gui/")[0]
+    named = set(re.findall(r"^  (\w+(?:\.py|/)) ", tree, re.MULTILINE))
+    folder = ROOT / "chorus_gui" / layer
+    packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert named == packages | {path.name for path in folder.glob("*.py") if path.name != "__init__.py"}
+
+
+def test_the_architecture_names_every_contract(texts: dict[str, str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    names = {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]}
+    assert {name for name in names if f"| {name} |" not in texts["ARCHITECTURE.md"]} == set()
