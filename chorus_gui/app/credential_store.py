@@ -51,14 +51,14 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
 
 
 def move_tokens(file: Path) -> Kept:
-    """Move the SAS tokens from a configuration file into the credential store.  Raises as :func:`~...config.keeping.move`."""
+    """Move the SAS tokens from a configuration file into the credential store.  Raises as :func:`~chorus_gui.core.config.token_store.move`."""
     from chorus_gui.core.config.token_store import move
 
     return move(_document(file))
 
 
 def keep_token(file: Path, token: str, place: str = "") -> Kept:
-    """Keep a new SAS token for ``place``, or for all that use one.  Raises as :func:`~...config.keeping.put`."""
+    """Keep a new SAS token for ``place``, or for all that use one.  Raises as :func:`~chorus_gui.core.config.token_store.put`."""
     from chorus_gui.core.config.token_store import put
 
     return put(_document(file), token, place)

@@ -1,1 +1,1 @@
-"""The window: it renders a state, emits intents, and leaves the work to :mod:`chorus_gui.core`."""
+"""The window: it renders a state, emits intents, and leaves the work to :mod:`chorus_gui.app`."""

@@ -1,7 +1,7 @@
 """Intents in, one frozen state out.
 
-:class:`Session` keeps the :class:`~.state.SessionState`, asks :mod:`.jobs` to run the steps of :mod:`.work`, and reduces what
-they lead to.  It does no work itself: nothing here touches the network, and no file but a configuration's text.
+:class:`Session` keeps the :class:`~.state.SessionState`, asks :mod:`.jobs` to run what :mod:`.actions` and the readers need of
+:mod:`chorus_gui.app`, and reduces what that leads to.  It does no work itself: nothing here touches the network, and no file but a configuration's text.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
+from chorus_gui.app.status import Status
+from chorus_gui.cli.info_commands import USAGE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -83,3 +86,24 @@ def test_the_readme_names_the_commands_that_there_are(texts: dict[str, str]) -> 
     named = set(re.findall(r"python3 dev\.py (\w+)", texts["README.md"]))
     known = set(re.findall(r'add_parser\("(\w+)"', texts["dev.py"]))
     assert {"run", "test"} <= named <= known
+
+
+def test_every_exit_status_is_explained(texts: dict[str, str]) -> None:
+    statuses = {int(status) for status in Status}
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", texts["README.md"], re.MULTILINE)} == statuses
+    assert {int(number) for number in re.findall(r"^  (\d+) ", USAGE.partition("Exit status")[2], re.MULTILINE)} == statuses
+
+
+@pytest.mark.parametrize("layer", ["app", "core"])
+def test_the_architecture_names_every_module_of_a_layer(texts: dict[str, str], layer: str) -> None:
+    tree = texts["ARCHITECTURE.md"].partition(f"chorus_gui/{layer}/")[2].partition("chorus_gui/")[0]
+    named = set(re.findall(r"^  (\w+(?:\.py|/)) ", tree, re.MULTILINE))
+    folder = ROOT / "chorus_gui" / layer
+    packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert named == packages | {path.name for path in folder.glob("*.py") if path.name != "__init__.py"}
+
+
+def test_the_architecture_names_every_contract(texts: dict[str, str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    names = {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]}
+    assert {name for name in names if f"| {name} |" not in texts["ARCHITECTURE.md"]} == set()

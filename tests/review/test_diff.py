@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import fields
 
 import pytest
 from world import World
@@ -262,6 +263,28 @@ def test_pages_sorts_and_searches(world) -> None:
         assert len(select_ids(staging, Query(search="%_0"))) == 10
         for order in ("kind", "modality", "path", "patient", "size", "mtime"):
             assert len(select_ids(staging, Query(order=order))) == 51
+
+
+def test_every_field_of_a_change_is_read_from_the_column_of_its_name(tmp_path) -> None:
+    with Staging.create(tmp_path / "review.db") as staging:
+        columns = [name for _, name, *_ in staging.db.execute("PRAGMA table_info(change)")]
+        kept = {name: f"<{name}>" for name in columns} | {"id": 1, "kind": "moved", "old_id": 2, "excluded": 1, "done": 0}
+        staging.db.execute(f"INSERT INTO change VALUES ({', '.join('?' * len(kept))})", tuple(kept.values()))
+        (change,) = stream(staging, Query(order="id"))
+    assert change.kind is ChangeKind.MOVED
+    assert change.excluded is True
+    assert change.old is not None
+    for made, prefix, other in ((change, "", {"kind", "old", "excluded"}), (change.old, "old_", {"file_id", "modality", "path"})):
+        names = [field.name for field in fields(made) if field.name not in other]
+        assert {name: getattr(made, name) for name in names} == {name: kept[prefix + name] for name in names}
+    assert (change.old.file_id, change.old.modality, change.old.path) == (2, change.modality, change.path)
+
+
+def test_a_change_without_a_row_of_the_journal_has_none(tmp_path) -> None:
+    with Staging.create(tmp_path / "review.db") as staging:
+        staging.db.execute("INSERT INTO change (id, kind, modality, path) VALUES (1, 'unmatched', '', 'notes.txt')")
+        (change,) = stream(staging, Query(order="id"))
+    assert (change.old, change.excluded, change.pair, change.note) == (None, False, None, "")
 
 
 def test_modalities_can_be_chosen_for_one_scan(world) -> None:

@@ -35,7 +35,7 @@ def session(
 ) -> Generator[CheckedOut]:
     """The journal for one command ("file upload"), which opens it inside and closes it before the end.
 
-    ``home`` is the cloud journal of ``config`` (:func:`~chorus_gui.core.custody.cloud_journal.home_of`), or None if it has none; its
+    ``home`` is the cloud journal of ``config`` (:func:`~chorus_gui.core.custody.cloud_journal.cloud_journal`), or None if it has none; its
     store must stay open until the session ends.  ``wait``: the longest time, in seconds, to wait for another session of this user.
 
     A journal that lives here alone: just its file.  One in the cloud: while the user holds a check-out, the checked-out file;

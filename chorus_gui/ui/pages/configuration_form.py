@@ -16,14 +16,13 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.ui.pages.configuration_fields import KeyRow
-from chorus_gui.ui.pages.configuration_words import credentials
+from chorus_gui.ui.pages.configuration_words import BEHAVIOUR, credentials
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.words import count_of
 
-BEHAVIOUR = ("mode", "upload_method", "threads", "page_size")
 WIDTH = 860
 """Lines that are longer are hard to read."""
 _MAIN_CREDENTIALS = ("auth_mode", "azure_account_name", "azure_account_url", "azure_sas_token")

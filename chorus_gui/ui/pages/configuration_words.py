@@ -7,9 +7,9 @@ from chorus_gui.core.config.keys import CREDENTIALS, KEYS
 TITLES = {
     "modalities": "Modalities",
     "mode": "Journaling mode",
-    "page_size": "Rows in a transaction",
-    "threads": "Files sent at the same time",
     "upload_method": "Who sends the files",
+    "threads": "Files sent at the same time",
+    "page_size": "Rows in a transaction",
     "journal.path": "Cloud journal",
     "journal.local": "Journal on this computer",
     "journal.upload_method": "How the journal travels",
@@ -24,6 +24,9 @@ TITLES = {
     "site.container": "Container, again",
 }
 """Meaning → title; those of credentials are in :data:`CREDENTIAL_TITLES`."""
+
+BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning != "modalities")
+"""The keys of the tab Behaviour, in the order of their titles: all that belong to no place."""
 
 CREDENTIAL_TITLES = {
     "auth_mode": "How to sign in",
