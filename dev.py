@@ -1,4 +1,4 @@
-"""Everything a checkout needs: ``python3 dev.py run | test | check | bench | exe | setup``.
+"""Everything a checkout needs: ``python3 dev.py run | test | check | bench | exe | texts | setup``.
 
 Only the standard library, because nothing is installed yet when it starts.  Packages go to ``.venv``, the blob service that
 the tests talk to goes to ``.cache``; a stamp beside each tells that it is up to date, so a second start needs no network.
@@ -213,6 +213,11 @@ def screenshots(rest: list[str]) -> None:
     call(PYTHON, ROOT / "tests" / "tools" / "screenshots.py", *rest)
 
 
+def texts(rest: list[str]) -> None:
+    """Every text that a person can meet, with its place; nothing is installed for that."""
+    call(sys.executable, ROOT / "tests" / "tools" / "texts.py", *rest)
+
+
 def main() -> None:
     if sys.version_info < (3, 11):
         sys.exit(f"CHoRUS Upload needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
@@ -231,6 +236,7 @@ def main() -> None:
     one.add_argument("--windows", action="store_true", help="for Windows, with the installer, on Debian (as root)")
     one.add_argument("--smoke", action="store_true", help="then install, start, drive, upgrade and uninstall them")
     commands.add_parser("screenshots", help="a picture of every page into docs/screenshots; --only NAME… just those")
+    commands.add_parser("texts", help="every text that a person can meet, or those of an AREA; --offenders what docs/wording.md rejects")
     commands.add_parser("setup", help="only set up, for the tests too")
     args, rest = parser.parse_known_args()
     if rest and args.command in ("check", "exe", "setup"):
@@ -245,6 +251,8 @@ def main() -> None:
         bench(args.name, rest)
     elif args.command == "screenshots":
         screenshots(rest)
+    elif args.command == "texts":
+        texts(rest)
     else:
         setup()
         sys.exit(1 if args.command == "check" and check() else 0)
