@@ -17,6 +17,7 @@ from tools.texts import (
     Text,
     allowed_words,
     broken,
+    markdown_texts,
     offenders,
     python_texts,
     read_todo,
@@ -61,7 +62,8 @@ def test_the_page_follows_its_own_rules() -> None:
     say = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ") and line.count("|") == 4]
     assert len(right) > 10
     assert len(say) > 40
-    examples = [*right, *say, *(text for rule in rules() for text in rule.right)]
+    prose = [re.sub("“.*?”", "…", text.text) for text in markdown_texts(WORDING, "") if not text.text.startswith("|")]
+    examples = [*right, *say, *prose, *(text for rule in rules() for text in rule.right)]
     assert {text: words for text in examples if (words := broken(Text("", 0, text), rules(), ()))} == {}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import io
 import re
 import sys
 from collections import Counter
@@ -35,7 +36,7 @@ class Text(NamedTuple):
 
     @property
     def area(self) -> str:
-        """Who looks after it: one of ``AREAS``."""
+        """The part of the program that shows it: one of ``AREAS``."""
         top, _, rest = self.file.partition("/")
         if top == "chorus_gui":
             package = rest.partition("/")[0]
@@ -208,7 +209,7 @@ class _Python:
         return None
 
     def _holes(self, node: ast.AST) -> None:
-        """What stands inside the holes of a text may hold texts of its own."""
+        """The expressions in the holes of a text may have texts of their own."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FormattedValue):
                 self.walk(child.value)
@@ -447,6 +448,8 @@ def main() -> int:
     which.add_argument("--todo", action="store_true", help="lower the counts of tests/house/wording_todo.txt to what is left")
     which.add_argument("--count", action="store_true", help="how many there are in each area")
     options = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows has another encoding, which lacks “…”
+        sys.stdout.reconfigure(encoding="utf-8")
     found = texts(options.area)
     wrong = offenders(found)
     if options.todo:
