@@ -141,7 +141,8 @@ def setup() -> None:
     """All that ``test`` and ``check`` need."""
     packages(dev=True)
     qt_libraries("offscreen")
-    if sys.platform.startswith("linux") and not (shutil.which("Xvfb") and shutil.which("xauth") and find_library("xcb-cursor")):
+    missing = [name for name in ("xcb-cursor", "xcb-icccm", "xcb-keysyms", "xkbcommon-x11") if not find_library(name)]
+    if sys.platform.startswith("linux") and (missing or not (shutil.which("Xvfb") and shutil.which("xauth"))):
         system_packages(["xvfb", "xauth", *QT_LIBRARIES], "The tests with a real window need a virtual screen")
     azurite()
 

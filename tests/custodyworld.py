@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome, home_of, journal_parent
+from chorus_gui.core.custody.cloud_journal import CloudJournal, cloud_journal, journal_parent
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
@@ -24,18 +24,18 @@ LOCK = "journal.db.locked"
 SOON = RetryPolicy(attempts=3, base=0.0, cap=0.0)
 
 
-def person(store: Store, folder: Path, who: str = "Anna Å.", host: str = "PC-1", *, readable: bool = False) -> JournalHome:
+def person(store: Store, folder: Path, who: str = "Anna Å.", host: str = "PC-1", *, readable: bool = False) -> CloudJournal:
     """Somebody at a computer, whose local journal and memory lie in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    return JournalHome(store, BLOB, folder / "journal.db", "az://box/journal.db", folder / "memory.toml", readable, who, host, SOON)
+    return CloudJournal(store, BLOB, folder / "journal.db", "az://box/journal.db", folder / "memory.toml", readable, who, host, SOON)
 
 
 @contextmanager
-def opened_home(config: Config) -> Iterator[JournalHome]:
+def opened_home(config: Config) -> Iterator[CloudJournal]:
     """The cloud journal of a configuration, in a store that is opened for it and closed afterwards."""
     assert config.journal.cloud is not None
     with closing(open_store(journal_parent(config.journal.cloud)[0])) as store:
-        yield home_of(config, store)
+        yield cloud_journal(config, store)
 
 
 def record(journal: Path, *names: str, at_us: int = 1_700_000_000_000_000) -> None:
@@ -109,7 +109,7 @@ def content(store: Store) -> bytes:
     return data
 
 
-def work(home: JournalHome, *recorded: str) -> None:
+def work(home: CloudJournal, *recorded: str) -> None:
     """Check out and record."""
     checkout(home, ctx())
     record(home.local, *recorded)

@@ -20,13 +20,14 @@ from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, Mode, Row
-from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.open import Sources, open_source
-from chorus_gui.core.submission.log import RunLog
-from chorus_gui.core.submission.review_site import Reviewed, review_site
+from chorus_gui.core.submission.review_site import review_site
+from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.work import Selection, Work
 
 T = TypeVar("T")
@@ -98,11 +99,11 @@ class World:
             yield journal
 
     @contextmanager
-    def working(self, *, ctx: JobContext | None = None, log: RunLog | None = None) -> Iterator[Work]:
+    def working(self, *, ctx: JobContext | None = None, log: RunResult | None = None) -> Iterator[Work]:
         """The journal and the site, open, for the steps of a submission."""
         config = self.config
         with self.open() as journal, closing(Sources(config, open_source)) as sources:
-            yield Work(config, journal, ctx or JobContext(), sources, log or RunLog())
+            yield Work(config, journal, ctx or JobContext(), sources, log or RunResult())
 
     def review(self, *, mode: Mode | None = None, modalities: list[str] | None = None) -> Reviewed:
         with self.working() as work:
@@ -125,7 +126,7 @@ class World:
         mode: Mode | None = None,
         allow_deletions: bool = False,
         ctx: JobContext | None = None,
-    ) -> RunLog:
+    ) -> RunResult:
         """Scan, approve, and "record" or "submit", as the program's own command does it."""
         options = SubmitOptions(version=version, mode=mode, allow_deletions=allow_deletions)
         done = submit(self.workspace(), ctx or JobContext(), options, Reviewing(), record_only=what == "record")
@@ -141,7 +142,7 @@ class World:
 
         return OfWorld(self.config)
 
-    def upload(self, which: Selection = Selection()) -> RunLog:  # noqa: B008 - frozen
+    def upload(self, which: Selection = Selection()) -> RunResult:  # noqa: B008 - frozen
         """Upload what is pending, as the program's own command does it."""
         return ran(upload(self.workspace(), JobContext(), which)).log
 

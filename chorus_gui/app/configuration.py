@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.load import Checked, check, load, loads
-from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.config.model import Config, Layout, PlaceKind
 from chorus_gui.core.errors import ConfigError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding
+from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
 
 __all__ = [
-    "Checked", "check", "load", "loads", "read_text", "save", "test_connection", "use_system_certificates",
+    "Checked", "check", "default_pattern", "load", "loads", "read_text", "save", "test_connection", "use_system_certificates",
 ]  # fmt: skip
+
+
+def default_pattern(layout: Layout, modality: str) -> str:
+    """The pattern of a modality that names none."""
+    return (DEFAULTS if layout is Layout.NESTED else FLAT_DEFAULTS)[modality]
 
 
 def read_text(file: Path) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.keeping import Kept, holders, move, put
-from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.config.secrets import SasInfo
 from chorus_gui.core.errors import UsageError
 
-__all__ = ["Deleted", "Kept", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
+if TYPE_CHECKING:
+    from chorus_gui.core.config.save import ConfigDocument
+    from chorus_gui.core.config.token_store import Kept
+
+__all__ = ["Deleted", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
 
 title = keychain.title
 """What people call the operating system's credential store."""
@@ -38,8 +41,10 @@ class PlaceCredential:
 
 def place_credentials(file: Path) -> list[PlaceCredential]:
     """Every place in Azure that a configuration names.  Raises :class:`ConfigError`."""
+    from chorus_gui.core.config.token_store import place_tokens
+
     found: list[PlaceCredential] = []
-    for holder in holders(_document(file)):
+    for holder in place_tokens(_document(file)):
         token = holder.place.credentials.sas_token
         found.append(PlaceCredential(holder.where, holder.entry, holder.origin, SasInfo.parse(token.reveal()).expires if token else None))
     return found
@@ -47,11 +52,15 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
 
 def move_tokens(file: Path) -> Kept:
     """Move the SAS tokens from a configuration file into the credential store.  Raises as :func:`~...config.keeping.move`."""
+    from chorus_gui.core.config.token_store import move
+
     return move(_document(file))
 
 
 def keep_token(file: Path, token: str, place: str = "") -> Kept:
     """Keep a new SAS token for ``place``, or for all that use one.  Raises as :func:`~...config.keeping.put`."""
+    from chorus_gui.core.config.token_store import put
+
     return put(_document(file), token, place)
 
 
@@ -65,7 +74,9 @@ class Deleted:
 
 def delete_tokens(file: Path, place: str = "") -> Deleted:
     """Remove a configuration's SAS tokens, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
-    found = holders(_document(file))
+    from chorus_gui.core.config.token_store import place_tokens
+
+    found = place_tokens(_document(file))
     entries = {holder.entry for holder in found if place in ("", holder.where)}
     if place and not entries:
         raise UsageError(f"There is no place {place} in Azure.", remedy=f"There are: {', '.join(h.where for h in found) or 'none'}.")
@@ -74,5 +85,7 @@ def delete_tokens(file: Path, place: str = "") -> Deleted:
 
 
 def _document(file: Path) -> ConfigDocument:
+    from chorus_gui.core.config.save import ConfigDocument
+
     keychain.forget_answers()
     return ConfigDocument.open(file.absolute())

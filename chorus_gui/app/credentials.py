@@ -12,8 +12,23 @@ from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
 from chorus_gui.core.config.model import AuthMode
-from chorus_gui.core.config.secrets import NEEDS_STORE, PERMISSIONS, SOON, SasInfo, account_of_url, clean_sas, connection_parts
+from chorus_gui.core.config.secrets import (
+    NEEDS_JOURNAL,
+    NEEDS_SOURCE,
+    NEEDS_STORE,
+    PERMISSIONS,
+    SOON,
+    SasInfo,
+    account_of_url,
+    clean_sas,
+    connection_parts,
+)
 from chorus_gui.core.model import Grade
+
+__all__ = ["NEEDS", "Facts", "Pasted", "paste", "sas_facts", "secret_facts"]
+
+NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
+"""What a place's credential must allow, by the part of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)

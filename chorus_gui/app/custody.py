@@ -8,21 +8,34 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.custody.recover import Choice
+from chorus_gui.core.custody.sides import Side, Sides
 from chorus_gui.core.custody.state import State
 from chorus_gui.core.errors import CustodyError, UsageError
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.core.custody.checkout import Held
-    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.custody.recover import Offer
-    from chorus_gui.core.custody.sides import Sides
     from chorus_gui.core.custody.state import CustodyState
 
 WAIT = 10.0
 """How long a command waits for another one of this user that works with the same cloud journal (seconds)."""
 
-__all__ = ["Choice", "State", "adopt", "check_in", "check_out", "compare", "continue_or_check_out", "recover", "set_aside", "unlock"]
+__all__ = [
+    "Choice",
+    "Side",
+    "Sides",
+    "State",
+    "adopt",
+    "check_in",
+    "check_out",
+    "compare",
+    "continue_or_check_out",
+    "recover",
+    "set_aside",
+    "unlock",
+]
 
 
 def check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
@@ -34,7 +47,7 @@ def check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
         return _taken(home, checkout(home, ctx, wait=WAIT))
 
 
-def _taken(home: JournalHome, held: Held) -> tuple[str, ...]:
+def _taken(home: CloudJournal, held: Held) -> tuple[str, ...]:
     where = ": a new one, begun in " if held.new else " into "
     return (f"The journal {home.url} is checked out{where}{held.local}.", *held.notes)
 

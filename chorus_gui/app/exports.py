@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 from chorus_gui.app.requests import FileListRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
-from chorus_gui.app.verdict_book import book_file, look, values
+from chorus_gui.app.verdict_book import book_file, last_verification, values
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
+from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Row
-from chorus_gui.core.places import replace_file
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
@@ -56,7 +56,7 @@ def _private(file: Path) -> TextIO:
 def export_verify(journal: Path, file: Path, results: Sequence[str] = ()) -> int:
     """Write the verdicts of a journal's last verification (or those with these results) as CSV, or as JSON if the file's name says so; how many."""
     count = 0
-    if look(book_file(journal)) is None:
+    if last_verification(book_file(journal)) is None:
         raise UsageError("Nothing was verified yet.", remedy="Verify a version first.")
     with verdict_file(file) as table:
         for found in values(book_file(journal), results):

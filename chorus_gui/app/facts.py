@@ -23,7 +23,7 @@ from chorus_gui.core.model import Approval, Grade, Tally
 
 if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
-    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.custody.state import CustodyState
 
 RECEIPTS_SHOWN = 500
@@ -162,7 +162,7 @@ def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, off
         return CustodyFacts(None, "Journal out of reach", str(error), Grade.BAD)
 
 
-def _cloud_custody(home: JournalHome, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
+def _cloud_custody(home: CloudJournal, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
     from chorus_gui.core.custody import recover as recovering
     from chorus_gui.core.custody.state import look
     from chorus_gui.core.custody.unlock import consequences

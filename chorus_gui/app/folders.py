@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.places import data_folder, guide, log_folder, patiently, remove_file, replace_file, resource, settings_folder
+from chorus_gui.core.folders import data_folder, guide, log_folder, patiently, remove_file, replace_file, resource, settings_folder
 
 __all__ = [
     "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder"

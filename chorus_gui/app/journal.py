@@ -13,20 +13,33 @@ from chorus_gui.app.submit import check_version
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.history import Command as HistoryCommand
 from chorus_gui.core.model import Row, VersionCount
 from chorus_gui.core.submission.mark import read_list
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.backups import Backup
-    from chorus_gui.core.journal.findings import Finding
-    from chorus_gui.core.journal.history import Command as HistoryCommand
+    from chorus_gui.core.journal.findings import JournalFinding
     from chorus_gui.core.journal.upgrade import UpgradeReport
     from chorus_gui.core.submission.mark import Marked
     from chorus_gui.core.submission.work import Selection
 
 T = TypeVar("T")
 
-__all__ = ["Listing", "check", "copies", "history", "mark_deleted", "mark_uploaded", "read_list", "restore", "undo", "upgrade", "versions"]
+__all__ = [
+    "HistoryCommand",
+    "Listing",
+    "check",
+    "copies",
+    "history",
+    "mark_deleted",
+    "mark_uploaded",
+    "read_list",
+    "restore",
+    "undo",
+    "upgrade",
+    "versions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +73,11 @@ def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Li
     return look(workspace, ctx, "journal list", step)
 
 
-def check(workspace: Workspace, ctx: JobContext) -> Done[list[Finding]]:
+def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:
     """Look for damage (:class:`JournalError`) and for what other tools left behind."""
     from chorus_gui.core.journal.store import Journal
 
-    def step(active: Run) -> list[Finding]:
+    def step(active: Run) -> list[JournalFinding]:
         Journal.verify_file(active.journal.path)
         return active.journal.check()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from logging.handlers import RotatingFileHandler
 
-from chorus_gui.core.places import log_folder
+from chorus_gui.core.folders import log_folder
 from chorus_gui.core.redact import RedactingFilter
 
 _BYTES, _FILES = 2_000_000, 5

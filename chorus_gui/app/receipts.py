@@ -20,12 +20,12 @@ from chorus_gui import __version__
 from chorus_gui.app.words import duration, files, moment, size
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.folders import resource, user_name
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally
-from chorus_gui.core.places import resource, user_name
 from chorus_gui.core.receipt import HeldBack, Receipt, Verification, from_json, to_json
 from chorus_gui.core.review.values import Query, Reviewed
-from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.run_result import RunResult
 
 __all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt", "save", "to_html", "to_json", "to_text"]
 
@@ -52,7 +52,12 @@ PROOFS = {
 
 
 def make_receipt(
-    config: Config, log: RunLog, kind: str, outcome: OutcomeKind, reviewed: Reviewed | None = None, verification: Verification | None = None
+    config: Config,
+    log: RunResult,
+    kind: str,
+    outcome: OutcomeKind,
+    reviewed: Reviewed | None = None,
+    verification: Verification | None = None,
 ) -> Receipt:
     """The receipt of a run that ended now; ``kind`` as :class:`Receipt` has it, ``reviewed`` the review that it carried out."""
     from chorus_gui.core.review.changes import stream

@@ -15,7 +15,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved
-from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.run_result import RunResult
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.base import BlobInfo
@@ -64,7 +64,7 @@ def _one_by_one(workspace: Workspace, ctx: JobContext, step: Callable[[JobContex
     outcome = job.run(all_of_them, ctx)
     if made and outcome.kind is not OutcomeKind.DONE:
         workspace.person.say(f"It stopped after {files(len(made))}.")
-    return Done(outcome, RunLog(), begun=bool(made))
+    return Done(outcome, RunResult(), begun=bool(made))
 
 
 class Deletion:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from array import array
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.run import Command, Done, Run, run
@@ -152,7 +153,7 @@ def release(workspace: Workspace, ids: Sequence[int]) -> None:
     from chorus_gui.core.review import holds
 
     with workspace.staged() as staging, workspace.holds() as kept:
-        holds.let_go(staging, kept, ids)
+        holds.release(staging, kept, ids)
 
 
 def import_holds(workspace: Workspace, file: Path) -> int:
@@ -164,10 +165,11 @@ def import_holds(workspace: Workspace, file: Path) -> int:
         return count
 
 
-def reasons(journal: Path) -> list[str]:
+def reasons(journal: Path, ctx: JobContext) -> list[str]:
     """The reasons that were given for holding something of this journal back."""
     from chorus_gui.core.review.holds import Holds
 
+    ctx.checkpoint()
     with Holds(journal) as kept:
         return kept.reasons()
 
@@ -175,10 +177,38 @@ def reasons(journal: Path) -> list[str]:
 # --- the rows of the waiting review ---------------------------------------------------------------------------------------
 
 
-def rows(path: Path, ids: Collection[int]) -> list[Change]:
-    """Changes of the review at ``path`` by their ids, in that order."""
+def is_version(name: str) -> bool:
+    """The name can be a version: a folder in the store."""
+    from chorus_gui.core.review.approval import is_version as fits
+
+    return fits(name)
+
+
+class Selected(NamedTuple):
+    """The ids of a query's changes in its order, and for a query by patient the patients in the same order with their sums."""
+
+    ids: array[int]
+    patients: list[tuple[str | None, Tally]] | None
+
+
+def select(path: Path, query: Query, ctx: JobContext) -> Selected:
+    """Which changes of the review at ``path`` a query finds, of one moment.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review.changes import patients, select_ids
+    from chorus_gui.core.review.staging import Staging
+
+    with Staging.open(path) as staging:
+        ctx.checkpoint()
+        staging.db.execute("BEGIN")  # both answers of one moment
+        ids = select_ids(staging, query)
+        ctx.checkpoint()
+        return Selected(ids, patients(staging, query) if query.by_patient else None)
+
+
+def rows(path: Path, ids: Sequence[int], ctx: JobContext) -> list[Change]:
+    """Changes of the review at ``path`` by their ids, in that order.  Raises :class:`ReviewError`."""
     from chorus_gui.core.review.changes import by_ids
     from chorus_gui.core.review.staging import Staging
 
     with Staging.open(path) as staging:
-        return by_ids(staging, list(ids))
+        ctx.checkpoint()
+        return by_ids(staging, ids)

@@ -25,7 +25,7 @@ from chorus_gui.core import job
 from chorus_gui.core.errors import Cancelled, ChorusError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
-from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.run_result import RunResult
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -68,7 +68,7 @@ class Run:
     workspace: Workspace
     journal: Journal
     ctx: JobContext
-    log: RunLog
+    log: RunResult
     notes: list[str]
     """sentences for the person"""
     reviewed: Reviewed | None = None
@@ -121,7 +121,7 @@ class Done(Generic[T]):
     """
 
     outcome: Outcome[T]
-    log: RunLog
+    log: RunResult
     notes: tuple[str, ...] = ()
     receipt: Path | None = None
     made: Receipt | None = None
@@ -151,7 +151,7 @@ class _Kept:
     """What a run leaves, filled on the way."""
 
     notes: list[str] = field(default_factory=list[str])
-    log: RunLog = field(default_factory=RunLog)
+    log: RunResult = field(default_factory=RunResult)
     receipt: Path | None = None
     made: Receipt | None = None
     begun: bool = False

@@ -17,7 +17,7 @@ from chorus_gui.core.config.load import Checked
 from chorus_gui.core.config.model import Place, Site, store_path
 from chorus_gui.core.errors import ChorusError, PatternError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.base import Look, Source
+from chorus_gui.core.storage.base import FolderChoice, Source
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
@@ -139,14 +139,14 @@ class _Walk:
                 return
             self._left -= len(names)
 
-    def _want(self, folder: str) -> Look:
+    def _want(self, folder: str) -> FolderChoice:
         parent = folder.rpartition("/")[0]
         seen = self._seen[parent] = self._seen.get(parent, 0) + 1
         wanted = [site for site in self._sites if site.pattern.may_lead_to(folder)]
         shared = any(not site.pattern.has_patient for site in wanted)
         descend = not folder or seen <= self._siblings or shared
         self._found.complete &= descend
-        return Look(descend, files=False, follow=any(site.pattern.in_fixed_part(folder) for site in wanted))
+        return FolderChoice(descend, files=False, follow=any(site.pattern.in_fixed_part(folder) for site in wanted))
 
     def _take(self, prefix: str, names: list[str]) -> None:
         found, shown = self._found, set[str]()

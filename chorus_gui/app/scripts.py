@@ -17,11 +17,14 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Row
 from chorus_gui.core.redact import MASK
+from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.scripts.generate import Script
     from chorus_gui.core.scripts.ready import Ready
+
+__all__ = ["Preview", "SecretMode", "Target", "Written", "preview", "preview_list", "ready", "sas", "sentences", "write"]
 
 NOTHING_PENDING = "No file waits to be uploaded; there is nothing to write a script for."
 LEFT_OUT_SHOWN = 3
@@ -63,7 +66,6 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
     The outcome's error is a :class:`UsageError` if the tool cannot send it, or the script cannot be written.
     """
     from chorus_gui.core.scripts.generate import LISTS, save
-    from chorus_gui.core.scripts.options import Target
 
     def step(active: Run) -> Written:
         check_version(active, wanted.version)
@@ -73,7 +75,9 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
             return Written(0, lists)
         save(script, wanted.file)
         active.faulty = bool(script.left_out)
-        return Written(script.files, lists, script.left_out, script.secret_inside, script.target is not Target.here())
+        return Written(
+            script.files, lists, script.left_out, script.secret_inside, bool(wanted.target) and Target(wanted.target) is not Target.here()
+        )
 
     return run(workspace, Command("file list", local=local), ctx, step)
 
@@ -119,7 +123,6 @@ def _local_journal(config: Config) -> Journal:
 
 def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext) -> Script | None:
     from chorus_gui.core.scripts.generate import make_script, pending_rows
-    from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
     from chorus_gui.core.scripts.program import console_program
 
     target = Target(wanted.target) if wanted.target else Target.here()

@@ -77,7 +77,7 @@ def own_home(folder: Path) -> Generator[None]:
 
 def user_folders() -> str:
     """The user's real folders can be written.  Call it before :func:`own_home`."""
-    from chorus_gui.core.places import data_folder, log_folder, settings_folder
+    from chorus_gui.core.folders import data_folder, log_folder, settings_folder
 
     folders = {data_folder(), log_folder(), settings_folder()}
     for folder in folders:
@@ -101,7 +101,7 @@ def run_checks(folder: Path) -> list[Check]:
 
 
 def _resources() -> str:
-    from chorus_gui.core.places import guide, resource, resources
+    from chorus_gui.core.folders import guide, resource, resources
 
     missing = [name for name in RESOURCES if not resource(name).is_file()]
     if not guide().is_file():

@@ -23,9 +23,9 @@ from chorus_gui import __version__
 from chorus_gui.app.doctor.examine import examine, to_text
 from chorus_gui.core.config.load import load
 from chorus_gui.core.errors import ConfigError, JournalError, UsageError
+from chorus_gui.core.folders import log_folder, replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.places import log_folder, replace_file
 from chorus_gui.core.redact import MASK, redact
 
 LOG_BYTES = 2_000_000

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.places import data_folder, remove_file
+from chorus_gui.core.folders import data_folder, remove_file
 from chorus_gui.core.submission.verdict_file import COLUMNS, verdict_values
 from chorus_gui.core.transfer.verify import Verdict
 
@@ -65,7 +65,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class VerdictLine:
     """A verdict as the screen shows it; the fields are the columns of the exported file."""
 
     version: str
@@ -81,7 +81,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class VerdictQuery:
     """Which verdicts, and in which order; ``results`` empty: all.  ``order`` "": as they were found."""
 
     results: tuple[str, ...] = ()
@@ -193,7 +193,7 @@ def _reading(file: Path) -> Generator[sqlite3.Connection | None]:
         yield db
 
 
-def look(file: Path) -> Verified | None:
+def last_verification(file: Path) -> Verified | None:
     """The last verification; None if there is none that can be read."""
     try:
         with _reading(file) as db:
@@ -211,7 +211,7 @@ def look(file: Path) -> Verified | None:
     return Verified(number, journal, version, tuple(modalities.split(",")), bool(reread), began, ended, bool(complete), sums)
 
 
-def select(file: Path, number: int, wanted: Wanted, after: int = 0) -> array[int]:
+def select(file: Path, number: int, wanted: VerdictQuery, after: int = 0) -> array[int]:
     """The ids of the verdicts that are wanted, of verification ``number``; those above ``after`` alone."""
     parts, values = ["id > ?", "EXISTS (SELECT 1 FROM run WHERE number = ?)"], [after, number, *wanted.results]
     if wanted.results:
@@ -226,7 +226,7 @@ def select(file: Path, number: int, wanted: Wanted, after: int = 0) -> array[int
         return array("q", (number for (number,) in ids))
 
 
-def lines(file: Path, number: int, ids: Sequence[int]) -> list[Line]:
+def lines(file: Path, number: int, ids: Sequence[int]) -> list[VerdictLine]:
     """The verdicts of these ids, in their order; none if another verification wrote meanwhile."""
     with _reading(file) as db:
         if db is None:
@@ -235,7 +235,7 @@ def lines(file: Path, number: int, ids: Sequence[int]) -> list[Line]:
         if db.execute("SELECT 1 FROM run WHERE number = ?", (number,)).fetchone() is None:
             return []
         marks = ", ".join("?" * len(ids))
-        found = {key: Line(*rest) for key, *rest in db.execute(f"SELECT id, {_FIELDS} FROM verdict WHERE id IN ({marks})", ids)}
+        found = {key: VerdictLine(*rest) for key, *rest in db.execute(f"SELECT id, {_FIELDS} FROM verdict WHERE id IN ({marks})", ids)}
         return [found[key] for key in ids if key in found]
 
 

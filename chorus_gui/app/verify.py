@@ -86,7 +86,9 @@ class _Found:
 
     def verification(self, *, reread: bool) -> Verification:
         """For the receipt."""
-        from chorus_gui.core.receipt import Fault, Verification
+        from chorus_gui.core.receipt import Verification, VerifyFault
 
-        faults = tuple(Fault(line.modality, line.path, f"{line.result.replace('_', ' ')}. {line.detail}".strip()) for line in self.bad)
+        faults = tuple(
+            VerifyFault(line.modality, line.path, f"{line.result.replace('_', ' ')}. {line.detail}".strip()) for line in self.bad
+        )
         return Verification(Level.REREAD if reread else Level.PROPERTIES, self._checked, faults)

@@ -13,7 +13,7 @@ from chorus_gui.core.config.model import Config, Place
 from chorus_gui.core.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from chorus_gui.core.custody.home import JournalHome
+    from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.job import JobContext
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.holds import Holds
@@ -63,7 +63,7 @@ class Workspace:
         self._closers: list[Callable[[], None]] = []
         self._store: Store | None = None
         self._sources: Sources | None = None
-        self._home: JournalHome | None = None
+        self._home: CloudJournal | None = None
 
     def __enter__(self) -> Workspace:
         with self._lock:
@@ -116,9 +116,9 @@ class Workspace:
                 self._closers.append(self._sources.close)
             return self._sources
 
-    def home(self) -> JournalHome | None:
+    def home(self) -> CloudJournal | None:
         """Where the cloud journal is kept; None if the journal is on this computer alone.  Raises as :meth:`store`."""
-        from chorus_gui.core.custody.home import home_of, journal_parent
+        from chorus_gui.core.custody.cloud_journal import cloud_journal, journal_parent
 
         place = self.config.journal.cloud
         if place is None or not self.custody:
@@ -126,12 +126,12 @@ class Workspace:
         with self._lock:
             self._check_open()
             if self._home is None:
-                self._home = home_of(self.config, self._open_store(journal_parent(place)[0]))
+                self._home = cloud_journal(self.config, self._open_store(journal_parent(place)[0]))
             return self._home
 
-    def cloud_journal(self) -> JournalHome:
+    def cloud_journal(self) -> CloudJournal:
         """As :meth:`home`; raises :class:`CustodyError` if the journal is on this computer alone."""
-        from chorus_gui.core.custody.home import need
+        from chorus_gui.core.custody.cloud_journal import need
 
         return need(self.home())
 

@@ -85,12 +85,12 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
     """Pending files, uploaded ones, or the changes of a fresh scan; or a script that sends the pending ones."""
     from chorus_gui.app.review import look
     from chorus_gui.cli.arguments import submit_options, workspace
-    from chorus_gui.cli.review_text import Look
+    from chorus_gui.cli.review_text import DryRun
     from chorus_gui.cli.script_options import output_type, write_script
 
     with workspace(args, report) as opened:
         if args.changes:
-            return look(opened, ctx, submit_options(args), Look(report))
+            return look(opened, ctx, submit_options(args), DryRun(report))
         kind = output_type(args, opened.config)
         if kind != "list":
             return write_script(args, report, ctx, opened, kind)

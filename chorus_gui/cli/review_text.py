@@ -49,7 +49,7 @@ class Terminal(Reviewing):
             raise
 
 
-class Look(Reviewing):
+class DryRun(Reviewing):
     """Prints a review of which nothing is kept, as words and as JSON."""
 
     def __init__(self, report: Report) -> None:

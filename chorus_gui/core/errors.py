@@ -6,6 +6,7 @@
     ├── ConfigError                the configuration file cannot be used (every fault of it at once)
     ├── PatternError               a path pattern that cannot work
     ├── UsageError                 a request that makes no sense (an unknown version, a bad option)
+    │   └── UnansweredError        a question that nobody is there to answer
     ├── ReviewError                the review cannot be used
     │   ├── StaleReviewError       the journal or the approval is not the one that was reviewed
     │   └── MassDeletionError      so many deletions that a person has to confirm them
@@ -52,7 +53,7 @@ class ChorusError(Exception):
 
     ``what`` says what happened, ``meaning`` what follows from it, ``remedy`` what the person can do; each a sentence
     without secrets.  ``retryable`` says whether the same call may succeed later; ``fatal`` that the whole job must stop,
-    because every further file would fail alike.
+    because every further file would fail alike; ``needs_decision`` that nothing failed: a person has to decide, then it can go on.
     """
 
     retryable: ClassVar[bool] = False
@@ -114,7 +115,7 @@ class UsageError(ChorusError):
 
 
 class UnansweredError(UsageError):
-    """A question that nobody is there to answer."""
+    """A question has to be answered first, and nobody is there to answer it."""
 
     needs_decision = True
 

@@ -11,12 +11,14 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chorus_gui.core.errors import Cancelled, ChorusError
-from chorus_gui.core.model import Tally
+
+if TYPE_CHECKING:
+    from chorus_gui.core.model import Tally
 
 T = TypeVar("T")
 
@@ -286,10 +288,6 @@ class Outcome(Generic[T]):
     value: T | None = None
     error: ChorusError | None = None
     report: str = ""
-
-    def with_report(self, report: str) -> Outcome[T]:
-        """The same, with another report (a redacted one)."""
-        return replace(self, report=report)
 
 
 def run(step: Callable[[JobContext], T], ctx: JobContext) -> Outcome[T]:

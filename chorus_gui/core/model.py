@@ -97,6 +97,11 @@ class Row:
     version: str
 
     @property
+    def by_name(self) -> dict[str, object]:
+        """The fields by name, for an SQL statement that binds them as ``:path``."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @property
     def active(self) -> bool:
         """The row says what the site holds now."""
         return self.invalid_us is None
@@ -142,11 +147,6 @@ class Entry:
     md5_seconds: float | None = None
     upload_seconds: float | None = None
     verify_seconds: float | None = None
-
-
-def by_name(value: Row | Entry) -> dict[str, object]:
-    """The fields by name, for an SQL statement that binds them as ``:path``."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)

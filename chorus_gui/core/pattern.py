@@ -156,11 +156,6 @@ class Pattern:
         """Can a file that matches lie in this folder or below it?  ``folder`` is "" for the root."""
         return not folder or self._leading.fullmatch(folder) is not None
 
-    def holds_files_in(self, folder: str) -> bool:
-        """Can a file directly in this folder match?"""
-        depth = folder.count("/") + 1 if folder else 0
-        return depth >= len(self.segments) and self.may_lead_to(folder)
-
     def in_fixed_part(self, folder: str) -> bool:
         """The folder's own name stands in the pattern's fixed part (where links are followed), not below it."""
         return self.may_lead_to(folder) and (folder.count("/") + 1 if folder else 0) <= len(self.segments)

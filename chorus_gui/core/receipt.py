@@ -22,7 +22,7 @@ class HeldBack(NamedTuple):
     reason: str
 
 
-class Fault(NamedTuple):
+class VerifyFault(NamedTuple):
     """A file that verification found wrong."""
 
     modality: str
@@ -36,7 +36,7 @@ class Verification:
 
     level: Level
     checked: Tally
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[VerifyFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def from_json(text: str) -> Receipt:
             failures=tuple(_failure(entry) for entry in data["failures"]),
             held_back=tuple(HeldBack(**entry) for entry in data["held_back"]),
             verification=check
-            and Verification(Level(check["level"]), Tally(**check["checked"]), tuple(Fault(**f) for f in check["faults"])),
+            and Verification(Level(check["level"]), Tally(**check["checked"]), tuple(VerifyFault(**f) for f in check["faults"])),
             notes=tuple(data["notes"]),
             outcome=OutcomeKind(data["outcome"]),
         )

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chorus_gui.core.errors import ConditionError, UsageError
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Tally
-from chorus_gui.core.places import disk_path
 from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, BlobInfo, Store
-from chorus_gui.core.storage.files import fetch_file, send_file
+from chorus_gui.core.storage.one_file import fetch_file, send_file
 from chorus_gui.core.storage.retry import RetryPolicy
 
 _WILD = re.compile(r"[*?\[]")

@@ -256,7 +256,7 @@ def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
     host.start(JobKind.HOLD, title, lambda _: review.hold_back_patient(workspace, intent.patient_id, intent.reason), cancellable=False)
 
 
-def _let_go(host: Host, intent: intents.LetGo) -> None:
+def _release(host: Host, intent: intents.Release) -> None:
     workspace = host.workspace()
     title = f"Take {count_of(len(intent.ids), 'change')} back in"
     host.start(JobKind.HOLD, title, lambda _: review.release(workspace, intent.ids), cancellable=False)
@@ -413,7 +413,7 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.Scan: _scan,
     intents.HoldBack: _hold_back,
     intents.HoldBackPatient: _hold_back_patient,
-    intents.LetGo: _let_go,
+    intents.Release: _release,
     intents.ImportHolds: _import_holds,
     intents.ExportHolds: _export_holds,
     intents.Approve: _approve,

@@ -18,7 +18,7 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QFileSystemWatcher, QOb
 from PySide6.QtWidgets import QApplication
 
 from chorus_gui import __version__
-from chorus_gui.core.places import data_folder, log_folder, replace_file
+from chorus_gui.app.folders import data_folder, log_folder, replace_file
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.ui import theme
 from chorus_gui.ui.intents import OpenDemo, ShowPage
@@ -251,8 +251,8 @@ def _tell_and_stop(application: QApplication, session: Session, report: str) -> 
 
 def _after_show(session: Session, config: Path | None, *, demo: bool) -> None:
     """What a person need not wait for: the trust store, the configuration."""
-    from chorus_gui.core.storage.azure.trust import use_system_trust
+    from chorus_gui.app.configuration import use_system_certificates
 
-    use_system_trust()
+    use_system_certificates(None)
     _LOG.info("CHoRUS Upload %s, Python %s, %s, process %s", __version__, sys.version.split()[0], sys.platform, os.getpid())
     open_first(session, config, demo=demo)

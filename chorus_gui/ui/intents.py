@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.requests import FileListRequest, ScriptRequest
 from chorus_gui.core.model import Mode
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 
 if TYPE_CHECKING:
-    from chorus_gui.core.custody.sides import Sides
+    from chorus_gui.app.custody import Sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class HoldBackPatient(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class LetGo(Intent):
+class Release(Intent):
     """Take changes back into the submission."""
 
     ids: tuple[int, ...]

@@ -202,7 +202,7 @@ class MainWindow(QMainWindow):
         self._report = None
 
     def _show_sides(self, file: Path, sides: object) -> None:
-        from chorus_gui.core.custody.sides import Sides
+        from chorus_gui.app.custody import Sides
         from chorus_gui.ui.dialogs.custody import AdoptDialog
 
         assert isinstance(sides, Sides)

@@ -11,15 +11,15 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from chorus_gui.app import credential_store
+from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.values import StoreKind
-from chorus_gui.core.config import keychain
 from chorus_gui.core.config.model import AuthMode, Config
-from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.state import SessionState
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 
 if TYPE_CHECKING:
     from chorus_gui.ui.main_window import MainWindow
@@ -207,7 +207,7 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "A script that sends what is pending with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths that wait to be uploaded, one a line", None, exists)
         menu.addSeparator()
-        tip = f"Move them from the configuration file into {keychain.title()}"
+        tip = f"Move them from the configuration file into {credential_store.title()}"
         self._add(menu, "&Keep SAS tokens safe…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
         self._add(menu, "&Support bundle…", self._support, "Versions, configuration, counts and logs in one file, for whoever helps you")
         self._add(
@@ -249,13 +249,15 @@ class Menus:
         custody = self._window.state.custody
         ConfirmDialog(
             self._window,
-            "Unlock the journal?",
-            custody.detail,
-            "Unlock",
+            Question(
+                "Unlock the journal?",
+                custody.detail,
+                "Unlock",
+                details=custody.warnings,
+                typed="unlock" if custody.warnings else "",
+                danger=True,
+            ),
             lambda: self._do(intents.Unlock()),
-            details=custody.warnings,
-            typed="unlock" if custody.warnings else "",
-            danger=True,
         ).open()
 
     def _take_over(self) -> None:
@@ -272,42 +274,48 @@ class Menus:
     def _upgrade(self) -> None:
         ConfirmDialog(
             self._window,
-            "Upgrade the journal?",
-            "The journal is turned into the present schema. The tool of 2024 cannot use it any more; the old file is kept.",
-            "Upgrade",
+            Question(
+                "Upgrade the journal?",
+                "The journal is turned into the present schema. The tool of 2024 cannot use it any more; the old file is kept.",
+                "Upgrade",
+                danger=True,
+            ),
             lambda: self._do(intents.UpgradeJournal()),
-            danger=True,
         ).open()
 
     def _keep_tokens(self) -> None:
         ConfirmDialog(
             self._window,
-            "Keep the SAS tokens safe?",
-            f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {keychain.title()}, "
-            "where only you can read them, on this computer.",
-            "Move them",
-            lambda: self._do(intents.KeepTokens()),
-            details=(
-                "Other people and other computers that use this file need a token of their own.",
-                "The command-line tools from before this program do not find it there: they want it in the file.",
-                "The file's previous state, with the tokens in it, is not kept.",
+            Question(
+                "Keep the SAS tokens safe?",
+                f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {credential_store.title()}, "
+                "where only you can read them, on this computer.",
+                "Move them",
+                details=(
+                    "Other people and other computers that use this file need a token of their own.",
+                    "The command-line tools from before this program do not find it there: they want it in the file.",
+                    "The file's previous state, with the tokens in it, is not kept.",
+                ),
             ),
+            lambda: self._do(intents.KeepTokens()),
         ).open()
 
     def _clear(self) -> None:
         ConfirmDialog(
             self._window,
-            "Clear local data?",
-            "What lies on this computer and names patients is removed. The journal, its kept copies and the configuration stay.",
-            "Clear",
-            lambda: self._do(intents.ClearLocalData(receipts=True)),
-            details=(
-                "Reviews that wait, and what is held back: export the list first if you want to keep it.",
-                "Log files.",
-                "Receipts of every submission made on this computer.",
+            Question(
+                "Clear local data?",
+                "What lies on this computer and names patients is removed. The journal, its kept copies and the configuration stay.",
+                "Clear",
+                details=(
+                    "Reviews that wait, and what is held back: export the list first if you want to keep it.",
+                    "Log files.",
+                    "Receipts of every submission made on this computer.",
+                ),
+                typed="clear",
+                danger=True,
             ),
-            typed="clear",
-            danger=True,
+            lambda: self._do(intents.ClearLocalData(receipts=True)),
         ).open()
 
     def _support(self) -> None:

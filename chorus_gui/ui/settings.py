@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
-from chorus_gui.core.places import settings_folder
+from chorus_gui.app.folders import settings_folder
 
 RECENTS = 8
 THEMES = ("system", "light", "dark")

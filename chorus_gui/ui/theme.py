@@ -12,8 +12,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QImage, QPainter, QPalette, QPen
 from PySide6.QtWidgets import QApplication, QWidget
 
+from chorus_gui.app.folders import data_folder
 from chorus_gui.core.model import ChangeKind, Grade
-from chorus_gui.core.places import data_folder
 
 SPACE = 8
 """The unit of distances: use SPACE // 2, SPACE, 2 * SPACE, 3 * SPACE."""

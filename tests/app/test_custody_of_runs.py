@@ -13,7 +13,7 @@ from faces import FILES, ONE, RUNS, VERSION, Asked, CommandLine, Face, Window, a
 from world import World
 
 from chorus_gui.core.custody.checkin import checkin
-from chorus_gui.core.custody.checkout import checkout, take_out
+from chorus_gui.core.custody.checkout import checkout, lock_and_fetch
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.storage.local import LocalStore
@@ -65,7 +65,7 @@ def receipts_files() -> list[Path]:
 def interrupted(world: World, purpose: str = "file upload") -> None:
     """Leave what a command leaves that was killed: a check-out of its own."""
     with opened_home(world.config) as home:
-        take_out(home, ctx(), automatic=True, purpose=purpose)
+        lock_and_fetch(home, ctx(), automatic=True, purpose=purpose)
 
 
 @pytest.mark.parametrize(

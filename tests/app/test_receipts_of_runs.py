@@ -32,7 +32,7 @@ from faces import (
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
-from chorus_gui.app.verdict_book import book_file, look
+from chorus_gui.app.verdict_book import book_file, last_verification
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.ui.pages.overview import Mark, steps
 
@@ -109,7 +109,7 @@ def check_done(world: World, run: str) -> None:
             assert uploaded(world) == FILES
             assert (world.central / VERSION / "journal.db").is_file()
         case "verify":
-            book = look(book_file(world.journal))
+            book = last_verification(book_file(world.journal))
             assert book is not None
             assert (book.complete, book.files) == (True, FILES)
         case "undo":
@@ -348,7 +348,7 @@ def test_a_verification_by_the_command_line_counts_in_the_window(words, cli: Com
     assert cli.run(words).status == 0
     window.open()
     assert mark_of_verify(window) is Mark.DONE
-    found = look(book_file(window.session.workspace().config.journal.local))
+    found = last_verification(book_file(window.session.workspace().config.journal.local))
     assert found is not None
     assert (found.complete, found.files, found.reread) == (True, FILES, "--reread" in words)
 
@@ -359,6 +359,6 @@ def test_a_verification_that_found_a_difference_is_not_green(cli: CommandLine, w
     assert cli.run("file verify").status == 1
     window.scan_and("record", Asked())
     assert mark_of_verify(window) is not Mark.DONE
-    found = look(book_file(world.journal))
+    found = last_verification(book_file(world.journal))
     assert found is not None
     assert {result: files for result, (files, _) in found.counts.items() if result != "ok"} != {}

@@ -35,7 +35,7 @@ from chorus_gui.core.errors import (
     StoreUnavailableError,
 )
 from chorus_gui.core.storage.azure.answers import HOSTS_ENTRY, Access, Answer, Operation, clock_sentence, explain
-from chorus_gui.core.storage.azure.errors import Fault, answer_of, fault, guarded, translate
+from chorus_gui.core.storage.azure.errors import AzureFault, answer_of, fault, guarded, translate
 
 SIGNATURE = "c2VjcmV0c2VjcmV0c2VjcmV0%3D"
 SAS = f"sv=2024-11-04&se=2031-05-06T07%3A08%3A09Z&sr=c&sp=rl&sig={SIGNATURE}"
@@ -256,7 +256,7 @@ def test_no_secret_is_left_anywhere_in_the_chain() -> None:
         assert link.__context__ is None or link.__context__ is link.__cause__
         assert SIGNATURE not in f"{link!s} {link!r} {vars(link)!r}"
         link = link.__cause__
-    assert [type(link) for link in links] == [StoreUnavailableError, Fault, Fault]
+    assert [type(link) for link in links] == [StoreUnavailableError, AzureFault, AzureFault]
     assert "refused" in str(links[-1])
 
 

@@ -14,7 +14,7 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, SourceChangedError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.base import BlobInfo, Look
+from chorus_gui.core.storage.base import BlobInfo, FolderChoice
 from chorus_gui.core.storage.open import open_source, open_store
 
 
@@ -28,8 +28,8 @@ def opened(place: Place, *paths: str) -> AzureSource:
     return source
 
 
-def everything(_folder: str) -> Look:
-    return Look(descend=True, files=True)
+def everything(_folder: str) -> FolderChoice:
+    return FolderChoice(descend=True, files=True)
 
 
 def test_each_folder_comes_once_with_all_its_files(place: Place) -> None:
@@ -41,7 +41,6 @@ def test_each_folder_comes_once_with_all_its_files(place: Place) -> None:
     stat = source.stat("1/Images/b/c")
     assert stat.size == len("1/Images/b/c")
     assert stat.mtime_us % 1_000_000 == 0
-    assert source.local_path("top") is None
     assert source.url == place.text
     source.close()
 
@@ -49,14 +48,14 @@ def test_each_folder_comes_once_with_all_its_files(place: Place) -> None:
 def test_only_what_is_wanted_is_asked_for(place: Place) -> None:
     source = opened(place, "1/Images/a", "1/Other/b", "1/Other/deep/c", "2/x")
 
-    def want(folder: str) -> Look:
-        return Look(descend=folder != "1/Other", files=folder == "1/Images")
+    def want(folder: str) -> FolderChoice:
+        return FolderChoice(descend=folder != "1/Other", files=folder == "1/Images")
 
     folders = {folder.path: folder for folder in source.folders(want, lambda: None)}
     assert set(folders) == {"", "1", "1/Images", "2"}
     assert folders["2"].unsized == ["x"]
     assert [name for name, _, _ in folders["1/Images"].files] == ["a"]
-    assert [folder.files for folder in source.folders(lambda folder: Look(descend=False, files=False), lambda: None)] == [[]]
+    assert [folder.files for folder in source.folders(lambda folder: FolderChoice(descend=False, files=False), lambda: None)] == [[]]
     source.close()
 
 
@@ -80,9 +79,9 @@ def test_any_tree_is_walked_whole_and_each_folder_once(paths: set[str], pruned: 
     source = AzureSource(None, store=Listed(paths))  # type: ignore[arg-type]
     asked: list[str] = []
 
-    def want(folder: str) -> Look:
+    def want(folder: str) -> FolderChoice:
         asked.append(folder)
-        return Look(descend=pruned not in folder.split("/"), files=True)
+        return FolderChoice(descend=pruned not in folder.split("/"), files=True)
 
     folders = list(source.folders(want, lambda: None))
     assert len({folder.path for folder in folders}) == len(folders)

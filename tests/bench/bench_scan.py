@@ -25,11 +25,12 @@ from chorus_gui.core.model import MODALITIES, ChangeKind, Mode, Problem, SourceF
 from chorus_gui.core.pattern import DEFAULTS, Pattern
 from chorus_gui.core.review.approval import approve
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Reviewed
 from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.scan.scan import scan
 from chorus_gui.core.storage.open import Sources, open_source
-from chorus_gui.core.submission.log import RunLog
-from chorus_gui.core.submission.review_site import Reviewed, review_site
+from chorus_gui.core.submission.review_site import review_site
+from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.submit import Approved, record
 from chorus_gui.core.submission.work import Work
 
@@ -127,7 +128,7 @@ def review(bench: Bench, journal: Journal) -> Reviewed:
 
 def work(bench: Bench, journal: Journal) -> Work:
     """What the steps work on."""
-    return Work(bench.config, journal, JobContext(), Sources(bench.config, open_source), RunLog())
+    return Work(bench.config, journal, JobContext(), Sources(bench.config, open_source), RunResult())
 
 
 def forget(bench: Bench) -> None:

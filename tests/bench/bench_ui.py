@@ -317,9 +317,9 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
     from PySide6.QtCore import Qt
 
     from chorus_gui.core.model import ChangeKind
-    from chorus_gui.core.review.changes import SORTS, Query
     from chorus_gui.core.review.staging import staging_path
-    from chorus_gui.ui.models.changes import ORDERS, PATH
+    from chorus_gui.core.review.values import SORTS, Query
+    from chorus_gui.ui.models.columns import COLUMNS, PATH
     from chorus_gui.ui.pages.review import ReviewPage
 
     config = make_site(base, FILES_A_PATIENT, 16)
@@ -353,10 +353,11 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
     out.append(Line("open", best(lambda _: model.show_review((review, next(revisions)))), "s", 1.5))
     assert model.rowCount() >= args.rows
     sides = (Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder)
-    for column, order in ORDERS.items():
+    orders = {number: column.order for number, column in enumerate(COLUMNS) if column.order}
+    for column, order in orders.items():
         model.ask(Query(order=order))
         out.append(Line(f"sort by {order}", best(lambda number, column=column: model.sort(column, sides[number % 2])), "s", 1.5))
-    assert set(ORDERS.values()) == set(SORTS) - {"id"}
+    assert set(orders.values()) == set(SORTS) - {"id"}
     asked(lambda: model.ask(Query(order="id")))
     asked(lambda: model.ask(Query()))
     filters = {
@@ -392,7 +393,7 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
 
 def _again(rounds: int, model: object, asked: Callable[[Callable[[], object]], float]) -> Iterator[int]:
     """So many rounds, each from the unfiltered review."""
-    from chorus_gui.core.review.changes import Query
+    from chorus_gui.core.review.values import Query
     from chorus_gui.ui.models.changes import ChangesModel
 
     assert isinstance(model, ChangesModel)

@@ -125,13 +125,7 @@ def test_sas_fields() -> None:
     info = SasInfo.parse("?sv=2022&st=2026-01-01&se=2026-02-04T15%3A30%3A00Z&sp=rl&sr=c&sip=10.0.0.1-10.0.0.9&spr=https&sig=SECRETSIG")
     assert info.expires == datetime(2026, 2, 4, 15, 30, tzinfo=UTC)
     assert info.starts == datetime(2026, 1, 1, tzinfo=UTC)
-    assert (info.permissions, info.resource, info.addresses, info.protocols, info.policy) == (
-        "rl",
-        "c",
-        "10.0.0.1-10.0.0.9",
-        "https",
-        False,
-    )
+    assert (info.permissions, info.resource, info.addresses, info.policy) == ("rl", "c", "10.0.0.1-10.0.0.9", False)
     assert info.missing(NEEDS_JOURNAL) == ("create", "write", "delete")
     assert info.missing(NEEDS_STORE) == ("create", "write")
     assert info.missing(NEEDS_SOURCE) == ()

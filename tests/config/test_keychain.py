@@ -17,10 +17,10 @@ from chorus_gui.app.doctor.credentials import check_expiry
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.keeping import Kept, holders, move, put
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.model import AuthMode, Secret
 from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.config.token_store import Kept, move, place_tokens, put
 from chorus_gui.core.errors import ConfigError, UsageError
 
 TOKEN = "sv=2025-01-05&se=2099-01-01T00%3A00%3A00Z&sr=c&sp=racwdl&sig=one%2Fsecret%3D"
@@ -76,7 +76,7 @@ def document(request: pytest.FixtureRequest, tmp_path: Path) -> ConfigDocument:
 def tokens(file: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Where → token, as the program would use it now."""
     keychain.forget_answers()
-    found = holders(ConfigDocument.open(file), environ=environ or {})
+    found = place_tokens(ConfigDocument.open(file), environ=environ or {})
     return {h.where: h.place.credentials.sas_token.reveal() if h.place.credentials.sas_token else "" for h in found}
 
 
@@ -127,7 +127,7 @@ def test_moving_leaves_a_file_that_means_the_same_and_no_trace_of_the_token(stor
     for left in file.parent.iterdir():
         assert b"sig=" not in left.read_bytes(), left.name
     assert tokens(file) == before == {"central": TOKEN, "journal": TOKEN}
-    assert {h.origin for h in holders(document, environ={})} == {f"a SAS token, from {keychain.title()}"}
+    assert {h.origin for h in place_tokens(document, environ={})} == {f"a SAS token, from {keychain.title()}"}
     text = file.read_text("utf-8")
     assert text.count('auth_mode = "sas"') == 2
     assert "# written by a person" in text or "[journal]" in text
@@ -305,7 +305,7 @@ def test_a_previous_state_that_cannot_be_removed_is_told(
     def held(file: Path) -> None:
         raise PermissionError(13, "held", str(file))
 
-    monkeypatch.setattr("chorus_gui.core.config.keeping.remove_file", held)
+    monkeypatch.setattr("chorus_gui.core.config.token_store.remove_file", held)
     assert "config.toml.bak still has a SAS token" in move(document, environ={}).remains[0]
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from memorystore import MemoryStore
 
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 
 Factory = Callable[[pytest.FixtureRequest, Path], Store]
 

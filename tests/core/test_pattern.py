@@ -77,16 +77,9 @@ def test_what_a_pattern_says_about_folders() -> None:
     assert (pattern.has_version, pattern.has_patient, pattern.whole_folders) == (True, True, True)
     assert all(pattern.may_lead_to(folder) for folder in ("", "2024", "2024/7", "2024/7/images", "2024/7/Images/a/b"))
     assert not any(pattern.may_lead_to(folder) for folder in ("x", "2024/bad-id!", "2024/7/Notes", "2024/7/Notes/a"))
-    assert [pattern.holds_files_in(f) for f in ("", "2024", "2024/7", "2024/7/Images", "2024/7/Images/a")] == [
-        False,
-        False,
-        False,
-        True,
-        True,
-    ]
     assert [pattern.in_fixed_part(f) for f in ("", "2024/7/Images", "2024/7/Images/a", "x")] == [True, True, False, False]
     assert not Pattern.parse("Images/img_{filepath}").whole_folders
-    assert Pattern.parse("{filepath}").holds_files_in("")
+    assert Pattern.parse("{filepath}").segments == ()
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/{}\\:\0"), min_size=1, max_size=8).filter(
@@ -105,7 +98,6 @@ def test_a_path_made_from_a_pattern_matches_it_with_the_same_parts(fixed: str, v
     assert pattern.match(f"{folder}/{file}") == Match(expected, version, file)
     for depth in range(folder.count("/") + 2):
         assert pattern.may_lead_to("/".join(folder.split("/")[:depth]))
-    assert pattern.holds_files_in(folder)
 
 
 @given(path=st.lists(st.sampled_from(["a", "b1", "Images", "images", "12", "bad-id!", "x y"]), min_size=1, max_size=5).map("/".join))
@@ -122,4 +114,3 @@ def test_no_folder_of_a_file_that_matches_is_ever_pruned(path: str) -> None:
         if pattern.match(path):
             parts = folder.split("/") if folder else []
             assert all(pattern.may_lead_to("/".join(parts[:depth])) for depth in range(len(parts) + 1))
-            assert pattern.holds_files_in(folder)

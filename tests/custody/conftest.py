@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from custodyworld import BLOB, journal_bytes, person
+from memorystore import MemoryStore
 
-from chorus_gui.core.custody.home import JournalHome
-from chorus_gui.core.storage.memory import MemoryStore
+from chorus_gui.core.custody.cloud_journal import CloudJournal
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def anna(store: MemoryStore, tmp_path: Path) -> JournalHome:
+def anna(store: MemoryStore, tmp_path: Path) -> CloudJournal:
     return person(store, tmp_path / "anna")
 
 
 @pytest.fixture
-def ben(store: MemoryStore, tmp_path: Path) -> JournalHome:
+def ben(store: MemoryStore, tmp_path: Path) -> CloudJournal:
     return person(store, tmp_path / "ben", "ben", "PC-2")
 
 

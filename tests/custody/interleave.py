@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from custodyworld import BLOB, LOCK, names_in
+from memorystore import MemoryStore
 from old_tools import RefusedError
 
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Condition
-from chorus_gui.core.storage.memory import MemoryStore
 
 LONG = 30.0
 

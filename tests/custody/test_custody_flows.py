@@ -7,12 +7,13 @@ from contextlib import closing
 
 import pytest
 from custodyworld import BLOB, LOCK, cloud_names, content, ctx, journal_bytes, names, person, record, work
+from memorystore import MemoryStore
 from old_tools import OldTool, RefusedError, Tool2024, ToolPresent
 
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome, guard
-from chorus_gui.core.custody.memory import Phase, load
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import Phase, load
 from chorus_gui.core.custody.recover import Choice, recover
 from chorus_gui.core.custody.sides import CustodyConflictError
 from chorus_gui.core.custody.state import State, look
@@ -27,7 +28,6 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.storage.memory import MemoryStore
 
 AWAY = StoreUnavailableError("The line is cut.")
 
@@ -211,7 +211,7 @@ def test_a_damaged_local_journal_is_kept_and_replaced(shared, anna):
 
 def test_a_missing_folder_is_told_before_anything_is_locked(shared, tmp_path):
     home = person(shared, tmp_path / "x")
-    lost = JournalHome(shared, BLOB, tmp_path / "gone" / "journal.db", home.url, home.memory_file)
+    lost = CloudJournal(shared, BLOB, tmp_path / "gone" / "journal.db", home.url, home.memory_file)
     with pytest.raises(CustodyError, match="does not exist"):
         checkout(lost, ctx())
     assert shared.head(LOCK) is None

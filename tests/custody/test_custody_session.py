@@ -16,8 +16,8 @@ from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import AuthMode, Config, Credentials, Place, PlaceKind, Secret
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome, home_of, memory_folder
-from chorus_gui.core.custody.session import Session, session
+from chorus_gui.core.custody.cloud_journal import CloudJournal, cloud_journal, memory_folder
+from chorus_gui.core.custody.session import CheckedOut, session
 from chorus_gui.core.custody.sides import CustodyConflictError
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.custody.unlock import unlock
@@ -52,12 +52,12 @@ class World:
         return self.config.journal.local
 
     @contextlib.contextmanager
-    def home(self) -> Iterator[JournalHome]:
+    def home(self) -> Iterator[CloudJournal]:
         with opened_home(self.config) as home:
             yield home
 
     @contextlib.contextmanager
-    def session(self, purpose: str, *, write: bool = True, job: JobContext | None = None) -> Iterator[Session]:
+    def session(self, purpose: str, *, write: bool = True, job: JobContext | None = None) -> Iterator[CheckedOut]:
         """One command, as the program runs it: the journal's store is opened for it alone."""
         with self.home() as home, session(self.config, home, job or ctx(), purpose=purpose, write=write) as work:
             yield work
@@ -189,10 +189,10 @@ def test_a_failed_command_whose_check_in_fails_tells_both(world):
 def test_an_interrupted_command_is_gone_on_with(world):
     """The process died inside: its check-out and its progress are there, and the next command takes both up."""
     world.store.put(BLOB, journal_bytes("base.dcm"))
-    from chorus_gui.core.custody.checkout import take_out
+    from chorus_gui.core.custody.checkout import lock_and_fetch
 
     with world.home() as home:
-        take_out(home, ctx(), automatic=True, purpose="file upload")
+        lock_and_fetch(home, ctx(), automatic=True, purpose="file upload")
     record(world.local, "sent.dcm")
     with world.session("file upload") as work:
         assert "“file upload” was interrupted" in work.notes[0]
@@ -254,7 +254,7 @@ def test_a_journal_of_this_computer_alone(world):
             assert work.journal == world.local
     assert world.store.head(LOCK) is None
     with pytest.raises(CustodyError, match="nothing to check out"):
-        home_of(alone, world.store)
+        cloud_journal(alone, world.store)
 
 
 @pytest.mark.parametrize("write", [True, False])
@@ -266,7 +266,7 @@ def test_a_cloud_journal_is_never_worked_on_without_its_lock(world, write):
 
 def test_the_store_belongs_to_the_caller(world):
     """A session neither opens nor closes it: several can follow each other in one open store."""
-    home = home_of(world.config, world.store)
+    home = cloud_journal(world.config, world.store)
     for name in ("one.dcm", "two.dcm"):
         with session(world.config, home, ctx(), purpose="journal update") as work:
             record(work.journal, name)

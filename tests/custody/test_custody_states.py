@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
-from chorus_gui.core.custody import memory as remembering
+from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import _key, journal_parent, need
+from chorus_gui.core.custody.cloud_journal import _key, journal_parent, need
+from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote
-from chorus_gui.core.custody.memory import Memory, Phase
 from chorus_gui.core.custody.recover import Choice, recover
 from chorus_gui.core.custody.sides import missing_rows, rows_of
 from chorus_gui.core.custody.state import State, judge, look
@@ -28,27 +28,27 @@ from chorus_gui.core.storage.base import BlobInfo
 JOURNAL = BlobInfo(BLOB, 100, "m", "j1", 1_700_000_000_000_000)
 OURS = BlobInfo(LOCK, 0, "m", "l1", 1_700_000_000_000_000)
 NOTE = LockNote("anna", "PC-1", "2026-01-02T03:04:05+00:00", "0.1", "j1", "tok")
-HELD = Memory(Phase.HELD, "/x/journal.db", "f", "tok", "l1", "j1", NOTE.since)
+HELD = LocalState(Phase.HELD, "/x/journal.db", "f", "tok", "l1", "j1", NOTE.since)
 
 
 @pytest.mark.parametrize(
     ("journal", "lock", "note", "memory", "landed", "state", "said"),
     [
-        (None, None, None, Memory(), False, State.NEW, "no journal in the cloud yet"),
-        (JOURNAL, None, None, Memory(), False, State.FREE, "not checked out"),
+        (None, None, None, LocalState(), False, State.NEW, "no journal in the cloud yet"),
+        (JOURNAL, None, None, LocalState(), False, State.FREE, "not checked out"),
         (JOURNAL, OURS, NOTE, HELD, False, State.MINE, "by you on this computer since 2026-01-02 03:04 UTC"),
-        (JOURNAL, OURS, NOTE, Memory(), False, State.LOCKED, "by anna on PC-1 since 2026-01-02 03:04 UTC"),
+        (JOURNAL, OURS, NOTE, LocalState(), False, State.LOCKED, "by anna on PC-1 since 2026-01-02 03:04 UTC"),
         (
             JOURNAL,
             OURS,
             replace(NOTE, who="", host="", since="?"),
-            Memory(),
+            LocalState(),
             False,
             State.LOCKED,
             "somebody on another computer since 2023-11-14",
         ),
-        (JOURNAL, OURS, None, Memory(), False, State.FOREIGN, "with another tool since 2023-11-14 22:13 UTC."),
-        (None, replace(OURS, size=9), None, Memory(), False, State.FOREIGN, "lies in that lock"),
+        (JOURNAL, OURS, None, LocalState(), False, State.FOREIGN, "with another tool since 2023-11-14 22:13 UTC."),
+        (None, replace(OURS, size=9), None, LocalState(), False, State.FOREIGN, "lies in that lock"),
         (replace(JOURNAL, etag="j2"), OURS, NOTE, HELD, False, State.CHANGED, "was changed by somebody, although"),
         (None, OURS, NOTE, HELD, False, State.CHANGED, "was removed by somebody, although"),
         (JOURNAL, OURS, NOTE, replace(HELD, journal_etag=""), False, State.CHANGED, "appeared by somebody, although"),
@@ -90,7 +90,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 @given(local=texts, base=texts, purpose=texts, size=st.integers(0, 2**60), phase=st.sampled_from(Phase))
 def test_memory_comes_back_as_it_was(tmp_path_factory, local, base, purpose, size, phase):
     file = tmp_path_factory.getbasetemp() / "memory.toml"
-    memory = Memory(phase, local, base, purpose=purpose, sent_size=size, keep=True)
+    memory = LocalState(phase, local, base, purpose=purpose, sent_size=size, keep=True)
     remembering.save(file, memory)
     assert remembering.load(file) == memory
 
@@ -101,7 +101,7 @@ def test_a_memory_that_cannot_be_read_or_written(tmp_path):
     with pytest.raises(CustodyError, match="cannot be read"):
         remembering.load(file)
     with pytest.raises(CustodyError, match="could not be noted"):
-        remembering.save(tmp_path / "gone" / "memory.toml", Memory())
+        remembering.save(tmp_path / "gone" / "memory.toml", LocalState())
 
 
 def test_where_a_journal_lives(tmp_path):
@@ -173,9 +173,9 @@ def test_a_check_out_that_had_swapped_is_held(store, anna):
 
 def test_a_check_out_that_had_not_locked_is_forgotten(store, anna):
     store.put(BLOB, journal_bytes("base.dcm"))
-    remembering.save(anna.memory_file, Memory(Phase.TAKING, str(anna.local), "base", "tok", journal_etag="x"))
+    remembering.save(anna.memory_file, LocalState(Phase.TAKING, str(anna.local), "base", "tok", journal_etag="x"))
     assert recover(anna) == (look(anna), [])
-    assert remembering.load(anna.memory_file) == Memory(local=str(anna.local), base="base")
+    assert remembering.load(anna.memory_file) == LocalState(local=str(anna.local), base="base")
 
 
 def returning(home, **changes) -> None:

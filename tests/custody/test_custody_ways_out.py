@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from custodyworld import BLOB, LOCK, blob_bytes, cloud_names, content, ctx, journal_bytes, names, person, record, work
+from memorystore import MemoryStore
 from old_tools import OldTool, Tool2024, ToolPresent
 
 from chorus_gui.core.custody.adopt import adopt, preview
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
-from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.custody.sides import CustodyConflictError
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.custody.unlock import set_aside, unlock
@@ -26,7 +27,6 @@ from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 
 AWAY = StoreUnavailableError("The line is cut.")
 
@@ -204,7 +204,7 @@ def test_a_journal_on_a_share(share, tmp_path):
     assert not checkin_is_possible(ben)
 
 
-def checkin_is_possible(home: JournalHome) -> bool:
+def checkin_is_possible(home: CloudJournal) -> bool:
     try:
         checkin(home, ctx())
         return True

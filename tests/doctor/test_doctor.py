@@ -24,9 +24,9 @@ from chorus_gui.app.doctor.model import Case, Check
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.model import AuthMode, Credentials, JournalPlaces, Place, PlaceKind, Secret, UploadMethod
 from chorus_gui.core.errors import Cancelled, JournalBusyError
+from chorus_gui.core.folders import data_folder
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Action, Entry, Finding, Grade
-from chorus_gui.core.places import data_folder
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

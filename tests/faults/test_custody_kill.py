@@ -15,8 +15,8 @@ from custody_driver import store_at
 from custodyworld import LOCK, cloud_names, ctx, names, person
 
 from chorus_gui.core.custody.checkin import checkin
-from chorus_gui.core.custody.home import JournalHome
-from chorus_gui.core.custody.memory import Phase, load
+from chorus_gui.core.custody.cloud_journal import CloudJournal
+from chorus_gui.core.custody.local_state import Phase, load
 from chorus_gui.core.custody.recover import recover
 from chorus_gui.core.custody.state import State
 from chorus_gui.core.journal.store import Journal
@@ -52,7 +52,7 @@ def files(turns: range) -> set[str]:
     return {f"{turn}-{number}.dcm" for turn in turns for number in range(4)}
 
 
-def check(home: JournalHome, struck: str, turn: int) -> str:
+def check(home: CloudJournal, struck: str, turn: int) -> str:
     """What lies there after a kill, and after what the next start does about it; what had to be done."""
     checked_in = files(range(1, turn))  # every earlier turn was checked in, and said so
     in_cloud = cloud_names(home.store)

@@ -160,7 +160,7 @@ def test_a_file_that_changed_shrank_or_vanished_since_the_approval_is_reported_n
 def test_what_failed_is_tried_again_on_the_same_approval(tmp_path) -> None:
     from chorus_gui.core.review.approval import approve
     from chorus_gui.core.review.staging import Staging
-    from chorus_gui.core.submission.log import RunLog
+    from chorus_gui.core.submission.run_result import RunResult
     from chorus_gui.core.submission.submit import Approved, submit
 
     world = World(tmp_path)
@@ -173,7 +173,7 @@ def test_what_failed_is_tried_again_on_the_same_approval(tmp_path) -> None:
         submit(work, approved, world.store)
         assert (len(work.log.failures), work.log.uploaded_total.files) == (1, 1)
         os.rename(world.base / "away", file)
-        again = RunLog()
+        again = RunResult()
         submit(replace(work, log=again), approved, world.store)
         assert (len(again.failures), again.uploaded_total.files) == (0, 1)
     assert set(world.active()) == {"1/Images/a.dcm", "1/Images/b.dcm"}

@@ -73,6 +73,11 @@ def test_the_command_line_starts_light() -> None:
     assert not {name.partition(".")[0] for name in loaded} & heavy
 
 
+def test_the_values_of_a_review_need_no_database() -> None:
+    loaded = json.loads(python("import json, sys, chorus_gui.core.review.values; print(json.dumps(list(sys.modules)))"))
+    assert not {"sqlite3", "chorus_gui.core.journal", "chorus_gui.core.review.staging"} & set(loaded)
+
+
 def test_the_version_stands_in_one_place() -> None:
     assert importlib.metadata.version("chorus-upload") == chorus_gui.__version__
     others = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, file_history, pending_by_modality
+from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, file_history
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 
@@ -12,8 +12,10 @@ from chorus_gui.core.model import Action, Entry
 @pytest.mark.parametrize("schema", [1, 2])
 def test_counts_of_the_samples(sample, schema):
     with Journal.open(sample(schema, "update_2"), readonly=True) as journal:
-        assert pending_by_modality(journal) == {"Images": (1, 5000), "OMOP": (1, 950), "Waveforms": (2, 4187)}
-        images = next(c for c in by_modality(journal) if c.modality == "Images")
+        counts = {count.modality: count for count in by_modality(journal)}
+        pending = {name: (count.pending, count.pending_bytes) for name, count in counts.items() if count.pending}
+        assert pending == {"Images": (1, 5000), "OMOP": (1, 950), "Waveforms": (2, 4187)}
+        images = counts["Images"]
         assert images == ModalityCount("Images", 3, 7381, 1, 5000, "20261122115548" if schema == 1 else "20261122115541")
         counts = {(c.version, c.modality): (c.active, c.pending, c.closed) for c in journal.counts()}
         assert counts["20250101000000", "Images"] == (2, 0, 1)

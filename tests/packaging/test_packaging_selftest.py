@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from chorus_gui.app import selftest
 from chorus_gui.cli.main import main
-from chorus_gui.core import places
+from chorus_gui.core import folders
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.ui.app import end_of_session
 from chorus_gui.ui.main_window import PAGES
@@ -38,7 +38,7 @@ def test_the_console_program_tries_itself(tmp_path: Path, capsys: pytest.Capture
         "submission",
     }
     assert json.loads((tmp_path / "out" / "self-test.json").read_text("utf-8")) == said
-    assert not (places.data_folder() / "receipts").exists(), "it left nothing among the user's files"
+    assert not (folders.data_folder() / "receipts").exists(), "it left nothing among the user's files"
 
 
 def test_something_wrong_is_told_and_ends_with_status_1(
@@ -65,12 +65,12 @@ def test_what_is_told_holds_no_secret() -> None:
 def test_the_programs_own_folder_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHORUS_UPLOAD_HOME")
     with selftest.own_home(tmp_path):
-        assert places.data_folder() == tmp_path / "data"
+        assert folders.data_folder() == tmp_path / "data"
     assert "CHORUS_UPLOAD_HOME" not in os.environ
 
 
 def test_every_resource_that_it_asks_for_is_there() -> None:
-    assert [name for name in selftest.RESOURCES if not places.resource(name).is_file()] == []
+    assert [name for name in selftest.RESOURCES if not folders.resource(name).is_file()] == []
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from chorus_gui.app.words import duration, size
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import ChangeKind, Failure, Item, Level, Tally
-from chorus_gui.core.receipt import Fault, HeldBack, Receipt, Verification, from_json, to_json
+from chorus_gui.core.receipt import HeldBack, Receipt, Verification, VerifyFault, from_json, to_json
 
 ITEM = Item(7, "Images", "1000009/Images/a <b>&.dcm", "20261122120000/1000009/Images/a <b>&.dcm", 2048, 1_700_000_000_000_000, None)
 FULL = Receipt(
@@ -54,7 +54,7 @@ FULL = Receipt(
 )
 EMPTY = Receipt("record", "/srv/site", "D:/central", "/srv/journal.db", (), 0, 0, "mara", "host", "0.1.0")
 VERIFIED = replace(
-    EMPTY, kind="verify", verification=Verification(Level.REREAD, Tally(40, 5_000), (Fault("OMOP", "OMOP/x.csv", "It is missing."),))
+    EMPTY, kind="verify", verification=Verification(Level.REREAD, Tally(40, 5_000), (VerifyFault("OMOP", "OMOP/x.csv", "It is missing."),))
 )
 
 

@@ -12,9 +12,10 @@ from chorus_gui.core.errors import MassDeletionError, StaleReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Action, ChangeKind, Entry, Mode
 from chorus_gui.core.review.approval import approve, check_approval, diff_hash
-from chorus_gui.core.review.changes import Query, by_ids, select_ids, stream, summary
-from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, let_go
+from chorus_gui.core.review.changes import by_ids, select_ids, stream, summary
+from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release
 from chorus_gui.core.review.staging import Staging, staging_path
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.submission.review_site import review_site
 
 
@@ -212,7 +213,7 @@ def test_held_back_changes_stay_behind_and_are_remembered(world) -> None:
     reviewed = world.review()
     assert reviewed.summary.excluded == 3
     with Staging.open(path) as staging, Holds(world.journal) as holds:
-        let_go(staging, holds, [c.id for c in stream(staging, Query(excluded=True))])
+        release(staging, holds, [c.id for c in stream(staging, Query(excluded=True))])
         assert summary(staging).excluded == 0
         assert holds.all() == []
         assert holds.import_(world.base / "holds.toml") == 3

@@ -14,9 +14,9 @@ from world import World
 
 from chorus_gui.cli.main import main
 from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, ReviewError, StaleReviewError
+from chorus_gui.core.folders import resource
 from chorus_gui.core.journal.backups import listing
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.places import resource
 from chorus_gui.core.review.approval import approve, check_approval
 from chorus_gui.core.review.holds import Holds, hold_back_patient
 from chorus_gui.core.review.staging import Staging, staging_path

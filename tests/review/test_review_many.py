@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from chorus_gui.core.model import ChangeKind, Tally
-from chorus_gui.core.review.changes import SORTS, Query, by_ids, patients, prepare, select_ids, stream, summary
-from chorus_gui.core.review.holds import Hold, Holds, hold_back, hold_back_patient, let_go
+from chorus_gui.core.review.changes import by_ids, patients, prepare, select_ids, stream, summary
+from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import SORTS, Hold, Query
 
 MANY = 20_000
 
@@ -79,7 +80,7 @@ def test_many_holds_cost_little(many: Staging, tmp_path: Path) -> None:
         assert summary(many).excluded == MANY // 2
         many.db.execute("UPDATE change SET excluded = 0, reason = ''")
         assert holds.apply(many) == MANY // 2
-        let_go(many, holds, range(1, MANY // 4 + 1))
+        release(many, holds, range(1, MANY // 4 + 1))
         assert summary(many).excluded == MANY // 4
         assert len(holds.all()) == MANY // 4
         assert time.monotonic() - began < 10  # one question a hold took minutes
@@ -91,7 +92,7 @@ def test_a_file_keeps_its_own_reason_beside_its_patients(many: Staging, tmp_path
         hold_back(many, holds, [first], "blurred")
         hold_back_patient(many, holds, "042", "consent withdrawn")
         assert {c.reason for c in stream(many, Query(patient="042"))} == {"blurred", "consent withdrawn"}
-        let_go(many, holds, [first])
+        release(many, holds, [first])
         assert summary(many).excluded == 0, "letting a file go lets its patient go"
         assert holds.all() == []
 

@@ -17,7 +17,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import SourceFile
 from chorus_gui.core.scan import digest as hashing
 from chorus_gui.core.scan.digest import BLOCK, digest, digest_many
-from chorus_gui.core.storage.base import Reader, Source, SourceStat
+from chorus_gui.core.storage.base import FileReader, Source, SourceStat
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -29,7 +29,7 @@ class Interfering(FolderSource):
         self._on_read = on_read
         self.threads: set[str] = set()
 
-    def open(self, path: str, offset: int = 0) -> Reader:
+    def open(self, path: str, offset: int = 0) -> FileReader:
         reader, source = super().open(path, offset), self
 
         class Wrapped:

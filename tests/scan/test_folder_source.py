@@ -17,20 +17,20 @@ import pytest
 from scan.siteworld import make_config, put, run_scan
 
 from chorus_gui.core.errors import Cancelled, SourceError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
-from chorus_gui.core.places import disk_path
 from chorus_gui.core.storage import folder as folders
-from chorus_gui.core.storage.base import Folder, Look, Source
+from chorus_gui.core.storage.base import Folder, FolderChoice, Source
 from chorus_gui.core.storage.folder import FolderSource
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="needs what this system's disks have not")
 
 
-def everything(_: str) -> Look:
-    return Look(descend=True, files=True, follow=True)
+def everything(_: str) -> FolderChoice:
+    return FolderChoice(descend=True, files=True, follow=True)
 
 
-def walk(source: Source, want: Callable[[str], Look] = everything) -> dict[str, Folder]:
+def walk(source: Source, want: Callable[[str], FolderChoice] = everything) -> dict[str, Folder]:
     found = list(source.folders(want, lambda: None))
     by_path = {folder.path: folder for folder in found}
     assert len(by_path) == len(found), "a folder came twice"
@@ -79,10 +79,10 @@ def test_sizes_and_times_are_those_that_the_journal_keeps(tmp_path: Path) -> Non
 def test_a_folder_that_is_not_wanted_is_not_listed_and_another_only_by_name(tmp_path: Path, failing: Callable[..., list[str]]) -> None:
     put(tmp_path, "no/x", "names/y", "names/deep/z")
     asked = failing(tmp_path / "no", OSError(errno.EIO, "never asked"))
-    found = walk(FolderSource(tmp_path), lambda path: Look(path != "no", files=False))
+    found = walk(FolderSource(tmp_path), lambda path: FolderChoice(path != "no", files=False))
     assert not asked
     assert {path: folder.unsized for path, folder in found.items()} == {"": [], "names": ["y"], "names/deep": ["z"]}
-    assert not walk(FolderSource(tmp_path), lambda path: Look(descend=False, files=False))
+    assert not walk(FolderSource(tmp_path), lambda path: FolderChoice(descend=False, files=False))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_junction_counts_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(folders, "_WINDOWS", True)
     monkeypatch.setattr(os, "scandir", lambda path: Listing([Entry()] if path == disk_path(tmp_path) else []))
-    found = walk(FolderSource(tmp_path), lambda path: Look(descend=True, files=True, follow=False))
+    found = walk(FolderSource(tmp_path), lambda path: FolderChoice(descend=True, files=True, follow=False))
     assert ("2" in problems(found)) is link
     assert ("2" in found) is not link
 
@@ -541,8 +541,7 @@ class TestOneFile:
             reader.readinto(bytearray(1))
         reader.close()
 
-    def test_the_path_on_this_machine(self, tmp_path: Path) -> None:
-        assert FolderSource(tmp_path).local_path("a/b c.dat") == str(tmp_path / "a" / "b c.dat")
+    def test_its_name(self, tmp_path: Path) -> None:
         assert FolderSource(tmp_path).url == str(tmp_path)
 
     def test_the_root(self, tmp_path: Path, failing: Callable[..., list[str]]) -> None:

@@ -13,7 +13,7 @@ from scan.siteworld import Memory, make_config
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, SourceFile
 from chorus_gui.core.scan.scan import scan
-from chorus_gui.core.storage.base import Folder, Want
+from chorus_gui.core.storage.base import ChooseFolder, Folder
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -24,7 +24,7 @@ class Listed(FolderSource):
         super().__init__(Path("/listed"))
         self._paths = paths
 
-    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         pending = [("", want(""))]
         while pending:
             folder, look = pending.pop()

@@ -13,7 +13,7 @@ from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import Row
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
-from chorus_gui.core.scripts.plan import Group, Plan, plan
+from chorus_gui.core.scripts.plan import Plan, ScriptGroup, plan
 
 VERSION = "20260101000000"
 here_is_posix = pytest.mark.skipif(os.name == "nt", reason="looks at this system's folders for a POSIX script")
@@ -32,7 +32,7 @@ def arrange(
     return plan(world.config, rows, ScriptOptions(tool, target, ("chorus-upload",), one_by_one=one))
 
 
-def groups(made: Plan) -> list[Group]:
+def groups(made: Plan) -> list[ScriptGroup]:
     return [group for page in made.pages for group in page.groups]
 
 

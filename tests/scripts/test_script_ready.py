@@ -13,7 +13,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 from chorus_gui.core.scripts.ready import Ready, ready
 from chorus_gui.core.storage.open import Sources, open_source
-from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.work import Work
 
 FILES = ("P1/Images/a", "P1/Images/b")
@@ -29,7 +29,7 @@ def world(tmp_path: Path) -> ScriptWorld:
 def ask(world: ScriptWorld, *paths: str, folders: tuple[str, ...] = ()) -> Ready:
     config = world.config
     with Journal.open(world.journal, readonly=True) as journal:
-        work = Work(config, journal, JobContext(), Sources(config, open_source), RunLog())
+        work = Work(config, journal, JobContext(), Sources(config, open_source), RunResult())
         return ready(work, paths, [str(world.site / folder) for folder in folders])
 
 

@@ -86,8 +86,9 @@ class Wine:
         options = ScriptOptions(tool, Target.WINDOWS, program, "send 100% (1)", one_by_one=one_by_one)
         with Journal.open(self.world.journal, readonly=True) as journal:
             script = make_script(config, pending_rows(config, journal), options)
-        save(script, self.folder / script.file_name)
-        return script.file_name
+        file = self.folder / f"{script.name}.bat"
+        save(script, file)
+        return file.name
 
     def run(self, name: str, *environment: str) -> tuple[int, str, list[Call]]:
         """Status, output, and what was called."""

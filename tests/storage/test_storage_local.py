@@ -16,9 +16,9 @@ from chorus_gui.core.errors import AccessError, BlobNameError, ChorusError, Cond
 from chorus_gui.core.storage import disk, staged
 from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT
 from chorus_gui.core.storage.disk import store_error
+from chorus_gui.core.storage.exact_names import Spelling
 from chorus_gui.core.storage.local import STAGING, LocalStore
 from chorus_gui.core.storage.names import check_path
-from chorus_gui.core.storage.spelling import Spelling
 
 
 @pytest.fixture

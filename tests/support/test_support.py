@@ -13,8 +13,8 @@ from world import World
 
 from chorus_gui.app.support import config_text, first_words, without_names, write_bundle
 from chorus_gui.core.errors import UsageError
+from chorus_gui.core.folders import log_folder
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.places import log_folder
 
 LOG = """\
 2026-03-01 10:00:00,123 INFO chorus.ui: Opened /data/site/config.toml.

@@ -267,8 +267,9 @@ class Camera:
     def _review(self) -> None:
         from PySide6.QtWidgets import QDialog, QPushButton
 
-        from chorus_gui.core.review.changes import Query, select_ids
+        from chorus_gui.core.review.changes import select_ids
         from chorus_gui.core.review.staging import Staging
+        from chorus_gui.core.review.values import Query
         from chorus_gui.ui import intents
 
         review = self.session.state.review

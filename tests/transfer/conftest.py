@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from memorystore import MemoryStore
 from sending import SMALL_LIMITS, Site
-
-from chorus_gui.core.storage.memory import MemoryStore
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Proof
-from chorus_gui.core.storage.base import Reader, Source, SourceStat, Store, StoreLimits
+from chorus_gui.core.storage.base import FileReader, Source, SourceStat, Store, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.effort import Effort
@@ -51,18 +51,17 @@ class Probe:
         self.bytes_read = 0
         self.url = self._inner.url
         self.folders = self._inner.folders
-        self.local_path = self._inner.local_path
         self.close = self._inner.close
 
     def stat(self, path: str) -> SourceStat:
         return self._inner.stat(path)
 
-    def open(self, path: str, offset: int = 0) -> Reader:
+    def open(self, path: str, offset: int = 0) -> FileReader:
         return _ProbeReader(self, path, self._inner.open(path, offset))
 
 
 class _ProbeReader:
-    def __init__(self, probe: Probe, path: str, inner: Reader) -> None:
+    def __init__(self, probe: Probe, path: str, inner: FileReader) -> None:
         self._probe, self._path, self._inner, self._reads = probe, path, inner, 0
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int | None:

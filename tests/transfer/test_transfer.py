@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memorystore import MemoryStore
 from sending import QUICK, Probe, Site, content, md5_hex, send
 
 from chorus_gui.core.errors import (
@@ -29,7 +30,6 @@ from chorus_gui.core.model import Failure, Item, Level, Proof
 from chorus_gui.core.storage.base import BlobInfo, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.blocks import MIB, block_id, block_size
 from chorus_gui.core.transfer.effort import Effort
@@ -243,7 +243,7 @@ def test_a_refusal_of_everything_stops_the_job_and_loses_no_proof(site: Site, st
 
 
 def assert_no_threads_left() -> None:
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("crew")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pool")] == []
 
 
 def test_a_store_that_does_not_answer_any_more_stops_the_job(site: Site, store: MemoryStore):

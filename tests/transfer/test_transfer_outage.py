@@ -6,12 +6,12 @@ import threading
 from typing import Any
 
 import pytest
+from memorystore import MemoryStore
 from sending import Site, send
 
 from chorus_gui.core.errors import Cancelled, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import BlobInfo
-from chorus_gui.core.storage.memory import MemoryStore
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer import outage
 from chorus_gui.core.transfer.outage import Outage

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from memorystore import MemoryStore
 from sending import Probe, Site, content, md5_hex, send
 
 from chorus_gui.core.errors import Cancelled, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.blocks import block_id
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from memorystore import MemoryStore
 from sending import QUICK, md5_hex
 
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, Cancelled, ConditionError, StoreUnavailableError
@@ -16,7 +17,6 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.memory import MemoryStore
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import FEW, Verdict, VerifyResult, verify
 
@@ -195,7 +195,7 @@ def test_refused_access_stops(call: str):
     store.fail_next(call, error, 100)
     with pytest.raises(AccessError):
         run(rows, store, reread=True)
-    assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []
+    assert [t for t in threading.enumerate() if t.name.startswith("pool")] == []
 
 
 def test_cancel_and_close():
@@ -212,7 +212,7 @@ def test_cancel_and_close():
     verdicts = verify(rows, paths, store, JobContext(), Effort(3), reread=True)
     next(verdicts)
     verdicts.close()
-    assert [t for t in threading.enumerate() if t.name.startswith("crew")] == []
+    assert [t for t in threading.enumerate() if t.name.startswith("pool")] == []
 
 
 def test_reading_again_takes_constant_memory(tmp_path: Path):

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from chorus_gui import __version__
-from chorus_gui.core.places import guide
+from chorus_gui.core.folders import guide
 from chorus_gui.ui.dialogs.help import LICENCES, TELEMETRY, AboutDialog, GuideDialog, ShortcutsDialog
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session

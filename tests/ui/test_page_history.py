@@ -18,7 +18,7 @@ from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages import Services
-from chorus_gui.ui.pages.history import HistoryPage, Tab, make
+from chorus_gui.ui.pages.history import HistoryPage, HistoryTab, make
 from chorus_gui.ui.pages.history_parts import command_moment, version_name
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import SessionState
@@ -54,7 +54,7 @@ def lived(qtbot: QtBot, world: World, session: Session, page: HistoryPage) -> Se
     return session
 
 
-def cells(tab: Tab, row: int) -> list[str]:
+def cells(tab: HistoryTab, row: int) -> list[str]:
     return [str(tab.model.index(row, column).data()) for column in range(tab.model.columnCount())]
 
 

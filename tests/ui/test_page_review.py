@@ -21,7 +21,7 @@ from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
-from chorus_gui.ui.models.changes import KIND, PATH, SIZE
+from chorus_gui.ui.models.columns import DESTINATION, KIND, PATH, SIZE
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review import ReviewPage, make, notices, why_not_approve
 from chorus_gui.ui.session import Session
@@ -228,7 +228,7 @@ def test_the_table_shows_old_and_new_and_where_it_goes(page: ReviewPage, scanned
     model = page.area.model
     row = paths(page).index("OMOP/person.csv")
     assert model.index(row, SIZE).data() == "12 B → 14 B"
-    assert model.index(row, SIZE + 2).data() == "…/OMOP/person.csv"
+    assert model.index(row, DESTINATION).data() == "…/OMOP/person.csv"
     assert model.index(paths(page).index("1003/Waveforms/renamed.dat"), KIND).data() == "renamed to"
 
 
@@ -260,7 +260,7 @@ def test_holding_back_wants_a_reason(
     settled(qtbot, page, 5)
     page.area.view.selectRow(0)
     qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
-    assert asked == [intents.LetGo(tuple(page.area.selected()))]
+    assert asked == [intents.Release(tuple(page.area.selected()))]
 
 
 def test_a_patient_is_held_back_from_the_menu(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:

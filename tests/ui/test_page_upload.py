@@ -21,7 +21,7 @@ from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Failure, It
 from chorus_gui.ui import intents
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.failures import FAILURE_ROLE, FailuresModel
-from chorus_gui.ui.models.progress import FRACTION_ROLE, PROGRESS, ActiveModel, Meter, ProgressModel, Run
+from chorus_gui.ui.models.progress import FRACTION_ROLE, PROGRESS, ActiveModel, Meter, ProgressModel, UploadRun
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.upload import UploadPage, idle, make
 from chorus_gui.ui.settings import Settings
@@ -253,7 +253,7 @@ def test_the_failures_model(qtbot: QtBot) -> None:
 def test_the_progress_models(qtbot: QtBot) -> None:
     progress, active = ProgressModel(), ActiveModel()
     testers = [QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal) for model in (progress, active)]
-    run = Run(1)
+    run = UploadRun(1)
     run.feed(Snapshot("upload", {"OMOP": Count(0, 0, 0, None, None)}), 0.0)
     progress.show_items(run.lines)
     assert progress.index(0, PROGRESS).data(FRACTION_ROLE) is None
@@ -267,7 +267,7 @@ def test_the_progress_models(qtbot: QtBot) -> None:
 
 
 def test_parts_of_a_run_add_up() -> None:
-    run = Run(1)
+    run = UploadRun(1)
     run.feed(Snapshot("record", note="reading"), 0.0)
     assert (run.phase, run.lines[:-1]) == ("record", ())
     run.feed(Snapshot("upload", {"Images": Count(9, 900, 0, 10, 1000)}), 1.0)
@@ -293,7 +293,7 @@ def test_rate_and_time_left() -> None:
     assert meter.rate == pytest.approx(10, rel=0.2), "the last ten seconds count"
     meter.add(30.0, 0)
     assert meter.rate == 0
-    run = Run(1)
+    run = UploadRun(1)
     for second in range(5):
         run.feed(Snapshot("upload", {"Images": Count(0, 100 * second, 0, 10, 1000)}), float(second))
     assert run.total.rate == pytest.approx(100)

@@ -244,7 +244,7 @@ def test_rows_are_appended_while_they_are_found(qtbot: QtBot, model: Verificatio
         for number in range(first):
             book.add(verdict(number))
         book._flush()
-        found = verdicts.look(file)
+        found = verdicts.last_verification(file)
         assert found is not None
         with qtbot.waitSignal(model.answered, check_params_cb=lambda count: count == first):
             model.show_run(file, found.number)

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
 
-from chorus_gui.core.places import data_folder, log_folder
+from chorus_gui.core.folders import data_folder, log_folder
 from chorus_gui.ui.app import CrashHook, SingleInstance, log_to_file, open_first, parser
 from chorus_gui.ui.session import Session
 

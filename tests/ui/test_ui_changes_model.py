@@ -11,12 +11,13 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 from world import World
 
-from chorus_gui.core.model import ChangeKind
-from chorus_gui.core.places import remove_file
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.folders import remove_file
+from chorus_gui.core.model import Change, ChangeKind, Row, Tally
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.models.changes import HEADERS, KIND, PAGE, PATH, SIZE, ChangesModel
+from chorus_gui.ui.models.changes import PAGE, ChangesModel
+from chorus_gui.ui.models.columns import COLUMNS, KIND, PATH, SIZE
 
 COUNT = 5 * PAGE + 7
 
@@ -55,7 +56,7 @@ def text(qtbot: QtBot, model: ChangesModel, row: int, column: int) -> str:
 
 
 def test_rows_and_columns(qtbot: QtBot, model: ChangesModel) -> None:
-    assert (model.rowCount(), model.columnCount()) == (COUNT, len(HEADERS))
+    assert (model.rowCount(), model.columnCount()) == (COUNT, len(COLUMNS))
     assert text(qtbot, model, 0, PATH) == "0/Images/00000.dcm"
     assert text(qtbot, model, COUNT - 1, PATH) == "OMOP/person.csv"
     assert text(qtbot, model, COUNT - 1, KIND) == "added"
@@ -103,3 +104,18 @@ def test_a_review_that_is_gone_empties_the_table(qtbot: QtBot, model: ChangesMod
     assert model.rowCount() == 0
     with qtbot.waitSignal(model.answered):
         model.show_review(None)
+
+
+def test_every_column_says_something_of_every_change() -> None:
+    """One table describes the columns: nothing beside it has to be kept in step."""
+    old = Row(1, "Images", "1/a.dcm", "1", 2, 3, "0" * 32, 4, None, "20260101000000", "v1")
+    change = Change(1, ChangeKind.UPDATED, "Images", "1/a.dcm", "1", 5, 6, None, None, old, note="noted")
+    for column in COLUMNS:
+        assert column.title
+        assert column.text(change, lambda _: "v2/1/a.dcm"), column.title
+        assert column.widest
+        assert isinstance(column.heading("1", Tally(1, 2)), str)
+    assert sorted(column.position for column in COLUMNS) == list(range(len(COLUMNS)))
+    for column in COLUMNS:
+        if column.order:
+            Query(order=column.order).sql("id")

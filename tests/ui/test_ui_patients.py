@@ -13,10 +13,11 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.core.model import ChangeKind, Tally
-from chorus_gui.core.review.changes import Query
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.models.changes import KIND, PAGE, PATH, ChangesModel
+from chorus_gui.ui.models.changes import PAGE, ChangesModel
+from chorus_gui.ui.models.columns import KIND, PATH
 from chorus_gui.ui.models.patients import Groups, merged
 
 

@@ -155,7 +155,7 @@ def test_local_data_is_cleared(qtbot: QtBot, opened: Session) -> None:
 
 
 def test_exports(qtbot: QtBot, opened: Session, tmp_path: Path) -> None:
-    from chorus_gui.core.review.changes import Query
+    from chorus_gui.core.review.values import Query
 
     run_job(qtbot, opened, intents.Scan())
     changes, holds = tmp_path / "changes.csv", tmp_path / "holds.toml"

@@ -15,7 +15,7 @@ from chorus_gui.ui import theme, words
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
 from chorus_gui.ui.widgets.chrome import progress_text, share_of
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 
 
 def luminance(colour: str) -> float:
@@ -92,7 +92,7 @@ def test_charts_paint_what_they_are_given(qtbot: QtBot) -> None:
 
 def test_a_typed_confirmation_wants_the_word(qtbot: QtBot) -> None:
     said: list[str] = []
-    dialog = ConfirmDialog(None, "Delete?", "All of it.", "Delete", lambda: said.append("yes"), typed="delete", danger=True)
+    dialog = ConfirmDialog(None, Question("Delete?", "All of it.", "Delete", typed="delete", danger=True), lambda: said.append("yes"))
     qtbot.addWidget(dialog)
     dialog.open()
     assert not dialog.yes.isEnabled()

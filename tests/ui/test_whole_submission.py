@@ -30,7 +30,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.ui.assistant import Assistant
 from chorus_gui.ui.dialogs.approve import ApproveDialog
 from chorus_gui.ui.main_window import MainWindow
-from chorus_gui.ui.models.changes import PATH
+from chorus_gui.ui.models.columns import PATH
 from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.pages.upload import UploadPage
 from chorus_gui.ui.pages.verify import VerifyPage

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.folders import data_folder
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.core.places import data_folder
 
 SUBJECT = "This computer"
 FEW = 2_000_000_000

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chorus_gui.app.doctor.model import Case
+from chorus_gui.core.folders import data_folder
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.core.places import data_folder
 
 SUBJECT = "Leftovers"
 OLD = timedelta(days=30)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config.model import NamedPlace, PlaceKind
-from chorus_gui.core.custody.home import journal_parent
+from chorus_gui.core.custody.cloud_journal import journal_parent
 from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.core.places import disk_path
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login

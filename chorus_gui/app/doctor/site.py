@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.doctor.places import SITE
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.core.places import disk_path
 
 MAY_BE_ONLINE = os.name == "nt"
 LOOKED_AT = 2000

@@ -17,7 +17,7 @@ from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
 from chorus_gui.core.config.keys import nearest
 from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
-from chorus_gui.core.config.places import Places
+from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
 from chorus_gui.core.errors import ConfigError, Fault, PatternError
 from chorus_gui.core.model import MODALITIES, Mode
@@ -230,7 +230,7 @@ def _pattern(layout: Layout, value: Value, modality: str, per_patient: bool) -> 
     try:
         return Pattern.parse(text)
     except PatternError as error:
-        value.fault(" ".join(part for part in (error.what, error.meaning) if part), error.remedy)
+        value.fault(error.summary, error.remedy)
         return None
 
 

@@ -21,7 +21,7 @@ from chorus_gui.core.config.load import parse, read_text
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, Tables, as_tables, detect_layout, key_lines
 from chorus_gui.core.errors import ConfigError
-from chorus_gui.core.places import replace_file, resource
+from chorus_gui.core.folders import replace_file, resource
 
 Scalar = str | int | bool
 

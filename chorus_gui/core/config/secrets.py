@@ -100,7 +100,6 @@ class SasInfo:
     services: str
     resource_types: str
     addresses: str
-    protocols: str
     policy: bool
 
     @classmethod
@@ -116,7 +115,6 @@ class SasInfo:
             services=fields.get("ss", ""),
             resource_types=fields.get("srt", ""),
             addresses=fields.get("sip", ""),
-            protocols=fields.get("spr", ""),
             policy="si" in fields,
         )
 

@@ -10,33 +10,33 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from chorus_gui.core.custody import memory as remembering
+from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.checkout import Held, give_up, new_note
-from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import take
-from chorus_gui.core.custody.memory import Memory, Phase
-from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, Sides, compare, fetch, missing_rows, rows_of, unsaved
 from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.custody.unlock import move_aside, put_content_back
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError, JournalError
+from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.places import remove_file
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 
 CHANGED = "The journal in the cloud or its lock was changed since you looked."
 AGAIN = "Look at both again before you decide."
 
 
-def preview(home: JournalHome, local_file: Path, ctx: JobContext, *, wait: float = 0.0) -> Sides:
+def preview(home: CloudJournal, local_file: Path, ctx: JobContext, *, wait: float = 0.0) -> Sides:
     """Both journals, for a person to decide about; nothing is changed but what an interruption left is settled."""
     with guard(home, "comparing the journals", wait, ctx):
-        return compare(home, local_file, settle(home, ctx), ctx)
+        return compare(home, local_file, complete_interrupted(home, ctx), ctx)
 
 
-def adopt(home: JournalHome, local_file: Path, ctx: JobContext, sides: Sides, *, wait: float = 0.0) -> Held:
+def adopt(home: CloudJournal, local_file: Path, ctx: JobContext, sides: Sides, *, wait: float = 0.0) -> Held:
     """Go on with ``local_file``: the lock becomes ours, the file the local journal, and the next check-in replaces the cloud's.
 
     ``sides`` is what the person saw (:func:`preview`): if lock or journal in the cloud are others by now, nothing is done
@@ -45,7 +45,7 @@ def adopt(home: JournalHome, local_file: Path, ctx: JobContext, sides: Sides, *,
     were never checked in.
     """
     with guard(home, "taking the journal over", wait, ctx):
-        state = settle(home, ctx)
+        state = complete_interrupted(home, ctx)
         if _etags(state) != _etags(sides.seen):
             raise CustodyConflictError(
                 "The journal or its lock was changed since you looked.", compare(home, local_file, state, ctx), remedy=AGAIN
@@ -70,7 +70,7 @@ def _etags(state: CustodyState) -> tuple[str, str]:
     return (state.lock.etag if state.lock else "", state.journal.etag if state.journal else "")
 
 
-def _keep_cloud(home: JournalHome, state: CustodyState, local_file: Path, ctx: JobContext) -> tuple[str, ...]:
+def _keep_cloud(home: CloudJournal, state: CustodyState, local_file: Path, ctx: JobContext) -> tuple[str, ...]:
     kept = backups.new_name(home.local, ".cloud", "db")
     if not fetch(home, state, kept, ctx):
         return ()
@@ -81,7 +81,7 @@ def _keep_cloud(home: JournalHome, state: CustodyState, local_file: Path, ctx: J
     return (f"The journal that was in the cloud is kept as {kept}.",)
 
 
-def _place(home: JournalHome, memory: Memory, local_file: Path) -> tuple[str, ...]:
+def _place(home: CloudJournal, memory: LocalState, local_file: Path) -> tuple[str, ...]:
     """The file becomes the local journal."""
     if home.local.exists() and local_file.exists() and home.local.samefile(local_file):
         return ()
@@ -92,10 +92,10 @@ def _place(home: JournalHome, memory: Memory, local_file: Path) -> tuple[str, ..
     return notes
 
 
-def _take(home: JournalHome, state: CustodyState, journal: BlobInfo | None, coming: str, ctx: JobContext) -> Memory:
+def _take(home: CloudJournal, state: CustodyState, journal: BlobInfo | None, coming: str, ctx: JobContext) -> LocalState:
     """Make the lock ours, whoever's it was, if it still is the one that was seen."""
     note = new_note(home, journal)
-    memory = Memory(
+    memory = LocalState(
         Phase.TAKING,
         str(home.local),
         state.memory.base_of(home.local),

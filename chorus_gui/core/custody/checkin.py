@@ -7,11 +7,11 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chorus_gui.core.custody import memory as remembering
-from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import release
-from chorus_gui.core.custody.memory import Memory, Phase
-from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, rows_of
 from chorus_gui.core.custody.state import CustodyState, State, holds, look
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError, CustodyError, StoreError
@@ -19,7 +19,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
-from chorus_gui.core.storage.files import send_file
+from chorus_gui.core.storage.one_file import send_file
 
 TAKE_OVER = (
     "Your local journal is whole. If it is the right one, go on with it by taking the journal over; if the cloud's is, set yours aside "
@@ -36,7 +36,7 @@ class Returned:
 
 
 def checkin(
-    home: JournalHome, ctx: JobContext, *, local_journal: Path | None = None, keep_checked_out: bool = False, wait: float = 0.0
+    home: CloudJournal, ctx: JobContext, *, local_journal: Path | None = None, keep_checked_out: bool = False, wait: float = 0.0
 ) -> Returned:
     """Put the journal back: ``local_journal``, or the file that was checked out.  The local file stays.
 
@@ -48,15 +48,17 @@ def checkin(
     """
     with guard(home, "journal checkin", wait, ctx):
         before = look(home, ctx)
-        seen = settle(home, ctx, before)
+        seen = complete_interrupted(home, ctx, before)
         if seen.memory.phase is Phase.FREE and before.landed:
             local = Path(before.memory.local)
             if local_journal is None and rows_of(local) == before.memory.sent_rows:
                 return Returned(True, ("The check-in that was interrupted had reached the cloud; the lock is gone now.",))
-        return put_back(home, seen, ctx, local_journal=local_journal, keep=keep_checked_out)
+        return send_and_unlock(home, seen, ctx, local_journal=local_journal, keep=keep_checked_out)
 
 
-def put_back(home: JournalHome, seen: CustodyState, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False) -> Returned:
+def send_and_unlock(
+    home: CloudJournal, seen: CustodyState, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False
+) -> Returned:
     """The check-in itself, for who holds the guard and has settled; ``seen`` is how it stands."""
     memory = seen.memory
     if memory.phase is Phase.FREE:
@@ -99,14 +101,14 @@ def put_back(home: JournalHome, seen: CustodyState, ctx: JobContext, *, local_jo
     return Returned(notes=() if gone else _about_lock(home, ctx))
 
 
-def give_back(home: JournalHome, ctx: JobContext) -> None:
+def unlock_unchanged(home: CloudJournal, ctx: JobContext) -> None:
     """End a check-out of which nothing needs to be written, for who holds the guard."""
     memory = remembering.load(home.memory_file)
     release(home, memory.lock_etag, ctx)
     remembering.save(home.memory_file, memory.freed())
 
 
-def _contains(home: JournalHome, local: Path, seen: CustodyState, ctx: JobContext) -> None:
+def _contains(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobContext) -> None:
     """Another file than the one that was checked out must know every row that the cloud has."""
     sides = compare(home, local, seen, ctx)
     if sides.only_cloud != 0:
@@ -117,7 +119,7 @@ def _contains(home: JournalHome, local: Path, seen: CustodyState, ctx: JobContex
         )
 
 
-def _write(home: JournalHome, file: Path, memory: Memory, ctx: JobContext) -> BlobInfo:
+def _write(home: CloudJournal, file: Path, memory: LocalState, ctx: JobContext) -> BlobInfo:
     """Write the journal on condition that it is what was checked out, and look at what lies there then.
 
     After an answer that was lost the store is looked at: the write may have happened.
@@ -148,7 +150,7 @@ def _write(home: JournalHome, file: Path, memory: Memory, ctx: JobContext) -> Bl
     return found
 
 
-def _about_lock(home: JournalHome, ctx: JobContext) -> tuple[str, ...]:
+def _about_lock(home: CloudJournal, ctx: JobContext) -> tuple[str, ...]:
     now = look(home, ctx)
     if now.lock is None:
         return ()

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chorus_gui import __version__
-from chorus_gui.core.custody import memory as remembering
-from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, release, take
-from chorus_gui.core.custody.memory import Memory, Phase
-from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, fetch, is_empty, missing_rows, rows_of, unsaved
 from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalForeignError, JournalMixedError, StoreError
@@ -35,19 +35,19 @@ class Held:
     notes: tuple[str, ...] = ()
 
 
-def checkout(home: JournalHome, ctx: JobContext, *, wait: float = 0.0) -> Held:
+def checkout(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Held:
     """Take the cloud journal for yourself, until :func:`~.checkin.checkin`.
 
     Raises :class:`CustodyError` when it is checked out already, or when the local journal has changes that were never checked in
     (they are never overwritten); :class:`StoreError`, :class:`JournalError`, ``Cancelled``: then nothing is checked out.
     """
     with guard(home, "journal checkout", wait, ctx):
-        return take_out(home, ctx)
+        return lock_and_fetch(home, ctx)
 
 
-def take_out(home: JournalHome, ctx: JobContext, *, automatic: bool = False, purpose: str = "journal checkout") -> Held:
+def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = False, purpose: str = "journal checkout") -> Held:
     """The check-out itself, for who holds the guard.  ``automatic``: for one command alone."""
-    before = settle(home, ctx)
+    before = complete_interrupted(home, ctx)
     if not home.local.parent.is_dir():
         raise CustodyError(
             f"The folder {home.local.parent}, in which the local journal is to lie, does not exist.",
@@ -104,13 +104,13 @@ def refuse(state: CustodyState) -> None:
     raise CustodyError(state.describe(), meaning="Two people must not change the journal at the same time.", remedy=remedy)
 
 
-def new_note(home: JournalHome, journal: BlobInfo | None) -> LockNote:
+def new_note(home: CloudJournal, journal: BlobInfo | None) -> LockNote:
     """A lock's text for a check-out that begins now."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return LockNote(home.who, home.host, now, __version__, journal.etag if journal else "", secrets.token_hex(16))
 
 
-def _check(home: JournalHome, before: CustodyState, copy: Path | None, ctx: JobContext) -> None:
+def _check(home: CloudJournal, before: CustodyState, copy: Path | None, ctx: JobContext) -> None:
     """That the download is a sound journal, and that the local one may be replaced by it."""
     if copy is None:
         return
@@ -130,7 +130,7 @@ def _check(home: JournalHome, before: CustodyState, copy: Path | None, ctx: JobC
         )
 
 
-def _overwritten(home: JournalHome, before: CustodyState, copy: Path) -> int:
+def _overwritten(home: CloudJournal, before: CustodyState, copy: Path) -> int:
     """How many rows were in the cloud when the local journal was last in step with it, and are there no more.
 
     Somebody took them back on purpose; or an older tool wrote a stale journal over them, which it does without looking.
@@ -143,11 +143,11 @@ def _overwritten(home: JournalHome, before: CustodyState, copy: Path) -> int:
     return 0
 
 
-def _lock(home: JournalHome, before: CustodyState, copy: Path | None, automatic: bool, purpose: str, ctx: JobContext) -> bool:
+def _lock(home: CloudJournal, before: CustodyState, copy: Path | None, automatic: bool, purpose: str, ctx: JobContext) -> bool:
     """Take the lock; True if the journal is still the one that was downloaded, else the lock is given back."""
     note = new_note(home, before.journal)
     coming = rows_of(copy) if copy else "" if is_empty(home.local) else rows_of(home.local)
-    memory = Memory(
+    memory = LocalState(
         Phase.TAKING,
         str(home.local),
         before.memory.base_of(home.local),
@@ -177,7 +177,7 @@ def _lock(home: JournalHome, before: CustodyState, copy: Path | None, automatic:
     return False
 
 
-def _swap(home: JournalHome, copy: Path | None, overwritten: int) -> tuple[str, ...]:
+def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str, ...]:
     """Put the download in the local journal's place, which is kept; if that fails, everything is as before.  Notes for people."""
     memory = remembering.load(home.memory_file)
     notes: tuple[str, ...] = ()
@@ -204,8 +204,8 @@ def _swap(home: JournalHome, copy: Path | None, overwritten: int) -> tuple[str, 
     return notes
 
 
-def give_up(home: JournalHome, memory: Memory) -> None:
-    """After a failure: give back what was taken, as far as the store can be reached; :func:`settle` does the rest later."""
+def give_up(home: CloudJournal, memory: LocalState) -> None:
+    """After a failure: give back what was taken, as far as the store can be reached; :func:`complete_interrupted` does the rest later."""
     ctx = JobContext()  # also when the person asked to stop
     with suppress(StoreError):  # what led here is the error to report
         now = look(home, ctx)

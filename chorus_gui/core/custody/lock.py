@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError, StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
@@ -36,7 +36,7 @@ class LockNote:
     token: str
 
 
-def read_note(home: JournalHome, lock: BlobInfo, ctx: JobContext) -> LockNote | None:
+def read_note(home: CloudJournal, lock: BlobInfo, ctx: JobContext) -> LockNote | None:
     """Its note; None for a lock of another tool, or one that holds a journal."""
     if lock.size == 0:
         return _note(lock.metadata or {})
@@ -56,7 +56,7 @@ def _note(fields: Mapping[str, object]) -> LockNote | None:
     return LockNote(**{name: str(fields.get(name, "")) for name in LockNote.__slots__})
 
 
-def take(home: JournalHome, note: LockNote, ctx: JobContext, condition: Condition = IF_ABSENT) -> BlobInfo:
+def take(home: CloudJournal, note: LockNote, ctx: JobContext, condition: Condition = IF_ABSENT) -> BlobInfo:
     """Make the lock, or, on a condition, replace one.
 
     An answer that was lost is looked for: the token tells.  Raises :class:`ConditionError` when somebody else's lies there.
@@ -79,7 +79,7 @@ def take(home: JournalHome, note: LockNote, ctx: JobContext, condition: Conditio
         attempt += 1
 
 
-def release(home: JournalHome, etag: str, ctx: JobContext) -> bool:
+def release(home: CloudJournal, etag: str, ctx: JobContext) -> bool:
     """Remove the lock if it still is that one; False if it is not: gone, or somebody else's."""
     try:
         home.retry.call(lambda: home.store.delete(home.lock, condition=Condition(etag=etag)), ctx)

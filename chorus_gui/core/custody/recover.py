@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from chorus_gui.core.custody import memory as remembering
-from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.lock import release
-from chorus_gui.core.custody.memory import Phase
 from chorus_gui.core.custody.sides import rows_of
 from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.errors import JournalError
@@ -35,14 +35,14 @@ class Offer:
     text: str
 
 
-def recover(home: JournalHome, ctx: JobContext | None = None, *, wait: float = 0.0) -> tuple[CustodyState, list[Offer]]:
+def recover(home: CloudJournal, ctx: JobContext | None = None, *, wait: float = 0.0) -> tuple[CustodyState, list[Offer]]:
     """At the next start: end what was interrupted and can be ended, and say what is left to decide; nothing to offer is good news.
 
     Raises :class:`StoreError`, :class:`CustodyError`, :class:`JournalBusyError` (then another process of yours is at work).
     """
     ctx = ctx or JobContext()
     with guard(home, "looking after an interrupted check-out", wait, ctx):
-        state = settle(home, ctx)
+        state = complete_interrupted(home, ctx)
     return state, offers(state)
 
 
@@ -64,7 +64,7 @@ def offers(state: CustodyState) -> list[Offer]:
     return []
 
 
-def settle(home: JournalHome, ctx: JobContext, now: CustodyState | None = None) -> CustodyState:
+def complete_interrupted(home: CloudJournal, ctx: JobContext, now: CustodyState | None = None) -> CustodyState:
     """End what an interruption left half done, for who holds the guard; how it stands then.
 
     A check-out that had not swapped the files is given back; one that had is held.  A check-in that wrote the journal gives

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.custody import memory as remembering
-from chorus_gui.core.custody.checkin import TAKE_OVER, give_back, put_back
-from chorus_gui.core.custody.checkout import take_out
-from chorus_gui.core.custody.home import JournalHome, guard
-from chorus_gui.core.custody.memory import Phase
-from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.checkin import TAKE_OVER, send_and_unlock, unlock_unchanged
+from chorus_gui.core.custody.checkout import lock_and_fetch
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import Phase
+from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, compare, fetch, rows_of, unsaved
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.errors import ChorusError, CustodyError, JournalError
@@ -22,7 +22,7 @@ from chorus_gui.core.job import JobContext
 
 
 @dataclass(slots=True)
-class Session:
+class CheckedOut:
     """What a command works on.  ``notes`` are sentences for the person; more come when the session ends."""
 
     journal: Path
@@ -31,11 +31,11 @@ class Session:
 
 @contextmanager
 def session(
-    config: Config, home: JournalHome | None, ctx: JobContext, *, purpose: str, write: bool = True, wait: float = 10.0
-) -> Generator[Session]:
+    config: Config, home: CloudJournal | None, ctx: JobContext, *, purpose: str, write: bool = True, wait: float = 10.0
+) -> Generator[CheckedOut]:
     """The journal for one command ("file upload"), which opens it inside and closes it before the end.
 
-    ``home`` is the cloud journal of ``config`` (:func:`~chorus_gui.core.custody.home.home_of`), or None if it has none; its
+    ``home`` is the cloud journal of ``config`` (:func:`~chorus_gui.core.custody.cloud_journal.home_of`), or None if it has none; its
     store must stay open until the session ends.  ``wait``: the longest time, in seconds, to wait for another session of this user.
 
     A journal that lives here alone: just its file.  One in the cloud: while the user holds a check-out, the checked-out file;
@@ -49,7 +49,7 @@ def session(
     if home is None:
         if config.journal.cloud is not None:
             raise ValueError("a session of a cloud journal needs its home")
-        yield Session(config.journal.local)
+        yield CheckedOut(config.journal.local)
     elif write:
         with guard(home, purpose, wait, ctx), _working(home, purpose, ctx) as work:
             yield work
@@ -58,13 +58,13 @@ def session(
 
 
 @contextmanager
-def _working(home: JournalHome, purpose: str, ctx: JobContext) -> Generator[Session]:
-    state = settle(home, ctx)
+def _working(home: CloudJournal, purpose: str, ctx: JobContext) -> Generator[CheckedOut]:
+    state = complete_interrupted(home, ctx)
     memory = state.memory
     if state.state is State.CHANGED and unsaved(Path(memory.local), memory, None):
         raise CustodyConflictError(state.describe(), compare(home, Path(memory.local), state, ctx), remedy=TAKE_OVER)
     if state.state is State.MINE:
-        work = Session(Path(memory.local))
+        work = CheckedOut(Path(memory.local))
         if memory.local != str(home.local):
             work.notes.append(f"The journal is checked out into {memory.local}: the command works on that file.")
         if memory.automatic:
@@ -73,8 +73,8 @@ def _working(home: JournalHome, purpose: str, ctx: JobContext) -> Generator[Sess
             yield work
             return
     else:
-        held = take_out(home, ctx, automatic=True, purpose=purpose)
-        work = Session(held.local, list(held.notes))
+        held = lock_and_fetch(home, ctx, automatic=True, purpose=purpose)
+        work = CheckedOut(held.local, list(held.notes))
     try:
         yield work
     except BaseException as error:
@@ -82,12 +82,12 @@ def _working(home: JournalHome, purpose: str, ctx: JobContext) -> Generator[Sess
         raise
     try:
         fresh = _fresh(ctx)
-        work.notes += put_back(home, look(home, fresh), fresh).notes
+        work.notes += send_and_unlock(home, look(home, fresh), fresh).notes
     except ChorusError as error:
         raise _not_back(error, work.journal) from error
 
 
-def _end_failed(home: JournalHome, ctx: JobContext, cause: BaseException) -> None:
+def _end_failed(home: CloudJournal, ctx: JobContext, cause: BaseException) -> None:
     """What a command that did not end well had changed is not lost; one that changed nothing leaves nothing behind."""
     memory = remembering.load(home.memory_file)
     local = Path(memory.local)
@@ -98,9 +98,9 @@ def _end_failed(home: JournalHome, ctx: JobContext, cause: BaseException) -> Non
         except JournalError:
             changed = True
         if changed:
-            put_back(home, look(home, fresh), fresh)
+            send_and_unlock(home, look(home, fresh), fresh)
         else:
-            give_back(home, fresh)
+            unlock_unchanged(home, fresh)
     except ChorusError as error:
         told = f"{cause.what} " if isinstance(cause, ChorusError) else ""
         raise _not_back(error, local, told) from cause
@@ -121,14 +121,14 @@ def _fresh(ctx: JobContext) -> JobContext:
     return fresh
 
 
-def _reading(home: JournalHome, ctx: JobContext) -> Session:
+def _reading(home: CloudJournal, ctx: JobContext) -> CheckedOut:
     state = look(home, ctx)
     local = Path(state.memory.local)
     if state.memory.phase in (Phase.HELD, Phase.RETURNING) and local.exists():
-        return Session(local, [state.reason] if state.state is State.CHANGED else [])
+        return CheckedOut(local, [state.reason] if state.state is State.CHANGED else [])
     notes = [state.describe()] if state.lock else []
     if state.content is None:
-        return Session(home.local, notes)
+        return CheckedOut(home.local, notes)
     etag = hashlib.sha256(state.content.etag.encode()).hexdigest()[:16]
     copy = home.copy_file.with_name(f"{home.copy_file.stem}.{etag}.db")
     if not copy.exists():
@@ -138,4 +138,4 @@ def _reading(home: JournalHome, ctx: JobContext) -> Session:
     with suppress(JournalError):
         if unsaved(home.local, state.memory, copy):
             notes.append(f"Your local journal {home.local} has changes that were never checked in; this is the one in the cloud.")
-    return Session(copy, notes)
+    return CheckedOut(copy, notes)

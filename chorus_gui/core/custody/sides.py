@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chorus_gui.core.custody.home import JournalHome
-from chorus_gui.core.custody.memory import Memory
+from chorus_gui.core.custody.cloud_journal import CloudJournal
+from chorus_gui.core.custody.local_state import LocalState
 from chorus_gui.core.custody.state import CustodyState, moment
 from chorus_gui.core.errors import (
     BlobNotFoundError,
@@ -23,7 +23,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.opening import translated
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.storage.files import fetch_file
+from chorus_gui.core.storage.one_file import fetch_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class CustodyConflictError(CustodyError):
         self.sides = sides
 
 
-def compare(home: JournalHome, local: Path, seen: CustodyState, ctx: JobContext) -> Sides:
+def compare(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobContext) -> Sides:
     """Look at both; the cloud's (the lock's content, if another tool keeps it there) is downloaded for it and removed again."""
     copy = beside(home.local, "compare")
     try:
@@ -113,7 +113,7 @@ def side(where: str, file: Path, modified_us: int | None = None) -> Side:
     return Side(where, True, found.size, at, found.schema, found.active, found.pending, found.versions)
 
 
-def fetch(home: JournalHome, seen: CustodyState, target: Path, ctx: JobContext) -> bool:
+def fetch(home: CloudJournal, seen: CustodyState, target: Path, ctx: JobContext) -> bool:
     """Download the journal that was seen to ``target``; False if there is none.
 
     Raises :class:`CustodyError` if it is another one by now.
@@ -154,7 +154,7 @@ def is_empty(journal: Path) -> bool:
         return True
 
 
-def unsaved(local: Path, memory: Memory, cloud: Path | None) -> bool:
+def unsaved(local: Path, memory: LocalState, cloud: Path | None) -> bool:
     """Whether ``local`` holds rows that were never checked in, as far as memory and the cloud's journal (a copy) tell.
 
     False for one that cannot be read: there is nothing to check in, and what replaces it keeps the file.  Raises

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
-from chorus_gui.core.custody import memory as remembering
-from chorus_gui.core.custody.home import JournalHome
+from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.cloud_journal import CloudJournal
+from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, read_note
-from chorus_gui.core.custody.memory import Memory, Phase
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import BlobInfo
@@ -45,7 +45,7 @@ class CustodyState:
     journal: BlobInfo | None = None
     lock: BlobInfo | None = None
     note: LockNote | None = None
-    memory: Memory = field(default_factory=Memory)
+    memory: LocalState = field(default_factory=LocalState)
     reason: str = ""
     landed: bool = False
 
@@ -112,7 +112,7 @@ def moment(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else "an unknown time"
 
 
-def look(home: JournalHome | None, ctx: JobContext | None = None) -> CustodyState:
+def look(home: CloudJournal | None, ctx: JobContext | None = None) -> CustodyState:
     """How it stands now.  Two requests; nothing is changed.  Raises :class:`StoreError`, :class:`CustodyError`."""
     if home is None:
         return CustodyState(State.NOT_IN_CLOUD)
@@ -125,7 +125,9 @@ def look(home: JournalHome | None, ctx: JobContext | None = None) -> CustodyStat
     return judge(journal, lock, note, memory, landed=landed)
 
 
-def judge(journal: BlobInfo | None, lock: BlobInfo | None, note: LockNote | None, memory: Memory, *, landed: bool = False) -> CustodyState:
+def judge(
+    journal: BlobInfo | None, lock: BlobInfo | None, note: LockNote | None, memory: LocalState, *, landed: bool = False
+) -> CustodyState:
     """The state that these make.  ``landed``: the journal's blob is the file that a check-in was sending."""
     here = memory.phase is not Phase.FREE
     # An older tool's unlock copies a lock's metadata to the journal, and its check-out back: the token alone proves nothing.
@@ -156,7 +158,7 @@ def judge(journal: BlobInfo | None, lock: BlobInfo | None, note: LockNote | None
     return CustodyState(state, journal, lock, note, memory, reason, landed)
 
 
-def holds(home: JournalHome, blob: BlobInfo | None, md5: str, size: int, ctx: JobContext) -> bool:
+def holds(home: CloudJournal, blob: BlobInfo | None, md5: str, size: int, ctx: JobContext) -> bool:
     """Whether a blob has exactly this content; read, where the store keeps no MD5."""
     if blob is None or blob.size != size:
         return False

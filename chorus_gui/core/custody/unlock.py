@@ -6,17 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from chorus_gui.core.custody import memory as remembering
-from chorus_gui.core.custody.home import JournalHome, guard
+from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.lock import release
-from chorus_gui.core.custody.memory import Phase
-from chorus_gui.core.custody.recover import settle
+from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.errors import ConditionError, CustodyError
+from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.lock import WriterLock
-from chorus_gui.core.places import replace_file
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo
 
 
@@ -45,14 +45,14 @@ def consequences(state: CustodyState) -> tuple[str, ...]:
     return tuple(out)
 
 
-def unlock(home: JournalHome, ctx: JobContext, *, force: bool = False, wait: float = 0.0) -> Unlocked:
+def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: float = 0.0) -> Unlocked:
     """Remove the lock; a journal that lies only in it is put back under its own name first.
 
     ``force`` is needed for any lock but this computer's own.  Raises :class:`CustodyError`: without it, with what can go wrong;
     if there is no lock; if the lock changes meanwhile (then it stays).
     """
     with guard(home, "journal unlock", wait, ctx):
-        state = settle(home, ctx)
+        state = complete_interrupted(home, ctx)
         if state.lock is None:
             if state.state is State.CHANGED:  # our lock was removed by somebody: there is only a memory to clear
                 remembering.save(home.memory_file, state.memory.freed())
@@ -77,7 +77,7 @@ def unlock(home: JournalHome, ctx: JobContext, *, force: bool = False, wait: flo
         return Unlocked(copied, warnings)
 
 
-def put_content_back(home: JournalHome, state: CustodyState, ctx: JobContext) -> BlobInfo | None:
+def put_content_back(home: CloudJournal, state: CustodyState, ctx: JobContext) -> BlobInfo | None:
     """If the journal lies only in the lock, copy it to its own name, inside the store; what lies there then, None if not needed.
 
     An empty lock holds no journal: it is never put back as one.  Raises :class:`CustodyError` if what arrived is not what lay in
@@ -99,14 +99,14 @@ def put_content_back(home: JournalHome, state: CustodyState, ctx: JobContext) ->
     return found
 
 
-def set_aside(home: JournalHome, ctx: JobContext, *, wait: float = 0.0) -> Path:
+def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path:
     """Move the local journal among the kept copies, for good, and end its check-out if there is one; where it lies now.
 
     The next check-out brings the cloud's journal.  Raises :class:`JournalMissingError` if there is no local journal,
     :class:`JournalBusyError` while somebody writes in it.
     """
     with guard(home, "setting the local journal aside", wait, ctx):
-        state = settle(home, ctx)
+        state = complete_interrupted(home, ctx)
         local = state.local or home.local
         opening.check_present(local)
         lock = WriterLock(local)

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalForeignError, JournalMissingError, JournalMixedError
+from chorus_gui.core.folders import remove_file, replace_file
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
-from chorus_gui.core.places import remove_file, replace_file
 
 KEPT = 10
 _STAMP = "%Y%m%d%H%M%S"

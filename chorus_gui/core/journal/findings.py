@@ -11,7 +11,7 @@ EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class JournalFinding:
     """One oddity: ``text`` a sentence with the count in it, ``examples`` paths (at most five), ``remedy`` a sentence or "".
 
     ``kind`` is a fixed word for programs: duplicate, no-md5, not-md5, size, never-uploaded, modality, path, version, wal, lost.
@@ -58,10 +58,10 @@ _RULES = (
 )
 
 
-def check(schema: Schema) -> list[Finding]:
+def check(schema: Schema) -> list[JournalFinding]:
     """Every kind of tolerated dirt that the journal has, with counts and examples."""
     rows = f"({schema.rows_sql()})"
-    found: list[Finding] = []
+    found: list[JournalFinding] = []
     twice = (
         f"SELECT modality || ': ' || path AS what, COUNT(*) AS n FROM {rows} WHERE invalid_us IS NULL GROUP BY modality, path HAVING n > 1"
     )
@@ -69,7 +69,7 @@ def check(schema: Schema) -> list[Finding]:
     if count:
         examples = schema.conn.execute(f"SELECT what FROM ({twice}) ORDER BY what LIMIT {EXAMPLES}")
         found.append(
-            Finding(
+            JournalFinding(
                 "duplicate",
                 f"{count} paths have more than one active row.",
                 int(count),
@@ -81,5 +81,5 @@ def check(schema: Schema) -> list[Finding]:
         (count,) = schema.conn.execute(f"SELECT COUNT(*) FROM {rows} WHERE {condition}").fetchone()
         if count:
             examples = schema.conn.execute(f"SELECT modality || ': ' || path FROM {rows} WHERE {condition} ORDER BY 1 LIMIT {EXAMPLES}")
-            found.append(Finding(kind, text.format(n=count), int(count), tuple(str(what) for (what,) in examples), remedy))
+            found.append(JournalFinding(kind, text.format(n=count), int(count), tuple(str(what) for (what,) in examples), remedy))
     return found

@@ -12,10 +12,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.schema import COLUMNS
-from chorus_gui.core.places import remove_file
 
 _STEPS = 1_000_000
 """SQLite's steps between two looks at whether to stop: some milliseconds."""

@@ -18,8 +18,8 @@ from typing import cast
 import filelock
 
 from chorus_gui.core.errors import JournalBusyError, JournalError
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.places import user_name
 from chorus_gui.core.redact import redact
 
 PROGRAM = "CHoRUS Upload"

@@ -22,10 +22,10 @@ from chorus_gui.core.errors import (
     JournalMissingError,
     JournalMixedError,
 )
+from chorus_gui.core.folders import remove_file, replace_file
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.journal.v2 import V2
-from chorus_gui.core.places import remove_file, replace_file
 
 BUSY_SECONDS = 10.0
 RESTORE = "Restore one of the kept copies (chorus-upload journal restore), or check the journal out again."

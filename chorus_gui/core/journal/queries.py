@@ -38,11 +38,6 @@ def by_modality(journal: Journal) -> list[ModalityCount]:
     return [sums[name] for name in sorted(sums)]
 
 
-def pending_by_modality(journal: Journal) -> dict[str, tuple[int, int]]:
-    """What waits for its upload: modality → (files, bytes); modalities with none are left out."""
-    return {count.modality: (count.pending, count.pending_bytes) for count in by_modality(journal) if count.pending}
-
-
 def file_history(journal: Journal, path: str, modality: str | None = None) -> list[Row]:
     """Every row that the file ever had, the oldest first."""
     return journal.select("path = ?1 AND (?2 IS NULL OR modality = ?2) ORDER BY valid_us, file_id", (path, modality))

@@ -21,7 +21,7 @@ from chorus_gui.core.errors import JournalChangedError, JournalError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, findings, history, opening
 from chorus_gui.core.journal import writer as writing
-from chorus_gui.core.journal.findings import Finding
+from chorus_gui.core.journal.findings import JournalFinding
 from chorus_gui.core.journal.history import Command
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
@@ -38,7 +38,7 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, conn: sqlite3.Connection, schema: Schema, lock: WriterLock | None, notes: Sequence[Finding] = ()
+        self, path: Path, conn: sqlite3.Connection, schema: Schema, lock: WriterLock | None, notes: Sequence[JournalFinding] = ()
     ) -> None:
         """Not called from outside: see :meth:`open`."""
         self.path = path
@@ -205,7 +205,7 @@ class Journal:
         with self._using():
             return history.read(self._schema)
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[JournalFinding]:
         """Everything odd that is tolerated: what was met while opening, then what the rows show."""
         with self._using():
             return [*self.notes, *findings.check(self._schema)]
@@ -326,9 +326,9 @@ def _filter(
     return " AND ".join(parts), values
 
 
-def _wal_note(conn: sqlite3.Connection, *, turned: bool) -> list[Finding]:
+def _wal_note(conn: sqlite3.Connection, *, turned: bool) -> list[JournalFinding]:
     if conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         return []
     text = "The journal was in SQLite's write-ahead mode, which does not work on network drives and leaves changes outside the file."
     done = "It was turned back to the classic mode." if turned else "The next command that writes turns it back to the classic mode."
-    return [Finding("wal", f"{text} {done}", 1)]
+    return [JournalFinding("wal", f"{text} {done}", 1)]

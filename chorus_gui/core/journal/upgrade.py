@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chorus_gui.core.errors import JournalDamagedError, UsageError
+from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, findings, history, opening
-from chorus_gui.core.journal.findings import Finding
+from chorus_gui.core.journal.findings import JournalFinding
 from chorus_gui.core.journal.history import NO_DESTINATION
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v2 import V2
 from chorus_gui.core.model import Row
-from chorus_gui.core.places import replace_file
 
 _BATCH = 5000
 
@@ -31,7 +31,7 @@ class UpgradeReport:
     pending: int
     commands: int
     kept: Path
-    findings: tuple[Finding, ...]
+    findings: tuple[JournalFinding, ...]
 
 
 def upgrade(path: Path, *, ctx: JobContext) -> UpgradeReport:
@@ -101,7 +101,7 @@ def _compare(old: Schema, new: Schema, path: Path) -> tuple[int, int, int]:
     return before[0], before[1], before[2]
 
 
-def _lost(old: Schema) -> list[Finding]:
+def _lost(old: Schema) -> list[JournalFinding]:
     (count,) = old.conn.execute(f"SELECT COUNT(*) FROM {old.table}").fetchone()
     text = "Version 2 keeps neither the STATE word nor the durations of a row; they stay in the kept old file."
-    return [Finding("lost", text, int(count))] if count else []
+    return [JournalFinding("lost", text, int(count))] if count else []

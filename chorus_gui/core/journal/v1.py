@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chorus_gui.core.journal.schema import Schema
-from chorus_gui.core.model import Entry, by_name
+from chorus_gui.core.journal.schema import EntryStatement, Schema
+from chorus_gui.core.model import Entry
 
 HISTORY_SQL = (
     "CREATE TABLE command_history (COMMAND_ID INTEGER PRIMARY KEY AUTOINCREMENT, DATETIME TEXT , COMMON_PARAMS TEXT , COMMAND TEXT , "
@@ -15,6 +15,13 @@ JOURNAL_SQL = (
     "CREATE TABLE journal (FILE_ID INTEGER PRIMARY KEY AUTOINCREMENT, PERSON_ID INTEGER , FILEPATH TEXT , MODALITY TEXT , "
     "SRC_MODTIME_us INTEGER , SIZE INTEGER , MD5 TEXT , TIME_VALID_us INTEGER , TIME_INVALID_us INTEGER , UPLOAD_DTSTR TEXT , "
     "VERSION TEXT , STATE TEXT , MD5_DURATION REAL , UPLOAD_DURATION REAL , VERIFY_DURATION REAL )"
+)
+
+_INSERT = EntryStatement(
+    "INSERT INTO journal (PERSON_ID, FILEPATH, MODALITY, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, UPLOAD_DTSTR, VERSION, STATE, MD5_DURATION, "
+    "UPLOAD_DURATION, VERIFY_DURATION) VALUES (:patient_id, :path, :modality, :mtime_us, :size, :md5, :at_us, :uploaded, :version, :state, "
+    ":md5_seconds, :upload_seconds, :verify_seconds)",
+    "at_us",
 )
 
 
@@ -60,12 +67,7 @@ class V1(Schema):
 
     def insert(self, entry: Entry, at_us: int) -> None:
         """See :meth:`Schema.insert`."""
-        self.conn.execute(
-            "INSERT INTO journal (PERSON_ID, FILEPATH, MODALITY, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, UPLOAD_DTSTR, VERSION, STATE, "
-            "MD5_DURATION, UPLOAD_DURATION, VERIFY_DURATION) VALUES (:patient_id, :path, :modality, :mtime_us, :size, :md5, :at_us, :uploaded, "
-            ":version, :state, :md5_seconds, :upload_seconds, :verify_seconds)",
-            {**by_name(entry), "at_us": at_us},
-        )
+        _INSERT.execute(self.conn, entry, at_us)
 
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:
         """See :meth:`Schema.repeat`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from chorus_gui.core.journal.schema import Schema
-from chorus_gui.core.model import Entry, Row, by_name
+from chorus_gui.core.journal.schema import EntryStatement, Schema
+from chorus_gui.core.model import Entry, Row
 
 ROOT = "."
 """how the journal spells the folder of a file that lies in the modality's root itself"""
@@ -27,6 +27,14 @@ JOURNAL_SQL = (
     "FOREIGN KEY (UPLOAD_DT_ID) REFERENCES uploads(id) ON UPDATE RESTRICT ON DELETE RESTRICT, "
     "FOREIGN KEY (VERSION_ID) REFERENCES versions(id) ON UPDATE RESTRICT ON DELETE RESTRICT)"
 )
+
+_INSERT = (
+    "INSERT INTO journal_v2 (FILE_ID, PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, TIME_INVALID_us, "
+    "UPLOAD_DT_ID, VERSION_ID) VALUES (:file_id, :patient_id, :folder_id, :name, :modality_id, :mtime_us, :size, :md5, :valid_us, :invalid_us, "
+    ":upload_id, :version_id)"
+)
+_LOOKED_UP = ("name", "folder_id", "modality_id", "upload_id", "version_id")
+_INSERT_ENTRY = EntryStatement(_INSERT, "file_id", "valid_us", "invalid_us", *_LOOKED_UP)
 
 
 class V2(Schema):
@@ -91,29 +99,23 @@ class V2(Schema):
 
     def insert(self, entry: Entry, at_us: int) -> None:
         """See :meth:`Schema.insert`.  SQLite turns a patient id of digits into an integer, as it does for the other tool."""
-        self._insert({**by_name(entry), "file_id": None, "valid_us": at_us, "invalid_us": None})
+        _INSERT_ENTRY.execute(self.conn, entry, None, at_us, None, *self._look_up(entry))
 
     def take_over(self, row: Row, *, patient_id: object, md5: object) -> None:
         """The row of another journal, with its id, closed or not, for :mod:`.upgrade`; person and MD5 as that journal's own columns
         have them."""
-        self._insert({**by_name(row), "patient_id": patient_id, "md5": md5 or ""})
+        looked_up = dict(zip(_LOOKED_UP, self._look_up(row), strict=True))
+        self.conn.execute(_INSERT, {**row.by_name, **looked_up, "patient_id": patient_id, "md5": md5 or ""})
 
-    def _insert(self, values: Mapping[str, Any]) -> None:
-        """``values`` are the fields of a :class:`Row` by name."""
-        folder, _, name = values["path"].rpartition("/")
-        uploaded = values["uploaded"]
-        self.conn.execute(
-            "INSERT INTO journal_v2 (FILE_ID, PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, "
-            "TIME_INVALID_us, UPLOAD_DT_ID, VERSION_ID) VALUES (:file_id, :patient_id, :folder, :name, :modality_id, :mtime_us, :size, :md5, "
-            ":valid_us, :invalid_us, :upload_id, :version_id)",
-            {
-                **values,
-                "folder": self._id("srcpaths", "SRC_PATH", folder or ROOT),
-                "name": name,
-                "modality_id": self._id("modalities", "MODALITY", values["modality"]),
-                "upload_id": None if uploaded is None else self._id("uploads", "UPLOAD_DT", uploaded),
-                "version_id": self._id("versions", "VERSION", values["version"]),
-            },
+    def _look_up(self, of: Entry | Row) -> tuple[Any, ...]:
+        """:data:`_LOOKED_UP`; what the journal has not had yet is entered."""
+        folder, _, name = of.path.rpartition("/")
+        return (
+            name,
+            self._id("srcpaths", "SRC_PATH", folder or ROOT),
+            self._id("modalities", "MODALITY", of.modality),
+            None if of.uploaded is None else self._id("uploads", "UPLOAD_DT", of.uploaded),
+            self._id("versions", "VERSION", of.version),
         )
 
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:  # noqa: ARG002 - version 1 keeps it

@@ -9,14 +9,14 @@ import time
 from datetime import datetime
 
 from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval, VersionCount
-from chorus_gui.core.places import user_name
-from chorus_gui.core.review.changes import ACTIONABLE
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import ACTIONABLE
 
 MANY_DELETIONS = 100
-"""So many deletions in a modality need no confirmation, whatever their share."""
+"""Up to this number, deletions in a modality need no confirmation, whatever their share."""
 DELETED_SHARE = 0.2
 """The share of a modality's open rows above which more than ``MANY_DELETIONS`` need one (compat: 20 %)."""
 

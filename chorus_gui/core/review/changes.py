@@ -7,88 +7,17 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
 from chorus_gui.core.review.staging import Staging
-
-ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
-"""The kinds that a submission carries out."""
+from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Query
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _PIECE = 100_000
-_PATIENT = "coalesce(patient_id, old_patient_id)"
-SORTS: dict[str, tuple[str, ...]] = {
-    "id": (),
-    "kind": ("kind", "modality", "path"),
-    "modality": ("modality",),
-    "path": ("path",),
-    "patient": (_PATIENT,),
-    "size": ("coalesce(size, old_size)",),
-    "mtime": ("coalesce(mtime_us, old_mtime_us)",),
-}
-"""What a table can be sorted by: name → SQL expressions.  "id" is the order of the walk; it decides where these are equal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
-
-    ``renamed`` adds the halves of renames to ``kinds``, or shows them alone.  ``by_patient``: patient after patient (ascending,
-    what belongs to none first), the changes of each in this order.
-    """
-
-    kinds: tuple[ChangeKind, ...] = ()
-    modalities: tuple[str, ...] = ()
-    search: str = ""
-    patient: str | None = None
-    renamed: bool = False
-    excluded: bool | None = None
-    done: bool | None = None
-    order: str = "kind"
-    descending: bool = False
-    by_patient: bool = False
-    limit: int | None = None
-
-    def where(self) -> tuple[str, list[Any]]:
-        """The condition and its values."""
-        parts: list[str] = []
-        values: list[Any] = []
-
-        def add(part: str, *bound: Any) -> None:
-            parts.append(part)
-            values.extend(bound)
-
-        # "+" keeps SQLite from an index: where the order is another one, looking up row after row costs more than reading them all.
-        kind = "kind" if self.order == "kind" and not self.by_patient else "+kind"
-        shown = [f"{kind} IN ({','.join('?' * len(self.kinds))})"] if self.kinds else []
-        if self.renamed:
-            shown.append("pair IS NOT NULL")
-        if shown:
-            add(f"({' OR '.join(shown)})", *(one.value for one in self.kinds))
-        if self.modalities:
-            add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
-        if self.search:
-            text = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            add("path LIKE ? ESCAPE '\\'", f"%{text}%")
-        if self.patient is not None:
-            add(f"{_PATIENT} = ?", self.patient)
-        if self.excluded is not None:
-            add("excluded" if self.excluded else "NOT excluded")
-        if self.done is not None:
-            add("done = ?", int(self.done))
-        return " AND ".join(parts) or "1", values
-
-    def sql(self, columns: str) -> tuple[str, list[Any]]:
-        """The whole statement and its values."""
-        where, values = self.where()
-        few = self.excluded or self.patient is not None or (self.renamed and not self.kinds)  # found first, then sorted
-        terms = [f"{'+' if few else ''}{term}{' DESC' if self.descending else ''}" for term in (*SORTS[self.order], "id")]
-        order = ", ".join([_PATIENT, *terms] if self.by_patient else terms)
-        limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
-        return f"SELECT {columns} FROM change WHERE {where} ORDER BY {order}{limit}", values
 
 
 def select_ids(staging: Staging, query: Query) -> array[int]:
@@ -113,7 +42,7 @@ def patients(staging: Staging, query: Query) -> list[tuple[str | None, Tally]]:
     """How much ``query`` finds of each patient (None: of nobody), in the order in which ``by_patient`` brings them."""
     where, values = query.where()
     rows = staging.db.execute(
-        f"SELECT {_PATIENT}, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE {where} GROUP BY 1 ORDER BY 1", values
+        f"SELECT {PATIENT}, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE {where} GROUP BY 1 ORDER BY 1", values
     )
     return [(patient, Tally(files, size)) for patient, files, size in rows]
 
@@ -140,52 +69,58 @@ def stream(staging: Staging, query: Query) -> Iterator[Change]:
 
 def _changes(staging: Staging, where: str, values: Iterable[Any]) -> Iterator[Change]:
     cursor = staging.db.execute(f"SELECT * FROM change WHERE {where}", tuple(values))
-    names = [column[0] for column in cursor.description]
+    by_column = _row_type(tuple(column[0] for column in cursor.description))
     for row in cursor:
-        yield _change(dict(zip(names, row, strict=True)))
+        yield _change(by_column(row))
 
 
-def _change(row: Mapping[str, Any]) -> Change:
-    """A row of the staging database, by column."""
-    modality, path = row["modality"], row["path"]
+@lru_cache(maxsize=4)
+def _row_type(columns: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
+    """Makes a row whose values are read by column name.  Much faster than :class:`sqlite3.Row`, which compares names for each value."""
+    return namedtuple("Row", columns)._make  # pyright: ignore[reportUntypedNamedTuple] - the columns are known to the database alone
+
+
+def _change(row: Any) -> Change:
+    """A row of the staging database."""
+    modality, path = row.modality, row.path
     old = None
-    if row["old_id"] is not None:
+    if row.old_id is not None:
         old = Row(
-            file_id=row["old_id"],
+            file_id=row.old_id,
             modality=modality,
             path=path,
-            patient_id=row["old_patient_id"],
-            size=row["old_size"] or 0,
-            mtime_us=row["old_mtime_us"] or 0,
-            md5=row["old_md5"],
-            valid_us=row["old_valid_us"] or 0,
-            invalid_us=row["old_invalid_us"],
-            uploaded=row["old_uploaded"],
-            version=row["old_version"] or "",
+            patient_id=row.old_patient_id,
+            size=row.old_size or 0,
+            mtime_us=row.old_mtime_us or 0,
+            md5=row.old_md5,
+            valid_us=row.old_valid_us or 0,
+            invalid_us=row.old_invalid_us,
+            uploaded=row.old_uploaded,
+            version=row.old_version or "",
         )
     return Change(
-        id=row["id"],
-        kind=_KIND[row["kind"]],
+        id=row.id,
+        kind=_KIND[row.kind],
         modality=modality,
         path=path,
-        patient_id=row["patient_id"],
-        size=row["size"],
-        mtime_us=row["mtime_us"],
-        md5=row["md5"],
-        version=row["version"],
+        patient_id=row.patient_id,
+        size=row.size,
+        mtime_us=row.mtime_us,
+        md5=row.md5,
+        version=row.version,
         old=old,
-        pair=row["pair"],
-        note=row["note"],
-        excluded=bool(row["excluded"]),
-        reason=row["reason"],
-        md5_seconds=row["md5_seconds"],
+        pair=row.pair,
+        note=row.note,
+        excluded=bool(row.excluded),
+        reason=row.reason,
+        md5_seconds=row.md5_seconds,
     )
 
 
 def prepare(staging: Staging) -> None:
     """Index what a table sorts and filters by; for a person who looks, not for a program that goes through once."""
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_kind ON change (kind, modality, path)")
-    staging.db.execute(f"CREATE INDEX IF NOT EXISTS change_patient ON change ({_PATIENT})")
+    staging.db.execute(f"CREATE INDEX IF NOT EXISTS change_patient ON change ({PATIENT})")
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_held ON change (kind) WHERE excluded")
 
 

@@ -18,9 +18,10 @@ from chorus_gui.core.errors import PatternError, SourceError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally, by_name
-from chorus_gui.core.review.changes import Query, stream, summary
+from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
+from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
@@ -100,7 +101,7 @@ class Comparison:
         self._staging.db.executemany(
             f"UPDATE change SET kind = 'restored', md5 = :md5, old_id = :file_id, {', '.join(f'old_{name} = :{name}' for name in _KEPT)}, "
             "note = 'The journal had closed it; its copy lies in the central store.' WHERE id = :change",
-            ({**by_name(row), "change": change} for change, row in newest.items()),
+            ({**row.by_name, "change": change} for change, row in newest.items()),
         )
 
     def find_deleted(self) -> None:
@@ -110,7 +111,10 @@ class Comparison:
             _patients_of_deleted(self._config, self._staging)
 
     def touched(self) -> Iterator[Change]:
-        """The files of equal size and another time: only their content tells.  They may be passed to :meth:`hashed` meanwhile."""
+        """The files of equal size and another time: only their content shows whether they changed.
+
+        They may be passed to :meth:`hashed` while others are still to come.
+        """
         totals = self._staging.db.execute("SELECT modality, count(*), sum(size) FROM change WHERE kind = 'moved' GROUP BY modality")
         self._ctx.progress.begin("hash", {modality: Tally(files, size) for modality, files, size in totals})
         yield from stream(self._staging, Query(kinds=(ChangeKind.MOVED,), order="id"))
@@ -180,7 +184,7 @@ def _one_row_a_path(staging: Staging, known: Known) -> None:
 def _compare(staging: Staging) -> None:
     """Each file of the site against its open row: ADDED, UPDATED, or of equal size and another time; the rest is unchanged.
 
-    Same size, other time: only its content tells.  It is MOVED until it is hashed.
+    Same size, other time: only its content shows whether it changed.  It is MOVED until it is hashed.
     """
     _insert(
         staging,

@@ -10,27 +10,14 @@ import sqlite3
 import time
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
 
 from chorus_gui.core.errors import ReviewError, UsageError
-from chorus_gui.core.places import user_name
-from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.review.staging import Staging, staging_path
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """One thing held back: a file (``path``), or everything of a patient (``patient_id``).  The other one is ""."""
-
-    modality: str
-    path: str
-    patient_id: str
-    reason: str
-    held_by: str
-    at_us: int
+from chorus_gui.core.review.values import ACTIONABLE, Hold
 
 
 class Holds:
@@ -143,7 +130,7 @@ def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: s
     holds.apply(staging)
 
 
-def let_go(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
+def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
     """Take changes back into the submission, and forget the hold (of the patient too, if that is what held them)."""
     db = staging.db
     chosen = "(SELECT value FROM json_each(?1))"

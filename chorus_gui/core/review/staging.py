@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from chorus_gui.core.errors import ReviewError, StaleReviewError
+from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
-from chorus_gui.core.places import data_folder, patiently, remove_file
 
 FORMAT = 1
 
@@ -128,7 +128,7 @@ class Staging:
 
     def files(self, files: Sequence[SourceFile]) -> None:
         """Files of one modality."""
-        self.db.executemany(_INSERT_FILE, files)
+        self.db.executemany(_INSERT_FILE, map(tuple, files))  # sqlite3 binds a plain tuple faster than one with names
 
     def unmatched(self, root: str, paths: Sequence[str]) -> None:
         """Files under ``root`` that belong to no modality."""

@@ -1,6 +1,105 @@
-"""shim"""
+"""The values of a review: what is asked of it, what it gave.  They need no database, so a screen may know them from its start."""
 
-from chorus_gui.core.review.changes import ACTIONABLE, Query
-from chorus_gui.core.submission.review_site import Reviewed
+from __future__ import annotations
 
-__all__ = ["ACTIONABLE", "Query", "Reviewed"]
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chorus_gui.core.model import ChangeKind, DiffSummary
+
+ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
+"""The kinds that a submission carries out."""
+
+
+PATIENT = "coalesce(patient_id, old_patient_id)"
+"""SQL: the patient that a change belongs to, or NULL."""
+SORTS: dict[str, tuple[str, ...]] = {
+    "id": (),
+    "kind": ("kind", "modality", "path"),
+    "modality": ("modality",),
+    "path": ("path",),
+    "patient": (PATIENT,),
+    "size": ("coalesce(size, old_size)",),
+    "mtime": ("coalesce(mtime_us, old_mtime_us)",),
+}
+"""What a table can be sorted by: name → SQL expressions.  "id" is the order of the walk; it decides where these are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
+
+    ``renamed`` adds the halves of renames to ``kinds``, or shows them alone.  ``by_patient``: patient after patient (ascending,
+    what belongs to none first), the changes of each in this order.
+    """
+
+    kinds: tuple[ChangeKind, ...] = ()
+    modalities: tuple[str, ...] = ()
+    search: str = ""
+    patient: str | None = None
+    renamed: bool = False
+    excluded: bool | None = None
+    done: bool | None = None
+    order: str = "kind"
+    descending: bool = False
+    by_patient: bool = False
+    limit: int | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition and its values."""
+        parts: list[str] = []
+        values: list[Any] = []
+
+        def add(part: str, *bound: Any) -> None:
+            parts.append(part)
+            values.extend(bound)
+
+        # "+" keeps SQLite from an index: where the order is another one, looking up row after row costs more than reading them all.
+        kind = "kind" if self.order == "kind" and not self.by_patient else "+kind"
+        shown = [f"{kind} IN ({','.join('?' * len(self.kinds))})"] if self.kinds else []
+        if self.renamed:
+            shown.append("pair IS NOT NULL")
+        if shown:
+            add(f"({' OR '.join(shown)})", *(one.value for one in self.kinds))
+        if self.modalities:
+            add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
+        if self.search:
+            text = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            add("path LIKE ? ESCAPE '\\'", f"%{text}%")
+        if self.patient is not None:
+            add(f"{PATIENT} = ?", self.patient)
+        if self.excluded is not None:
+            add("excluded" if self.excluded else "NOT excluded")
+        if self.done is not None:
+            add("done = ?", int(self.done))
+        return " AND ".join(parts) or "1", values
+
+    def sql(self, columns: str) -> tuple[str, list[Any]]:
+        """The whole statement and its values."""
+        where, values = self.where()
+        few = self.excluded or self.patient is not None or (self.renamed and not self.kinds)  # found first, then sorted
+        terms = [f"{'+' if few else ''}{term}{' DESC' if self.descending else ''}" for term in (*SORTS[self.order], "id")]
+        order = ", ".join([PATIENT, *terms] if self.by_patient else terms)
+        limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
+        return f"SELECT {columns} FROM change WHERE {where} ORDER BY {order}{limit}", values
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One thing held back: a file (``path``), or everything of a patient (``patient_id``).  The other one is ""."""
+
+    modality: str
+    path: str
+    patient_id: str
+    reason: str
+    held_by: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A finished review: what the comparison found.  The changes wait in the staging database at ``path``."""
+
+    path: Path
+    summary: DiffSummary

@@ -7,12 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from typing import Protocol, TypeVar
 
 from chorus_gui.core.errors import SourceChangedError, SourceError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.base import Source, SourceStat
+from chorus_gui.core.storage.base import Source
 
 BLOCK = 1 << 20
 """Bytes of a buffer that hashes at a disk's speed, and between two looks at whether to stop."""
@@ -31,7 +30,7 @@ class SeenFile(Protocol):
 
     @property
     def modality(self) -> str:
-        """Whose source has it."""
+        """The modality whose source has it."""
         ...
 
     @property
@@ -140,10 +139,11 @@ def digest(source: Source, file: SeenFile, halt: Callable[[], None], buffer: byt
     halt()
     began = time.perf_counter()
     path, size = file.path, file.size
-    seen = SourceStat(size, file.mtime_us)
+    seen = (size, file.mtime_us)
     md5 = hashlib.md5(usedforsecurity=False)
-    read = 0
-    with memoryview(buffer) as view, closing(source.open(path)) as reader:
+    view, read = memoryview(buffer), 0
+    reader = source.open(path)
+    try:
         if reader.stat() != seen:
             raise _changed(path, "since it was scanned")
         while read < size and (count := reader.readinto(buffer)):
@@ -153,6 +153,8 @@ def digest(source: Source, file: SeenFile, halt: Callable[[], None], buffer: byt
                 halt()
         if read != size or reader.stat() != seen:
             raise _changed(path, "while it was read")
+    finally:
+        reader.close()
     return md5.hexdigest(), time.perf_counter() - began
 
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from chorus_gui.core.config.model import Config, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
-from chorus_gui.core.storage.base import Folder, Look, Source
+from chorus_gui.core.storage.base import Folder, FolderChoice, Source
 
 _BATCH = 4096
+_SIZE = itemgetter(1)
+_new = cast("Callable[[type[SourceFile], tuple[str, str, str | None, str | None, int, int]], SourceFile]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
+"""Makes a :class:`SourceFile` in half the time that its own constructor takes."""
 
 
 class ScanSink(Protocol):
@@ -157,20 +161,20 @@ class _Decision(NamedTuple):
     nobody's.  ``losers`` are (modality, folder) whose patterns take the files below that folder too.
     """
 
-    look: Look
+    look: FolderChoice
     owner: _Owner | None = None
     by_file: tuple[Site, ...] = ()
     losers: tuple[tuple[str, str], ...] = ()
 
 
-_PRUNED = _Decision(Look(descend=False, files=False))
-_ELSEWHERE = _Decision(Look(descend=False, files=False))
+_PRUNED = _Decision(FolderChoice(descend=False, files=False))
+_ELSEWHERE = _Decision(FolderChoice(descend=False, files=False))
 """Pruned too, but it proves that the root is not empty: it belongs to modalities that were not asked for."""
-_STRAY = _Decision(Look(descend=True, files=False))
+_STRAY = _Decision(FolderChoice(descend=True, files=False))
 
 
 class _Quiet:
-    """Paths in one root that are never unmatched: single ones, folders with all that is in them, and beginnings of names."""
+    """Paths in one root that are never reported as unmatched: exact paths, whole folders, and name prefixes."""
 
     def __init__(self, root: str, own: Iterable[Path], others: Iterable[Path], journal: str) -> None:
         begins = [inside for path in own if (inside := _inside(root, path)) is not None]
@@ -226,7 +230,7 @@ class _Walk:
                 )
         self._report.flush(source.url)
 
-    def _want(self, folder: str) -> Look:
+    def _want(self, folder: str) -> FolderChoice:
         parts = folder.split("/", self._reach)
         decision = self._decide(folder if len(parts) <= self._reach else "/".join(parts[: self._reach]))
         if decision is _STRAY and self._quiet.holds(folder):
@@ -254,7 +258,7 @@ class _Walk:
                     files |= asked
         if not leading:
             return _ELSEWHERE if anyone else _STRAY
-        look = Look(True, files, follow)
+        look = FolderChoice(True, files, follow)
         if not holding:
             return _Decision(look)
         if not all(site.pattern.whole_folders for site in holding):
@@ -281,8 +285,8 @@ class _Walk:
         if decision.owner is not None:
             modality, patient_id, version = decision.owner
             if files and modality in self._asked:
-                found = [SourceFile(modality, prefix + name, patient_id, version, size, mtime_us) for name, size, mtime_us in files]
-                self._report.files(modality, found, sum(file.size for file in found))
+                found = [_new(SourceFile, (modality, prefix + name, patient_id, version, size, mtime_us)) for name, size, mtime_us in files]
+                self._report.files(modality, found, sum(map(_SIZE, files)))
             if files and decision.losers:
                 self._report_losers(modality, decision.losers)
         elif decision.by_file:

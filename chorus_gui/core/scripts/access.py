@@ -20,7 +20,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ScriptAccess:
     """The central store for a script.
 
     ``auth`` is LOGIN, SAS or KEY.  ``url`` is the container's, with the prefix; ``options`` what every ``az storage`` call gets.
@@ -51,7 +51,7 @@ class Access:
         return f"{self.url}/{quote(path)}"
 
 
-def access(config: Config, options: ScriptOptions) -> Access:
+def access(config: Config, options: ScriptOptions) -> ScriptAccess:
     """Resolve the central store.  Raises :class:`UsageError` where no script of these tools can reach it."""
     place = config.central
     if place.kind is not PlaceKind.AZURE:
@@ -74,7 +74,7 @@ def access(config: Config, options: ScriptOptions) -> Access:
         words += ["--blob-endpoint", given.account_url]
     words += ["--auth-mode", "login"] if auth is AuthMode.LOGIN else ["--auth-mode", "key"] if auth is AuthMode.KEY else []
     host = urlsplit(given.account_url).hostname or ""
-    return Access(
+    return ScriptAccess(
         auth,
         "/".join([given.account_url, place.container, *([quote(place.prefix)] if place.prefix else [])]),
         place.container,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from chorus_gui.core.places import extended
+from chorus_gui.core.folders import extended
 
 LINE_LIMIT = 8000
 """cmd reads lines of up to 8,191 characters."""

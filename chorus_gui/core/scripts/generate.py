@@ -15,16 +15,16 @@ from urllib.parse import quote
 from chorus_gui import __version__
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
+from chorus_gui.core.folders import resource
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
-from chorus_gui.core.places import resource
 from chorus_gui.core.scripts import batch, shell
-from chorus_gui.core.scripts.access import ROUTES, Access, access, needs_sas, remote_root
+from chorus_gui.core.scripts.access import ROUTES, ScriptAccess, access, needs_sas, remote_root
 from chorus_gui.core.scripts.filelist import file_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
-from chorus_gui.core.scripts.plan import Group, Page, Plan, azcopy_problem, plan, root_of
+from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
 from chorus_gui.core.submission.review_site import choose_modalities
-from chorus_gui.core.submission.upload import strays
+from chorus_gui.core.submission.upload import doubled_rows
 
 LISTS = ".files"
 """Ending of the folder beside the script, in which its lists lie."""
@@ -44,20 +44,14 @@ class Script:
     files: int
     left_out: tuple[tuple[str, str], ...]
     secret_inside: bool
-    target: Target
     name: str
-
-    @property
-    def file_name(self) -> str:
-        """What it is called unless a person says otherwise."""
-        return self.name + _ENDINGS[self.target]
 
 
 def pending_rows(
     config: Config, journal: Journal, *, version: str | None = None, modalities: Iterable[str] | None = None, max_files: int | None = None
 ) -> list[Row]:
     """What waits to be sent.  Raises :class:`UsageError` for an unknown modality."""
-    stray = strays(journal)
+    stray = doubled_rows(journal)
     chosen = choose_modalities(config, list(modalities) if modalities else None)
     rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
     return [row for _, row in zip(range(max_files), rows, strict=False)] if max_files is not None else list(rows)
@@ -83,7 +77,7 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
                 remedy="Shorten the paths, or choose AzCopy, which reads names from a list.",
             )
         text = text.replace("\n", "\r\n")
-    return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.target, options.name)
+    return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.name)
 
 
 def save(script: Script, file: Path) -> None:
@@ -135,7 +129,7 @@ def _lists(made: Plan, options: ScriptOptions) -> dict[str, str]:
     return out
 
 
-def _page_name(page: Page) -> str:
+def _page_name(page: ScriptPage) -> str:
     return f"{page.number:04d}"
 
 
@@ -144,7 +138,7 @@ def _disk(place: Place, path: str, options: ScriptOptions) -> str:
     return make(root_of(place, options.target), path)
 
 
-def _source(group: Group, options: ScriptOptions) -> str:
+def _source(group: ScriptGroup, options: ScriptOptions) -> str:
     """The folder of a group, or its one file: a path on this computer, or a URL without SAS."""
     path = group.files[0].row.path if group.single else group.folder
     if group.place.kind is PlaceKind.FOLDER:
@@ -152,7 +146,7 @@ def _source(group: Group, options: ScriptOptions) -> str:
     return remote_root(group.place) + (f"/{quote(path)}" if path else "")
 
 
-def _render(config: Config, options: ScriptOptions, entrance: Access, made: Plan) -> str:
+def _render(config: Config, options: ScriptOptions, entrance: ScriptAccess, made: Plan) -> str:
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 (scripts, not HTML: each value goes through its own quoting)
@@ -168,7 +162,7 @@ def _render(config: Config, options: ScriptOptions, entrance: Access, made: Plan
     return template.render(_scene(config, options, entrance, made))
 
 
-def _scene(config: Config, options: ScriptOptions, entrance: Access, made: Plan) -> dict[str, Any]:
+def _scene(config: Config, options: ScriptOptions, entrance: ScriptAccess, made: Plan) -> dict[str, Any]:
     """What the templates see; everything in it is plain text, not quoted yet."""
     windows = options.target is Target.WINDOWS
     return {
@@ -216,7 +210,7 @@ def _plain(path: Path, options: ScriptOptions) -> str:
     return str(path.absolute()).replace("/", "\\") if options.target is Target.WINDOWS and os.name == "nt" else str(path.absolute())
 
 
-def _groups(page: Page, options: ScriptOptions, entrance: Access) -> list[dict[str, Any]]:
+def _groups(page: ScriptPage, options: ScriptOptions, entrance: ScriptAccess) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     first = page.first
     for number, group in enumerate(page.groups, 1):

@@ -42,7 +42,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ScriptGroup:
     """Files that one call sends from ``folder`` (below the place's root, "" for the root) to ``target`` (below the central store).
 
     ``whole``: they are all that lies in that folder.  A group of one file may be sent by its name.
@@ -62,12 +62,12 @@ class Group:
 
 
 @dataclass(slots=True)
-class Page:
+class ScriptPage:
     """What is sent, then marked in one go.  ``first`` and ``last`` count files from 1 over the whole script."""
 
     number: int
     first: int
-    groups: list[Group] = field(default_factory=list[Group])
+    groups: list[ScriptGroup] = field(default_factory=list[ScriptGroup])
 
     @property
     def files(self) -> list[File]:
@@ -84,7 +84,7 @@ class Page:
 class Plan:
     """``left_out``: (path, a sentence why) of files that no script can carry."""
 
-    pages: tuple[Page, ...]
+    pages: tuple[ScriptPage, ...]
     left_out: tuple[tuple[str, str], ...]
 
     @property
@@ -110,7 +110,7 @@ def plan(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Plan:
     size = config.page_size
     chunks = [files[start : start + size] for start in range(0, len(files), size)]
     make = _each if options.one_by_one else _lists
-    pages = [Page(number, 1 + (number - 1) * size, make(chunk)) for number, chunk in enumerate(chunks, 1)]
+    pages = [ScriptPage(number, 1 + (number - 1) * size, make(chunk)) for number, chunk in enumerate(chunks, 1)]
     return Plan(tuple(pages), tuple(left_out))
 
 
@@ -151,12 +151,12 @@ def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple
     return files, left_out
 
 
-def _single(file: File) -> Group:
+def _single(file: File) -> ScriptGroup:
     folder = file.row.path.rpartition("/")[0]
-    return Group(file.place, folder, file.blob.rpartition("/")[0], (file,), single=True)
+    return ScriptGroup(file.place, folder, file.blob.rpartition("/")[0], (file,), single=True)
 
 
-def _each(files: Sequence[File]) -> list[Group]:
+def _each(files: Sequence[File]) -> list[ScriptGroup]:
     """AzCopy, one by one: still from lists, for it takes "*" and "%" in a file's path for patterns and escapes."""
     return [group for file in files for group in _lists([file])]
 
@@ -170,21 +170,21 @@ def _split(file: File) -> tuple[str, str]:
     return "/".join(here[: len(here) - common]), "/".join(there[: len(there) - common])
 
 
-def _lists(files: Sequence[File]) -> list[Group]:
+def _lists(files: Sequence[File]) -> list[ScriptGroup]:
     """AzCopy: one call for all files that keep their relative paths."""
     together: dict[tuple[str, str, str], list[File]] = {}
     for file in files:
         together.setdefault((file.place.text, *_split(file)), []).append(file)
-    return [Group(members[0].place, folder, target, tuple(members)) for (_, folder, target), members in together.items()]
+    return [ScriptGroup(members[0].place, folder, target, tuple(members)) for (_, folder, target), members in together.items()]
 
 
-def _pages(groups: Sequence[Group], size: int) -> Iterator[Page]:
+def _pages(groups: Sequence[ScriptGroup], size: int) -> Iterator[ScriptPage]:
     numbers = count(1)
-    page = Page(next(numbers), 1)
+    page = ScriptPage(next(numbers), 1)
     for group in groups:
         if page.groups and page.last - page.first + 1 + len(group.files) > size:
             yield page
-            page = Page(next(numbers), page.last + 1)
+            page = ScriptPage(next(numbers), page.last + 1)
         page.groups.append(group)
     if page.groups:
         yield page
@@ -198,7 +198,7 @@ class _Found:
     whole: bool
 
 
-def _folders(files: Sequence[File], size: int, options: ScriptOptions) -> Iterator[Group]:
+def _folders(files: Sequence[File], size: int, options: ScriptOptions) -> Iterator[ScriptGroup]:
     """az: one call for each folder whose files are all pending and keep their relative paths; the others one by one."""
     by_root: dict[str, dict[str, File]] = {}
     for file in files:
@@ -224,14 +224,14 @@ class _Tree:
                     break
                 names.add(name)
 
-    def groups(self) -> Iterator[Group]:
-        out: list[Group] = []
+    def groups(self) -> Iterator[ScriptGroup]:
+        out: list[ScriptGroup] = []
         top = self._visit("", out)
         out += self._group("", top) if top.whole else map(_single, top.files)
         order = {path: number for number, path in enumerate(self.pending)}
         yield from sorted(out, key=lambda group: order[group.files[0].row.path])
 
-    def _visit(self, folder: str, out: list[Group]) -> _Found:
+    def _visit(self, folder: str, out: list[ScriptGroup]) -> _Found:
         """What lies in a folder; what cannot become part of a larger group goes to ``out``."""
         mine: list[File] = []
         below: list[tuple[str, _Found]] = []
@@ -261,11 +261,11 @@ class _Tree:
             out += self._group(path, found) if found.whole else map(_single, found.files)
         return _Found(mine, whole=False)
 
-    def _group(self, folder: str, found: _Found) -> list[Group]:
+    def _group(self, folder: str, found: _Found) -> list[ScriptGroup]:
         first = found.files[0]
         if len(found.files) == 1:
             return [_single(first)]
-        return [Group(first.place, folder, _target(first, folder) or "", tuple(found.files), whole=True)]
+        return [ScriptGroup(first.place, folder, _target(first, folder) or "", tuple(found.files), whole=True)]
 
 
 def _target(file: File, folder: str) -> str | None:

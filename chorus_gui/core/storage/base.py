@@ -1,8 +1,9 @@
 """The two protocols that everything above knows storage by, and what they promise.
 
 ``transfer/`` and ``custody/`` never see HTTP or a file system: a faster wire, S3 or another retry rule changes nothing above.
-Every implementation raises only :class:`~chorus_gui.core.errors.StoreError` or :class:`~chorus_gui.core.errors.SourceError`
-subclasses, with no secret in their text, and passes the suite in ``tests/contract``.
+Every store raises only :class:`~chorus_gui.core.errors.StoreError` subclasses, with no secret in their text, and passes the suite in
+``tests/contract``.  A source raises :class:`~chorus_gui.core.errors.SourceError` subclasses for a file, and a source in the cloud also
+:class:`~chorus_gui.core.errors.StoreUnavailableError` and :class:`~chorus_gui.core.errors.AccessError`, which concern every file.
 """
 
 from __future__ import annotations
@@ -60,7 +61,6 @@ class StoreLimits:
     put_bytes: int
     block_bytes: int
     blocks: int = 50_000
-    path_chars: int = 1024
 
 
 class Store(Protocol):
@@ -78,11 +78,6 @@ class Store(Protocol):
     @property
     def limits(self) -> StoreLimits:
         """What one request may carry."""
-        ...
-
-    @property
-    def keeps_md5(self) -> bool:
-        """Blobs carry an MD5 property.  If not, verification by properties has to read them."""
         ...
 
     def put(
@@ -175,7 +170,7 @@ class Folder:
     problems: list[Problem]
 
 
-class Reader(Protocol):
+class FileReader(Protocol):
     """An open file of a source, at some offset."""
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
@@ -191,7 +186,7 @@ class Reader(Protocol):
         ...
 
 
-class Look(NamedTuple):
+class FolderChoice(NamedTuple):
     """What is wanted of a folder.
 
     ``descend``: list it, and ask about the folders in it.  ``files``: with size and time; else by name only.  ``follow``: list it
@@ -203,10 +198,10 @@ class Look(NamedTuple):
     follow: bool = False
 
 
-class Want(Protocol):
+class ChooseFolder(Protocol):
     """Asked once for every folder before it is listed, in the thread that consumes the walk."""
 
-    def __call__(self, folder: str, /) -> Look:
+    def __call__(self, folder: str, /) -> FolderChoice:
         """``folder`` is the posix path relative to the root, "" for the root itself."""
         ...
 
@@ -219,7 +214,7 @@ class Source(Protocol):
         """How people name it; never holds a secret."""
         ...
 
-    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         """Walk the whole source once, in no promised order, calling ``checkpoint`` often.
 
         An unreadable folder or a vanished file becomes a :class:`~chorus_gui.core.model.Problem` and never stops the walk.
@@ -231,12 +226,8 @@ class Source(Protocol):
         """Size and time of a file.  Raises :class:`SourceVanishedError`, :class:`SourceUnreadableError`."""
         ...
 
-    def open(self, path: str, offset: int = 0) -> Reader:
+    def open(self, path: str, offset: int = 0) -> FileReader:
         """Open a file for reading from ``offset``.  Errors as :meth:`stat`."""
-        ...
-
-    def local_path(self, path: str) -> str | None:
-        """Where the file lies on this machine, or None for a source in the cloud."""
         ...
 
     def close(self) -> None:

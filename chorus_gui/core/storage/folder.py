@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from chorus_gui.core.errors import SourceError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
-from chorus_gui.core.places import disk_path
-from chorus_gui.core.storage.base import Folder, Look, Reader, SourceStat, Want
+from chorus_gui.core.storage.base import ChooseFolder, FileReader, Folder, FolderChoice, SourceStat
 
 T = TypeVar("T")
 Identity = tuple[int, int] | str
@@ -64,7 +64,7 @@ class _Visit(NamedTuple):
     """A folder to list.  ``above`` identifies the folders above it once a link was passed on the way; None before."""
 
     path: str
-    look: Look
+    look: FolderChoice
     link: bool = False
     above: tuple[Identity, ...] | None = None
 
@@ -102,7 +102,7 @@ class FolderSource:
         """The folder."""
         return self._root
 
-    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         """As :meth:`Source.folders`.  ``want`` and ``checkpoint`` are called in the consuming thread alone.
 
         What ``checkpoint`` raises ends the walk at once; threads that are listing then end by themselves.
@@ -130,9 +130,13 @@ class FolderSource:
 
     def stat(self, path: str) -> SourceStat:
         """As :meth:`Source.stat`."""
-        return _file_stat(path, lambda: os.stat(disk_path(self._root, path)))  # noqa: PTH116 - called for every file
+        try:
+            found = os.stat(disk_path(self._root, path))  # noqa: PTH116 - called for every file
+        except OSError as error:
+            raise _source_error(path, error) from error
+        return _file_stat(path, found)
 
-    def open(self, path: str, offset: int = 0) -> Reader:
+    def open(self, path: str, offset: int = 0) -> FileReader:
         """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
         try:
             file = io.FileIO(_patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS)))
@@ -141,10 +145,6 @@ class FolderSource:
         except OSError as error:
             raise _source_error(path, error) from error
         return _FolderReader(file, path)
-
-    def local_path(self, path: str) -> str:
-        """Where the file lies, in this system's spelling."""
-        return os.path.join(self._root, *path.split("/"))
 
     def close(self) -> None:
         """See :meth:`Source.close`.  A folder has no connections: nothing happens."""
@@ -163,7 +163,7 @@ class FolderSource:
                 else remedy,
             ) from error
 
-    def _walk_in_pool(self, pending: list[_Visit], want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def _walk_in_pool(self, pending: list[_Visit], want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         stop = threading.Event()
 
         def halt() -> None:
@@ -264,17 +264,17 @@ class _FolderReader:
             raise _source_error(self._path, error) from error
 
     def stat(self) -> SourceStat:
-        return _file_stat(self._path, lambda: os.fstat(self._file.fileno()))
+        try:
+            found = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise _source_error(self._path, error) from error
+        return _file_stat(self._path, found)
 
     def close(self) -> None:
         self._file.close()
 
 
-def _file_stat(path: str, look: Callable[[], os.stat_result]) -> SourceStat:
-    try:
-        found = look()
-    except OSError as error:
-        raise _source_error(path, error) from error
+def _file_stat(path: str, found: os.stat_result) -> SourceStat:
     if found.st_nlink == 0:
         raise SourceVanishedError(f"“{path}” was deleted while it was read.", remedy="Scan again; the scan shows what is gone.")
     if not stat.S_ISREG(found.st_mode):
@@ -284,7 +284,7 @@ def _file_stat(path: str, look: Callable[[], os.stat_result]) -> SourceStat:
     return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
 
 
-def _wanted(listing: _Listing, want: Want) -> list[_Visit]:
+def _wanted(listing: _Listing, want: ChooseFolder) -> list[_Visit]:
     """The folders in a listed one that are to be visited; a link that is not followed becomes a problem of the listed one."""
     folder = listing.folder
     prefix = folder.path + "/" if folder.path else ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from chorus_gui.core.errors import AccessError, ChecksumError, StoreUnavailableError
-from chorus_gui.core.places import disk_path
+from chorus_gui.core.folders import disk_path
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.disk import (
@@ -33,8 +33,8 @@ from chorus_gui.core.storage.disk import (
     unmet,
     write_new,
 )
+from chorus_gui.core.storage.exact_names import Spelling
 from chorus_gui.core.storage.names import check_block_id, check_path, name_error
-from chorus_gui.core.storage.spelling import Spelling
 from chorus_gui.core.storage.staged import Partials, key_of, staged_blocks
 
 STAGING = ".chorus-staging"
@@ -55,8 +55,6 @@ class LocalStore:
     Unlike a container, a folder cannot hold both “a” and “a/b”, nor, on a disk that ignores case, “a” and “A”: the second gets
     a :class:`BlobNameError`.  Links to folders inside the root are not listed.
     """
-
-    keeps_md5 = False
 
     def __init__(self, root: Path, *, url: str = "", create: bool = False) -> None:
         """``create``: make the root if it is missing; else it must be there, so that an unplugged disk never becomes a folder.

@@ -58,10 +58,14 @@ class Sources(Mapping[str, Source]):
         self._sites = config.sites
         self._open_source = open_source
         self._opened: dict[str, Source] = {}
+        self._by_modality: dict[str, Source] = {}  # asked for every file
         self._lock = threading.Lock()
 
     def __getitem__(self, modality: str) -> Source:
-        return self.at(self._sites[modality].place)
+        found = self._by_modality.get(modality)
+        if found is None:
+            found = self._by_modality[modality] = self.at(self._sites[modality].place)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._sites)
@@ -82,7 +86,7 @@ class Sources(Mapping[str, Source]):
     def close(self) -> None:
         """Close what was opened.  Who asks afterwards gets it opened again."""
         with self._lock:
-            opened, self._opened = self._opened, {}
+            opened, self._opened, self._by_modality = self._opened, {}, {}
         with ExitStack() as stack:
             for source in opened.values():
                 stack.callback(source.close)

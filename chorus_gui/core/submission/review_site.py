@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from chorus_gui.core.journal.known import Known
-from chorus_gui.core.model import DiffSummary, Mode, Row
+from chorus_gui.core.model import Mode, Row
 from chorus_gui.core.review.changes import summary
 from chorus_gui.core.review.diff import Comparison, Scanned
 from chorus_gui.core.review.holds import Holds
 from chorus_gui.core.review.staging import Staging, staging_path
-from chorus_gui.core.scan.scan import ScanSummary, scan
+from chorus_gui.core.review.values import Reviewed
+from chorus_gui.core.scan.scan import scan
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.work import Work, choose_modalities
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import VerifyResult, verify
-
-
-@dataclass(frozen=True, slots=True)
-class Reviewed:
-    """A finished review: what the diff found.  The changes wait in the staging database at ``path``.
-
-    ``scan`` is what the scan saw, None for a review that was opened later.
-    """
-
-    path: Path
-    summary: DiffSummary
-    scan: ScanSummary | None = None
 
 
 def review_site(
@@ -66,7 +54,7 @@ def review_site(
         comparison.finish()
         with Holds(config.journal.local) as holds:
             holds.apply(staging)
-        return Reviewed(staging.path, summary(staging), seen)
+        return Reviewed(staging.path, summary(staging))
 
 
 def present(work: Work, store: Store, rows: Iterable[Row]) -> set[int]:

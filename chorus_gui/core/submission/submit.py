@@ -23,9 +23,10 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Item, Level, Proof, Row, Tally
 from chorus_gui.core.review.approval import check_approval
-from chorus_gui.core.review.changes import Query, stream
+from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver

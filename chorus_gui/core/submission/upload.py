@@ -15,7 +15,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry, Item, Proof, Row, Tally, sums
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.digests import is_md5
-from chorus_gui.core.storage.files import send_file
+from chorus_gui.core.storage.one_file import send_file
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
@@ -37,7 +37,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection()) -> 
     totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in waiting if count.modality in chosen)
     if totals:  # else the counters of what was sent just before stay to be seen
         work.ctx.progress.begin("upload", totals)
-    stray = strays(journal)
+    stray = doubled_rows(journal)
     crowded = _crowded(work, {count.version for count in waiting}, stray)
 
     def files() -> Iterator[tuple[Row, Item]]:
@@ -118,7 +118,7 @@ def _crowded(work: Work, versions: Collection[str], stray: Collection[int]) -> s
     return {place for place, count in moved.items() if count > 1}
 
 
-def strays(journal: Journal) -> set[int]:
+def doubled_rows(journal: Journal) -> set[int]:
     """Open rows that have a newer open row of the same path beside them (other tools leave them): they are not sent."""
     rows = journal.rows_sql()
     found = journal.select(

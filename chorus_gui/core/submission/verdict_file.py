@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.places import replace_file
+from chorus_gui.core.folders import replace_file
 from chorus_gui.core.transfer.verify import Verdict
 
 COLUMNS = ("version", "modality", "path", "result", "level", "size", "md5", "uploaded", "store_path", "detail")

@@ -10,7 +10,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Source
-from chorus_gui.core.submission.log import RunLog
+from chorus_gui.core.submission.run_result import RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Work:
     journal: Journal
     ctx: JobContext
     sources: Mapping[str, Source]
-    log: RunLog
+    log: RunResult
 
 
 @dataclass(frozen=True, slots=True)

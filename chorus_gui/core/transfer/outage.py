@@ -19,13 +19,13 @@ from chorus_gui.core.storage.retry import RetryPolicy, Tries
 T = TypeVar("T")
 
 PATIENCE_S = 900.0
-"""So long a store that answers nothing is waited for."""
+"""How long to wait for a store that stopped answering, in seconds."""
 PAUSE_S = 10.0
-"""Between two looks."""
+"""Seconds between two looks at the store."""
 ROUND_S = 120.0
-"""More than that no look counts for: the computer slept meanwhile."""
+"""The longest time that one look adds to the wait, in seconds, so that the time during which the computer slept does not count."""
 REFUSALS = 2
-"""So many looks a request may go unanswered while the store answers others."""
+"""How many looks one request may miss while the store answers other requests."""
 
 
 class Outage:

@@ -21,13 +21,13 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Level, Proof
-from chorus_gui.core.storage.base import BlobInfo, Reader, Source, SourceStat, Store
+from chorus_gui.core.storage.base import BlobInfo, FileReader, Source, SourceStat, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
 from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.outage import Outage
-from chorus_gui.core.transfer.window import Crew
+from chorus_gui.core.transfer.pool import Pool
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ WINDOW = 16
 """Items under way for each thread: enough that no thread waits while proofs are committed."""
 
 OUTAGE = 8
-"""So many files in a row that the store did not answer, after it was waited for: the store is gone, the job stops."""
+"""The job stops when this many files in a row got no answer, each after waiting for the store."""
 
 _NOTHING = "no-such-file"
 """Asked after to see whether the store answers at all."""
@@ -64,8 +64,8 @@ def transfer(
     the next transfer of the same bytes.
     """
     sending = _Sending(sources, store, ctx, effort, idle)
-    with sending.crew as crew:
-        yield from crew.map(items)
+    with sending.pool as pool:
+        yield from pool.map(items)
     if sending.unanswered is not None and sending.outage.silent:
         raise sending.unanswered
 
@@ -75,12 +75,12 @@ class _Sending:
 
     def __init__(self, sources: Mapping[str, Source], store: Store, ctx: JobContext, effort: Effort, idle: Callable[[], None]) -> None:
         threads = effort.threads
-        self.crew: Crew[Item, Proof | Failure] = Crew(self._send, ctx, threads, window=WINDOW * threads, idle=idle)
-        self.ctx = self.crew.ctx
+        self.pool: Pool[Item, Proof | Failure] = Pool(self._send, ctx, threads, window=WINDOW * threads, idle=idle)
+        self.ctx = self.pool.ctx
         self.store = store
         self.sources = sources
         self.outage = Outage(effort.retry, self.ctx, lambda: store.head(_NOTHING))
-        self.buffers = _Buffers(self.crew, max(1, threads))
+        self.buffers = _Buffers(self.pool, max(1, threads))
         self._own = threading.local()
         self._put_bytes = store.limits.put_bytes
         self._silent = 0
@@ -150,10 +150,10 @@ class _Sending:
 
 
 class _Buffers:
-    """At most ``most`` buffers for blocks, borrowed and given back under the crew's lock."""
+    """At most ``most`` buffers for blocks, borrowed and given back under the pool's lock."""
 
-    def __init__(self, crew: Crew[Item, Proof | Failure], most: int) -> None:
-        self._crew = crew
+    def __init__(self, pool: Pool[Item, Proof | Failure], most: int) -> None:
+        self._pool = pool
         self._most = most
         self._out = 0
         self._free: list[bytearray] = []
@@ -171,13 +171,13 @@ class _Buffers:
             got.append(self._free.pop() if self._free else bytearray())
             return True
 
-        self._crew.help_until(claim)
+        self._pool.work_until(claim)
         if not got:
             return None
         return got[0] if len(got[0]) >= size else bytearray(size)
 
     def give_back(self, buffer: bytearray) -> None:
-        """Call with the crew's lock held (from :meth:`Crew.tell`)."""
+        """Call with the pool's lock held (from :meth:`Pool.change`)."""
         self._out -= 1
         self._free.append(buffer)
 
@@ -187,7 +187,7 @@ class _LargeFile:
 
     def __init__(self, sending: _Sending, item: Item, token: int, tries: Tries) -> None:
         self._sending = sending
-        self._crew = sending.crew
+        self._pool = sending.pool
         self._ctx = sending.ctx
         self._store = sending.store
         self._item = item
@@ -196,7 +196,7 @@ class _LargeFile:
         self._block = block_size(item.size, sending.store.limits)
         self._ids = [""] * -(-item.size // self._block)
         self._staged: dict[str, int] = {}
-        # below: changed under the crew's lock
+        # below: changed under the pool's lock
         self._pending = 0
         self._done = 0
         self._reused = 0
@@ -210,7 +210,7 @@ class _LargeFile:
         self._staged = {block.id: block.size for block in waiting}
         try:
             md5, digest, reading = self._read(source)
-            self._crew.help_until(lambda: self._pending == 0)
+            self._pool.work_until(lambda: self._pending == 0)
             if self._error is not None:
                 raise self._error
             check_unchanged(source.stat(self._item.path), self._item)
@@ -239,7 +239,7 @@ class _LargeFile:
                 buffer = self._sending.buffers.borrow(self._block, lambda: self._error is not None)
                 if buffer is None:
                     break
-                self._crew.tell(self._count_pending)
+                self._pool.change(self._count_pending)
                 began = time.perf_counter()
                 size = min(self._block, item.size - number * self._block)
                 view = memoryview(buffer)[:size]
@@ -254,7 +254,7 @@ class _LargeFile:
                     raise error
                 whole.update(view)
                 seconds += time.perf_counter() - began
-                self._crew.urge(self._part(number, buffer, size))
+                self._pool.submit_urgent(self._part(number, buffer, size))
             else:
                 if reader.readinto(bytearray(1)):
                     raise changed(item, "there is more to read")
@@ -281,7 +281,7 @@ class _LargeFile:
             self._pending -= 1
             self._error = self._error or error
 
-        self._crew.tell(change)
+        self._pool.change(change)
 
     def _stage(self, number: int, data: memoryview) -> None:
         size = len(data)
@@ -305,7 +305,7 @@ class _LargeFile:
             self._reused += size if reused else 0
             self._ctx.progress.move(self._token, self._done)
 
-        self._crew.tell(change)
+        self._pool.change(change)
 
     def _commit(self, md5: str, digest: bytes) -> BlobInfo:
         path, size = self._item.store_path, self._item.size
@@ -341,8 +341,8 @@ class _LargeFile:
         def mark() -> None:
             self._error = self._error or error
 
-        self._crew.tell(mark)
-        self._crew.help_until(lambda: self._pending == 0)
+        self._pool.change(mark)
+        self._pool.work_until(lambda: self._pending == 0)
         self._ctx.progress.add(self._item.modality, size=-self._done)
 
 
@@ -351,7 +351,7 @@ def failure_of(item: Item, error: ChorusError, attempts: int = 1) -> Failure:
     return Failure(item, type(error).__name__, error.summary, error.remedy, attempts)
 
 
-def fill(reader: Reader, view: memoryview) -> int:
+def fill(reader: FileReader, view: memoryview) -> int:
     """Read until the view is full or the file ends; the bytes read."""
     done = 0
     while done < len(view):

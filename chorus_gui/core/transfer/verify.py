@@ -17,10 +17,10 @@ from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.effort import Effort
-from chorus_gui.core.transfer.window import Crew
+from chorus_gui.core.transfer.pool import Pool
 
 FEW = 16
-"""Up to so many rows of a version their blobs are asked for one by one; beyond, the version's folder is listed once."""
+"""A version of up to this many rows is asked for blob by blob; for a larger one the version's folder is listed once."""
 
 _EMPTY = md5_of().hexdigest()
 
@@ -68,7 +68,7 @@ def verify(
 
     Raises :class:`Cancelled` and the :class:`StoreError` that stops the job: access refused, or a version that cannot be listed.
     """
-    with closing(_Listing(store, ctx, effort.retry)) as listing, _Reading(store, ctx, effort).crew as crew:
+    with closing(_Listing(store, ctx, effort.retry)) as listing, _Reading(store, ctx, effort).pool as pool:
         for version, group in groupby(rows, key=attrgetter("version")):
             first = list(islice(group, FEW + 1))
             find = listing.load(f"{version}/") if len(first) > FEW else listing.ask
@@ -82,12 +82,12 @@ def verify(
                     _count(ctx, verdict, row.size)
                     yield verdict
                 elif info is not None:
-                    while not crew.room:
-                        yield crew.take()
-                    crew.give((row, info))
-                yield from crew.ready()
-        while crew.busy:
-            yield crew.take()
+                    while not pool.room:
+                        yield pool.take()
+                    pool.give((row, info))
+                yield from pool.ready()
+        while pool.busy:
+            yield pool.take()
 
 
 def _judge(row: Row, info: BlobInfo | None, paths: Sequence[str], *, reread: bool) -> Verdict | None:
@@ -131,8 +131,8 @@ class _Reading:
     """Reads blobs and hashes them."""
 
     def __init__(self, store: Store, ctx: JobContext, effort: Effort) -> None:
-        self.crew: Crew[tuple[Row, BlobInfo], Verdict] = Crew(self._read, ctx, effort.threads, window=4 * effort.threads)
-        self._ctx = self.crew.ctx
+        self.pool: Pool[tuple[Row, BlobInfo], Verdict] = Pool(self._read, ctx, effort.threads, window=4 * effort.threads)
+        self._ctx = self.pool.ctx
         self._store = store
         self._retry = effort.retry
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QStackedWidget, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, compose
-from chorus_gui.core.config.load import Checked, check
+from chorus_gui.app.configuration import Checked, check
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
@@ -22,7 +22,7 @@ from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, Question
 
 
 class StepMark(QWidget):
@@ -253,11 +253,13 @@ class Assistant(Dialog):
             if outcome.value:
                 ConfirmDialog(
                     self,
-                    "Replace the configuration that is there?",
-                    f"“{file}” exists already. It is kept beside the new one, as “{file.name}.bak”.",
-                    "Replace it",
+                    Question(
+                        "Replace the configuration that is there?",
+                        f"“{file}” exists already. It is kept beside the new one, as “{file.name}.bak”.",
+                        "Replace it",
+                        danger=True,
+                    ),
                     self._save,
-                    danger=True,
                 ).open()
             else:
                 self._save()
@@ -285,9 +287,6 @@ class Assistant(Dialog):
             return
         ConfirmDialog(
             self,
-            "Leave the assistant?",
-            "Nothing has been written; what you entered is forgotten.",
-            "Leave",
+            Question("Leave the assistant?", "Nothing has been written; what you entered is forgotten.", "Leave", danger=True),
             lambda: self.done(0),
-            danger=True,
         ).open()

@@ -14,9 +14,9 @@ from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Grade
-from chorus_gui.ui.pages.configuration_fields import Fold
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.widgets.secret import SecretEdit
 
 Test = Callable[[JobContext], str]

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QRadioButton, QWidget
 
+from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.core.review.approval import is_version
-from chorus_gui.core.review.changes import ACTIONABLE
+from chorus_gui.core.review.values import ACTIONABLE
 from chorus_gui.ui import words
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
@@ -30,7 +30,7 @@ KIND_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ApprovalChoice:
     """The answer.  ``version`` None: a new one.  ``script``: record, then generate a script."""
 
     version: str | None
@@ -67,7 +67,7 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
 class ApproveDialog(Dialog):
     """Asks, and calls ``then`` with the answer."""
 
-    def __init__(self, parent: QWidget | None, state: SessionState, review: ReviewFacts, then: Callable[[Choice], None]) -> None:
+    def __init__(self, parent: QWidget | None, state: SessionState, review: ReviewFacts, then: Callable[[ApprovalChoice], None]) -> None:
         super().__init__(parent, "Approve")
         self._then = then
         self._deletions = sum(deleted for deleted, _ in review.many_deletions.values())
@@ -232,7 +232,7 @@ class ApproveDialog(Dialog):
 
     def _answer(self, *, record_only: bool, script: bool = False) -> None:
         version = self.name.text().strip() if self.named.isChecked() else self.which.currentText() if self.amend.isChecked() else None
-        choice = Choice(version, self.amend.isChecked(), record_only, bool(self._deletions), script)
+        choice = ApprovalChoice(version, self.amend.isChecked(), record_only, bool(self._deletions), script)
         self.accept()
         self._then(choice)
 

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
-from chorus_gui.core.custody.recover import Choice
-from chorus_gui.core.custody.sides import Side, Sides
-from chorus_gui.core.custody.state import State
+from chorus_gui.app.custody import Choice, Side, Sides, State
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, Question
 
 TYPED = "take over"
 
@@ -121,14 +119,16 @@ def set_aside(parent: QWidget, state: SessionState, do: Callable[[intents.Intent
     local = state.config.journal.local if state.config else "the local journal"
     ConfirmDialog(
         parent,
-        "Set the local journal aside?",
-        f"{local} is kept among the copies, under another name.",
-        "Set it aside",
-        lambda: do(intents.Recover(Choice.SET_ASIDE.value)),
-        details=(
-            *(["Your check-out ends, and nothing is checked in."] if mine else []),
-            "What was recorded in it since the last check-in is not in the cloud, and the next scan finds it anew.",
-            "The next check-out brings the journal from the cloud.",
+        Question(
+            "Set the local journal aside?",
+            f"{local} is kept among the copies, under another name.",
+            "Set it aside",
+            details=(
+                *(["Your check-out ends, and nothing is checked in."] if mine else []),
+                "What was recorded in it since the last check-in is not in the cloud, and the next scan finds it anew.",
+                "The next check-out brings the journal from the cloud.",
+            ),
+            danger=True,
         ),
-        danger=True,
+        lambda: do(intents.Recover(Choice.SET_ASIDE.value)),
     ).open()

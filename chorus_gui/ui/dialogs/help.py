@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QTextCurso
 from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTextBrowser, QTreeWidget, QTreeWidgetItem, QWidget
 
 from chorus_gui import __version__
-from chorus_gui.core.places import guide, log_folder
+from chorus_gui.app.folders import guide, log_folder
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row
 from chorus_gui.ui.widgets.dialogs import Dialog

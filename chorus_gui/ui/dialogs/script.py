@@ -12,11 +12,10 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QFontDatabase, QFontMetrics
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QPlainTextEdit, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
 
-from chorus_gui.app.scripts import Preview, preview, preview_list
+from chorus_gui.app.scripts import Preview, SecretMode, Target, preview, preview_list
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
-from chorus_gui.core.scripts.options import SecretMode, Target
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.state import JobKind, SessionState

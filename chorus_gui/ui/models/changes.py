@@ -1,6 +1,6 @@
 """A million changes in a table: ids in an array, rows fetched a page at a time.
 
-Which rows, in which order, is a :class:`~chorus_gui.core.review.changes.Query` that runs on the reader's thread; a newer query
+Which rows, in which order, is a :class:`~chorus_gui.core.review.values.Query` that runs on the reader's thread; a newer query
 drops the answer of an older one.  Pages of rows come from the pager's thread: while one is under way its cells are empty for some
 20 ms (measured: up to 30 ms a page, more while a job writes, which would be stalls on the screen's thread).
 """
@@ -18,22 +18,18 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QPixmap
 
+from chorus_gui.app import review
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.model import Change, ChangeKind, Tally
-from chorus_gui.core.review.changes import Query, by_ids, patients, select_ids
-from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.model import Change, Tally
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.models.columns import COLUMNS, KIND, PATH
 from chorus_gui.ui.models.patients import Groups, merged
 from chorus_gui.ui.widgets import icons
 
 PAGE = 256
 KEPT_PAGES = 64
-
-KIND, MODALITY, PATH, PATIENT, SIZE, MODIFIED, DESTINATION, NOTE = range(8)
-HEADERS = ("Change", "Modality", "Path", "Patient", "Size", "Modified", "In the central store", "Note")
-ORDERS = {KIND: "kind", MODALITY: "modality", PATIENT: "patient", PATH: "path", SIZE: "size", MODIFIED: "mtime"}
-"""Column → what :class:`Query` sorts by; the others cannot be sorted by."""
 
 CHANGE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The :class:`Change` of a row; None while it is being fetched, and for a patient's heading."""
@@ -101,9 +97,9 @@ class ChangesModel(QAbstractTableModel):
                 self._ask()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column of :data:`ORDERS`; others leave it as it is."""
-        if column in ORDERS:
-            self.ask(replace(self._query, order=ORDERS[column], descending=order is Qt.SortOrder.DescendingOrder))
+        """By a column that can be sorted; others leave it as it is."""
+        if by := COLUMNS[column].order if column >= 0 else "":
+            self.ask(replace(self._query, order=by, descending=order is Qt.SortOrder.DescendingOrder))
 
     @property
     def count(self) -> int:
@@ -148,7 +144,7 @@ class ChangesModel(QAbstractTableModel):
                 self.beginRemoveRows(QModelIndex(), top + 1, top + count)
                 groups.set_open([number], opened=False)
                 self.endRemoveRows()
-            self.dataChanged.emit(self.index(top, 0), self.index(top, len(HEADERS) - 1))
+            self.dataChanged.emit(self.index(top, 0), self.index(top, len(COLUMNS) - 1))
         return top
 
     def open_all(self, *, opened: bool) -> None:
@@ -215,7 +211,7 @@ class ChangesModel(QAbstractTableModel):
         ids = self._ids[number * PAGE : (number + 1) * PAGE].tolist()
         generation = self._generation
         self._pager.ask(
-            self, partial(_rows, self._review[0], ids), lambda outcome: self._fetched(generation, number, outcome), channel="page"
+            self, partial(review.rows, self._review[0], ids), lambda outcome: self._fetched(generation, number, outcome), channel="page"
         )
 
     def _fetched(self, generation: int, number: int, outcome: Outcome[Any]) -> None:
@@ -229,7 +225,7 @@ class ChangesModel(QAbstractTableModel):
             first, last = number * PAGE, min((number + 1) * PAGE, len(self._ids)) - 1
             if self._groups is not None:
                 first, last = self._groups.row_of(first), self._groups.row_of(last)
-            self.dataChanged.emit(self.index(first, 0), self.index(last, len(HEADERS) - 1))
+            self.dataChanged.emit(self.index(first, 0), self.index(last, len(COLUMNS) - 1))
         if self._wanted:
             self._soon.start()
 
@@ -242,15 +238,15 @@ class ChangesModel(QAbstractTableModel):
         return len(self._ids) if self._groups is None else self._groups.rows
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """The columns of :data:`HEADERS`."""
-        return 0 if parent.isValid() else len(HEADERS)
+        """The columns of :data:`COLUMNS`."""
+        return 0 if parent.isValid() else len(COLUMNS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """The columns' names; rows are numbered."""
         if role == Qt.ItemDataRole.TextAlignmentRole and orientation is Qt.Orientation.Horizontal:
             return _alignment(section)
         if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section] if orientation is Qt.Orientation.Horizontal else section + 1
+            return COLUMNS[section].title if orientation is Qt.Orientation.Horizontal else section + 1
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -269,7 +265,7 @@ class ChangesModel(QAbstractTableModel):
             return None
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return self.destination(change) if index.column() == DESTINATION else _text(change, index.column())
+                return COLUMNS[index.column()].text(change, self.destination)
             case Qt.ItemDataRole.ToolTipRole:
                 return _tip(change, index.column())
             case Qt.ItemDataRole.ForegroundRole:
@@ -285,13 +281,7 @@ class ChangesModel(QAbstractTableModel):
     def _heading(self, row: int, column: int, role: int, patient: str | None, tally: Tally) -> Any:
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                texts = {
-                    KIND: words.number(tally.files),
-                    PATH: "No patient" if patient is None else f"Patient {patient}",
-                    PATIENT: patient or "",
-                    SIZE: words.size(tally.bytes),
-                }
-                return texts.get(column, "")
+                return COLUMNS[column].heading(patient, tally)
             case Qt.ItemDataRole.ToolTipRole:
                 return f"{words.count_of(tally.files, 'change')}. {'Hide them: ←' if self.is_open(row) else 'Show them: →'}, or click the arrow."
             case Qt.ItemDataRole.DecorationRole if column == KIND:
@@ -323,48 +313,14 @@ _ROLES = frozenset(
 
 
 def _alignment(column: int) -> int:
-    return int((Qt.AlignmentFlag.AlignRight if column == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
-
-
-def kind_text(change: Change) -> str:
-    """What a change is called on screen: the halves of a rename say so."""
-    if change.pair is not None:
-        return "renamed from" if change.kind is ChangeKind.DELETED else "renamed to"
-    return change.kind.value
-
-
-def _text(change: Change, column: int) -> str:
-    old = change.old
-    match column:
-        case 0:
-            return kind_text(change)
-        case 1:
-            return change.modality
-        case 2:
-            return change.path
-        case 3:
-            return change.patient_id or (old.patient_id if old else None) or ""
-        case 4:
-            return _pair(old.size if old else None, change.size, words.size)
-        case 5:
-            return _pair(old.mtime_us if old else None, change.mtime_us, words.moment)
-        case _:
-            return f"Held back: {change.reason}" if change.excluded else change.note
-
-
-def _pair(old: int | None, new: int | None, write: Any) -> str:
-    """The new one; "old → new" where both are there and are written differently."""
-    if new is None:
-        return write(old) if old is not None else ""
-    now = write(new)
-    before = write(old) if old is not None else now
-    return now if before == now else f"{before} → {now}"
+    side = Qt.AlignmentFlag.AlignRight if COLUMNS[column].right else Qt.AlignmentFlag.AlignLeft
+    return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
 def _tip(change: Change, column: int) -> str:
     lines = [change.path]
     old = change.old
-    if column in (SIZE, MODIFIED) and old is not None:
+    if COLUMNS[column].compared and old is not None:
         lines.append(f"in the journal: {old.size:,} bytes, {words.moment(old.mtime_us, seconds=True)}, version {old.version}")
         if change.size is not None:
             lines.append(f"on the site: {change.size:,} bytes, {words.moment(change.mtime_us, seconds=True)}")
@@ -376,15 +332,5 @@ def _tip(change: Change, column: int) -> str:
 
 
 def _select(path: Path, query: Query, ctx: JobContext) -> tuple[array[int], Groups | None]:
-    with Staging.open(path) as staging:
-        ctx.checkpoint()
-        staging.db.execute("BEGIN")  # both answers of one moment
-        ids = select_ids(staging, query)
-        ctx.checkpoint()
-        return ids, Groups(patients(staging, query)) if query.by_patient else None
-
-
-def _rows(path: Path, ids: list[int], ctx: JobContext) -> list[Change]:
-    with Staging.open(path) as staging:
-        ctx.checkpoint()
-        return by_ids(staging, ids)
+    found = review.select(path, query, ctx)
+    return found.ids, Groups(found.patients) if found.patients is not None else None

@@ -37,7 +37,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FailureGroup:
     """Failures of one cause."""
 
     title: str
@@ -45,12 +45,12 @@ class Group:
     failures: tuple[Failure, ...]
 
 
-def grouped(failures: Sequence[Failure]) -> list[Group]:
+def grouped(failures: Sequence[Failure]) -> list[FailureGroup]:
     """By kind and remedy, the largest group first."""
     groups: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
         groups.setdefault((failure.kind, failure.remedy), []).append(failure)
-    made = [Group(TITLES.get(kind, found[0].cause), remedy, tuple(found)) for (kind, remedy), found in groups.items()]
+    made = [FailureGroup(TITLES.get(kind, found[0].cause), remedy, tuple(found)) for (kind, remedy), found in groups.items()]
     return sorted(made, key=lambda group: -len(group.failures))
 
 
@@ -59,7 +59,7 @@ class FailuresModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.groups: list[Group] = []
+        self.groups: list[FailureGroup] = []
         self._bold = QFont()
         self._bold.setBold(True)
 

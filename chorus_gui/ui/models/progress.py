@@ -50,7 +50,7 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ProgressLine:
     """One modality, or the total (name ""): counts, bytes a second, seconds left (None: not known)."""
 
     name: str
@@ -67,7 +67,7 @@ class Line:
         return min(max(done / total, 0.0), 1.0) if total else None
 
 
-class Run:
+class UploadRun:
     """One job's sending.  It may come in several parts (an approved review, then what was pending before), which are added up."""
 
     def __init__(self, job: int) -> None:
@@ -104,23 +104,23 @@ class Run:
             self._part = {}
 
     @property
-    def total(self) -> Line:
+    def total(self) -> ProgressLine:
         """The sum."""
         counts = Snapshot(by_modality=self._counts()).total
         return self._line("", counts)
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[ProgressLine, ...]:
         """One a modality, then the total."""
         return (*(self._line(name, count) for name, count in self._counts().items()), self.total)
 
-    def _line(self, name: str, count: Count) -> Line:
+    def _line(self, name: str, count: Count) -> ProgressLine:
         meter = self._meters.get(name)
         rate = meter.rate if meter else None
         left = None
         if rate and count.total_bytes is not None:
             left = max(count.total_bytes - count.bytes, 0) / rate
-        return Line(name, count, rate, left)
+        return ProgressLine(name, count, rate, left)
 
     def _counts(self) -> dict[str, Count]:
         names = sorted({*self._earlier, *self._part}, key=lambda name: (MODALITIES.index(name) if name in MODALITIES else 99, name))
@@ -222,7 +222,7 @@ class ProgressModel(_Table):
         """A cell."""
         if not index.isValid():
             return None
-        line: Line = self._items[index.row()]
+        line: ProgressLine = self._items[index.row()]
         column = index.column()
         match role:
             case Qt.ItemDataRole.DisplayRole:
@@ -240,7 +240,7 @@ class ProgressModel(_Table):
         return None
 
 
-def _progress_text(line: Line, column: int) -> str:
+def _progress_text(line: ProgressLine, column: int) -> str:
     count = line.count
     match column:
         case 0:

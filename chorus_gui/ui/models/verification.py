@@ -12,7 +12,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 
-from chorus_gui.app.verdict_book import Line, Wanted, lines, select
+from chorus_gui.app.verdict_book import VerdictLine, VerdictQuery, lines, select
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme, words
@@ -24,7 +24,7 @@ KEPT_PAGES = 64
 RESULT, PATH, DETAIL, SIZE, MODALITY, VERSION = range(6)
 HEADERS = ("Result", "Path", "What was found", "Size", "Modality", "Version")
 ORDERS = ("result", "path", "detail", "size", "modality", "version")
-"""Column → what :class:`Wanted` sorts by."""
+"""Column → what :class:`VerdictQuery` sorts by."""
 
 RESULTS = {
     "ok": ("in order", Grade.GOOD),
@@ -39,7 +39,7 @@ RESULTS = {
 PROOFS = {"properties": "size and MD5 agree", "reread": "read again, and equal", None: ""}
 """How a file that is in order was proved."""
 LINE_ROLE = Qt.ItemDataRole.UserRole + 1
-"""The :class:`Line` of a row, or None while it is being fetched."""
+"""The :class:`VerdictLine` of a row, or None while it is being fetched."""
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -54,9 +54,9 @@ class VerificationModel(QAbstractTableModel):
         self._reader, self._pager = reader, pager
         self._file = Path()
         self._number: int | None = None
-        self._wanted = Wanted()
+        self._wanted = VerdictQuery()
         self._ids: array[int] = array("q")
-        self._pages: OrderedDict[int, list[Line]] = OrderedDict()
+        self._pages: OrderedDict[int, list[VerdictLine]] = OrderedDict()
         self._missed: list[int] = []
         self._fetching = False
         self._generation = 0
@@ -95,7 +95,7 @@ class VerificationModel(QAbstractTableModel):
         step = partial(_select, self._file, self._number, self._wanted, self._ids[-1])
         self._reader.ask(self, step, self._append, channel="verdicts")
 
-    def line(self, row: int) -> Line | None:
+    def line(self, row: int) -> VerdictLine | None:
         """The verdict of a row, if it is here; asks for it if not."""
         if not 0 <= row < len(self._ids):
             return None
@@ -111,7 +111,7 @@ class VerificationModel(QAbstractTableModel):
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    def _want(self, wanted: Wanted) -> None:
+    def _want(self, wanted: VerdictQuery) -> None:
         if wanted != self._wanted:
             self._wanted = wanted
             self._ask()
@@ -217,11 +217,11 @@ def _alignment(column: int) -> int:
     return int((Qt.AlignmentFlag.AlignRight if column == SIZE else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter)
 
 
-def _select(file: Path, number: int, wanted: Wanted, after: int, ctx: JobContext) -> array[int]:
+def _select(file: Path, number: int, wanted: VerdictQuery, after: int, ctx: JobContext) -> array[int]:
     ctx.checkpoint()
     return select(file, number, wanted, after)
 
 
-def _lines(file: Path, number: int, ids: list[int], ctx: JobContext) -> list[Line]:
+def _lines(file: Path, number: int, ids: list[int], ctx: JobContext) -> list[VerdictLine]:
     ctx.checkpoint()
     return lines(file, number, ids)

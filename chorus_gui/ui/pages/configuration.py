@@ -14,9 +14,9 @@ from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QWidget
 
 from chorus_gui.app import sampling
+from chorus_gui.app.configuration import Checked, check, read_text
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
-from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
@@ -31,7 +31,7 @@ from chorus_gui.ui.pages.configuration_words import credentials
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.words import count_of
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class ConfigurationPage(Page):
                 self._left[self._draft.file] = self._draft
             self._draft = self._checked = None
         if file is not None:
-            self._services.reader.ask(self, lambda _: _text_of(file), lambda outcome: self._was_read(file, outcome), channel="read")
+            self._services.reader.ask(self, lambda _: read_text(file), lambda outcome: self._was_read(file, outcome), channel="read")
 
     def _was_read(self, file: Path, outcome: Outcome[Any]) -> None:
         if file != self._state.config_file or outcome.kind is OutcomeKind.CANCELLED:
@@ -369,11 +369,13 @@ class ConfigurationPage(Page):
         if self._checked is not None and self._checked.faults and not overwrite:
             ConfirmDialog(
                 self,
-                f"Save it with {count_of(len(self._checked.faults), 'fault')}?",
-                "The file is kept as it stands here, but nothing can be submitted until the faults are corrected.",
-                "Save all the same",
+                Question(
+                    f"Save it with {count_of(len(self._checked.faults), 'fault')}?",
+                    "The file is kept as it stands here, but nothing can be submitted until the faults are corrected.",
+                    "Save all the same",
+                    danger=True,
+                ),
                 lambda: self._write(draft, overwrite=False),
-                danger=True,
             ).open()
             return
         self._write(draft, overwrite=overwrite)
@@ -420,7 +422,7 @@ class ConfigurationPage(Page):
         if draft is None:
             return
         ConfirmDialog(
-            self, "Forget the changes?", f"What you changed in “{draft.file.name}” is lost.", "Revert", self.reload, danger=True
+            self, Question("Forget the changes?", f"What you changed in “{draft.file.name}” is lost.", "Revert", danger=True), self.reload
         ).open()
 
     def reload(self) -> None:
@@ -428,12 +430,6 @@ class ConfigurationPage(Page):
         if self._draft is not None:
             self._draft = Draft(self._draft.file, self._draft.based_on or "", self._draft.based_on)
             self._read(self._draft.file)
-
-
-def _text_of(file: Path) -> str:
-    from chorus_gui.core.config.save import ConfigDocument  # it takes a while, and the window is not to wait for it
-
-    return ConfigDocument.open(file).text
 
 
 def make(services: Services) -> Page:

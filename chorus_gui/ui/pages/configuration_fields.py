@@ -10,22 +10,19 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QFontDatabase, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from chorus_gui.app.credentials import secret_facts
+from chorus_gui.app import credential_store
+from chorus_gui.app.configuration import default_pattern
+from chorus_gui.app.credentials import NEEDS, secret_facts
 from chorus_gui.app.draft import Draft, Where
-from chorus_gui.core.config import keychain
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
-from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 from chorus_gui.ui import theme
 from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade, set_icon
+from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.secret import SecretEdit
-
-NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
 
 
 class Said(NamedTuple):
@@ -294,13 +291,13 @@ class KeyRow(FormRow):
         if variable := draft.variable(self.where):
             return f"from {variable}"
         if self._is_kept(draft):
-            return f"from {keychain.title()}"
+            return f"from {credential_store.title()}"
         if self.where[1] != DEFAULT and self.key.kind is not Kind.SECRET:
             inherited = draft.effective(self.where)
             if isinstance(inherited, str) and inherited and draft.own(self.where) is None:
                 return f"as the site: {inherited}"
         if self.where[0] == "site.pattern" and self.where[1] != DEFAULT:
-            return (DEFAULTS if draft.layout is Layout.NESTED else FLAT_DEFAULTS)[self.where[1]]
+            return default_pattern(draft.layout, self.where[1])
         return f"default: {self.key.default}" if self.key.default and self.key.kind is not Kind.FLAG else ""
 
 
@@ -335,35 +332,3 @@ def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
     else:
         chosen = QFileDialog.getExistingDirectory(edit, f"Choose the folder: {edit.accessibleName()}", start)
     return Path(chosen).as_posix() if chosen else ""
-
-
-class Fold(QWidget):
-    """A part of the form that is opened when it is needed; its content is made then."""
-
-    def __init__(self, name: str, make: Callable[[], QWidget]) -> None:
-        super().__init__()
-        self._name = name
-        self._make = make
-        self.content: QWidget | None = None
-        self.head = button(name, f"Show or hide: {name}", icon="plus", flat=True)
-        self.head.setCheckable(True)
-        self.head.toggled.connect(self._toggle)
-        self._column = column(row(self.head, None), space=SPACE)
-        self.setLayout(self._column)
-
-    def show_count(self, count: int) -> None:
-        """How many of its keys the text has."""
-        self.head.setText(f"{self._name}  ({count} set)" if count else self._name)
-        self.head.setAccessibleName(self.head.text())
-
-    def open(self) -> None:
-        """Show what is in it."""
-        self.head.setChecked(True)
-
-    def _toggle(self, shown: bool) -> None:
-        if self.content is None and shown:
-            self.content = self._make()
-            self._column.addWidget(self.content)
-        if self.content is not None:
-            self.content.setVisible(shown)
-        set_icon(self.head, "minus" if shown else "plus")

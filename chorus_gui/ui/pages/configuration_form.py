@@ -15,11 +15,12 @@ from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
-from chorus_gui.ui.pages.configuration_fields import Fold, KeyRow
+from chorus_gui.ui.pages.configuration_fields import KeyRow
 from chorus_gui.ui.pages.configuration_words import credentials
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.words import count_of
 
 BEHAVIOUR = ("mode", "upload_method", "threads", "page_size")
@@ -29,7 +30,7 @@ _MAIN_CREDENTIALS = ("auth_mode", "azure_account_name", "azure_account_url", "az
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
+class FormTab:
     """A tab of the form; ``name`` as :func:`group_of` has it."""
 
     name: str
@@ -64,10 +65,10 @@ class Form(QObject):
         self._faults: Mapping[Where, Sequence[Fault]] = {}
         self._warnings: Mapping[Where, Sequence[str]] = {}
         self.tabs = (
-            Tab("site", "S&ite", _area(self._site())),
-            Tab("central", "&Central store", _area(self._central())),
-            Tab("journal", "Jou&rnal", _area(self._journal())),
-            Tab("behaviour", "&Behaviour", _area(self._behaviour())),
+            FormTab("site", "S&ite", _area(self._site())),
+            FormTab("central", "&Central store", _area(self._central())),
+            FormTab("journal", "Jou&rnal", _area(self._journal())),
+            FormTab("behaviour", "&Behaviour", _area(self._behaviour())),
         )
 
     # --- what it shows ----------------------------------------------------------------------------------------------

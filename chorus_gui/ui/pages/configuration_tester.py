@@ -7,7 +7,7 @@ from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
 
 from chorus_gui.app import sampling
-from chorus_gui.core.config.load import Checked
+from chorus_gui.app.configuration import Checked
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.model import MODALITIES, Grade, Tally
 from chorus_gui.ui import theme

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QTableView, QTabWidget, QWidget
 
+from chorus_gui.app.journal import local_history
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
-from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
-from chorus_gui.core.journal.history import Command
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
@@ -21,14 +20,14 @@ from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.charts import BarChart
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 T = TypeVar("T")
 TOPICS = {"versions": 0, "receipts": 1, "commands": 2, "copies": 3}
 
 
-class Tab(QWidget):
+class HistoryTab(QWidget):
     """A table with its buttons, or why it is empty."""
 
     def __init__(self, model: RowsModel[Any], view: QTableView, empty: EmptyState, tools: Sequence[QPushButton], *above: QWidget) -> None:
@@ -57,6 +56,14 @@ class Tab(QWidget):
         return self.model.value(rows[0].row()) if rows else None
 
 
+class _Columns(NamedTuple):
+    """A table's columns; ``stretch`` is the one that takes what is left, ``widths`` are texts that fit into the others."""
+
+    columns: Sequence[Any]
+    stretch: int
+    widths: dict[int, str]
+
+
 class HistoryPage(Page):
     """The History page."""
 
@@ -80,22 +87,39 @@ class HistoryPage(Page):
         self.chart = BarChart("Files by version")
         self.chart.setFixedHeight(170)
         self.versions = self._tab(
-            version_columns(()), "Versions", EmptyState("history", "Nothing was submitted yet", "Each submission is a version. They are listed here."),
-            {0: "20260101000000"}, 0, (self.verify, self.upload, self.undo), self.chart,
-        )  # fmt: skip
+            "Versions",
+            _Columns(version_columns(()), 0, {0: "20260101000000"}),
+            EmptyState("history", "Nothing was submitted yet", "Each submission is a version. They are listed here."),
+            (self.verify, self.upload, self.undo),
+            (self.chart,),
+        )
         self.receipts = self._tab(
-            RECEIPTS, "Receipts", EmptyState("receipt", "No receipts yet", "Every submission, upload and verification made on this computer leaves one."),
-            {0: "30/12/2026 23:59", 1: "Verification", 2: "20260101000000", 4: "1,000,000 files (888.8 GB)", 5: "1,000"}, 3, (self.open, self.json, self.folder),
-        )  # fmt: skip
+            "Receipts",
+            _Columns(
+                RECEIPTS, 3, {0: "30/12/2026 23:59", 1: "Verification", 2: "20260101000000", 4: "1,000,000 files (888.8 GB)", 5: "1,000"}
+            ),
+            EmptyState("receipt", "No receipts yet", "Every submission, upload and verification made on this computer leaves one."),
+            (self.open, self.json, self.folder),
+        )
         self.commands = self._tab(
-            COMMANDS, "Commands", EmptyState("log", "No commands yet", "The journal remembers every command that worked on it, whoever gave it."),
-            {0: "30/12/2026 23:59", 1: "journal mark-uploaded", 3: "https://account.blob.core.windows.net/container", 4: "88 min 88 s"}, 2, (),
-        )  # fmt: skip
+            "Commands",
+            _Columns(
+                COMMANDS,
+                2,
+                {0: "30/12/2026 23:59", 1: "journal mark-uploaded", 3: "https://account.blob.core.windows.net/container", 4: "88 min 88 s"},
+            ),
+            EmptyState("log", "No commands yet", "The journal remembers every command that worked on it, whoever gave it."),
+        )
         self.copies = self._tab(
-            COPIES, "Kept copies of the journal",
-            EmptyState("save", "No kept copies yet", "Before each command's first change, a copy of the journal is kept beside it; the last ten stay."),
-            {0: "30/12/2026 23:59", 2: "20260101000000", 3: "1,000,000", 4: "1,000,000", 5: "888.8 MB"}, 1, (self.restore, self.where),
-        )  # fmt: skip
+            "Kept copies of the journal",
+            _Columns(COPIES, 1, {0: "30/12/2026 23:59", 2: "20260101000000", 3: "1,000,000", 4: "1,000,000", 5: "888.8 MB"}),
+            EmptyState(
+                "save",
+                "No kept copies yet",
+                "Before each command's first change, a copy of the journal is kept beside it; the last ten stay.",
+            ),
+            (self.restore, self.where),
+        )
         tabs = (
             (self.versions, "V&ersions"),
             (self.receipts, "Recei&pts"),
@@ -108,22 +132,15 @@ class HistoryPage(Page):
         self._connect()
 
     def _tab(
-        self,
-        columns: Sequence[Any],
-        name: str,
-        empty: EmptyState,
-        widths: dict[int, str],
-        stretch: int,
-        tools: Sequence[QPushButton],
-        *above: QWidget,
-    ) -> Tab:
-        model: RowsModel[Any] = RowsModel(columns, self)
-        view = table(model, name, stretch=stretch)
+        self, name: str, columns: _Columns, empty: EmptyState, tools: Sequence[QPushButton] = (), above: Sequence[QWidget] = ()
+    ) -> HistoryTab:
+        model: RowsModel[Any] = RowsModel(columns.columns, self)
+        view = table(model, name, stretch=columns.stretch)
         view.setSortingEnabled(True)
         view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         model.sort(-1)
-        set_widths(view, widths)
-        made = Tab(model, view, empty, tools, *above)
+        set_widths(view, columns.widths)
+        made = HistoryTab(model, view, empty, tools, *above)
         view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         model.modelReset.connect(self._enable)
         return made
@@ -140,7 +157,7 @@ class HistoryPage(Page):
         self.restore.clicked.connect(self._restore)
         self.where.clicked.connect(ask(self.copies, lambda copy: intents.OpenPath(copy.path, select=True)))
 
-    def _on(self, tab: Tab, make_intent: Callable[[Any], intents.Intent]) -> Callable[[], None]:
+    def _on(self, tab: HistoryTab, make_intent: Callable[[Any], intents.Intent]) -> Callable[[], None]:
         def act() -> None:
             value = tab.chosen()
             if value is not None:
@@ -177,7 +194,7 @@ class HistoryPage(Page):
         self.chart.show_bars(names, bars(lines, names))
         self.copies.show_rows(journal.copies if journal else ())
         if journal is not None and journal.exists and not journal.error:
-            self._reader.ask(self, partial(_commands, journal.path), self._show_commands, channel="commands")
+            self._reader.ask(self, partial(local_history, journal.path), self._show_commands, channel="commands")
         else:
             self.commands.show_rows(())
 
@@ -216,12 +233,14 @@ class HistoryPage(Page):
         files = words.files_and_size(version.pending)
         ConfirmDialog(
             self,
-            f"Take back what is pending in version {version.version}?",
-            f"{files} were recorded and not uploaded. They are taken out of the journal; a copy of the journal is kept.",
-            "Take back",
+            Question(
+                f"Take back what is pending in version {version.version}?",
+                f"{files} were recorded and not uploaded. They are taken out of the journal; a copy of the journal is kept.",
+                "Take back",
+                details=("Nothing on the site or in the central store is changed.", "The next scan finds these files again."),
+                danger=True,
+            ),
             lambda: self.intent.emit(intents.Undo(version.version)),
-            details=("Nothing on the site or in the central store is changed.", "The next scan finds these files again."),
-            danger=True,
         ).open()
 
     def _restore(self) -> None:
@@ -236,22 +255,16 @@ class HistoryPage(Page):
         ]
         ConfirmDialog(
             self,
-            "Put this copy in the journal's place?",
-            "The journal says what was submitted. Go back to a copy only if the present journal is damaged or wrong.",
-            "Restore",
+            Question(
+                "Put this copy in the journal's place?",
+                "The journal says what was submitted. Go back to a copy only if the present journal is damaged or wrong.",
+                "Restore",
+                details=details,
+                typed="restore",
+                danger=True,
+            ),
             lambda: self.intent.emit(intents.Restore(copy.path)),
-            details=details,
-            typed="restore",
-            danger=True,
         ).open()
-
-
-def _commands(path: Path, ctx: JobContext) -> list[Command]:
-    from chorus_gui.core.journal.store import Journal
-
-    ctx.checkpoint()
-    with Journal.open(path, readonly=True) as journal:
-        return journal.history()[::-1]
 
 
 def make(services: Services) -> Page:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chorus_gui.app.journal import HistoryCommand
 from chorus_gui.app.receipts import TITLES
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
-from chorus_gui.core.journal.history import Command
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import words
 from chorus_gui.ui.models.rows import Column
@@ -112,7 +112,7 @@ RECEIPTS: list[Column[ReceiptFacts]] = [
 ]
 
 
-def command_moment(command: Command) -> str:
+def command_moment(command: HistoryCommand) -> str:
     """When it began, local; as the journal spells it where that is no moment."""
     try:
         at = datetime.strptime(command.at.removesuffix(" UTC"), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
@@ -121,7 +121,7 @@ def command_moment(command: Command) -> str:
     return words.at(at)
 
 
-def _command_tip(command: Command) -> str:
+def _command_tip(command: HistoryCommand) -> str:
     lines = [f"{command.command} {command.params}".strip(), command.common]
     lines += [f"{name}: {path}" for name, path in command.src_paths.items()]
     if command.dest:
@@ -129,9 +129,9 @@ def _command_tip(command: Command) -> str:
     return "\n".join(line for line in lines if line)
 
 
-COMMANDS: list[Column[Command]] = [
+COMMANDS: list[Column[HistoryCommand]] = [
     Column("When", command_moment, lambda c: c.at, tip=_command_tip),
-    Column("Command", lambda c: c.command, tip=_command_tip),
+    Column("HistoryCommand", lambda c: c.command, tip=_command_tip),
     Column("Parameters", lambda c: c.params, tip=_command_tip),
     Column("Destination", lambda c: c.dest or "–", tip=_command_tip),
     Column(

@@ -19,10 +19,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from chorus_gui.app.custody import Choice
+from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.config.model import UploadMethod
-from chorus_gui.core.custody.recover import Choice
-from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.dialogs.custody import set_aside

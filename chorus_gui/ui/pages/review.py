@@ -11,14 +11,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
+from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.review import reasons
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import Config, UploadMethod
-from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind, Grade
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.dialogs.approve import ApproveDialog, Choice
+from chorus_gui.ui.dialogs.approve import ApprovalChoice, ApproveDialog
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
@@ -26,7 +27,7 @@ from chorus_gui.ui.pages.review_table import ChangesArea
 from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 
 CSV = "Tables (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
@@ -153,7 +154,7 @@ class ReviewPage(Page):
         area.show_all.connect(self._show_all)
         area.hold.connect(self._hold)
         area.hold_patient.connect(self._hold_patient)
-        area.release.connect(lambda: self.intent.emit(intents.LetGo(tuple(area.selected()))))
+        area.release.connect(lambda: self.intent.emit(intents.Release(tuple(area.selected()))))
         area.export.connect(self._export)
         area.export_holds.connect(self._export_holds)
         area.import_holds.connect(self._import_holds)
@@ -225,7 +226,7 @@ class ReviewPage(Page):
         if not self._state.busy_with(JobKind.SCAN):
             self.scan.say("")
         if self._config is not None:
-            self._reader.ask(self, partial(_reasons, self._config.journal.local), self._take_reasons, channel="reasons")
+            self._reader.ask(self, partial(reasons, self._config.journal.local), self._take_reasons, channel="reasons")
 
     def _show_body(self, state: SessionState, *, scanning: bool) -> None:
         review = state.review
@@ -261,11 +262,13 @@ class ReviewPage(Page):
         version, files = pending_versions(self._state)[0]
         ConfirmDialog(
             self,
-            f"Take version {version} back?",
-            f"{words.count_of(files, 'file')} that {'is' if files == 1 else 'are'} recorded and not uploaded will be taken out of the journal again.",
-            "Take it back",
+            Question(
+                f"Take version {version} back?",
+                f"{words.count_of(files, 'file')} that {'is' if files == 1 else 'are'} recorded and not uploaded will be taken out of the journal again.",
+                "Take it back",
+                details=("The next scan finds them anew.", "What is uploaded already stays as it is."),
+            ),
             lambda: self.intent.emit(intents.Undo(version)),
-            details=("The next scan finds them anew.", "What is uploaded already stays as it is."),
         ).open()
 
     def _filter(self) -> None:
@@ -331,7 +334,7 @@ class ReviewPage(Page):
         else:
             self.intent.emit(intents.ShowScript())
 
-    def _approved(self, revision: int, choice: Choice) -> None:
+    def _approved(self, revision: int, choice: ApprovalChoice) -> None:
         approve = intents.Approve(revision, choice.version, choice.amend, choice.record_only, choice.allow_deletions)
         if choice.script:
             self.intent.emit(intents.ShowScript(approve=approve))
@@ -363,14 +366,6 @@ def _empty_words(state: SessionState, *, scanning: bool) -> tuple[str, str, str]
         return "A submission is under way", "The Upload page shows how it goes.", ""
     text = "A scan looks at the site's files and compares them with the journal. It changes nothing; you decide what is submitted."
     return "See what changed on the site", text, "Scan the site"
-
-
-def _reasons(journal: Path, ctx: JobContext) -> list[str]:
-    from chorus_gui.core.review.holds import Holds
-
-    ctx.checkpoint()
-    with Holds(journal) as holds:
-        return holds.reasons()
 
 
 def make(services: Services) -> Page:

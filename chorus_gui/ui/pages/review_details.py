@@ -10,13 +10,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QLayout, QSizePolicy, QWidget
 
+from chorus_gui.app.journal import file_rows
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import PatternError
-from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Change, ChangeKind, Grade, Row, Tally
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.models.changes import kind_text
+from chorus_gui.ui.models.columns import kind_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, line, row, scrolled, set_grade
 
@@ -57,16 +58,6 @@ def site_file(config: Config, change: Change) -> Path | None:
     folders = {site.place.folder for site in sites}
     folder = folders.pop() if len(folders) == 1 else None
     return None if folder is None else folder / change.path
-
-
-def history(journal: Path, path: str, modality: str, ctx: JobContext) -> list[Row]:
-    """The journal's rows of a file, the latest first."""
-    from chorus_gui.core.journal.queries import file_history
-    from chorus_gui.core.journal.store import Journal
-
-    with Journal.open(journal, readonly=True) as opened:
-        ctx.checkpoint()
-        return file_history(opened, path, modality or None)[::-1]
 
 
 class DetailsPane(QWidget):
@@ -152,7 +143,7 @@ class DetailsPane(QWidget):
         if change.kind is ChangeKind.UNMATCHED:
             self._history_title.hide()
             return
-        step = partial(history, self._config.journal.local, change.path, change.modality)
+        step = partial(file_rows, self._config.journal.local, change.path, change.modality)
         self._reader.ask(self, step, self._show_history, channel="history")
 
     def _show_history(self, outcome: Outcome[Any]) -> None:

@@ -21,9 +21,10 @@ from PySide6.QtWidgets import (
 )
 
 from chorus_gui.core.model import Change
-from chorus_gui.core.review.changes import Query
+from chorus_gui.core.review.values import Query
 from chorus_gui.ui import theme, words
-from chorus_gui.ui.models.changes import DESTINATION, KIND, MODALITY, MODIFIED, NOTE, ORDERS, PATH, PATIENT, SIZE, ChangesModel
+from chorus_gui.ui.models.changes import ChangesModel
+from chorus_gui.ui.models.columns import COLUMNS, KIND
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review_details import DetailsPane
 from chorus_gui.ui.theme import SPACE
@@ -33,17 +34,6 @@ from chorus_gui.ui.widgets.tables import dress, set_widths
 DEBOUNCE_MS = 250
 DETAILS_FROM = 760
 """So wide the table and the details have room beside each other."""
-_WIDTHS = {
-    KIND: "renamed from",
-    MODALITY: "Waveforms",
-    PATH: "1000123/Images/study_0001/file_001",
-    PATIENT: "1000123456",
-    SIZE: "512.5 kB → 512.5 kB",
-    MODIFIED: "12/31/26 23:59 → 12/31/26 23:59",
-    DESTINATION: "…/1000123/Images/study_0001/series_001",
-    NOTE: "Held back: consent withdrawn",
-}
-_ORDER = (KIND, PATH, SIZE, MODIFIED, MODALITY, PATIENT, DESTINATION, NOTE)
 """From left to right: what a narrow window shows is what decides."""
 
 
@@ -280,8 +270,7 @@ class ChangesArea(QWidget):
 
     def _sort(self, column_number: int) -> None:
         query = self.model.query
-        if column_number in ORDERS:
-            order = ORDERS[column_number]
+        if order := COLUMNS[column_number].order:
             descending = not query.descending if order == query.order else False
             self._show_order(order, descending)
             self.model.ask(replace(query, order=order, descending=descending))
@@ -289,7 +278,7 @@ class ChangesArea(QWidget):
             self._show_order(query.order, query.descending)
 
     def _show_order(self, order: str, descending: bool) -> None:
-        place = next((place for place, name in ORDERS.items() if name == order), -1)
+        place = next((number for number, column in enumerate(COLUMNS) if column.order == order), -1)
         side = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
         self.view.horizontalHeader().setSortIndicator(place, side)
 
@@ -394,8 +383,8 @@ class ChangesArea(QWidget):
     def _restore(self) -> None:
         header, settings = self.view.horizontalHeader(), self._settings
         if not header.restoreState(settings.blob("review/header")):
-            set_widths(self.view, _WIDTHS)
-            for position, logical in enumerate(_ORDER):
+            set_widths(self.view, {number: column.widest for number, column in enumerate(COLUMNS)})
+            for position, logical in enumerate(sorted(range(len(COLUMNS)), key=lambda number: COLUMNS[number].position)):
                 header.moveSection(header.visualIndex(logical), position)
         header.setSortIndicatorShown(True)
         header.setSectionsClickable(True)

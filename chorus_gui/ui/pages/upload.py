@@ -11,7 +11,7 @@ from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.models.progress import Run
+from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.upload_parts import FailuresCard, LimitBar, RunView, SummaryCard, summary_intent
 from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, SessionState
@@ -94,7 +94,7 @@ class UploadPage(Page):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._key = ""
-        self._run: Run | None = None
+        self._run: UploadRun | None = None
         self._end: JobEnd | None = None
         self._drawn: SessionState | None = None
         self._failures: tuple[object, ...] = ()
@@ -150,7 +150,7 @@ class UploadPage(Page):
         self._render_face(state, job)
 
     def _begin(self, job: JobView) -> None:
-        self._run, self._end = Run(job.id), None
+        self._run, self._end = UploadRun(job.id), None
         self.view.chart.clear()
         self._last_table = self._last_flight = self._last_chart = 0.0
         self.view.show_run(self._run)

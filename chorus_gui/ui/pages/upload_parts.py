@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog,
 from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
-from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, Run
+from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, UploadRun
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
@@ -135,7 +135,7 @@ class RunView(QWidget):
         self.setLayout(column(self.card, self.table, live, space=2 * SPACE))
         self.layout().setStretch(2, 1)  # type: ignore[union-attr]
 
-    def show_job(self, job: JobView, run: Run | None) -> None:
+    def show_job(self, job: JobView, run: UploadRun | None) -> None:
         """What the job does, in words."""
         self.title.set_full(job.title)
         self.status.setText(status_text(job, run))
@@ -150,7 +150,7 @@ class RunView(QWidget):
         self._chart_card.hide()
         self._flight_card.hide()
 
-    def show_run(self, run: Run | None) -> None:
+    def show_run(self, run: UploadRun | None) -> None:
         """The figures and the table."""
         total = run.total if run else None
         count = total.count if total else None
@@ -168,7 +168,7 @@ class RunView(QWidget):
         self.table.setVisible(known)
         fit_height(self.table, self.modalities.rowCount())
 
-    def show_flight(self, run: Run | None) -> None:
+    def show_flight(self, run: UploadRun | None) -> None:
         """The files in flight."""
         self.active.show_active(run.active if run else ())
 
@@ -179,7 +179,7 @@ def _of(done: int, total: int | None, write: object) -> str:
     return of(write(done), total, write)  # type: ignore[operator]
 
 
-def status_text(job: JobView, run: Run | None) -> str:
+def status_text(job: JobView, run: UploadRun | None) -> str:
     """What a job is doing just now."""
     if not job.running:
         return "Waits for its turn: another job works on this journal."

@@ -309,7 +309,7 @@ class VerifyPage(Page):
 
 def _look(journal: Path, ctx: JobContext) -> Verified | None:
     ctx.checkpoint()
-    return verdicts.look(verdicts.book_file(journal))
+    return verdicts.last_verification(verdicts.book_file(journal))
 
 
 def _has_uploads(state: SessionState) -> bool:

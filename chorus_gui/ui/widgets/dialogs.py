@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication
@@ -25,39 +26,43 @@ class Dialog(QDialog):
         self.setMinimumWidth(440)
 
 
-class ConfirmDialog(Dialog):
-    """A question with a clear yes.  ``typed``: the person has to type this word, for what cannot be undone easily."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with a clear yes.  ``yes`` is its button; ``details`` are lines below the text.
 
-    def __init__(
-        self,
-        parent: QWidget | None,
-        title: str,
-        text: str,
-        yes: str,
-        then: Callable[[], None],
-        *,
-        details: Sequence[str] = (),
-        typed: str = "",
-        danger: bool = False,
-    ) -> None:
-        super().__init__(parent, title)
-        self._typed = typed
-        self.yes = button(yes, primary=not danger, danger=danger)
+    ``typed``: the person has to type this word, for what cannot be undone easily.  ``danger``: the button is red.
+    """
+
+    title: str
+    text: str
+    yes: str
+    details: Sequence[str] = ()
+    typed: str = ""
+    danger: bool = False
+
+
+class ConfirmDialog(Dialog):
+    """Asks a question, and calls ``then`` for a yes."""
+
+    def __init__(self, parent: QWidget | None, question: Question, then: Callable[[], None]) -> None:
+        super().__init__(parent, question.title)
+        self._typed = question.typed
+        self.yes = button(question.yes, primary=not question.danger, danger=question.danger)
         no = QPushButton("Cancel")
         no.clicked.connect(self.reject)
         self.yes.clicked.connect(self.accept)
         self.accepted.connect(then)
         self.field = QLineEdit()
-        self.field.setAccessibleName(f"Type {typed}")
+        self.field.setAccessibleName(f"Type {question.typed}")
         self.field.textChanged.connect(self._look)
-        rows = [label(title, "heading", wrap=True), label(text, wrap=True, selectable=True)]
-        rows += [label(f"•  {detail}", wrap=True, selectable=True) for detail in details]
-        if typed:
-            rows += [label(f"Type “{typed}” to confirm:", "muted"), self.field]
+        rows = [label(question.title, "heading", wrap=True), label(question.text, wrap=True, selectable=True)]
+        rows += [label(f"•  {detail}", wrap=True, selectable=True) for detail in question.details]
+        if question.typed:
+            rows += [label(f"Type “{question.typed}” to confirm:", "muted"), self.field]
         layout = column(*rows, SPACE, row(None, no, self.yes), margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE), space=SPACE + 2)
         self.setLayout(layout)
-        (self.field if typed else no if danger else self.yes).setFocus()
-        self.yes.setDefault(not danger and not typed)
+        (self.field if question.typed else no if question.danger else self.yes).setFocus()
+        self.yes.setDefault(not question.danger and not question.typed)
         self._look()
 
     def _look(self) -> None:

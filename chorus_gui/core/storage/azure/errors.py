@@ -1,6 +1,6 @@
 """The one place where what the SDK and its HTTP library raise becomes an error of core.
 
-What a person sees is made in :mod:`.answers`.  The technical cause travels along as a :class:`Fault`: the original
+What a person sees is made in :mod:`.answers`.  The technical cause travels along as a :class:`AzureFault`: the original
 exceptions keep whole URLs, SAS included, in their texts and attributes, so they are left behind.
 """
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Fault(Exception):  # noqa: N818  it is a cause, never raised by itself
+class AzureFault(Exception):  # noqa: N818  it is a cause, never raised by itself
     """A technical cause as text, without secrets: class name and message of an exception of the SDK, and its traceback."""
 
 
 def guarded(access: Access, operation: Operation, action: Callable[[], T]) -> T:
-    """Run ``action``; what the SDK raises leaves as a :class:`StoreError` with a :class:`Fault` as its cause.
+    """Run ``action``; what the SDK raises leaves as a :class:`StoreError` with a :class:`AzureFault` as its cause.
 
     The error is raised outside the ``except`` block, so that the original is not kept as its context either.
     """
@@ -77,19 +77,19 @@ def strange(access: Access) -> StoreUnavailableError:
     )
 
 
-def fault(error: BaseException) -> Fault:
+def fault(error: BaseException) -> AzureFault:
     """The exception and what it came from, as a chain of redacted texts with their tracebacks."""
-    first: Fault | None = None
-    last: Fault | None = None
+    first: AzureFault | None = None
+    last: AzureFault | None = None
     for link in _causes(error, nested=False):
         text = redact(f"{type(link).__name__}: {link}")
-        made = Fault(_without_signature(text)).with_traceback(link.__traceback__)
+        made = AzureFault(_without_signature(text)).with_traceback(link.__traceback__)
         if last is None:
             first = made
         else:
             last.__cause__ = made
         last = made
-    return first or Fault(type(error).__name__)
+    return first or AzureFault(type(error).__name__)
 
 
 def answer_of(error: HttpResponseError) -> Answer:

@@ -18,7 +18,7 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.base import BlobInfo, Folder, SourceStat, Want
+from chorus_gui.core.storage.base import BlobInfo, ChooseFolder, Folder, SourceStat
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class AzureSource:
         """ "az://container/prefix"."""
         return self._store.url
 
-    def folders(self, want: Want, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
         """See :meth:`Source.folders`.
 
         One flat listing, a request for every 5,000 blobs.  It comes in the order of names, in which everything below a folder
@@ -79,10 +79,6 @@ class AzureSource:
         if found is None:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
         return BlobReader(path, SourceStat(found.size, found.modified_us), self._store.read(path, offset=offset, etag=found.etag))
-
-    def local_path(self, path: str) -> str | None:  # noqa: ARG002  the protocol's signature
-        """None: nothing of it lies on this machine."""
-        return None
 
     def close(self) -> None:
         """See :meth:`Source.close`."""
@@ -140,7 +136,7 @@ def _inside(folder: str, other: str) -> bool:
     return not other or folder == other or folder.startswith(other + "/")
 
 
-def _open_down_to(folder: str, open_folders: list[tuple[Folder, bool]], want: Want) -> str | None:
+def _open_down_to(folder: str, open_folders: list[tuple[Folder, bool]], want: ChooseFolder) -> str | None:
     """Open what lies between the innermost open folder and ``folder``; the prefix to skip if one of them is not wanted."""
     known = open_folders[-1][0].path
     rest = folder[len(known) :].lstrip("/") if known else folder

@@ -12,7 +12,7 @@ from chorus_gui.core.storage.azure.answers import Operation
 from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
 from chorus_gui.core.storage.azure.login import NOBODY, Login
-from chorus_gui.core.storage.azure.names import MAX_CHARS, check, doubtful, dropped_dot, units, url_path
+from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, url_path
 from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
 from chorus_gui.core.storage.names import check_block_id
@@ -55,12 +55,7 @@ class AzureStore:
     @property
     def limits(self) -> StoreLimits:
         """See :class:`StoreLimits`; blobs up to 50,000 blocks of 4000 MiB."""
-        return StoreLimits(put_bytes=PUT_BYTES, block_bytes=BLOCK_BYTES, path_chars=MAX_CHARS - units(self._prefix))
-
-    @property
-    def keeps_md5(self) -> bool:
-        """Always: the service computes it for a put, and keeps what a commit names."""
-        return True
+        return StoreLimits(put_bytes=PUT_BYTES, block_bytes=BLOCK_BYTES)
 
     def put(
         self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS

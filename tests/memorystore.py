@@ -1,4 +1,4 @@
-"""A store in memory that keeps every promise: for tests, which may tell it to fail."""
+"""A store in memory that keeps every promise of the protocol, and fails when a test says so."""
 
 from __future__ import annotations
 
@@ -41,8 +41,6 @@ class MemoryStore:
     As in the cloud, the MD5 property of a put is computed, that of a commit is what the writer claimed.  ``calls`` counts calls
     by name; ``latency`` is the seconds that each takes; :meth:`fail_next` makes one fail.
     """
-
-    keeps_md5 = True
 
     def __init__(self, *, url: str = "memory://store", limits: StoreLimits | None = None, latency: float = 0.0) -> None:
         self.url = url

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreUnavailableError
+from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.places import replace_file
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Condition, Store
 from chorus_gui.core.storage.retry import RetryPolicy
 

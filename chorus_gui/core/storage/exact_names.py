@@ -6,7 +6,7 @@ import os
 import threading
 from itertools import accumulate
 
-from chorus_gui.core.places import disk_path
+from chorus_gui.core.folders import disk_path
 
 _KEPT = 200_000
 """Names remembered at most; then it is asked again."""

@@ -11,7 +11,7 @@ from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Row, Tally
 
 
 @dataclass(slots=True)
-class RunLog:
+class RunResult:
     """Counters of one run.  ``entered[modality][kind]`` are changes that stand in the journal; times in microseconds UTC."""
 
     version: str = ""

@@ -19,20 +19,20 @@ _WAKE = 0.25
 """Seconds between two looks at a cancellation (and, on Windows, at Ctrl-C) while there is nothing to do."""
 
 
-class Crew(Generic[T, R]):
+class Pool(Generic[T, R]):
     """``threads`` threads that call ``work(task)``; a context manager, whose end joins them.
 
     Tasks are given and results taken in one thread, the owner's, so the owner may pull tasks from a database cursor.  ``work``
     gets its tasks after a checkpoint; what it returns is a result, in no order.  When it raises, or the job is cancelled, the
-    others are called back at their next checkpoint, and :meth:`take` raises that error, or :class:`Cancelled`, after every
-    result that was finished before.  A task may have urgent parts (:meth:`urge`), done before any other task.
+    others are stopped at their next checkpoint, and :meth:`take` raises that error, or :class:`Cancelled`, after every
+    result that was finished before.  A task may have urgent parts (:meth:`submit_urgent`), done before any other task.
     """
 
     def __init__(
         self, work: Callable[[T], R], ctx: JobContext, threads: int, *, window: int, idle: Callable[[], None] = lambda: None
     ) -> None:
         self.ctx = ctx.branch()
-        """What ``work`` looks at: it is cancelled with the job, and when the crew is called back."""
+        """What ``work`` looks at: it is cancelled with the job, and when the pool is stopped."""
         self._work = work
         self._idle = idle
         self._window = window
@@ -47,7 +47,7 @@ class Crew(Generic[T, R]):
         self._over = False
         self._error: BaseException | None = None
 
-    def __enter__(self) -> Crew[T, R]:
+    def __enter__(self) -> Pool[T, R]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -99,27 +99,27 @@ class Crew(Generic[T, R]):
         while self._open and not self._results.empty():
             yield self.take()
 
-    def recall(self, error: BaseException) -> None:
-        """Call all threads back; :meth:`take` raises the first such error in the end."""
+    def stop_all(self, error: BaseException) -> None:
+        """Stop all threads at their next checkpoint; :meth:`take` raises the first such error in the end."""
         with self._turn:
             self._error = self._error or error
             self._turn.notify_all()
         self.ctx.cancel()
 
-    def urge(self, part: Callable[[], None]) -> None:
+    def submit_urgent(self, part: Callable[[], None]) -> None:
         """Hand over a part of a task, from the thread that works on the task: whoever is free does it next.  It must not raise."""
         with self._turn:
             self._urgent.append(part)
             self._turn.notify_all()
 
-    def tell(self, change: Callable[[], None]) -> None:
-        """Make a change that somebody in :meth:`help_until` waits for."""
+    def change(self, change: Callable[[], None]) -> None:
+        """Make a change that a thread in :meth:`work_until` waits for."""
         with self._turn:
             change()
             self._turn.notify_all()
 
-    def help_until(self, there: Callable[[], bool]) -> None:
-        """Do urgent parts until ``there`` is true; it is looked at whenever :meth:`tell` was called.  Raises :class:`Cancelled`."""
+    def work_until(self, there: Callable[[], bool]) -> None:
+        """Do urgent parts until ``there`` is true; it is checked after each :meth:`change`.  Raises :class:`Cancelled`."""
         while True:
             with self._turn:
                 while True:
@@ -144,7 +144,7 @@ class Crew(Generic[T, R]):
             except StopIteration:
                 break
             except Exception as error:
-                self.recall(error)
+                self.stop_all(error)
                 while self.busy:
                     yield self.take()
                 raise
@@ -155,7 +155,7 @@ class Crew(Generic[T, R]):
 
     def _start(self) -> None:
         """Threads are made when there is work for them: most calls verify or send a handful of files."""
-        thread = threading.Thread(target=self._run, name=f"crew-{len(self._threads)}", daemon=True)
+        thread = threading.Thread(target=self._run, name=f"pool-{len(self._threads)}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -166,7 +166,7 @@ class Crew(Generic[T, R]):
         except Cancelled:
             self.ctx.cancel()
         except BaseException as error:  # noqa: BLE001 - raised where the results are taken
-            self.recall(error)
+            self.stop_all(error)
         finally:
             self._results.put(None)
 

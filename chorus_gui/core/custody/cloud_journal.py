@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chorus_gui.core import places
+from chorus_gui.core import folders
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import CustodyError, JournalBusyError
 from chorus_gui.core.job import JobContext
@@ -21,7 +21,7 @@ LOCK_END = ".locked"
 
 
 @dataclass(frozen=True, slots=True)
-class JournalHome:
+class CloudJournal:
     """A journal in the cloud, or on a share.  ``url`` is how people name it.
 
     ``memory_file`` is what this computer remembers of it; ``readable_lock``: the lock is a small text that colleagues can read,
@@ -57,7 +57,7 @@ def journal_parent(place: Place) -> tuple[Place, str]:
     return replace(place, prefix=prefix, text=f"az://{place.container}/{prefix}"), name
 
 
-def home_of(config: Config, store: Store) -> JournalHome:
+def cloud_journal(config: Config, store: Store) -> CloudJournal:
     """The cloud journal of ``config``.
 
     ``store`` is the open store of the place that :func:`journal_parent` gives for ``config.journal.cloud``.  The caller opens
@@ -67,7 +67,7 @@ def home_of(config: Config, store: Store) -> JournalHome:
     if place is None:
         raise _no_cloud_journal()
     me = myself("")
-    return JournalHome(
+    return CloudJournal(
         store,
         journal_parent(place)[1],
         opening.real(config.journal.local.absolute()),
@@ -81,13 +81,13 @@ def home_of(config: Config, store: Store) -> JournalHome:
 
 def memory_folder() -> Path:
     """Where what this computer remembers lies: one file a cloud journal, of this user alone."""
-    folder = places.data_folder() / "custody"
+    folder = folders.data_folder() / "custody"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 @contextmanager
-def guard(home: JournalHome, purpose: str, wait: float, ctx: JobContext) -> Generator[None]:
+def guard(home: CloudJournal, purpose: str, wait: float, ctx: JobContext) -> Generator[None]:
     """Only one process of this user works on the check-out at a time.
 
     A second one waits up to ``wait`` seconds, then gets :class:`JournalBusyError` that names the first.
@@ -108,7 +108,7 @@ def guard(home: JournalHome, purpose: str, wait: float, ctx: JobContext) -> Gene
         lock.release()
 
 
-def need(home: JournalHome | None) -> JournalHome:
+def need(home: CloudJournal | None) -> CloudJournal:
     """Raise :class:`CustodyError` where there is no cloud journal."""
     if home is None:
         raise _no_cloud_journal()

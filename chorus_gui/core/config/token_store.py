@@ -19,13 +19,13 @@ from chorus_gui.core.config.reading import Findings, Reading, detect_layout
 from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.config.secrets import clean_sas, split_account_url
 from chorus_gui.core.errors import ChorusError, UsageError
-from chorus_gui.core.places import remove_file
+from chorus_gui.core.folders import remove_file
 
 _VARIABLES = ("AZURE_SAS_TOKEN", "AZURE_ACCOUNT_KEY", "AZURE_CONNECTION_STRING", "AZURE_STORAGE_CONNECTION_STRING")
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class PlaceToken:
     """A place in Azure that a configuration names.
 
     ``where`` is for a person ("central", "journal", "Images"); ``table`` the file's table that its credentials stand in, dotted;
@@ -63,7 +63,9 @@ class Kept:
     remains: tuple[str, ...] = ()
 
 
-def holders(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ, kept: Callable[[str], str] | None = None) -> list[Holder]:
+def place_tokens(
+    document: ConfigDocument, *, environ: Mapping[str, str] = os.environ, kept: Callable[[str], str] | None = None
+) -> list[PlaceToken]:
     """Every place in Azure, the central store first; one whose SAS token is missing too.
 
     ``kept`` answers in place of the credential store.  Raises :class:`~chorus_gui.core.errors.ConfigError` for any other fault.
@@ -82,14 +84,14 @@ def holders(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ
     ]
 
 
-def _holder(reading: Reading, kind: str, modality: str, place: Place) -> Holder:
+def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceToken:
     values = [reading.value(f"{kind}.{name}", modality) for name in CREDENTIALS if f"{kind}.{name}" in KEYS]
     table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]
     content = reading.table(table)
     in_url = split_account_url(str(content.get("azure_account_url") or ""))[1]
     beside = clean_sas(str(content.get("azure_sas_token") or ""))
     twice = bool(in_url and beside and in_url != beside)
-    return Holder(modality if kind == "site" else kind, place, table, in_url or beside, twice)
+    return PlaceToken(modality if kind == "site" else kind, place, table, in_url or beside, twice)
 
 
 def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
@@ -99,7 +101,7 @@ def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -
     in it is removed.  Raises :class:`UsageError` if there is none to move, :class:`ConfigError` if the file is faulty, and
     :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be kept; file and store are then as they were.
     """
-    before = holders(document, environ=environ)
+    before = place_tokens(document, environ=environ)
     entries: dict[str, str] = {}
     for holder in before:
         if _uses_file(holder):
@@ -119,7 +121,7 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
     Raises as :func:`move`, and :class:`UsageError` if it is no token, or fits several containers of which none is named.
     """
     new = keychain.checked(token)
-    before = holders(document, environ=environ)
+    before = place_tokens(document, environ=environ)
     using = [holder for holder in before if holder.place.credentials.auth_mode is AuthMode.SAS]
     chosen = [holder for holder in using if where in ("", holder.where)]
     if not chosen:
@@ -140,24 +142,24 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
     return _carry_out(document, before, entries, tables, environ)
 
 
-def _uses_file(holder: Holder) -> bool:
+def _uses_file(holder: PlaceToken) -> bool:
     token = holder.place.credentials.sas_token
     return holder.place.credentials.auth_mode is AuthMode.SAS and token is not None and token.reveal() == holder.written
 
 
-def _enter(entries: dict[str, str], holder: Holder) -> None:
+def _enter(entries: dict[str, str], holder: PlaceToken) -> None:
     if entries.setdefault(holder.entry, holder.written) != holder.written or holder.twice:
         raise _two_tokens(holder)
 
 
-def _keep_apart(found: list[Holder], entries: Mapping[str, str]) -> None:
+def _keep_apart(found: list[PlaceToken], entries: Mapping[str, str]) -> None:
     """Raise if the store has another token already for what is to be moved into it: one of them would be lost."""
     for holder in found:
         if holder.place.credentials.kept and holder.entry in entries and _token(holder) not in ("", entries[holder.entry]):
             raise _two_tokens(holder)
 
 
-def _two_tokens(holder: Holder) -> UsageError:
+def _two_tokens(holder: PlaceToken) -> UsageError:
     return UsageError(
         f"There are two different SAS tokens for “{holder.entry}”, and the credential store has one place for it.",
         meaning="Nothing was changed.",
@@ -166,14 +168,14 @@ def _two_tokens(holder: Holder) -> UsageError:
 
 
 def _carry_out(
-    document: ConfigDocument, before: list[Holder], entries: Mapping[str, str], tables: Collection[str], environ: Mapping[str, str]
+    document: ConfigDocument, before: list[PlaceToken], entries: Mapping[str, str], tables: Collection[str], environ: Mapping[str, str]
 ) -> Kept:
     """Look whether it would mean the same, then the store, then the file."""
     text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
     try:
         for table in tables:
             _take_out(document, table)
-        after = holders(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
+        after = place_tokens(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
         for old, new in zip(before, after, strict=True):
             renewed = old.entry in entries and (old.table in tables or old.place.credentials.kept)
             token = entries[old.entry] if renewed else _token(old)
@@ -193,12 +195,12 @@ def _carry_out(
     return Kept(tuple(entries), tuple(_remains(document)))
 
 
-def _token(holder: Holder) -> str:
+def _token(holder: PlaceToken) -> str:
     token = holder.place.credentials.sas_token
     return token.reveal() if token is not None else ""
 
 
-def _other_meaning(holder: Holder, environ: Mapping[str, str]) -> UsageError:
+def _other_meaning(holder: PlaceToken, environ: Mapping[str, str]) -> UsageError:
     names = [name for name in _VARIABLES if environ.get(name, "").strip()]
     if names:
         why, remedy = f"The environment variable {names[0]} comes before the credential store.", f"Remove {names[0]}, then try again."

@@ -16,7 +16,7 @@ from typing import Any
 import tomli_w
 
 from chorus_gui.core.errors import CustodyError
-from chorus_gui.core.places import replace_file
+from chorus_gui.core.folders import replace_file
 
 
 class Phase(Enum):
@@ -29,7 +29,7 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class LocalState:
     """ETags are "" where nothing lay there.
 
     ``base`` is the fingerprint of the rows of ``local`` when it last was what the cloud has ("": never known); while TAKING,
@@ -58,23 +58,23 @@ class Memory:
         """``base``, if it is this file's."""
         return self.base if self.local == str(local) else ""
 
-    def freed(self) -> Memory:
+    def freed(self) -> LocalState:
         """Nothing is checked out any more; what the local journal holds is still known, and what it was last in step with."""
-        return Memory(local=self.local, base=self.base, journal_etag="" if self.phase is Phase.TAKING else self.journal_etag)
+        return LocalState(local=self.local, base=self.base, journal_etag="" if self.phase is Phase.TAKING else self.journal_etag)
 
-    def held(self) -> Memory:
+    def held(self) -> LocalState:
         """Checked out, nothing being sent."""
         return replace(self, phase=Phase.HELD, coming="", next_base="", sent_md5="", sent_size=0, sent_rows="", keep=False)
 
 
-def load(file: Path) -> Memory:
+def load(file: Path) -> LocalState:
     """What is remembered; nothing, if there is no file."""
     try:
         table: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
         table["phase"] = Phase(table["phase"])
-        return Memory(**{name: table[name] for name in _NAMES if name in table})
+        return LocalState(**{name: table[name] for name in _NAMES if name in table})
     except FileNotFoundError:
-        return Memory()
+        return LocalState()
     except (OSError, ValueError, KeyError) as error:
         raise CustodyError(
             f"What this computer remembers of the check-out cannot be read: {file}.",
@@ -83,7 +83,7 @@ def load(file: Path) -> Memory:
         ) from error
 
 
-def save(file: Path, memory: Memory) -> None:
+def save(file: Path, memory: LocalState) -> None:
     """Remember; on the disk when this returns.  Raises :class:`CustodyError` if that cannot be done."""
     part = file.with_name(file.name + ".part")
     try:
@@ -100,4 +100,4 @@ def save(file: Path, memory: Memory) -> None:
         ) from error
 
 
-_NAMES = tuple(field.name for field in fields(Memory))
+_NAMES = tuple(field.name for field in fields(LocalState))

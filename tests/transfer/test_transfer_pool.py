@@ -9,16 +9,16 @@ import pytest
 
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.transfer.window import Crew
+from chorus_gui.core.transfer.pool import Pool
 
 
 def test_no_more_threads_are_made_than_there_is_work():
-    with Crew(lambda task: task, JobContext(), 8, window=8) as crew:
-        crew.give(1)
-        assert crew.take() == 1
-        crew.give(2)
-        assert crew.take() == 2
-        assert len(crew._threads) == 1
+    with Pool(lambda task: task, JobContext(), 8, window=8) as pool:
+        pool.give(1)
+        assert pool.take() == 1
+        pool.give(2)
+        assert pool.take() == 2
+        assert len(pool._threads) == 1
 
 
 def test_the_window_bounds_what_is_under_way():
@@ -28,14 +28,14 @@ def test_the_window_bounds_what_is_under_way():
         started.append(task)
         return task
 
-    with Crew(work, JobContext(), 2, window=3) as crew:
+    with Pool(work, JobContext(), 2, window=3) as pool:
         for task in range(3):
-            assert crew.room
-            crew.give(task)
-        assert not crew.room
-        assert {crew.take() for _ in range(3)} == {0, 1, 2}
-        assert crew.room
-        assert not crew.busy
+            assert pool.room
+            pool.give(task)
+        assert not pool.room
+        assert {pool.take() for _ in range(3)} == {0, 1, 2}
+        assert pool.room
+        assert not pool.busy
 
 
 def test_urgent_parts_come_before_other_tasks_and_one_thread_suffices():
@@ -51,16 +51,16 @@ def test_urgent_parts_come_before_other_tasks_and_one_thread_suffices():
                 def change() -> None:
                     left[0] -= 1
 
-                crew.tell(change)
+                pool.change(change)
 
             for _ in range(3):
-                crew.urge(part)
-            crew.help_until(lambda: left[0] == 0)
+                pool.submit_urgent(part)
+            pool.work_until(lambda: left[0] == 0)
         order.append(task)
         return task
 
-    with Crew(work, JobContext(), 1, window=9) as crew:
-        assert list(crew.map(["large", "small"])) == ["large", "small"]
+    with Pool(work, JobContext(), 1, window=9) as pool:
+        assert list(pool.map(["large", "small"])) == ["large", "small"]
     assert order == ["part", "part", "part", "large", "small"]
 
 
@@ -71,8 +71,8 @@ def test_an_error_comes_after_the_results_that_were_finished():
         return task
 
     results: list[int] = []
-    with Crew(work, JobContext(), 1, window=3) as crew, pytest.raises(ZeroDivisionError):
-        results.extend(crew.map(range(100)))
+    with Pool(work, JobContext(), 1, window=3) as pool, pytest.raises(ZeroDivisionError):
+        results.extend(pool.map(range(100)))
     assert results == [0, 1, 2, 3, 4]
 
 
@@ -82,12 +82,12 @@ def test_one_that_waits_for_others_wakes_up_when_they_are_called_back():
     def work(task: int) -> int:
         if task == 0:
             waiting.set()
-            crew.help_until(lambda: False)
+            pool.work_until(lambda: False)
         waiting.wait()
         raise ZeroDivisionError
 
-    with Crew(work, JobContext(), 2, window=3) as crew, pytest.raises(ZeroDivisionError):
-        list(crew.map([0, 1]))
+    with Pool(work, JobContext(), 2, window=3) as pool, pytest.raises(ZeroDivisionError):
+        list(pool.map([0, 1]))
 
 
 def test_leaving_early_ends_the_work():
@@ -95,18 +95,18 @@ def test_leaving_early_ends_the_work():
 
     def work(task: int) -> int:
         while True:
-            crew.ctx.checkpoint()
+            pool.ctx.checkpoint()
             time.sleep(0.001)
 
-    with Crew(work, ctx, 3, window=3) as crew:
-        crew.give(1)
-        crew.give(2)
-    assert not any(thread.is_alive() for thread in crew._threads)
+    with Pool(work, ctx, 3, window=3) as pool:
+        pool.give(1)
+        pool.give(2)
+    assert not any(thread.is_alive() for thread in pool._threads)
     assert not ctx.cancelled
 
 
 def test_a_cancelled_job_is_noticed_though_all_are_busy_or_idle():
     ctx = JobContext()
     ctx.cancel()
-    with Crew(lambda task: task, ctx, 2, window=3) as crew, pytest.raises(Cancelled):
-        list(crew.map([1, 2, 3, 4, 5]))
+    with Pool(lambda task: task, ctx, 2, window=3) as pool, pytest.raises(Cancelled):
+        list(pool.map([1, 2, 3, 4, 5]))
