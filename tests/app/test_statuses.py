@@ -233,7 +233,7 @@ def refused_at_once_recorded(scene: Scene) -> None:
 
 
 def break_later(patch: pytest.MonkeyPatch, error: ChorusError, method: str, calls: int) -> None:
-    """The store answers so many calls of a method, then no more; one that is gone answers nothing else either."""
+    """The store answers ``calls`` calls of a method, then no more; one that is gone answers nothing else either."""
 
     def broken() -> None:
         if isinstance(error, StoreUnavailableError):
@@ -255,7 +255,7 @@ def _later(error: ChorusError, method: str, calls: int) -> Callable[[Scene], Non
 
 
 def _many_later(error: ChorusError) -> Callable[[Scene], None]:
-    """As :func:`_later`, with so many files that the store is given up for good."""
+    """As :func:`_later`, with more files than the store is tried for."""
 
     def later(scene: Scene) -> None:
         for number in range(30):
