@@ -307,6 +307,7 @@ NEEDS_A_FILE = (
     "remote download a b",
     "remote delete --yes a",
     "history",
+    "status",
     "doctor",
     "credential list",
     "credential move",
@@ -330,7 +331,10 @@ TABLE: list[Row] = [
     *((Status.DONE, recorded, words) for words in ("file list", "file upload", "journal undo --version v1", "journal update")),
     (Status.DONE, recorded, "script ready --file-list {listed}"),
     (Status.DONE, recorded, "file list --output-file {base}/list.txt --output-type list"),
-    *((Status.DONE, submitted, words) for words in ("journal list", "journal check", "history", "journal restore", "file list --uploaded")),
+    *(
+        (Status.DONE, submitted, words)
+        for words in ("journal list", "journal check", "history", "status", "journal restore", "file list --uploaded")
+    ),
     *((Status.DONE, submitted, words) for words in ("file verify", "file verify --all --reread", "submit --yes", "file upload", "doctor")),
     (Status.DONE, submitted, f"file mark_as_deleted --file {ONE}"),
     (Status.DONE, submitted, f"file mark_as_uploaded_local --upload-datetime now --file {ONE}"),
