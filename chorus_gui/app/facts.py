@@ -22,6 +22,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Approval, Grade, Tally
 
 if TYPE_CHECKING:
+    from chorus_gui.app.site_status import Known
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.custody.state import CustodyState
@@ -242,3 +243,19 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
             )
         )
     return tuple(found)
+
+
+def known(workspace: Workspace, ctx: JobContext) -> Known:
+    """Everything that :func:`~chorus_gui.app.site_status.site_status` is computed from, read now.  The cloud journal is asked."""
+    from chorus_gui.app.site_status import Known
+    from chorus_gui.core.config.model import UploadMethod
+
+    config = workspace.config
+    return Known(
+        custody(workspace, ctx),
+        journal(config, ctx),
+        review(config, 0, ctx),
+        receipts(config, ctx),
+        credential(config),
+        uses_scripts=config.upload_method is UploadMethod.AZCLI,
+    )

@@ -72,6 +72,7 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
         with workspace.staged() as staging:
             staging.put(ASKED, options.scanned())
             prepare(staging)
+        active.faulty = reviewed.summary.total(ChangeKind.PROBLEM).files > 0
         return reviewed
 
     def begun(active: Run) -> Reviewed:

@@ -9,6 +9,7 @@ from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Done
+    from chorus_gui.app.status import Status
     from chorus_gui.cli.report import Report
 
 USAGE = """\
@@ -47,6 +48,9 @@ Exit status
 
 def add(groups: Any) -> None:
     """The commands' grammar."""
+    status = groups.add_parser("status", help="show where the site is in its submission, and what comes next")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run=run_status)
     history = groups.add_parser("history", help="the commands that worked on this journal")
     history.add_argument("--json", action="store_true", help="print JSON")
     history.set_defaults(run=run_history)
@@ -54,6 +58,36 @@ def add(groups: Any) -> None:
     config.add_argument("--flat", action="store_true", help="in the layout of 2024")
     config.set_defaults(run=run_config_help)
     groups.add_parser("usage", help="show a submission from beginning to end").set_defaults(run=run_usage)
+
+
+def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+    """Where the site is; status 0 unless it cannot be determined."""
+    from chorus_gui.app.facts import known
+    from chorus_gui.app.site_status import site_status
+    from chorus_gui.app.status import Status
+    from chorus_gui.cli.arguments import workspace
+
+    with workspace(args, report) as opened:
+        found = site_status(known(opened, ctx))
+    report.say(f"{found.headline}. {found.text}")
+    for step in found.steps:
+        report.say(f"  {step.progress.value:<8} {step.name}: {step.text}")
+    for warning in found.warnings:
+        report.say(f"Warning: {warning}")
+    command = found.next.action.value.strip()
+    if command:
+        report.say(f"Next: chorus-upload {command}{f' --version {found.next.version}' if found.next.version else ''}")
+    report.json(
+        {
+            "headline": found.headline,
+            "text": found.text,
+            "grade": found.grade.value,
+            "next": {"step": found.next.name, "command": command, "version": found.next.version},
+            "steps": [{"name": step.name, "progress": step.progress.value, "text": step.text} for step in found.steps],
+            "warnings": list(found.warnings),
+        }
+    )
+    return Status.DONE
 
 
 def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:

@@ -186,7 +186,7 @@ class Session(QObject):
         if config is not None or file.exists():
             self.settings.remember(file)
             self.settings.put("last", str(file))
-        fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages, last=self.state.last)
+        fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages)
         self._revision += 1
         self._use(Workspace(config, self.login) if config else None)
         self.state = replace(
@@ -315,6 +315,8 @@ class Session(QObject):
 
         A step that is a run gives its :class:`Done` to ``done``, if it came to its end.
         """
+        if self.state.last is not None and kind not in actions.QUIET:
+            self.update(last=None)  # what the job before said is about another moment
         origin = self.state.key
         number = self.jobs.start(
             kind,
@@ -369,7 +371,9 @@ class Session(QObject):
                 text, remedy = "The program met a fault of its own.", "What was committed until then stays. Please report it."
                 _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
         text = " ".join((text, *(run.notes if run else ())))
-        return JobEnd(job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds)
+        return JobEnd(
+            job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds, bool(run and run.faulty)
+        )
 
 
 def _came_to_its_end(outcome: Outcome[Any]) -> bool:

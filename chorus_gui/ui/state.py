@@ -76,7 +76,10 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """How the last job ended.  ``text`` says it in a sentence; ``receipt`` is the page that was kept, if one was."""
+    """How the last job ended.  ``text`` says it in a sentence; ``receipt`` is the page that was saved, if one was.
+
+    ``faulty``: it finished, but some files failed, differ or could not be read.
+    """
 
     id: int
     kind: JobKind
@@ -86,11 +89,14 @@ class JobEnd:
     remedy: str = ""
     receipt: Path | None = None
     seconds: float = 0.0
+    faulty: bool = False
 
     @property
     def grade(self) -> Grade:
-        """How it is to be taken."""
-        return {OutcomeKind.DONE: Grade.GOOD, OutcomeKind.CANCELLED: Grade.INFO}.get(self.outcome, Grade.BAD)
+        """How it is to be taken: good only if the job finished and found nothing wrong."""
+        if self.outcome is OutcomeKind.DONE:
+            return Grade.WARNING if self.faulty else Grade.GOOD
+        return Grade.INFO if self.outcome is OutcomeKind.CANCELLED else Grade.BAD
 
 
 @dataclass(frozen=True, slots=True)

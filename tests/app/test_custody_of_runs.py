@@ -118,7 +118,7 @@ def test_a_new_journal_is_announced(cli: CommandLine, world: World) -> None:
 
 
 def test_a_journal_that_a_colleague_took_meanwhile(face: Face, world: World, share: LocalStore) -> None:
-    """What the check-in has to say is told too: the lock was no longer ours at its end."""
+    """The person also reads what the check-in has to say: the lock was no longer ours at its end."""
     prepare(world, "upload")
     real = LocalStore.put
 

@@ -32,9 +32,10 @@ from faces import (
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.site_status import Progress
 from chorus_gui.app.verdict_book import book_file, last_verification
 from chorus_gui.core.job import JobContext, OutcomeKind
-from chorus_gui.ui.pages.overview import Mark, steps
+from chorus_gui.ui.pages.overview import status_of
 
 BOTH = [("cli", run) for run in [*RUNS, *MARKS]] + [("window", run) for run in RUNS]
 """(face, run) of everything that leaves a receipt."""
@@ -334,20 +335,20 @@ def test_a_request_that_cannot_begin_leaves_none(words, cli: CommandLine, world:
 # --- verification -------------------------------------------------------------------------------------------------------
 
 
-def mark_of_verify(window: Window) -> Mark:
+def mark_of_verify(window: Window) -> Progress:
     """How Overview shows the step “Verify”."""
-    [step] = [step for step in steps(window.session.state) if step.name == "Verify"]
-    return step.mark
+    [step] = [step for step in status_of(window.session.state).steps if step.name == "Verify"]
+    return step.progress
 
 
 @pytest.mark.parametrize("words", ["file verify", "file verify --all", f"file verify --version {VERSION} --reread"])
 def test_a_verification_by_the_command_line_counts_in_the_window(words, cli: CommandLine, window: Window, world: World) -> None:
     world.run("submit", version=VERSION)
     window.scan_and("record", Asked())
-    assert mark_of_verify(window) is not Mark.DONE
+    assert mark_of_verify(window) is not Progress.DONE
     assert cli.run(words).status == 0
     window.open()
-    assert mark_of_verify(window) is Mark.DONE
+    assert mark_of_verify(window) is Progress.DONE
     found = last_verification(book_file(window.session.workspace().config.journal.local))
     assert found is not None
     assert (found.complete, found.files, found.reread) == (True, FILES, "--reread" in words)
@@ -358,7 +359,7 @@ def test_a_verification_that_found_a_difference_is_not_green(cli: CommandLine, w
     path_of(world).write_bytes(b"spoilt")
     assert cli.run("file verify").status == 1
     window.scan_and("record", Asked())
-    assert mark_of_verify(window) is not Mark.DONE
+    assert mark_of_verify(window) is not Progress.DONE
     found = last_verification(book_file(world.journal))
     assert found is not None
     assert {result: files for result, (files, _) in found.counts.items() if result != "ok"} != {}

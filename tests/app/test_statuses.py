@@ -233,7 +233,7 @@ def refused_at_once_recorded(scene: Scene) -> None:
 
 
 def break_later(patch: pytest.MonkeyPatch, error: ChorusError, method: str, calls: int) -> None:
-    """The store answers so many calls of a method, then no more; one that is gone answers nothing else either."""
+    """The store answers ``calls`` calls of a method, then no more; one that is gone answers nothing else either."""
 
     def broken() -> None:
         if isinstance(error, StoreUnavailableError):
@@ -255,7 +255,7 @@ def _later(error: ChorusError, method: str, calls: int) -> Callable[[Scene], Non
 
 
 def _many_later(error: ChorusError) -> Callable[[Scene], None]:
-    """As :func:`_later`, with so many files that the store is given up for good."""
+    """As :func:`_later`, with more files than the store is tried for."""
 
     def later(scene: Scene) -> None:
         for number in range(30):
@@ -307,6 +307,7 @@ NEEDS_A_FILE = (
     "remote download a b",
     "remote delete --yes a",
     "history",
+    "status",
     "doctor",
     "credential list",
     "credential move",
@@ -330,7 +331,10 @@ TABLE: list[Row] = [
     *((Status.DONE, recorded, words) for words in ("file list", "file upload", "journal undo --version v1", "journal update")),
     (Status.DONE, recorded, "script ready --file-list {listed}"),
     (Status.DONE, recorded, "file list --output-file {base}/list.txt --output-type list"),
-    *((Status.DONE, submitted, words) for words in ("journal list", "journal check", "history", "journal restore", "file list --uploaded")),
+    *(
+        (Status.DONE, submitted, words)
+        for words in ("journal list", "journal check", "history", "status", "journal restore", "file list --uploaded")
+    ),
     *((Status.DONE, submitted, words) for words in ("file verify", "file verify --all --reread", "submit --yes", "file upload", "doctor")),
     (Status.DONE, submitted, f"file mark_as_deleted --file {ONE}"),
     (Status.DONE, submitted, f"file mark_as_uploaded_local --upload-datetime now --file {ONE}"),

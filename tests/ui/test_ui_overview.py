@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from world import World
 
+from chorus_gui.app.site_status import Action, Progress, Step
 from chorus_gui.app.values import CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Tally, VersionCount
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages import Services
-from chorus_gui.ui.pages.overview import Mark, OverviewPage, next_step, steps
+from chorus_gui.ui.pages.overview import OverviewPage, intent_of, status_of
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind, JobView, SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
@@ -57,52 +58,48 @@ PATH = Path("journal.db")
 
 
 @pytest.mark.parametrize(
-    ("change", "asks", "action"),
+    ("change", "asks"),
     [
-        (lambda s: s, intents.Scan, "Scan the site"),
-        (
-            lambda s: replace(s, custody=replace(HERE, state=Custody.FREE, may_write=False, can_check_out=True)),
-            intents.CheckOut,
-            "Check out",
-        ),
-        (lambda s: replace(s, custody=CustodyFacts(Custody.LOCKED, "by bob", "", Grade.WARNING)), intents.ShowPage, "See what can be done"),
-        (lambda s: replace(s, custody=CustodyFacts(None, "?", "No connection.", Grade.BAD)), intents.Refresh, "Look again"),
-        (lambda s: replace(s, review=review(5)), intents.ShowPage, "Review the changes"),
-        (lambda s: replace(s, review=review(5, "The journal has changed.")), intents.Scan, "Scan the site again"),
-        (lambda s: replace(s, review=review(0), journal=journal(PATH, 3)), intents.UploadPending, "Upload what is pending"),
-        (lambda s: replace(s, review=review(0), journal=journal(PATH)), intents.Verify, "Verify one"),
-        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("submission"),)), intents.Verify, "Verify one"),
-        (
-            lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission")), custody=MINE),
-            intents.CheckIn,
-            "Check in the journal",
-        ),
-        (
-            lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify", clean=False), receipt("submission"))),
-            intents.Verify,
-            "Verify one",
-        ),
-        (
-            lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission"))),
-            intents.Scan,
-            "Scan the site again",
-        ),
+        (lambda s: s, intents.Scan()),
+        (lambda s: replace(s, custody=replace(HERE, state=Custody.FREE, may_write=False, can_check_out=True)), intents.CheckOut()),
+        (lambda s: replace(s, custody=CustodyFacts(Custody.LOCKED, "by bob", "", Grade.WARNING)), intents.ShowPage("overview", "custody")),
+        (lambda s: replace(s, custody=CustodyFacts(None, "?", "No connection.", Grade.BAD)), intents.Refresh()),
+        (lambda s: replace(s, review=review(5)), intents.ShowPage("review")),
+        (lambda s: replace(s, review=review(0), journal=journal(PATH, 3)), intents.UploadPending()),
+        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("submission"),)), intents.Verify("one")),
+        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission")), custody=MINE), intents.CheckIn()),
+        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify", clean=False),)), intents.ShowPage("verify")),
+        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission"))), intents.Scan()),
     ],
 )
-def test_one_thing_comes_next(fresh: SessionState, change: Change, asks: type[intents.Intent], action: str) -> None:
+def test_the_button_does_what_the_status_says(
+    qtbot: QtBot, page: OverviewPage, fresh: SessionState, change: Change, asks: intents.Intent
+) -> None:
+    """tests/app/test_site_status.py has every state; here each action reaches its intent, and the words the screen."""
     state = change(fresh)
-    step = next_step(state)
-    assert isinstance(step.intent, asks)
-    assert step.action.startswith(action)
-    assert sum(view.mark in (Mark.NOW, Mark.STOPPED) for view in steps(state)) <= 1
+    status = status_of(state)
+    page.render(state)
+    assert page.title.text() == status.headline
+    assert page.lead.text().startswith(status.text)
+    assert page.primary.text() == status.next.label
+    assert [card.accessibleName().partition(":")[0] for card in page.cards] == [step.name for step in status.steps]
+    with qtbot.waitSignal(page.intent) as asked:
+        page.primary.click()
+    assert asked.args == [asks]
+
+
+def test_every_action_with_a_button_has_an_intent() -> None:
+    for action in Action:
+        if action is not Action.NOTHING:
+            assert intent_of(Step("name", Progress.NOW, "text.", "label", action)) is not None
 
 
 def test_while_a_job_runs_its_step_is_the_one(fresh: SessionState) -> None:
-    state = replace(fresh, jobs=(job(fresh, JobKind.SCAN),))
-    assert next_step(state).text == "The site is being scanned."
-    assert next_step(state).intent is None
-    state = replace(fresh, review=review(0), jobs=(job(fresh, JobKind.SUBMIT),))
-    assert next_step(state).intent == intents.ShowPage("upload")
+    status = status_of(replace(fresh, jobs=(job(fresh, JobKind.SCAN),)))
+    assert status.next.text == "The site is being scanned."
+    assert intent_of(status.next) is None
+    status = status_of(replace(fresh, review=review(0), jobs=(job(fresh, JobKind.SUBMIT),)))
+    assert intent_of(status.next) == intents.ShowPage("upload")
 
 
 @pytest.fixture

@@ -208,3 +208,38 @@ def test_a_state_knows_what_runs(kind: JobKind) -> None:
     state = SessionState()
     assert state.running is None
     assert not state.busy_with(kind)
+
+
+def test_a_job_that_found_something_wrong_is_not_green(qtbot: QtBot, opened: Session, world: World) -> None:
+    """Green is for jobs that finished and found nothing wrong: each kind of run, with a fault and without."""
+
+    def grade(intent: intents.Intent) -> Grade:
+        run_job(qtbot, opened, intent)
+        assert opened.state.last is not None
+        return opened.state.last.grade
+
+    assert grade(intents.Scan()) is Grade.GOOD
+    assert opened.state.review is not None
+    lost = world.site / "1001/Images/a.dcm"
+    lost.unlink()
+    assert grade(intents.Approve(opened.state.review.revision, version="v1")) is Grade.WARNING, "one file failed"
+    assert grade(intents.Verify()) is Grade.GOOD
+    sent = next(file for file in world.central.rglob("*.dat"))
+    sent.write_bytes(b"other")
+    assert grade(intents.Verify()) is Grade.WARNING, "one file differs"
+    world.site.rename(world.site.with_name("away"))
+    assert grade(intents.Scan()) is Grade.WARNING, "the site could not be read"
+
+
+def test_what_a_job_said_is_gone_when_another_begins_or_another_site_is_open(
+    qtbot: QtBot, opened: Session, world: World, tmp_path: Path
+) -> None:
+    run_job(qtbot, opened, intents.Scan())
+    assert opened.state.last is not None
+    seen: list[object] = []
+    opened.changed.connect(lambda state: seen.append(state.last))
+    run_job(qtbot, opened, intents.Verify())
+    assert None in seen, "not beside the job that runs"
+    other = World(tmp_path / "other")
+    opened.open(other.file)
+    assert opened.state.last is None

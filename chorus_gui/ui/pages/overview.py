@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -21,13 +19,14 @@ from PySide6.QtWidgets import (
 
 from chorus_gui.app.custody import Choice
 from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.site_status import SHOW_PROGRESS, Action, Known, Progress, SiteStatus, Step, site_status
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.state import SENDING, JobKind, SessionState
+from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled, set_grade
@@ -37,119 +36,47 @@ VERSIONS_SHOWN = 24
 RUNS_SHOWN = 4
 
 
-class Mark(Enum):
-    """How far a step is.  The value is its icon."""
-
-    DONE = "good"
-    NOW = "arrow"
-    LATER = "history"
-    STOPPED = "warning"
+ICONS = {Progress.DONE: "good", Progress.NOW: "arrow", Progress.LATER: "history", Progress.STOPPED: "warning"}
+"""How far a step is → its icon."""
+SPOKEN = {Progress.DONE: "done", Progress.NOW: "now", Progress.LATER: "later", Progress.STOPPED: "needs attention"}
 
 
-@dataclass(frozen=True, slots=True)
-class StepView:
-    """A step as its card shows it.  ``intent`` is what its button asks for; "" for ``action``: no button."""
-
-    name: str
-    mark: Mark
-    text: str
-    action: str = ""
-    intent: intents.Intent | None = None
-
-
-def steps(state: SessionState) -> tuple[StepView, StepView, StepView, StepView]:
-    """The four steps of a submission.  At most one of them is NOW or STOPPED: the one to go on with."""
-    found = (_check_out(state), _review(state), _submit(state), _finish(state))
-    ahead = next((n for n, step in enumerate(found) if step.mark in (Mark.NOW, Mark.STOPPED)), len(found))
-    later = [step if n <= ahead or step.mark is Mark.DONE else StepView(step.name, Mark.LATER, step.text) for n, step in enumerate(found)]
-    return later[0], later[1], later[2], later[3]
+def status_of(state: SessionState) -> SiteStatus:
+    """Where the site is, from everything that is on screen."""
+    kinds = {JobKind.SCAN: "scan", JobKind.RECORD: "record", JobKind.SUBMIT: "submit", JobKind.UPLOAD: "upload", JobKind.VERIFY: "verify"}
+    return site_status(
+        Known(
+            state.custody,
+            state.journal,
+            state.review,
+            state.receipts,
+            state.credential,
+            frozenset(name for kind, name in kinds.items() if state.busy_with(kind)),
+            looking=state.loading,
+            uses_scripts=state.config is not None and state.config.upload_method is UploadMethod.AZCLI,
+        )
+    )
 
 
-def next_step(state: SessionState) -> StepView:
-    """What to do now; when all is done, to scan again."""
-    for step in steps(state):
-        if step.mark in (Mark.NOW, Mark.STOPPED):
-            return step
-    return StepView("Scan and review", Mark.NOW, "Everything is submitted.", "Scan the site again", intents.Scan())
-
-
-def _check_out(state: SessionState) -> StepView:
-    name, custody = "Check out", state.custody
-    if custody.state is None:
-        if custody.grade is Grade.BAD:
-            return StepView(name, Mark.STOPPED, custody.detail, "Look again", intents.Refresh())
-        return StepView(name, Mark.LATER, "Looking where the journal is…")
-    if custody.may_write:
-        return StepView(name, Mark.DONE, "The journal lives on this computer." if custody.state is Custody.NOT_IN_CLOUD else custody.text)
-    if custody.can_check_out:
-        return StepView(name, Mark.NOW, custody.detail, "Check out the journal", intents.CheckOut())
-    return StepView(name, Mark.STOPPED, custody.detail, "See what can be done", intents.ShowPage("overview", "custody"))
-
-
-def _review(state: SessionState) -> StepView:
-    name, review = "Scan and review", state.review
-    if state.loading and review is None:
-        return StepView(name, Mark.LATER, "Looking for a review that waits…")
-    if state.busy_with(JobKind.SCAN):
-        return StepView(name, Mark.NOW, "The site is being scanned.")
-    if review is None:
-        if _submitted(state):
-            return StepView(name, Mark.DONE, "Scan again to see what has changed since.")
-        return StepView(name, Mark.NOW, "See what changed on the site since the last submission.", "Scan the site", intents.Scan())
-    if review.stale:
-        return StepView(name, Mark.NOW, "The journal has changed since the scan.", "Scan the site again", intents.Scan())
-    scanned = f"Scanned {words.moment(review.scanned_us)}."
-    if review.to_do_total.files:
-        told = f"{scanned} {words.count_of(review.to_do_total.files, 'change')}, {words.size(review.to_send.bytes)} to send."
-        return StepView(name, Mark.NOW, told, "Review the changes", intents.ShowPage("review"))
-    return StepView(name, Mark.DONE, f"{scanned} Nothing is left to approve.")
-
-
-def _submit(state: SessionState) -> StepView:
-    name, journal = "Submit", state.journal
-    if state.busy_with(JobKind.RECORD, *SENDING):
-        return StepView(name, Mark.NOW, "A submission is under way.", "See how it goes", intents.ShowPage("upload"))
-    if journal is None or not journal.exists:
-        return StepView(name, Mark.LATER, "What you approve is recorded, sent and proved.")
-    if journal.pending.files:
-        told = f"{words.files_and_size(journal.pending)} recorded, not uploaded yet."
-        if state.config is not None and state.config.upload_method is UploadMethod.AZCLI:
-            return StepView(name, Mark.NOW, told, "Send them with a script", intents.ShowPage("upload"))
-        return StepView(name, Mark.NOW, told, "Upload what is pending", intents.UploadPending())
-    if not journal.versions:
-        return StepView(name, Mark.LATER, "What you approve is recorded, sent and proved.")
-    return StepView(name, Mark.DONE, f"Version {journal.last_version} is in the central store.")
-
-
-def _finish(state: SessionState) -> StepView:
-    cloud = state.custody.state not in (None, Custody.NOT_IN_CLOUD)
-    name = "Verify and check in" if cloud else "Verify"
-    if state.busy_with(JobKind.VERIFY):
-        return StepView(name, Mark.NOW, "The store is being compared with the journal.")
-    last = state.journal.last_version if state.journal else None
-    if last is None:
-        return StepView(name, Mark.LATER, "Compare the store with the journal once more.")
-    if not _verified(state, last):
-        return StepView(name, Mark.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", intents.Verify(last))
-    if state.custody.can_check_in:
-        return StepView(name, Mark.NOW, "Verified. Give the journal back to your colleagues.", "Check in the journal", intents.CheckIn())
-    return StepView(name, Mark.DONE, f"Version {last} is verified.")
-
-
-def _submitted(state: SessionState) -> bool:
-    """The last receipt of this journal's last version says that it was sent."""
-    last = state.journal.last_version if state.journal else None
-    return last is not None and any(r.kind in ("submission", "upload") and last in r.versions for r in state.receipts)
-
-
-def _verified(state: SessionState, version: str) -> bool:
-    """A clean verification came after the last upload of that version.  Receipts are the newest first."""
-    for receipt in state.receipts:
-        if receipt.kind == "verify" and receipt.clean and (version in receipt.versions or not receipt.versions):
-            return True
-        if receipt.kind in ("submission", "upload") and version in receipt.versions:
-            return False
-    return False
+def intent_of(step: Step) -> intents.Intent | None:
+    """What a step's button asks for; None: it has no button."""
+    if not step.label:
+        return None
+    return {
+        Action.CORRECT_CONFIGURATION: intents.ShowPage("configuration"),
+        Action.TRY_AGAIN: intents.Refresh(),
+        Action.CHECK_OUT: intents.CheckOut(),
+        Action.DECIDE_CUSTODY: intents.ShowPage("overview", "custody"),
+        Action.SCAN: intents.Scan(),
+        Action.REVIEW: intents.ShowPage("review"),
+        Action.UPLOAD: intents.ShowPage("upload")
+        if step.progress is Progress.NOW and step.label == SHOW_PROGRESS
+        else intents.UploadPending(),
+        Action.MAKE_SCRIPT: intents.ShowPage("upload"),
+        Action.VERIFY: intents.Verify(step.version),
+        Action.SEE_VERIFICATION: intents.ShowPage("verify"),
+        Action.CHECK_IN: intents.CheckIn(),
+    }.get(step.action)
 
 
 class StepCard(Card):
@@ -165,16 +92,15 @@ class StepCard(Card):
         super().__init__(column(row(self._icon, self._name, None, self._number), self._text, space=SPACE))
         self.setMinimumHeight(118)
 
-    def show_step(self, step: StepView, *, now: bool) -> None:
+    def show_step(self, step: Step, *, now: bool) -> None:
         """Draw it."""
         look = theme.current()
-        colours = {Mark.DONE: look.good, Mark.NOW: look.accent, Mark.LATER: look.muted, Mark.STOPPED: look.warning}
-        self._icon.setPixmap(icons.pixmap(step.mark.value, 20, colours[step.mark], self.devicePixelRatioF()))
+        colours = {Progress.DONE: look.good, Progress.NOW: look.accent, Progress.LATER: look.muted, Progress.STOPPED: look.warning}
+        self._icon.setPixmap(icons.pixmap(ICONS[step.progress], 20, colours[step.progress], self.devicePixelRatioF()))
         self._name.setText(step.name)
         self._text.setText(step.text)
         self.set_now(now=now)
-        words_of = {Mark.DONE: "done", Mark.NOW: "now", Mark.LATER: "later", Mark.STOPPED: "needs attention"}
-        self.setAccessibleName(f"{step.name}: {words_of[step.mark]}. {step.text}")
+        self.setAccessibleName(f"{step.name}: {SPOKEN[step.progress]}. {step.text}")
 
 
 class OverviewPage(Page):
@@ -244,16 +170,16 @@ class OverviewPage(Page):
         if not has_config:
             self._render_faulty(state)
             return
-        step = next_step(state)
-        self._intent = step.intent
-        self.title.setText("What comes next: " + step.name.lower() if step.intent else step.name)
-        self.lead.setText(step.text)
-        set_grade(self.lead, Grade.WARNING if step.mark is Mark.STOPPED else None)
-        self._say(step.action, enabled=step.intent is not None and (not state.busy or isinstance(step.intent, intents.ShowPage)))
-        views = steps(state)
-        for card, view in zip(self.cards, views, strict=True):
+        status = status_of(state)
+        step = status.next
+        self._intent = intent_of(step)
+        self.title.setText(status.headline)
+        self.lead.setText(" ".join((status.text, *status.warnings)))
+        set_grade(self.lead, status.grade if status.grade in (Grade.BAD, Grade.WARNING, Grade.GOOD) else None)
+        self._say(step.label, enabled=self._intent is not None and (not state.busy or isinstance(self._intent, intents.ShowPage)))
+        for card, view in zip(self.cards, status.steps, strict=True):
             card.show()
-            card.show_step(view, now=view.mark in (Mark.NOW, Mark.STOPPED))
+            card.show_step(view, now=view.progress in (Progress.NOW, Progress.STOPPED))
         anew = drawn is None or drawn.config is None or drawn.config_file != state.config_file
         if drawn is None or anew or drawn.custody is not state.custody or drawn.busy != state.busy:
             self._render_offers(state)

@@ -198,6 +198,8 @@ class ReviewPage(Page):
             self.tiles.press_only([topic])
 
     def _show_config(self, config: Config) -> None:
+        if self._config is None or self._config.file != config.file:
+            self._show_all()  # the filters of another site would hide this one's changes
         self._config = config
         self.scan.show_config(config)
         self.area.details.show_config(config)

@@ -1,0 +1,306 @@
+"""Where a site is in its submission: one pure function of everything that is known, shown by every face.
+
+Green means that nothing is wrong, and that nothing the program knows of is left to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
+from chorus_gui.app.words import files_and_size, plural, size
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.model import ChangeKind, Grade
+
+SHOW_PROGRESS = "Show progress"
+SENDS = ("submission", "upload", "repair")
+"""The kinds of receipts of runs that upload."""
+
+
+class Action(Enum):
+    """What a person can do next.  The value is the command of the command line, "" where there is none."""
+
+    NOTHING = ""
+    CORRECT_CONFIGURATION = "doctor"
+    TRY_AGAIN = "status"
+    CHECK_OUT = "journal checkout"
+    DECIDE_CUSTODY = "journal status"
+    SCAN = "journal update --dry-run"
+    REVIEW = "submit"
+    UPLOAD = "file upload"
+    MAKE_SCRIPT = "file list --output-type azcli"
+    VERIFY = "file verify"
+    SEE_VERIFICATION = "file verify "
+    CHECK_IN = "journal checkin"
+
+
+class Progress(Enum):
+    """How far a step is.  STOPPED: a person must do something before the step can continue."""
+
+    DONE = "done"
+    NOW = "now"
+    LATER = "later"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the four steps.  ``action`` is what its button does, ``label`` what the button says, "" for no button."""
+
+    name: str
+    progress: Progress
+    text: str
+    label: str = ""
+    action: Action = Action.NOTHING
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything that is known.  ``receipts`` are the newest first; ``running`` are the kinds of jobs that run or wait:
+    "scan", "record", "submit", "upload", "verify".  ``looking``: something is still being read.
+    """
+
+    custody: CustodyFacts
+    journal: JournalFacts | None = None
+    review: ReviewFacts | None = None
+    receipts: tuple[ReceiptFacts, ...] = ()
+    credential: CredentialFacts = field(default_factory=CredentialFacts)
+    running: frozenset[str] = frozenset()
+    looking: bool = False
+    uses_scripts: bool = False
+    configuration_problems: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """Where the site is: a ``headline``, a sentence, how it is to be taken, and the next step with its button.
+
+    ``warnings`` are sentences about what is wrong or left besides the next step.
+    """
+
+    headline: str
+    text: str
+    grade: Grade
+    next: Step
+    steps: tuple[Step, Step, Step, Step]
+    warnings: tuple[str, ...] = ()
+
+
+def site_status(known: Known) -> SiteStatus:
+    """Compute the status.  The first step that is NOW or STOPPED is the next one; those after it wait."""
+    found = (_check_out(known), _review(known), _submit(known), _finish(known))
+    at = next((n for n, step in enumerate(found) if step.progress in (Progress.NOW, Progress.STOPPED)), None)
+    steps = tuple(
+        step if at is None or n <= at or step.progress is Progress.DONE else Step(step.name, Progress.LATER, step.text)
+        for n, step in enumerate(found)
+    )
+    warnings = _warnings(known)
+    if known.configuration_problems:
+        problems = plural(known.configuration_problems, "problem")
+        step = Step("Configuration", Progress.STOPPED, f"{problems} to fix.", "Open Configuration", Action.CORRECT_CONFIGURATION)
+        return SiteStatus("The configuration has problems", step.text, Grade.BAD, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
+    if at is not None:
+        step = steps[at]
+        grade = Grade.BAD if step.progress is Progress.STOPPED else Grade.WARNING if warnings else Grade.INFO
+        return SiteStatus(f"Next: {step.name.lower()}", step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
+    step = _after_all(known)
+    grade = Grade.WARNING if warnings else Grade.INFO if known.looking else Grade.GOOD
+    return SiteStatus(_closing(known, warnings), step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
+
+
+def _closing(known: Known, warnings: tuple[str, ...]) -> str:
+    if known.looking:
+        return "Reading the journal and the review"
+    return "Submitted, with warnings" if warnings else "Everything is submitted and verified"
+
+
+def _after_all(known: Known) -> Step:
+    text = "Scan again when the site has new files."
+    if known.looking:
+        return Step("Scan and review", Progress.LATER, "This takes a moment.")
+    return Step("Scan and review", Progress.DONE, text, "Scan the site again", Action.SCAN)
+
+
+# --- the four steps -------------------------------------------------------------------------------------------------------
+
+
+def _check_out(known: Known) -> Step:
+    name, custody = "Check out", known.custody
+    if custody.state is None:
+        if custody.grade is Grade.BAD:
+            return Step(name, Progress.STOPPED, custody.detail, "Try again", Action.TRY_AGAIN)
+        return Step(name, Progress.LATER, "Finding out who has the journal…")
+    if custody.may_write:
+        text = "The journal is on this computer." if custody.state is Custody.NOT_IN_CLOUD else f"{custody.text}."
+        return Step(name, Progress.DONE, text)
+    if custody.can_check_out:
+        if custody.state is Custody.FREE and _nothing_to_do(known):
+            return Step(name, Progress.DONE, "The journal is checked in.")
+        label = "Start the journal" if custody.state is Custody.NEW else "Check out the journal"
+        return Step(name, Progress.NOW, custody.detail, label, Action.CHECK_OUT)
+    return Step(name, Progress.STOPPED, custody.detail, "Show options", Action.DECIDE_CUSTODY)
+
+
+def _review(known: Known) -> Step:
+    name, review, journal = "Scan and review", known.review, known.journal
+    if "scan" in known.running:
+        return Step(name, Progress.NOW, "The site is being scanned.")
+    if known.looking and review is None:
+        return Step(name, Progress.LATER, "Looking for a review…")
+    if journal is not None and journal.error:
+        return Step(name, Progress.STOPPED, journal.error, "Try again", Action.TRY_AGAIN)
+    if _pending(known) and not _waits_for_approval(review):
+        return Step(name, Progress.DONE, "Recorded changes are uploaded first.")
+    if review is None or review.stale:
+        if _differs(known):
+            return Step(name, Progress.DONE, "Files that differ in the central store come first.")
+        if _sent_since_scan(known):
+            return Step(name, Progress.DONE, "Submitted. Scan again when the site has new files.")
+        if review is None:
+            return Step(name, Progress.NOW, "Find out what changed on the site since the last submission.", "Scan the site", Action.SCAN)
+        return Step(name, Progress.NOW, "The journal has changed since the scan.", "Scan the site again", Action.SCAN)
+    problems = review.summary.total(ChangeKind.PROBLEM).files
+    if _waits_for_approval(review):
+        unread = f" {plural(problems, 'item')} could not be read." if problems else ""
+        text = f"{plural(review.to_do_total.files, 'change')}, {size(review.to_send.bytes)} to upload.{unread}"
+        return Step(name, Progress.NOW, text, "Review the changes", Action.REVIEW)
+    if problems and not review.summary.total(ChangeKind.UNCHANGED).files:
+        return Step(
+            name,
+            Progress.STOPPED,
+            "Could not read the site's files. Check the folder and the drive, then scan again.",
+            "Scan the site again",
+            Action.SCAN,
+        )
+    return Step(name, Progress.DONE, "No changes to approve.")
+
+
+def _submit(known: Known) -> Step:
+    name, journal = "Submit", known.journal
+    if known.running & {"record", "submit", "upload"}:
+        return Step(name, Progress.NOW, "A submission is running.", SHOW_PROGRESS, Action.UPLOAD)
+    if journal is None or not journal.versions:
+        return Step(name, Progress.LATER, "What you approve is recorded and uploaded.")
+    if _pending(known):
+        text = f"{files_and_size(journal.pending)} recorded, not uploaded."
+        if known.uses_scripts:
+            return Step(name, Progress.NOW, text, "Upload with a script", Action.MAKE_SCRIPT)
+        return Step(name, Progress.NOW, text, "Resume the upload" if _interrupted(known) else "Upload pending files", Action.UPLOAD)
+    failed = _failed(known)
+    if failed:
+        text = f"{plural(failed, 'file')} of the last submission failed. Fix the cause, then scan again."
+        return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN)
+    return Step(name, Progress.DONE, f"Version {journal.last_version} is in the central store.")
+
+
+def _finish(known: Known) -> Step:
+    custody, journal = known.custody, known.journal
+    cloud = custody.state not in (None, Custody.NOT_IN_CLOUD)
+    name = "Verify and check in" if cloud else "Verify"
+    if "verify" in known.running:
+        return Step(name, Progress.NOW, "The central store is being compared with the journal.")
+    last = journal.last_version if journal else None
+    if last is None:
+        return Step(name, Progress.LATER, "Compare the central store with the journal.")
+    if _pending(known):
+        return Step(name, Progress.LATER, "Compare the central store with the journal after the upload.")
+    verified = verification(known.receipts, last)
+    if verified is None:
+        return Step(name, Progress.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", Action.VERIFY, last)
+    if not verified.clean:
+        return Step(name, Progress.STOPPED, _failed_verification(verified), "Show the verification", Action.SEE_VERIFICATION, last)
+    if custody.can_check_in:
+        return Step(name, Progress.NOW, "Verified. Check in, so that colleagues can submit.", "Check in the journal", Action.CHECK_IN)
+    return Step(name, Progress.DONE, f"Version {last} is verified.")
+
+
+# --- what is known of a version -------------------------------------------------------------------------------------------
+
+
+def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFacts | None:
+    """The last verification of a version since its last upload: it decides, clean or not.  A receipt without versions is of all."""
+    for receipt in receipts:
+        if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
+            return receipt
+        if receipt.kind in SENDS and version in receipt.versions:
+            return None
+    return None
+
+
+def _failed_verification(receipt: ReceiptFacts) -> str:
+    if receipt.failures:
+        return f"The verification found {plural(receipt.failures, 'file')} that {'differs' if receipt.failures == 1 else 'differ'}."
+    return "The last verification did not finish."
+
+
+def _pending(known: Known) -> bool:
+    return known.journal is not None and known.journal.pending.files > 0
+
+
+def _waits_for_approval(review: ReviewFacts | None) -> bool:
+    """Changes that nobody decided about: of an approved review only failures are left, which a new scan shows again."""
+    return review is not None and not review.stale and review.approval is None and review.to_do_total.files > 0
+
+
+def _last_run(known: Known) -> ReceiptFacts | None:
+    return next((receipt for receipt in known.receipts if receipt.kind in (*SENDS, "record")), None)
+
+
+def _sent_since_scan(known: Known) -> bool:
+    """The last run of this journal carried the review out: that it changed the journal is no reason to scan."""
+    last = _last_run(known)
+    version = known.journal.last_version if known.journal else None
+    return last is not None and version is not None and version in last.versions and last.kind in SENDS
+
+
+def _differs(known: Known) -> bool:
+    """The last verification of the last version found differences, or did not finish."""
+    versions = known.journal.versions if known.journal else ()
+    found = verification(known.receipts, versions[-1]) if versions else None
+    return found is not None and not found.clean
+
+
+def _interrupted(known: Known) -> bool:
+    last = _last_run(known)
+    return last is not None and last.kind in SENDS and not last.clean
+
+
+def _failed(known: Known) -> int:
+    """Files that the last run could not upload, where no later scan was made."""
+    last = _last_run(known)
+    if last is None or not last.failures:
+        return 0
+    review = known.review
+    return 0 if review is not None and not review.stale and review.approval is None and review.scanned_us > last.ended_us else last.failures
+
+
+def _nothing_to_do(known: Known) -> bool:
+    """Nothing is left of the last submission: its journal need not be checked out again."""
+    journal = known.journal
+    if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review):
+        return False
+    verified = verification(known.receipts, journal.versions[-1])
+    return verified is not None and verified.clean
+
+
+def _warnings(known: Known) -> tuple[str, ...]:
+    out: list[str] = []
+    if known.credential.grade in (Grade.BAD, Grade.WARNING) and known.credential.expires is not None:
+        out.append(f"{known.credential.text}.")
+    review = known.review
+    if review is not None and not review.stale:
+        problems = review.summary.total(ChangeKind.PROBLEM).files
+        if problems:
+            out.append(f"{plural(problems, 'item')} on the site could not be read.")
+        if review.summary.excluded:
+            out.append(f"{plural(review.summary.excluded, 'change')} {'is' if review.summary.excluded == 1 else 'are'} held back.")
+    if known.journal is not None:
+        last = verification(known.receipts, known.journal.versions[-1]) if known.journal.versions else None
+        for version in known.journal.versions[:-1]:
+            found = verification(known.receipts, version)
+            if found is not None and not found.clean and found is not last:
+                text = _failed_verification(found)
+                out.append(f"Version {version}: {text[0].lower()}{text[1:]}")
+    return tuple(out)

@@ -1,0 +1,150 @@
+"""Where a site is, in every state that a submission can be in: one line a state, and rules that hold in all of them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chorus_gui.app.site_status import Action, Known, Progress, SiteStatus, site_status, verification
+from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
+from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
+
+HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
+MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_check_in=True, may_write=True)
+FREE = CustodyFacts(Custody.FREE, "Not checked out", "The journal is in the cloud.", Grade.INFO, can_check_out=True)
+NEW = replace(FREE, state=Custody.NEW)
+LOCKED = CustodyFacts(Custody.LOCKED, "Checked out by Bob", "Bob has it.", Grade.WARNING, can_unlock=True)
+AWAY = CustodyFacts(None, "Journal out of reach", "Could not reach the store.", Grade.BAD)
+SCANNED, AFTER, BEFORE = 1_700_000_000_000_000, 1_700_000_100_000_000, 1_600_000_000_000_000
+APPROVAL = Approval("hash", "two", "me@here", SCANNED + 1)
+
+
+def journal(*, pending: int = 0, versions: tuple[str, ...] = ("one", "two"), error: str = "") -> JournalFacts:
+    count = VersionCount(versions[-1] if versions else "", "OMOP", 3, 30, pending, pending * 10, 0, None)
+    return JournalFacts(Path("journal.db"), True, error, 2, versions, (count,) if versions else ())
+
+
+def review(to_do: int = 0, *, problems: int = 0, unchanged: int = 5, stale: str = "", held: int = 0, approved: bool = False) -> ReviewFacts:
+    kinds = {ChangeKind.ADDED: Tally(to_do, to_do * 10)} if to_do else {}
+    found = {ChangeKind.PROBLEM: Tally(problems, 0), ChangeKind.UNCHANGED: Tally(unchanged, 0)}
+    summary = DiffSummary({"OMOP": {kind: tally for kind, tally in found.items() if tally.files}}, excluded=held)
+    approval = APPROVAL if approved else None
+    return ReviewFacts(Path("review.db"), 1, SCANNED, "full", ("OMOP",), summary, kinds, stale=stale, approval=approval)
+
+
+def receipt(kind: str, *versions: str, clean: bool = True, failures: int = 0, at: int = AFTER) -> ReceiptFacts:
+    return ReceiptFacts(Path("r.html"), Path("r.json"), kind, versions, at, "Complete", clean, Tally(), failures)
+
+
+SENT = receipt("submission", "two")
+GOOD, WRONG = receipt("verify", "two"), receipt("verify", "two", clean=False, failures=2)
+
+STATES = {
+    "a new site": (Known(HERE, JournalFacts(Path("j"))), Action.SCAN, Grade.INFO),
+    "a new site with a cloud journal": (Known(NEW, JournalFacts(Path("j"))), Action.CHECK_OUT, Grade.INFO),
+    "a colleague has the journal": (Known(LOCKED, journal()), Action.DECIDE_CUSTODY, Grade.BAD),
+    "the store is out of reach": (Known(AWAY, journal()), Action.TRY_AGAIN, Grade.BAD),
+    "the journal is damaged": (Known(HERE, journal(error="The journal is damaged.")), Action.TRY_AGAIN, Grade.BAD),
+    "the configuration has problems": (Known(HERE, configuration_problems=2), Action.CORRECT_CONFIGURATION, Grade.BAD),
+    "changes to approve": (Known(MINE, journal(), review(5)), Action.REVIEW, Grade.INFO),
+    "changes to approve, and what could not be read": (Known(MINE, journal(), review(5, problems=1)), Action.REVIEW, Grade.WARNING),
+    "the journal changed since the scan": (Known(MINE, journal(), review(5, stale="changed")), Action.SCAN, Grade.INFO),
+    "the drive is gone": (Known(MINE, journal(), review(problems=1, unchanged=0)), Action.SCAN, Grade.BAD),
+    "the drive is gone, and nothing was ever submitted": (
+        Known(MINE, JournalFacts(Path("j")), review(problems=1, unchanged=0)),
+        Action.SCAN,
+        Grade.BAD,
+    ),
+    "recorded only": (Known(MINE, journal(pending=3), None, (receipt("record", "two"),)), Action.UPLOAD, Grade.INFO),
+    "an upload that was stopped": (
+        Known(MINE, journal(pending=3), review(1, stale="changed"), (receipt("submission", "two", clean=False),)),
+        Action.UPLOAD,
+        Grade.INFO,
+    ),
+    "one file failed while recording, the others wait": (
+        Known(MINE, journal(pending=3_031), review(1, approved=True), (receipt("record", "two", clean=False, failures=1),)),
+        Action.UPLOAD,
+        Grade.INFO,
+    ),
+    "pending at a site that uses scripts": (Known(MINE, journal(pending=3), uses_scripts=True), Action.MAKE_SCRIPT, Grade.INFO),
+    "sent, with a failure": (
+        Known(MINE, journal(), review(1, approved=True), (receipt("submission", "two", clean=False, failures=1),)),
+        Action.SCAN,
+        Grade.BAD,
+    ),
+    "sent, not verified": (Known(MINE, journal(), review(stale="the upload changed it"), (SENT,)), Action.VERIFY, Grade.INFO),
+    "another version was verified": (Known(MINE, journal(), None, (receipt("verify", "one"), SENT)), Action.VERIFY, Grade.INFO),
+    "verified before the last upload": (Known(MINE, journal(), None, (SENT, GOOD)), Action.VERIFY, Grade.INFO),
+    "verified": (Known(MINE, journal(), None, (GOOD, SENT)), Action.CHECK_IN, Grade.INFO),
+    "all versions were verified": (Known(MINE, journal(), None, (receipt("verify"), SENT)), Action.CHECK_IN, Grade.INFO),
+    "a verification that found differences": (Known(MINE, journal(), None, (WRONG, GOOD, SENT)), Action.SEE_VERIFICATION, Grade.BAD),
+    "repaired since": (Known(MINE, journal(), None, (receipt("repair", "two"), WRONG, SENT)), Action.VERIFY, Grade.INFO),
+    "verified again": (Known(MINE, journal(), None, (GOOD, WRONG, SENT)), Action.CHECK_IN, Grade.INFO),
+    "all done, on this computer": (Known(HERE, journal(), None, (GOOD, SENT)), Action.SCAN, Grade.GOOD),
+    "all done and checked in": (Known(FREE, journal(), None, (GOOD, SENT)), Action.SCAN, Grade.GOOD),
+    "all done, something is held back": (Known(HERE, journal(), review(held=1), (GOOD, SENT)), Action.SCAN, Grade.WARNING),
+    "all done, something could not be read": (Known(HERE, journal(), review(problems=1), (GOOD, SENT)), Action.SCAN, Grade.WARNING),
+    "all done, an older version differs": (
+        Known(HERE, journal(), None, (GOOD, receipt("verify", "one", clean=False, failures=2), SENT)),
+        Action.SCAN,
+        Grade.WARNING,
+    ),
+    "still reading": (Known(HERE, None, None, looking=True), Action.NOTHING, Grade.INFO),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_comes_next(name: str) -> None:
+    known, action, grade = STATES[name]
+    status = site_status(known)
+    assert (status.next.action, status.grade) == (action, grade), status
+
+
+def everything() -> list[Known]:
+    """Every state above with every custody, and with jobs that run."""
+    known = [found for found, _, _ in STATES.values()]
+    custody = [HERE, MINE, FREE, NEW, LOCKED, AWAY]
+    running = [frozenset[str](), frozenset({"scan"}), frozenset({"submit"}), frozenset({"verify"})]
+    return [replace(found, custody=place, running=jobs) for found, place, jobs in itertools.product(known, custody, running)]
+
+
+@pytest.mark.parametrize("known", everything())
+def test_rules_that_hold_in_every_state(known: Known) -> None:
+    status = site_status(known)
+    ahead = [step for step in status.steps if step.progress in (Progress.NOW, Progress.STOPPED)]
+    assert len(ahead) <= 1
+    if not known.configuration_problems:
+        assert not ahead or status.next == ahead[0]
+    assert status.headline
+    assert status.text
+    assert all(step.text and step.name for step in status.steps)
+    assert all(sentence.endswith((".", "…")) for sentence in (status.text, *status.warnings)), status
+    if status.grade is Grade.GOOD:
+        assert_nothing_is_left(known, status)
+
+
+def assert_nothing_is_left(known: Known, status: SiteStatus) -> None:
+    """Green means that nothing is wrong, and nothing that the program knows of is left."""
+    assert not status.warnings
+    assert all(step.progress is Progress.DONE for step in status.steps)
+    assert known.journal is not None
+    assert known.journal.pending.files == 0
+    assert known.custody.grade is not Grade.BAD
+    found = verification(known.receipts, known.journal.versions[-1])
+    assert found is not None
+    assert found.clean
+    assert known.review is None or not known.review.summary.total(ChangeKind.PROBLEM).files
+    assert known.credential.grade not in (Grade.BAD, Grade.WARNING) or known.credential.expires is None
+
+
+def test_an_expired_token_is_never_green() -> None:
+    from datetime import UTC, datetime
+
+    expired = CredentialFacts("SAS expired", "", Grade.BAD, datetime(2020, 1, 1, tzinfo=UTC))
+    known, _, _ = STATES["all done, on this computer"]
+    assert site_status(known).grade is Grade.GOOD
+    assert site_status(replace(known, credential=expired)).grade is Grade.WARNING
