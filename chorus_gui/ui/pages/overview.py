@@ -1,4 +1,4 @@
-"""Overview: the four steps of a submission, what comes next, and what the journal holds."""
+"""Overview: the four steps of a submission, the next one, and what the journal holds."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ VERSIONS_SHOWN = 24
 RUNS_SHOWN = 4
 
 
+OFFERS = {
+    Choice.GO_ON: "Keep checked out",
+    Choice.CHECK_IN: "Check in",
+    Choice.TAKE_OVER: "Take over…",
+    Choice.SET_ASIDE: "Set aside…",
+}
+"""What can be decided about the journal → its button."""
+
+
 class Mark(Enum):
     """How far a step is.  The value is its icon."""
 
@@ -58,7 +67,7 @@ class StepView:
 
 
 def steps(state: SessionState) -> tuple[StepView, StepView, StepView, StepView]:
-    """The four steps of a submission.  At most one of them is NOW or STOPPED: the one to go on with."""
+    """The four steps of a submission.  At most one of them is NOW or STOPPED: the next one to do."""
     found = (_check_out(state), _review(state), _submit(state), _finish(state))
     ahead = next((n for n, step in enumerate(found) if step.mark in (Mark.NOW, Mark.STOPPED)), len(found))
     later = [step if n <= ahead or step.mark is Mark.DONE else StepView(step.name, Mark.LATER, step.text) for n, step in enumerate(found)]
@@ -77,47 +86,48 @@ def _check_out(state: SessionState) -> StepView:
     name, custody = "Check out", state.custody
     if custody.state is None:
         if custody.grade is Grade.BAD:
-            return StepView(name, Mark.STOPPED, custody.detail, "Look again", intents.Refresh())
-        return StepView(name, Mark.LATER, "Looking where the journal is…")
+            return StepView(name, Mark.STOPPED, custody.detail, "Retry", intents.Refresh())
+        return StepView(name, Mark.LATER, "Checking where the journal is…")
     if custody.may_write:
-        return StepView(name, Mark.DONE, "The journal lives on this computer." if custody.state is Custody.NOT_IN_CLOUD else custody.text)
+        return StepView(name, Mark.DONE, "The journal is on this computer." if custody.state is Custody.NOT_IN_CLOUD else custody.text)
     if custody.can_check_out:
-        return StepView(name, Mark.NOW, custody.detail, "Check out the journal", intents.CheckOut())
-    return StepView(name, Mark.STOPPED, custody.detail, "See what can be done", intents.ShowPage("overview", "custody"))
+        action = "Start the journal" if custody.state is Custody.NEW else "Check out the journal"
+        return StepView(name, Mark.NOW, custody.detail, action, intents.CheckOut())
+    return StepView(name, Mark.STOPPED, custody.detail, "Show options", intents.ShowPage("overview", "custody"))
 
 
 def _review(state: SessionState) -> StepView:
     name, review = "Scan and review", state.review
     if state.loading and review is None:
-        return StepView(name, Mark.LATER, "Looking for a review that waits…")
+        return StepView(name, Mark.LATER, "Loading…")
     if state.busy_with(JobKind.SCAN):
-        return StepView(name, Mark.NOW, "The site is being scanned.")
+        return StepView(name, Mark.NOW, "Scanning the site…")
     if review is None:
         if _submitted(state):
-            return StepView(name, Mark.DONE, "Scan again to see what has changed since.")
-        return StepView(name, Mark.NOW, "See what changed on the site since the last submission.", "Scan the site", intents.Scan())
+            return StepView(name, Mark.DONE, "Scan again to find out what has changed since then.")
+        return StepView(name, Mark.NOW, "Find out what changed on the site since the last submission.", "Scan the site", intents.Scan())
     if review.stale:
         return StepView(name, Mark.NOW, "The journal has changed since the scan.", "Scan the site again", intents.Scan())
     scanned = f"Scanned {words.moment(review.scanned_us)}."
     if review.to_do_total.files:
-        told = f"{scanned} {words.count_of(review.to_do_total.files, 'change')}, {words.size(review.to_send.bytes)} to send."
+        told = f"{scanned} {words.count_of(review.to_do_total.files, 'change')}, {words.size(review.to_send.bytes)} to upload."
         return StepView(name, Mark.NOW, told, "Review the changes", intents.ShowPage("review"))
-    return StepView(name, Mark.DONE, f"{scanned} Nothing is left to approve.")
+    return StepView(name, Mark.DONE, f"{scanned} Nothing to approve.")
 
 
 def _submit(state: SessionState) -> StepView:
     name, journal = "Submit", state.journal
     if state.busy_with(JobKind.RECORD, *SENDING):
-        return StepView(name, Mark.NOW, "A submission is under way.", "See how it goes", intents.ShowPage("upload"))
+        return StepView(name, Mark.NOW, "Submitting…", "Show progress", intents.ShowPage("upload"))
     if journal is None or not journal.exists:
-        return StepView(name, Mark.LATER, "What you approve is recorded, sent and proved.")
+        return StepView(name, Mark.LATER, "What you approve is recorded and uploaded.")
     if journal.pending.files:
         told = f"{words.files_and_size(journal.pending)} recorded, not uploaded yet."
         if state.config is not None and state.config.upload_method is UploadMethod.AZCLI:
-            return StepView(name, Mark.NOW, told, "Send them with a script", intents.ShowPage("upload"))
-        return StepView(name, Mark.NOW, told, "Upload what is pending", intents.UploadPending())
+            return StepView(name, Mark.NOW, told, "Open Upload", intents.ShowPage("upload"))
+        return StepView(name, Mark.NOW, told, "Upload pending files", intents.UploadPending())
     if not journal.versions:
-        return StepView(name, Mark.LATER, "What you approve is recorded, sent and proved.")
+        return StepView(name, Mark.LATER, "What you approve is recorded and uploaded.")
     return StepView(name, Mark.DONE, f"Version {journal.last_version} is in the central store.")
 
 
@@ -125,14 +135,20 @@ def _finish(state: SessionState) -> StepView:
     cloud = state.custody.state not in (None, Custody.NOT_IN_CLOUD)
     name = "Verify and check in" if cloud else "Verify"
     if state.busy_with(JobKind.VERIFY):
-        return StepView(name, Mark.NOW, "The store is being compared with the journal.")
+        return StepView(name, Mark.NOW, "Comparing the store with the journal…")
     last = state.journal.last_version if state.journal else None
     if last is None:
-        return StepView(name, Mark.LATER, "Compare the store with the journal once more.")
+        return StepView(name, Mark.LATER, "Compare the central store with the journal.")
     if not _verified(state, last):
-        return StepView(name, Mark.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", intents.Verify(last))
+        return StepView(name, Mark.NOW, f"Version {last} is not verified yet.", f"Verify version {last}", intents.Verify(last))
     if state.custody.can_check_in:
-        return StepView(name, Mark.NOW, "Verified. Give the journal back to your colleagues.", "Check in the journal", intents.CheckIn())
+        return StepView(
+            name,
+            Mark.NOW,
+            f"Version {last} is verified. Check in the journal, so that colleagues can submit.",
+            "Check in the journal",
+            intents.CheckIn(),
+        )
     return StepView(name, Mark.DONE, f"Version {last} is verified.")
 
 
@@ -204,11 +220,11 @@ class OverviewPage(Page):
         self._empty = EmptyState(
             "folder",
             "No configuration is open",
-            "A configuration says where your site's files lie and where they go. Open yours, make one, or look around on a made-up site.",
+            "A configuration says where your site's files are, and where they are uploaded to. Set up your site, open a configuration, or try the demo site.",
             "Set up this site",
         )
         self._empty.acted.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "assistant")))
-        self._demo = button("Try it on a made-up site", "Makes up a small site in a temporary folder; nothing leaves this computer")
+        self._demo = button("Try the demo site", "Make a small demo site in a temporary folder; nothing leaves this computer")
         self._demo.clicked.connect(lambda: self.intent.emit(intents.OpenDemo()))
         self._first = QWidget()
         self._first.setLayout(column(None, self._empty, row(None, self._demo, None), None, None))
@@ -246,7 +262,7 @@ class OverviewPage(Page):
             return
         step = next_step(state)
         self._intent = step.intent
-        self.title.setText("What comes next: " + step.name.lower() if step.intent else step.name)
+        self.title.setText("Next step: " + step.name.lower() if step.intent else step.name)
         self.lead.setText(step.text)
         set_grade(self.lead, Grade.WARNING if step.mark is Mark.STOPPED else None)
         self._say(step.action, enabled=step.intent is not None and (not state.busy or isinstance(step.intent, intents.ShowPage)))
@@ -254,12 +270,12 @@ class OverviewPage(Page):
         for card, view in zip(self.cards, views, strict=True):
             card.show()
             card.show_step(view, now=view.mark in (Mark.NOW, Mark.STOPPED))
-        anew = drawn is None or drawn.config is None or drawn.config_file != state.config_file
-        if drawn is None or anew or drawn.custody is not state.custody or drawn.busy != state.busy:
+        fresh = drawn is None or drawn.config is None or drawn.config_file != state.config_file
+        if drawn is None or fresh or drawn.custody is not state.custody or drawn.busy != state.busy:
             self._render_offers(state)
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
             self._render_journal(state)
-        if drawn is None or anew or drawn.receipts is not state.receipts or painted != self._painted:
+        if drawn is None or fresh or drawn.receipts is not state.receipts or painted != self._painted:
             self._render_runs(state)
 
     def show_topic(self, topic: str) -> None:
@@ -269,11 +285,11 @@ class OverviewPage(Page):
 
     def _render_faulty(self, state: SessionState) -> None:
         self._intent = intents.ShowPage("configuration")
-        self.title.setText("The configuration has faults")
-        count = words.count_of(len(state.faults), "fault")
-        self.lead.setText(f"{state.config_error} {count} to correct." if state.faults else state.config_error)
+        self.title.setText("The configuration has problems")
+        count = words.count_of(len(state.faults), "problem")
+        self.lead.setText(f"{state.config_error} {count} to fix." if state.faults else state.config_error)
         set_grade(self.lead, Grade.BAD)
-        self._say("Correct it", enabled=True)
+        self._say("Open Configuration", enabled=True)
         for card in self.cards:
             card.hide()
         self._offers.hide()
@@ -284,7 +300,7 @@ class OverviewPage(Page):
         self.primary.setVisible(bool(action))
         self.primary.setText(action)
         self.primary.setAccessibleName(action)
-        self.primary.setToolTip(action if enabled else "A job is running; this goes on when it has ended.")
+        self.primary.setToolTip(action if enabled else "A job is running. Wait until it has finished.")
         self.primary.setEnabled(enabled)
 
     def _go(self) -> None:
@@ -297,11 +313,11 @@ class OverviewPage(Page):
         stuck = custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED)
         _clear(self._offer_rows)
         for choice, text in offers:
-            self._offer_rows.addWidget(self._offer(text, choice.capitalize(), lambda choice=choice: self._decide(choice), state.busy))
+            self._offer_rows.addWidget(self._offer(text, OFFERS[Choice(choice)], lambda choice=choice: self._decide(choice), state.busy))
         if stuck and not offers:
-            self._offer_rows.addWidget(self._offer(custody.detail, "Look again", lambda: self.intent.emit(intents.Refresh()), state.busy))
+            self._offer_rows.addWidget(self._offer(custody.detail, "Check again", lambda: self.intent.emit(intents.Refresh()), state.busy))
             if custody.can_unlock:
-                told = "If nobody works on it any more, unlock it. The Journal menu asks once more and says what can go wrong."
+                told = "If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."
                 self._offer_rows.addWidget(label(told, "muted", wrap=True))
         self._offers.setVisible(stuck or bool(offers))
 
@@ -349,7 +365,7 @@ class OverviewPage(Page):
         for receipt in state.receipts[:RUNS_SHOWN]:
             self._run_rows.addWidget(self._run(receipt))
         if not state.receipts:
-            self._run_rows.addWidget(label("Nothing was submitted from this computer yet.", "muted"))
+            self._run_rows.addWidget(label("No receipts yet. Every submission adds one.", "muted"))
 
     def _run(self, receipt: ReceiptFacts) -> QWidget:
         grade = Grade.GOOD if receipt.clean else Grade.WARNING
