@@ -2,7 +2,7 @@
 ;
 ; For one user, without administrator rights; for all users when it is started as administrator (or /ALLUSERS, /CURRENTUSER).
 ; Silent: /S, with /D=FOLDER last.  Options: /DESKTOP /PATH (an upgrade keeps what was chosen before).
-; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program runs or may not be replaced.
+; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program is running or cannot be replaced.
 
 !if "${NSIS_PTR_SIZE}" != 8
   Target amd64-unicode ; the default is a 32-bit installer
@@ -63,7 +63,7 @@ Var Found
 ; --- what installer and uninstaller share -----------------------------------------------------------------------------
 
 !macro Shared un
-; A program that runs cannot be opened for writing.
+; A running program cannot be opened for writing.
 Function ${un}RefuseWhileRunning
   retry:
   StrCpy $Found ""
@@ -86,13 +86,13 @@ Function ${un}RefuseWhileRunning
     ${EndIf}
   ${EndIf}
   ${If} $Found != ""
-    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "$Found runs, or you may not replace it.$\n$\nClose ${NAME}, wait until scheduled jobs have ended, and try again." /SD IDCANCEL IDRETRY retry
+    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "$Found is running, or you are not allowed to replace it.$\n$\nClose ${NAME} and wait until scheduled jobs have ended. Then try again." /SD IDCANCEL IDRETRY retry
     SetErrorLevel 3
     Quit
   ${EndIf}
 FunctionEnd
 
-; The search path as it stands, unexpanded, in $1; $0 is "" when it may be changed.  A path that is longer than a string of
+; The search path, unexpanded, in $1; $0 is "" when it may be changed.  A path that is longer than a string of
 ; this installer can hold is left alone: cut off, it would break other programs.
 Function ${un}ReadPath
   StrCpy $0 "no"
@@ -112,7 +112,7 @@ Function ${un}ReadPath
   IntOp $2 $2 + 8
   ${If} $3 != 0
   ${OrIf} $2 >= ${NSIS_MAX_STRLEN}
-    DetailPrint "The search path is too long to be changed safely; it was left as it is."
+    DetailPrint "The search path (PATH) is too long to be changed safely. It was not changed."
     Return
   ${EndIf}
   ${If} $Everyone == 1
@@ -123,7 +123,7 @@ Function ${un}ReadPath
   StrCpy $0 ""
 FunctionEnd
 
-; Write the search path from $1 and tell every program.
+; Write the search path from $1 and notify every program.
 Function ${un}WritePath
   ${If} $Everyone == 1
     WriteRegExpandStr HKLM "${MACHINE_ENVIRONMENT}" "Path" "$1"
@@ -151,7 +151,7 @@ Section "${NAME}" SecProgram
   SectionIn RO
   Call RefuseWhileRunning
   SetOutPath "$INSTDIR"
-  ${If} ${FileExists} "$INSTDIR\ChorusUpload.exe" ; an upgrade: nothing of the version before may stay in what is ours alone
+  ${If} ${FileExists} "$INSTDIR\ChorusUpload.exe" ; an upgrade: nothing of the earlier version may stay in the folders that only the program uses
     RMDir /r "$INSTDIR\_internal"
     RMDir /r "$INSTDIR\licences"
   ${EndIf}
@@ -159,7 +159,7 @@ Section "${NAME}" SecProgram
   File /r "${SOURCE}\*"
   ${If} ${Errors}
     SetErrorLevel 2
-    Abort "The files could not be written."
+    Abort "Could not write the files. Check the free disk space and your permissions, then start the installer again."
   ${EndIf}
   WriteUninstaller "$INSTDIR\uninstall.exe"
   CreateShortcut "$SMPROGRAMS\${NAME}.lnk" "$INSTDIR\ChorusUpload.exe" "" "$INSTDIR\ChorusUpload.exe" 0
@@ -188,12 +188,12 @@ Section "${NAME}" SecProgram
   System::Call 'shell32::SHChangeNotify(i 0x08000000, i 0, p 0, p 0)'
 SectionEnd
 
-Section /o "Icon on the desktop" SecDesktop
+Section /o "Desktop icon" SecDesktop
   CreateShortcut "$DESKTOP\${NAME}.lnk" "$INSTDIR\ChorusUpload.exe" "" "$INSTDIR\ChorusUpload.exe" 0
   WriteRegDWORD SHCTX "${OWN}" "Desktop" 1
 SectionEnd
 
-Section /o "chorus-upload on the search path (PATH)" SecPath
+Section /o "Add chorus-upload to PATH" SecPath
   Call ReadPath
   ${If} $0 == ""
     System::Call 'shlwapi::StrStrIW(w ";$1;", w ";$INSTDIR;") p .r5'
@@ -208,9 +208,9 @@ Section /o "chorus-upload on the search path (PATH)" SecPath
   ${EndIf}
 SectionEnd
 
-LangString DescProgram ${LANG_ENGLISH} "The window, and the program for terminals and schedulers."
-LangString DescDesktop ${LANG_ENGLISH} "An icon on the desktop; there is one in the Start menu in any case."
-LangString DescPath ${LANG_ENGLISH} "So that batch files and terminals find chorus-upload without its folder."
+LangString DescProgram ${LANG_ENGLISH} "The window, and the command-line program for terminals and schedulers."
+LangString DescDesktop ${LANG_ENGLISH} "Adds an icon to the desktop. The Start menu always has one."
+LangString DescPath ${LANG_ENGLISH} "Batch files and terminals find chorus-upload without its folder."
 !insertmacro MUI_FUNCTION_DESCRIPTION_BEGIN
   !insertmacro MUI_DESCRIPTION_TEXT ${SecProgram} $(DescProgram)
   !insertmacro MUI_DESCRIPTION_TEXT ${SecDesktop} $(DescDesktop)
@@ -234,7 +234,7 @@ Function .onInit
   ${GetOptions} $R0 "/ALLUSERS" $0
   ${IfNot} ${Errors}
     ${If} $1 != "Admin"
-      MessageBox MB_OK|MB_ICONSTOP "To install ${NAME} for all users, start this as administrator." /SD IDOK
+      MessageBox MB_OK|MB_ICONSTOP "Only an administrator can install ${NAME} for all users. Start the installer again as administrator." /SD IDOK
       SetErrorLevel 2
       Quit
     ${EndIf}
@@ -288,7 +288,7 @@ Function un.onInit
   ${EndIf}
 FunctionEnd
 
-; Only what the installer brought.  A configuration or a journal that lies in the program's folder stays, and the folder with it.
+; Only what the installer added.  A configuration or a journal in the program's folder stays, and so does the folder.
 Section "Uninstall"
   Call un.RefuseWhileRunning
   ReadRegDWORD $5 SHCTX "${OWN}" "Path"
@@ -327,7 +327,7 @@ Section "Uninstall"
   ClearErrors
   ${GetOptions} $R0 "/SETTINGS" $0
   ${If} ${Errors}
-    MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 "Remove your settings of ${NAME} too (the window's size, the recently opened files)?$\n$\nConfigurations, journals, receipts and logs stay in any case." /SD IDNO IDNO keep
+    MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 "Remove your settings of ${NAME}, too (window size, recently opened files)?$\n$\nConfigurations, journals, receipts and logs are kept." /SD IDNO IDNO keep
   ${EndIf}
   Delete "$LOCALAPPDATA\${NAME}\window.ini"
   RMDir /r "$LOCALAPPDATA\${NAME}\instance"

@@ -41,10 +41,10 @@ _PARTS = {
 }
 INDEX = """\
 CHoRUS Upload {version} is under the MIT License; see _internal/LICENSE.
-It holds the works below, each under its own licence, in the folder of its name here.
+It contains the works below, each under its own licence, in the folder with its name here.
 
-Qt and PySide6 are used as shared libraries under the GNU Lesser General Public License, version 3.  They lie in
-_internal/PySide6 and may be replaced by versions of your own; their source is published by The Qt Company at code.qt.io.
+Qt and PySide6 are used as shared libraries under the GNU Lesser General Public License, version 3.  They are in
+_internal/PySide6, and you may replace them with versions of your own; their source is published by The Qt Company at code.qt.io.
 
 """
 

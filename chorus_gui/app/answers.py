@@ -1,4 +1,4 @@
-"""What the assistant was told, and the configuration that follows from it.  No Qt, nothing is written."""
+"""The answers that a person gave the assistant, and the configuration made of them.  No Qt, nothing is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECRET_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What was written as the container: its name, the folder in it, and the account if it was a whole URL."""
+    """The container as a person wrote it: its name, the folder in it, and the account if it was a whole URL."""
 
     name: str
     prefix: str = ""
@@ -45,7 +45,7 @@ def container_of(text: str) -> Container:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """``site``: its folder.  ``folder``: the store, if it is a folder (then the fields of Azure count for nothing).
+    """``site``: its folder.  ``folder``: the store, if it is a folder (then the fields of Azure are ignored).
 
     ``pasted`` None: sign in with Microsoft.
     """
@@ -60,7 +60,7 @@ class Answers:
 
     @property
     def address(self) -> tuple[str, str]:
-        """(account, its URL): what was pasted speaks before what stands in the fields."""
+        """(account, its URL): what was pasted overrides the fields."""
         url = (self.pasted.url if self.pasted else "") or self.container.url
         if url:
             return account_of_url(url), url

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def default_pattern(layout: Layout, modality: str) -> str:
-    """The pattern of a modality that names none."""
+    """The pattern of a modality whose table has none."""
     return (DEFAULTS if layout is Layout.NESTED else FLAT_DEFAULTS)[modality]
 
 
@@ -33,16 +33,16 @@ def read_text(file: Path) -> str:
 
 
 def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Path:
-    """Write a configuration.  Raises :class:`ConfigError` if another program changed the file since it said ``based_on``."""
+    """Write a configuration.  Raises :class:`ConfigError` if another program changed the file after its text was ``based_on``."""
     from chorus_gui.core.config.save import ConfigDocument
 
     if file.exists():
         document = ConfigDocument.open(file)
         if not overwrite and based_on is not None and document.text != based_on:
             raise ConfigError(
-                f"“{file.name}” was changed by another program since it was opened here.",
+                f"“{file.name}” was changed by another program after it was opened here.",
                 meaning="Nothing was saved.",
-                remedy="Open it again and repeat the change, or save over it.",
+                remedy="Open it again and repeat your changes, or overwrite it.",
             )
         document.text = text
     else:
@@ -52,7 +52,7 @@ def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Pat
 
 
 def use_system_certificates(config: Config | None) -> None:
-    """Verify TLS against the system's certificates if a place is in a cloud.  Only for a process of our own: it holds for all of it.
+    """Verify TLS against the system's certificates if a place is in a cloud.  Only in the program's own process: it changes the whole process.
 
     Not for folders: what it imports opens a socket.
     """
@@ -65,13 +65,13 @@ def use_system_certificates(config: Config | None) -> None:
 def test_connection(
     config: Config | None, text: str | None, file: Path | None, login: Login | None, ctx: JobContext
 ) -> tuple[Finding, ...]:
-    """Ask every place of a configuration; ``text``, meant for ``file``, goes before ``config``."""
+    """Test every place of a configuration; ``text``, meant for ``file``, is used instead of ``config``."""
     from chorus_gui.app.doctor.places import check_place
 
     if text is not None and file is not None:
         config = loads(text, file)
     if config is None:
-        raise UsageError("No configuration is open.", remedy="Open one, or fill in the form.")
+        raise UsageError("No configuration is open.", remedy="Open one with File → Open configuration, or fill in the form.")
     found: list[Finding] = []
     for place in config.places():
         ctx.checkpoint()

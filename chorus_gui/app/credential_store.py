@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Deleted", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
 
 title = keychain.title
-"""What people call the operating system's credential store."""
+"""The name of the operating system's credential store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class PlaceCredential:
 
     @property
     def expired(self) -> bool:
-        """The service refuses it by now."""
+        """The service no longer accepts it."""
         return self.expires is not None and self.expires <= datetime.now(UTC)
 
 
@@ -66,7 +66,7 @@ def keep_token(file: Path, token: str, place: str = "") -> Kept:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """``entries`` that were removed, and the ``places`` besides the named one whose token that was."""
+    """``entries`` that were removed, and the other ``places`` that used them."""
 
     entries: tuple[str, ...]
     places: tuple[str, ...]
@@ -79,7 +79,10 @@ def delete_tokens(file: Path, place: str = "") -> Deleted:
     found = place_tokens(_document(file))
     entries = {holder.entry for holder in found if place in ("", holder.where)}
     if place and not entries:
-        raise UsageError(f"There is no place {place} in Azure.", remedy=f"There are: {', '.join(h.where for h in found) or 'none'}.")
+        raise UsageError(
+            f"The configuration has no place “{place}” in Azure.",
+            remedy=f"Its places in Azure: {', '.join(h.where for h in found) or 'none'}.",
+        )
     gone = tuple(entry for entry in sorted(entries) if keychain.delete(entry))
     return Deleted(gone, tuple(holder.where for holder in found if holder.entry in gone and holder.where != place))
 

@@ -48,8 +48,7 @@ def check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
 
 
 def _taken(home: CloudJournal, held: Held) -> tuple[str, ...]:
-    where = ": a new one, begun in " if held.new else " into "
-    return (f"The journal {home.url} is checked out{where}{held.local}.", *held.notes)
+    return (f"The journal {home.url} is checked out to {held.local}.", *held.notes)
 
 
 def check_in(workspace: Workspace, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False) -> tuple[str, ...]:
@@ -59,11 +58,14 @@ def check_in(workspace: Workspace, ctx: JobContext, *, local_journal: Path | Non
     with workspace:
         home = workspace.cloud_journal()
         done = checkin(home, ctx, local_journal=local_journal, keep_checked_out=keep, wait=WAIT)
-        return (f"The journal is checked in: {home.url}." + (" It stays checked out by you." if keep else ""), *done.notes)
+        return (
+            f"The journal is checked in: {home.url}." + (" You still have it checked out." if keep else " Colleagues can submit."),
+            *done.notes,
+        )
 
 
 def continue_or_check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
-    """As :func:`check_out`; a check-out that a script left is continued, one that an interrupted command left is checked in first."""
+    """As :func:`check_out`; a check-out that a script left is continued; one that an interrupted command left is checked in first."""
     from chorus_gui.core.custody.checkin import checkin
     from chorus_gui.core.custody.checkout import checkout
     from chorus_gui.core.custody.state import look
@@ -76,14 +78,15 @@ def continue_or_check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, .
         elif state.state is State.MINE:
             if state.memory.local != str(home.local):
                 raise CustodyError(
-                    f"The journal is checked out into {state.memory.local}, not into {home.local}.", remedy="Check it in first."
+                    f"The journal is checked out to {state.memory.local}, not to {home.local}.",
+                    remedy=f"Check it in first: chorus-upload journal checkin --local-journal {state.memory.local}",
                 )
             return (f"{state.describe()} This script continues with it.",)
         return _taken(home, checkout(home, ctx))
 
 
 def status(workspace: Workspace, ctx: JobContext) -> tuple[str, CustodyState, Sequence[Offer]]:
-    """(the journal's URL, who has it, what can be decided); an interrupted check-out or check-in is completed first."""
+    """(the journal's URL, who has it, what the person can decide); an interrupted check-out or check-in is completed first."""
     from chorus_gui.core.custody.recover import recover
 
     with workspace:
@@ -107,12 +110,12 @@ def unlock(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
 
     with workspace:
         done = free(workspace.cloud_journal(), ctx, force=True, wait=WAIT)
-        copied = ("The journal was in the lock's blob alone. It is under its own name again.",) if done.copied else ()
+        copied = ("Only the lock held the journal. It is stored under its own name again.",) if done.copied else ()
         return ("The journal is unlocked.", *copied)
 
 
 def compare(workspace: Workspace, ctx: JobContext, file: Path) -> Sides:
-    """``file`` beside the journal in the cloud."""
+    """``file``, compared with the cloud journal."""
     from chorus_gui.core.custody.adopt import preview
 
     with workspace:
@@ -125,7 +128,7 @@ def adopt(workspace: Workspace, ctx: JobContext, file: Path, sides: Sides) -> tu
 
     with workspace:
         held = take(workspace.cloud_journal(), file, ctx, sides, wait=WAIT)
-        return (f"The journal is checked out by you: {held.local}.", *held.notes)
+        return (f"You now have the journal checked out: {held.local}.", *held.notes)
 
 
 def set_aside(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
@@ -134,17 +137,20 @@ def set_aside(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
 
     with workspace:
         kept = keep_aside(workspace.cloud_journal(), ctx, wait=WAIT)
-        return (f"The local journal is kept as {kept}. The next check-out brings the one in the cloud.",)
+        return (f"The local journal is kept as {kept}. The next check-out downloads the cloud journal.",)
 
 
 def recover(workspace: Workspace, ctx: JobContext, choice: Choice) -> tuple[str, ...]:
     """Do what a person chose after an interruption; a take-over is :func:`adopt`."""
     match choice:
         case Choice.GO_ON:
-            return ("The journal stays checked out.",)
+            return ("You still have the journal checked out.",)
         case Choice.CHECK_IN:
             return check_in(workspace, ctx)
         case Choice.TAKE_OVER:
-            raise UsageError("Compare both journals before you take one over.", remedy="Select Journal → Compare the journals.")
+            raise UsageError(
+                "The journals must be compared before one is taken over.",
+                remedy="Compare and take over with “chorus-upload journal adopt --local-journal F”.",
+            )
         case Choice.SET_ASIDE:
             return set_aside(workspace, ctx)

@@ -34,9 +34,9 @@ _SCHEMES = ("az", "s3", "gs")
 
 @dataclass(frozen=True)
 class Draft:
-    """``text`` as it stands now, to lie at ``file``; ``based_on`` what the file said when it was read, None: it is new.
+    """``text`` as it is now, to be saved as ``file``; ``based_on`` what the file said when it was read, None: it is new.
 
-    Changes give another draft.  Those that look at keys raise :class:`ConfigError` while the text is no valid TOML.
+    Changes give another draft.  Those that read keys raise :class:`ConfigError` while the text is not valid TOML.
     """
 
     file: Path
@@ -50,7 +50,7 @@ class Draft:
 
     @cached_property
     def reading(self) -> Reading | None:
-        """The text's tables; None while it is no valid TOML."""
+        """The text's tables; None while it is not valid TOML."""
         try:
             raw = parse(self.text, self.file)
         except ConfigError:
@@ -70,7 +70,7 @@ class Draft:
         return next((table[name] for name in self._spellings(where) if table.get(name) is not None), None)
 
     def effective(self, where: Where) -> object:
-        """What holds for this modality, the default's table counted in; None: nothing is said."""
+        """The value that applies to this modality, with the default's table included; None: there is none."""
         return self.reading.value(*where).raw if self.reading else None
 
     def dotted(self, where: Where) -> str:
@@ -80,7 +80,7 @@ class Draft:
         return f"{self._table(where)}.{name}"
 
     def variable(self, where: Where, environ: Mapping[str, str] = os.environ) -> str:
-        """The environment variable that speaks for a credential key that the text leaves out; "" if none does."""
+        """The environment variable that is used for a credential key that the text leaves out; "" if none is."""
         place, _, name = where[0].rpartition(".")
         group = next((group for group in (_SECRETS, _ADDRESS, _AWS) if name in group), (name,))
         if self.reading is None or place not in ("journal", "central", "site") or where[0] not in KEYS or name == "auth_mode":
@@ -99,14 +99,14 @@ class Draft:
         return replace(self, text=text)
 
     def with_value(self, where: Where, value: Scalar | None) -> Draft:
-        """Another value; None takes the key out.
+        """Another value; None removes the key.
 
-        In a flat file a modality's table replaces the default's whole, so its first own key brings the default's keys along.  A
-        draft whose table is no table (a fault says so) stays as it is.
+        In a flat file a modality's table replaces the whole table of the default, so its first own key brings the default's keys
+        along.  A draft whose table is not a table (a fault says so) is not changed.
         """
         if not self._is_table(self._table(where)):
             return self
-        from chorus_gui.core.config.save import ConfigDocument  # it takes a while, and the window is not to wait for it
+        from chorus_gui.core.config.save import ConfigDocument  # it takes a while, and the window must not wait for it
 
         document = ConfigDocument(self.file, self.text, seen=None)
         table = self._table(where)
@@ -124,7 +124,7 @@ class Draft:
         return replace(self, text=document.text)
 
     def with_fix(self, fault: Fault) -> Draft:
-        """Take over the fault's suggestion."""
+        """Apply the suggestion of a fault."""
         where = self.where(fault.key)
         if where is None:
             return self._renamed(fault.key, fault.suggestion)
@@ -134,7 +134,7 @@ class Draft:
         return self.with_value(where, fault.suggestion)
 
     def fixed_value(self, fault: Fault) -> str:
-        """What :meth:`with_fix` writes, for the button that does it."""
+        """What :meth:`with_fix` writes, for its button."""
         where = self.where(fault.key)
         value = self.own(where) if where else None
         if where is None or not isinstance(value, str) or KEYS[where[0]].kind is Kind.MODALITIES:
@@ -158,7 +158,7 @@ class Draft:
         return after if after.reading is not None else self
 
     def _is_table(self, dotted: str) -> bool:
-        """There is nothing but tables on the way, or nothing yet."""
+        """Every part of the path is a table, or does not exist yet."""
         at: object = self.reading.raw if self.reading else {}
         for name in dotted.split("."):
             if not isinstance(at, Mapping):
@@ -178,7 +178,7 @@ class Draft:
 
 
 def modalities_of(meaning: str) -> tuple[str, ...]:
-    """Whom a key can be given for."""
+    """The modalities that a key can be given for."""
     return (DEFAULT, *MODALITIES) if "*" in KEYS[meaning].flat else (DEFAULT,)
 
 
@@ -195,7 +195,7 @@ def _index(layout: Layout) -> dict[str, Where]:
 
 
 def _suggested(kind: Kind, value: str, suggestion: str) -> str:
-    """The value that a suggestion makes of this one: it may be about a part of it."""
+    """This value with the suggestion applied, which may concern only a part of it."""
     if kind is Kind.MODALITIES:
         names = [name.strip() for name in value.split(",")]
         wrong = next((n for n in names if n not in MODALITIES and nearest(n, MODALITIES) == suggestion), "")

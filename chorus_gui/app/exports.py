@@ -1,4 +1,4 @@
-"""Files that people take away: changes, failures, verdicts, what is held back, file lists."""
+"""Files for people: changes, failures, verdicts, held-back changes, file lists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _table(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[Any]], object]]:
-    """A CSV file that spreadsheet programs open as it is, of this user alone, whole or not at all; the answer adds a row."""
+    """A CSV file that spreadsheet programs open directly, readable by this user alone, written completely or not at all; yields a function that adds lines."""
     part = file.with_name(file.name + ".part")
     try:
         with _private(part) as out:
@@ -41,7 +41,7 @@ def _table(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[An
         replace_file(part, file)
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder, or close the program that has it open."
+            f"Could not write {file}: {error.strerror or error}.", remedy="Choose another folder, or close the program that has it open."
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def export_verify(journal: Path, file: Path, results: Sequence[str] = ()) -> int
     """Write the verdicts of a journal's last verification (or those with these results) as CSV, or as JSON if the file's name says so; how many."""
     count = 0
     if last_verification(book_file(journal)) is None:
-        raise UsageError("Nothing was verified yet.", remedy="Verify a version first.")
+        raise UsageError("Nothing has been verified yet.", remedy="Verify a version first.")
     with verdict_file(file) as table:
         for found in values(book_file(journal), results):
             table.write(found)
@@ -116,17 +116,17 @@ def export_failures(file: Path, failures: Iterable[Failure]) -> int:
 
 
 def export_holds(workspace: Workspace, file: Path) -> int:
-    """Write what is held back, for a colleague; how many."""
+    """Write the held-back changes, for a colleague; how many."""
     with workspace.holds() as holds:
         try:
             holds.export(file)
         except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+            raise UsageError(f"Could not write {file}: {error.strerror or error}.", remedy="Choose another folder.") from error
         return len(holds.all())
 
 
 def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext) -> Iterator[Row]:
-    """The rows that wait to be uploaded, or were uploaded.  Raises :class:`UsageError` for an unknown modality."""
+    """The pending entries, or the uploaded ones.  Raises :class:`UsageError` for an unknown modality."""
     from chorus_gui.core.submission.work import choose_modalities
 
     pending, sent = (None, True) if wanted.uploaded else (True, None)
@@ -140,7 +140,7 @@ def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobCo
 def file_list(
     workspace: Workspace, ctx: JobContext, wanted: FileListRequest, take: Callable[[Row], None], *, local: bool = False
 ) -> Done[int]:
-    """Give every row of a file list to ``take``; how many.  ``local``: by the local journal, wherever it is kept."""
+    """Give every entry of a file list to ``take``; how many.  ``local``: of the local journal, wherever the journal is checked out."""
 
     def step(active: Run) -> int:
         check_version(active, wanted.version)
@@ -154,7 +154,7 @@ def file_list(
 
 
 def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListRequest, *, local: bool = False) -> Done[int]:
-    """Write the paths of a file list, one a line; how many."""
+    """Write the paths of a file list, one per line; how many."""
 
     def step(active: Run) -> int:
         check_version(active, wanted.version)
@@ -165,7 +165,7 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
                     out.write(row.path + "\n")
                     count += 1
         except OSError as error:
-            raise UsageError(f"{wanted.file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+            raise UsageError(f"Could not write {wanted.file}: {error.strerror or error}.", remedy="Choose another folder.") from error
         return count
 
     return run(workspace, Command("file list", local=local), ctx, step)

@@ -1,4 +1,4 @@
-"""Facts about a site's set-up, read from what core keeps.  Nothing is changed."""
+"""Facts about a setup, read from what core keeps.  Nothing is changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TEST_WORD = re.compile(r"(?i)(?:^|[^a-z])(?:test|demo|sandbox|dev|staging)(?:[^
 
 
 def store_kind(config: Config, marked_test: bool | None) -> StoreKind:
-    """What the central store is: what the person said, else by where it lies and what it is called."""
+    """What the central store is: what the person said, otherwise what its place and name suggest."""
     if marked_test is not None:
         return StoreKind.TEST if marked_test else StoreKind.CENTRAL
     place = config.central
@@ -50,32 +50,32 @@ def _is_loopback(url: str) -> bool:
 
 
 def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
-    """What lets us into the central store, and how long."""
+    """The credential of the central store, and how long it is valid."""
     place, now = config.central, now or datetime.now(UTC)
     if place.kind is PlaceKind.FOLDER:
         return CredentialFacts("No credential needed", f"The central store is the folder {place.text}.", Grade.INFO)
     match place.credentials.auth_mode:
         case AuthMode.LOGIN:
-            return CredentialFacts("Microsoft login", "You are asked to sign in when the store is first used.", Grade.INFO)
+            return CredentialFacts("Microsoft sign-in", "You are asked to sign in when the store is first used.", Grade.INFO)
         case AuthMode.KEY:
-            return CredentialFacts("Account key", "An account key opens everything in the account, and does not expire.", Grade.WARNING)
+            return CredentialFacts("Account key", "It gives access to the whole storage account, and does not expire.", Grade.WARNING)
         case _:
             pass
     token = place.credentials.sas_token
     if token is None:
-        return CredentialFacts("Connection string", "The account's connection string, which does not expire.", Grade.WARNING)
+        return CredentialFacts("Connection string", "It gives access to the whole storage account, and does not expire.", Grade.WARNING)
     info = SasInfo.parse(token.reveal())
     sentences = info.sentences(now, NEEDS_STORE)
-    detail = " ".join(sentences) or "It allows what is needed."
+    detail = " ".join(sentences) or "It allows everything that is needed."
     detail += f" It is kept in {keychain.title()}." if place.credentials.kept else ""
     if info.expires is None:
-        return CredentialFacts("SAS", detail, Grade.WARNING if sentences else Grade.GOOD)
+        return CredentialFacts("SAS token", detail, Grade.WARNING if sentences else Grade.GOOD)
     if info.expired(now):
-        return CredentialFacts("SAS expired", detail, Grade.BAD, info.expires)
+        return CredentialFacts("SAS token expired", detail, Grade.BAD, info.expires)
     left = info.expires - now
     span = plural(left.days, "day") if left.days else plural(max(left.seconds // 3600, 1), "hour")
     grade = Grade.BAD if info.missing(NEEDS_STORE) or left.days < 1 else Grade.WARNING if sentences else Grade.GOOD
-    return CredentialFacts(f"SAS expires in {span}", detail, grade, info.expires)
+    return CredentialFacts(f"SAS token expires in {span}", detail, grade, info.expires)
 
 
 def journal(config: Config, ctx: JobContext) -> JournalFacts:
@@ -104,7 +104,7 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
 
 
 def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None:
-    """The review that waits for this journal, if one does."""
+    """The review of this journal that waits for approval, if there is one."""
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review import approval as approving
     from chorus_gui.core.review.changes import summary, summed, to_do_by_modality
@@ -142,17 +142,17 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
 
 
 def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
-    """Where the journal is.  What is wrong is in the answer.
+    """Where the journal is.  Errors are part of the answer.
 
-    With ``recover`` an interruption is cleared up as far as it can be.  ``offer``: say what can be decided about a check-out that
-    stands; about one that was lost it is always said.
+    With ``recover`` an interrupted check-out or check-in is completed as far as possible.  ``offer``: say what the person can decide
+    about a check-out that exists; about one that was lost it is always said.
     """
     config = workspace.config
     if config.journal.cloud is None:
         return CustodyFacts(
             Custody.NOT_IN_CLOUD,
             "Journal on this computer",
-            f"The journal is the file {config.journal.local}. Nothing needs to be checked out.",
+            f"The journal is the file {config.journal.local}. It needs no check-out.",
             Grade.GOOD,
             may_write=True,
         )
@@ -160,7 +160,7 @@ def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, off
         with workspace:
             return _cloud_custody(workspace.cloud_journal(), ctx, recover=recover, offer=offer or recover)
     except ChorusError as error:
-        return CustodyFacts(None, "Journal out of reach", str(error), Grade.BAD)
+        return CustodyFacts(None, "Cloud journal not reachable", str(error), Grade.BAD)
 
 
 def _cloud_custody(home: CloudJournal, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:

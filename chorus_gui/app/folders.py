@@ -20,16 +20,16 @@ def receipts_folder() -> Path:
 
 
 def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:
-    """Remove what names patients on this computer; the number of files.
+    """Remove data that names patients from this computer; the number of files.
 
-    ``staging``: reviews, what is held back, and the verdicts of verifications.  Raises :class:`UsageError` if something is left.
+    ``staging``: reviews, held-back changes, and the verdicts of verifications.  Raises :class:`UsageError` if something is left.
     """
     try:
         return _clear(staging=staging, logs=logs, receipts=receipts)
     except OSError as error:
         raise UsageError(
-            f"Not everything could be removed: {error.filename} ({error.strerror or error}).",
-            remedy="Close other windows of this program, and try again.",
+            f"Could not remove everything: {error.filename} ({error.strerror or error}).",
+            remedy="Close all other windows of CHoRUS Upload, then try again.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Commands on the journal itself: look at it, take back, mark files, upgrade, go back to a kept copy."""
+"""Commands on the journal itself: list, check, undo, mark files, upgrade, restore a kept copy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chorus_gui.app.options import params_text
 from chorus_gui.app.run import Command, Done, Run, run, run_on_file
 from chorus_gui.app.submit import check_version
+from chorus_gui.app.words import plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
@@ -44,7 +45,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The versions of a journal.  ``name`` is how people name it: its place in the cloud if that is what was read."""
+    """The versions of a journal.  ``name`` is shown to people: its place in the cloud if the cloud journal was read."""
 
     name: str
     path: Path
@@ -74,7 +75,7 @@ def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Li
 
 
 def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:
-    """Look for damage (:class:`JournalError`) and for what other tools left behind."""
+    """Check for damage (:class:`JournalError`) and for what other tools left behind."""
     from chorus_gui.core.journal.store import Journal
 
     def step(active: Run) -> list[JournalFinding]:
@@ -90,7 +91,7 @@ def history(workspace: Workspace, ctx: JobContext) -> Done[list[HistoryCommand]]
 
 
 def file_rows(journal: Path, path: str, modality: str, ctx: JobContext) -> list[Row]:
-    """The rows of a file in a local journal, the latest first."""
+    """The entries of a file in a local journal, the latest first."""
     from chorus_gui.core.journal.queries import file_history
     from chorus_gui.core.journal.store import Journal
 
@@ -109,21 +110,21 @@ def local_history(journal: Path, ctx: JobContext) -> list[HistoryCommand]:
 
 
 def undo(workspace: Workspace, ctx: JobContext, version: str) -> Done[int]:
-    """Take back what was recorded for a version and not uploaded; the number of rows."""
+    """Remove what was recorded for a version and not uploaded; the number of entries."""
 
     def step(active: Run) -> int:
-        if any(count.pending for count in active.journal.counts() if count.version == version):  # else it raises
+        if any(count.pending for count in active.journal.counts() if count.version == version):  # otherwise it raises
             active.begin()
         count = active.journal.undo(version)
         active.log.version = version
-        active.log.notes.append(f"{count:,} recorded files of version {version} were taken back.")
+        active.log.notes.append(f"Removed {plural(count, 'pending file')} of version {version} from the journal.")
         return count
 
     return run(workspace, Command("journal undo", params_text([("version", version)]), writes=True, receipt="undo"), ctx, step)
 
 
 def mark_deleted(workspace: Workspace, ctx: JobContext, paths: Sequence[str], *, version: str | None, params: str) -> Done[Marked]:
-    """Close files in the journal; nothing is removed from the store.  ``params`` is what the history says of the options."""
+    """Mark files as deleted in the journal; nothing is removed from the store.  ``params``: the options, for the history."""
     from chorus_gui.core.submission.mark import mark_as_deleted
 
     def step(active: Run) -> Marked:
@@ -137,9 +138,9 @@ def mark_deleted(workspace: Workspace, ctx: JobContext, paths: Sequence[str], *,
 
 @dataclass(frozen=True, slots=True)
 class MarkRequest:
-    """Files to look up in the store.  ``at``: the upload time, ``YYYYMMDDHHMMSS`` in UTC, or "now".
+    """Files to find in the store.  ``at``: the upload time, ``YYYYMMDDHHMMSS`` in UTC, or "now".
 
-    ``central``: the paths are the store's, version folder included; else the journal's.
+    ``central``: the paths are the store's, version folder included; otherwise the journal's.
     """
 
     paths: Sequence[str]
@@ -148,7 +149,7 @@ class MarkRequest:
 
 
 def mark_uploaded(workspace: Workspace, ctx: JobContext, request: MarkRequest, *, params: str) -> Done[Marked]:
-    """Mark files as uploaded where the store proves it.  ``params`` is what the history says of the options."""
+    """Mark files as uploaded if they match in the store.  ``params``: the options, for the history."""
     from chorus_gui.core.submission.commit import upload_time
     from chorus_gui.core.submission.mark import check_upload_time, mark_as_uploaded
 
@@ -174,7 +175,7 @@ def copies(workspace: Workspace) -> list[Backup]:
 
 
 def upgrade(workspace: Workspace, ctx: JobContext) -> Done[UpgradeReport]:
-    """Turn a journal of 2024 into the present schema; the old file is kept."""
+    """Upgrade a journal of the 2024 tool to format 2; the old file is kept."""
     from chorus_gui.core.journal.upgrade import upgrade as upgrade_file
 
     return run_on_file(workspace, Command("journal upgrade", writes=True), ctx, lambda local: upgrade_file(local, ctx=ctx))
@@ -184,12 +185,12 @@ def find_copy(workspace: Workspace, name: str) -> Backup:
     """The kept copy of that name or path.  Raises :class:`UsageError`."""
     chosen = next((copy for copy in copies(workspace) if name in (copy.path.name, str(copy.path))), None)
     if chosen is None:
-        raise UsageError(f"There is no copy {name}.", remedy="“chorus-upload journal restore” lists them.")
+        raise UsageError(f"There is no kept copy “{name}”.", remedy="List the kept copies with “chorus-upload journal restore”.")
     return chosen
 
 
 def restore(workspace: Workspace, ctx: JobContext, copy: Path) -> Done[Path | None]:
-    """Go back to a kept copy; what the journal in its place is kept as, None if there was none."""
+    """Restore a kept copy; the name under which the replaced journal is kept, None if there was none."""
     from chorus_gui.core.journal.backups import restore as restore_file
 
     return run_on_file(workspace, Command("journal restore", writes=True), ctx, lambda local: restore_file(local, copy))

@@ -13,7 +13,7 @@ _NOISY = ("azure", "urllib3", "msal")
 
 
 def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
-    """Write the process's log to ``name`` in the log folder, from now on; None if that is impossible, which stops nothing.
+    """Write the process's log to ``name`` in the log folder, from now on; None if that is impossible, which is not an error.
 
     A handler that an earlier call made is replaced.
     """
@@ -35,4 +35,4 @@ def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
 
 
 class _Handler(RotatingFileHandler):
-    """Ours, to be known again."""
+    """A handler that :func:`log_to_file` made."""

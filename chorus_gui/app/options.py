@@ -1,4 +1,4 @@
-"""What a person asks a command for, as values that the window and the command line share."""
+"""The options of commands, as values that the window and the command line share."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class SubmitOptions:
         )
 
     def scanned(self) -> dict[str, Any]:
-        """What the scan was asked for, as JSON values: kept with a review that waits."""
+        """The options of the scan, as JSON values: kept with the review."""
         return {"modalities": list(self.modalities), "mode": self.mode.value if self.mode else None}
 
     def with_scan(self, kept: dict[str, Any]) -> SubmitOptions:
-        """The same for a review that was scanned as ``kept`` says (:meth:`scanned`)."""
+        """The same options for a review whose scan had the options ``kept`` (:meth:`scanned`)."""
         mode = kept.get("mode")
         return replace(self, modalities=tuple(kept.get("modalities") or ()), mode=Mode(mode) if mode else None)

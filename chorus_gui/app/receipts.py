@@ -1,7 +1,7 @@
-"""Receipts: the page that a coordinator keeps of a run, the same as text and as JSON, and the files that they are saved in.
+"""Receipts: the page about a run that a coordinator keeps, the same as text and as JSON, and the files that they are saved in.
 
-The page names no patient but in the list of failures: held-back files are counted by reason.  The JSON names them too; both
-are written readable by this user alone.
+The page names patients only in the list of failures: held-back files are counted by reason.  The JSON names them too; both
+files are readable by this user alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chorus_gui import __version__
+from chorus_gui.app.words import KINDS as KIND_WORDS
 from chorus_gui.app.words import duration, files, moment, size
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ReviewError
@@ -42,12 +43,17 @@ OUTCOMES = {
     OutcomeKind.DONE: "Complete",
     OutcomeKind.CANCELLED: "Stopped on request",
     OutcomeKind.FAILED: "Stopped by an error",
-    OutcomeKind.CRASHED: "Stopped by a fault of the program",
+    OutcomeKind.CRASHED: "Stopped by a program error",
 }
 PROOFS = {
-    Level.TRANSPORT: "every byte acknowledged under a checksum while it was sent",
-    Level.PROPERTIES: "size and MD5 as the store describes them agree",
-    Level.REREAD: "downloaded again and hashed",
+    Level.TRANSPORT: "acknowledged by the store during the upload, checksum included",
+    Level.PROPERTIES: "size and MD5 in the store match the journal",
+    Level.REREAD: "downloaded again, and the content matches the journal",
+}
+VERIFIED_BY = {
+    Level.TRANSPORT: "by their checksums during the upload",
+    Level.PROPERTIES: "by size and MD5",
+    Level.REREAD: "by downloading and hashing every file",
 }
 
 
@@ -59,7 +65,7 @@ def make_receipt(
     reviewed: Reviewed | None = None,
     verification: Verification | None = None,
 ) -> Receipt:
-    """The receipt of a run that ended now; ``kind`` as :class:`Receipt` has it, ``reviewed`` the review that it carried out."""
+    """The receipt of a run that ended now; ``kind`` as :class:`Receipt` has it, ``reviewed`` the review that it recorded."""
     from chorus_gui.core.review.changes import stream
     from chorus_gui.core.review.staging import Staging
 
@@ -77,7 +83,7 @@ def make_receipt(
                 approval: dict[str, str] = staging.get("approval") or {}
                 diff_hash = approval.get("diff_hash", "")
         except ReviewError:
-            notes = (*notes, "The review itself is no longer there; what was held back is not listed.")
+            notes = (*notes, "The review no longer exists, so the held-back changes are not listed.")
     uploaded = log.uploaded_total
     return Receipt(
         kind=kind,
@@ -126,7 +132,7 @@ class _Line(NamedTuple):
 
 
 def _table(receipt: Receipt) -> list[_Line]:
-    """A line a modality that took part, and a total where there are several."""
+    """A line for each modality that took part, and a total if there are several."""
     present = [*receipt.by_modality, *receipt.uploaded]
     names = [m for m in MODALITIES if m in present] + sorted(set(present) - set(MODALITIES))
     lines = [
@@ -151,12 +157,12 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
         ("By", f"{receipt.user} on {receipt.host}"),
     ]
     if receipt.kind in ("submission", "upload"):
-        again = f", {size(receipt.reused_bytes)} were there from an interrupted upload" if receipt.reused_bytes else ""
+        again = f", {size(receipt.reused_bytes)} reused from an interrupted upload" if receipt.reused_bytes else ""
         facts.append(("Sent", f"{files(receipt.sent_files)}, {size(receipt.sent_bytes)}{again}"))
     if receipt.problems is not None:
         facts.append(("Could not be read", f"{receipt.problems:,}" if receipt.problems else "nothing"))
     if receipt.unmatched is not None:
-        facts.append(("In no modality", files(receipt.unmatched)))
+        facts.append(("Unmatched", files(receipt.unmatched)))
     return facts
 
 
@@ -187,11 +193,11 @@ def _verified(receipt: Receipt) -> str:
     if receipt.verification is None:
         return ""
     check = receipt.verification
-    return f"{files(check.checked.files)} ({size(check.checked.bytes)}) were checked against the store: {PROOFS[check.level]}."
+    return f"Compared {files(check.checked.files)} ({size(check.checked.bytes)}) in the central store with the journal, {VERIFIED_BY[check.level]}."
 
 
 def to_html(receipt: Receipt) -> str:
-    """The page: complete in itself, nothing is fetched, and it prints on one sheet if nothing failed."""
+    """The page: self-contained, nothing is downloaded, and it prints on one sheet if nothing failed."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -201,7 +207,7 @@ def to_html(receipt: Receipt) -> str:
         headline=headline(receipt),
         title=f"{TITLES.get(receipt.kind, receipt.kind)} receipt",
         facts=_facts(receipt),
-        columns=[kind.value for kind in KINDS],
+        columns=[KIND_WORDS[kind] for kind in KINDS],
         table=_table(receipt),
         proofs=_proofs(receipt),
         verified=_verified(receipt),
@@ -213,18 +219,20 @@ def to_html(receipt: Receipt) -> str:
 
 
 def to_text(receipt: Receipt) -> str:
-    """The same for a terminal or a mail: plain, at most 80 columns wide but for names that are longer."""
+    """The same for a terminal or a mail: plain text, at most 80 columns wide except for longer names."""
     title = f"{TITLES.get(receipt.kind, receipt.kind)} receipt: {headline(receipt)}"
     lines = [title, "=" * min(len(title), 80), ""]
     lines += [_fill(value, f"{name + ':':<19}", " " * 19) for name, value in _facts(receipt)]
     table = _table(receipt)
     if table:
-        lines += ["", f"{'':<12}" + "".join(f"{kind.value:>10}" for kind in KINDS) + f"{'uploaded':>18}"]
+        lines += ["", f"{'':<10}" + "".join(f"{KIND_WORDS[kind]:>{_width(kind)}}" for kind in KINDS) + f"{'uploaded':>17}"]
         for name, kinds, uploaded in table:
             sent = f"{uploaded.files:,} ({size(uploaded.bytes)})" if uploaded.files else "0"
-            lines.append(f"{name:<12}" + "".join(f"{count:>10,}" for count in kinds) + f"{sent:>18}")
+            lines.append(
+                f"{name:<10}" + "".join(f"{count:>{_width(kind)},}" for kind, count in zip(KINDS, kinds, strict=True)) + f"{sent:>17}"
+            )
     proofs = [f"{files(count)}: {what}" for count, what in _proofs(receipt)]
-    lines += _section("Proofs", proofs)
+    lines += _section("Confirmed", proofs)
     lines += _section("Verified", [_verified(receipt)] if receipt.verification else [])
     failures: list[str] = []
     for cause, remedy, paths in _grouped_failures(receipt):
@@ -232,8 +240,13 @@ def to_text(receipt: Receipt) -> str:
     lines += _section("Failed", failures)
     lines += _section("Held back", [f"{modality}, {files(count)}: {reason}" for modality, reason, count in _grouped_holds(receipt)])
     lines += _section("Notes", list(receipt.notes))
-    lines += ["", f"CHoRUS Upload {receipt.app_version}" + (f", approved diff {receipt.diff_hash[:16]}" if receipt.diff_hash else "")]
+    lines += ["", f"CHoRUS Upload {receipt.app_version}" + (f", approved review {receipt.diff_hash[:16]}" if receipt.diff_hash else "")]
     return "\n".join(lines) + "\n"
+
+
+def _width(kind: ChangeKind) -> int:
+    """The width of a kind's column in the text: 53 for all of them."""
+    return 13 if kind is ChangeKind.MOVED else 10
 
 
 def _fill(text: str, first: str, further: str) -> str:
@@ -241,17 +254,17 @@ def _fill(text: str, first: str, further: str) -> str:
 
 
 def _section(title: str, entries: list[str]) -> list[str]:
-    """A heading and its entries; an indented one is a path and stays on its line."""
+    """A heading and its entries; an indented one is a path and is not wrapped."""
     if not entries:
         return []
     return ["", f"{title}:", *(entry if entry.startswith(" ") else _fill(entry, "  ", "    ") for entry in entries)]
 
 
 def save(receipt: Receipt, folder: Path) -> Path:
-    """Write the page and the JSON beside it, readable by this user alone; the page's path.
+    """Write the page and the JSON next to it, readable by this user alone; the page's path.
 
-    Files are named by moment (UTC), kind and version, so that they sort by time; none is ever overwritten.  Raises ``OSError``; no
-    half of a receipt is left then.
+    Files are named by date and time (UTC), kind and version, so that they sort by time; none is ever overwritten.  Raises
+    ``OSError``; then nothing of the receipt is left.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     at = datetime.fromtimestamp(receipt.ended_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")

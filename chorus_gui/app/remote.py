@@ -1,4 +1,4 @@
-"""The central store by hand: list, upload, download, delete.  No journal is read or written."""
+"""The central store without the journal: list, upload, download, delete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Deletion", "Listed", "Moved", "deletion", "download", "journal_names
 
 
 def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: bool) -> list[Listed]:
-    """Files, and without ``recursive`` folders in one line each."""
+    """Files; without ``recursive``, one line for each folder."""
     with workspace:
         return remote.listing(workspace.store(), pattern, ctx, recursive=recursive)
 
@@ -34,9 +34,12 @@ def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: b
 def upload(
     workspace: Workspace, ctx: JobContext, sources: Sequence[Path], target: str, *, recursive: bool, overwrite: bool
 ) -> Done[list[Moved]]:
-    """Put files into the store, unrecorded.  Raises :class:`UsageError` for the journal's own name."""
+    """Copy files to the store without recording them.  Raises :class:`UsageError` for the journal's own name."""
     if target.strip("/") in journal_names(workspace.config):
-        raise UsageError("That is the cloud journal.", remedy="Use “journal checkin --local-journal F”, which checks that nothing is lost.")
+        raise UsageError(
+            f"“{target}” is the cloud journal. This command cannot replace it.",
+            remedy="Check the journal in with “chorus-upload journal checkin --local-journal F”, which makes sure that nothing is lost.",
+        )
     return _one_by_one(
         workspace, ctx, lambda ctx: remote.upload(workspace.store(), sources, target, ctx, recursive=recursive, overwrite=overwrite)
     )
@@ -45,14 +48,14 @@ def upload(
 def download(
     workspace: Workspace, ctx: JobContext, patterns: Sequence[str], target: Path, *, recursive: bool, overwrite: bool
 ) -> Done[list[Moved]]:
-    """Fetch files from the store."""
+    """Copy files from the store."""
     return _one_by_one(
         workspace, ctx, lambda ctx: remote.download(workspace.store(), patterns, target, ctx, recursive=recursive, overwrite=overwrite)
     )
 
 
 def _one_by_one(workspace: Workspace, ctx: JobContext, step: Callable[[JobContext], Iterator[T]]) -> Done[list[T]]:
-    """Carry a step out, file by file.  One that stops on the way has begun, and the person hears how far it came."""
+    """Run a step, file by file.  One that stops on the way has begun, and says how far it came."""
     made: list[T] = []
 
     def all_of_them(ctx: JobContext) -> list[T]:
@@ -63,12 +66,12 @@ def _one_by_one(workspace: Workspace, ctx: JobContext, step: Callable[[JobContex
 
     outcome = job.run(all_of_them, ctx)
     if made and outcome.kind is not OutcomeKind.DONE:
-        workspace.person.say(f"It stopped after {files(len(made))}.")
+        workspace.person.say(f"Stopped after {files(len(made))}.")
     return Done(outcome, RunResult(), begun=bool(made))
 
 
 class Deletion:
-    """Blobs that were found for deletion."""
+    """Blobs to be deleted."""
 
     def __init__(self, workspace: Workspace, ctx: JobContext, blobs: list[BlobInfo]) -> None:
         self.blobs = blobs
@@ -76,13 +79,13 @@ class Deletion:
         self._ctx = ctx
 
     def delete(self) -> Done[list[str]]:
-        """Remove them for good; their paths."""
+        """Delete them permanently; their paths."""
         return _one_by_one(self._workspace, self._ctx, lambda ctx: remote.delete(self._workspace.store(), self.blobs, ctx))
 
 
 @contextmanager
 def deletion(workspace: Workspace, ctx: JobContext, patterns: Sequence[str], *, recursive: bool) -> Generator[Deletion]:
-    """What the patterns match, to be shown before it is deleted.  The cloud journal is matched only by its exact name."""
+    """The blobs that the patterns match, to be shown before they are deleted.  The cloud journal is matched only by its exact name."""
     with workspace:
         store = workspace.store()
         yield Deletion(workspace, ctx, remote.matching(store, patterns, ctx, recursive=recursive, keep=journal_names(workspace.config)))

@@ -1,4 +1,4 @@
-"""What a person asks to have written, as values that the window's intents and the command line share."""
+"""Files that a person requests, as values that the window's intents and the command line share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class FileListRequest:
-    """The paths that are pending (or, with ``uploaded``, that were uploaded), one a line; at most ``max_files``.
+    """The paths that are pending (or, with ``uploaded``, the uploaded ones), one per line; at most ``max_files``.
 
     ``version`` None and ``modalities`` empty: all of them.
     """
@@ -22,10 +22,10 @@ class FileListRequest:
 
 @dataclass(frozen=True, slots=True)
 class ScriptRequest:
-    """A script that sends what is pending.  ``tool``: "azcli" or "azcopy".
+    """A script that uploads pending files.  ``tool``: "azcli" or "azcopy".
 
     ``version`` None and ``modalities`` empty: all of it.  ``target``: "windows", "posix", or "" for this system; ``secret``: where
-    the script has its SAS token or key from, "env", "ask" or "inline".
+    the script gets its SAS token or key, "env", "ask" or "inline".
     """
 
     file: Path

@@ -1,4 +1,4 @@
-"""Scan the site and look at the review; hold changes back."""
+"""Scan the site and read the review; hold changes back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.review.staging import Staging
 
 ASKED = "asked"
-"""The key under which a waiting review keeps what its scan was asked for."""
+"""The key under which a review keeps the options of its scan."""
 
 
 class Review:
@@ -36,9 +36,9 @@ class Review:
         self.summary: DiffSummary = reviewed.summary
         self.mode: str | None = staging.get("mode")
         self.many_deletions: dict[str, tuple[int, int]] = deletions(staging, journal.counts())
-        """modality → (deleted, active rows), where a person must confirm them"""
+        """modality → (deleted, current entries), where a person must confirm them"""
         self.to_do: dict[ChangeKind, Tally] = to_do(staging)
-        """what an approval would carry out"""
+        """what an approval would record"""
 
     def changes(self, query: Query) -> Iterator[Change]:
         """The changes of a query, in its order."""
@@ -48,19 +48,19 @@ class Review:
 
 
 class Reviewing:
-    """How a command's person looks at a review.  This one looks at nothing and approves."""
+    """How a command shows a review and asks for approval.  This one shows nothing and approves."""
 
     def show(self, review: Review) -> None:
         """Shows what was found."""
 
     def confirm(self, review: Review) -> None:
-        """Asks for approval.  Raises ``Cancelled`` for a no, :class:`UnansweredError` where nobody can answer."""
+        """Asks for approval.  Raises ``Cancelled`` if it is refused, :class:`UnansweredError` if nobody can answer."""
 
 
 def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[Reviewed]:
     """Scan the site and compare it with the local journal; the review waits for approval in the window.
 
-    A site that never submitted gets an empty journal to be compared with.
+    A site that has never submitted is compared with an empty journal.
     """
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.changes import prepare
@@ -99,9 +99,9 @@ def look(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewin
 
 @contextmanager
 def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generator[tuple[Review, Staging, Reviewed]]:
-    """Scan and compare, on a staging database of this command's own: the one that waits in the window stays as it is.
+    """Scan and compare, in a staging database of this command's own: the review in the window is not changed.
 
-    ``keep``: the command has the journal to write, so there is one such command at a time, and its review stays on the disk until
+    ``keep``: the command writes to the journal, so only one such command runs at a time, and its review stays on the disk until
     the next one.
     """
     from chorus_gui.core.review.approval import choose_version
@@ -130,11 +130,11 @@ def _own_staging(workspace: Workspace, *, keep: bool) -> Generator[Path]:
         yield Path(folder) / window.name
 
 
-# --- what is held back ----------------------------------------------------------------------------------------------------
+# --- held-back changes ---------------------------------------------------------------------------------------------------
 
 
 def hold_back(workspace: Workspace, ids: Sequence[int], reason: str) -> None:
-    """Leave changes of the waiting review out of submissions."""
+    """Hold changes of the review back from submissions."""
     from chorus_gui.core.review import holds
 
     with workspace.staged() as staging, workspace.holds() as kept:
@@ -142,7 +142,7 @@ def hold_back(workspace: Workspace, ids: Sequence[int], reason: str) -> None:
 
 
 def hold_back_patient(workspace: Workspace, patient_id: str, reason: str) -> None:
-    """Leave a patient out of submissions."""
+    """Hold all changes of a patient back from submissions."""
     from chorus_gui.core.review import holds
 
     with workspace.staged() as staging, workspace.holds() as kept:
@@ -150,7 +150,7 @@ def hold_back_patient(workspace: Workspace, patient_id: str, reason: str) -> Non
 
 
 def release(workspace: Workspace, ids: Sequence[int]) -> None:
-    """Take changes back into submissions."""
+    """Release changes that were held back."""
     from chorus_gui.core.review import holds
 
     with workspace.staged() as staging, workspace.holds() as kept:
@@ -158,7 +158,7 @@ def release(workspace: Workspace, ids: Sequence[int]) -> None:
 
 
 def import_holds(workspace: Workspace, file: Path) -> int:
-    """Take over what a colleague holds back; the number of entries."""
+    """Import the held-back list of a colleague; the number of entries."""
     with workspace.holds() as kept:
         count = kept.import_(file)
         with workspace.staged() as staging:
@@ -167,7 +167,7 @@ def import_holds(workspace: Workspace, file: Path) -> int:
 
 
 def reasons(journal: Path, ctx: JobContext) -> list[str]:
-    """The reasons that were given for holding something of this journal back."""
+    """The reasons that were given for holding changes of this journal back."""
     from chorus_gui.core.review.holds import Holds
 
     ctx.checkpoint()
@@ -175,7 +175,7 @@ def reasons(journal: Path, ctx: JobContext) -> list[str]:
         return kept.reasons()
 
 
-# --- the rows of the waiting review ---------------------------------------------------------------------------------------
+# --- the changes of the review ---------------------------------------------------------------------------------------------
 
 
 def is_version(name: str) -> bool:
@@ -193,13 +193,13 @@ class Selected(NamedTuple):
 
 
 def select(path: Path, query: Query, ctx: JobContext) -> Selected:
-    """Which changes of the review at ``path`` a query finds, of one moment.  Raises :class:`ReviewError`."""
+    """Which changes of the review at ``path`` a query finds.  Raises :class:`ReviewError`."""
     from chorus_gui.core.review.changes import patients, select_ids
     from chorus_gui.core.review.staging import Staging
 
     with Staging.open(path) as staging:
         ctx.checkpoint()
-        staging.db.execute("BEGIN")  # both answers of one moment
+        staging.db.execute("BEGIN")  # both answers from the same state
         ids = select_ids(staging, query)
         ctx.checkpoint()
         return Selected(ids, patients(staging, query) if query.by_patient else None)

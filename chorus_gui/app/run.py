@@ -2,7 +2,7 @@
 
 ::
 
-    check out, or take over a check-out → open the journal → history line → the command's step
+    check out, or continue a check-out → open the journal → history line → the command's step
                                                            → the journal's copies → receipt → check in
 
 What follows the step happens in every case, also after an error or a cancellation.
@@ -46,10 +46,10 @@ _log = logging.getLogger("chorus")
 class Command:
     """How a command works on the journal.
 
-    ``name`` ("journal update") and ``params`` ("--mode append") are what the journal's history says; it has no line for a command
-    that does not write.  ``creates``: a journal that does not exist yet is begun (an empty one is lent to a command that does not
-    write).  ``sends``: it writes into the central store.  ``receipt`` is the kind of receipt that it leaves, "" for none.
-    ``local``: it looks at the local journal file, wherever the journal is checked out.
+    ``name`` ("journal update") and ``params`` ("--mode append") are written to the journal's history, which has no line for a
+    command that does not write.  ``creates``: a journal that does not exist yet is created (a command that does not write gets an
+    empty temporary one).  ``sends``: it writes to the central store.  ``receipt`` is the kind of receipt that it leaves, "" for
+    none.  ``local``: it reads the local journal file, wherever the journal is checked out.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Command:
 
 @dataclass(slots=True)
 class Run:
-    """A command that runs: what its step works on, and what it did so far."""
+    """A running command: what its step works on, and what it has done so far."""
 
     workspace: Workspace
     journal: Journal
@@ -75,13 +75,13 @@ class Run:
     verification: Verification | None = None
     began: bool = False
     faulty: bool = False
-    """something was found faulty that neither the log, nor the review, nor the verification names"""
+    """a problem was found that neither the log, nor the review, nor the verification has"""
     ends: ExitStack = field(default_factory=ExitStack)
     """what happens after the step, before the receipt"""
 
     @property
     def unread(self) -> int | None:
-        """How many files and folders the scan could not read; None if the run carries out no review."""
+        """How many files and folders the scan could not read; None if the run has no review."""
         return self.reviewed.summary.total(ChangeKind.PROBLEM).files if self.reviewed else None
 
     @property
@@ -98,12 +98,12 @@ class Run:
         return Work(self.workspace.config, self.journal, self.ctx, self.workspace.sources(), self.log)
 
     def warn(self, text: str) -> None:
-        """Say something that a person should look at, and keep it for the end."""
+        """Show a warning, and keep it for the end."""
         self.notes.append(text)
         self.workspace.person.warn(text)
 
     def begin(self, *, leave_copies: Store | None = None) -> None:
-        """From here on the run leaves a receipt, however it ends; and the journal's copies in the store, if one is given."""
+        """From here on the run leaves a receipt, however it ends; and, if a store is given, copies of the journal in it."""
         self.began = True
         if leave_copies is not None:
             from chorus_gui.core.submission.upload import copies_left
@@ -113,11 +113,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """How a run ended.  ``outcome`` has its value, its error, or the report of a fault; the rest is true whatever it is.
+    """How a run ended.  ``outcome`` has its value, its error, or the report of a crash; the other fields are valid in every case.
 
     ``notes`` are sentences for the person, in their order; ``receipt`` is the page that was saved, ``made`` what it says.
     ``begun``: something was, or may have been, changed or checked.  ``faulty``: some files failed, differ, or could not be read;
-    ``unread``: how many could not be read (None: no review was carried out).
+    ``unread``: how many could not be read (None: there was no review).
     """
 
     outcome: Outcome[T]
@@ -131,7 +131,7 @@ class Done(Generic[T]):
 
     @property
     def ok(self) -> bool:
-        """The run came to its end."""
+        """The run was completed."""
         return self.outcome.kind is OutcomeKind.DONE
 
     @property
@@ -148,7 +148,7 @@ class Done(Generic[T]):
 
 @dataclass(slots=True)
 class _Kept:
-    """What a run leaves, filled on the way."""
+    """What a run leaves, collected while it runs."""
 
     notes: list[str] = field(default_factory=list[str])
     log: RunResult = field(default_factory=RunResult)
@@ -160,7 +160,7 @@ class _Kept:
 
 
 def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Run], T]) -> Done[T]:
-    """Run a command's step on the journal.  Raises nothing that is expected: errors are in the outcome."""
+    """Run a command's step on the journal.  Raises no expected error: errors are in the outcome."""
     kept = _Kept()
 
     def note(text: str) -> None:
@@ -177,7 +177,7 @@ def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[
 
 
 def run_on_file(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Path], T]) -> Done[T]:
-    """As :func:`run`, for a step that replaces the journal's file as a whole: it is checked out, but not opened."""
+    """As :func:`run`, for a step that replaces the journal's file as a whole: it is checked out but not opened."""
     kept = _Kept()
 
     def note(text: str) -> None:
@@ -225,7 +225,7 @@ def _journal(workspace: Workspace, command: Command, ctx: JobContext, note: Call
 
 @contextmanager
 def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: Callable[[str], None]) -> Generator[Path]:
-    """The journal's file, checked out for one command where it is kept in the cloud; what custody has to say is noted."""
+    """The journal's file, checked out for one command if it is kept in the cloud; the sentences of custody are noted."""
     from chorus_gui.core.custody.session import session
 
     if command.local or not workspace.custody:
@@ -246,7 +246,7 @@ def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: C
 
 @contextmanager
 def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
-    """Run the block; then, however it ended, leave the journal's copies, and save the receipt if the run had begun."""
+    """Run the block; then, however it ended, leave the copies of the journal, and save the receipt if the run had begun."""
     kind = OutcomeKind.CRASHED
     try:
         with active.ends:
@@ -265,14 +265,14 @@ def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
 
 
 def _save(command: Command, active: Run, kept: _Kept, kind: OutcomeKind) -> None:
-    """What was done is done, and the journal says so: a receipt that cannot be saved is a warning."""
+    """The work is done and recorded in the journal, so a receipt that cannot be saved is only a warning."""
     from chorus_gui.app import receipts
 
     folder = receipts_folder()
     try:
         kept.made = receipts.make_receipt(active.workspace.config, active.log, command.receipt, kind, active.reviewed, active.verification)
         kept.receipt = receipts.save(kept.made, folder)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not undo what the run did
+    except Exception as error:  # noqa: BLE001 - no error may undo what the run did
         _log.exception("the receipt could not be saved")
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        active.warn(f"The receipt could not be saved in {folder}: {why}. The journal has everything that was done.")
+        active.warn(f"Could not save the receipt in {folder}: {why}. The journal is complete.")

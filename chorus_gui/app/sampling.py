@@ -1,7 +1,7 @@
-"""What the patterns make of the files that really lie on the site, looked at for a few seconds: no Qt, nothing changed.
+"""How the patterns match the files that are really on the site, sampled for a few seconds: no Qt, nothing is changed.
 
-A sample is no scan: it stops at a number of files or seconds, and looks only into some of very many folders side by side, so that
-it sees different patients.  Counts are of what it saw.
+A sample is not a scan: it stops after a number of files or seconds, and opens only some of very many sibling folders, so that it
+sees different patients.  Counts are of what it saw.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILES = 50_000
 SECONDS = 4.0
 SIBLINGS = 300
-"""Of more folders side by side than this, only the first ones are looked into, and those that a pattern without a patient wants."""
+"""Of more sibling folders than this, only the first ones are opened, and those that a pattern without a patient needs."""
 EXAMPLES = 40
 VERSION = "VERSION"
 """Stands for the submission's folder in a path of the central store."""
@@ -33,7 +33,7 @@ VERSION = "VERSION"
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a sample looks at: files, seconds, and folders side by side."""
+    """The size of a sample: files, seconds, and sibling folders."""
 
     files: int = FILES
     seconds: float = SECONDS
@@ -41,7 +41,7 @@ class Extent:
 
 
 class Example(NamedTuple):
-    """What becomes of a path: ``modality`` "" if no pattern takes it; ``others`` are modalities whose pattern takes it too."""
+    """The result for a path: ``modality`` "" if no pattern matches it; ``others`` are modalities whose pattern matches it too."""
 
     path: str
     modality: str = ""
@@ -52,7 +52,7 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Sample:
-    """What was seen.  ``complete``: every file of every root was.  ``problems`` are sentences, of roots that cannot be read."""
+    """What was seen.  ``complete``: every file of every folder was.  ``problems`` are sentences about folders that could not be read."""
 
     files: int = 0
     complete: bool = True
@@ -65,7 +65,7 @@ class Sample:
 
 
 def explain(checked: Checked, path: str, modalities: tuple[str, ...] = ()) -> Example:
-    """What becomes of a path below the site's folder; ``modalities``: those whose folder it lies in, none for all."""
+    """The result for a path below the site's folder; ``modalities``: those whose folder it is in, none for all."""
     path = path.strip().replace("\\", "/").removeprefix("./").lstrip("/")
     takers = [
         (name, match)
@@ -96,7 +96,7 @@ def sample(
     login: Login | None = None,
     open_source: Callable[[Place], Source] | None = None,
 ) -> Sample:
-    """Look at the site's folders.  ``open_source`` opens a place in another way than by ``login``.  Raises :class:`Cancelled` when ``ctx`` says so, nothing else that is expected."""
+    """Sample the site's folders.  ``open_source`` opens a place instead of ``login``.  Raises :class:`Cancelled` when ``ctx`` is cancelled, and no expected error."""
     extent = extent or Extent()
     found = Sample(matched=dict.fromkeys(checked.sites, 0))
     roots: dict[str, list[Site]] = {}
@@ -167,9 +167,9 @@ class _Walk:
 
 
 def sentence(found: Sample, count: Callable[[int, str], str]) -> str:
-    """How much was looked at.  ``count`` writes a number with its word."""
+    """How much was sampled.  ``count`` writes a number with its word."""
     if not found.files:
-        return "No file was found in the site's folder." if not found.problems else ""
+        return "There are no files in the site's folder." if not found.problems else ""
     if found.complete:
-        return f"All {count(found.files, 'file')} on the site were looked at."
-    return f"A sample of {count(found.files, 'file')} was looked at; a scan looks at all of them."
+        return f"Checked the whole site: {count(found.files, 'file')}."
+    return f"Checked a sample of {count(found.files, 'file')}. A scan checks all of them."

@@ -1,4 +1,4 @@
-"""Scripts that send what is recorded with az or AzCopy, and what a running script asks this program."""
+"""Scripts that upload pending files with az or AzCopy, and what a running script asks this program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview", "SecretMode", "Target", "Written", "preview", "preview_list", "ready", "sas", "sentences", "write"]
 
-NOTHING_PENDING = "No file waits to be uploaded; there is nothing to write a script for."
+NOTHING_PENDING = "No files are pending, so there is nothing to write a script for."
 LEFT_OUT_SHOWN = 3
 LINES_SHOWN = 2_000
 """A preview has no more; a script for a million files has many."""
@@ -36,7 +36,7 @@ LINES_SHOWN = 2_000
 class Preview:
     """What would be written: ``text`` is its beginning, with dots for secrets, ``more`` how many lines follow.
 
-    ``left_out``: (path, why) of files that it does not send.  ``secret_inside``: a secret would be written into it.
+    ``left_out``: (path, why) of files that it does not upload.  ``secret_inside``: a secret would be written into it.
     """
 
     text: str
@@ -48,9 +48,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A script that was written.  ``files`` are sent; ``left_out``: (path, why) of those that are not; neither: nothing was pending.
+    """A script that was written.  ``files`` are uploaded; ``left_out``: (path, why) of those that are not; neither: nothing was pending.
 
-    ``lists`` names the folder that belongs beside it; ``foreign``: it is for another system.
+    ``lists`` names the folder that it needs next to it; ``foreign``: it is for another system.
     """
 
     files: int
@@ -61,9 +61,9 @@ class Written:
 
 
 def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local: bool = False) -> Done[Written]:
-    """Write a script, with its lists beside it, that sends what is pending.  ``local``: by the local journal, wherever it is kept.
+    """Write a script that uploads pending files, and its lists next to it.  ``local``: of the local journal, wherever the journal is checked out.
 
-    The outcome's error is a :class:`UsageError` if the tool cannot send it, or the script cannot be written.
+    The outcome's error is a :class:`UsageError` if the tool cannot upload it, or the script cannot be written.
     """
     from chorus_gui.core.scripts.generate import LISTS, save
 
@@ -83,10 +83,10 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
 
 
 def sentences(made: Written, wanted: ScriptRequest) -> str:
-    """What a person should know of a script, in sentences."""
-    told = [f"{wanted.file.name} sends {files(made.files)}. Keep the folder {made.lists} beside it."]
+    """What a person should know about a script, in sentences."""
+    told = [f"{wanted.file.name} uploads {files(made.files)}. Keep the folder {made.lists} next to it."]
     if made.secret_inside:
-        told.append("Your credential is written into it: whoever can read the file can use it. Delete it after the upload.")
+        told.append("It contains your credential: anyone who can read the file can use it. Delete the script after the upload.")
     if made.left_out:
         told.append(f"{files(len(made.left_out))} {'is' if len(made.left_out) == 1 else 'are'} not in it:")
         told += [f"{path}: {why}" for path, why in made.left_out[:LEFT_OUT_SHOWN]]
@@ -94,11 +94,11 @@ def sentences(made: Written, wanted: ScriptRequest) -> str:
 
 
 def preview(config: Config, wanted: ScriptRequest, ctx: JobContext) -> Preview:
-    """What :func:`write` would write by the local journal.  Raises :class:`UsageError` also if nothing is pending."""
+    """What :func:`write` would write for the local journal.  Raises :class:`UsageError` also if nothing is pending."""
     with _local_journal(config) as journal:
         script = _make(_masked(config), journal, wanted, ctx)
     if script is None:
-        raise UsageError(NOTHING_PENDING, remedy="Record changes first: scan, review, approve.")
+        raise UsageError(NOTHING_PENDING, remedy="Record changes first: scan, review and approve.")
     shown = script.text.replace("\r\n", "\n").splitlines()
     return Preview("\n".join(shown[:LINES_SHOWN]), max(len(shown) - LINES_SHOWN, 0), script.files, script.left_out, script.secret_inside)
 
@@ -148,7 +148,7 @@ def _until_cancelled(items: list[Row], checkpoint: Callable[[], None]) -> Iterat
 
 
 def _masked(config: Config) -> Config:
-    """The same, with dots in place of every secret: what is written into a script stands on screen in its preview."""
+    """The same, with dots in place of every secret: the preview shows what is written into a script."""
 
     def masked(place: Place) -> Place:
         given = place.credentials
@@ -178,5 +178,5 @@ def sas(config: Config, modality: str | None, hours: float) -> str:
     from chorus_gui.core.scripts.access import sas_of
 
     if modality and modality not in config.sites:
-        raise UsageError(f"The configuration has no modality {modality}.", remedy=f"It has {', '.join(config.modalities)}.")
+        raise UsageError(f"The configuration has no modality {modality}.", remedy=f"Use one of: {', '.join(config.modalities)}.")
     return sas_of(config.sites[modality].place if modality else config.central, hours)

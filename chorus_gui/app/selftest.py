@@ -1,7 +1,7 @@
-"""Whether this program works on this computer: for IT departments, and for every build before it is given out.
+"""Whether this program works on this computer: for IT departments, and for every build before it is released.
 
-A check does what a submission would do and looks at the result.  Nothing of the user's own is touched: whoever calls
-:func:`run_checks` has pointed ``CHORUS_UPLOAD_HOME`` at a folder of the test's own (:func:`own_home`).
+A check does what a submission would do and examines the result.  The user's own files are not used: the caller of
+:func:`run_checks` has set ``CHORUS_UPLOAD_HOME`` to a folder of the test's own (:func:`own_home`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui import __version__
+from chorus_gui.app.words import files
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.redact import redact
@@ -38,12 +39,12 @@ RESOURCES = (
     "icons/chorus-upload.ico",
 )
 SQLITE_LEAST = (3, 35)
-"""The oldest that the suite has run with; every build brings a newer one along."""
+"""The oldest version that the tests have run with; every build contains a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was tried.  ``told`` is what was found, or what was wrong; it holds no secret."""
+    """One check.  ``told`` is what was found, or what was wrong; it contains no secret."""
 
     name: str
     ok: bool
@@ -52,18 +53,18 @@ class Check:
 
 
 def attempt(name: str, check: Callable[[], str]) -> Check:
-    """Try it: what it returns is told; whatever it raises is a failure with the reason."""
+    """Run a check: what it returns is its result; any error is a failure with the reason."""
     began = time.perf_counter()
     try:
         ok, told = True, check()
-    except Exception as error:  # noqa: BLE001 - a self-test reports everything and goes on
+    except Exception as error:  # noqa: BLE001 - a self-test reports everything and continues
         ok, told = False, f"{type(error).__name__}: {error}"
     return Check(name, ok, redact(told), round(time.perf_counter() - began, 3))
 
 
 @contextmanager
 def own_home(folder: Path) -> Generator[None]:
-    """The program's own folders lie in ``folder`` until the end: a self-test leaves nothing among the user's."""
+    """The program's own folders are in ``folder`` until the end: a self-test leaves nothing in the user's."""
     before = os.environ.get("CHORUS_UPLOAD_HOME")
     os.environ["CHORUS_UPLOAD_HOME"] = str(folder)
     try:
@@ -88,7 +89,7 @@ def user_folders() -> str:
 
 
 def run_checks(folder: Path) -> list[Check]:
-    """All that needs no window; a made-up site stays in ``folder`` (which must not hold one yet), to look at."""
+    """All checks that need no window; a demo site stays in ``folder`` (which must not have one yet), to look at."""
     return [
         attempt("resources", _resources),
         attempt("tls", _tls),
@@ -108,7 +109,7 @@ def _resources() -> str:
         missing.append(guide().name)
     if missing:
         raise ChorusError(f"Not found: {', '.join(missing)}.", remedy="Install CHoRUS Upload again.")
-    return f"{len(RESOURCES) + 1} files of {resources()}"
+    return f"{len(RESOURCES) + 1} files in {resources()}"
 
 
 def _tls() -> str:
@@ -125,29 +126,31 @@ def _tls() -> str:
         paths = ssl.get_default_verify_paths()
         count = context.cert_store_stats()["x509_ca"] or (len(os.listdir(paths.capath)) if paths.capath else 0)
     if not count:
-        raise ChorusError(f"There is no certificate authority in {trust_store_name()}.", remedy="Ask your IT department.")
+        raise ChorusError(f"There is no certificate authority in {trust_store_name()}.", remedy="Ask your IT department to check it.")
     return f"{ssl.OPENSSL_VERSION}; {count} certificates in {trust_store_name()}"
 
 
 def _keychain() -> str:
-    """The operating system's store for SAS tokens; a computer may have none, or forbid it, and tokens then stay in the file."""
+    """The operating system's credential store; if a computer has none or forbids it, tokens stay in the file."""
     from chorus_gui.core.config import keychain
 
     backend = keychain.backend()
     if sys.platform in ("win32", "darwin") and backend.endswith(".fail"):
-        raise ChorusError(f"{keychain.title()} cannot be reached from this program ({backend}) - a part of it is missing.")
+        raise ChorusError(
+            f"Could not use {keychain.title()} ({backend}): a part of the program is missing.", remedy="Install CHoRUS Upload again."
+        )
     entry = f"self-test/{os.getpid()}"
     try:
         keychain.write(entry, "sig=self-test")
         keychain.delete(entry)
     except keychain.KeychainError as error:
-        return f"none that can be used ({error.what}) SAS tokens stay in the configuration file"
-    return f"{keychain.title()} keeps and forgets an entry"
+        return f"none available: {error.what} SAS tokens stay in the configuration file."
+    return f"{keychain.title()}: a test entry was stored and removed"
 
 
 def _sqlite(folder: Path) -> str:
     if sqlite3.sqlite_version_info < SQLITE_LEAST:
-        raise ChorusError(f"SQLite {sqlite3.sqlite_version} is too old.")
+        raise ChorusError(f"SQLite {sqlite3.sqlite_version} is too old.", remedy="Install a newer Python.")
     db = sqlite3.connect(folder / "self-test.db")
     try:
         mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -158,12 +161,12 @@ def _sqlite(folder: Path) -> str:
     finally:
         db.close()
     if found != "ok":
-        raise ChorusError(f"SQLite finds its own new file damaged: {found}")
+        raise ChorusError(f"SQLite reported a new database as damaged: {found}.")
     return f"SQLite {sqlite3.sqlite_version}, {mode}"
 
 
 def _lock(folder: Path) -> str:
-    """A lock that is held keeps another one out."""
+    """A locked file cannot be locked again."""
     import filelock
 
     file = folder / "self-test.lock"
@@ -171,8 +174,8 @@ def _lock(folder: Path) -> str:
         try:
             filelock.FileLock(file, timeout=0).acquire()
         except filelock.Timeout:
-            return "a held lock keeps others out"
-    raise ChorusError("Two programs could write into one journal: file locks do not work in this folder.")
+            return "a locked file cannot be locked again"
+    raise ChorusError("File locks do not work in this folder.", meaning="Two programs could write to one journal at the same time.")
 
 
 def _cloud() -> str:
@@ -185,12 +188,12 @@ def _cloud() -> str:
     key = "c2VsZi10ZXN0"
     BlobServiceClient("https://self-test.invalid", credential={"account_name": "self", "account_key": key}).close()
     if "sig=" not in generate_container_sas("self", "test", account_key=key, permission="r", expiry="2000-01-01T00:00:00Z"):
-        raise ChorusError("No signature came out.")
+        raise ChorusError("Could not create a signature.")
     return "azure-storage-blob and azure-identity load"
 
 
 def _submission(folder: Path) -> str:
-    """Two submissions of a made-up site into a folder, by the commands that the program has, and every byte read again."""
+    """Two submissions of the demo site to a folder, with the program's own commands, and every byte read again."""
     from chorus_gui.app import demo
     from chorus_gui.app.options import Selection
     from chorus_gui.app.verify import verify
@@ -207,12 +210,12 @@ def _submission(folder: Path) -> str:
     _raise(done)
     total = sum(done.value.counts.values())
     if done.value.bad_total or not total:
-        raise ChorusError(f"Of {total} files in the central store, {total - done.value.bad_total} are what was sent.")
-    return f"{first} and {second} changes submitted, {total} files read again and equal"
+        raise ChorusError(f"{done.value.bad_total} of {total} files in the central store differ from the uploaded files.")
+    return f"submitted {first} and {second} changes; read {total} files again, and all match"
 
 
 def _submit(workspace: Workspace) -> int:
-    """One submission; how many changes were entered."""
+    """One submission; how many changes were recorded."""
     from chorus_gui.app.options import SubmitOptions
     from chorus_gui.app.review import Reviewing
     from chorus_gui.app.submit import submit
@@ -220,9 +223,9 @@ def _submit(workspace: Workspace) -> int:
     done = submit(workspace, JobContext(), SubmitOptions(), Reviewing())
     _raise(done)
     if done.log.failures:
-        raise ChorusError(f"{len(done.log.failures)} files were not sent. {done.log.failures[0].cause}")
+        raise ChorusError(f"{files(len(done.log.failures))} not uploaded. {done.log.failures[0].cause}")
     if done.receipt is None:
-        raise ChorusError(" ".join(("No receipt was saved.", *done.notes)))
+        raise ChorusError(" ".join(("Could not save a receipt.", *done.notes)))
     return sum(tally.files for kinds in done.log.entered.values() for tally in kinds.values())
 
 
@@ -234,7 +237,7 @@ def _raise(done: Done[Any]) -> None:
 
 
 def verdict(checks: Sequence[Check]) -> str:
-    """JSON: ``ok``, what this program and computer are, and every check."""
+    """JSON: ``ok``, facts about this program and this computer, and every check."""
     return json.dumps(
         {
             "ok": all(check.ok for check in checks),

@@ -12,7 +12,7 @@ __all__ = ["DeviceCode", "Login", "login"]
 def login(*, asked: bool, show: Callable[[DeviceCode], None] | None = None) -> Login:
     """Make the sign-in that every store and source of this process shares.
 
-    ``asked``: a person is there, and may be asked with a browser, or with a code for another device that ``show`` gets, on whatever thread needs it first.
+    ``asked``: a person is there and can sign in with a browser, or with a code on another device that ``show`` receives, on whichever thread needs it first.
     """
     if not asked:
         return Login(NOBODY)

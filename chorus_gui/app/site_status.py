@@ -1,6 +1,6 @@
 """Where a site is in its submission: one pure function of everything that is known, shown by every face.
 
-Green means that nothing is wrong, and that nothing the program knows of is left to do.
+Green means that nothing is wrong, and that the program knows of nothing left to do.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """Where the site is: a ``headline``, a sentence, how it is to be taken, and the next step with its button.
+    """Where the site is: a ``headline``, a sentence, its grade, and the next step with its button.
 
-    ``warnings`` are sentences about what is wrong or left besides the next step.
+    ``warnings`` are sentences about other problems and remaining work.
     """
 
     headline: str
@@ -216,7 +216,7 @@ def _finish(known: Known) -> Step:
     return Step(name, Progress.DONE, f"Version {last} is verified.")
 
 
-# --- what is known of a version -------------------------------------------------------------------------------------------
+# --- what is known about a version -------------------------------------------------------------------------------------------
 
 
 def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFacts | None:
@@ -240,7 +240,7 @@ def _pending(known: Known) -> bool:
 
 
 def _waits_for_approval(review: ReviewFacts | None) -> bool:
-    """Changes that nobody decided about: of an approved review only failures are left, which a new scan shows again."""
+    """There are changes that nobody has decided about: of an approved review only failures are left, which a new scan shows again."""
     return review is not None and not review.stale and review.approval is None and review.to_do_total.files > 0
 
 
@@ -249,7 +249,7 @@ def _last_run(known: Known) -> ReceiptFacts | None:
 
 
 def _sent_since_scan(known: Known) -> bool:
-    """The last run of this journal carried the review out: that it changed the journal is no reason to scan."""
+    """The last run of this journal recorded the review, so the changed journal is no reason to scan."""
     last = _last_run(known)
     version = known.journal.last_version if known.journal else None
     return last is not None and version is not None and version in last.versions and last.kind in SENDS
@@ -277,7 +277,7 @@ def _failed(known: Known) -> int:
 
 
 def _nothing_to_do(known: Known) -> bool:
-    """Nothing is left of the last submission: its journal need not be checked out again."""
+    """Nothing is left of the last submission: the journal does not have to be checked out again."""
     journal = known.journal
     if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review):
         return False

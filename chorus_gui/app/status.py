@@ -22,15 +22,15 @@ class Status(IntEnum):
 
     DONE = 0
     FAULTY = 1
-    """done, but some files failed, differ or were found faulty"""
+    """done, but some files failed, differ or have problems"""
     NOT_STARTED = 2
-    """could not start, or bad input"""
+    """could not start, or the input is not valid"""
     STOPPED = 3
-    """stopped on the way; the same command continues (network, token, disk)"""
+    """stopped on the way (network, token, disk); the same command continues"""
     DECISION = 4
     """needs a decision by a person"""
     CRASHED = 70
-    """a fault of the program"""
+    """a program error"""
     INTERRUPTED = 130
 
 
@@ -50,8 +50,8 @@ def status_of(outcome: Outcome[Any], *, begun: bool = False, faulty: bool = Fals
 def of_error(error: ChorusError | None, *, begun: bool = False) -> Status:
     """The status of an error.
 
-    An outage is always something to repeat: nothing was wrong with the request.  A refused token, a full disk or a journal that
-    cannot be written is so only where the command had begun; before that, it could not start.
+    After an outage the command can always be repeated: nothing was wrong with the request.  After a refused token, a full disk or a
+    journal that cannot be written it can be repeated only if it had begun; otherwise it could not start.
     """
     if error is None:
         return Status.CRASHED

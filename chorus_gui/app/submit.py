@@ -1,4 +1,4 @@
-"""Carry out a review: record it, or record it and send it with all that is pending."""
+"""Record a review, or record it and upload it with everything that is pending."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing, *, record_only: bool = False) -> Done[None]:
-    """Scan, show, and after the person's approval record, or (not ``record_only``) record and send."""
+    """Scan, show, and after the person's approval record, or (not ``record_only``) record and upload."""
     from chorus_gui.core.review.approval import approve
 
     def step(active: Run) -> None:
@@ -38,7 +38,7 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
 
 
 def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, record_only: bool) -> Done[None]:
-    """Approve the review that waits, and do what it says."""
+    """Approve the review and record it, or (not ``record_only``) record and upload."""
     from chorus_gui.core.review.approval import approve, choose_version
 
     def step(active: Run) -> None:
@@ -53,7 +53,7 @@ def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, 
 
 
 def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[None]:
-    """Carry out the rest of an approved review, and send all that is pending."""
+    """Record the rest of an approved review, and upload everything that is pending."""
 
     def step(active: Run) -> None:
         check_built_in(workspace.config)
@@ -65,7 +65,7 @@ def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[No
 
 
 def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None]:
-    """Send what is recorded and pending."""
+    """Upload pending files."""
     from chorus_gui.core.submission.upload import upload_pending
     from chorus_gui.core.submission.work import choose_modalities
 
@@ -84,11 +84,11 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
 
 
 def check_built_in(config: Config) -> None:
-    """Raise :class:`UsageError` for a site that sends with generated scripts."""
+    """Raise :class:`UsageError` for a site that uploads with generated scripts."""
     if config.upload_method is UploadMethod.AZCLI:
         raise UsageError(
-            "This configuration sends with generated scripts (upload_method = “azcli”).",
-            remedy="Record the changes (“journal update”) and generate a script (“file list”), or set upload_method to “builtin”.",
+            "This configuration uploads with generated scripts (upload_method = “azcli”).",
+            remedy="Record the changes with “journal update” and write a script with “file list”, or set upload_method to “builtin”.",
         )
 
 
@@ -130,7 +130,7 @@ def _reviewed(staging: Staging) -> Reviewed:
 
 
 def _as_scanned(workspace: Workspace, options: SubmitOptions) -> SubmitOptions:
-    """The options with what the waiting review was scanned for; without a review, as they are: the run then says so."""
+    """The options together with those of the review's scan; without a review they are not changed, and the run reports it."""
     try:
         with workspace.staged() as staging:
             return options.with_scan(staging.get(ASKED) or {})

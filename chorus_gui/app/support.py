@@ -1,7 +1,7 @@
-"""The support bundle: what somebody who helps needs to see, in one ZIP file.
+"""The support bundle: what a helper needs to see, in one ZIP file.
 
-It holds no secret ever; and, unless the person says so, no patient id and no path or name of a site's file: examples are left out, and
-each message of a log is cut before the first word that could be a name.
+It never contains a secret; and, unless the person says so, no patient ID and no path or name of a site's file: examples are left out,
+and each message of a log is cut before the first word that could be a name.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CUT = "…"
 
 
 def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths: bool = False) -> tuple[str, ...]:
-    """Write the bundle, for this user alone, whole or not at all; the names in it.  ``config`` is the open configuration file.
+    """Write the bundle, for this user alone, completely or not at all; the names in it.  ``config`` is the open configuration file.
 
     Raises :class:`UsageError` if it cannot be written.
     """
@@ -67,7 +67,7 @@ def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths
             names = tuple(bundle.namelist())
         replace_file(part, file)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror or error}.", remedy="Choose another folder.") from error
+        raise UsageError(f"Could not write {file}: {error.strerror or error}.", remedy="Choose another folder.") from error
     finally:
         part.unlink(missing_ok=True)
     return names
@@ -85,7 +85,7 @@ def _contents(config: Path | None, ctx: JobContext, with_paths: bool) -> Iterato
 
 
 def about() -> str:
-    """Versions of the program, of what it stands on, and of the system."""
+    """Versions of the program, its libraries, and the system."""
     lines = [
         f"CHoRUS Upload {__version__}",
         f"Python {sys.version}",
@@ -101,11 +101,11 @@ def about() -> str:
 
 
 def config_text(file: Path) -> str:
-    """The configuration without its secrets and comments; of one that is no TOML the names alone."""
+    """The configuration without its secrets and comments; if it is not valid TOML, the names alone."""
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return f"It cannot be read: {error}"
+        return f"Could not be read: {error}"
     try:
         return tomli_w.dumps(_masked(tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
@@ -134,17 +134,17 @@ def _masked(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def journal_text(config: Path, *, with_paths: bool) -> str:
-    """Counts, and what is odd."""
+    """Counts, and what the check found."""
     try:
         local = load(config).journal.local
         with Journal.open(local, readonly=True) as journal:
-            lines = [f"version {journal.schema} of the journal, {local.stat().st_size:,} bytes", ""]
-            lines.append("version  modality  active  pending  closed  last upload")
+            lines = [f"format {journal.schema}, {local.stat().st_size:,} bytes", ""]
+            lines.append("version  modality  files  pending  replaced or deleted  last upload")
             lines += [f"{c.version}  {c.modality}  {c.active}  {c.pending}  {c.closed}  {c.last_upload or '-'}" for c in journal.counts()]
             for found in journal.check():
                 lines += ["", found.text, *(f"  {example}" for example in (found.examples if with_paths else ()))]
     except ConfigError:
-        return "The configuration has faults."
+        return "The configuration has problems."
     except JournalError as error:
         return str(error) if with_paths else type(error).__name__
     return "\n".join(lines)
@@ -187,6 +187,6 @@ def _tail(log: Path) -> list[str]:
             opened.seek(max(size - LOG_BYTES, 0))
             text = opened.read().decode("utf-8", "replace")
     except OSError as error:
-        return [f"It cannot be read: {type(error).__name__}"]
+        return [f"Could not be read: {type(error).__name__}"]
     lines = text.splitlines()
     return lines[1:] if size > LOG_BYTES else lines

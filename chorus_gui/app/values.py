@@ -1,4 +1,4 @@
-"""Facts about a site's set-up, as values: what the window shows and what commands report.  Nothing here changes or opens anything."""
+"""Facts about a setup, as values: what the window shows and what commands report.  Nothing here changes or opens anything."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tall
 
 
 class StoreKind(Enum):
-    """What the central store is, in words that nobody can mistake.  NONE: there is no configuration."""
+    """What the central store is, in unmistakable words.  NONE: there is no configuration."""
 
     NONE = ""
-    TEST = "Test set-up"
+    TEST = "Test setup"
     CENTRAL = "Central store"
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialFacts:
-    """The credential of the central store.  ``text`` is for the chip ("SAS expires in 12 days"), ``detail`` for its tooltip."""
+    """The credential of the central store.  ``text`` is for the chip ("SAS token expires in 12 days"), ``detail`` for its tooltip."""
 
     text: str = ""
     detail: str = ""
@@ -34,7 +34,7 @@ class CredentialFacts:
 class CustodyFacts:
     """Where the journal is.  ``text`` is for the chip, ``detail`` says what it means.
 
-    ``state`` None: not looked at yet, or it could not be seen (``grade`` BAD, and ``detail`` says why).  ``can_*`` say which of
+    ``state`` None: not read yet, or it could not be read (``grade`` BAD, and ``detail`` says why).  ``can_*`` say which of
     the Journal menu's commands make sense now; ``may_write`` whether a submission may begin.  ``warnings`` are what can go wrong
     if it is unlocked; ``offers`` what a person can decide after an interruption: (choice for :class:`.intents.Recover`, sentence).
     """
@@ -57,7 +57,7 @@ class CustodyFacts:
 
 @dataclass(frozen=True, slots=True)
 class CopyFacts:
-    """A kept copy of the journal: its moment (UTC), bytes, and what is in it."""
+    """A kept copy of the journal: its date and time (UTC), bytes, and what is in it."""
 
     path: Path
     at: datetime
@@ -91,23 +91,23 @@ class JournalFacts:
 
     @property
     def pending(self) -> Tally:
-        """What is recorded and not uploaded, over all versions."""
+        """What is recorded and not uploaded, in all versions."""
         return sum((Tally(count.pending, count.pending_bytes) for count in self.counts), Tally())
 
     @property
     def active(self) -> Tally:
-        """What the journal says the site holds."""
+        """What the site has, by the journal."""
         return sum((Tally(count.active, count.active_bytes) for count in self.counts), Tally())
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """The review that waits at ``path`` for a person.
+    """The review at ``path``, which waits for approval.
 
-    ``revision`` is another whenever its rows may have changed (a new scan, something held back): then a table asks anew.
-    ``to_do`` is what an approval would carry out now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
-    (deleted, open rows) where it wants a typed confirmation.  ``stale`` says, as a sentence, why it cannot be approved any more; ""
-    if it can.  ``approval``: what was approved of it, perhaps not wholly carried out.
+    ``revision`` changes whenever its changes may be others (a new scan, something held back): then a table reads them again.
+    ``to_do`` is what an approval would record now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
+    (deleted, current entries) where a typed confirmation is needed.  ``stale`` says, as a sentence, why it can no longer be
+    approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.
     """
 
     path: Path
@@ -136,7 +136,7 @@ class ReviewFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:
-    """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON beside it; ``ended_us`` microseconds UTC."""
+    """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON next to it; ``ended_us`` microseconds UTC."""
 
     page: Path
     data: Path
@@ -151,7 +151,7 @@ class ReceiptFacts:
 
 @dataclass(frozen=True, slots=True)
 class VerifyLine:
-    """A file that is not as the journal says: ``result`` is the value of a :class:`~chorus_gui.core.transfer.verify.VerifyResult`."""
+    """A file that differs from the journal: ``result`` is the value of a :class:`~chorus_gui.core.transfer.verify.VerifyResult`."""
 
     modality: str
     path: str

@@ -1,7 +1,7 @@
-"""Every verdict of the last verification, in a database of this user's own: written by the job while the screen looks at it.
+"""Every verdict of the last verification, in a database of this user's own: written by the job while the screen reads it.
 
 No Qt.  The job writes in batches; readers open a connection of their own for each question and see whole batches.  Each
-verification has a number: a reader that still holds ids of an earlier one gets no rows.
+verification has a number: a reader that still has ids of an earlier one gets nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CREATE TABLE run (number INTEGER, journal TEXT, version TEXT, modalities TEXT, r
 class Verified:
     """A verification: what was compared, and what was found so far.  ``counts``: result → (files, bytes); times in microseconds UTC.
 
-    ``ended_us`` None: it runs, or the program was ended meanwhile.  ``complete``: it came to its end.
+    ``ended_us`` None: it is running, or the program was ended meanwhile.  ``complete``: it was completed.
     """
 
     number: int
@@ -60,7 +60,7 @@ class Verified:
 
     @property
     def files(self) -> int:
-        """So many were compared."""
+        """How many were compared."""
         return sum(files for files, _ in self.counts.values())
 
 
@@ -98,7 +98,7 @@ def book_file(journal: Path) -> Path:
 
 @contextmanager
 def book_for(journal: Path) -> Generator[Path]:
-    """The file that one verification writes into.
+    """The file that one verification writes to.
 
     While another program verifies the same journal, that is a file of this verification's own, which is removed afterwards.
     """
@@ -125,7 +125,7 @@ def book_for(journal: Path) -> Generator[Path]:
 
 
 class Book:
-    """What a verification writes into; what an earlier one found is gone."""
+    """What a verification writes to; the results of an earlier one are removed."""
 
     def __init__(self, file: Path, *, journal: Path, version: str | None, modalities: Sequence[str], reread: bool) -> None:
         began = time.time_ns() // 1000
@@ -179,7 +179,7 @@ def _translated() -> Generator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         raise UsageError(
-            f"What was found cannot be kept on this computer: {error}.", remedy="Look whether its disk is full, then verify again."
+            f"Could not save the results on this computer: {error}.", remedy="Check if its disk is full, then verify again."
         ) from error
 
 

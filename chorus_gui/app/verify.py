@@ -1,4 +1,4 @@
-"""Compare the store with the journal, and keep what was found: every verdict in the verdict book, the result in a receipt."""
+"""Compare the store with the journal, and keep the results: every verdict in the verdict book, the summary in a receipt."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.values import VerifyFacts, VerifyLine
 from chorus_gui.app.verdict_book import Book, book_for
+from chorus_gui.app.words import RESULTS
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Tally
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     from chorus_gui.core.receipt import Verification
 
 BAD_SHOWN = 20_000
-"""Files that differ and are named in the receipt and on screen; the verdict book has them all."""
+"""Files that differ and are named in the receipt and on screen; the verdict book has all of them."""
 
 
 def verify(
     workspace: Workspace, ctx: JobContext, which: Selection, *, last: bool = False, reread: bool = False, output: Path | None = None
 ) -> Done[VerifyFacts]:
-    """Compare the uploaded files with the store: by size and MD5 property, or with ``reread`` by downloading and hashing them.
+    """Compare the uploaded files in the store with the journal: by size and MD5 property, or with ``reread`` by downloading and hashing them.
 
     ``last``: the last version, if ``which`` names none.  ``output``: the verdicts are written there too, as CSV or (by its name) JSON.
     """
@@ -63,7 +64,7 @@ def verify(
 
 
 class _Found:
-    """What a verification found so far."""
+    """What a verification has found so far."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -88,7 +89,5 @@ class _Found:
         """For the receipt."""
         from chorus_gui.core.receipt import Verification, VerifyFault
 
-        faults = tuple(
-            VerifyFault(line.modality, line.path, f"{line.result.replace('_', ' ')}. {line.detail}".strip()) for line in self.bad
-        )
+        faults = tuple(VerifyFault(line.modality, line.path, f"{RESULTS[line.result][1]} {line.detail}".strip()) for line in self.bad)
         return Verification(Level.REREAD if reread else Level.PROPERTIES, self._checked, faults)

@@ -5,11 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from chorus_gui.core.model import ChangeKind
+
 if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
 
 DASH = "–"
-"""Stands for a value that there is none of."""
+"""Stands for a missing value."""
+
+KINDS = {kind: kind.value for kind in ChangeKind} | {ChangeKind.MOVED: "time changed"}
+"""What people call a kind of change, in lower case; JSON, CSV and the journal use the kind's value."""
+
+RESULTS = {
+    "ok": ("matches", "Matches the journal."),
+    "missing": ("missing", "Not in the central store."),
+    "size_differs": ("size differs", "The size in the central store differs from the journal."),
+    "content_differs": ("content differs", "The content in the central store differs from the journal."),
+    "unprovable": ("not verifiable", "The content could not be verified."),
+    "error": ("error", "Could not be read."),
+}
+"""The value of a :class:`~chorus_gui.core.transfer.verify.VerifyResult` → (the heading of its column, a sentence)."""
 
 
 def number(value: int) -> str:
@@ -20,6 +35,11 @@ def number(value: int) -> str:
 def plural(value: int, one: str, many: str = "") -> str:
     """A count with its word: "1 file", "1,204 files"."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def agree(value: int, one: str, many: str) -> str:
+    """The word that agrees with a count: ``agree(1, "is", "are")`` → "is"."""
+    return one if value == 1 else many
 
 
 def files(value: int) -> str:
@@ -48,7 +68,7 @@ def rate(bytes_per_second: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time span in seconds: "0.4 s", "12 s", "2 min 5 s", "3 h 20 min"; nothing but 0 takes "0 s"."""
+    """A time span in seconds: "0.4 s", "12 s", "2 min 5 s", "3 h 20 min"; only 0 is "0 s"."""
     if seconds is None:
         return DASH
     seconds = max(seconds, 0.0)

@@ -26,13 +26,13 @@ _log = logging.getLogger("chorus")
 
 
 class Person:
-    """Who a workspace talks to.  This one reads nothing: messages are in the log and in what a command returns."""
+    """The person that a workspace talks to.  This one ignores messages: they are in the log and in what a command returns."""
 
     def say(self, text: str) -> None:
         """Receives a sentence while a command runs, on the command's thread."""
 
     def warn(self, text: str) -> None:
-        """As :meth:`say`, for what a person should look at."""
+        """As :meth:`say`, for a warning."""
         self.say(text)
 
     def progress(self, ctx: JobContext) -> AbstractContextManager[None]:
@@ -47,7 +47,7 @@ class Workspace:
     Each store and source is opened once, when it is first needed, and closed when the last ``with`` block ends.  A block may
     begin again later, and inside another one: the window holds the workspace while a configuration is open, and each job holds
     it until it ends.  ``login`` is the process's one sign-in (None: nobody is asked).  ``custody`` False: the local journal is
-    used as it is, and nothing is checked out or in.  ``common`` are the options that a history line begins with.
+    used directly, and nothing is checked out or in.  ``common`` are the options that a history line begins with.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Workspace:
         for close in reversed(closers):
             try:
                 close()
-            except Exception:  # noqa: BLE001 - what was done with it is done, and the others are closed too
-                _log.exception("a place could not be closed")
+            except Exception:  # noqa: BLE001 - the work is done, and the others must be closed too
+                _log.exception("could not close a place")
 
     def _check_open(self) -> None:
         if not self._users:
@@ -98,11 +98,11 @@ class Workspace:
             return self._store
 
     def store_if_reachable(self) -> Store | None:
-        """The central store for a look; None if it cannot be opened, because the look does not depend on it."""
+        """The central store for a step that can do without it; None if it cannot be opened."""
         try:
             return self.store()
         except (StoreError, UsageError) as error:
-            _log.warning("the central store was not opened: %s", error)
+            _log.warning("could not open the central store: %s", error)
             return None
 
     def sources(self) -> Sources:
@@ -117,7 +117,7 @@ class Workspace:
             return self._sources
 
     def home(self) -> CloudJournal | None:
-        """Where the cloud journal is kept; None if the journal is on this computer alone.  Raises as :meth:`store`."""
+        """Where the cloud journal is kept; None if the journal is only on this computer.  Raises as :meth:`store`."""
         from chorus_gui.core.custody.cloud_journal import cloud_journal, journal_parent
 
         place = self.config.journal.cloud
@@ -130,7 +130,7 @@ class Workspace:
             return self._home
 
     def cloud_journal(self) -> CloudJournal:
-        """As :meth:`home`; raises :class:`CustodyError` if the journal is on this computer alone."""
+        """As :meth:`home`; raises :class:`CustodyError` if the journal is only on this computer."""
         from chorus_gui.core.custody.cloud_journal import need
 
         return need(self.home())
@@ -154,7 +154,7 @@ class Workspace:
 
     @contextmanager
     def staged(self) -> Generator[Staging]:
-        """The review that waits for approval.  Raises :class:`StaleReviewError` if there is none."""
+        """The review, which waits for approval.  Raises :class:`StaleReviewError` if there is none."""
         from chorus_gui.core.review.staging import Staging, staging_path
 
         with Staging.open(staging_path(self.config.journal.local)) as staging:
@@ -162,7 +162,7 @@ class Workspace:
 
     @contextmanager
     def holds(self) -> Generator[Holds]:
-        """What is held back from the submissions of this journal."""
+        """The changes that are held back from the submissions of this journal."""
         from chorus_gui.core.review.holds import Holds
 
         with Holds(self.config.journal.local) as holds:

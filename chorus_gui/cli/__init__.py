@@ -1,1 +1,1 @@
-"""The same steps as the window, for terminals and schedulers."""
+"""The commands, for terminals and schedulers; they do the same as the window."""

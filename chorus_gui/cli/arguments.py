@@ -25,7 +25,7 @@ def config_file(args: argparse.Namespace) -> Path:
     if not file.is_file():
         raise UsageError(
             f"There is no configuration file {file}.",
-            remedy="Name it with “-c FILE”, or make one: “chorus-upload config-help > config.toml”, then fill it in.",
+            remedy="Use -c to name the file, or create one with “chorus-upload config-help > config.toml” and fill it in.",
         )
     return file
 
@@ -59,7 +59,7 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
 
 
 def at_terminal() -> bool:
-    """Somebody is there to be asked: no scheduler, no pipe."""
+    """A person can be asked: the command does not run in a scheduler or a pipe."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -92,14 +92,18 @@ def submit_options(args: argparse.Namespace) -> SubmitOptions:
 
 
 def params_text(args: argparse.Namespace, *names: str) -> str:
-    """The options that were given, as they are typed: "--version 20250101000000"."""
+    """The given options as they are typed: "--version 20250101000000"."""
     from chorus_gui.app import options
 
     return options.params_text((name.replace("_", "-"), getattr(args, name, None)) for name in names)
 
 
+UNASKED = "Questions are asked only in a terminal, and without --json."
+"""What it means that a question could not be asked."""
+
+
 def ask(report: Report, question: str, *, expect: tuple[str, ...] = ("y", "yes"), unanswered: UnansweredError) -> None:
-    """Ask on the terminal.  Raises ``unanswered`` where nobody can answer, ``Cancelled`` for another answer than expected."""
+    """Ask on the terminal.  Raises ``unanswered`` if nobody can answer, ``Cancelled`` for an answer that is not expected."""
     if report.as_json or not at_terminal():
         raise unanswered
     report.say(question)

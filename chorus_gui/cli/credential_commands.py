@@ -21,19 +21,21 @@ def add(groups: Any) -> None:
     group = groups.add_parser("credential", help="keep SAS tokens in this computer's credential store, not in the file")
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
-    one = commands.add_parser("list", help="where each place's credential comes from, and when it expires")
+    one = commands.add_parser("list", help="show where each place's credential comes from, and when it expires")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=run_list)
 
-    one = commands.add_parser("move", help="take the SAS tokens out of the configuration file into the credential store")
+    one = commands.add_parser("move", help="move the SAS tokens from the configuration file to the credential store")
     one.set_defaults(run=run_move)
 
-    one = commands.add_parser("set", help="keep a new SAS token; it is asked for, or read from standard input")
-    one.add_argument("--place", metavar="P", default="", help="central, journal or a modality (default: all that use a SAS token)")
+    one = commands.add_parser("set", help="keep a new SAS token, typed in or read from standard input")
+    one.add_argument(
+        "--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all that use a SAS token)"
+    )
     one.set_defaults(run=run_set)
 
     one = commands.add_parser("delete", help="remove this configuration's SAS tokens from the credential store")
-    one.add_argument("--place", metavar="P", default="", help="central, journal or a modality (default: all)")
+    one.add_argument("--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all)")
     one.set_defaults(run=run_delete)
 
 
@@ -46,7 +48,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
     for one in found:
         report.say(f"{one.place}: {one.origin}{f', until {_moment(one)}{_over(one)}' if one.expires else ''}  [{one.entry}]")
     if not found:
-        report.say("No place of this configuration is in Azure; folders need no credential.")
+        report.say("This configuration has no place in Azure. Folders need no credential.")
     report.json([{"place": one.place, "entry": one.entry, "credential": one.origin, "expires": _moment(one)} for one in found])
     return Status.DONE
 
@@ -60,7 +62,7 @@ def _over(one: PlaceCredential) -> str:
 
 
 def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """From the file into the store."""
+    """Move the tokens from the file to the credential store."""
     del ctx
     from chorus_gui.app.credential_store import move_tokens
 
@@ -68,7 +70,7 @@ def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
 
 
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """A new token, unseen."""
+    """Keep a new token without showing it."""
     del ctx
     from chorus_gui.app.credential_store import keep_token
 
@@ -77,24 +79,24 @@ def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Out of the store; the file is left alone, and asks for a token from now on."""
+    """Remove the tokens from the credential store; the file is not changed."""
     del ctx
     from chorus_gui.app.credential_store import delete_tokens, title
 
     done = delete_tokens(config_file(args), args.place)
     if done.entries:
-        report.say(f"Removed from {title()}: {', '.join(done.entries)}. “chorus-upload credential set” keeps a new token.")
+        report.say(f"Removed from {title()}: {', '.join(done.entries)}. Keep a new token with “chorus-upload credential set”.")
         if done.places:
-            report.say(f"That was the token of {', '.join(done.places)}{' too' if args.place else ''}.")
+            report.say(f"{'Also used by' if args.place else 'Used by'}: {', '.join(done.places)}.")
     else:
-        report.say(f"Nothing of this configuration was in {title()}.")
+        report.say(f"{title()} has no token of this configuration.")
     return Status.DONE
 
 
 def _tell(report: Report, done: Kept) -> Status:
     from chorus_gui.app.credential_store import title
 
-    report.say(f"Kept in {title()}, for this user: {', '.join(done.entries)}.")
+    report.say(f"Kept in {title()} for this user: {', '.join(done.entries)}.")
     for sentence in done.remains:
         report.warn(sentence)
     return Status.DONE

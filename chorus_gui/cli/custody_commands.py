@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
-from chorus_gui.cli.arguments import ask, workspace
+from chorus_gui.cli.arguments import UNASKED, ask, workspace
 from chorus_gui.core.errors import UnansweredError
 from chorus_gui.core.job import JobContext
 
@@ -16,33 +16,37 @@ if TYPE_CHECKING:
     from chorus_gui.cli.report import Report
 
 
+COMMANDS = {"check in": "journal checkin: ", "take over": "journal adopt --local-journal F: ", "set aside": "journal set-aside: "}
+"""The value of a :class:`~chorus_gui.core.custody.recover.Choice` → the command that does it; the others need no command."""
+
+
 def add(commands: Any) -> None:
     """The commands' grammar, in the journal group."""
-    out = commands.add_parser("checkout", help="take the cloud journal for yourself, until you check it in")
-    out.add_argument("--local-journal", metavar="F", help="the local journal file, relative to this folder")
+    out = commands.add_parser("checkout", help="get the cloud journal for yourself, until you check it in")
+    out.add_argument("--local-journal", metavar="F", help="use this local journal file, relative to the current folder")
     out.set_defaults(run=run_checkout)
-    back = commands.add_parser("checkin", help="put the journal back into the cloud")
-    back.add_argument("--local-journal", metavar="F", help="the local journal file, relative to this folder")
+    back = commands.add_parser("checkin", help="return the journal to the central store")
+    back.add_argument("--local-journal", metavar="F", help="use this local journal file, relative to the current folder")
     back.add_argument("--keep", action="store_true", help="keep it checked out afterwards")
     back.set_defaults(run=run_checkin)
-    status = commands.add_parser("status", help="who has the cloud journal, and since when")
+    status = commands.add_parser("status", help="show who has the cloud journal, and since when")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=run_status)
-    unlock = commands.add_parser("unlock", help="free a cloud journal that somebody left checked out")
+    unlock = commands.add_parser("unlock", help="remove the lock from a cloud journal that somebody left checked out")
     unlock.add_argument("--yes", "--force", action="store_true", help="do not ask")
     unlock.set_defaults(run=run_unlock)
-    adopt = commands.add_parser(
-        "adopt", help="you checked it out with the other tool, or the lock was lost: go on with a journal file of yours"
+    adopt = commands.add_parser("adopt", help="take over a journal that was checked out with another tool, or whose lock was lost")
+    adopt.add_argument(
+        "--local-journal", metavar="F", required=True, help="continue with this journal file, relative to the current folder"
     )
-    adopt.add_argument("--local-journal", metavar="F", required=True, help="the journal file to go on with, relative to this folder")
     adopt.add_argument("--yes", action="store_true", help="do not ask")
     adopt.set_defaults(run=run_adopt)
-    aside = commands.add_parser("set-aside", help="keep the local journal under another name and end its check-out; the cloud's counts")
+    aside = commands.add_parser("set-aside", help="keep the local journal under another name, end its check-out, and use the cloud journal")
     aside.set_defaults(run=run_set_aside)
 
 
 def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Lock and download."""
+    """Lock and download the cloud journal."""
     from chorus_gui.app.custody import check_out
 
     with workspace(args, report) as opened:
@@ -50,7 +54,7 @@ def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> S
 
 
 def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Upload and unlock."""
+    """Upload the journal and remove the lock."""
     from chorus_gui.app.custody import check_in
 
     with workspace(args, report) as opened:
@@ -66,7 +70,7 @@ def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
         url, state, offers = status(opened, ctx)
     report.say(f"{url}: {state.describe()}")
     for offer in offers:
-        report.say(f"  {offer.choice.value}: {offer.text}")
+        report.say(f"  {COMMANDS.get(offer.choice.value, '')}{offer.text}")
     report.json(
         {
             "journal": url,
@@ -92,12 +96,12 @@ def run_unlock(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
         for line in warnings:
             report.say(f"  {line}")
         if state.lock is not None and not args.yes:
-            _ask(report, "Unlock the journal all the same?")
+            _ask(report, "Unlock the journal anyway?")
         return _said(report, unlock(opened, ctx))
 
 
 def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Shows both journals, asks, goes on with the local one."""
+    """Shows both journals, asks, and continues with the local one."""
     from chorus_gui.app.custody import adopt, compare
 
     with workspace(args, report) as opened:
@@ -106,12 +110,12 @@ def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> Stat
         report.say(sides.seen.describe())
         report.say(sides.describe())
         if not args.yes:
-            _ask(report, f"Go on with {file}?")
+            _ask(report, f"Take over {file}?")
         return _said(report, adopt(opened, ctx, file, sides))
 
 
 def run_set_aside(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """The local journal out of the way, kept."""
+    """Keep the local journal under another name."""
     from chorus_gui.app.custody import set_aside
 
     with workspace(args, report) as opened:
@@ -127,6 +131,8 @@ def _said(report: Report, sentences: Iterable[str]) -> Status:
 def _ask(report: Report, question: str) -> None:
     ask(
         report,
-        f"{question} Type yes.",
-        unanswered=UnansweredError("Nobody is there to answer.", remedy="Read the lines above, then say --yes."),
+        f"{question} Type “yes” to confirm.",
+        unanswered=UnansweredError(
+            "Could not ask for confirmation.", meaning=UNASKED, remedy="Read the lines above, then repeat the command with --yes."
+        ),
     )

@@ -1,4 +1,4 @@
-"""``chorus-upload demo``: two submissions of a made-up site, for the first five minutes."""
+"""``chorus-upload demo``: two submissions of the demo site, for the first five minutes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    parser = groups.add_parser("demo", help="make up a site, submit it, change it, submit it again, verify, and show both receipts")
-    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="where to put it (default: a new temporary folder)")
+    parser = groups.add_parser("demo", help="create a demo site, submit it, change it, submit it again, verify it, and show both receipts")
+    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="create it in this folder (default: a new temporary folder)")
     parser.add_argument(
-        "--azurite", action="store_true", help="against a real blob service on this computer (Azurite, of a checkout's tests)"
+        "--azurite", action="store_true", help="use a real blob service on this computer (Azurite, which a checkout has for its tests)"
     )
     parser.set_defaults(run=run)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """Where the demo is played.  ``central`` is the store, ``auth`` what opens it (None: a folder), ``name`` what people call it."""
+    """Where the demo runs.  ``central`` is the store, ``auth`` its credential (None: a folder), ``name`` its name for people."""
 
     base: Path
     central: Path | str
@@ -60,16 +60,16 @@ def _new_folder(args: argparse.Namespace) -> Path:
 
 
 def _play(report: Report, ctx: JobContext, stage: _Stage, main: Callable[[Sequence[str]], int]) -> int:
-    """The same commands that a person would type, one after the other, each given to ``main``."""
+    """Run the commands that a person would type, one after the other, with ``main``."""
     from chorus_gui.app import demo, receipts
     from chorus_gui.app.folders import receipts_folder
 
     site = stage.base / "site"
     demo.make_site(site)
     config = demo.write_config(stage.base, stage.central, site, stage.auth)
-    report.say(f"The made-up site is in {site}. Its central store is {stage.name}.")
+    report.say(f"The demo site is in {site}. Its central store is {stage.name}.")
     status, shown = 0, list[Path]()
-    for words, change in (("The first submission", None), ("The site changes; the second submission", demo.change_site)):
+    for words, change in (("First submission", None), ("Second submission, after changes on the site", demo.change_site)):
         ctx.checkpoint()
         if change:
             change(site)
@@ -77,11 +77,11 @@ def _play(report: Report, ctx: JobContext, stage: _Stage, main: Callable[[Sequen
         before = set(receipts_folder().glob("*.json"))
         status = main(["-c", str(config), "submit", "--yes"]) or status
         shown += sorted(set(receipts_folder().glob("*.json")) - before)
-    report.say("\n=== Verification: every file is downloaded and hashed\n")
+    report.say("\n=== Verification: every file is downloaded again\n")
     status = main(["-c", str(config), "file", "verify", "--all", "--reread"]) or status
     for number, file in enumerate(shown, 1):
         report.say(f"\n=== Receipt {number}\n\n{receipts.to_text(receipts.from_json(file.read_text('utf-8')))}")
-        report.say(f"As a page: {file.with_suffix('.html')}   as JSON: {file}")
+        report.say(f"As a page: {file.with_suffix('.html')}\nAs JSON:   {file}")
     if stage.auth is None:
         report.say(f"\nTry the commands yourself: chorus-upload -c {config} journal list")
     return status

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    one = groups.add_parser("doctor", help="look at configuration, site, journal, store and this computer; status 1 if something is bad")
+    one = groups.add_parser(
+        "doctor", help="check configuration, site, journal, store and this computer; exit status 1 if there are problems"
+    )
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=run_doctor)
 
 
 def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Everything, the worst first."""
+    """Check everything; the worst is shown first."""
     from chorus_gui.app.configuration import load, use_system_certificates
     from chorus_gui.app.doctor.examine import examine, healthy, to_data, to_text
     from chorus_gui.app.signin import login
@@ -30,7 +32,7 @@ def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
     from chorus_gui.core.errors import ConfigError
 
     if args.own_process:
-        with suppress(ConfigError):  # its faults are among the findings
+        with suppress(ConfigError):  # its problems are among the findings
             use_system_certificates(load(config_file(args)))
     found = examine(config_file(args).absolute(), ctx, login(asked=at_terminal(), show=show_code))
     report.say(to_text(found))

@@ -1,7 +1,7 @@
 """The end of a console program from outside on Windows: its console window is closed, the person logs off, the computer shuts down.
 
-A console tells of the first through a handler that runs in a thread of its own, and ends the process when that returns.  A program that
-loads user32 (every Python with TLS does) is told of the others through a window alone, so there is one that nobody sees.
+A console reports the first through a handler that runs in a thread of its own, and ends the process when it returns.  A program that
+loads user32 (every Python with TLS does) learns of the others only through a window, so there is an invisible one.
 https://learn.microsoft.com/windows/console/handlerroutine, https://learn.microsoft.com/windows/win32/shutdown/wm-endsession
 """
 
@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from typing import Any
 
 PATIENCE = 4.5
-"""Seconds that the step has to come to its end; Windows ends the process after five."""
+"""Seconds that the step has to stop; Windows ends the process after five."""
 CLASS_NAME = "CHoRUSUploadConsole"
-REASON = "Bringing the files in flight to their end; the journal is safe."
+REASON = "Finishing the current files. The journal is safe."
 
 
 @contextmanager
 def watched(stop: Callable[[], None]) -> Iterator[Any]:
-    """Inside, the end of the session calls ``stop`` (from another thread), and the system is kept waiting until the block is left."""
+    """Inside, the end of the session calls ``stop`` (from another thread), and the system waits until the block is left."""
     if sys.platform != "win32":
         yield None
         return
@@ -86,7 +86,7 @@ if sys.platform == "win32":
             self._shown.wait(PATIENCE)
 
         def end(self) -> None:
-            """The step is over; nobody has to wait any longer."""
+            """The step has ended; Windows no longer has to wait."""
             self._ended.set()
             self._kernel.SetConsoleCtrlHandler(self._handler, False)
             if self._window:
@@ -115,7 +115,7 @@ if sys.platform == "win32":
             return int(self._user.DefWindowProcW(window, message, first, second))
 
         def _messages(self) -> None:
-            """Make the window and serve it.  Where there can be none (a service's session), the handler alone has to do."""
+            """Make the window and serve it.  Where no window is possible (a service's session), there is only the handler."""
             name = f"{CLASS_NAME}-{threading.get_ident()}"
             kind = _WindowClass(procedure=self._procedure, name=name)
             self._user.RegisterClassW(ctypes.byref(kind))

@@ -23,54 +23,58 @@ SHOWN = 20
 
 def add(groups: Any) -> None:
     """The group's grammar."""
-    group = groups.add_parser("file", help="list, upload and verify files; say what became of them")
+    group = groups.add_parser("file", help="list, upload, verify and mark files")
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
-    listing = commands.add_parser("list", help="the files that wait to be uploaded")
+    listing = commands.add_parser("list", help="list the pending files")
     _filters(listing)
-    listing.add_argument("--uploaded", action="store_true", help="list what was uploaded instead")
+    listing.add_argument("--uploaded", action="store_true", help="list the uploaded files instead")
     listing.add_argument("--changes", action="store_true", help="scan the site and list what changed since the last submission")
-    listing.add_argument("--max-num-files", metavar="N", type=_positive, help="at most so many")
+    listing.add_argument("--max-num-files", metavar="N", type=_positive, help="list at most N files")
     add_options(listing)
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 
-    upload = commands.add_parser("upload", help="upload what waits, and prove it")
+    upload = commands.add_parser("upload", help="upload the pending files; the store confirms each of them")
     _filters(upload)
-    upload.add_argument("--max-num-files", metavar="N", type=_positive, help="at most so many")
+    upload.add_argument("--max-num-files", metavar="N", type=_positive, help="upload at most N files")
     upload.add_argument("--json", action="store_true", help="print JSON")
     upload.set_defaults(run=run_upload, long=True)
 
-    verify = commands.add_parser("verify", help="compare the store with the journal")
-    _filters(verify, version="this version (default: the last one)")
-    verify.add_argument("--all", action="store_true", help="every version")
-    verify.add_argument("--reread", action="store_true", help="download and hash every file instead of asking for its properties")
-    verify.add_argument("--output-file", metavar="F", help="write the result here, as CSV or (F ends in .json) JSON")
+    verify = commands.add_parser("verify", help="compare the central store with the journal")
+    _filters(verify, version="verify this version (default: the last one)")
+    verify.add_argument("--all", action="store_true", help="verify every version")
+    verify.add_argument("--reread", action="store_true", help="download and hash every file, instead of comparing size and MD5")
+    verify.add_argument("--output-file", metavar="F", help="write the results to F, as CSV, or as JSON if F ends in .json")
     verify.add_argument("--json", action="store_true", help="print JSON")
     verify.set_defaults(run=run_verify, long=True)
 
     for place, words in (("local", "paths as in the journal"), ("central", "paths as in the central store, version folder included")):
-        mark = commands.add_parser(f"mark_as_uploaded_{place}", help=f"look files up in the store and mark them as uploaded ({words})")
-        mark.add_argument("--upload-datetime", metavar="V", required=True, help="when they were uploaded, YYYYMMDDHHMMSS in UTC, or “now”")
+        mark = commands.add_parser(f"mark_as_uploaded_{place}", help=f"find files in the store and mark them as uploaded ({words})")
+        mark.add_argument(
+            "--upload-datetime", metavar="V", required=True, help="set when they were uploaded: YYYYMMDDHHMMSS in UTC, or “now”"
+        )
         _paths(mark, words)
         mark.set_defaults(run=run_mark_uploaded)
 
-    deleted = commands.add_parser("mark_as_deleted", help="close files in the journal (nothing is removed from the store)")
-    deleted.add_argument("--version", metavar="V", help="of this version only")
+    deleted = commands.add_parser("mark_as_deleted", help="mark files as deleted in the journal; nothing is removed from the store")
+    deleted.add_argument("--version", metavar="V", help="mark only files of this version")
     _paths(deleted, "paths as in the journal")
     deleted.set_defaults(run=run_mark_deleted)
 
 
-def _filters(parser: argparse.ArgumentParser, *, version: str = "this version only") -> None:
+def _filters(parser: argparse.ArgumentParser, *, version: str = "use only this version") -> None:
     parser.add_argument("--version", metavar="V", help=version)
-    parser.add_argument("--modalities", metavar="A,B", help="these modalities only")
+    parser.add_argument("--modalities", metavar="A,B", help="use only these modalities")
 
 
 def _paths(parser: argparse.ArgumentParser, words: str) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--file", metavar="P", help=f"one file ({words})")
-    which.add_argument("--file-list", metavar="F", help="a text file with one path a line")
-    parser.add_argument("--local-journal", metavar="F", help="this journal file instead of the configured one, relative to this folder")
+    which.add_argument("--file", metavar="P", help=f"mark one file ({words})")
+    which.add_argument("--file-list", metavar="F", help="mark the files that this text file lists, one path per line")
+    parser.add_argument(
+        "--local-journal", metavar="F", help="use this journal file instead of the configured one, relative to the current folder"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -82,7 +86,7 @@ def _positive(text: str) -> int:
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Pending files, uploaded ones, or the changes of a fresh scan; or a script that sends the pending ones."""
+    """List pending files, uploaded ones, or the changes that a scan finds; or write a script that uploads the pending ones."""
     from chorus_gui.app.review import look
     from chorus_gui.cli.arguments import submit_options, workspace
     from chorus_gui.cli.review_text import DryRun
@@ -107,7 +111,7 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
     if args.output_file:
         done = write_file_list(opened, ctx, wanted)
         if done.ok:
-            report.say(f"{files(done.value)} {'is' if done.value == 1 else 'are'} listed in {args.output_file}.")
+            report.say(f"Listed {files(done.value)} in {args.output_file}.")
             report.json({"output_file": args.output_file, "files": done.value})
         return done
     listed: list[dict[str, Any]] = []
@@ -121,14 +125,14 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
     done = file_list(opened, ctx, wanted, take)
     if done.ok:
         if not done.value:
-            which = " of these" if args.version or args.modalities else ""
-            report.say(f"No file{which} was uploaded yet." if args.uploaded else f"No file{which} waits to be uploaded.")
+            which = " in this selection" if args.version or args.modalities else ""
+            report.say(f"No files{which} have been uploaded yet." if args.uploaded else f"No files{which} are pending.")
         report.json(listed)
     return done
 
 
 def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
-    """Send what is pending."""
+    """Upload the pending files."""
     from chorus_gui.app.submit import upload
     from chorus_gui.cli.arguments import selection, workspace
     from chorus_gui.cli.review_text import tell
@@ -142,7 +146,7 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
 def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Compare the store with the journal; 1 if anything differs."""
     from chorus_gui.app.verify import verify
-    from chorus_gui.app.words import files
+    from chorus_gui.app.words import RESULTS, agree, files
     from chorus_gui.cli.arguments import selection, workspace
 
     with workspace(args, report) as opened:
@@ -153,17 +157,23 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     found = done.value
     counts = Counter(found.counts)
     names = sorted({result for _, result in counts})
-    report.say(f"Version {found.version or 'all'}: {files(counts.total())} compared with the store.")
+    report.say(
+        f"{f'Version {found.version}' if found.version else 'All versions'}: compared {files(counts.total())} with the central store."
+    )
     report.table(
-        ("modality", *(f">{name}" for name in names)),
+        ("modality", *(f">{RESULTS[name][0]}" for name in names)),
         [[m, *(counts[m, name] for name in names)] for m in found.modalities if any(counts[m, n] for n in names)],
     )
     for line in found.bad if report.verbose else found.bad[:SHOWN]:
-        report.say(f"  {line.result}: {line.store_path}  {line.detail}")
+        report.say(f"  {RESULTS[line.result][0]}: {line.store_path}  {line.detail}")
     if found.bad_total:
-        report.say(f"{files(found.bad_total)} {'is' if found.bad_total == 1 else 'are'} not as the journal says.")
+        report.say(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
     else:
-        report.say("Every file is in the store as the journal says." if counts else "Nothing of it was uploaded, so nothing was proved.")
+        report.say(
+            "Every file in the central store matches the journal."
+            if counts
+            else "Nothing to verify: no files in this selection have been uploaded."
+        )
     if done.receipt:
         report.say(f"Receipt: {done.receipt}")
     report.json(
@@ -195,42 +205,42 @@ def _listed(args: argparse.Namespace) -> list[str]:
 
 
 def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Look up in the store, mark what is proved."""
+    """Find files in the store, and mark those that match."""
     from chorus_gui.app.journal import MarkRequest, mark_uploaded
     from chorus_gui.cli.arguments import params_text, workspace
 
     request = MarkRequest(_listed(args), args.upload_datetime, args.subcommand.endswith("central"))
     with workspace(args, report) as opened:
         done = mark_uploaded(opened, ctx, request, params=params_text(args, "upload_datetime", "file", "file_list"))
-    _tell_marked(report, done, "marked as uploaded")
+    _tell_marked(report, done, "uploaded")
     return done
 
 
 def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Close rows."""
+    """Mark files as deleted."""
     from chorus_gui.app.journal import mark_deleted
     from chorus_gui.cli.arguments import params_text, workspace
 
     paths = _listed(args)
     with workspace(args, report) as opened:
         done = mark_deleted(opened, ctx, paths, version=args.version, params=params_text(args, "version", "file", "file_list"))
-    _tell_marked(report, done, "marked as deleted")
+    _tell_marked(report, done, "deleted")
     return done
 
 
 def _tell_marked(report: Report, done: Done[Marked], words: str) -> None:
-    from chorus_gui.app.words import files
+    from chorus_gui.app.words import RESULTS, agree, files
 
     if not done.ok:
         return
     marked = done.value
-    report.say(f"{files(len(marked.marked))} {words}.")
+    report.say(f"Marked {files(len(marked.marked))} as {words}.")
     if marked.already:
-        report.say(f"{files(len(marked.already))} {'was' if len(marked.already) == 1 else 'were'} already marked as uploaded.")
+        report.say(f"{files(len(marked.already))} {agree(len(marked.already), 'was', 'were')} already marked as uploaded.")
     for path in marked.unknown:
-        report.error(f"{path} is not among the journal's current files.")
+        report.error(f"The journal has no current entry for {path}.")
     for verdict in marked.refused:
-        report.error(f"{verdict.row.path}: {verdict.result.value}. {verdict.detail}")
+        report.error(f"{verdict.row.path}: {RESULTS[verdict.result.value][1]} {verdict.detail}")
     if done.receipt:
         report.say(f"Receipt: {done.receipt}")
     report.json(

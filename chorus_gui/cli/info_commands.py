@@ -15,34 +15,36 @@ if TYPE_CHECKING:
 USAGE = """\
 A submission from beginning to end
 
-  1. chorus-upload config-help > config.toml     then fill in the site's folders and the central store
-  2. chorus-upload journal update --dry-run      what changed since the last submission; nothing is written
-  3. chorus-upload submit                        the same, and after your yes: record, upload, prove
-  4. chorus-upload file verify                   compare the store with the journal once more
+  1. chorus-upload config-help > config.toml     then fill in the site's folder and the central store
+  2. chorus-upload journal update --dry-run      show what changed since the last submission; nothing is recorded
+  3. chorus-upload submit                        show it again, and after your approval record and upload it
+  4. chorus-upload file verify                   compare the central store with the journal
 
-In two steps, as the tools before did
+The same in two steps, as with the other tools
 
   chorus-upload journal update                   record what changed
   chorus-upload file upload                      upload what was recorded
 
-When something happened
+If something is unclear or went wrong
 
-  chorus-upload journal undo --version V         take back what was recorded and not uploaded
-  chorus-upload journal restore                  the kept copies of the journal, and back to one of them
-  chorus-upload journal check                    look for damage
-  chorus-upload history                          what was done to this journal
+  chorus-upload status                           show where the site is in its submission, and what comes next
+  chorus-upload doctor                           check the configuration, site, journal, store and this computer
+  chorus-upload journal undo --version V         remove what was recorded and not uploaded
+  chorus-upload journal restore                  list the kept copies of the journal, or restore one
+  chorus-upload journal check                    check the journal for damage
+  chorus-upload history                          show the commands that changed this journal
 
-Every command explains itself with --help.
+Add --help to any command to see its options.
 
 Exit status
 
   0    done
-  1    done, but some files failed, differ or were found faulty
-  2    could not start, or bad input
+  1    done, but some files failed, differ or have problems
+  2    could not start, or the input is not valid
   3    stopped on the way (network, token, disk); the same command continues
   4    needs a decision by a person
-  70   a fault of the program
-  130  interrupted; the same command continues
+  70   a program error
+  130  stopped on request; the same command continues
 """
 
 
@@ -51,17 +53,17 @@ def add(groups: Any) -> None:
     status = groups.add_parser("status", help="show where the site is in its submission, and what comes next")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(run=run_status)
-    history = groups.add_parser("history", help="the commands that worked on this journal")
+    history = groups.add_parser("history", help="show the commands that changed this journal")
     history.add_argument("--json", action="store_true", help="print JSON")
     history.set_defaults(run=run_history)
     config = groups.add_parser("config-help", help="print a configuration file in which every key is explained")
-    config.add_argument("--flat", action="store_true", help="in the layout of 2024")
+    config.add_argument("--flat", action="store_true", help="use the layout of the 2024 tool")
     config.set_defaults(run=run_config_help)
     groups.add_parser("usage", help="show a submission from beginning to end").set_defaults(run=run_usage)
 
 
 def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Where the site is; status 0 unless it cannot be determined."""
+    """Show where the site is; status 0 unless it cannot be determined."""
     from chorus_gui.app.facts import known
     from chorus_gui.app.site_status import site_status
     from chorus_gui.app.status import Status
@@ -93,6 +95,7 @@ def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
 def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """The journal's own command history."""
     from chorus_gui.app.journal import history
+    from chorus_gui.app.words import duration
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
@@ -100,8 +103,8 @@ def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
     if done.ok:
         commands = done.value
         report.table(
-            ("when", "command", "options", "to", ">seconds"),
-            [(c.at, c.command, c.params, c.dest or "", f"{c.seconds:.1f}" if c.seconds is not None else "–") for c in commands],
+            ("when", "command", "options", "to", ">duration"),
+            [(c.at, c.command, c.params, c.dest or "", duration(c.seconds)) for c in commands],
         )
         report.json(
             [
@@ -121,7 +124,7 @@ def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
 
 
 def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """The template, as it is."""
+    """Print the template."""
     del ctx
     from chorus_gui.app.folders import resource
 
@@ -130,7 +133,7 @@ def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -
 
 
 def run_usage(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """The way through."""
+    """Print the steps of a submission."""
     del args, ctx
     report.say(USAGE.rstrip("\n"))
     return 0

@@ -18,33 +18,35 @@ Groups = Any  # argparse does not name the class of what add_subparsers returns
 
 def add(groups: Groups) -> None:
     """The group's grammar."""
-    group = groups.add_parser("journal", help="scan the site into the journal; list, upgrade, restore and undo")
+    group = groups.add_parser("journal", help="record the site's changes; list, check, check out, restore or upgrade the journal")
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
-    update = commands.add_parser("update", help="scan the site and record what changed, without sending it")
+    update = commands.add_parser("update", help="scan the site and record what changed, without uploading it")
     add_review_options(update)
     update.add_argument("--dry-run", action="store_true", help="show what would be recorded, and record nothing")
     update.set_defaults(run=run_update, long=True)
 
-    listing = commands.add_parser("list", help="the versions in the journal, with counts by modality")
-    listing.add_argument("--version", metavar="V", help="this version only")
-    listing.add_argument("--modalities", metavar="A,B", help="these modalities only")
+    listing = commands.add_parser("list", help="list the versions in the journal, with counts by modality")
+    listing.add_argument("--version", metavar="V", help="list only this version")
+    listing.add_argument("--modalities", metavar="A,B", help="list only these modalities")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 
-    check = commands.add_parser("check", help="look for damage and for what other tools left behind")
+    check = commands.add_parser("check", help="check for damage, and for what other tools left behind")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=run_check)
 
-    undo = commands.add_parser("undo", help="take back what was recorded for a version and not uploaded")
-    undo.add_argument("--version", metavar="V", required=True, help="the version")
+    undo = commands.add_parser("undo", help="remove what was recorded for a version and not uploaded")
+    undo.add_argument("--version", metavar="V", required=True, help="undo this version")
     undo.set_defaults(run=run_undo)
 
-    upgrade = commands.add_parser("upgrade", help="turn a journal of 2024 into the present schema (one-way; the old file is kept)")
+    upgrade = commands.add_parser(
+        "upgrade", help="upgrade a journal of the 2024 tool to format 2 (there is no way back; the old file is kept)"
+    )
     upgrade.set_defaults(run=run_upgrade)
 
-    restore = commands.add_parser("restore", help="list the kept copies of the journal, or go back to one")
-    restore.add_argument("copy", nargs="?", metavar="COPY", help="the name of a copy, as listed; without it they are listed")
+    restore = commands.add_parser("restore", help="list the kept copies of the journal, or restore one")
+    restore.add_argument("copy", nargs="?", metavar="COPY", help="restore the copy with this name (default: list the copies)")
     restore.add_argument("--json", action="store_true", help="print JSON")
     restore.set_defaults(run=run_restore)
 
@@ -54,14 +56,14 @@ def add(groups: Groups) -> None:
 def add_review_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that scans the site."""
     parser.add_argument(
-        "--version", metavar="V", help="the version to record under; one that exists is amended (default: now, YYYYMMDDHHMMSS)"
+        "--version", metavar="V", help="record under this version; an existing one is amended (default: now, YYYYMMDDHHMMSS)"
     )
     parser.add_argument("--amend", action="store_true", help="amend the last version, or the one that --version names")
-    parser.add_argument("--modalities", metavar="A,B", help="scan these modalities only")
+    parser.add_argument("--modalities", metavar="A,B", help="scan only these modalities")
     parser.add_argument(
-        "--mode", choices=("full", "append"), help="for this scan: full, a missing file was deleted; append, it means nothing"
+        "--mode", choices=("full", "append"), help="choose what a missing file means in this scan: full, it was deleted; append, nothing"
     )
-    parser.add_argument("--allow-deletions", action="store_true", help="confirm that a large part of a modality really was deleted")
+    parser.add_argument("--allow-deletions", action="store_true", help="confirm that a large part of a modality was really deleted")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -90,7 +92,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
         done = versions(opened, ctx, selection(args))
     if done.ok:
         found = done.value
-        report.say(f"Journal {found.name} (version {found.schema} of the schema)")
+        report.say(f"Journal {found.name} (format {found.schema})")
         report.table(
             ("version", "modality", ">files", ">size", ">pending", ">replaced or deleted", "last upload (UTC)"),
             [(c.version, c.modality, c.active, size(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in found.counts],
@@ -118,7 +120,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
 
 
 def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | Status:
-    """Damage is an error (status 1); dirt that other tools leave is listed, with what becomes of it."""
+    """Damage is an error (status 1); what other tools left behind is listed, with what to do."""
     from chorus_gui.app.journal import check
     from chorus_gui.app.status import Status
     from chorus_gui.cli.arguments import workspace
@@ -137,42 +139,48 @@ def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done
         for finding in findings:
             examples = f" For example: {', '.join(finding.examples)}." if finding.examples else ""
             report.say(f"{finding.text} {finding.remedy}".rstrip() + examples)
-        report.say("The journal is whole." if not findings else "The journal is whole; none of this stops a submission.")
+        report.say("The journal is intact." if not findings else "The journal is intact. None of this stops a submission.")
     return done
 
 
 def run_undo(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Take back a recorded version."""
+    """Remove what was recorded for a version and not uploaded."""
     from chorus_gui.app.journal import undo
+    from chorus_gui.app.words import agree, plural
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
         done = undo(opened, ctx, args.version)
     if done.ok:
-        report.say(f"{done.value:,} recorded files of version {args.version} were taken back. The next scan finds them as new again.")
+        report.say(
+            f"Removed {plural(done.value, 'pending file')} of version {args.version} from the journal. The next scan finds {agree(done.value, 'it', 'them')} again."
+        )
         if done.receipt:
             report.say(f"Receipt: {done.receipt}")
     return done
 
 
 def run_upgrade(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Version 1 to version 2."""
+    """From format 1 to format 2."""
     from chorus_gui.app.journal import upgrade
+    from chorus_gui.app.words import plural
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
         done = upgrade(opened, ctx)
     if done.ok:
         found = done.value
-        report.say(f"The journal now has schema 2, with {found.rows:,} rows ({found.active:,} open, {found.pending:,} pending).")
-        report.say(f"The file as it was is kept as {found.kept}. The tool of 2024 cannot read the new one.")
+        report.say(
+            f"The journal now has format 2, with {plural(found.rows, 'entry', 'entries')} ({found.active:,} current, {found.pending:,} pending)."
+        )
+        report.say(f"The old file is kept as {found.kept}. The 2024 tool cannot read the new one.")
         for finding in found.findings:
             report.warn(f"{finding.text} {finding.remedy}".rstrip())
     return done
 
 
 def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | Status:
-    """List the kept copies, or go back to one."""
+    """List the kept copies, or restore one."""
     from chorus_gui.app.journal import copies, find_copy, restore
     from chorus_gui.app.status import Status
     from chorus_gui.app.words import size, utc
@@ -187,14 +195,13 @@ def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
             )
             report.json([{"copy": c.path.name, "made": utc(c.at), "bytes": c.size, "files": c.active, "pending": c.pending} for c in found])
             if not found:
-                report.say("No copies are kept yet; one is made before every change.")
+                report.say("No kept copies yet. One is made before every change.")
             return Status.DONE
         chosen = find_copy(opened, args.copy)
         done = restore(opened, ctx, chosen.path)
     if done.ok:
         kept = done.outcome.value
         report.say(
-            f"The journal is the one of {utc(chosen.at)} (UTC) again."
-            + (f" The one that was in its place is kept as {kept.name}." if kept else "")
+            f"Restored the journal of {utc(chosen.at)} (UTC)." + (f" The journal that it replaced is kept as {kept.name}." if kept else "")
         )
     return done

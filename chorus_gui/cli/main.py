@@ -28,7 +28,7 @@ DESKTOPS = ("win32", "darwin")
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints look like every other one of ours; its status is 2 too."""
+    """An argument parser whose errors look like all the others; its status is 2, too."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -53,11 +53,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="chorus-upload",
-        description="Submit a site's OMOP tables, images and waveforms to the CHoRUS central store, and keep the journal of it.",
-        epilog="“chorus-upload usage” shows a submission from beginning to end; “chorus-upload demo” plays one on a made-up site.",
+        description="Submit a site's OMOP tables, images and waveforms to the CHoRUS central store, and keep a journal of everything that was submitted.",
+        epilog="“chorus-upload usage” shows a submission from beginning to end; “chorus-upload demo” runs one on a demo site.",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more about what is done")
-    parser.add_argument("-c", "--config", metavar="FILE", default=None, help="the configuration file (default: config.toml in this folder)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print more details")
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", default=None, help="use this configuration file (default: config.toml in the current folder)"
+    )
     parser.add_argument("--version", action="version", version=f"chorus-upload {__version__}")
     groups = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for module in (
@@ -77,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int:
-    """Run one command; the exit status.  ``own_process``: nobody else's connections are in it, so the system's trust store may be set."""
+    """Run one command; the exit status.  ``own_process``: the process runs nothing else, so the system's trust store may be set."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         args = build_parser().parse_args(arguments)
@@ -105,12 +107,12 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
 
 
 def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:
-    """Say why a command did not come to its end, if it did not."""
+    """Say why a command was not completed, if it was not."""
     match outcome.kind:
         case OutcomeKind.DONE:
             pass
         case OutcomeKind.CANCELLED:
-            report.error("Interrupted. What was done until now is kept; the same command continues from there.")
+            report.error("Stopped. What was done so far is kept. To continue, run the same command again.")
         case OutcomeKind.FAILED:
             assert outcome.error is not None
             logging.getLogger("chorus").error("failed", exc_info=outcome.error)
@@ -118,16 +120,16 @@ def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:
         case OutcomeKind.CRASHED:
             logging.getLogger("chorus").error("unexpected error\n%s", outcome.report)
             report.error(
-                f"This is a fault of CHoRUS Upload {__version__}; please report it with these lines (they hold no secret):\n{outcome.report}"
+                f"This is a program error of CHoRUS Upload {__version__}. Please report it with these lines, which contain no secrets:\n{outcome.report}"
             )
     return status
 
 
 @contextmanager
 def _signals(ctx: JobContext) -> Iterator[None]:
-    """Ctrl-C, Ctrl-Break, termination and a terminal that goes away ask the step to stop; it stops at the next file or block.
+    """Ctrl-C, Ctrl-Break, termination and a closed terminal ask the step to stop; it stops at the next file or block.
 
-    A second Ctrl-C breaks off.
+    A second Ctrl-C stops it at once.
     """
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -139,17 +141,17 @@ def _signals(ctx: JobContext) -> Iterator[None]:
         first = not ctx.cancelled
         ctx.cancel()
         if first:
-            with suppress(OSError, RuntimeError, ValueError):  # who read it may be gone, or be in the middle of a line of ours
-                print("\nStopping after the files in flight… (Ctrl-C again breaks off)", file=sys.stderr)
+            with suppress(OSError, RuntimeError, ValueError):  # the reader may be gone, or the program in the middle of a line
+                print("\nStopping after the current files… (Ctrl-C again stops at once)", file=sys.stderr)
 
-    terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # one that went away is none any more
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # a closed one is no longer one
     hang_up = getattr(signal, "SIGHUP", None)
-    numbers = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]  # the last on Windows alone
-    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # as nohup wants it
+    numbers = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]  # the last only on Windows
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # as nohup sets it
         numbers.append(hang_up)
     try:
         before = {number: signal.signal(number, ask) for number in numbers}
-    except ValueError:  # not in the main thread: whoever runs us has the signals
+    except ValueError:  # not in the main thread: the caller handles signals
         yield
         return
     try:
@@ -160,7 +162,7 @@ def _signals(ctx: JobContext) -> Iterator[None]:
 
 
 def _leave(terminals: Sequence[int]) -> None:
-    """The terminal went away: what is said from now on goes nowhere, and must not keep the step from being brought to its end."""
+    """The terminal was closed: output is discarded from now on, so that it cannot keep the step from stopping properly."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in terminals:
         os.dup2(nowhere, stream)
@@ -168,7 +170,7 @@ def _leave(terminals: Sequence[int]) -> None:
 
 
 def _session(ctx: JobContext, *, own_process: bool) -> AbstractContextManager[Any]:
-    """A console window that is closed, a log-off or a shutdown stops the step too (Windows), where the process is ours to watch."""
+    """A closed console window, a log-off or a shutdown stops the step, too (Windows), in the program's own process."""
     if sys.platform != "win32" or not own_process:
         return nullcontext()
     from chorus_gui.cli.end_of_session import watched
@@ -177,7 +179,7 @@ def _session(ctx: JobContext, *, own_process: bool) -> AbstractContextManager[An
 
 
 def _awake(*, long: bool) -> AbstractContextManager[None]:
-    """A computer on somebody's desk does not go to sleep in the middle of an upload; servers do not sleep, and are not asked."""
+    """Keep a desktop computer awake during an upload; servers do not sleep."""
     if not long or sys.platform not in DESKTOPS:
         return nullcontext()
     from chorus_gui.app.awake import awake

@@ -1,4 +1,4 @@
-"""``chorus-upload remote …``: the central store by hand."""
+"""``chorus-upload remote …``: the central store without the journal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
 from chorus_gui.app.words import files, size
-from chorus_gui.cli.arguments import ask, workspace
+from chorus_gui.cli.arguments import UNASKED, ask, workspace
 from chorus_gui.core.errors import UnansweredError, UsageError
 from chorus_gui.core.job import JobContext
 
@@ -23,29 +23,33 @@ SHOWN = 20
 
 def add(groups: Any) -> None:
     """The group's grammar."""
-    group = groups.add_parser("remote", help="list, upload, download and delete in the central store (the journal is not asked)")
+    group = groups.add_parser("remote", help="list, upload, download and delete files in the central store, without the journal")
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
-    listing = commands.add_parser("list", help="what lies in the store")
-    listing.add_argument("-r", "--recursive", action="store_true", help="every file, not folders in one line")
+    listing = commands.add_parser("list", help="list files and folders in the store")
+    listing.add_argument("-r", "--recursive", action="store_true", help="list every file, instead of one line per folder")
     listing.add_argument(
-        "pattern", nargs="?", default="", metavar="PATTERN", help="a path below the central path; * ? and […] stand for parts of a name"
+        "pattern",
+        nargs="?",
+        default="",
+        metavar="PATTERN",
+        help="list what matches this path below the central path; *, ? and […] are wildcards",
     )
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 
     for name, words, paths, action in (
-        ("upload", "put files into the store, unrecorded", "LOCAL… REMOTE", run_upload),
-        ("download", "fetch files from the store", "REMOTE… LOCAL", run_download),
+        ("upload", "copy files to the store without recording them", "LOCAL… REMOTE", run_upload),
+        ("download", "copy files from the store", "REMOTE… LOCAL", run_download),
     ):
         command = commands.add_parser(name, help=words)
-        command.add_argument("--overwrite", action="store_true", help="replace what is there")
-        command.add_argument("-r", "--recursive", action="store_true", help="folders too")
+        command.add_argument("--overwrite", action="store_true", help="replace existing files")
+        command.add_argument("-r", "--recursive", action="store_true", help="include folders")
         command.add_argument("paths", nargs="+", metavar="PATH", help=paths)
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=action, long=True)
 
-    delete = commands.add_parser("delete", help="remove files from the store for good")
-    delete.add_argument("-r", "--recursive", action="store_true", help="all that lies below, too")
+    delete = commands.add_parser("delete", help="delete files from the store; this cannot be undone")
+    delete.add_argument("-r", "--recursive", action="store_true", help="delete everything below, too")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("patterns", nargs="+", metavar="PATTERN")
     delete.add_argument("--json", action="store_true", help="print JSON")
@@ -53,7 +57,7 @@ def add(groups: Any) -> None:
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Files, and folders in one line each."""
+    """List files, and folders in one line each."""
     from chorus_gui.app.remote import listing
 
     with workspace(args, report) as opened:
@@ -99,7 +103,7 @@ def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> D
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Shows what it would remove, asks, removes."""
+    """Shows what it would delete, asks, deletes."""
     from chorus_gui.app.remote import deletion
 
     with workspace(args, report) as opened, deletion(opened, ctx, args.patterns, recursive=args.recursive) as found:
@@ -112,23 +116,25 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
             total = f"{files(len(blobs))} ({size(sum(blob.size for blob in blobs))})"
             ask(
                 report,
-                f"{total} will be deleted from the store for good. Type delete to go on.",
+                f"Delete {total} from the central store? This cannot be undone. Type “delete” to confirm.",
                 expect=("delete",),
                 unanswered=UnansweredError(
-                    "Nobody is there to confirm the deletion.", remedy="Look at what “remote list” shows, then say --yes."
+                    "Could not ask for confirmation.",
+                    meaning=UNASKED,
+                    remedy="Check the files with “remote list”, then repeat the command with --yes.",
                 ),
             )
         done = found.delete()
     if done.ok:
         count = files(len(done.value))
-        report.say(f"{count} deleted. The journal is unchanged: “file verify” will report what it says was uploaded as missing.")
+        report.say(f"Deleted {count}. The journal is unchanged: “file verify” reports those that it lists as missing.")
         report.json(done.value)
     return done
 
 
 def _some(paths: list[str], words: str) -> list[str]:
     if len(paths) < 2:
-        raise UsageError("A path is missing.", remedy=f"Give {words}.")
+        raise UsageError("A path is missing.", remedy=f"Write the paths as {words}.")
     return paths
 
 

@@ -1,4 +1,4 @@
-"""How the command line talks: live bars on a terminal, plain lines when piped, JSON on request.
+"""The output of the command line: live progress on a terminal, plain lines when piped, JSON on request.
 
 Results go to standard output, progress and errors to standard error.  rich is imported only where something is drawn with it.
 """
@@ -20,7 +20,7 @@ from chorus_gui.core.redact import redact
 PHASES = {
     "scan": "Scanning",
     "compare": "Comparing",
-    "hash": "Checking touched files",
+    "hash": "Checking files whose time changed",
     "record": "Recording",
     "upload": "Uploading",
     "verify": "Verifying",
@@ -29,7 +29,7 @@ PHASES = {
 
 
 class Report:
-    """Where a command's words go."""
+    """The output of one command."""
 
     def __init__(self, *, as_json: bool = False, verbose: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
@@ -38,16 +38,16 @@ class Report:
         self._err = err or sys.stderr
 
     def say(self, text: str = "") -> None:
-        """A line of the result; nothing of it where JSON was asked for."""
+        """A line of the result; nothing if JSON was requested."""
         if not self.as_json:
             print(redact(text), file=self._out, flush=True)
 
     def text(self, text: str) -> None:
-        """A text of the program's own, letter by letter: a template names the keys of credentials, and holds none."""
+        """A text of the program's own, unchanged: a template names the keys of credentials, and contains none."""
         print(text, file=self._out, flush=True)
 
     def json(self, value: Any) -> None:
-        """The result for a program to read, where it was asked for."""
+        """The result as JSON, if it was requested."""
         if self.as_json:
             print(json.dumps(_redacted(value), indent=2, ensure_ascii=False, default=str), file=self._out, flush=True)
 
@@ -71,7 +71,7 @@ class Report:
             self.say(line(row))
 
     def note(self, text: str) -> None:
-        """A sentence on the way, that is no result."""
+        """A sentence while the command runs, not part of the result."""
         self._tell(text)
 
     def warn(self, text: str) -> None:
@@ -83,13 +83,13 @@ class Report:
         self._tell(f"Error: {error}")
 
     def _tell(self, text: str) -> None:
-        """On standard error.  That nobody reads it any more changes nothing of what is done, nor of the exit status."""
+        """On standard error.  If nobody reads it any longer, neither the work nor the exit status changes."""
         with suppress(OSError, ValueError):
             print(redact(text), file=self._err, flush=True)
 
     @contextmanager
     def progress(self, ctx: JobContext) -> Iterator[None]:
-        """Show the counters of ``ctx`` while the block runs, in a thread of its own that only looks."""
+        """Show the counters of ``ctx`` while the block runs, in a thread of its own that only reads them."""
         stop = threading.Event()
         live = self._err.isatty()
         looker = threading.Thread(target=self._draw if live else self._lines, args=(ctx, stop), name="progress", daemon=True)
@@ -101,7 +101,7 @@ class Report:
             looker.join()
 
     def _lines(self, ctx: JobContext, stop: threading.Event) -> None:
-        """One line a phase, and one every ten seconds of it."""
+        """One line per phase, and one every ten seconds of it."""
         said, rounds = "", 0
         while not stop.wait(0.25):
             snap = ctx.progress.snapshot()
@@ -133,7 +133,7 @@ class Report:
 
 
 def _redacted(value: Any) -> Any:
-    """Text by text: what takes a secret out of whole JSON may take a quote with it."""
+    """Text by text: removing a secret from the whole JSON could remove a quote, too."""
     if isinstance(value, Mapping):
         return {key: _redacted(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

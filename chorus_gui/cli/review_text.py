@@ -1,4 +1,4 @@
-"""The review and the result of a run, in words and tables: what “journal update” and “submit” share."""
+"""The review and the result of a run, in words and tables, for “journal update” and “submit”."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.review import Review, Reviewing
-from chorus_gui.app.words import duration, files, plural, size
-from chorus_gui.cli.arguments import ask
+from chorus_gui.app.words import KINDS, agree, duration, files, plural, size
+from chorus_gui.cli.arguments import UNASKED, ask
 from chorus_gui.core.errors import Cancelled, UnansweredError
 from chorus_gui.core.model import Change, ChangeKind, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Query
@@ -37,20 +37,21 @@ class Terminal(Reviewing):
         if self._yes:
             return
         total = sum(review.to_do.values(), Tally())
-        goes = "goes" if total.files == 1 else "go"
-        self._report.say(f"{plural(total.files, 'change')} {goes} into version {review.version} of {self._central}.")
+        self._report.say(f"{plural(total.files, 'change')} will be submitted to {self._central} as version {review.version}.")
         unanswered = UnansweredError(
-            "Nobody is there to approve this.", remedy="Look at the review with “journal update --dry-run”, then say --yes."
+            "Could not ask for approval.",
+            meaning=UNASKED,
+            remedy="Check the changes with “journal update --dry-run”, then repeat the command with --yes.",
         )
         try:
-            ask(self._report, "Go on? Type yes.", unanswered=unanswered)
+            ask(self._report, "Approve and upload? Type “yes” to confirm.", unanswered=unanswered)
         except Cancelled:
-            self._report.note("Not approved: nothing was recorded or sent.")
+            self._report.note("Not approved. Nothing was recorded or uploaded.")
             raise
 
 
 class DryRun(Reviewing):
-    """Prints a review of which nothing is kept, as words and as JSON."""
+    """Prints a review, as text or as JSON, and keeps nothing of it."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -59,7 +60,7 @@ class DryRun(Reviewing):
         """See :meth:`Reviewing.show`."""
         show(self._report, review)
         for modality, (deleted, total) in review.many_deletions.items():
-            self._report.say(f"{deleted:,} of {total:,} {modality} files are gone: recording that needs --allow-deletions.")
+            self._report.say(f"{deleted:,} of {total:,} {modality} files were deleted. To record that, add --allow-deletions.")
         self._report.json(review_json(review))
 
 
@@ -72,23 +73,23 @@ def show(report: Report, review: Review) -> None:
         if modality:
             rows.append([modality, *(found[kind].files if kind in found else 0 for kind in kinds)])
     total = ["total", *(summary.total(kind).files for kind in kinds)]
-    report.table(("", *(f">{kind.value}" for kind in kinds)), [*rows, total])
+    report.table(("", *(f">{KINDS[kind]}" for kind in kinds)), [*rows, total])
     if summary.renamed:
-        report.say(f"{summary.renamed:,} of the added and deleted files are renamed ones.")
+        report.say(f"{summary.renamed:,} of the added and deleted files {agree(summary.renamed, 'was', 'were')} renamed.")
     if summary.excluded:
-        report.say(f"{plural(summary.excluded, 'change')} {'is' if summary.excluded == 1 else 'are'} held back.")
+        report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:
         report.say(note)
     limit = None if report.verbose else SHOWN
     for kind in kinds:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
             continue
-        report.say(f"\n{kind.value}:")
+        report.say(f"\n{KINDS[kind]}:")
         for change in review.changes(Query(kinds=(kind,), limit=limit)):
             report.say(f"  {change_text(change)}")
         rest = summary.total(kind).files - SHOWN
         if limit is not None and rest > 0:
-            report.say(f"  … and {rest:,} more (-v shows them all)")
+            report.say(f"  … and {rest:,} more (-v lists them all)")
     report.say()
 
 
@@ -103,7 +104,7 @@ def change_text(change: Change) -> str:
 
 
 def review_json(review: Review) -> dict[str, Any]:
-    """The whole review for a program."""
+    """The whole review as JSON values."""
     summary = review.summary
     return {
         "version": review.version,
@@ -119,7 +120,7 @@ def review_json(review: Review) -> dict[str, Any]:
 
 
 def change_json(change: Change) -> dict[str, Any]:
-    """One change for a program."""
+    """One change as JSON values."""
     old = change.old
     return {
         "kind": change.kind.value,
@@ -138,16 +139,16 @@ def change_json(change: Change) -> dict[str, Any]:
 
 
 def tell(report: Report, done: Done[Any]) -> None:
-    """What a run that records or sends did: in words, and as JSON.  Nothing for a run that had not begun."""
+    """The result of a run that records or uploads, as text or as JSON.  Nothing for a run that had not begun."""
     if not done.begun:
         return
     made, log = done.made, done.log
     if log.recorded and not done.ok:
-        report.note(f"To go on in the same version, add --version {log.version}; without it a new version begins.")
+        report.note(f"To continue in the same version, add --version {log.version}. Without it, a new version is created.")
     for kind in ACTIONABLE:
         tally = sum((kinds[kind] for kinds in log.entered.values() if kind in kinds), Tally())
         if tally.files:
-            report.say(f"{kind.value}: {files(tally.files)}, {size(tally.bytes)}")
+            report.say(f"{KINDS[kind]}: {files(tally.files)}, {size(tally.bytes)}")
     if log.uploaded:
         took = f" in {duration(made.seconds)}" if made else ""
         report.say(f"uploaded: {files(log.uploaded_total.files)}, {size(log.uploaded_total.bytes)}{took}")
@@ -155,12 +156,14 @@ def tell(report: Report, done: Done[Any]) -> None:
         if done.unread is None:
             report.say("Nothing to do.")
         elif not done.unread:
-            report.say("Nothing to do: the journal says what the site has.")
+            report.say("Nothing to do. The journal is up to date.")
     if done.unread:
-        report.error("Not all of the site could be compared with the journal: see the problems above. Scan again when they are cleared up.")
+        report.error("Part of the site could not be read. Fix the problems above, then scan again.")
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in log.failures:
-        groups.setdefault((failure.cause.replace(failure.item.path, "…"), failure.remedy), []).append(failure.item.path)
+        groups.setdefault(
+            (failure.cause.replace(f"“{failure.item.path}”", "The file").replace(failure.item.path, "The file"), failure.remedy), []
+        ).append(failure.item.path)
     for (cause, remedy), paths in groups.items():
         report.error(f"{files(len(paths))} failed. {cause} {remedy}".strip())
         for path in paths if report.verbose else paths[:SHOWN]:

@@ -1,4 +1,4 @@
-"""``chorus-upload script …``: what a generated script asks for while it runs.  Not meant to be typed."""
+"""``chorus-upload script …``: for generated scripts while they run, not for people."""
 
 from __future__ import annotations
 
@@ -23,25 +23,29 @@ def add(groups: Any) -> None:
     group = groups.add_parser("script")
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
-    one = commands.add_parser("checkout", help="check the journal out, or go on with the check-out that an interrupted script left")
+    one = commands.add_parser("checkout", help="check the journal out, or continue the check-out of an interrupted script")
     one.set_defaults(run=run_checkout)
 
     one = commands.add_parser("checkin", help="check the journal in")
     one.set_defaults(run=run_checkin)
 
-    one = commands.add_parser("ready", help=f"are these still the recorded files?  Status {NOTHING_TO_DO}: all are uploaded already")
-    one.add_argument("--file-list", metavar="F", required=True, help="the files of a page, as the journal names them")
-    one.add_argument("--folders", metavar="F", help="the folders that are sent whole")
+    one = commands.add_parser(
+        "ready", help=f"check if these are still the recorded files; exit status {NOTHING_TO_DO} if all are already uploaded"
+    )
+    one.add_argument("--file-list", metavar="F", required=True, help="read the paths of a page from F, as in the journal")
+    one.add_argument("--folders", metavar="F", help="read the folders that are uploaded completely from F")
     one.set_defaults(run=run_ready)
 
-    one = commands.add_parser("sas", help="print a SAS for the central store, or for a modality's source, signed with the configured key")
-    one.add_argument("--modality", metavar="M", help="for this modality's source")
-    one.add_argument("--hours", type=float, default=48.0, help="how long it is valid")
+    one = commands.add_parser(
+        "sas", help="print a SAS token for the central store, or for a modality's source, signed with the configured key"
+    )
+    one.add_argument("--modality", metavar="M", help="print one for this modality's source")
+    one.add_argument("--hours", type=float, default=48.0, help="set for how many hours it is valid (default: 48)")
     one.set_defaults(run=run_sas)
 
 
 def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Take the journal, unless it is ours already."""
+    """Check the journal out, unless this computer already has it."""
     from chorus_gui.app.custody import continue_or_check_out
 
     with workspace(args, report) as opened:
@@ -51,7 +55,7 @@ def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> S
 
 
 def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Give the journal back."""
+    """Check the journal in."""
     from chorus_gui.app.custody import check_in
 
     with workspace(args, report) as opened:
@@ -61,7 +65,7 @@ def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> St
 
 
 def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | int:
-    """0: send the page; 10: nothing to do; 1: the site is not as recorded."""
+    """0: upload the page; 10: nothing to do; 1: the site differs from what was recorded."""
     from chorus_gui.app.journal import read_list
     from chorus_gui.app.scripts import ready
 
@@ -78,7 +82,7 @@ def run_ready(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done
         report.error(problem)
     if len(answer.problems) > 20:
         report.error(f"… and {len(answer.problems) - 20:,} more.")
-    report.error("Nothing of this page was sent. Record the changes (“journal update”), and make a new script (“file list”).")
+    report.error("No file of this page was uploaded. Record the changes with “journal update”, then write a new script with “file list”.")
     return Status.FAULTY
 
 

@@ -18,31 +18,35 @@ TYPES = ("list", "azcli", "azcopy")
 
 def add_options(listing: argparse.ArgumentParser) -> None:
     """The options of ``file list`` that are about the file it writes."""
-    group = listing.add_argument_group("the file that is written (docs/batch-files.md explains the scripts)")
-    group.add_argument("--output-file", metavar="F", help="write the list, or the script, here")
+    group = listing.add_argument_group("output file (docs/batch-files.md explains the scripts)")
+    group.add_argument("--output-file", metavar="F", help="write the list or the script to F")
     group.add_argument(
         "--output-type",
         choices=TYPES,
-        help="list: a path a line; azcli, azcopy: a script that sends the files with that tool (default: azcli where upload_method is azcli, else list)",
+        help="choose what is written: list, one path per line; azcli or azcopy, a script that uploads with that tool (default: azcli if upload_method is azcli, otherwise list)",
     )
-    group.add_argument("--target", choices=("windows", "posix"), help="a script for cmd (.bat) or for bash (.sh); default: this system")
+    group.add_argument(
+        "--target",
+        choices=("windows", "posix"),
+        help="write the script for cmd (windows, .bat) or for bash (posix, .sh); default: this system",
+    )
     group.add_argument(
         "--secret",
         choices=("env", "ask", "inline"),
         default="ask",
-        help="where the script has its SAS token or key from: env: an environment variable; ask: the variable, else it asks (default); inline: it is written into the script",
+        help="choose where the script gets its SAS token or key: env, from an environment variable; ask, from the variable, or it asks (default); inline, it is written into the script",
     )
-    group.add_argument("--one-by-one", action="store_true", help="one call of the tool for each file, instead of one for many")
+    group.add_argument("--one-by-one", action="store_true", help="run the tool once per file, instead of once for many files")
     group.add_argument(
         "--no-verify-tls",
         action="store_true",
-        help="azcli does not check the server's certificate (AZURE_CLI_DISABLE_CONNECTION_VERIFICATION): only where a proxy replaces certificates and "
-        "its own cannot be installed; others on the way could then read along",
+        help="do not verify the server's certificate in azcli (AZURE_CLI_DISABLE_CONNECTION_VERIFICATION). Others on the network could then read the data: "
+        "use it only if a proxy replaces certificates and its own cannot be installed",
     )
 
 
 def output_type(args: argparse.Namespace, config: Config) -> str:
-    """What is to be written: as asked for, else what the configuration's upload method makes usual."""
+    """What to write: the given type, otherwise the default for the configuration's upload method."""
     from chorus_gui.core.config.model import UploadMethod
 
     if args.output_type:
@@ -59,9 +63,12 @@ def write_script(args: argparse.Namespace, report: Report, ctx: JobContext, open
     from chorus_gui.core.errors import UsageError
 
     if args.uploaded:
-        raise UsageError("A script sends what waits to be uploaded.", remedy="Leave --uploaded out, or write a plain list.")
+        raise UsageError(
+            "A script uploads pending files, so --uploaded makes no sense.",
+            remedy="Remove --uploaded, or write a list with --output-type list.",
+        )
     if not args.output_file:
-        raise UsageError("A script is written to a file.", remedy="Name it with --output-file, for example upload.bat or upload.sh.")
+        raise UsageError("The script needs a file name.", remedy="Add --output-file, for example --output-file upload.bat.")
     wanted = ScriptRequest(
         Path(args.output_file),
         kind,
@@ -78,17 +85,19 @@ def write_script(args: argparse.Namespace, report: Report, ctx: JobContext, open
         return done
     made = done.value
     if not made.files and not made.left_out:
-        report.say("No file waits to be uploaded; no script was written.")
+        report.say("No files are pending, so no script was written.")
         return done
-    report.say(f"The script {wanted.file} sends {files(made.files)}. Keep the folder {made.lists} beside it.")
+    report.say(f"The script {wanted.file} uploads {files(made.files)}. Keep the folder {made.lists} next to it.")
     if made.foreign:
-        report.warn("The script is for another system: look at the paths in its first lines (CHORUS) before you run it there.")
+        report.warn("The script is for another system. Check the paths in its first lines (CHORUS) before you run it there.")
     if made.secret_inside:
-        report.warn("The script has your SAS token or key in it: whoever can read the file can use it. Delete it after the upload.")
+        report.warn(
+            "The script contains your SAS token or key: anyone who can read the file can use it. Delete the script after the upload."
+        )
     if args.secret == "inline" and not made.secret_inside:  # noqa: S105 - a way to give one
-        report.warn("There is no secret to write into the script: it signs in, or has a SAS signed.")
+        report.warn("The script contains no secret: it signs in, or creates a SAS token while it runs.")
     if args.no_verify_tls:
-        report.warn("The script switches the check of the server's certificate off: others on the way could read along.")
+        report.warn("The script does not verify the server's certificate. Others on the network could read the data.")
     for path, why in made.left_out:
         report.error(f"{path} is not in the script. {why}")
     report.json(

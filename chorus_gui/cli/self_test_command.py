@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    parser = groups.add_parser("self-test", help="try this program on this computer: a JSON verdict; exit status 0 if all is well")
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="also write the verdict into this folder, as self-test.json")
+    parser = groups.add_parser(
+        "self-test", help="test this program on this computer, and print the results as JSON; exit status 0 if all checks pass"
+    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="write the results to this folder, too, as self-test.json")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """Every check that needs no window, on a made-up site that is removed afterwards."""
+    """Every check that needs no window, on a demo site that is removed afterwards."""
     from chorus_gui.app import selftest
 
     checks = [selftest.attempt("user folders", selftest.user_folders)]

@@ -1,4 +1,4 @@
-"""``chorus-upload submit``: the whole way through, with a person's approval in the middle."""
+"""``chorus-upload submit``: a whole submission, with a person's approval in the middle."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def add(groups: Any) -> None:
     """The command's grammar."""
     from chorus_gui.cli.journal_commands import add_review_options
 
-    parser = groups.add_parser("submit", help="scan, show what changed, and after your yes record and upload it")
+    parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
     add_review_options(parser)
     parser.add_argument("--yes", action="store_true", help="approve without being asked")
     parser.set_defaults(run=run, long=True)
 
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
-    """Scan, approve, send, commit, leave the journal's copy."""
+    """Scan, show, ask, record and upload."""
     from chorus_gui.app.submit import submit
     from chorus_gui.cli.arguments import submit_options, workspace
     from chorus_gui.cli.review_text import Terminal, tell

@@ -1,4 +1,4 @@
-"""The person at a terminal, as a workspace knows a person."""
+"""The person at a terminal, for a workspace."""
 
 from __future__ import annotations
 

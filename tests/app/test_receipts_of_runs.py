@@ -39,7 +39,7 @@ from chorus_gui.ui.pages.overview import status_of
 
 BOTH = [("cli", run) for run in [*RUNS, *MARKS]] + [("window", run) for run in RUNS]
 """(face, run) of everything that leaves a receipt."""
-NOT_SAVED = "The receipt could not be saved"
+NOT_SAVED = "Could not save the receipt"
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def check_done(world: World, run: str) -> None:
 def check_warned(ended: Ended) -> None:
     """The person knows that the receipt is missing, and where the truth is."""
     assert NOT_SAVED in ended.said
-    assert "The journal has everything that was done" in ended.said
+    assert "The journal is complete." in ended.said
     if ended.status is not None:
         assert [line for line in ended.said.splitlines() if line.startswith(f"Warning: {NOT_SAVED}")]
     else:
@@ -173,7 +173,7 @@ def test_what_is_faulty_has_its_status_without_a_receipt_too(trouble: Trouble, c
         assert ONE in differing.out
         _make_unreadable(world, patch)
         assert cli.run("submit --yes").status == 1
-        assert "Not all of the site could be compared" in cli.run("journal update").said
+        assert "Part of the site could not be read" in cli.run("journal update").said
 
 
 def _make_unreadable(world: World, patch: pytest.MonkeyPatch) -> None:

@@ -525,7 +525,7 @@ def test_a_fault_of_the_program_is_70_and_can_be_reported(words: str, cli: Comma
     monkeypatch.setattr({**BROKEN, **LOOKING}[words], _raising(RuntimeError("https://x.blob/y?sv=1&sig=verysecret%3D")))
     ended = cli.run(words)
     assert ended.status == Status.CRASHED, ended
-    assert "This is a fault of CHoRUS Upload" in ended.said
+    assert "This is a program error of CHoRUS Upload" in ended.said
     assert "RuntimeError" in ended.said
     assert "verysecret" not in ended.said
     assert len(receipts()) - before == (words in BROKEN)

@@ -88,7 +88,7 @@ def test_record_upload_verify(world: World, run) -> None:
     assert json.loads(run("journal list --json")[0])["versions"]
     assert sum(v["pending"] for v in json.loads(run("journal list --json")[0])["versions"]) == 2
     run("file upload")
-    assert "No file waits" in run("file list")[0]
+    assert "No files are pending" in run("file list")[0]
     run("file verify")
     (world.central / "v1/1/Images/b.dcm").write_bytes(b"c" * 3000)
     (world.central / "v1/OMOP/person.csv").unlink()
@@ -144,7 +144,7 @@ def test_undo_history_check_restore(world: World, run) -> None:
     run("submit --yes --version v1")
     world.put("1/Waveforms/a.dat", "changed")
     run("journal update --version v2")
-    assert "1 recorded" in run("journal undo --version v2")[0]
+    assert "Removed 1 pending file of version v2" in run("journal undo --version v2")[0]
     assert world.active()["1/Waveforms/a.dat"].version == "v1"
     history = json.loads(run("history --json")[0])
     assert [entry["command"] for entry in history] == ["submit", "journal update", "journal undo"]
@@ -290,7 +290,7 @@ def test_an_interruption_is_130_and_keeps_what_was_done(world: World, way: str) 
             process.send_signal(getattr(signal, way))
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
-    assert "continues from there" in err
+    assert "To continue, run the same command again" in err
     assert 0 < sum(row.uploaded is not None for row in world.rows()) < 403
     assert (world.central / "v1/journal.db").is_file(), "what was uploaded has its journal beside it"
     world.check_truth()
@@ -363,7 +363,7 @@ def test_demo_against_a_real_service(tmp_path: Path, azurite, capsys) -> None:
     assert main(["demo", "--azurite", str(tmp_path / "demo")]) == 0
     out = capsys.readouterr().out
     assert out.count("Submission receipt: Complete") == 2
-    assert "Every file is in the store" in out
+    assert "Every file in the central store matches the journal." in out
     assert main(["demo", str(tmp_path / "demo")]) == 2, "a folder with something in it is not touched"
 
 

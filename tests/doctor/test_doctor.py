@@ -94,7 +94,7 @@ def test_files_that_a_cloud_drive_keeps_online(world: World, monkeypatch: pytest
     monkeypatch.setattr(site, "MAY_BE_ONLINE", True)
     monkeypatch.setattr(site, "is_online_only", lambda entry: entry.name.endswith(".dcm"))
     (warning,) = site.check_online_only(case(world))
-    assert "kept online only" in warning.what
+    assert "stored online only" in warning.what
     monkeypatch.setattr(site, "LOOKED_AT", 1)
     folders = list(site._looked_into(world.site))
     (warning,) = site.check_online_only(case(world))
@@ -252,7 +252,7 @@ def test_it_can_be_cancelled(world: World) -> None:
 
 def test_the_command(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-c", str(world.file), "doctor"]) == 0
-    assert "What is well" in capsys.readouterr().out
+    assert "OK\n" in capsys.readouterr().out
     os.rename(world.central, world.base / "elsewhere")
     assert main(["-c", str(world.file), "doctor", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)

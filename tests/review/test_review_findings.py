@@ -321,7 +321,7 @@ def test_a_site_that_is_not_there_is_no_success(world: World, capsys: pytest.Cap
         assert main(["-c", str(world.file), *words]) == 1
         out, err = capsys.readouterr()
         assert "Nothing to do" not in out
-        assert "Not all of the site could be compared" in err
+        assert "Part of the site could not be read" in err
     assert "OMOP/person.csv" in world.active()
 
 
@@ -397,7 +397,7 @@ def test_verify_claims_nothing_about_what_was_not_uploaded(world: World, capsys:
     world.put("OMOP/person.csv", "aaa")
     world.run("record", version=V1)
     assert main(["-c", str(world.file), "file", "verify"]) == 0
-    assert "nothing was proved" in capsys.readouterr().out
+    assert "Nothing to verify: no files in this selection have been uploaded." in capsys.readouterr().out
 
 
 def test_check_looks_at_the_journal_in_the_cloud_where_it_is_not_checked_out(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,18 +45,18 @@ def test_only_what_is_asked_for_is_sent(world: ScriptWorld) -> None:
 def test_a_secret_that_is_written_is_announced(world: ScriptWorld, capsys: pytest.CaptureFixture[str]) -> None:
     file = world.base / "send.sh"
     assert listing(world, "--output-file", str(file), "--target", "posix") == 0
-    assert "has your SAS token" not in capsys.readouterr().err
+    assert "contains your SAS token" not in capsys.readouterr().err
     assert "sig=ab" not in file.read_text("utf-8")
     assert listing(world, "--output-file", str(file), "--target", "posix", "--secret", "inline") == 0
     said = capsys.readouterr()
-    assert "has your SAS token" in said.err
+    assert "contains your SAS token" in said.err
     assert "sig=ab" not in said.err + said.out
     assert "sig=ab%2Fcd%3D" in file.read_text("utf-8")
 
 
 def test_a_switched_off_check_is_announced(world: ScriptWorld, capsys: pytest.CaptureFixture[str]) -> None:
     assert listing(world, "--output-file", str(world.base / "send.sh"), "--output-type", "azcli", "--no-verify-tls") == 0
-    assert "read along" in capsys.readouterr().err
+    assert "Others on the network could read the data" in capsys.readouterr().err
 
 
 @posix_names
@@ -81,5 +81,5 @@ def test_nothing_waiting_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     world = ScriptWorld(tmp_path, files=("OMOP/a.csv",))
     world.record()
     assert listing(world, "--modalities", "Images", "--output-file", str(world.base / "x.sh")) == 0
-    assert "No file waits" in capsys.readouterr().out
+    assert "No files are pending" in capsys.readouterr().out
     assert not (world.base / "x.sh").exists()

@@ -78,7 +78,7 @@ def test_the_command_says_it_with_its_status(world: ScriptWorld, capsys: pytest.
     assert main(command) == 0
     world.put("P1/Images/new")
     assert main(command) == 1
-    assert "make a new script" in capsys.readouterr().err
+    assert "write a new script" in capsys.readouterr().err
     (world.site / "P1/Images/new").unlink()
     assert main(["-c", str(world.file), "script", "checkout"]) == 0
     mark(world, *FILES)

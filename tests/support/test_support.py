@@ -56,7 +56,7 @@ def test_it_holds_what_a_helper_needs_and_nobodys_name(world: World) -> None:
     assert "CHoRUS Upload" in texts["about.txt"]
     assert "page_size = 100" in texts["config.toml"]
     assert "Images  1  0  0" in texts["journal.txt"]
-    assert "What is well" in texts["doctor.txt"]
+    assert "OK\n" in texts["doctor.txt"]
     assert "unexpected error" in texts["logs/window.log"]
     assert "scan.py:12 in walk" in texts["logs/window.log"]
     assert "KeyError" in texts["logs/window.log"]
@@ -86,7 +86,7 @@ def test_a_configuration_that_is_no_toml_gives_names_alone(tmp_path: Path) -> No
     assert "azure_sas_token = …" in text
     assert "topsecret" not in text
     assert "hunter2" not in text
-    assert "cannot be read" in config_text(tmp_path / "nothing.toml")
+    assert "Could not be read" in config_text(tmp_path / "nothing.toml")
 
 
 def test_a_sas_in_a_url_is_a_secret(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_journal_that_cannot_be_read(world: World) -> None:
 
 
 def test_a_folder_that_is_not_there(world: World) -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="Could not write"):
         write_bundle(world.base / "nowhere" / "bundle.zip", None, JobContext())
 
 

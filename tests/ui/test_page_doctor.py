@@ -22,7 +22,7 @@ FOUND = DoctorFacts(
     (
         Finding(Grade.GOOD, "Site", "Images: /site can be read."),
         Finding(Grade.BAD, "Central store", "It says sig=topsecret no.", "Nothing can be uploaded.", "Ask for a new token."),
-        Finding(Grade.WARNING, "Journal", "1 row has no MD5.", "The program works with it.", "Wait.", ("Images: 1001/Images/a.dcm",)),
+        Finding(Grade.WARNING, "Journal", "1 row has no MD5.", "This does not stop a submission.", "Wait.", ("Images: 1001/Images/a.dcm",)),
     ),
     1_770_000_000_000_000,
 )

@@ -1,7 +1,7 @@
-"""A made-up site and a folder as central store: what the first five minutes run on.
+"""The demo site, and a folder as central store: for the first five minutes.
 
-Tables, images and waveforms have the formats that real ones have (OMOP CSV, DICOM, WFDB), and the same seed gives the same
-bytes, names and times.  Nobody is behind the data: every value is drawn at random.
+Tables, images and waveforms have the formats of real ones (OMOP CSV, DICOM, WFDB), and the same seed gives the same bytes, names
+and times.  The data are of nobody: every value is drawn at random.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 
 _SUBMISSION = """# Submission
 
-Site: Riverside General (made up for the demonstration)
+Site: Riverside General (the demo site of CHoRUS Upload, not a real hospital)
 Contact: data.coordinator@riverside.example
 
 | modality | what it holds |
 |---|---|
-| OMOP | one CSV file a table, all patients |
-| Images | chest CT, one folder a study and a series |
+| OMOP | one CSV file per table, all patients |
+| Images | chest CT, one folder per study and series |
 | Waveforms | ECG lead II and plethysmogram, 125 Hz, WFDB format 16 |
 """
 _DICTIONARY = """column,table,meaning
-person_id,all,patient id; the name of the patient's folder
+person_id,all,patient ID; the name of the patient's folder
 measurement_concept_id,measurement,what was measured (OMOP standard concept)
 value_as_number,measurement,the value in the unit of unit_concept_id
 """
 
 
 def make_site(root: Path, *, seed: int = 0, patients: int = 6) -> None:
-    """Write a site of ``patients`` (at least one): about nine files a patient, half a megabyte each patient, in ``root``.
+    """Write a site of ``patients`` (at least one) to ``root``: about nine files and half a megabyte per patient.
 
-    Everything the default patterns know, and one file that belongs to no modality.
+    Files of every default pattern, and one that is unmatched.
     """
     people = [_person(FIRST_PATIENT + index, seed) for index in range(patients)]
     for name, text in tables.all_tables(people, random.Random(f"{seed} tables")).items():
@@ -52,13 +52,13 @@ def make_site(root: Path, *, seed: int = 0, patients: int = 6) -> None:
     for person in people:
         _write_patient(root, person, seed)
     handover = root / str(people[0].person_id) / "Notes" / "handover.txt"
-    _write(handover, b"Free text is not part of a submission: no pattern names this folder.\n", _EPOCH)
+    _write(handover, b"Free text is not part of a submission: no pattern matches this folder.\n", _EPOCH)
 
 
 def change_site(root: Path) -> None:
-    """What may happen to such a site in a day.
+    """Change the site as in one day.
 
-    A patient is added (with a row in person.csv, which is so updated); one waveform header is touched, one image renamed,
+    A patient is added (also to person.csv, which is updated by it); one waveform header gets another time, one image is renamed,
     another deleted.
     """
     patients = sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
@@ -76,9 +76,9 @@ def change_site(root: Path) -> None:
 
 
 def write_config(root: Path, central: Path | str, site: Path, auth: Mapping[str, str] | None = None) -> Path:
-    """A configuration in ``root`` (nested layout): this site, and as central store the folder ``central``, the journal beside it.
+    """A configuration in ``root`` (nested layout): this site, the folder ``central`` as central store, and the journal next to it.
 
-    With ``auth`` (the keys of an ``auth`` table) ``central`` is a container, "az://name", and the journal lives in it too.
+    With ``auth`` (the keys of an ``auth`` table) ``central`` is a container, "az://name", and the journal is in it too.
     """
     import tomli_w
 
@@ -106,7 +106,7 @@ def write_config(root: Path, central: Path | str, site: Path, auth: Mapping[str,
 
 
 def make(folder: Path | None) -> Path:
-    """A made-up site with a folder as central store, in ``folder`` (None: a new one); its configuration file."""
+    """Make the demo site with a folder as central store, in ``folder`` (None: a new one); its configuration file."""
     base = folder or Path(tempfile.mkdtemp(prefix="chorus-upload-demo-"))
     config = base / "config.toml"
     if not config.exists():

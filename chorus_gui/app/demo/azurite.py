@@ -1,4 +1,4 @@
-"""A real blob service for the tests and the demo: Azurite on a free loopback port, in memory, gone when they are.
+"""A real blob service for the tests and the demo: Azurite on a free loopback port, in memory, removed when they end.
 
 ``python3 dev.py setup`` puts Azurite into ``.cache`` and Node.js into the virtual environment; nothing is fetched here.
 """
@@ -25,11 +25,11 @@ OPTIONS = ("--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"
 LEASH = "data:text/javascript,process.stdin.on('end',()=>process.exit());process.stdin.resume()"
 
 
-SET_UP = "In a checkout, “python3 dev.py setup” brings it."
+SET_UP = "In a checkout, install it with “python3 dev.py setup”."
 
 
 class UnavailableError(ChorusError):
-    """Azurite is not set up here, or does not start; the text says why."""
+    """Azurite is not set up here, or does not start; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """As the portal would show it."""
+        """As the Azure portal shows it."""
         return f"DefaultEndpointsProtocol=http;AccountName={self.account};AccountKey={self.key};BlobEndpoint={self.url};"
 
     def create_container(self, name: str) -> None:
@@ -66,7 +66,7 @@ def _node() -> Path:
 def running(folder: Path) -> Generator[Azurite]:
     """Start the service, with its log in ``folder``; end it on leaving.  Raises :class:`UnavailableError`."""
     if not SCRIPT.is_file():
-        raise UnavailableError("Azurite is not set up here.", remedy=SET_UP)
+        raise UnavailableError("Azurite is not installed here.", remedy=SET_UP)
     account, key = "chorustest", base64.b64encode(secrets.token_bytes(64)).decode()
     log = folder / "azurite.log"
     env = {**os.environ, "AZURITE_ACCOUNTS": f"{account}:{key}"}

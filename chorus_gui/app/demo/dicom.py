@@ -36,7 +36,7 @@ class Study:
 
 
 def ct_slice(study: Study, number: int, of: int) -> bytes:
-    """The file of slice ``number`` (from 1) ``of`` so many."""
+    """The file of slice ``number`` (from 1) ``of`` all slices."""
     instance, date, time = _uid(study.rng), f"{study.at:%Y%m%d}", f"{study.at:%H%M%S}"
     middle = SIZE * SPACING / 2
     elements: list[Element] = [
@@ -49,14 +49,14 @@ def ct_slice(study: Study, number: int, of: int) -> bytes:
         (0x0008, 0x0033, "TM", time),
         (0x0008, 0x0050, "SH", study.accession),
         (0x0008, 0x0060, "CS", "CT"),
-        (0x0008, 0x0070, "LO", "Made up"),
+        (0x0008, 0x0070, "LO", "Demo site"),
         (0x0008, 0x0090, "PN", ""),
         (0x0010, 0x0010, "PN", study.patient_id),
         (0x0010, 0x0020, "LO", study.patient_id),
         (0x0010, 0x0030, "DA", ""),
         (0x0010, 0x0040, "CS", study.sex),
         (0x0012, 0x0062, "CS", "YES"),
-        (0x0012, 0x0063, "LO", "Drawn, nobody was scanned"),
+        (0x0012, 0x0063, "LO", "Drawn by a program, not a scan"),
         (0x0018, 0x0050, "DS", "5"),
         (0x0018, 0x0060, "DS", "120"),
         (0x0020, 0x000D, "UI", study.study),

@@ -1,4 +1,4 @@
-"""OMOP tables (Common Data Model 5.4 columns) of made-up patients: an admission, its diagnoses, hourly vital signs."""
+"""OMOP tables (Common Data Model 5.4 columns) of fictitious patients: an admission, its diagnoses, hourly vital signs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def person_row(person: Person) -> str:
 
 
 def all_tables(people: Iterable[Person], rng: random.Random) -> dict[str, str]:
-    """File name → text.  Every person_id and visit_occurrence_id that one table names stands in the table that defines it."""
+    """File name → text.  Every person_id and visit_occurrence_id that one table names is in the table that defines it."""
     people = list(people)
     visits: list[tuple[object, ...]] = []
     periods: list[tuple[object, ...]] = []

@@ -48,11 +48,11 @@ def record(name: str, begun: datetime, rng: random.Random) -> tuple[str, bytes]:
         f"{name} 2 {RATE} {len(ecg)} {begun:%H:%M:%S} {begun:%d/%m/%Y}",
         f"{name}.dat 16 {GAIN}/mV 16 0 {ecg[0]} {_checksum(ecg)} 0 II",
         f"{name}.dat 16 {GAIN}/NU 16 0 {pleth[0]} {_checksum(pleth)} 0 PLETH",
-        "# made up for the demonstration of CHoRUS Upload",
+        "# fictitious, from the demo site of CHoRUS Upload",
     ]
     return "\n".join(lines) + "\n", both.tobytes()
 
 
 def _checksum(samples: array[int]) -> int:
-    """The sum of all samples as a signed 16-bit number, as the header wants it."""
+    """The sum of all samples as a signed 16-bit number, as the header needs it."""
     return (sum(samples) + 0x8000) % 0x10000 - 0x8000

@@ -1,5 +1,5 @@
-"""The doctor: what is wrong, or soon will be, with a site's set-up.
+"""The doctor: what is wrong, or soon will be, with a setup.
 
-One module a subject, one check a function from a :class:`~.model.Case` to findings.  It changes nothing, but for the zero-byte blob
-that a test of writing leaves for a moment.
+One module per subject; each check is a function from a :class:`~.model.Case` to findings.  It changes nothing, except for the
+zero-byte blob that a test of writing leaves for a moment.
 """

@@ -1,4 +1,4 @@
-"""This computer: room on its disks, long paths, the year."""
+"""This computer: space on its disks, long paths, the year."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chorus_gui.app.doctor.model import Case
+from chorus_gui.app.words import size as bytes_of
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.folders import data_folder
 from chorus_gui.core.model import Finding, Grade
@@ -16,24 +17,24 @@ SUBJECT = "This computer"
 FEW = 2_000_000_000
 TOO_FEW = 200_000_000
 TIMES = 3
-"""A journal is written beside itself, and copies of it are kept."""
+"""A journal is written next to itself, and copies of it are kept."""
 FIRST_YEAR = 2025
 
 
 def check_space(case: Case, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free) -> Iterator[Finding]:
-    """Where the journal lies, and where reviews are kept."""
+    """On the disks of the journal and of reviews."""
     folders = {"reviews and receipts": (data_folder(), 0)}
     if case.config is not None:
         local = case.config.journal.local
         folders["the journal"] = (_existing(local.parent), local.stat().st_size if local.is_file() else 0)
     for name, (folder, size) in folders.items():
         left = free(folder)
-        what = f"There are {left / 1e9:,.1f} GB left for {name} ({folder})."
+        what = f"{bytes_of(left)} is free for {name} ({folder})."
         severity = Grade.BAD if left < max(TOO_FEW, TIMES * size) else Grade.WARNING if left < FEW else Grade.GOOD
         if severity is Grade.GOOD:
             yield Finding(severity, SUBJECT, what)
         else:
-            yield Finding(severity, SUBJECT, what, "On a full disk nothing can be recorded.", "Make room on that disk.")
+            yield Finding(severity, SUBJECT, what, "On a full disk nothing can be recorded.", "Free some space on that disk.")
 
 
 def _existing(folder: Path) -> Path:
@@ -41,20 +42,22 @@ def _existing(folder: Path) -> Path:
 
 
 def check_year(case: Case) -> Iterator[Finding]:
-    """A clock that was never set shows in the year."""
+    """A clock that was never set shows a wrong year."""
     if case.now.year < FIRST_YEAR:
-        why = "Versions are named by the time, and the store refuses requests of another time."
-        yield Finding(Grade.BAD, "Clock", f"This computer's clock says {case.now:%Y-%m-%d}.", why, "Set the clock right.")
+        why = "Versions are named by date and time, and the store refuses requests with a wrong time."
+        yield Finding(Grade.BAD, "Clock", f"This computer's clock says {case.now:%Y-%m-%d}.", why, "Set the clock.")
 
 
 def check_long_paths(case: Case, allowed: Callable[[], bool | None] | None = None) -> Iterator[Finding]:
-    """This program needs no setting for them; az and AzCopy, which generated scripts call, do on Windows."""
+    """This program needs no setting for them; az and AzCopy, which generated scripts run, need one on Windows."""
     if case.config is None or case.config.upload_method is not UploadMethod.AZCLI:
         return
     if (allowed or _long_paths_allowed)() is False:
-        what = "Windows does not allow paths of more than 260 characters for other programs."
-        why = "Generated scripts cannot send files whose path is longer."
-        yield Finding(Grade.WARNING, SUBJECT, what, why, "Have your IT department set LongPathsEnabled, or send with this program itself.")
+        what = "Windows limits the paths of other programs to 260 characters."
+        why = "Generated scripts cannot upload files with longer paths."
+        yield Finding(
+            Grade.WARNING, SUBJECT, what, why, "Ask your IT department to set LongPathsEnabled, or set upload_method to “builtin”."
+        )
 
 
 def _long_paths_allowed() -> bool | None:

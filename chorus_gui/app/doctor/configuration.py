@@ -13,11 +13,11 @@ SUBJECT = "Configuration"
 
 
 def check_file(case: Case) -> Iterator[Finding]:
-    """Every fault and every warning of it."""
+    """Every problem and every warning of it."""
     try:
         config = load(case.file)
     except ConfigError as error:
-        why = "Without a configuration that can be used, nothing can be submitted."
+        why = "Without a valid configuration, nothing can be submitted."
         if not error.faults:
             yield Finding(Grade.BAD, SUBJECT, error.what, why, error.remedy)
         for fault in error.faults:
@@ -27,7 +27,11 @@ def check_file(case: Case) -> Iterator[Finding]:
         return
     for warning in config.warnings:
         yield Finding(
-            Grade.WARNING, SUBJECT, warning, "The file works, but perhaps not as it is meant.", "Correct it on the Configuration page."
+            Grade.WARNING,
+            SUBJECT,
+            warning,
+            "The file is valid, but this setting probably does not do what you expect.",
+            "Correct it on the Configuration page.",
         )
     if not config.warnings:
-        yield Finding(Grade.GOOD, SUBJECT, f"{case.file.name} has no faults.")
+        yield Finding(Grade.GOOD, SUBJECT, f"{case.file.name} is valid.")

@@ -1,4 +1,4 @@
-"""How long the credentials last, told before they end."""
+"""How long the credentials are valid, reported before they expire."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ def check_expiry(case: Case) -> Iterator[Finding]:
 
 def _sas(case: Case, name: str, info: SasInfo) -> Finding:
     if info.expires is None:
-        return Finding(Grade.GOOD, SUBJECT, f"The SAS token of {name} does not say when it expires; its policy in the store does.")
+        return Finding(
+            Grade.GOOD, SUBJECT, f"The SAS token of {name} has no expiry date of its own. Its access policy in the store sets one."
+        )
     when = f"{info.expires:%Y-%m-%d %H:%M} UTC"
     remedy = "Ask the central team for a new SAS token, and paste it on the Configuration page."
     if info.expired(case.now):
         return Finding(Grade.BAD, SUBJECT, f"The SAS token of {name} expired on {when}.", "The store refuses it.", remedy)
     if info.expires - case.now < SOON:
-        why = "An upload that runs longer than that stops in its middle."
+        why = "An upload that is still running then stops."
         return Finding(Grade.WARNING, SUBJECT, f"The SAS token of {name} expires on {when}.", why, remedy)
-    return Finding(Grade.GOOD, SUBJECT, f"The SAS token of {name} is good until {when}.")
+    return Finding(Grade.GOOD, SUBJECT, f"The SAS token of {name} is valid until {when}.")

@@ -1,4 +1,4 @@
-"""All the checks, in the order in which a person would make them."""
+"""All checks, in the order in which a person would make them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, site
 from chorus_gui.app.doctor.model import Case, Check
+from chorus_gui.app.words import plural
 from chorus_gui.core.config.load import load
 from chorus_gui.core.errors import ChorusError, ConfigError
 from chorus_gui.core.job import JobContext
@@ -35,7 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def examine(file: Path, ctx: JobContext, login: Login | None = None) -> list[Finding]:
-    """Look at everything that the configuration ``file`` is about.  Raises ``Cancelled`` alone: a check that fails is a finding."""
+    """Check everything that the configuration ``file`` names.  Raises only ``Cancelled``: a check that fails is a finding."""
     try:
         config = load(file)
     except ConfigError:
@@ -51,23 +52,23 @@ def examine(file: Path, ctx: JobContext, login: Login | None = None) -> list[Fin
         except ChorusError as error:
             out.append(Finding(Grade.BAD, subject, error.what, error.meaning, error.remedy))
         except OSError as error:
-            out.append(Finding(Grade.BAD, subject, f"It could not be looked at: {error}.", remedy="Look whether the disk can be read."))
+            out.append(Finding(Grade.BAD, subject, f"Could not be checked: {error}.", remedy="Check that the disk can be read."))
     return out
 
 
 def healthy(found: Iterable[Finding]) -> bool:
-    """Nothing is bad."""
+    """There is no problem."""
     return all(finding.grade is not Grade.BAD for finding in found)
 
 
 def grouped(found: Sequence[Finding]) -> dict[Grade, list[Finding]]:
-    """The worst first; severities that nothing has are left out."""
+    """The worst first; grades without findings are left out."""
     return {grade: group for grade in Grade if (group := [f for f in found if f.grade is grade])}
 
 
 def to_text(found: Sequence[Finding], *, examples: bool = True) -> str:
     """For people.  Without ``examples`` no path of a patient's file is in it."""
-    headings = {Grade.BAD: "What has to be mended", Grade.WARNING: "What wants to be looked at", Grade.GOOD: "What is well"}
+    headings = {Grade.BAD: "Problems", Grade.WARNING: "Warnings", Grade.GOOD: "OK"}
     lines: list[str] = []
     for severity, group in grouped(found).items():
         lines += [headings[severity], "-" * len(headings[severity])]
@@ -76,7 +77,9 @@ def to_text(found: Sequence[Finding], *, examples: bool = True) -> str:
             lines += [f"    {text}" for text in (finding.why, finding.remedy) if text]
             lines += [f"      {example}" for example in (finding.examples if examples else ())]
         lines.append("")
-    return "\n".join(lines).rstrip("\n")
+    problems = sum(finding.grade is Grade.BAD for finding in found)
+    lines.append(f"{plural(problems, 'problem')} to fix." if problems else "No problems.")
+    return "\n".join(lines)
 
 
 def to_data(found: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -16,40 +16,40 @@ AHEAD = timedelta(minutes=10)
 
 
 def check_file(case: Case) -> Iterator[Finding]:
-    """SQLite finds no damage in it, and it is a journal of a known version."""
+    """SQLite finds no damage in it, and its format is known."""
     if case.config is None:
         return
     path = case.config.journal.local
     try:
         Journal.verify_file(path)
     except JournalMissingError:
-        yield Finding(Grade.GOOD, SUBJECT, f"There is no journal yet; the first submission begins {path}.")
+        yield Finding(Grade.GOOD, SUBJECT, f"There is no journal yet. The first submission creates {path}.")
         return
     except JournalError as error:
-        why = "The journal knows what was submitted. Without it everything would count as new."
+        why = "The journal lists what was submitted. Without it, every file counts as added."
         kept = [copy for copy in backups.listing(path) if copy.readable]
-        remedy = f"Go back to the kept copy {kept[0].path.name} (Journal → Kept copies)." if kept else error.remedy
+        remedy = f"Restore the kept copy {kept[0].path.name} (Journal → Kept copies)." if kept else error.remedy
         yield Finding(Grade.BAD, SUBJECT, error.what, why, remedy)
         return
     with Journal.open(path, readonly=True) as journal:
         schema = journal.schema
-    yield Finding(Grade.GOOD, SUBJECT, f"{path} is sound (version {schema} of the journal).")
+    yield Finding(Grade.GOOD, SUBJECT, f"{path} is intact (format {schema}).")
 
 
 def check_rows(case: Case) -> Iterator[Finding]:
-    """What is odd in its rows: tolerated, and told."""
+    """What is odd in its entries: tolerated, and reported."""
     if case.config is None:
         return
     try:
         with Journal.open(case.config.journal.local, readonly=True) as journal:
             for found in journal.check():
-                yield Finding(Grade.WARNING, SUBJECT, found.text, "The program works with it.", found.remedy, found.examples)
+                yield Finding(Grade.WARNING, SUBJECT, found.text, "This does not stop a submission.", found.remedy, found.examples)
     except JournalError:
-        return  # check_file has told it
+        return  # check_file has reported it
 
 
 def check_clock(case: Case) -> Iterator[Finding]:
-    """No row was entered later than now."""
+    """No entry was recorded later than now."""
     if case.config is None:
         return
     try:
@@ -61,6 +61,6 @@ def check_clock(case: Case) -> Iterator[Finding]:
         return
     at = datetime.fromtimestamp(latest[0].valid_us / 1e6, UTC)
     if at > case.now + AHEAD:
-        why = "Either this computer's clock is slow, or another computer's that wrote into the journal was fast."
-        what = f"The journal has a row of {at:%Y-%m-%d %H:%M} UTC; here it is {case.now:%Y-%m-%d %H:%M} UTC."
-        yield Finding(Grade.WARNING, "Clock", what, why, "Set the clock and the time zone right.")
+        why = "Either this computer's clock is slow, or the clock of the computer that recorded the entry was fast."
+        what = f"The journal has an entry of {at:%Y-%m-%d %H:%M} UTC, but this computer's clock says {case.now:%Y-%m-%d %H:%M} UTC."
+        yield Finding(Grade.WARNING, "Clock", what, why, "Set the clock and the time zone of this computer.")

@@ -1,4 +1,4 @@
-"""What a check looks at."""
+"""What a check examines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is looked at.  ``config`` None: the file has faults, and only what needs no configuration can be looked at.
+    """What is examined.  ``config`` None: the file has problems, and only what needs no configuration can be checked.
 
     ``login`` is the process's one sign-in; None: nobody is asked.
     """

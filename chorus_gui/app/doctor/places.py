@@ -1,6 +1,6 @@
-"""Whether a place can be read, and written where that is needed: asked, not believed.
+"""Whether a place can be read, and written where that is needed: tested, not assumed.
 
-The doctor and “Test connection” ask the same question here.
+The doctor and “Test connection” share this test.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ CENTRAL, JOURNAL, SITE = "Central store", "Cloud journal", "Site"
 WHY = {
     CENTRAL: "Nothing can be uploaded or verified.",
     JOURNAL: "The journal cannot be checked out or in.",
-    SITE: "Its files cannot be seen or sent. No row of the journal is closed for that.",
+    SITE: "Its files cannot be scanned or uploaded. None of them is marked as deleted for this reason.",
 }
 
 
 def check_central(case: Case) -> Iterator[Finding]:
-    """The central store answers, and can be written."""
+    """The central store answers, and can be written to."""
     yield from _check(case, CENTRAL)
 
 
 def check_journal(case: Case) -> Iterator[Finding]:
-    """The place of the cloud journal answers, and can be written; not asked twice where it is the central store's container."""
+    """The place of the cloud journal answers, and can be written to; not tested twice if it is the central store's container."""
     config = case.config
     cloud = config.journal.cloud if config else None
     if config is None or cloud is None:
@@ -58,7 +58,7 @@ def _check(case: Case, role: str) -> Iterator[Finding]:
 
 
 def check_place(named: NamedPlace, login: Login | None) -> list[Finding]:
-    """Ask one place of a configuration; raises nothing that is expected."""
+    """Test one place of a configuration; raises no expected error."""
     place = named.place
     if named.role == JOURNAL and place.folder is not None:
         place = journal_parent(place)[0]
@@ -88,12 +88,12 @@ def _folder(folder: str, *, write: bool) -> Finding:
             with tempfile.TemporaryFile(dir=disk_path(folder)):
                 pass
     except FileNotFoundError:
-        return Finding(Grade.BAD, "", f"The folder {folder} is not there.", remedy="Check the path, and that the drive is connected.")
+        return Finding(Grade.BAD, "", f"The folder {folder} does not exist.", remedy="Check the path, and that the drive is connected.")
     except OSError as error:
-        remedy = "Check the path, that the drive is connected, and your rights there."
-        return Finding(Grade.BAD, "", f"{folder}: {error.strerror or error}.", remedy=remedy)
+        remedy = "Check the path, that the drive is connected, and your permissions for the folder."
+        return Finding(Grade.BAD, "", f"Could not use the folder {folder}: {error.strerror or error}.", remedy=remedy)
     if empty and not write:
-        why = "A drive that is not connected looks like that."
-        remedy = "If the site has no files yet, this is right. Otherwise check the path and the drive."
+        why = "A drive that is not connected looks empty, too."
+        remedy = "Check the path and the drive. If the site has no files yet, ignore this warning."
         return Finding(Grade.WARNING, "", f"The folder {folder} is empty.", why, remedy)
     return Finding(Grade.GOOD, "", f"{folder} can be {'read and written' if write else 'read'}.")

@@ -1,4 +1,4 @@
-"""Files of the site that are not on this computer."""
+"""Files of the site whose content is not on this computer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.doctor.places import SITE
+from chorus_gui.app.words import agree
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Finding, Grade
 
@@ -27,7 +28,7 @@ def check_online_only(case: Case) -> Iterator[Finding]:
 
 
 def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
-    """Files that a cloud drive keeps online: a look at the first :data:`LOOKED_AT` of the folder is enough to know."""
+    """Files that a cloud drive keeps online: the first :data:`LOOKED_AT` of the folder are enough to know."""
     if not MAY_BE_ONLINE:
         return
     seen = online = 0
@@ -41,9 +42,9 @@ def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
         yield Finding(
             Grade.WARNING,
             names,
-            f"Of the first {seen:,} files in {folder}, {online:,} are kept online only.",
-            "Each is downloaded when it is read; that is slow, wants room on this disk, and fails without a connection.",
-            "In the Explorer, choose “Always keep on this device” for the folder (OneDrive), or recall it from the archive, before you upload.",
+            f"{online:,} of the first {seen:,} files in {folder} {agree(online, 'is', 'are')} stored online only.",
+            "Each is downloaded when it is read. That is slow, takes up disk space, and fails without a connection.",
+            "Before you upload, select “Always keep on this device” for the folder in File Explorer (OneDrive), or recall it from the archive.",
         )
 
 
@@ -63,6 +64,6 @@ def _looked_into(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def is_online_only(entry: os.DirEntry[str]) -> bool:
-    """A placeholder: reading it recalls its content from elsewhere.  Told by the directory entry, on Windows alone."""
+    """A placeholder: reading it recalls its content from elsewhere.  The directory entry says so, only on Windows."""
     attributes: int = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
     return bool(attributes & _RECALLED)

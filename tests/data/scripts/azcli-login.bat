@@ -1,24 +1,24 @@
 @echo off
 rem Made by CHoRUS Upload 0.
-rem Sends 12 files to the central store with the Azure CLI (az), and marks in the journal what arrived.
-rem It can be run again after an interruption: it goes on where it stopped.
-rem The lists of files that it reads lie in "upload.files", beside it.
+rem It uploads 12 files to the central store with the Azure CLI (az), and marks them as uploaded in the journal.
+rem After an interruption, run it again: it continues where it stopped.
+rem It needs the folder "upload.files" next to it, which has the lists of files.
 setlocal EnableExtensions DisableDelayedExpansion
 chcp 65001 >nul
 
 set "LISTS=%~dp0upload.files"
 set CHORUS="C:\Program Files\100%%\chorus-upload.exe" --config "D-config 100%%.toml"
 if not exist "%LISTS%\" (
-  echo The folder "%LISTS%" is missing; it belongs to this script.
+  echo The folder "%LISTS%" is missing. Put it next to this script.
   exit /b 2
 )
 call az version --output none
 if not %ERRORLEVEL%==0 (
-  echo The Azure CLI ^(az^) is not installed, or not on the PATH.
+  echo The Azure CLI ^(az^) is not installed, or not on the PATH. Ask your IT department to install it.
   exit /b 2
 )
 
-rem ---- How the store lets us in
+rem ---- Credentials
 set "AZURE_STORAGE_CONNECTION_STRING="
 set "AZURE_STORAGE_KEY="
 set "AZURE_STORAGE_SAS_TOKEN="
@@ -31,14 +31,14 @@ if not %ERRORLEVEL%==0 goto failed
 set STORE=--account-name mghb2ailanding --blob-endpoint https://upload.chorus4ai.org --auth-mode login
 set WRITE=--content-type application/octet-stream --overwrite true --validate-content --no-progress --output none
 
-rem ---- Check the journal out (stops if somebody else has it; goes on if it is ours from an interrupted run)
+rem ---- Check the journal out (stops if somebody else has it, continues if an interrupted run of this script has it)
 %CHORUS% script checkout
 if not %ERRORLEVEL%==0 goto failed
 
 rem ---- The files
 
 :page0001
-rem Files 1 to 5: is anything still to be sent, and are they the recorded ones?
+rem Files 1 to 5: check that some are pending, and that they are still the recorded ones
 %CHORUS% script ready --file-list "%LISTS%\0001.txt"
 if %ERRORLEVEL%==10 goto page0002
 if not %ERRORLEVEL%==0 goto failed
@@ -71,7 +71,7 @@ if not %ERRORLEVEL%==0 goto failed
 if not %ERRORLEVEL%==0 goto failed
 
 :page0002
-rem Files 6 to 10: is anything still to be sent, and are they the recorded ones?
+rem Files 6 to 10: check that some are pending, and that they are still the recorded ones
 %CHORUS% script ready --file-list "%LISTS%\0002.txt"
 if %ERRORLEVEL%==10 goto page0003
 if not %ERRORLEVEL%==0 goto failed
@@ -104,7 +104,7 @@ if not %ERRORLEVEL%==0 goto failed
 if not %ERRORLEVEL%==0 goto failed
 
 :page0003
-rem Files 11 to 12: is anything still to be sent, and are they the recorded ones?
+rem Files 11 to 12: check that some are pending, and that they are still the recorded ones
 %CHORUS% script ready --file-list "%LISTS%\0003.txt"
 if %ERRORLEVEL%==10 goto copies
 if not %ERRORLEVEL%==0 goto failed
@@ -122,23 +122,23 @@ if not %ERRORLEVEL%==0 goto failed
 if not %ERRORLEVEL%==0 goto failed
 
 :copies
-rem ---- A copy of the journal into the folder of each version that received files
+rem ---- Copy the journal to the folder of each version that received files
 set "F=D-journal.db"
 set "N=site 50%%/20260101000000/D-journal.db"
 call az storage blob upload %STORE% --container-name cont --file "%%F%%" --name "%%N%%" %WRITE%
 if not %ERRORLEVEL%==0 goto failed
 
-rem ---- Check the journal in; this frees the lock
+rem ---- Check the journal in, and remove the lock
 %CHORUS% script checkin
 if not %ERRORLEVEL%==0 goto failed
 
 echo.
-echo Done: 12 files are in the central store and marked in the journal.
+echo 12 files are in the central store, and marked as uploaded in the journal.
 exit /b 0
 
 :failed
 echo.
-echo STOPPED. What was marked until now stays marked.
-echo If the journal was checked out, it still is, by you: run this script again to go on,
-echo or give the journal back with: chorus-upload journal checkin
+echo STOPPED. Files that were marked as uploaded stay marked.
+echo You may still have the journal checked out. Run this script again to continue,
+echo or check the journal in with: chorus-upload journal checkin
 exit /b 1
