@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
+from chorus_gui.core.config.save import template
 from chorus_gui.core.errors import ConfigError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
 
 __all__ = [
-    "Checked", "check", "default_pattern", "load", "loads", "read_text", "save", "test_connection", "use_system_certificates",
+    "Checked", "Layout", "check", "default_pattern", "load", "loads", "read_text", "save", "template", "test_connection", "use_system_certificates",
 ]  # fmt: skip
 
 

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 VERDICT = "self-test.json"
 RESOURCES = (
-    "config/config-template.toml",
-    "config/config-template-flat.toml",
+    "config/config-template.toml.j2",
     "receipt/receipt.html",
     "scripts/azcli.bat.j2",
     "scripts/azcopy.bat.j2",

@@ -126,9 +126,9 @@ def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
 def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Print the template."""
     del ctx
-    from chorus_gui.app.folders import resource
+    from chorus_gui.app.configuration import Layout, template
 
-    report.text(resource(f"config/config-template{'-flat' if args.flat else ''}.toml").read_text("utf-8").rstrip("\n"))
+    report.text(template(Layout.FLAT if args.flat else Layout.NESTED).rstrip("\n"))
     return 0
 
 

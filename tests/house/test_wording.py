@@ -80,7 +80,7 @@ KNOWN = {
     "ui": (("chorus_gui/ui/pages/review_parts.py", "&Cancel"), ("chorus_gui/ui/menus.py", "&Open configuration…")),
     "cli": (("chorus_gui/cli/main.py", "the configuration file"), ("chorus_gui/cli/file_commands.py", "print JSON")),
     "resources_installer": (
-        ("resources/config/config-template.toml", "num_threads: "),
+        ("resources/config/config-template.toml.j2", "num_threads: "),
         ("resources/receipt/receipt.html", "What changed"),
         ("resources/scripts/base.bat.j2", "is missing"),
         ("resources/scripts/base.sh.j2", "is missing"),

@@ -44,7 +44,7 @@ def test_the_console_program_tries_itself(tmp_path: Path, capsys: pytest.Capture
 def test_something_wrong_is_told_and_ends_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(selftest, "RESOURCES", ("config/config-template.toml", "config/lost.toml"))
+    monkeypatch.setattr(selftest, "RESOURCES", ("config/config-template.toml.j2", "config/lost.toml"))
     assert main(["self-test"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert not said["ok"]

@@ -13,8 +13,9 @@ import pytest
 from world import World
 
 from chorus_gui.cli.main import main
+from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.save import template
 from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, ReviewError, StaleReviewError
-from chorus_gui.core.folders import resource
 from chorus_gui.core.journal.backups import listing
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.review.approval import approve, check_approval
@@ -371,11 +372,11 @@ def test_a_pending_file_that_changed_is_reported_and_recorded_anew(world: World)
     world.check_truth()
 
 
-@pytest.mark.parametrize(("words", "name"), [(["config-help"], "config-template"), (["config-help", "--flat"], "config-template-flat")])
-def test_the_template_is_printed_letter_by_letter(words: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("words", "layout"), [(["config-help"], Layout.NESTED), (["config-help", "--flat"], Layout.FLAT)])
+def test_the_template_is_printed_letter_by_letter(words: list[str], layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     """It is full of names of credentials, and what takes secrets out of texts took the explanations."""
     assert main(words) == 0
-    assert capsys.readouterr().out == resource(f"config/{name}.toml").read_text("utf-8")
+    assert capsys.readouterr().out == template(layout)
 
 
 def test_an_interrupted_submission_says_how_to_go_on_in_its_version(

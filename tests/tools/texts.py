@@ -279,9 +279,9 @@ def _is_prose(text: str) -> bool:
 def toml_texts(path: Path, file: str) -> list[Text]:
     """The comments of a configuration template, without the keys that are commented out."""
     comments = []
-    for number, line in _lines(path.read_text("utf-8")):
+    for number, line in _lines(_jinja(path.read_text("utf-8"))):
         found = re.match(r"\s*#\s?(.*)", line)
-        comment = found[1] if found and not re.match(r"[\w.]+ = |\[", found[1]) else ""
+        comment = found[1] if found and not re.match(rf"(?:[\w.]+|{HOLE}) = |\[", found[1]) else ""
         if re.match(r"\w+: ", comment):
             comments.append((0, ""))
         comments.append((number, comment))
@@ -357,7 +357,13 @@ def markdown_texts(path: Path, file: str) -> list[Text]:
 
 # --- everything -----------------------------------------------------------------------------------------------------------
 
-_READERS = {".py": python_texts, ".toml": toml_texts, ".html": html_texts, ".j2": script_texts, ".nsi": nsis_texts, ".md": markdown_texts}
+
+def template_texts(path: Path, file: str) -> list[Text]:
+    """What is rendered from a template: a configuration file or a script."""
+    return (toml_texts if path.name.endswith(".toml.j2") else script_texts)(path, file)
+
+
+_READERS = {".py": python_texts, ".html": html_texts, ".j2": template_texts, ".nsi": nsis_texts, ".md": markdown_texts}
 
 
 def sources() -> list[Path]:

@@ -25,7 +25,6 @@ from chorus_gui.core.folders import replace_file, resource
 
 Scalar = str | int | bool
 
-_TEMPLATES = {Layout.NESTED: "config/config-template.toml", Layout.FLAT: "config/config-template-flat.toml"}
 _COMMENTED = r"[ \t]*#[ \t]*{name}[ \t]*="
 
 
@@ -162,9 +161,20 @@ class ConfigDocument:
         return _leaves(after) == {**_leaves(self._tables()), dotted: value}
 
 
+def template(layout: Layout = Layout.NESTED) -> str:
+    """The text of a file to fill in: every key of the layout, with an explanation."""
+    import jinja2
+
+    environment = jinja2.Environment(  # noqa: S701 (TOML, not HTML)
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    source = resource("config/config-template.toml.j2").read_text(encoding="utf-8")
+    return environment.from_string(source).render(nested=layout is Layout.NESTED)
+
+
 def new_document(path: Path, layout: Layout = Layout.NESTED) -> ConfigDocument:
     """The template of a layout, to be filled in and saved as ``path``."""
-    return ConfigDocument(path, resource(_TEMPLATES[layout]).read_text(encoding="utf-8"), seen=None)
+    return ConfigDocument(path, template(layout), seen=None)
 
 
 def _look_up(tables: Tables, dotted: str) -> object:
