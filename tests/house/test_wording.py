@@ -78,10 +78,10 @@ KNOWN = {
     "core": (("chorus_gui/core/errors.py", "Did you mean"), ("chorus_gui/core/storage/azure/answers.py", "storage account")),
     "app": (("chorus_gui/app/receipts.py", "receipt"), ("chorus_gui/app/doctor/computer.py", "This computer")),
     "ui": (("chorus_gui/ui/pages/review_parts.py", "&Cancel"), ("chorus_gui/ui/menus.py", "&Open configuration…")),
-    "cli": (("chorus_gui/cli/main.py", "the configuration file"), ("chorus_gui/cli/file_commands.py", "print JSON")),
+    "cli": (("chorus_gui/cli/main.py", "use this configuration file"), ("chorus_gui/cli/file_commands.py", "print JSON")),
     "resources_installer": (
         ("resources/config/config-template.toml", "num_threads: "),
-        ("resources/receipt/receipt.html", "What changed"),
+        ("resources/receipt/receipt.html", "Changes"),
         ("resources/scripts/base.bat.j2", "is missing"),
         ("resources/scripts/base.sh.j2", "is missing"),
         ("installer/chorus-upload.nsi", "desktop"),
