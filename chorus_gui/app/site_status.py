@@ -104,7 +104,7 @@ def site_status(known: Known) -> SiteStatus:
     if at is not None:
         step = steps[at]
         grade = Grade.BAD if step.progress is Progress.STOPPED else Grade.WARNING if warnings else Grade.INFO
-        return SiteStatus(f"Next: {step.name.lower()}", step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
+        return SiteStatus(f"Next step: {step.name.lower()}", step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
     step = _after_all(known)
     grade = Grade.WARNING if warnings else Grade.INFO if known.looking else Grade.GOOD
     return SiteStatus(_closing(known, warnings), step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
@@ -130,8 +130,8 @@ def _check_out(known: Known) -> Step:
     name, custody = "Check out", known.custody
     if custody.state is None:
         if custody.grade is Grade.BAD:
-            return Step(name, Progress.STOPPED, custody.detail, "Try again", Action.TRY_AGAIN)
-        return Step(name, Progress.LATER, "Finding out who has the journal…")
+            return Step(name, Progress.STOPPED, custody.detail, "Retry", Action.TRY_AGAIN)
+        return Step(name, Progress.LATER, "Checking where the journal is…")
     if custody.may_write:
         text = "The journal is on this computer." if custody.state is Custody.NOT_IN_CLOUD else f"{custody.text}."
         return Step(name, Progress.DONE, text)
@@ -146,11 +146,11 @@ def _check_out(known: Known) -> Step:
 def _review(known: Known) -> Step:
     name, review, journal = "Scan and review", known.review, known.journal
     if "scan" in known.running:
-        return Step(name, Progress.NOW, "The site is being scanned.")
+        return Step(name, Progress.NOW, "Scanning the site…")
     if known.looking and review is None:
-        return Step(name, Progress.LATER, "Looking for a review…")
+        return Step(name, Progress.LATER, "Loading…")
     if journal is not None and journal.error:
-        return Step(name, Progress.STOPPED, journal.error, "Try again", Action.TRY_AGAIN)
+        return Step(name, Progress.STOPPED, journal.error, "Retry", Action.TRY_AGAIN)
     if _pending(known) and not _waits_for_approval(review):
         return Step(name, Progress.DONE, "Recorded changes are uploaded first.")
     if review is None or review.stale:
@@ -180,7 +180,7 @@ def _review(known: Known) -> Step:
 def _submit(known: Known) -> Step:
     name, journal = "Submit", known.journal
     if known.running & {"record", "submit", "upload"}:
-        return Step(name, Progress.NOW, "A submission is running.", SHOW_PROGRESS, Action.UPLOAD)
+        return Step(name, Progress.NOW, "Submitting…", SHOW_PROGRESS, Action.UPLOAD)
     if journal is None or not journal.versions:
         return Step(name, Progress.LATER, "What you approve is recorded and uploaded.")
     if _pending(known):
@@ -200,7 +200,7 @@ def _finish(known: Known) -> Step:
     cloud = custody.state not in (None, Custody.NOT_IN_CLOUD)
     name = "Verify and check in" if cloud else "Verify"
     if "verify" in known.running:
-        return Step(name, Progress.NOW, "The central store is being compared with the journal.")
+        return Step(name, Progress.NOW, "Comparing the central store with the journal…")
     last = journal.last_version if journal else None
     if last is None:
         return Step(name, Progress.LATER, "Compare the central store with the journal.")

@@ -1,4 +1,4 @@
-"""What each intent runs, and what its result does to the state: one short function an intent, for a :class:`.host.Host`."""
+"""What each intent runs, and what its result changes in the state: one short function for each intent, for a :class:`.host.Host`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import DoctorFacts, JobKind
-from chorus_gui.ui.words import count_of, files_and_size
+from chorus_gui.ui.words import KINDS, agree, count_of, files_and_size, number
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Done
@@ -23,17 +23,24 @@ if TYPE_CHECKING:
 
 
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})
-"""After these the rows of the review may be others."""
+"""After these the review may have other changes."""
 
 LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE, JobKind.EXAMINE}
-"""After these the facts are read anew."""
+"""After these the facts are read again."""
+
+RECOVERIES = {
+    custody.Choice.GO_ON: "Keep the journal checked out",
+    custody.Choice.CHECK_IN: "Check in",
+    custody.Choice.SET_ASIDE: "Set the local journal aside",
+}
+"""Choice → the title of the job that does it."""
 
 QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE})
-"""When these go well, the page shows it; no notice is needed."""
+"""When these succeed, the page shows it; no notice is needed."""
 
 
 def table(host: Host) -> dict[type[intents.Intent], Callable[[Any], None]]:
-    """Intent → what carries it out."""
+    """Intent → the function that does it."""
     return {intent: _bind(function, host) for intent, function in _ACTIONS.items()}
 
 
@@ -49,9 +56,9 @@ def _open_demo(host: Host, intent: intents.OpenDemo) -> None:
 
     def done(file: Path) -> str:
         host.open(file, demo=True)
-        return "A made-up site is ready."
+        return "The demo site is open."
 
-    host.start(JobKind.SAVE, "Make up a site", lambda _: demo.make(intent.folder), done, cancellable=False, key="")
+    host.start(JobKind.SAVE, "Open the demo site", lambda _: demo.make(intent.folder), done, cancellable=False, key="")
 
 
 def _save_config(host: Host, intent: intents.SaveConfig) -> None:
@@ -59,7 +66,7 @@ def _save_config(host: Host, intent: intents.SaveConfig) -> None:
 
     def done(file: Path) -> str:
         host.open(file)
-        return f"{file.name} is saved."
+        return f"Saved {file.name}."
 
     host.start(
         JobKind.SAVE,
@@ -74,16 +81,16 @@ def _save_config(host: Host, intent: intents.SaveConfig) -> None:
 def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
     file = host.state.config_file
     if file is None:
-        raise UsageError("No configuration is open.", remedy="Open one first.")
+        raise UsageError("No configuration is open.", remedy="Open one with File → Open configuration.")
 
     from chorus_gui.app import credential_store
 
     def done(kept: credential_store.Kept) -> str:
         host.open(file)
-        told = f"{count_of(len(kept.entries), 'SAS token')} moved from {file.name} into {credential_store.title()}."
+        told = f"Moved {count_of(len(kept.entries), 'SAS token')} from {file.name} to {credential_store.title()}."
         return " ".join([told, *kept.remains])
 
-    host.start(JobKind.SAVE, "Keep SAS tokens safe", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
+    host.start(JobKind.SAVE, "Move SAS tokens", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
 
 
 def _test(host: Host, intent: intents.TestConnection) -> None:
@@ -95,7 +102,7 @@ def _test(host: Host, intent: intents.TestConnection) -> None:
     def done(found: Any) -> str:
         host.update(test=found)
         bad = sum(finding.grade is Grade.BAD for finding in found)
-        return "Every place answers." if not bad else f"{bad} of {len(found)} findings need to be looked at."
+        return f"{bad} of {count_of(len(found), 'check')} failed." if bad else "The connection works."
 
     host.start(
         JobKind.TEST,
@@ -111,12 +118,12 @@ def _examine(host: Host, _: intents.Examine) -> None:
 
     file, login = host.state.config_file, host.login
     if file is None:
-        raise UsageError("No configuration is open.", remedy="Open one first.")
+        raise UsageError("No configuration is open.", remedy="Open one with File → Open configuration.")
 
     def done(found: Any) -> str:
         host.update(doctor=DoctorFacts(tuple(found), time.time_ns() // 1000))
         bad = sum(finding.grade is Grade.BAD for finding in found)
-        return f"{count_of(bad, 'thing')} to mend." if bad else "Nothing has to be mended."
+        return f"{count_of(bad, 'problem')} to fix." if bad else "No problems."
 
     host.start(JobKind.EXAMINE, "Doctor", lambda ctx: examine(file, ctx, login), done, key="doctor")
 
@@ -127,7 +134,7 @@ def _clear(host: Host, intent: intents.ClearLocalData) -> None:
     def done(count: int) -> str:
         if intent.staging:
             host.update(review=None, verify=None, failures=())
-        return f"{count_of(count, 'file')} removed."
+        return f"Removed {count_of(count, 'file')} from this computer."
 
     host.update(review=None if intent.staging else host.state.review)
     host.start(
@@ -166,7 +173,7 @@ def _recover(host: Host, intent: intents.Recover) -> None:
     if choice is custody.Choice.TAKE_OVER:  # a person sees both sides before that
         _compare(host, intents.CompareJournals())
         return
-    host.start(JobKind.RECOVER, f"Recover: {intent.choice}", lambda ctx: custody.recover(workspace, ctx, choice), _sentences)
+    host.start(JobKind.RECOVER, RECOVERIES[choice], lambda ctx: custody.recover(workspace, ctx, choice), _sentences)
 
 
 def _compare(host: Host, intent: intents.CompareJournals) -> None:
@@ -182,7 +189,7 @@ def _compare(host: Host, intent: intents.CompareJournals) -> None:
 
 def _adopt(host: Host, intent: intents.Adopt) -> None:
     workspace = host.workspace()
-    title = f"Go on with {intent.file.name}"
+    title = f"Take over {intent.file.name}"
     host.start(JobKind.ADOPT, title, lambda ctx: custody.adopt(workspace, ctx, intent.file, intent.sides), _sentences, cancellable=False)
 
 
@@ -193,7 +200,7 @@ def _upgrade(host: Host, _: intents.UpgradeJournal) -> None:
         "Upgrade the journal",
         lambda ctx: journal.upgrade(workspace, ctx),
         lambda done: (
-            f"The journal has schema 2 now, with {count_of(done.value.rows, 'row')}. The old one is kept as {done.value.kept.name}."
+            f"The journal now has format 2, with {count_of(done.value.rows, 'entry', 'entries')}. The old file is kept as {done.value.kept.name}."
         ),
     )
 
@@ -202,9 +209,11 @@ def _undo(host: Host, intent: intents.Undo) -> None:
     workspace = host.workspace()
     host.start(
         JobKind.UNDO,
-        f"Take back version {intent.version}",
+        f"Undo version {intent.version}",
         lambda ctx: journal.undo(workspace, ctx, intent.version),
-        lambda done: f"{count_of(done.value, 'recorded file')} of version {intent.version} taken back. The next scan finds them again.",
+        lambda done: (
+            f"Removed {count_of(done.value, 'pending file')} of version {intent.version} from the journal. The next scan finds {agree(done.value, 'it', 'them')} again."
+        ),
         cancellable=False,
     )
 
@@ -214,7 +223,7 @@ def _restore(host: Host, intent: intents.Restore) -> None:
 
     def told(done: Done[Path | None]) -> str:
         kept = done.outcome.value
-        return f"The journal is {intent.copy.name} again." + (f" The one in its place is kept as {kept.name}." if kept else "")
+        return f"Restored the journal from {intent.copy.name}." + (f" The journal that it replaced is kept as {kept.name}." if kept else "")
 
     host.start(
         JobKind.RESTORE,
@@ -231,17 +240,23 @@ def _restore(host: Host, intent: intents.Restore) -> None:
 def _scan(host: Host, intent: intents.Scan) -> None:
     workspace = host.workspace()
     if host.state.busy_with(JobKind.SCAN):
-        raise UsageError("A scan runs or waits already.", remedy="Wait for it, or cancel it.")
+        raise UsageError("A scan is already running or waiting.", remedy="Wait until it has finished, or cancel it.")
 
     def told(done: Done[review.Reviewed]) -> str:
         found = done.value.summary
         kinds = [(kind, found.total(kind)) for kind in ChangeKind if kind is not ChangeKind.UNCHANGED]
-        words = ", ".join(f"{tally.files:,} {kind.value}" for kind, tally in kinds if tally.files)
-        return f"{words or 'Nothing has changed'}; {found.total(ChangeKind.UNCHANGED).files:,} unchanged."
+        parts = [_found(kind, tally.files) for kind, tally in kinds if tally.files]
+        return (
+            f"Scanned the site: {', '.join(parts) or 'nothing has changed'}; {number(found.total(ChangeKind.UNCHANGED).files)} unchanged."
+        )
 
     options = SubmitOptions(mode=intent.mode, modalities=tuple(intent.modalities))
-    host.update(review=None)  # its file is made anew: nobody may read it meanwhile
+    host.update(review=None)  # its file is written again: nobody may read it meanwhile
     host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), told))
+
+
+def _found(kind: ChangeKind, files: int) -> str:
+    return count_of(files, "problem") if kind is ChangeKind.PROBLEM else f"{number(files)} {KINDS[kind]}"
 
 
 def _hold_back(host: Host, intent: intents.HoldBack) -> None:
@@ -258,7 +273,7 @@ def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
 
 def _release(host: Host, intent: intents.Release) -> None:
     workspace = host.workspace()
-    title = f"Take {count_of(len(intent.ids), 'change')} back in"
+    title = f"Release {count_of(len(intent.ids), 'change')}"
     host.start(JobKind.HOLD, title, lambda _: review.release(workspace, intent.ids), cancellable=False)
 
 
@@ -266,9 +281,9 @@ def _import_holds(host: Host, intent: intents.ImportHolds) -> None:
     workspace = host.workspace()
     host.start(
         JobKind.HOLD,
-        "Import what is held back",
+        "Import the held-back list",
         lambda _: review.import_holds(workspace, intent.file),
-        lambda count: f"{count_of(count, 'entry', 'entries')} taken over.",
+        lambda count: f"Imported {count_of(count, 'entry', 'entries')}.",
         cancellable=False,
     )
 
@@ -281,7 +296,7 @@ def _export_holds(host: Host, intent: intents.ExportHolds) -> None:
 def _approve(host: Host, intent: intents.Approve) -> None:
     workspace, shown = host.workspace(), host.state.review
     if shown is None or shown.revision != intent.revision:
-        raise ReviewError("The review has changed since it was shown.", remedy="Look at it again, then approve it.")
+        raise ReviewError("The review has changed since it was shown.", remedy="Check the changes again, then approve them.")
     total = shown.to_do_total
     options = SubmitOptions(version=intent.version, amend=intent.amend, allow_deletions=intent.allow_deletions)
     kind = JobKind.RECORD if intent.record_only else JobKind.SUBMIT
@@ -298,12 +313,12 @@ def _ran(done: Done[None]) -> str:
     entered = sum((tally for kinds in log.entered.values() for tally in kinds.values()), Tally())
     parts: list[str] = []
     if log.uploaded_total.files:
-        parts.append(f"{files_and_size(log.uploaded_total)} uploaded and proved.")
+        parts.append(f"Uploaded {files_and_size(log.uploaded_total)}, confirmed by the store.")
     if entered.files:
-        parts.append(f"{count_of(entered.files, 'change')} entered as version {log.version}.")
+        parts.append(f"Recorded {count_of(entered.files, 'change')} as version {log.version}.")
     if log.failures:
-        parts.append(f"{count_of(len(log.failures), 'file')} failed; the Upload page says why.")
-    return " ".join(parts) or "Nothing to do: the journal and the store are up to date."
+        parts.append(f"{count_of(len(log.failures), 'file')} failed. The Upload page shows why.")
+    return " ".join(parts) or "Nothing to do. The journal and the store are up to date."
 
 
 # --- sending, verifying -------------------------------------------------------------------------------------------------
@@ -311,7 +326,7 @@ def _ran(done: Done[None]) -> str:
 
 def _upload(host: Host, intent: intents.UploadPending) -> None:
     workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
-    host.start(JobKind.UPLOAD, "Upload what is pending", lambda ctx: submit.upload(workspace, ctx, which), _ran)
+    host.start(JobKind.UPLOAD, "Upload pending files", lambda ctx: submit.upload(workspace, ctx, which), _ran)
 
 
 def _retry(host: Host, _: intents.RetryFailed) -> None:
@@ -321,7 +336,7 @@ def _retry(host: Host, _: intents.RetryFailed) -> None:
     def step(ctx: JobContext) -> Done[None]:
         return submit.upload(workspace, ctx, Selection()) if approval is None else submit.resume(workspace, ctx, approval)
 
-    host.start(JobKind.UPLOAD, "Try again", step, _ran)
+    host.start(JobKind.UPLOAD, "Upload pending files" if approval is None else "Resume the submission", step, _ran)
 
 
 def _verify(host: Host, intent: intents.Verify) -> None:
@@ -334,18 +349,18 @@ def _verify(host: Host, intent: intents.Verify) -> None:
         host.update(verify=found)
         total = sum(found.counts.values())
         if found.bad_total:
-            return f"{found.bad_total:,} of {count_of(total, 'file')} are not as the journal says."
-        return f"{count_of(total, 'file')} compared: all are in the store as the journal says."
+            return f"{number(found.bad_total)} of {count_of(total, 'file')} {agree(found.bad_total, 'differs', 'differ')} from the journal."
+        return f"Compared {count_of(total, 'file')}. {agree(total, 'It matches', 'All match')} the journal."
 
-    title = f"Verify {intent.version or 'every version'}"
+    title = f"Verify {intent.version or 'all versions'}"
     host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, reread=intent.reread), told)
 
 
-# --- files that people take away ----------------------------------------------------------------------------------------
+# --- files for people -------------------------------------------------------------------------------------------------
 
 
 def _export(host: Host, file: Path, step: Callable[[JobContext], object]) -> None:
-    host.start(JobKind.EXPORT, f"Write {file.name}", step, lambda _: f"Written to {file}.", key="export")
+    host.start(JobKind.EXPORT, f"Save {file.name}", step, lambda _: f"Saved {file}.", key="export")
 
 
 def _export_changes(host: Host, intent: intents.ExportChanges) -> None:

@@ -31,16 +31,16 @@ from chorus_gui.ui.widgets.dialogs import ReportDialog
 
 RAISE_FILE = "raise.json"
 LOGOFF_PATIENCE = 4000
-"""Milliseconds: Windows ends what has not answered after five seconds."""
+"""Milliseconds: Windows ends a program that has not answered after five seconds."""
 BUG = 70
-"""the exit status when the window could not be made"""
+"""the exit status when the window could not be opened"""
 _LOG = logging.getLogger("chorus.ui")
 
 
 class SingleInstance(QObject):
-    """One window a user: the first holds a lock, a second leaves it a note and goes.
+    """One window for each user: the first start holds a lock, a second one leaves it a note and ends.
 
-    No socket is opened for it (hospitals ask what listens); the note is a file in the user's own folder, which the first watches.
+    No socket is opened for it (hospitals ask what listens); the note is a file in the user's own folder, which the first one watches.
     """
 
     called = Signal(object)
@@ -101,7 +101,7 @@ class CrashHook(QObject):
         threading.excepthook = lambda args: self._hook(args.exc_type, args.exc_value, args.exc_traceback)
 
     def remove(self) -> None:
-        """As it was."""
+        """Restore the usual hooks."""
         sys.excepthook = sys.__excepthook__
         threading.excepthook = threading.__excepthook__
 
@@ -115,7 +115,7 @@ class CrashHook(QObject):
 
 
 def log_to_file() -> logging.Handler | None:
-    """A rotating log of the window's own, without secrets; its console brother has another.  One that cannot be written stops nothing."""
+    """The window's own rotating log, without secrets; the command line has another.  If it cannot be written, nothing stops."""
     for noisy in ("azure", "urllib3", "msal"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
@@ -130,17 +130,17 @@ def log_to_file() -> logging.Handler | None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The few things that can be said at the start."""
-    made = argparse.ArgumentParser(prog="chorus-gui", description="CHoRUS Upload, the window.")
-    made.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="the configuration to open (default: the last one)")
-    made.add_argument("--demo", action="store_true", help="open on a made-up site; nothing leaves this computer")
+    """The command line's few options."""
+    made = argparse.ArgumentParser(prog="chorus-gui", description="CHoRUS Upload in a window.")
+    made.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="open this configuration (default: the last one)")
+    made.add_argument("--demo", action="store_true", help="open the demo site; nothing leaves this computer")
     made.add_argument(
         "--self-test",
         nargs="?",
         const="",
         default=None,
         metavar="DIR",
-        help="try this program on this computer and leave; the verdict and a picture of each page go to DIR",
+        help="test the program on this computer and end; write the result and a picture of each page to DIR",
     )
     made.add_argument("--version", action="version", version=f"CHoRUS Upload {__version__}")
     return made
@@ -192,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     application.commitDataRequest.connect(lambda _: end_of_session(session), Qt.ConnectionType.DirectConnection)
     try:
         window = MainWindow(session)
-    except Exception:  # noqa: BLE001 - whatever it is, the person is told, and the threads come to their end
+    except Exception:  # noqa: BLE001 - whatever it is, the person sees it, and the threads end
         shown = _tell_and_stop(application, session, redact(traceback.format_exc()))
     else:
         shown = window
@@ -216,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def end_of_session(session: Session) -> None:
     """The person logs off or the computer shuts down: stop at the next file or block, within the few seconds there are.
 
-    What does not stop in time is cut off, as by a power failure: the journal says nothing that is not so, and the next start goes on.
+    What does not stop in time is cut off, as by a power failure: the journal stays correct, and the next start continues.
     """
     _LOG.info("the session ends")
     loop = QEventLoop()
@@ -240,8 +240,8 @@ def _self_test(application: QApplication, folder: str) -> int:
 
 
 def _tell_and_stop(application: QApplication, session: Session, report: str) -> ReportDialog:
-    """There is no window: show the report alone (as long as the answer is kept), then go."""
-    _LOG.error("the window could not be made\n%s", report)
+    """There is no window: show the report alone (as long as the returned dialog is kept), then end."""
+    _LOG.error("the window could not be opened\n%s", report)
     dialog = ReportDialog(None, report)
     dialog.finished.connect(session.stop)
     session.stopped.connect(application.quit)
@@ -250,7 +250,7 @@ def _tell_and_stop(application: QApplication, session: Session, report: str) -> 
 
 
 def _after_show(session: Session, config: Path | None, *, demo: bool) -> None:
-    """What a person need not wait for: the trust store, the configuration."""
+    """What can be done after the window is shown: the trust store, the configuration."""
     from chorus_gui.app.configuration import use_system_certificates
 
     use_system_certificates(None)

@@ -1,4 +1,4 @@
-"""What an action of the window needs from the session that it works for."""
+"""What an action of the window needs from its session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Host(Protocol):
-    """What an action needs of the session: the state and changes to it, jobs, and questions to the person."""
+    """What an action needs from the session: the state and changes to it, jobs, and questions to the person."""
 
     @property
     def state(self) -> SessionState:
@@ -49,7 +49,7 @@ class Host(Protocol):
         cancellable: bool = True,
         key: str | None = None,
     ) -> None:
-        """Run a step as a job; ``done`` takes its value (of a run: the run, if it came to its end) and says it in a sentence."""
+        """Run a step as a job; ``done`` turns its value (a run: the run, if it succeeded) into a sentence."""
         ...
 
     def when_read(self, then: Callable[[], None]) -> None:
@@ -57,7 +57,7 @@ class Host(Protocol):
         ...
 
     def show_sides(self, file: Path, sides: Any) -> None:
-        """Ask the person about a file and both journals."""
+        """Ask the person to decide between a file and the cloud journal."""
         ...
 
     def show_script(self, tool: str) -> None:

@@ -1,6 +1,6 @@
 """What pages ask for.  One frozen value each; a page emits it, :meth:`.session.Session.do` answers with another state.
 
-Whoever asks has confirmed with the person what needs confirming: an intent is carried out.
+The page has already asked the person what needs a confirmation: an intent is done without another question.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ShowPage(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Refresh(Intent):
-    """Look at everything again: configuration, custody, journal, review, receipts."""
+    """Read everything again: configuration, custody, journal, review, receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,19 @@ class OpenConfig(Intent):
 
 @dataclass(frozen=True, slots=True)
 class CloseConfig(Intent):
-    """Go back to the first screen."""
+    """Show the first screen again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetRecent(Intent):
-    """Take a file out of the recent ones."""
+    """Remove a file from the recent ones."""
 
     file: Path
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDemo(Intent):
-    """Make up a site in ``folder`` (None: a new temporary one) and open it."""
+    """Make the demo site in ``folder`` (None: a new temporary one) and open it."""
 
     folder: Path | None = None
 
@@ -107,7 +107,7 @@ class KeepTokens(Intent):
 
 @dataclass(frozen=True, slots=True)
 class TestConnection(Intent):
-    """Test the central store, the cloud journal and the site's places; of ``text`` (unsaved, to lie at ``file``), else of what is open."""
+    """Test the central store, the cloud journal and the site's places; of ``text`` (unsaved, for ``file``), or else of what is open."""
 
     text: str | None = None
     file: Path | None = None
@@ -115,7 +115,7 @@ class TestConnection(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Examine(Intent):
-    """Let the doctor look at everything that the open configuration file is about; it may have faults."""
+    """Let the doctor check everything that the open configuration file names; it may have problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class SupportBundle(Intent):
 
 @dataclass(frozen=True, slots=True)
 class MarkTest(Intent):
-    """Say whether the open configuration is a test set-up (True), the real store (False), or let the program tell (None)."""
+    """Mark the open configuration as a test setup (True) or the real store (False); None: let the program decide."""
 
     test: bool | None
 
@@ -138,19 +138,19 @@ class MarkTest(Intent):
 
 @dataclass(frozen=True, slots=True)
 class CheckOut(Intent):
-    """Take the cloud journal for yourself."""
+    """Lock the cloud journal and download it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckIn(Intent):
-    """Put the journal back into the cloud.  ``keep``: and keep it checked out."""
+    """Upload the journal and unlock it.  ``keep``: but keep it checked out."""
 
     keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unlock(Intent):
-    """Free a cloud journal that somebody left checked out.  The person has read ``custody.warnings``."""
+    """Unlock a cloud journal that somebody left checked out.  The person has read ``custody.warnings``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +162,14 @@ class Recover(Intent):
 
 @dataclass(frozen=True, slots=True)
 class CompareJournals(Intent):
-    """Show ``file`` (None: the local journal) beside the journal in the cloud, to decide whether to go on with it."""
+    """Show ``file`` (None: the local journal) next to the cloud journal, to decide whether to take it over."""
 
     file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt(Intent):
-    """Go on with ``file``: the lock becomes ours.  The person has seen ``sides``; if they are others by now, nothing is done."""
+    """Take over ``file``: the lock is set for this person.  The person has seen ``sides``; if they have changed, nothing is done."""
 
     file: Path
     sides: Sides
@@ -177,19 +177,19 @@ class Adopt(Intent):
 
 @dataclass(frozen=True, slots=True)
 class UpgradeJournal(Intent):
-    """Version 1 of the schema to version 2, one way."""
+    """Format 1 of the journal to format 2; there is no way back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undo(Intent):
-    """Take back what was recorded for a version and not uploaded."""
+    """Remove what was recorded for a version and not uploaded."""
 
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Restore(Intent):
-    """Put a kept copy in the journal's place."""
+    """Restore a kept copy of the journal."""
 
     copy: Path
 
@@ -215,7 +215,7 @@ class HoldBack(Intent):
 
 @dataclass(frozen=True, slots=True)
 class HoldBackPatient(Intent):
-    """Leave out all there is and will be of a patient, and remember why."""
+    """Leave out every file of a patient, now and later, and remember why."""
 
     patient_id: str
     reason: str
@@ -223,7 +223,7 @@ class HoldBackPatient(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Release(Intent):
-    """Take changes back into the submission."""
+    """No longer hold back these changes."""
 
     ids: tuple[int, ...]
 
@@ -237,7 +237,7 @@ class ExportHolds(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ImportHolds(Intent):
-    """Take over what a colleague holds back."""
+    """Hold back what a colleague holds back, too."""
 
     file: Path
 
@@ -252,9 +252,9 @@ class ExportChanges(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Approve(Intent):
-    """Approve the review as it is shown (``revision``), and carry it out.
+    """Approve the review as it is shown (``revision``), and submit it.
 
-    ``version`` None: a new one, or with ``amend`` the last one.  ``record_only``: enter it in the journal, send nothing.
+    ``version`` None: a new one, or with ``amend`` the last one.  ``record_only``: write it to the journal, upload nothing.
     """
 
     revision: int
@@ -269,7 +269,7 @@ class Approve(Intent):
 
 @dataclass(frozen=True, slots=True)
 class UploadPending(Intent):
-    """Send what is recorded and pending; ``version`` None and ``modalities`` empty: all of it."""
+    """Upload what is pending; ``version`` None and ``modalities`` empty: all of it."""
 
     version: str | None = None
     modalities: tuple[str, ...] = ()
@@ -277,7 +277,7 @@ class UploadPending(Intent):
 
 @dataclass(frozen=True, slots=True)
 class RetryFailed(Intent):
-    """Try again what failed, or was left when it was cancelled: the approved review's rest, then what is pending."""
+    """Retry what failed, or was left when the job was cancelled: the rest of the approved review, then what is pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,14 +311,14 @@ class ExportFileList(FileListRequest, Intent):
 
 @dataclass(frozen=True, slots=True)
 class GenerateScript(ScriptRequest, Intent):
-    """Write a script.  It waits for the jobs before it: for a recording that it belongs to."""
+    """Write a script.  It waits for earlier jobs, such as the recording of its changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowScript(Intent):
     """Ask the person about a script ("azcli", "azcopy") or a "list", with a preview, and write it.
 
-    ``approve``: record this first; the dialog is there meanwhile, and its preview follows when that has ended.
+    ``approve``: record this first; the dialog is open meanwhile, and shows its preview when that has finished.
     """
 
     tool: str = "azcli"
@@ -330,35 +330,35 @@ class ShowScript(Intent):
 
 @dataclass(frozen=True, slots=True)
 class CancelJob(Intent):
-    """Stop a job at its next file or block, or take it out of the queue.  ``job`` None: the running one."""
+    """Stop a job at its next file or block, or remove it from the queue.  ``job`` None: the running one."""
 
     job: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PauseJob(Intent):
-    """Hold the running job (or ``job``) at its next file or block."""
+    """Pause the running job (or ``job``) at its next file or block."""
 
     job: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeJob(Intent):
-    """Let a held job go on."""
+    """Resume a paused job."""
 
     job: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SetLimit(Intent):
-    """The ceiling of sending, bytes a second; None: none.  It works on what runs and is remembered."""
+    """The bandwidth limit in bytes per second; None: no limit.  It applies at once and is remembered."""
 
     bytes_per_second: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ClearLocalData(Intent):
-    """Remove what lies on this computer and names patients.  Never the journal, nor the configuration."""
+    """Remove what this computer keeps and what names patients.  Never the journal, nor the configuration."""
 
     staging: bool = True
     logs: bool = True

@@ -1,11 +1,11 @@
 """The only place that makes threads for Qt.
 
-:class:`Jobs` runs the steps of core, one at a time for each key (the journal they work on), the others wait in line where people
-see them.  :class:`Reader` answers quick questions (a page of rows, a sorted list of ids) on a thread of its own, so that a table
+:class:`Jobs` runs the steps of core, one at a time for each key (the journal they work on); the others wait in a queue that people
+see.  :class:`Reader` answers quick questions (a page of rows, a sorted list of ids) on a thread of its own, so that a table
 stays alive while a job runs.
 
 A step is a plain function of a :class:`~chorus_gui.core.job.JobContext`; it opens what it needs itself, for a SQLite connection
-belongs to the thread that opened it.  What it leads to comes back to the screen's thread as an
+belongs to the thread that opened it.  Its result returns to the screen's thread as an
 :class:`~chorus_gui.core.job.Outcome`.  Progress is pulled ten times a second; nothing is pushed.
 """
 
@@ -29,7 +29,7 @@ from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, run
 from chorus_gui.ui.state import BRIEF, JobKind, JobProgress, JobView
 
 Step = Callable[[JobContext], Any]
-"""What runs on a thread: it may raise anything, :func:`chorus_gui.core.job.run` makes an outcome of it."""
+"""What runs on a thread: it may raise anything, :func:`chorus_gui.core.job.run` turns that into an outcome."""
 
 PROGRESS_MS = 100
 _log = logging.getLogger("chorus.ui")
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """How long it runs."""
+        """How long it has been running."""
         return time.monotonic() - self.began if self.began else 0.0
 
     def view(self) -> JobView:
@@ -79,7 +79,7 @@ class _JobThread(QThread):
 class Jobs(QObject):
     """Runs jobs, and keeps the computer awake while a longer one runs (``stay_awake`` makes what does that for a block).
 
-    ``changed``: the list of jobs is another; ``progressed``: a :class:`JobProgress`, for each running job.
+    ``changed``: the list of jobs has changed; ``progressed``: a :class:`JobProgress`, for each running job.
     """
 
     changed = Signal()
@@ -106,7 +106,7 @@ class Jobs(QObject):
         *,
         cancellable: bool = True,
     ) -> int:
-        """Run a step now, or after those of the same key that came before; the job's number."""
+        """Run a step now, or after the earlier ones with the same key; the job's number."""
         job = Job(next(self._numbers), kind, title, key, step, then, JobContext(self.limit), cancellable)
         self._jobs.append(job)
         self._start_waiting()
@@ -123,7 +123,7 @@ class Jobs(QObject):
         return not self._jobs
 
     def cancel(self, number: int) -> None:
-        """Ask a running job to stop; take a waiting one out of the line, as cancelled."""
+        """Ask a running job to stop; remove a waiting one from the queue, as cancelled."""
         job = self._find(number)
         if job is None or not job.cancellable:
             return
@@ -134,18 +134,18 @@ class Jobs(QObject):
         self.changed.emit()
 
     def cancel_all(self) -> None:
-        """Ask everything to stop; what cannot be cancelled comes to its end."""
+        """Ask everything to stop; what cannot be cancelled is finished."""
         for job in [*self._jobs]:
             self.cancel(job.id)
 
     def pause(self, number: int) -> None:
-        """Hold a running job."""
+        """Pause a running job."""
         if job := self._find(number):
             job.ctx.pause()
             self.changed.emit()
 
     def resume(self, number: int) -> None:
-        """Let a held job go on."""
+        """Resume a paused job."""
         if job := self._find(number):
             job.ctx.resume()
             self.changed.emit()
@@ -166,7 +166,7 @@ class Jobs(QObject):
             self._timer.start()
 
     def _ended(self) -> None:
-        """In the screen's thread: one or more threads have come to their end."""
+        """In the screen's thread: one or more threads have ended."""
         for job in [job for job in self._jobs if job.thread is not None and job.thread.isFinished()]:
             thread = job.thread
             assert thread is not None
@@ -202,7 +202,7 @@ class Reader(QThread):
     """Answers quick questions, in order, on one thread.
 
     On a named channel only the newest question counts: older ones that wait are dropped, the answer of one that is being worked on
-    is not delivered.  So a person may type into a search box as fast as they like.
+    is not delivered.  So a person can type into a search box as fast as they like.
     """
 
     crashed = Signal(str)

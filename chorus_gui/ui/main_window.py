@@ -1,6 +1,6 @@
 """The main window: puts the pages together, and owns the close protocol.
 
-It knows which pages there are and nothing of what they show.
+It knows which pages there are, and nothing about what they show.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ PAGES = (
 
 
 class MainWindow(QMainWindow):
-    """The window.  ``closed`` comes when it is gone and every thread has ended."""
+    """The window.  ``closed`` is emitted when the window and every thread have ended."""
 
     closed = Signal()
     closing = Signal()
-    """it is about to go: another start must not call it any more"""
+    """it is about to close: another start must no longer call it"""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class MainWindow(QMainWindow):
             return
         self.stack.setCurrentWidget(page)
         self.rail.show_chosen(name)
-        page.setFocus(Qt.FocusReason.OtherFocusReason)  # Tab goes on inside the page, and a screen reader says its name
+        page.setFocus(Qt.FocusReason.OtherFocusReason)  # Tab continues inside the page, and a screen reader says its name
         if topic:
             page.show_topic(topic)
 
@@ -192,7 +192,7 @@ class MainWindow(QMainWindow):
             refresh_icons(self)
 
     def show_report(self, report: str) -> None:
-        """A fault of ours.  One dialog at a time; further reports are in the log."""
+        """An error in the program.  One dialog at a time; further reports are in the log."""
         if self._report is None:
             self._report = ReportDialog(self, report)
             self._report.finished.connect(self._report_closed)
@@ -226,7 +226,7 @@ class MainWindow(QMainWindow):
         dialog.show()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Whoever looks at the window needs no message of it in the tray."""
+        """While the window is in front, no message in the tray is needed."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.notifier.seen()
@@ -234,7 +234,7 @@ class MainWindow(QMainWindow):
     # --- other ways in ----------------------------------------------------------------------------------------------
 
     def come_forward(self, file: Path | None) -> None:
-        """Another start of the program: raise this window, and open what it was given."""
+        """Another start of the program: raise this window, and open the file it was given."""
         self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
         self.show()
         self.raise_()
@@ -255,7 +255,7 @@ class MainWindow(QMainWindow):
     # --- the close protocol -----------------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask if a job runs or something is not saved, cancel, wait without blocking, then go."""
+        """Ask if a job runs or something is not saved, cancel, wait without blocking, then close."""
         if self._stopped:
             event.accept()
             return
@@ -269,19 +269,19 @@ class MainWindow(QMainWindow):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setObjectName("close_question")
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Leave CHoRUS Upload?")
-        lost = f"What you changed on the page {' and '.join(sorted(self._unsaved))} is not saved." if self._unsaved else ""
+        box.setWindowTitle("Quit CHoRUS Upload?")
+        lost = f"Your changes on the {' and '.join(sorted(self._unsaved))} page are not saved." if self._unsaved else ""
         if self.session.jobs.idle:
             box.setText(lost)
-            box.setInformativeText("It is lost if you leave now.")
+            box.setInformativeText("If you quit now, they are lost.")
         else:
             titles = ", ".join(job.title for job in self.state.jobs)
-            box.setText(f"A job is under way: {titles}.")
-            stops = "It stops at the next file or block. What was committed stays, and the same job goes on from there next time."
+            box.setText(f"A job is running: {titles}.")
+            stops = "It stops after the current file or block. Files that were already uploaded are kept. You can resume next time."
             box.setInformativeText(f"{stops} {lost}".strip())
-        yes = "Leave without saving" if self.session.jobs.idle else "Stop it and leave"
+        yes = "Quit without saving" if self.session.jobs.idle else "Stop and quit"
         leave = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        stay = box.addButton("Keep open", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)
         leave.clicked.connect(self._stop)
@@ -309,7 +309,7 @@ def open_path(path: Path, select: bool) -> None:
     import sys
 
     if select and sys.platform == "win32":
-        subprocess.Popen(["explorer", "/select,", str(path)])  # noqa: S603, S607 - the system's own, with a path of ours
+        subprocess.Popen(["explorer", "/select,", str(path)])  # noqa: S603, S607 - the system's own, with a path that the program made
         return
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent if select else path)))
 

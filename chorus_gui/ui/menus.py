@@ -51,7 +51,7 @@ def _in_cloud(state: SessionState) -> bool:
 
 
 def _has_tokens(config: Config | None) -> bool:
-    """A place lets us in with a SAS token that the file has."""
+    """A place uses a SAS token that is in the file."""
     places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
     return any(place and place.credentials.auth_mode is AuthMode.SAS and place.credentials.in_file for place in places)
 
@@ -125,102 +125,163 @@ class Menus:
         new = lambda: self._do(intents.ShowPage("configuration", "assistant"))  # noqa: E731 - one of many alike
         self._add(menu, "&New configuration…", new, "Set up a site, step by step", QKeySequence.StandardKey.New)
         self._add(
-            menu, "Open &demo site", lambda: self._do(intents.OpenDemo()), "Make up a small site and open it; nothing leaves this computer"
+            menu,
+            "Open &demo site",
+            lambda: self._do(intents.OpenDemo()),
+            "Make a small demo site and open it; nothing leaves this computer",
         )
         menu.addSeparator()
         self._test = self._add(
-            menu, "This is a &test set-up", self._mark, "Whether the badge says test set-up or central store", None, _is_open
+            menu, "This is a &test setup", self._mark, "Show the badge TEST SETUP instead of CENTRAL STORE", None, _is_open
         )
         self._test.setCheckable(True)
         menu.addSeparator()
         self._add(
-            menu, "&Refresh", lambda: self._do(intents.Refresh()), "Look at everything again", QKeySequence.StandardKey.Refresh, _is_open
+            menu,
+            "&Refresh",
+            lambda: self._do(intents.Refresh()),
+            "Read the configuration, the journal and the review again",
+            QKeySequence.StandardKey.Refresh,
+            _is_open,
         )
-        self._add(menu, "&Quit", self._quit, "Leave the program; a running job is asked about", QKeySequence.StandardKey.Quit)
+        self._add(menu, "&Quit", self._quit, "Close the program; if a job is running, you are asked first", QKeySequence.StandardKey.Quit)
 
     def _journal(self) -> None:
         menu = self._menu("&Journal")
         out = lambda state: _is_free(state) and state.custody.can_check_out  # noqa: E731
         back = lambda state: _is_free(state) and state.custody.can_check_in  # noqa: E731
-        self._add(menu, "Check &out", lambda: self._do(intents.CheckOut()), "Take the cloud journal for yourself", "Ctrl+Shift+O", out)
-        self._add(menu, "Check &in", lambda: self._do(intents.CheckIn()), "Put the journal back into the cloud", "Ctrl+Shift+I", back)
+        self._add(
+            menu,
+            "Check &out",
+            lambda: self._do(intents.CheckOut()),
+            "Lock the cloud journal for yourself and download it",
+            "Ctrl+Shift+O",
+            out,
+        )
+        self._add(
+            menu,
+            "Check &in",
+            lambda: self._do(intents.CheckIn()),
+            "Upload the journal and unlock it for your colleagues",
+            "Ctrl+Shift+I",
+            back,
+        )
         keep = lambda: self._do(intents.CheckIn(keep=True))  # noqa: E731
-        self._add(menu, "Check in and &keep", keep, "Put the journal into the cloud, and keep it checked out", None, back)
+        self._add(menu, "Check in and &keep", keep, "Upload the journal and keep it checked out", None, back)
         unlockable = lambda state: _is_free(state) and state.custody.can_unlock  # noqa: E731
-        self._add(menu, "&Unlock…", self._unlock, "Free a journal that somebody left checked out", None, unlockable)
+        self._add(menu, "&Unlock…", self._unlock, "Remove the lock of a journal that somebody left checked out", None, unlockable)
         lost = lambda state: _is_free(state) and state.custody.can_take_over  # noqa: E731
         self._add(
-            menu, "&Go on with a file…", self._take_over, "You checked it out with the other tool: compare, then take it over", None, lost
+            menu,
+            "&Take over a journal…",
+            self._take_over,
+            "Continue with a journal that was checked out elsewhere; you compare both first",
+            None,
+            lost,
         )
         held = lambda state: _is_free(state) and _in_cloud(state) and state.journal is not None and state.journal.exists  # noqa: E731
         self._add(
-            menu, "Set the local journal &aside…", self._set_aside, "Keep it under another name, and go on with the cloud's", None, held
+            menu,
+            "Set the local journal &aside…",
+            self._set_aside,
+            "Keep the local journal under another name, and use the cloud journal",
+            None,
+            held,
         )
         menu.addSeparator()
         old = lambda state: _is_free(state) and state.journal is not None and state.journal.schema == 1 and state.custody.may_write  # noqa: E731
-        self._add(menu, "U&pgrade…", self._upgrade, "Turn a journal of 2024 into the present schema (one-way)", None, old)
+        self._add(
+            menu, "U&pgrade the journal…", self._upgrade, "Convert a journal of the 2024 tool to format 2; this cannot be undone", None, old
+        )
         copies = lambda: self._do(intents.ShowPage("history", "copies"))  # noqa: E731
-        self._add(menu, "Kept &copies…", copies, "The kept copies of the journal, and back to one of them", None, _is_open)
+        self._add(menu, "Kept &copies", copies, "Show the kept copies of the journal, and restore one", None, _is_open)
 
     def _upload(self) -> None:
         menu = self._menu("&Upload")
         ready = lambda state: _is_free(state) and state.custody.may_write  # noqa: E731
-        self._add(menu, "&Scan the site", lambda: self._do(intents.Scan()), "See what changed since the last submission", "Ctrl+R", ready)
+        self._add(
+            menu, "&Scan the site", lambda: self._do(intents.Scan()), "Find out what changed since the last submission", "Ctrl+R", ready
+        )
         review = lambda: self._do(intents.ShowPage("review"))  # noqa: E731
-        self._add(menu, "&Review…", review, "Look at the changes and approve them", "Ctrl+Shift+R", lambda state: state.review is not None)
+        self._add(
+            menu, "&Review changes", review, "Check the changes and approve them", "Ctrl+Shift+R", lambda state: state.review is not None
+        )
         pending = lambda state: ready(state) and state.journal is not None and bool(state.journal.pending.files)  # noqa: E731
         send = lambda: self._do(intents.UploadPending())  # noqa: E731
-        self._add(menu, "&Upload what is pending", send, "Send what is recorded and not uploaded", "Ctrl+U", pending)
+        self._add(menu, "&Upload pending files", send, "Upload what is recorded and not uploaded yet", "Ctrl+U", pending)
         retry = lambda: self._do(intents.RetryFailed())  # noqa: E731
-        self._add(menu, "&Try again what failed", retry, "Send what failed or was cancelled", None, lambda s: ready(s) and bool(s.failures))
+        self._add(menu, "Re&try failed files", retry, "Upload what failed or was cancelled", None, lambda s: ready(s) and bool(s.failures))
         verify = lambda: self._do(intents.ShowPage("verify"))  # noqa: E731
-        self._add(menu, "&Verify…", verify, "Compare the store with the journal", "Ctrl+Shift+V", _is_open)
+        self._add(menu, "&Verify…", verify, "Compare the central store with the journal", "Ctrl+Shift+V", _is_open)
         menu.addSeparator()
-        self._add(menu, "&Pause or resume", self._pause, "Hold the running job, or let it go on", "Ctrl+P", lambda s: s.running is not None)
+        self._add(
+            menu, "&Pause or resume the job", self._pause, "Pause the running job, or resume it", "Ctrl+P", lambda s: s.running is not None
+        )
         cancel = lambda: self._do(intents.CancelJob())  # noqa: E731
-        self._add(menu, "&Cancel the running job", cancel, "What was committed stays", "Ctrl+.", lambda s: s.running is not None)
+        self._add(
+            menu, "&Cancel the job", cancel, "Stop the running job; what was finished is kept", "Ctrl+.", lambda s: s.running is not None
+        )
 
     def _view(self) -> None:
         self.view = self._menu("&View")
         group = QActionGroup(self._window)
         for theme in THEMES:
-            text = {"system": "Colours as the &system", "light": "&Light", "dark": "&Dark"}[theme]
+            text = {"system": "Same as the &system", "light": "&Light", "dark": "&Dark"}[theme]
             act = lambda theme=theme: self._do(intents.SetTheme(theme))  # noqa: E731
-            action = self._add(self.view, text, act, f"Colours: {theme}")
+            action = self._add(
+                self.view,
+                text,
+                act,
+                {"system": "Use the system's colours", "light": "Use light colours", "dark": "Use dark colours"}[theme],
+            )
             action.setCheckable(True)
             group.addAction(action)
             self._themes[theme] = action
 
     def add_page(self, title: str, keys: str, act: Callable[[], None]) -> None:
         """A page in the View menu, with its shortcut."""
-        self._add(self.view, title, act, f"Go to {title}", keys)
+        self._add(self.view, title, act, f"Show the {title} page", keys)
 
     def _tools(self) -> None:
         menu = self._menu("&Tools")
-        self._add(menu, "Test &connection", self._connection, "Ask every place of the configuration whether it answers", "Ctrl+T", _is_open)
+        self._add(
+            menu, "Test &connection", self._connection, "Check if every place of the configuration can be reached", "Ctrl+T", _is_open
+        )
         exists = lambda state: state.config is not None and state.journal is not None and state.journal.exists  # noqa: E731
         azcli = lambda: self._do(intents.ShowScript("azcli"))  # noqa: E731
         azcopy = lambda: self._do(intents.ShowScript("azcopy"))  # noqa: E731
         listed = lambda: self._do(intents.ShowScript("list"))  # noqa: E731
         menu.addSeparator()
-        self._add(menu, "Generate azcli &batch file…", azcli, "A script that sends what is pending with the Azure CLI", "Ctrl+B", exists)
-        self._add(menu, "Generate azco&py script…", azcopy, "A script that sends what is pending with AzCopy", None, exists)
-        self._add(menu, "Export &file list…", listed, "Write the paths that wait to be uploaded, one a line", None, exists)
-        menu.addSeparator()
-        tip = f"Move them from the configuration file into {credential_store.title()}"
-        self._add(menu, "&Keep SAS tokens safe…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
-        self._add(menu, "&Support bundle…", self._support, "Versions, configuration, counts and logs in one file, for whoever helps you")
         self._add(
-            menu, "Clear &local data…", self._clear, "Remove reviews, logs and receipts: they name patients", None, lambda s: not s.jobs
+            menu, "Generate azcli &batch file…", azcli, "Write a script that uploads pending files with the Azure CLI", "Ctrl+B", exists
+        )
+        self._add(menu, "Generate azco&py script…", azcopy, "Write a script that uploads pending files with AzCopy", None, exists)
+        self._add(menu, "Export &file list…", listed, "Write the paths of pending files, one per line", None, exists)
+        menu.addSeparator()
+        tip = f"Move the tokens from the configuration file to {credential_store.title()}"
+        self._add(menu, "&Move SAS tokens…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
+        self._add(
+            menu,
+            "&Support bundle…",
+            self._support,
+            "Write versions, configuration, counts and logs to one file, for the person who helps you",
+        )
+        self._add(
+            menu,
+            "Clear &local data…",
+            self._clear,
+            "Remove reviews, logs and receipts, because they name patients",
+            None,
+            lambda s: not s.jobs,
         )
 
     def _help(self) -> None:
         menu = self._menu("&Help")
-        self._add(menu, "&User guide", self._guide, "A submission, step by step", QKeySequence.StandardKey.HelpContents)
-        self._add(menu, "Open the &log", lambda: self._do(intents.ShowPage("log")), "What happened", "Ctrl+L")
-        self._add(menu, "&Keyboard shortcuts", self._shortcuts, "What can be done with the keyboard alone")
+        self._add(menu, "&User guide", self._guide, "Show a submission step by step", QKeySequence.StandardKey.HelpContents)
+        self._add(menu, "Open the &log", lambda: self._do(intents.ShowPage("log")), "Show what happened", "Ctrl+L")
+        self._add(menu, "&Keyboard shortcuts", self._shortcuts, "Show what can be done with the keyboard")
         menu.addSeparator()
-        self._add(menu, "&About CHoRUS Upload", self._about, "Version, licences, and what it sends to whom")
+        self._add(menu, "&About CHoRUS Upload", self._about, "Show the version, the licences, and what the program sends to whom")
 
     # --- what asks first ----------------------------------------------------------------------------------------------
 
@@ -263,7 +324,7 @@ class Menus:
     def _take_over(self) -> None:
         config = self._window.state.config
         start = str(config.journal.local) if config else ""
-        title = "The journal that you checked out with the other tool"
+        title = "Take over a journal"
         file, _ = QFileDialog.getOpenFileName(self._window, title, start, "Journals (*.db);;All files (*)")
         if file:
             self._do(intents.CompareJournals(Path(file)))
@@ -276,7 +337,7 @@ class Menus:
             self._window,
             Question(
                 "Upgrade the journal?",
-                "The journal is turned into the present schema. The tool of 2024 cannot use it any more; the old file is kept.",
+                "The journal is converted to format 2. The 2024 tool can no longer use it. The old file is kept. This cannot be undone.",
                 "Upgrade",
                 danger=True,
             ),
@@ -287,14 +348,14 @@ class Menus:
         ConfirmDialog(
             self._window,
             Question(
-                "Keep the SAS tokens safe?",
-                f"They move from {self._window.state.config_file.name if self._window.state.config_file else 'the file'} into {credential_store.title()}, "
-                "where only you can read them, on this computer.",
-                "Move them",
+                f"Move the SAS tokens to {credential_store.title()}?",
+                f"They are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
+                "Only you can read them then, on this computer.",
+                "Move tokens",
                 details=(
-                    "Other people and other computers that use this file need a token of their own.",
-                    "The command-line tools from before this program do not find it there: they want it in the file.",
-                    "The file's previous state, with the tokens in it, is not kept.",
+                    "Other people and other computers that use this file need their own token.",
+                    "The other tools do not find the tokens there. They read them from the file.",
+                    "No copy of the file with the tokens is kept.",
                 ),
             ),
             lambda: self._do(intents.KeepTokens()),
@@ -305,12 +366,12 @@ class Menus:
             self._window,
             Question(
                 "Clear local data?",
-                "What lies on this computer and names patients is removed. The journal, its kept copies and the configuration stay.",
-                "Clear",
+                "Everything on this computer that names patients is removed. The journal, its kept copies and the configuration are kept. This cannot be undone.",
+                "Clear data",
                 details=(
-                    "Reviews that wait, and what is held back: export the list first if you want to keep it.",
+                    "Reviews, and the list of what is held back. To keep the list, export it first.",
                     "Log files.",
-                    "Receipts of every submission made on this computer.",
+                    "Receipts of every submission from this computer.",
                 ),
                 typed="clear",
                 danger=True,

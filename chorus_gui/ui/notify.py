@@ -34,7 +34,7 @@ class Tray(Protocol):
         ...
 
     def hide(self) -> None:
-        """It is not wanted any more."""
+        """It is no longer needed."""
         ...
 
     def showMessage(self, title: str, msg: str, icon: QSystemTrayIcon.MessageIcon, msecs: int) -> None:
@@ -53,7 +53,7 @@ def system_tray(parent: QObject) -> Tray | None:
 
 
 class Notifier(QObject):
-    """Watches the ends of jobs for a window.  ``wanted``: the person clicked the message."""
+    """Watches the ends of jobs for a window.  ``wanted``: the person selected the message."""
 
     wanted = Signal()
 
@@ -83,7 +83,7 @@ class Notifier(QObject):
         )
 
     def seen(self) -> None:
-        """The window is in front again: the tray is not needed any more."""
+        """The window is in front again: the tray is no longer needed."""
         if self._tray is not None:
             self._tray.hide()
 

@@ -1,4 +1,4 @@
-"""The window's part of ``--self-test``: open it on a made-up site, walk every page, keep a picture of each, leave."""
+"""The window's part of ``--self-test``: open it on the demo site, show every page, keep a picture of each, close it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
 
 PATIENCE = 120.0
-"""Seconds that something in the window may take; it takes one or two."""
+"""The longest wait for something in the window, in seconds; it usually takes one or two."""
 COLOURS = 12
 """A page shows more colours than that, with its anti-aliased text; an empty one has two or three."""
 
 
 def self_test(application: QApplication, folder: Path | None, on_fault: Callable[[Callable[[str], None]], object]) -> int:
-    """Every check, the verdict as JSON in ``folder`` and on standard output; the exit status, 0 if all is well.
+    """Every check, the result as JSON in ``folder`` and on standard output; the exit status, 0 if every check passed.
 
     ``folder`` None: a temporary one that is removed, for the status and the output alone.  ``on_fault`` registers a function
-    that is told what nobody caught.
+    that is called with what nobody caught.
     """
     keep = folder is not None
     place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="chorus-upload-self-test-"))
@@ -73,7 +73,7 @@ def _window(
         session.do(Scan())
         _settle(session)
         if session.state.review is None:
-            raise ChorusError("The made-up site was not scanned.")
+            raise ChorusError("The demo site was not scanned.")
         return f"{QApplication.platformName()}, {window.screen().name() or 'a screen'} at {window.devicePixelRatioF():g}"
 
     def walked(name: str, number: int) -> str:
@@ -94,30 +94,30 @@ def _window(
     if window is not None and checks[-1].ok:
         names = [entry.name for entry in PAGES if window.page(entry.name) is not None]
         checks += [selftest.attempt(f"page {name}", lambda name=name, n=n: walked(name, n)) for n, name in enumerate(names, 1)]
-    checks.append(selftest.attempt("leaving", lambda: _leave(session, window)))
+    checks.append(selftest.attempt("closing", lambda: _leave(session, window)))
     if faults:
         checks.append(selftest.Check("faults", False, "\n".join(faults), 0.0))
     return checks
 
 
 def _leave(session: Session, window: MainWindow | None) -> str:
-    """Every thread comes to its end."""
+    """Every thread ends."""
     ended: list[None] = []
     session.stopped.connect(lambda: ended.append(None))
     if window is not None:
         window.close()
     else:
         session.stop()
-    _wait(lambda: bool(ended), "The window's threads did not end.")
+    _wait(lambda: bool(ended), "The threads of the window did not end.")
     return "every thread has ended"
 
 
 def _settle(session: Session) -> None:
     """Until no job runs, nothing is being read, and what was read is painted."""
     for _ in range(2):  # an answer may ask again
-        _wait(lambda: session.jobs.idle and not session.state.loading, "A job in the window did not come to its end.")
+        _wait(lambda: session.jobs.idle and not session.state.loading, "A job in the window did not end.")
         answered: list[None] = []
-        session.when_read(lambda: answered.append(None))  # noqa: B023 - called before the loop goes on
+        session.when_read(lambda: answered.append(None))  # noqa: B023 - called before the loop continues
         _wait(lambda: bool(answered), "The window's readers did not answer.")  # noqa: B023
     _pause(0.2)
 

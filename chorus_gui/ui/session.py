@@ -1,7 +1,7 @@
 """Intents in, one frozen state out.
 
 :class:`Session` keeps the :class:`~.state.SessionState`, asks :mod:`.jobs` to run what :mod:`.actions` and the readers need of
-:mod:`chorus_gui.app`, and reduces what that leads to.  It does no work itself: nothing here touches the network, and no file but a configuration's text.
+:mod:`chorus_gui.app`, and reduces the results.  It does no work itself: nothing here touches the network, and no file but a configuration's text.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ T = TypeVar("T")
 
 
 class Session(QObject):
-    """What is open, and what is done with it."""
+    """What is open, and everything that is done with it."""
 
     changed = Signal(object)
     """the new :class:`SessionState`"""
     progressed = Signal(object)
     """a :class:`JobProgress`, ten times a second for each running job"""
     crashed = Signal(str)
-    """a redacted report of a fault of ours"""
+    """a redacted report of an error in the program"""
     page_wanted = Signal(str, str)
     """a page's name and a topic"""
     path_wanted = Signal(object, bool)
     """a file or folder to open, or to show in its folder"""
     sign_in_wanted = Signal(object)
-    """a :class:`~chorus_gui.app.signin.DeviceCode` to show; comes from whatever thread asked"""
+    """a :class:`~chorus_gui.app.signin.DeviceCode` to show; emitted from whatever thread asked"""
     sides_wanted = Signal(object, object)
-    """a file and both journals, as :class:`~chorus_gui.app.custody.Sides`, to decide about"""
+    """a file and both journals, as :class:`~chorus_gui.app.custody.Sides`, for the person to decide"""
     script_wanted = Signal(str)
     """the tool of a script to ask the person about, or "list" for a file list"""
     ended = Signal(object)
     """a :class:`JobEnd`"""
     stopped = Signal()
-    """after :meth:`stop`: every thread has come to its end"""
+    """after :meth:`stop`: every thread has ended"""
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -87,7 +87,7 @@ class Session(QObject):
         self._timer.start()
 
     def do(self, intent: intents.Intent) -> None:
-        """Carry out what a page asked for.  An expected error is told like a job's that failed."""
+        """Do what a page asked for.  An expected error is shown like that of a failed job."""
         try:
             self._handlers[type(intent)](intent)
         except ChorusError as error:
@@ -112,7 +112,7 @@ class Session(QObject):
     # --- the state --------------------------------------------------------------------------------------------------
 
     def update(self, **fields: Any) -> None:  # the names are checked by replace
-        """Another state."""
+        """Change the state."""
         self.state = replace(self.state, **fields)
         self.changed.emit(self.state)
 
@@ -223,17 +223,17 @@ class Session(QObject):
         self.changed.emit(self.state)
 
     def _use(self, workspace: Workspace | None) -> None:
-        """Hold another workspace.  Jobs and readers of the one before hold it themselves, until they end."""
+        """Hold another workspace.  Jobs and readers of the previous one hold it themselves, until they end."""
         if workspace is not None:
             workspace.__enter__()
         before, self._workspace = self._workspace, workspace
         if before is not None:
             before.__exit__(None, None, None)
 
-    # --- looking at things ------------------------------------------------------------------------------------------
+    # --- reading the facts ------------------------------------------------------------------------------------------
 
     def look(self, *, recover: bool = False) -> None:
-        """Read the facts anew, off the screen's thread; answers about what is no longer open are dropped."""
+        """Read the facts again, off the screen's thread; answers about what is no longer open are dropped."""
         config = self.state.config
         if config is None:
             return
@@ -245,7 +245,7 @@ class Session(QObject):
         self._look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
-        """Read something for the state; a failure to read it is for the log alone."""
+        """Read something for the state; a failure only goes to the log."""
         self._facts.ask(self, step, lambda outcome: self._answered(outcome, then), channel=channel)
 
     def when_read(self, then: Callable[[], None]) -> None:
@@ -290,11 +290,11 @@ class Session(QObject):
     def workspace(self) -> Workspace:
         """What a job works on.  Raises :class:`ConfigError` if no usable configuration is open."""
         if self._workspace is None:
-            raise ConfigError("No configuration is open.", remedy="Open one, or correct its faults on the Configuration page.")
+            raise ConfigError("No usable configuration is open.", remedy="Open one, or fix its problems on the Configuration page.")
         return self._workspace
 
     def show_sides(self, file: Path, sides: Any) -> None:
-        """Ask the person about a file and both journals."""
+        """Ask the person to decide between a file and the cloud journal."""
         self.sides_wanted.emit(file, sides)
 
     def show_script(self, tool: str) -> None:
@@ -311,9 +311,9 @@ class Session(QObject):
         cancellable: bool = True,
         key: str | None = None,
     ) -> None:
-        """Run a step as a job on the open journal.  ``done`` reduces its value and says it in a sentence.
+        """Run a step as a job on the open journal.  ``done`` reduces its value and returns a sentence about it.
 
-        A step that is a run gives its :class:`Done` to ``done``, if it came to its end.
+        A step that is a run gives its :class:`Done` to ``done``, if it succeeded.
         """
         if self.state.last is not None and kind not in actions.QUIET:
             self.update(last=None)  # what the job before said is about another moment
@@ -326,17 +326,17 @@ class Session(QObject):
             lambda job, outcome: self._job_ended(job, outcome, done, here=self.state.key == origin),
             cancellable=cancellable,
         )
-        self.tell(f"{title}: {'waits for its turn' if any(j.id == number for j in self.state.queue) else 'started'}.")
+        self.tell(f"{title}: {'waiting for another job' if any(j.id == number for j in self.state.queue) else 'started'}.")
 
     def _jobs_changed(self) -> None:
         self.update(jobs=self.jobs.views())
         self._maybe_stopped()
 
     def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None, *, here: bool) -> None:
-        """``here``: what it worked for is still open."""
+        """``here``: the configuration that it worked for is still open."""
         value = outcome.value
         run: Done[Any] | None = value if isinstance(value, Done) else None
-        end = self._end(job, run.outcome if run else outcome, done(value) if _came_to_its_end(outcome) and done and here else "", run)
+        end = self._end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
         self.tell(f"{job.title}: {' '.join(part for part in (end.text, end.remedy) if part)}", end.grade)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
         if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
@@ -356,19 +356,20 @@ class Session(QObject):
             self.crashed.emit((run.outcome if run else outcome).report)
 
     def _end(self, job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -> JobEnd:
-        """How a job ended, in sentences.  ``text`` is what it says of itself, if it came to its end."""
+        """How a job ended, in sentences.  ``text`` is its own sentence, if it succeeded."""
         remedy = ""
         match outcome.kind:
             case OutcomeKind.DONE:
-                text = text or "Done."
+                text = text or f"“{job.title}” has finished."
             case OutcomeKind.CANCELLED:
-                text = "Cancelled." if job.began == 0.0 else "Cancelled. What was committed until then stays."
+                kept = "Files that were already uploaded are kept." if job.kind in SENDING else "What was finished is kept."
+                text = "Cancelled before it started." if job.began == 0.0 else f"Stopped. {kept}"
             case OutcomeKind.FAILED:
                 assert outcome.error is not None
                 text, remedy = outcome.error.summary, outcome.error.remedy
                 _LOG.error("%s failed", job.title, exc_info=outcome.error)
             case OutcomeKind.CRASHED:
-                text, remedy = "The program met a fault of its own.", "What was committed until then stays. Please report it."
+                text, remedy = "The program stopped at an error of its own.", "What was finished is kept. Please report the error."
                 _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
         text = " ".join((text, *(run.notes if run else ())))
         return JobEnd(
@@ -376,7 +377,7 @@ class Session(QObject):
         )
 
 
-def _came_to_its_end(outcome: Outcome[Any]) -> bool:
+def _succeeded(outcome: Outcome[Any]) -> bool:
     return outcome.kind is OutcomeKind.DONE and (not isinstance(outcome.value, Done) or outcome.value.ok)
 
 

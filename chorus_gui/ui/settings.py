@@ -13,14 +13,14 @@ THEMES = ("system", "light", "dark")
 
 
 class Settings:
-    """The remembered settings, by name and type.  A file that cannot be read or written stops nothing: the defaults hold."""
+    """The remembered settings, by name and type.  If the file cannot be read or written, nothing stops: the defaults apply."""
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or settings_folder() / "window.ini"
         self._store = QSettings(str(self.file), QSettings.Format.IniFormat)
 
     def sync(self) -> None:
-        """Write what was changed."""
+        """Write what has changed."""
         self._store.sync()
 
     def text(self, name: str, default: str = "") -> str:
@@ -36,7 +36,7 @@ class Settings:
             return None
 
     def blob(self, name: str) -> QByteArray:
-        """What a widget's ``saveState`` or ``saveGeometry`` gave."""
+        """What a widget's ``saveState`` or ``saveGeometry`` returned."""
         value = self._store.value(name)
         return value if isinstance(value, QByteArray) else QByteArray()
 
@@ -76,7 +76,7 @@ class Settings:
         return int(limit) if limit and limit > 0 else None
 
     def marked_test(self, file: Path) -> bool | None:
-        """Whether the person said that this configuration is a test set-up; None: nothing said."""
+        """Whether the person said that this configuration is a test setup; None: not said."""
         return {"test": True, "central": False}.get(self.text(f"stores/{_key(file)}"))
 
     def mark_test(self, file: Path, test: bool | None) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl+C in a terminal, ``kill``, a terminal that goes away: the program stops its jobs and leaves, as when its window is closed."""
+"""Ctrl+C in a terminal, ``kill``, a terminal that is closed: the program stops its jobs and ends, as when its window is closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Signals(QObject):
-    """Calls ``leave`` in the screen's thread when the system asks the program to end.  On Windows a log-off is told otherwise.
+    """Calls ``leave`` in the screen's thread when the system asks the program to end.  On Windows a log-off is reported in another way.
 
     Python runs a signal's handler only between two of its own instructions, and an idle event loop has none: the number of the
     signal comes through a pipe that Qt waits for.
@@ -37,7 +37,7 @@ class Signals(QObject):
                 self._before[number] = signal.signal(number, lambda *_: None)
 
     def remove(self) -> None:
-        """As it was."""
+        """Restore the earlier handlers."""
         if self._pipe is None:
             return
         for number, handler in self._before.items():

@@ -1,7 +1,7 @@
 """What is on screen: one frozen value, made by :mod:`.session` alone, rendered by the pages.
 
 Plain values only: no Qt, no open file, nothing that changes.  Two states are compared with ``==`` and ``is`` to see what
-there is to draw anew.  Progress of a running job is not in it; it comes ten times a second as a :class:`JobProgress`.
+has to be drawn again.  Progress of a running job is not in it; it comes ten times a second as a :class:`JobProgress`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class JobKind(Enum):
     CHECK_OUT = "Check out"
     CHECK_IN = "Check in"
     UNLOCK = "Unlock"
-    RECOVER = "Recover"
+    RECOVER = "Continue with the journal"
     COMPARE = "Compare the journals"
     ADOPT = "Take over"
     SCAN = "Scan"
@@ -33,7 +33,7 @@ class JobKind(Enum):
     SUBMIT = "Submit"
     UPLOAD = "Upload"
     VERIFY = "Verify"
-    UNDO = "Take back"
+    UNDO = "Undo"
     RESTORE = "Restore"
     UPGRADE = "Upgrade the journal"
     EXPORT = "Export"
@@ -48,7 +48,7 @@ SENDING = frozenset({JobKind.SUBMIT, JobKind.UPLOAD})
 """The jobs that the Upload page is about."""
 
 BRIEF = frozenset({JobKind.HOLD, JobKind.SAVE, JobKind.CLEAR})
-"""Jobs of a moment: the computer need not be kept awake for them."""
+"""Short jobs: the computer is not kept awake for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class SessionState:
     """All of it.
 
     ``config_file`` None: the first start, nothing is open.  ``config`` None with a file: it has ``faults`` or ``config_error``.
-    ``loading``: facts of the journal, custody and review are being read; until then they are those of before, or None.
+    ``loading``: facts of the journal, custody and review are being read; until then they are the earlier ones, or None.
     ``jobs``: running ones first, then the queue in order.  ``failures`` are those of the last submission or upload.
     """
 
@@ -173,7 +173,7 @@ class SessionState:
 
     @property
     def key(self) -> str:
-        """What jobs on the open journal are known by."""
+        """The key of jobs on the open journal."""
         return str(self.config.journal.local) if self.config else ""
 
     @property

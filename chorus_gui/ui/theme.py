@@ -24,7 +24,7 @@ ROW = 28
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours as "#rrggbb".  ``window`` is the ground, ``surface`` cards and tables, ``raised`` what lies on them."""
+    """Colours as "#rrggbb".  ``window`` is the ground, ``surface`` cards and tables, ``raised`` what is drawn on them."""
 
     name: str
     window: str
@@ -47,7 +47,7 @@ class Theme:
     info: str
     info_ground: str
     series: tuple[str, ...]
-    """for charts: one a modality"""
+    """for charts: one for each modality"""
 
     def grade(self, grade: Grade) -> str:
         """The colour of words of that grade."""
@@ -127,7 +127,7 @@ DARK = Theme(
 
 
 def wanted(theme: str) -> Theme:
-    """The theme of a setting: "light", "dark", or "system" for what the desktop says."""
+    """The theme of a setting: "light", "dark", or "system" for the desktop's."""
     if theme in ("light", "dark"):
         return DARK if theme == "dark" else LIGHT
     return DARK if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark else LIGHT
@@ -149,7 +149,7 @@ def apply(application: QApplication, theme: Theme) -> None:
 
 
 def restyle(widget: QWidget) -> None:
-    """After a dynamic property was changed: let the style sheet look at the widget anew."""
+    """After a dynamic property was changed: let the style sheet read the widget again."""
     widget.style().unpolish(widget)
     widget.style().polish(widget)
 
@@ -198,11 +198,11 @@ _MARKS = {
     "check": ((5, 12.5), (10, 17.5), (19, 7)),
     "dot": ((11.9, 12), (12.1, 12)),
 }
-"""What stands in boxes, as lines on a grid of 24."""
+"""The marks of check boxes, as lines on a grid of 24."""
 
 
 def _draw_marks(theme: Theme) -> str:
-    """The marks as files, for a style sheet takes nothing else; the folder's path.  Without it they are not seen, no more."""
+    """Write the marks as files, because a style sheet reads nothing else; the folder's path.  Without it the marks are not drawn."""
     folder = data_folder() / "theme"
     folder.mkdir(exist_ok=True)
     for name, points in _MARKS.items():
@@ -221,7 +221,7 @@ def _draw_marks(theme: Theme) -> str:
 
 
 def style_sheet(theme: Theme, font: QFont) -> str:
-    """What a palette cannot say.  ``font`` gives the size that the others follow."""
+    """What a palette cannot express.  ``font`` has the size that the others follow."""
     t, base = theme, font.pointSizeF() if font.pointSizeF() > 0 else 10.0
     marks = _draw_marks(theme)
     faint = mix(t.muted, t.window, 0.35).name()

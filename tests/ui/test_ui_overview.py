@@ -96,7 +96,7 @@ def test_every_action_with_a_button_has_an_intent() -> None:
 
 def test_while_a_job_runs_its_step_is_the_one(fresh: SessionState) -> None:
     status = status_of(replace(fresh, jobs=(job(fresh, JobKind.SCAN),)))
-    assert status.next.text == "The site is being scanned."
+    assert status.next.text == "Scanning the site…"
     assert intent_of(status.next) is None
     status = status_of(replace(fresh, review=review(0), jobs=(job(fresh, JobKind.SUBMIT),)))
     assert intent_of(status.next) == intents.ShowPage("upload")

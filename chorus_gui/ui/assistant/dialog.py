@@ -52,7 +52,7 @@ class StepMark(QWidget):
 
 
 class Assistant(Dialog):
-    """Makes a configuration.  ``intent`` as a page's; :meth:`render` wants every state, as a page does."""
+    """Makes a configuration.  ``intent`` as a page's; :meth:`render` gets every state, as a page does."""
 
     intent = Signal(object)
 
@@ -73,9 +73,9 @@ class Assistant(Dialog):
         self.error = label("", wrap=True, selectable=True)
         set_grade(self.error, Grade.BAD)
         self.stack = QStackedWidget()
-        self.back = button("&Back", "The step before; nothing is lost")
-        self.next = button("&Next", "The next step (Enter)", primary=True)
-        self.cancel = button("Cancel", "Leave; nothing has been written (Esc)")
+        self.back = button("&Back", "Show the previous step; what you entered is kept")
+        self.next = button("&Next", "Show the next step (Enter)", primary=True)
+        self.cancel = button("Cancel", "Close the assistant without saving (Esc)")
         self._put_together()
         self._go_to(0)
 
@@ -160,7 +160,7 @@ class Assistant(Dialog):
             mark.show_mark(now, skipped=self._skipped(self.steps[number]))
         last = self.step is self.ending
         testing = self.step is self.connection and self._asked_at is not None
-        text = "&Save and open" if last else "&Next, all the same" if self.step is self.connection and self.connection.bad else "&Next"
+        text = "&Save and open" if last else "&Next anyway" if self.step is self.connection and self.connection.bad else "&Next"
         self.next.setText(text)
         self.next.setAccessibleName(text.replace("&", ""))
         self.next.setEnabled(not self._busy and not testing)
@@ -199,7 +199,7 @@ class Assistant(Dialog):
     def _tested(self, outcome: Outcome[Any]) -> None:
         self._set_busy(busy=False)
         if outcome.kind is not OutcomeKind.DONE:
-            self._say(str(outcome.error) if outcome.error else "This could not be looked up. Try again.")
+            self._say(str(outcome.error) if outcome.error else "This could not be checked. Select Next to try again.")
         elif outcome.value:
             self._say(str(outcome.value))
         else:
@@ -212,7 +212,7 @@ class Assistant(Dialog):
         number = self.stack.currentIndex() + 1
         self._go_to(number + 1 if self._skipped(self.steps[number]) else number)
 
-    # --- what the steps want ----------------------------------------------------------------------------------------
+    # --- what the steps need ----------------------------------------------------------------------------------------
 
     def _test(self) -> None:
         self._asked_at = self._state.last.id if self._state.last else 0
@@ -254,9 +254,9 @@ class Assistant(Dialog):
                 ConfirmDialog(
                     self,
                     Question(
-                        "Replace the configuration that is there?",
-                        f"“{file}” exists already. It is kept beside the new one, as “{file.name}.bak”.",
-                        "Replace it",
+                        "Replace the existing configuration?",
+                        f"“{file}” already exists. It is kept in the same folder as “{file.name}.bak”.",
+                        "Replace configuration",
                         danger=True,
                     ),
                     self._save,
@@ -273,20 +273,20 @@ class Assistant(Dialog):
         self._compose(lambda text: self.intent.emit(intents.SaveConfig(file, text, None, overwrite=True)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter goes on, wherever the focus is but on another button."""
+        """Enter shows the next step, unless the focus is on another button."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._next()
             return
         super().keyPressEvent(event)
 
     def reject(self) -> None:
-        """What was typed is only forgotten after a question."""
+        """What was typed is only discarded after a question."""
         if self.stack.currentIndex() == 0 or self._saving_after is not None:
             if self._saving_after is None:
                 super().reject()
             return
         ConfirmDialog(
             self,
-            Question("Leave the assistant?", "Nothing has been written; what you entered is forgotten.", "Leave", danger=True),
+            Question("Close the assistant?", "Nothing is saved yet. What you entered is lost.", "Close without saving", danger=True),
             lambda: self.done(0),
         ).open()

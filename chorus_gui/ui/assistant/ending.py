@@ -22,18 +22,18 @@ from chorus_gui.ui.words import count_of
 
 
 class TestStep(Step):
-    """Every place is asked whether it answers.  ``test_wanted``: now."""
+    """Every place is tested.  ``test_wanted``: now."""
 
     __test__ = False
     title = "Test"
-    lead = "Every place is asked whether it answers. Into the central store one empty file is written for a moment, and removed again."
+    lead = "Every place is tested. In the central store, an empty file is created and removed again."
     test_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._found: tuple[Finding, ...] = ()
         self._told = column(space=SPACE)
-        self.again = button("&Test again", "Ask every place again", icon="refresh")
+        self.again = button("&Test again", "Test every place again", icon="refresh")
         self.again.clicked.connect(self.test_wanted)
         content = QWidget()
         content.setLayout(column(self._told, row(self.again, None), None, space=2 * SPACE))
@@ -46,7 +46,7 @@ class TestStep(Step):
 
     @property
     def bad(self) -> bool:
-        """Something that was found must be looked at before anything can be sent."""
+        """A problem must be fixed before anything can be uploaded."""
         return any(finding.grade is Grade.BAD for finding in self._found)
 
     def show_tests(self, found: Sequence[Finding], error: str, *, testing: bool) -> None:
@@ -57,25 +57,25 @@ class TestStep(Step):
         clear(self._told)
         self.again.setEnabled(not testing)
         if testing:
-            self._told.addWidget(label("Asking every place whether it answers…", "muted", wrap=True))
+            self._told.addWidget(label("Testing every place…", "muted", wrap=True))
         for one in found:
             self._told.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
         if found and not testing:
-            told = "You can go on all the same, and correct it on the Configuration page." if self.bad else "Everything answers."
+            told = "You can continue anyway, and fix it later on the Configuration page." if self.bad else "Every test passed."
             self._told.addWidget(label(told, "strong" if not self.bad else "muted", wrap=True))
 
 
 class PreviewStep(Step):
-    """What the patterns match.  ``look_wanted``: look at the folder."""
+    """What the patterns match.  ``look_wanted``: read the folder."""
 
     title = "Preview"
-    lead = "What the program recognises in the site's folder. Nothing is sent, and nothing is written down."
+    lead = "What the patterns match in the site's folder. Nothing is uploaded or saved."
     look_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.tiles = {name: Tile(name, f"Show what is recognised as {name}") for name in MODALITIES}
-        self.tiles[UNMATCHED] = Tile("Unmatched", "Show files that no pattern takes")
+        self.tiles = {name: Tile(name, f"Show the files that match {name}") for name in MODALITIES}
+        self.tiles[UNMATCHED] = Tile("Unmatched", "Show the files that match no pattern")
         for name, tile in self.tiles.items():
             tile.clicked.connect(lambda _=False, name=name: self._choose(name))
         self.status = label("", "muted", wrap=True)
@@ -89,13 +89,13 @@ class PreviewStep(Step):
         self.setLayout(whole)
 
     def enter(self, answers: Answers) -> None:
-        """The folder is looked at."""
+        """The folder is read."""
         del answers
         self.show_sample(None)
         self.look_wanted.emit()
 
     def show_sample(self, found: sampling.Sample | None) -> None:
-        """What was seen; None: it is being looked at."""
+        """What was found; None: the folder is being read."""
         self._sample, self._filter = found, None
         for name, tile in self.tiles.items():
             count = None if found is None else found.unmatched if name == UNMATCHED else found.matched.get(name, 0)
@@ -104,7 +104,7 @@ class PreviewStep(Step):
             tile.show_count(None if count is None else Tally(count, 0), with_bytes=False)
         self._fill()
         if found is None:
-            self.status.setText("Looking at the site's folder…")
+            self.status.setText("Reading the site's folder…")
             self.advice.setText("")
             return
         told = [*found.problems, sampling.sentence(found, lambda count, word: count_of(count, word))]
@@ -126,79 +126,79 @@ class PreviewStep(Step):
 
 
 def advice(found: sampling.Sample) -> tuple[str, Grade]:
-    """What a person should make of it."""
+    """What that means for a person."""
     if not found.files:
-        return "The folder is empty as yet. You can go on; the patterns can be tried on the Configuration page.", Grade.WARNING
+        return "The folder is empty. You can continue, and try the patterns later on the Configuration page.", Grade.WARNING
     if not any(found.matched.values()):
         told = (
-            "Nothing was recognised: your folders are arranged in another way than the usual one. Check that it is the right folder; "
-            "if it is, go on and change the patterns on the Configuration page, which tries them while you type."
+            "No file matches a pattern. Check that this is the right folder. "
+            "If it is, continue, and change the patterns on the Configuration page. It tries them while you type."
         )
         return told, Grade.WARNING
     missing = [name for name, count in found.matched.items() if not count and name != "Metadata"]
     if missing:
         return (
-            f"No {' and no '.join(missing)} was recognised. If the site has some, change the pattern on the Configuration page.",
+            f"No file matches {' or '.join(missing)}. If the site has such files, change the pattern on the Configuration page.",
             Grade.WARNING,
         )
     if found.unmatched:
         return (
-            "Files that no pattern takes are never sent. If some of them should be, change the patterns on the Configuration page.",
+            "Files that match no pattern are never uploaded. If some of them should be, change the patterns on the Configuration page.",
             Grade.INFO,
         )
-    return "Every file was recognised.", Grade.GOOD
+    return "Every file matches a pattern.", Grade.GOOD
 
 
 class SaveStep(Step):
     """Where the configuration is kept."""
 
     title = "Save"
-    lead = "The configuration is one file. The journal, which remembers what was submitted, lies beside it on this computer."
+    lead = "The configuration is one file. The local journal, the list of what was submitted, is kept in the same folder."
 
     def __init__(self) -> None:
         super().__init__()
         self.edit = QLineEdit(str(Path.home() / "CHoRUS" / "config.toml"))
         self.edit.textChanged.connect(lambda _: self.changed.emit())
-        choose = button("&Browse…", "Choose where it is saved", icon="folder")
+        choose = button("&Browse…", "Choose where to save the configuration", icon="folder")
         choose.clicked.connect(self._choose)
         field = QWidget()
         line = row(self.edit, choose, space=SPACE // 2)
         line.setStretch(0, 1)
         field.setLayout(line)
         field.setFocusProxy(self.edit)
-        about = FormRow("Configuration file", field, "A folder that is backed up, outside of the site's folder.")
+        about = FormRow("Configuration file", field, "Choose a folder that is backed up, outside the site's folder.")
         self.edit.setAccessibleName("Configuration file")
-        self.edit.setToolTip("Where the configuration is saved")
+        self.edit.setToolTip("The file to save the configuration to")
         self.summary = label("", wrap=True, selectable=True)
-        self.setLayout(column(about, SPACE, label("What it says", "strong"), self.summary, None, space=SPACE))
+        self.setLayout(column(about, SPACE, label("Summary", "strong"), self.summary, None, space=SPACE))
 
     @property
     def file(self) -> Path:
-        """Where it is to be saved."""
+        """The file that it is saved to."""
         path = Path(self.edit.text().strip()).expanduser()
         return path if path.suffix else path.with_suffix(".toml") if path.name else path
 
     def enter(self, answers: Answers) -> None:
         """All of it, once more."""
-        way = "a Microsoft login" if answers.pasted is None else answers.pasted.facts.headline
+        way = "sign-in with Microsoft" if answers.pasted is None else answers.pasted.facts.headline
         store = answers.store if answers.azure or not answers.store else str(Path(answers.store))
         lines = [f"Site folder:  {answers.site}", f"Central store:  {store}"]
         if answers.azure:
             account, url = answers.address
             lines += [f"Storage account:  {url or account}", f"Credential:  {way}", f"Journal:  az://{answers.container.name}/journal.db"]
         else:
-            lines.append("Journal:  on this computer, beside the configuration")
+            lines.append("Journal:  on this computer, in the folder of the configuration")
         self.summary.setText("\n".join(lines))
 
     def problem(self, answers: Answers) -> str:
-        """It is no place for a file."""
+        """Why the file cannot be used."""
         if not self.edit.text().strip():
-            return "Choose where the configuration is saved."
+            return "Choose where to save the configuration."
         if not self.file.is_absolute():
-            return "Write the whole path, with the drive or from the first “/”."
+            return "Enter the full path. It starts with a drive or with “/”."
         site = Path(answers.site)
         if site in self.file.parents:
-            return "Choose a place outside of the site's folder: the configuration is not part of what is submitted."
+            return "Choose a place outside the site's folder. The configuration is not part of a submission."
         return ""
 
     def test(self, answers: Answers, file: Path) -> Test:
@@ -210,8 +210,14 @@ class SaveStep(Step):
             folder = target.parent
             if not folder.exists():
                 above = next((one for one in folder.parents if one.exists()), None)
-                return folder_problem(above, write=True) if above is not None else f"There is no drive for “{folder}”."
-            return f"“{target}” is a folder." if target.is_dir() else folder_problem(folder, write=True)
+                return (
+                    folder_problem(above, write=True)
+                    if above is not None
+                    else f"The drive of “{folder}” does not exist. Choose another folder."
+                )
+            return (
+                f"“{target}” is a folder. Add a file name, such as config.toml." if target.is_dir() else folder_problem(folder, write=True)
+            )
 
         return step
 

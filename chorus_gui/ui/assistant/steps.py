@@ -20,11 +20,11 @@ from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.widgets.secret import SecretEdit
 
 Test = Callable[[JobContext], str]
-"""Run on the reader's thread before the assistant goes on: a sentence that says what is wrong, or ""."""
+"""Run on the reader's thread before the assistant continues: a sentence that says what is wrong, or ""."""
 
 
 class Step(QWidget):
-    """A step.  ``changed``: something in it was changed, so what was said about it counts no more."""
+    """A step.  ``changed``: something in it has changed, so an earlier message about it is out of date."""
 
     changed = Signal()
     title = ""
@@ -38,12 +38,12 @@ class Step(QWidget):
         return answers
 
     def problem(self, answers: Answers) -> str:
-        """What can be seen to be wrong at once, as a sentence; "" if nothing."""
+        """What is wrong and can be seen at once, as a sentence; "" if nothing."""
         del answers
         return ""
 
     def test(self, answers: Answers, file: Path) -> Test | None:
-        """What has to be looked up before the assistant goes on."""
+        """What must be checked before the assistant continues."""
         del answers, file
         return None
 
@@ -82,19 +82,17 @@ def named(form_row: FormRow, edit: QWidget, name: str) -> FormRow:
 
 
 class SiteStep(Step):
-    """Where the site's files lie."""
+    """Where the site's files are."""
 
     title = "Site folder"
-    lead = (
-        "The folder on this computer, or on a share, that holds the patients' folders and the OMOP tables. Nothing in it is ever changed."
-    )
+    lead = "The folder with the patients' folders and the OMOP tables, on this computer or on a share. Nothing in it is ever changed."
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = FolderEdit("Choose the site's folder")
         self.folder.changed.connect(self.changed)
         self.folder.edit.setPlaceholderText("for example D:/chorus/site or //server/share/chorus")
-        about = FormRow("Site folder", self.folder, "It usually has folders such as OMOP, Metadata, and one for each patient.")
+        about = FormRow("Site folder", self.folder, "It usually contains OMOP, Metadata, and a folder for each patient.")
         self.setLayout(column(named(about, self.folder.edit, "Site folder"), None))
 
     def answer(self, answers: Answers) -> Answers:
@@ -104,11 +102,11 @@ class SiteStep(Step):
     def problem(self, answers: Answers) -> str:
         """It is missing, or in a cloud."""
         if not answers.site:
-            return "Choose the folder that holds the site's files."
+            return "Choose the folder with the site's files."
         if "://" in answers.site:
-            return "A site whose files lie in a cloud is set up on the Configuration page. Here, choose a folder."
+            return "Choose a folder here. A site with its files in the cloud is set up on the Configuration page."
         if not Path(answers.site).is_absolute():
-            return "Write the whole path, with the drive or from the first “/”."
+            return "Enter the full path. It starts with a drive or with “/”."
         return ""
 
     def test(self, answers: Answers, file: Path) -> Test:
@@ -123,14 +121,14 @@ def folder_problem(folder: Path, *, write: bool = False) -> str:
 
     try:
         if not folder.is_dir():
-            return f"There is no folder “{folder}”. Check the spelling, and that the drive or share is connected."
+            return f"The folder “{folder}” does not exist. Check the spelling, and that the drive or share is connected."
         next(iter(folder.iterdir()), None)
         if write:
             with tempfile.TemporaryFile(dir=folder):
                 pass
     except OSError as error:
-        what = "written into" if write else "read"
-        return f"“{folder}” cannot be {what}: {error.strerror or error}. Ask whoever manages it for the right to do so."
+        what, right = ("write to", "write to it") if write else ("read", "read it")
+        return f"Could not {what} “{folder}”: {error.strerror or error}. Ask the person who manages it for permission to {right}."
     return ""
 
 
@@ -138,7 +136,7 @@ class StoreStep(Step):
     """Where the files go."""
 
     title = "Central store"
-    lead = "Where the files are sent. The central team told you the container's name; a folder is for trying things out, or for a disk that is sent."
+    lead = "Where the files are uploaded to. The central team tells you the name of the container. A folder is for trying things out, or for a disk that you send."
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,19 +151,19 @@ class StoreStep(Step):
         self.container.setPlaceholderText("for example site-one, or az://site-one/folder")
         account, url = template_account()
         self.account, self.url = QLineEdit(account), QLineEdit(url)
-        self.folder = FolderEdit("Choose the store's folder")
+        self.folder = FolderEdit("Choose the folder to copy to")
         self._in_azure, self._in_folder = QWidget(), QWidget()
         self.fold = Fold("Another storage account", self._accounts)
         self._in_azure.setLayout(
             column(
-                FormRow("Container", self.container, "Its name; its address from the Azure portal can be pasted too."),
+                FormRow("Container", self.container, "Enter its name, or paste its address."),
                 self.fold,
                 space=2 * SPACE,
                 margins=(3 * SPACE, 0, 0, 0),
             )
         )
-        about = FormRow("Folder", self.folder, "It must not lie inside the site's folder. The journal then stays on this computer.")
-        self._in_folder.setLayout(column(named(about, self.folder.edit, "Store folder"), margins=(3 * SPACE, 0, 0, 0)))
+        about = FormRow("Folder", self.folder, "It must be outside the site's folder. The journal stays on this computer.")
+        self._in_folder.setLayout(column(named(about, self.folder.edit, "Folder"), margins=(3 * SPACE, 0, 0, 0)))
         self.setLayout(column(self.azure, self._in_azure, self.local, self._in_folder, None, space=2 * SPACE))
         self._kinds.buttonClicked.connect(lambda _: self._choose())
         for edit in (self.container, self.account, self.url):
@@ -187,15 +185,15 @@ class StoreStep(Step):
     def problem(self, answers: Answers) -> str:
         """It is missing."""
         if answers.azure and not answers.container.name:
-            return "Write the container's name. If nobody told you, ask the central team."
+            return "Enter the name of the container. If you do not know it, ask the central team."
         if not answers.azure and not answers.folder:
-            return "Choose the folder that the files are to be copied to."
+            return "Choose the folder to copy the files to."
         if not answers.azure and not Path(answers.folder).is_absolute():
-            return "Write the whole path, with the drive or from the first “/”."
+            return "Enter the full path. It starts with a drive or with “/”."
         return ""
 
     def test(self, answers: Answers, file: Path) -> Test:
-        """The name is one, the account's address too; a folder can be written."""
+        """The name and the account's address are valid; a folder can be written."""
 
         def step(_: JobContext) -> str:
             if not answers.azure and (wrong := folder_problem(Path(answers.folder), write=True)):
@@ -208,8 +206,8 @@ class StoreStep(Step):
         made = QWidget()
         made.setLayout(
             column(
-                FormRow("Storage account", self.account, "Its name: 3 to 24 lower-case letters and digits."),
-                FormRow("Account address", self.url, "Empty, if it is https://NAME.blob.core.windows.net."),
+                FormRow("Storage account", self.account, "Its name has 3 to 24 lower-case letters and digits."),
+                FormRow("Account address", self.url, "If empty, https://NAME.blob.core.windows.net is used."),
                 space=2 * SPACE,
             )
         )
@@ -222,17 +220,17 @@ class StoreStep(Step):
 
 
 class CredentialStep(Step):
-    """What lets us in."""
+    """The credential."""
 
     title = "Credential"
-    lead = "What lets this program into the container. It is kept in the configuration file, which only you can read, and never shown."
+    lead = "Your access to the container. It is kept in the configuration file, which only you can read."
 
     def __init__(self) -> None:
         super().__init__()
-        self.given = QRadioButton("I was given a SAS &token")
+        self.given = QRadioButton("Use a SAS &token")
         self.login = QRadioButton("Sign in with &Microsoft")
-        self.given.setToolTip("A token, a whole address with a token, a connection string, or an account key")
-        self.login.setToolTip("The browser opens when the store is first asked")
+        self.given.setToolTip("Use a token, an address with a token, a connection string, or an account key")
+        self.login.setToolTip("Sign in with your browser when the store is first needed")
         kinds = QButtonGroup(self)
         kinds.addButton(self.given)
         kinds.addButton(self.login)
@@ -244,11 +242,11 @@ class CredentialStep(Step):
         form_row = FormRow(
             "SAS token",
             self.secret,
-            "The whole of it, as it stands in the message that you got. An address that ends in the token will do.",
+            "Paste all of it, as you received it. An address that ends with the token works, too.",
         )
         self._in_given.setLayout(column(named(form_row, self.secret.edit, "SAS token"), self.note, margins=(3 * SPACE, 0, 0, 0)))
         self._about = label(
-            "Your hospital's Microsoft account is used. The browser opens once, for the test of the connection.", "muted", wrap=True
+            "Your hospital's Microsoft account is used. The browser opens once, to test the connection.", "muted", wrap=True
         )
         self._about.setContentsMargins(3 * SPACE, 0, 0, 0)
         self.setLayout(column(self.given, self._in_given, self.login, self._about, None, space=2 * SPACE))
@@ -258,22 +256,22 @@ class CredentialStep(Step):
         self._choose()
 
     def enter(self, answers: Answers) -> None:
-        """A token that came with the container's address stands here already."""
+        """A token that was pasted with the container's address is here already."""
         self._container = answers.container.name
         if answers.container.token and not self.secret.text():
             self.secret.show_text(answers.container.token)
         self._read()
 
     def answer(self, answers: Answers) -> Answers:
-        """What was pasted; None for a login."""
+        """What was pasted; None for a sign-in."""
         return replace(answers, pasted=paste(self.secret.text()) if self.given.isChecked() else None)
 
     def problem(self, answers: Answers) -> str:
-        """It is missing, or no credential."""
+        """It is missing, or not a credential."""
         if answers.pasted is None:
             return ""
         if not self.secret.text().strip():
-            return "Paste the token. If you have none, ask the central team for it, or sign in with Microsoft."
+            return "Paste the token. If you do not have one, ask the central team for it, or sign in with Microsoft."
         if answers.pasted.mode is AuthMode.NONE:
             return answers.pasted.facts.headline
         if answers.pasted.facts.headline.startswith("Expired"):
@@ -281,7 +279,7 @@ class CredentialStep(Step):
         return ""
 
     def test(self, answers: Answers, file: Path) -> Test:
-        """With it, the whole configuration is without a fault."""
+        """With it, the whole configuration has no problem."""
         return lambda _: faults_of(answers, file)[1]
 
     def _choose(self) -> None:
@@ -294,10 +292,8 @@ class CredentialStep(Step):
         found = paste(text) if text.strip() else None
         self.secret.show_facts(found.facts if found else None)
         other = found is not None and found.container and self._container and found.container != self._container
-        account = f"The account {found.account or found.url} in what you pasted is used." if found and (found.url or found.account) else ""
-        self.note.setText(
-            f"What you pasted is for the container “{found.container}”, not “{self._container}”." if other and found else account
-        )
+        account = f"The storage account in it is used: {found.account or found.url}." if found and (found.url or found.account) else ""
+        self.note.setText(f"This token is for the container “{found.container}”, not “{self._container}”." if other and found else account)
         self.note.setVisible(bool(self.note.text()))
         set_grade(self.note, Grade.WARNING if other else Grade.INFO)
         self.changed.emit()

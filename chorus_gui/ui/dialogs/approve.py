@@ -1,4 +1,4 @@
-"""The summary before a submission: what would be done, as which version, and a clear yes."""
+"""The summary before a submission: what will be done, as which version, and a clear answer."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from chorus_gui.ui.widgets.dialogs import Dialog
 KIND_WORDS = {
     ChangeKind.ADDED: "Added",
     ChangeKind.UPDATED: "Updated",
-    ChangeKind.MOVED: "Moved (only the time changed)",
+    ChangeKind.MOVED: "Time changed",
     ChangeKind.RESTORED: "Restored",
-    ChangeKind.DELETED: "Deleted (closed in the journal)",
+    ChangeKind.DELETED: "Deleted (marked in the journal)",
 }
 
 
@@ -41,26 +41,36 @@ class ApprovalChoice:
 
 
 def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
-    """What a person should know besides the counts."""
+    """What a person should know in addition to the counts."""
     out: list[tuple[Grade, str]] = []
     builtin = state.config is None or state.config.upload_method is UploadMethod.BUILTIN
     pending = state.journal.pending if state.journal else Tally()
     if pending.files and builtin:
-        are = "that is recorded but not uploaded yet is" if pending.files == 1 else "that are recorded but not uploaded yet are"
-        out.append((Grade.INFO, f"{words.files_and_size(pending)} {are} sent along."))
+        are = words.agree(pending.files, "is", "are")
+        out.append((Grade.INFO, f"{words.files_and_size(pending)} from earlier {are} pending, and will be uploaded, too."))
     to_send = review.to_send.bytes + (pending.bytes if builtin else 0)
     rate = state.preferences.rate
     if to_send and rate and builtin:
         seconds = to_send / rate
         span = f"about {words.duration(seconds)}" if seconds >= 1 else "less than a second"
-        out.append((Grade.INFO, f"Uploading takes {span}, at the {words.rate(rate)} measured last."))
+        out.append((Grade.INFO, f"The upload will take {span}, at the last measured speed of {words.rate(rate)}."))
     if review.summary.excluded:
-        out.append((Grade.INFO, f"{words.count_of(review.summary.excluded, 'change')} held back: left out, and remembered."))
+        out.append(
+            (
+                Grade.INFO,
+                f"{words.count_of(review.summary.excluded, 'change')} {words.agree(review.summary.excluded, 'is', 'are')} held back, and will not be submitted.",
+            )
+        )
     if unmatched := review.summary.total(ChangeKind.UNMATCHED).files:
-        belong = "belongs" if unmatched == 1 else "belong"
-        out.append((Grade.WARNING, f"{words.count_of(unmatched, 'file')} {belong} to no modality and will not be sent."))
+        match = words.agree(unmatched, "matches", "match")
+        out.append((Grade.WARNING, f"{words.count_of(unmatched, 'file')} {match} no pattern, and will not be uploaded."))
     if problems := review.summary.total(ChangeKind.PROBLEM).files:
-        out.append((Grade.WARNING, f"{words.count_of(problems, 'problem')}: those files are left as the journal has them."))
+        out.append(
+            (
+                Grade.WARNING,
+                f"{words.count_of(problems, 'file or folder', 'files or folders')} could not be read. {words.agree(problems, 'It is', 'They are')} not part of this submission.",
+            )
+        )
     return out
 
 
@@ -68,24 +78,24 @@ class ApproveDialog(Dialog):
     """Asks, and calls ``then`` with the answer."""
 
     def __init__(self, parent: QWidget | None, state: SessionState, review: ReviewFacts, then: Callable[[ApprovalChoice], None]) -> None:
-        super().__init__(parent, "Approve")
+        super().__init__(parent, "Approve changes")
         self._then = then
         self._deletions = sum(deleted for deleted, _ in review.many_deletions.values())
         self._existing = state.journal.versions if state.journal else ()
-        self.new = QRadioButton("A &new version, named by the moment (such as 20261231235959)")
-        self.named = QRadioButton("A version &called")
-        self.amend = QRadioButton("A&mend version")
+        self.new = QRadioButton("A &new version, named by date and time (such as 20261231235959)")
+        self.named = QRadioButton("A new version with this na&me:")
+        self.amend = QRadioButton("&Add to version:")
         self.name, self.which, self.field = QLineEdit(), QComboBox(), QLineEdit()
         scripted = state.config is not None and state.config.upload_method is UploadMethod.AZCLI
         self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Approve nothing (Esc)")
-        self.record = button("Record &only", "Enter the changes in the journal, and send nothing yet")
+        self.cancel.setToolTip("Close without approving (Esc)")
+        self.record = button("Record &only", "Record the changes in the journal, and upload nothing yet")
         self.yes = (
             button(
-                "Record and generate &batch file…", "Enter the changes in the journal, then write a script that sends them", primary=True
+                "Record and generate &batch file…", "Record the changes in the journal, then write a script that uploads them", primary=True
             )
             if scripted
-            else button("Record and &upload", "Send the files, and enter each in the journal when it is proved", primary=True)
+            else button("Record and &upload", "Record the changes in the journal, and upload the files", primary=True)
         )
         self.yes.setDefault(True)
         self.cancel.clicked.connect(self.reject)
@@ -115,11 +125,11 @@ class ApproveDialog(Dialog):
 
     def _destination(self, state: SessionState) -> QWidget:
         made = QWidget()
-        badge = label(state.store_kind.value)
+        badge = label(words.STORES[state.store_kind].upper())
         badge.setProperty("badge", "test" if state.store_kind is StoreKind.TEST else "central")
         where = label(state.config.central.text if state.config else "", selectable=True, wrap=True)
         where.setAccessibleName("Destination")
-        layout = row(label("Goes to", "muted"), badge, where)
+        layout = row(label("Upload to", "muted"), badge, where)
         layout.setStretch(2, 1)
         made.setLayout(layout)
         return made
@@ -128,7 +138,7 @@ class ApproveDialog(Dialog):
         """Kinds down, modalities across."""
         made = QFrame()
         made.setProperty("card", "true")
-        made.setAccessibleName("What would be done")
+        made.setAccessibleName("Changes by kind and modality")
         grid = QGridLayout(made)
         grid.setContentsMargins(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4)
         grid.setHorizontalSpacing(3 * SPACE)
@@ -167,13 +177,13 @@ class ApproveDialog(Dialog):
     def _versions(self) -> QWidget:
         self.name.setPlaceholderText("for example 2026-spring")
         self.name.setAccessibleName("Name of the version")
-        self.name.setToolTip("Letters, digits, “.”, “-” and “_”; it becomes a folder in the central store")
+        self.name.setToolTip("Use letters, digits, “.”, “-” and “_”. The name is also the folder in the central store")
         self.which.addItems(list(reversed(self._existing)))
-        self.which.setAccessibleName("Version to amend")
-        self.which.setToolTip("The changes are added to this version")
+        self.which.setAccessibleName("Version to add to")
+        self.which.setToolTip("Add the changes to this version")
         self._group = group = QButtonGroup(self)
         for choice in (self.new, self.named, self.amend):
-            choice.setToolTip("The version that these changes belong to")
+            choice.setToolTip("Choose the version for these changes")
             group.addButton(choice)
         self.new.setChecked(True)
         self.name.textEdited.connect(lambda: self.named.setChecked(True))
@@ -192,17 +202,17 @@ class ApproveDialog(Dialog):
             f"{words.number(deleted)} of {words.number(total)} {name} files" for name, (deleted, total) in review.many_deletions.items()
         )
         self.field.setAccessibleName(f"Type {self._deletions} to confirm the deletions")
-        self.field.setToolTip(f"Type {self._deletions}")
+        self.field.setToolTip(f"Type {self._deletions} to confirm")
         self.field.setMaximumWidth(140)
         made.setLayout(
             column(
-                label(f"This closes {told} as deleted.", "strong", wrap=True),
+                label(f"{told} {words.agree(self._deletions, 'is', 'are')} marked as deleted.", "strong", wrap=True),
                 label(
-                    "So many at once are more often a folder that is not there than files that were deleted. "
-                    "If you are not sure, cancel, and look at the deleted ones.",
+                    "Often this means that a folder or drive is missing, not that the files were deleted. "
+                    "If you are not sure, cancel and check the deleted files.",
                     wrap=True,
                 ),
-                row(label(f"If they really are gone, type {self._deletions}:"), self.field, None),
+                row(label(f"If they were really deleted, type {self._deletions}:"), self.field, None),
                 space=SPACE,
                 margins=(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4),
             )
@@ -213,7 +223,7 @@ class ApproveDialog(Dialog):
 
     @property
     def confirmed(self) -> bool:
-        """The deletions were confirmed, if they have to be."""
+        """The deletions were confirmed, if they must be."""
         return not self._deletions or "".join(filter(str.isdigit, self.field.text())) == str(self._deletions)
 
     def _look(self) -> None:
@@ -221,9 +231,9 @@ class ApproveDialog(Dialog):
         wrong = named and not is_version(name)
         remark = ""
         if wrong and name:
-            remark = "A version is called with letters, digits, “.”, “-” and “_”, and begins with a letter or a digit."
+            remark = "Use letters, digits, “.”, “-” and “_” for the name. Begin with a letter or a digit."
         elif named and name in self._existing:
-            remark = f"Version {name} exists: the changes are added to it."
+            remark = f"Version {name} already exists. The changes will be added to it."
         self._remark.setText(remark)
         self._remark.setVisible(bool(remark))
         set_grade(self._remark, Grade.BAD if wrong else Grade.WARNING)
@@ -238,7 +248,7 @@ class ApproveDialog(Dialog):
 
 
 def _cell(kind: ChangeKind, tally: Tally, *, strong: bool = False) -> QLabel:
-    """A count; its bytes too, where they are sent."""
+    """A count; its bytes, too, if they are uploaded."""
     text = words.number(tally.files) if tally.files else "–"
     if tally.files and kind in (ChangeKind.ADDED, ChangeKind.UPDATED):
         text += f" · {words.size(tally.bytes)}"

@@ -32,11 +32,11 @@ LICENCES = {
     "truststore": "MIT",
     "wakepy": "MIT",
 }
-"""What the program stands on; a test holds it to pyproject.toml."""
-PURPOSE = "Submits a hospital's OMOP tables, images and waveforms to the CHoRUS central store, and knows what was submitted."
+"""The libraries that the program uses; a test compares them with pyproject.toml."""
+PURPOSE = "Submits a hospital's OMOP tables, images and waveforms to the CHoRUS central store, and keeps track of what was submitted."
 TELEMETRY = (
-    "It sends nothing to anybody but the places that your configuration names, and Microsoft's sign-in where you use it: "
-    "no telemetry, no search for updates, no reports."
+    "It only connects to the places in your configuration, and to Microsoft's sign-in if you use it. "
+    "It sends no telemetry and no reports, and does not search for updates."
 )
 EDGE = 3 * SPACE
 
@@ -59,12 +59,12 @@ class GuideDialog(Dialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Find in the guide")
         self.search.setAccessibleName("Find in the guide")
-        self.search.setToolTip("Type a word; Enter finds the next place")
+        self.search.setToolTip("Find a word in the guide; Enter finds the next one")
         self.search.setClearButtonEnabled(True)
         self.search.textEdited.connect(lambda: self._find(again=False))
         self.search.returnPressed.connect(lambda: self._find(again=True))
         self.found = label("", "muted")
-        close = button("Close", "Back to the window (Esc)")
+        close = button("Close", "Close this window (Esc)")
         close.setAutoDefault(False)
         close.clicked.connect(self.accept)
         top = row(self.search, self.found, space=2 * SPACE)
@@ -76,7 +76,7 @@ class GuideDialog(Dialog):
 
     def _find(self, *, again: bool) -> None:
         word, cursor = self.search.text(), self.text.textCursor()
-        if not again:  # the same place, if one more letter still fits there
+        if not again:  # the same place, if it still matches with one more letter
             cursor.setPosition(cursor.selectionStart())
         for start in (cursor, QTextCursor(self.text.document())):
             there = self.text.document().find(word, start) if word else QTextCursor()
@@ -94,7 +94,7 @@ class GuideDialog(Dialog):
 
 
 def _without_pictures(text: str) -> str:
-    """The window itself is there to look at; the pictures are for readers of the file."""
+    """The reader has the window itself; the pictures are for readers of the file."""
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("!["))
 
 
@@ -105,21 +105,21 @@ class ShortcutsDialog(Dialog):
         super().__init__(parent, "Keyboard shortcuts")
         self.setMinimumSize(520, 480)
         self.table = QTreeWidget()
-        self.table.setHeaderLabels(["What", "Keys"])
+        self.table.setHeaderLabels(["Action", "Keys"])
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setAccessibleName("Keyboard shortcuts")
-        self.table.setToolTip("What can be done with the keyboard alone")
+        self.table.setToolTip("Actions that have a keyboard shortcut")
         for action in actions:
             if not action.shortcut().isEmpty():
                 keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
                 item = QTreeWidgetItem([action.text().replace("&", "").removesuffix("…"), keys])
                 item.setToolTip(0, action.toolTip())
                 self.table.addTopLevelItem(item)
-        for what, keys in (("The menus", "Alt, or F10"), ("Next field, field before", "Tab, Shift+Tab"), ("Leave a dialog", "Esc")):
+        for what, keys in (("Open the menus", "Alt, or F10"), ("Next field, previous field", "Tab, Shift+Tab"), ("Close a dialog", "Esc")):
             self.table.addTopLevelItem(QTreeWidgetItem([what, keys]))
         self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        close = button("Close", "Back to the window (Esc)")
+        close = button("Close", "Close this window (Esc)")
         close.clicked.connect(self.accept)
         whole = column(self.table, row(None, close), space=2 * SPACE, margins=(EDGE, EDGE, EDGE, 2 * SPACE))
         whole.setStretch(0, 1)
@@ -144,13 +144,13 @@ class AboutDialog(Dialog):
         self.parts.setRootIsDecorated(False)
         self.parts.setUniformRowHeights(True)
         self.parts.setAccessibleName("Parts and their licences")
-        self.parts.setToolTip("What the program stands on; the texts of the licences come with it")
+        self.parts.setToolTip("The libraries that the program uses, with their licences")
         for part, licence in LICENCES.items():
             self.parts.addTopLevelItem(QTreeWidgetItem([part, version_of(part), licence]))
         self.parts.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        copy = button("&Copy", "Put the version and the facts on the clipboard, for a message to whoever helps you", icon="copy")
+        copy = button("&Copy details", "Copy the version and the details to the clipboard, for the person who helps you", icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.facts))
-        close = button("Close", "Back to the window (Esc)")
+        close = button("Close", "Close this window (Esc)")
         close.clicked.connect(self.accept)
         parts = (
             head,
@@ -167,7 +167,7 @@ class AboutDialog(Dialog):
 
 
 def version_of(part: str) -> str:
-    """Its version; "" where the installed program carries none."""
+    """Its version; "" if the installed program has none."""
     try:
         return metadata.version(part)
     except metadata.PackageNotFoundError:
@@ -175,7 +175,7 @@ def version_of(part: str) -> str:
 
 
 def facts() -> list[str]:
-    """What somebody who helps wants to know; no path of the site is in it."""
+    """What the person who helps needs to know; without any path of the site."""
     return [
         f"CHoRUS Upload {__version__}",
         f"Python {sys.version.split()[0]}, Qt {qVersion()}, {sys.platform}",

@@ -1,6 +1,6 @@
 """Tools → batch file, script or list: what goes in, a preview of what comes out, Save.
 
-The preview is made on the reader's thread, of the newest choices alone; what is saved is made anew, as a job.
+The preview is made on the reader's thread, of the newest choices only; what is saved is made again, as a job.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, s
 from chorus_gui.ui.widgets.dialogs import Dialog
 
 LIST = "list"
-TOOLS = {"azcli": "Batch file for the Azure CLI (az)", "azcopy": "Script for AzCopy", LIST: "List of files, one a line"}
+TOOLS = {"azcli": "Batch file for the Azure CLI (az)", "azcopy": "Script for AzCopy", LIST: "List of files, one per line"}
 TITLES = {"azcli": "Generate azcli batch file", "azcopy": "Generate azcopy script", LIST: "Export file list"}
 TARGETS = {Target.WINDOWS: "Windows (.bat)", Target.POSIX: "Linux or macOS (.sh)"}
 SECRETS = {
-    SecretMode.ASK: "Environment variable, else ask",
-    SecretMode.ENV: "Environment variable only",
-    SecretMode.INLINE: "Written into the file",
+    SecretMode.ASK: "From a variable, or ask",
+    SecretMode.ENV: "From a variable only",
+    SecretMode.INLINE: "In the file",
 }
 SECRET_WORDS = {
-    SecretMode.ASK: "The file holds no credential. The script reads it from an environment variable, and asks whoever runs it where that is not set.",
-    SecretMode.ENV: "The file holds no credential. The script reads it from an environment variable, and stops where that is not set.",
-    SecretMode.INLINE: "Whoever can read the file can use your credential. Its permissions are closed to others; delete it after the upload.",
+    SecretMode.ASK: "The file holds no credential. The script reads it from an environment variable, or asks for it if that is not set.",
+    SecretMode.ENV: "The file holds no credential. The script reads it from an environment variable, and stops if that is not set.",
+    SecretMode.INLINE: "Anybody who can read the file can use your credential. Only you are given access to it. Delete it after the upload.",
 }
 TLS_WORDS = (
-    "Only where a proxy of the hospital replaces certificates, and its own cannot be installed for az: "
-    "others on the way could then read along. It sets AZURE_CLI_DISABLE_CONNECTION_VERIFICATION in the script."
+    "Others could read what is uploaded. Use this only if a proxy of the hospital replaces certificates, and its own "
+    "certificate cannot be installed for az. It sets AZURE_CLI_DISABLE_CONNECTION_VERIFICATION in the script."
 )
 WAIT_MS = 150
 """After a change of the choices, before the preview is asked for: a person types a number digit by digit."""
@@ -64,7 +64,7 @@ class ScriptDialog(Dialog):
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setAccessibleName("Preview")
-        self.text.setToolTip("What is written; dots stand for what is secret")
+        self.text.setToolTip("The text of the file, with dots instead of secrets")
         self.text.setTabChangesFocus(True)
         self.said = label("", "strong", wrap=True, selectable=True)
         self.left_out = QTreeWidget()
@@ -72,11 +72,11 @@ class ScriptDialog(Dialog):
         self.left_out.setRootIsDecorated(False)
         self.left_out.setUniformRowHeights(True)
         self.left_out.setAccessibleName("Files that are left out")
-        self.left_out.setToolTip("Files that this script does not send, and why")
+        self.left_out.setToolTip("Files that this script does not upload, and why")
         self.left_out.setMaximumHeight(150)
-        self.save = button("&Save…", "Choose where to write it", icon="save", primary=True)
+        self.save = button("&Save…", "Choose where to save the file", icon="save", primary=True)
         self.save.clicked.connect(self._save)
-        cancel = button("Cancel", "Write nothing (Esc)")
+        cancel = button("Cancel", "Close without saving (Esc)")
         cancel.clicked.connect(self.reject)
         shown = column(self.said, self.text, self.left_out, space=SPACE)
         shown.setStretch(1, 1)
@@ -97,29 +97,29 @@ class ScriptDialog(Dialog):
     # --- choices ----------------------------------------------------------------------------------------------------
 
     def _make_choices(self, state: SessionState, tool: str) -> None:
-        self.tool = _combo("What to write", "Which of Microsoft's tools sends, or a plain list", TOOLS)
+        self.tool = _combo("Kind of file", "Choose a script for one of Microsoft's tools, or a plain list", TOOLS)
         self.tool.setCurrentIndex(list(TOOLS).index(tool))
         self.modalities = {name: QCheckBox(name.replace("&", "&&")) for name in (state.config.modalities if state.config else ())}
         for name, box in self.modalities.items():
             box.setChecked(True)
-            box.setToolTip(f"Files of {name}")
+            box.setToolTip(f"Include the files of {name}")
             box.setAccessibleName(name)
-        self.version = _combo("Version", "Which submission", {})
+        self.version = _combo("Version", "Choose the version whose files are included", {})
         self.maximum = QSpinBox()
         self.maximum.setRange(0, 100_000_000)
         self.maximum.setGroupSeparatorShown(True)
-        self.maximum.setSpecialValueText("All of them")
-        self.maximum.setAccessibleName("Files at most")
-        self.maximum.setToolTip("At most so many files; the next script sends the rest")
-        self.target = _combo("For", "Where the script will run", TARGETS)
+        self.maximum.setSpecialValueText("No maximum")
+        self.maximum.setAccessibleName("Maximum number of files")
+        self.maximum.setToolTip("Include at most this number of files; the next script can upload the rest")
+        self.target = _combo("System", "Choose the system that the script runs on", TARGETS)
         self.target.setCurrentIndex(list(TARGETS).index(Target.here()))
-        self.secret = _combo("Credential", "Where the script has its credential from", SECRETS)
-        self.one_by_one = QCheckBox("One call of the tool for each file")
-        self.one_by_one.setToolTip("Slower (az takes about a second a call), but each file is sent and reported alone")
+        self.secret = _combo("Credential", "Choose where the script gets its credential", SECRETS)
+        self.one_by_one = QCheckBox("Run the tool once per file")
+        self.one_by_one.setToolTip("Upload and report each file separately; this is slower (about a second per file with az)")
         self.no_tls = QCheckBox("Do not check the server's certificate")
         self.no_tls.setToolTip(TLS_WORDS)
-        self.uploaded = QCheckBox("The files that were uploaded already")
-        self.uploaded.setToolTip("Instead of those that wait to be uploaded")
+        self.uploaded = QCheckBox("List uploaded files")
+        self.uploaded.setToolTip("List files that are already uploaded, instead of pending files")
         for box in (self.one_by_one, self.no_tls, self.uploaded):
             box.setAccessibleName(box.text())
         self._fill_versions(state)
@@ -127,14 +127,14 @@ class ScriptDialog(Dialog):
     def _form(self) -> QWidget:
         self._secret_words = label("", "muted", wrap=True)
         self._target_words = label(
-            "For another system than this one: look at the paths in its first lines before you run it there.", wrap=True
+            "This is not the system of this computer. Check the paths in the first lines of the script before you run it.", wrap=True
         )
         set_grade(self._target_words, Grade.WARNING)
         self._tls_words = label(TLS_WORDS, "muted", wrap=True)
         self._script_part = QWidget()
         self._script_part.setLayout(
             column(
-                _named("F&or", self.target),
+                _named("S&ystem", self.target),
                 self._target_words,
                 SPACE // 2,
                 _named("C&redential", self.secret),
@@ -149,10 +149,10 @@ class ScriptDialog(Dialog):
         boxes = QWidget()
         boxes.setLayout(column(label("Modalities", "strong"), *self.modalities.values(), space=SPACE // 2))
         parts = (
-            _named("&What to write", self.tool),
+            _named("&Kind of file", self.tool),
             boxes,
             _named("&Version", self.version),
-            _named("Files at &most", self.maximum),
+            _named("&Maximum number of files", self.maximum),
             self.uploaded,
             self._script_part,
             None,
@@ -173,7 +173,7 @@ class ScriptDialog(Dialog):
         self.maximum.valueChanged.connect(self._changed)
 
     def _fill_versions(self, state: SessionState) -> None:
-        """Those that have files of the wanted kind; the chosen one stays chosen."""
+        """Those that have such files; the selected one stays selected."""
         chosen: str | None = self.version.currentData()
         counts = state.journal.counts if state.journal else ()
         uploaded = self.uploaded.isChecked()
@@ -182,7 +182,7 @@ class ScriptDialog(Dialog):
             return
         self.version.blockSignals(True)
         self.version.clear()
-        self.version.addItem("All that was uploaded" if uploaded else "All that is pending", None)
+        self.version.addItem("All uploaded files" if uploaded else "All pending files", None)
         for name in names:
             self.version.addItem(name, name)
         self.version.setCurrentIndex(max(self.version.findData(chosen), 0) if chosen else 0)
@@ -192,15 +192,15 @@ class ScriptDialog(Dialog):
         self._fill_versions(self._state)
         self._changed()
 
-    # --- what is wanted ---------------------------------------------------------------------------------------------
+    # --- what is chosen ---------------------------------------------------------------------------------------------
 
     @property
     def is_list(self) -> bool:
-        """A plain list is wanted."""
+        """The file is a plain list."""
         return self.tool.currentData() == LIST
 
     def wanted(self, file: Path) -> intents.GenerateScript | intents.ExportFileList:
-        """The choices, to be written to ``file``."""
+        """The choices, for ``file``."""
         chosen = tuple(name for name, box in self.modalities.items() if box.isChecked())
         chosen = () if len(chosen) == len(self.modalities) else chosen
         version, most = self.version.currentData(), self.maximum.value() or None
@@ -226,7 +226,7 @@ class ScriptDialog(Dialog):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def render(self, state: SessionState) -> None:
-        """Another state: when what is recorded changed, the preview is made anew."""
+        """Another state: when the recorded files have changed, the preview is made again."""
         before, self._state = self._state, state
         if state.config is None or before.config is None or state.config.file != before.config.file:
             self.reject()
@@ -239,7 +239,7 @@ class ScriptDialog(Dialog):
         return state.busy_with(JobKind.RECORD)
 
     def _changed(self) -> None:
-        """The choices are others: what belongs to them, and a new preview."""
+        """The choices have changed: show what belongs to them, and a new preview."""
         listing, azcli = self.is_list, self.tool.currentData() == "azcli"
         self.setWindowTitle(TITLES[self.tool.currentData()])
         self._script_part.setVisible(not listing)
@@ -253,12 +253,12 @@ class ScriptDialog(Dialog):
         self.save.setEnabled(False)
         self._files = 0
         if self._recording(self._state):
-            self._say("The changes are being recorded; the preview follows.", None)
+            self._say("Recording the changes. The preview follows.", None)
         elif self.modalities and not any(box.isChecked() for box in self.modalities.values()):
-            self._say("No modality is chosen.", Grade.WARNING)
+            self._say("Select a modality.", Grade.WARNING)
             self.text.clear()
         else:
-            self._say("Making the preview…", None)
+            self._say("Loading the preview…", None)
             self._timer.start()
             return
         self._timer.stop()
@@ -268,7 +268,7 @@ class ScriptDialog(Dialog):
         mode: SecretMode = self.secret.currentData()
         config = self._state.config
         login = config is not None and config.central.credentials.auth_mode is AuthMode.LOGIN
-        text = "This configuration signs in with a Microsoft login: there is no secret to keep." if login else SECRET_WORDS[mode]
+        text = "This configuration signs in with Microsoft. The script needs no credential." if login else SECRET_WORDS[mode]
         self._secret_words.setText(text)
         set_grade(self._secret_words, Grade.BAD if mode is SecretMode.INLINE and not login else None)
 
@@ -286,21 +286,25 @@ class ScriptDialog(Dialog):
     def _take(self, outcome: Outcome[Preview]) -> None:
         if outcome.kind is not OutcomeKind.DONE or outcome.value is None:
             self.text.clear()
-            self._say(str(outcome.error) if outcome.error else "The preview could not be made.", Grade.BAD)
+            self._say(str(outcome.error) if outcome.error else "The preview could not be made. Change a choice to try again.", Grade.BAD)
             return
         made = outcome.value
-        more = f"\n\n… {words.count_of(made.more, 'more line')}, which the preview leaves out." if made.more else ""
+        more = f"\n\n… and {words.count_of(made.more, 'more line')}, not shown in the preview." if made.more else ""
         self.text.setPlainText(made.text + more)
         self._files = made.files
         self._list_left_out(made)
         if not made.files:
-            none = "None of the files can be sent by this script." if made.left_out else "No file fits these choices."
+            none = "This script cannot upload any of these files." if made.left_out else "No file matches these choices."
             self._say(none, Grade.WARNING)
             return
-        sends = "lists" if self.is_list else "sends"
-        inside = " Your credential will be in the file; here dots stand for it." if made.secret_inside else ""
-        left = f" {words.count_of(len(made.left_out), 'file')} left out, see below." if made.left_out else ""
-        self._say(f"It {sends} {words.count_of(made.files, 'file')}.{left}{inside}", Grade.WARNING if inside or left else None)
+        does = "The list has" if self.is_list else "The script uploads"
+        inside = " Your credential will be in the file. The preview shows dots instead." if made.secret_inside else ""
+        left = (
+            f" {words.count_of(len(made.left_out), 'file')} {words.agree(len(made.left_out), 'is', 'are')} left out, see below."
+            if made.left_out
+            else ""
+        )
+        self._say(f"{does} {words.count_of(made.files, 'file')}.{left}{inside}", Grade.WARNING if inside or left else None)
         self.save.setEnabled(True)
 
     def _list_left_out(self, made: Preview) -> None:
@@ -329,7 +333,7 @@ class ScriptDialog(Dialog):
             self.save_to(Path(chosen))
 
     def save_to(self, file: Path) -> None:
-        """Have it written, and go.  A script needs its ending to be run."""
+        """Ask for the file, and close.  A script needs its ending to be run."""
         if not self.is_list and file.suffix != self.ending:
             file = file.with_name(file.name + self.ending)
         self.intent.emit(self.wanted(file))

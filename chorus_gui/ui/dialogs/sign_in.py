@@ -19,7 +19,7 @@ TICK_MS = 1000
 
 
 def now() -> datetime:
-    """The moment, aware."""
+    """The time now, aware."""
     return datetime.now(UTC)
 
 
@@ -29,7 +29,7 @@ def open_link(url: str) -> None:
 
 
 class SignInDialog(Dialog):
-    """Shows the code.  It goes by itself when the job that asked has ended; closing it cancels nothing."""
+    """Shows the code.  It closes by itself when the job that needs it has ended; closing it cancels nothing."""
 
     def __init__(
         self, parent: QWidget | None, code: DeviceCode, clock: Callable[[], datetime] = now, browse: Callable[[str], None] = open_link
@@ -41,15 +41,15 @@ class SignInDialog(Dialog):
         self.code = label(code.code, "title", selectable=True)
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         self.code.setFont(font)
-        self.code.setAccessibleName(f"The code: {' '.join(code.code)}")
-        self.copy = button("&Copy code", "Put the code on the clipboard", icon="copy")
+        self.code.setAccessibleName(f"Code: {' '.join(code.code)}")
+        self.copy = button("&Copy code", "Copy the code to the clipboard", icon="copy")
         self.copy.clicked.connect(self._copy)
-        self.open_page = button("&Open the page", code.url, primary=True)
+        self.open_page = button("&Open page", f"Open {code.url} in your browser", primary=True)
         self.open_page.clicked.connect(lambda: browse(code.url))
         self.link = label(code.url, "strong", selectable=True)
-        self.link.setAccessibleName(f"The page: {code.url}")
+        self.link.setAccessibleName(f"Page: {code.url}")
         self.left = label("", "muted", wrap=True)
-        close = button("Close", "The job goes on waiting until you have signed in, or the code ends (Esc)")
+        close = button("Close", "Close this window; the job still waits until you sign in or the code expires (Esc)")
         close.clicked.connect(self.reject)
         box = QFrame()
         box.setProperty("card", "true")
@@ -61,7 +61,7 @@ class SignInDialog(Dialog):
             row(self.link, None, self.open_page),
             label("2.  Enter this code:"),
             box,
-            label("3.  Sign in with the account that the central team knows. The program goes on by itself.", wrap=True),
+            label("3.  Sign in with the account that the central team knows. Then the job continues.", wrap=True),
             self.left,
             label("Never enter a code that somebody else sent you.", "muted", wrap=True),
             SPACE,
@@ -78,20 +78,20 @@ class SignInDialog(Dialog):
 
     @property
     def expired(self) -> bool:
-        """The code is good for nothing any more."""
+        """The code is no longer valid."""
         return self._clock() >= self._code.expires
 
     def tick(self) -> None:
-        """How long it lasts still."""
+        """How long the code is still valid."""
         seconds = int((self._code.expires - self._clock()).total_seconds())
         if self.expired:
             self._timer.stop()
-            self.left.setText("The code has expired. Start the job again to get another one.")
+            self.left.setText("The code has expired. Start the job again to get a new one.")
             set_grade(self.left, Grade.BAD)
             for control in (self.copy, self.open_page):
                 control.setEnabled(False)
             return
-        self.left.setText(f"The code is good for {seconds // 60}:{seconds % 60:02d} minutes.")
+        self.left.setText(f"The code is valid for {seconds // 60}:{seconds % 60:02d} minutes.")
         set_grade(self.left, Grade.WARNING if seconds < 120 else None)
 
     def _copy(self) -> None:

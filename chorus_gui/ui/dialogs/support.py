@@ -1,4 +1,4 @@
-"""Tools → Support bundle: what goes in, and whether patients may be named."""
+"""Tools → Support bundle: what goes in, and whether it can name patients."""
 
 from __future__ import annotations
 
@@ -15,31 +15,34 @@ from chorus_gui.ui.widgets.dialogs import Dialog
 CONTENTS = (
     "the versions of the program and of the system",
     "the configuration, with dots in place of secrets",
-    "counts of the journal, and what the doctor finds",
+    "counts from the journal, and the results of the doctor",
     "the log files",
 )
 
 
 class SupportDialog(Dialog):
-    """``then`` is called with the file and whether paths may be in it."""
+    """``then`` is called with the file, and whether it has paths."""
 
     def __init__(self, parent: QWidget | None, then: Callable[[Path, bool], None]) -> None:
         super().__init__(parent, "Support bundle")
         self.setMinimumWidth(540)
         self._then = then
-        self.paths = QCheckBox("Include &patient ids and the paths of files")
-        self.paths.setToolTip("Only for somebody who may see them")
-        self.paths.setAccessibleName("Include patient ids and the paths of files")
+        self.paths = QCheckBox("Include &patient IDs and file paths")
+        self.paths.setToolTip("Include them only for a person who is allowed to see them")
+        self.paths.setAccessibleName("Include patient IDs and file paths")
         self.paths.toggled.connect(self._look)
         self.said = label("", wrap=True)
-        save = button("&Save…", "Choose where to write it", icon="save", primary=True)
+        save = button("&Save…", "Choose where to save the file", icon="save", primary=True)
         save.clicked.connect(self._save)
-        cancel = button("Cancel", "Write nothing (Esc)")
+        cancel = button("Cancel", "Close without saving (Esc)")
         cancel.clicked.connect(self.reject)
         edge = 3 * SPACE
         parts = (
-            label("A file for whoever helps you", "heading"),
-            label("It is written to this computer; nothing is sent. Look into it before you pass it on. It holds:", wrap=True),
+            label("Support bundle", "heading"),
+            label(
+                "This saves a file for the person who helps you. Nothing is sent. Check the file before you pass it on. It contains:",
+                wrap=True,
+            ),
             *(label(f"•  {text}") for text in CONTENTS),
             SPACE,
             self.paths,
@@ -54,18 +57,18 @@ class SupportDialog(Dialog):
     def _look(self) -> None:
         on = self.paths.isChecked()
         self.said.setText(
-            "It will name patients. Pass it on only as you would a list of your patients."
+            "The file will name patients. Handle it like a list of your patients."
             if on
-            else "It will hold no secret, no patient id and no path of a file; messages of the logs are cut where one could stand."
+            else "The file will hold no secrets, patient IDs or file paths. Log messages that could contain them are shortened."
         )
         set_grade(self.said, Grade.BAD if on else None)
 
     def _save(self) -> None:
-        file, _ = QFileDialog.getSaveFileName(self, "Support bundle", "chorus-upload-support.zip", "ZIP files (*.zip)")
+        file, _ = QFileDialog.getSaveFileName(self, "Save the support bundle", "chorus-upload-support.zip", "ZIP files (*.zip)")
         if file:
             self.save_to(Path(file))
 
     def save_to(self, file: Path) -> None:
-        """Have it written, and go."""
+        """Ask for the file, and close."""
         self._then(file if file.suffix.lower() == ".zip" else file.with_name(file.name + ".zip"), self.paths.isChecked())
         self.accept()

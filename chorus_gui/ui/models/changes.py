@@ -40,7 +40,7 @@ Index = QModelIndex | QPersistentModelIndex
 class ChangesModel(QAbstractTableModel):
     """The changes of one review, patient after patient if the query says so.
 
-    ``asked``: a query began; ``answered``: its changes are here, so many.  ``destination`` says where a change's file goes.
+    ``asked``: a query began; ``answered``: its changes are here, with their number.  ``destination`` says where a change's file goes.
     """
 
     asked = Signal()
@@ -97,7 +97,7 @@ class ChangesModel(QAbstractTableModel):
                 self._ask()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column that can be sorted; others leave it as it is."""
+        """By a column that can be sorted; others do nothing."""
         if by := COLUMNS[column].order if column >= 0 else "":
             self.ask(replace(self._query, order=by, descending=order is Qt.SortOrder.DescendingOrder))
 
@@ -118,18 +118,18 @@ class ChangesModel(QAbstractTableModel):
         return out
 
     def patient(self, row: int) -> tuple[str | None, Tally] | None:
-        """The patient whose heading a row is (None in it: of nobody), and how much is below it; None for a change."""
+        """The patient whose heading a row is (None in it: of no patient), and the sum of what is below it; None for a change."""
         if self._groups is None or not 0 <= row < self._groups.rows:
             return None
         number, position = self._groups.at(row)
         return self._groups.items[number] if position is None else None
 
     def is_open(self, row: int) -> bool:
-        """What lies below this heading is on screen."""
+        """The changes below this heading are on screen."""
         return self._groups is not None and self._groups.is_open(self._groups.at(row)[0])
 
     def set_open(self, row: int, *, opened: bool) -> int:
-        """Open or close the heading of this row, or that the change in this row lies below; the heading's row."""
+        """Open or close the heading of this row, or of the change in this row; the heading's row."""
         groups = self._groups
         if groups is None:
             return row
@@ -177,7 +177,7 @@ class ChangesModel(QAbstractTableModel):
     def _answer(self, outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.CANCELLED or self._review is None:
             return
-        # If it failed, the review is not there any more; the next state says so.
+        # If it failed, the review no longer exists; the next state says so.
         self._take(outcome.value if outcome.value is not None else (array("q"), None))
         self.answered.emit(self.count)
 
@@ -232,7 +232,7 @@ class ChangesModel(QAbstractTableModel):
     # --- the model --------------------------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """So many changes fit, and the headings of patients."""
+        """The number of changes, and of patients' headings."""
         if parent.isValid():
             return 0
         return len(self._ids) if self._groups is None else self._groups.rows
@@ -283,7 +283,7 @@ class ChangesModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return COLUMNS[column].heading(patient, tally)
             case Qt.ItemDataRole.ToolTipRole:
-                return f"{words.count_of(tally.files, 'change')}. {'Hide them: ←' if self.is_open(row) else 'Show them: →'}, or click the arrow."
+                return f"{words.count_of(tally.files, 'change')}. {'Press ← or select the arrow to hide' if self.is_open(row) else 'Press → or select the arrow to show'} {words.agree(tally.files, 'it', 'them')}."
             case Qt.ItemDataRole.DecorationRole if column == KIND:
                 return self._arrow(opened=self.is_open(row))
             case Qt.ItemDataRole.FontRole:
@@ -321,9 +321,11 @@ def _tip(change: Change, column: int) -> str:
     lines = [change.path]
     old = change.old
     if COLUMNS[column].compared and old is not None:
-        lines.append(f"in the journal: {old.size:,} bytes, {words.moment(old.mtime_us, seconds=True)}, version {old.version}")
+        lines.append(
+            f"In the journal: {words.count_of(old.size, 'byte')}, {words.moment(old.mtime_us, seconds=True)}, version {old.version}"
+        )
         if change.size is not None:
-            lines.append(f"on the site: {change.size:,} bytes, {words.moment(change.mtime_us, seconds=True)}")
+            lines.append(f"On the site: {words.count_of(change.size, 'byte')}, {words.moment(change.mtime_us, seconds=True)}")
     if change.note:
         lines.append(change.note)
     if change.excluded:

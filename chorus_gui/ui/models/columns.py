@@ -20,7 +20,7 @@ Destination = Callable[[Change], str]
 class Column:
     """A column.  ``text`` is a change's cell; ``heading`` the cell of a patient's heading (patient, what is below it).
 
-    ``order`` is what :class:`Query` sorts by, "" where the column cannot be sorted.  ``widest`` is a text that fits into it;
+    ``order`` is what :class:`Query` sorts by, "" where the column cannot be sorted.  ``widest`` is a text that fits in it;
     ``position`` its place on screen, from the left.  ``compared``: its tooltip shows what the journal and the site have.
     """
 
@@ -38,7 +38,7 @@ def kind_text(change: Change) -> str:
     """What a change is called on screen: the halves of a rename say so."""
     if change.pair is not None:
         return "renamed from" if change.kind is ChangeKind.DELETED else "renamed to"
-    return change.kind.value
+    return words.KINDS[change.kind]
 
 
 def _patient(change: Change) -> str:
@@ -46,7 +46,7 @@ def _patient(change: Change) -> str:
 
 
 def _pair(old: int | None, new: int | None, write: Callable[[Any], str]) -> str:
-    """The new one; "old → new" where both are there and are written differently."""
+    """The new one; "old → new" if both exist and are written differently."""
     if new is None:
         return write(old) if old is not None else ""
     now = write(new)

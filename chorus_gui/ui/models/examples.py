@@ -46,6 +46,6 @@ class ExampleModel(QAbstractTableModel):
         if not index.isValid() or role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return None
         found = self._rows[index.row()]
-        also = f" (and {', '.join(found.others)})" if found.others else ""
-        lies = found.store_path or "is not submitted: no pattern takes it"
-        return (found.path, (found.modality or "–") + also, found.patient_id or "–", lies)[index.column()]
+        also = f" (also {', '.join(found.others)})" if found.others else ""
+        place = found.store_path or "not uploaded: it matches no pattern"
+        return (found.path, (found.modality or "–") + also, found.patient_id or "–", place)[index.column()]

@@ -13,20 +13,20 @@ from chorus_gui.core.model import Failure
 from chorus_gui.ui import theme, words
 
 FILE, SIZE, WHY = range(3)
-HEADERS = ("What failed", "Files", "Why, and what to do")
+HEADERS = ("Cause", "Files", "Details")
 
 TITLES = {
-    "SourceVanishedError": "The file is gone from the site",
+    "SourceVanishedError": "The file is no longer on the site",
     "SourceChangedError": "The file has changed since the scan",
-    "SourceUnreadableError": "The file cannot be read",
-    "ChecksumError": "The bytes did not arrive whole",
-    "BlobNameError": "The store cannot hold this name",
-    "BlobNotFoundError": "The store does not have the file",
+    "SourceUnreadableError": "The file could not be read",
+    "ChecksumError": "The file was damaged on the way",
+    "BlobNameError": "The store does not allow this name",
+    "BlobNotFoundError": "The file is not in the store",
     "ConditionError": "Another program wrote the same file",
-    "StoreUnavailableError": "The store was busy or out of reach",
+    "StoreUnavailableError": "The store was busy or could not be reached",
     "AccessError": "The store refused access",
-    "StoreFullError": "The store has no room",
-    "PatternError": "The place in the store cannot be told",
+    "StoreFullError": "The store is full",
+    "PatternError": "The path in the store could not be determined",
 }
 """The name of a failure's kind → the cause in words; another kind is called what its first failure says."""
 

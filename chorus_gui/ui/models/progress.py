@@ -1,4 +1,4 @@
-"""How far sending is: what the snapshots of a job add up to, and the tables that show it."""
+"""How far an upload is: the sum of a job's snapshots, and the tables that show it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from chorus_gui.ui import theme, words
 WINDOW = 10.0
 """Seconds over which a rate is measured."""
 SHOWN = 8
-"""So many files in flight are shown."""
+"""How many of the files that are being uploaded are shown."""
 
 FRACTION_ROLE = Qt.ItemDataRole.UserRole + 1
-"""0.0 to 1.0 for a progress bar, None where nothing is known."""
+"""0.0 to 1.0 for a progress bar, None if nothing is known."""
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -32,18 +32,18 @@ class Meter:
         self._seen: deque[tuple[float, int]] = deque()
 
     def add(self, now: float, value: int) -> None:
-        """The counter stands at ``value``; ``now`` in seconds of any clock that only goes forward."""
+        """The counter is now ``value``; ``now`` in seconds of any clock that only goes forward."""
         self._seen.append((now, value))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW:
             self._seen.popleft()
 
     def clear(self) -> None:
-        """Begin anew, after a pause."""
+        """Start again, after a pause."""
         self._seen.clear()
 
     @property
     def rate(self) -> float | None:
-        """Per second; None until half a second was seen."""
+        """Per second; None during the first half second."""
         if not self._seen or (seconds := self._seen[-1][0] - self._seen[0][0]) < 0.5:
             return None
         return max(self._seen[-1][1] - self._seen[0][1], 0) / seconds
@@ -60,7 +60,7 @@ class ProgressLine:
 
     @property
     def fraction(self) -> float | None:
-        """How much is done, by bytes; by files where there are none."""
+        """How much is done, by bytes; by files if there are none."""
         done, total = (self.count.bytes, self.count.total_bytes)
         if not total:
             done, total = self.count.files + self.count.failed, self.count.total_files
@@ -68,7 +68,7 @@ class ProgressLine:
 
 
 class UploadRun:
-    """One job's sending.  It may come in several parts (an approved review, then what was pending before), which are added up."""
+    """One job's upload.  It can have several parts (an approved review, then what was pending before), which are added up."""
 
     def __init__(self, job: int) -> None:
         self.job = job
@@ -96,7 +96,7 @@ class UploadRun:
                 meter.add(now, count.bytes)
 
     def end(self, failed: Mapping[str, Tally], *, complete: bool) -> None:
-        """The job ended; this failed.  ``complete``: it came to its end, so what did not fail was sent, seen by a snapshot or not."""
+        """The job ended; this failed.  ``complete``: it was finished, so what did not fail was uploaded, whether a snapshot saw it or not."""
         self.active = ()
         self._meters.clear()
         if complete:
@@ -111,7 +111,7 @@ class UploadRun:
 
     @property
     def lines(self) -> tuple[ProgressLine, ...]:
-        """One a modality, then the total."""
+        """One for each modality, then the total."""
         return (*(self._line(name, count) for name, count in self._counts().items()), self.total)
 
     def _line(self, name: str, count: Count) -> ProgressLine:
@@ -127,7 +127,7 @@ class UploadRun:
         return {name: _sum(self._earlier.get(name), self._part.get(name)) for name in names}
 
     def _is_next_part(self, snapshot: Snapshot) -> bool:
-        """Other totals, or counters that went back: only bytes may do so within one part."""
+        """Other totals, or counters that went down: only bytes can do so within one part."""
         if not self._part:
             return False
         for name, old in self._part.items():
@@ -138,7 +138,7 @@ class UploadRun:
 
 
 def _whole(count: Count) -> Count:
-    """A part that gave way to the next came to its end: what did not fail was sent, though the last look may have missed some."""
+    """A part before the next one was finished: what did not fail was uploaded, even if the last snapshot missed some of it."""
     if count.total_files is None or count.total_bytes is None:
         return count
     return replace(count, files=max(count.total_files - count.failed, 0), bytes=count.bytes if count.failed else count.total_bytes)
@@ -192,7 +192,7 @@ class _Table(QAbstractTableModel):
         self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """So many items."""
+        """The number of items."""
         return 0 if parent.isValid() else len(self._items)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
@@ -213,9 +213,9 @@ MODALITY, PROGRESS, FILES, SIZE, RATE, LEFT, FAILED = range(7)
 
 
 class ProgressModel(_Table):
-    """A row a modality, and the total."""
+    """A row for each modality, and the total."""
 
-    headers = ("Modality", "Progress", "Files", "Size", "Rate", "Time left", "Failed")
+    headers = ("Modality", "Progress", "Files", "Size", "Speed", "Time left", "Failed")
     right = frozenset({FILES, SIZE, RATE, LEFT, FAILED})
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -260,13 +260,13 @@ def _progress_text(line: ProgressLine, column: int) -> str:
 
 
 class ActiveModel(_Table):
-    """The files in flight: the largest of them, in the order in which they began."""
+    """The files that are being uploaded: the largest of them, in the order in which they began."""
 
     headers = ("File", "Progress", "Size")
     right = frozenset({2})
 
     def show_active(self, active: Sequence[Active]) -> None:
-        """Show the files in flight."""
+        """Show these files."""
         largest = sorted(range(len(active)), key=lambda n: -active[n].size)[:SHOWN]
         self.show_items([active[n] for n in sorted(largest)])
 

@@ -18,7 +18,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """``text`` is what is shown, ``key`` what is sorted by (default: the text), ``tip`` the tooltip, ``grade`` the colour."""
+    """``text`` is what is shown, ``key`` what it is sorted by (default: the text), ``tip`` the tooltip, ``grade`` the colour."""
 
     title: str
     text: Callable[[T], str]
@@ -63,7 +63,7 @@ class RowsModel(QAbstractTableModel, Generic[T]):
         return self._rows[row] if 0 <= row < len(self._rows) else None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column; -1: as they were given."""
+        """By a column; -1: in the given order."""
         self.layoutAboutToBeChanged.emit()
         before = self._rows
         self._sorted = (column, order is Qt.SortOrder.DescendingOrder) if 0 <= column < len(self._columns) else None
@@ -81,11 +81,11 @@ class RowsModel(QAbstractTableModel, Generic[T]):
             self._rows.sort(key=column.key or column.text, reverse=descending)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """So many values."""
+        """The number of values."""
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """So many columns."""
+        """The number of columns."""
         return 0 if parent.isValid() else len(self._columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -1,4 +1,4 @@
-"""The verdicts of a verification in a table: any number of them, appended while they are found, fetched a page at a time."""
+"""The results of a verification in a table: any number of them, appended while they are found, fetched a page at a time."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ PAGE = 256
 KEPT_PAGES = 64
 
 RESULT, PATH, DETAIL, SIZE, MODALITY, VERSION = range(6)
-HEADERS = ("Result", "Path", "What was found", "Size", "Modality", "Version")
+HEADERS = ("Result", "Path", "Details", "Size", "Modality", "Version")
 ORDERS = ("result", "path", "detail", "size", "modality", "version")
 """Column → what :class:`VerdictQuery` sorts by."""
 
 RESULTS = {
-    "ok": ("in order", Grade.GOOD),
+    "ok": ("matches", Grade.GOOD),
     "missing": ("missing", Grade.BAD),
     "size_differs": ("size differs", Grade.BAD),
     "content_differs": ("content differs", Grade.BAD),
-    "unprovable": ("unprovable", Grade.WARNING),
+    "unprovable": ("not comparable", Grade.WARNING),
     "error": ("error", Grade.WARNING),
 }
-"""The value of a verdict's result → what people read, and how it is to be taken."""
+"""The value of a verdict's result → what people read, and how good or bad that is."""
 
-PROOFS = {"properties": "size and MD5 agree", "reread": "read again, and equal", None: ""}
-"""How a file that is in order was proved."""
+PROOFS = {"properties": "size and MD5 match", "reread": "content matches", None: ""}
+"""How a file that matches was compared."""
 LINE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The :class:`VerdictLine` of a row, or None while it is being fetched."""
 
@@ -45,7 +45,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class VerificationModel(QAbstractTableModel):
-    """The verdicts of one verification.  ``answered``: rows came or went; there are so many now."""
+    """The verdicts of one verification.  ``answered``: rows were added or removed; their number."""
 
     answered = Signal(int)
 
@@ -85,7 +85,7 @@ class VerificationModel(QAbstractTableModel):
         self._want(replace(self._wanted, order=name, descending=bool(name) and order is Qt.SortOrder.DescendingOrder))
 
     def more(self) -> None:
-        """Append what was found since; while the rows are sorted, all of them are asked for anew."""
+        """Append what was found since; while the rows are sorted, all of them are fetched again."""
         if self._asking or self._number is None:
             return
         if self._wanted.order or not self._ids:
@@ -174,7 +174,7 @@ class VerificationModel(QAbstractTableModel):
     # --- the model --------------------------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """So many verdicts fit."""
+        """The number of results."""
         return 0 if parent.isValid() else len(self._ids)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default

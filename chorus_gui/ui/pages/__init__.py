@@ -12,11 +12,11 @@ appear in the rail.
 - ``progress(progress)`` gets a :class:`~chorus_gui.ui.state.JobProgress` ten times a second while a job runs (all pages, hidden or
   not: return at once when it is not for you).
 - ``intent`` is how a page asks for something: ``self.intent.emit(Scan())`` with a value of :mod:`chorus_gui.ui.intents`.  A slot is
-  two lines: read the widget, emit the intent.  What needs the person's yes is asked before, with :mod:`~chorus_gui.ui.widgets.dialogs`.
+  two lines: read the widget, emit the intent.  What needs a confirmation is asked before, with :mod:`~chorus_gui.ui.widgets.dialogs`.
 - What is read on demand (rows of a table) comes through ``services.reader``: ``reader.ask(self, step, then, channel="rows")``, where
   ``step(ctx)`` opens a read-only connection of its own on the reader's thread.  ``services.pager`` is a second reader that slow
   questions do not hold up: for pages of a table only.
-- ``show_topic(topic)`` is told why the page was brought to the front, if there is a reason (``ShowPage(name, topic)``).
+- ``show_topic(topic)`` says why the page was brought to the front, if there is a reason (``ShowPage(name, topic)``).
 - A page reads no other page, keeps nothing that must outlive the program (``services.settings`` does: column widths, a splitter),
   makes no thread, calls no step of core that touches a file or the network, and never calls ``processEvents``.
 - Colours come from :mod:`~chorus_gui.ui.theme` (object properties in the style sheet, ``theme.current()`` for painters), distances
@@ -38,7 +38,7 @@ from chorus_gui.ui.state import JobProgress, SessionState
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a page may use besides the state."""
+    """What a page may use in addition to the state."""
 
     reader: Reader
     pager: Reader
@@ -52,7 +52,7 @@ class Page(QWidget):
 
     intent = Signal(object)
     unsaved = Signal(bool)
-    """the page holds what a person typed and did not save: the window marks it, and asks before it closes"""
+    """the page has unsaved changes: the window marks it, and asks before it closes"""
 
     def render(self, state: SessionState) -> None:
         """Draw the state."""

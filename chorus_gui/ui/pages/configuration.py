@@ -1,7 +1,7 @@
-"""The Configuration page: a form, the pattern tester and the text, over one draft; faults beside them; save, revert, test.
+"""The Configuration page: a form, the pattern tester and the text, over one draft; faults next to them; save, revert, test.
 
 The draft's text is the truth: the form and the text tab show it and change it.  It is checked on the reader's thread a moment
-after the last change.  A draft that was left unsaved for another configuration is there again when one comes back.
+after the last change.  A draft that was left unsaved for another configuration is kept until that configuration is opened again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
-from chorus_gui.ui.words import count_of
+from chorus_gui.ui.words import agree, count_of
 
 if TYPE_CHECKING:
     from chorus_gui.ui.assistant import Assistant
@@ -66,7 +66,7 @@ class ConfigurationPage(Page):
     # --- how it is built --------------------------------------------------------------------------------------------
 
     def build(self) -> None:
-        """Make the widgets.  They are many, and the window is not to wait for them: it is done when the page is first shown."""
+        """Make the widgets.  They are many, and the window must not wait for them: they are made when the page is first shown."""
         if self._built:
             return
         self._built = True
@@ -94,10 +94,10 @@ class ConfigurationPage(Page):
         self.file = ElidedLabel("", "muted")
         self.mark = Chip("Changes")
         self.mark.clicked.connect(lambda: self.save.setFocus())
-        self.save = button("&Save", "Write the file; the previous one is kept beside it (Ctrl+S)", primary=True)
-        self.save_as = button("Save &as…", "Write another file, and open it (Ctrl+Shift+S)")
-        self.revert = button("R&evert", "Forget the changes, and read the file again", icon="undo")
-        self.test = button("Test connectio&n", "Ask every place whether it answers, with what stands here now")
+        self.save = button("&Save", "Save the file; the previous one is kept as .bak (Ctrl+S)", primary=True)
+        self.save_as = button("Save &as…", "Save as another file, and open that one (Ctrl+Shift+S)")
+        self.revert = button("R&evert", "Discard your changes, and read the file again", icon="undo")
+        self.test = button("Test connectio&n", "Test every place with the text on this page, saved or not")
         self.save.clicked.connect(self._save)
         self.save_as.clicked.connect(self._save_as)
         self.revert.clicked.connect(self._revert)
@@ -162,7 +162,7 @@ class ConfigurationPage(Page):
             self._reveal(where)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """What could wait until it is looked at."""
+        """What can wait until the page is shown."""
         super().showEvent(event)
         self.build()
         self._look()
@@ -182,17 +182,19 @@ class ConfigurationPage(Page):
         self.empty.setVisible(draft is None)
         if draft is None:
             if self._state.config_file is None:
-                text = "A configuration says where your site's files lie and where they go. Make one step by step, or open yours."
+                text = "A configuration says where your site's files are, and where they are uploaded to. Set one up step by step, or open one with File → Open configuration."
                 self.empty.say("No configuration is open", text, "Set up this site")
             return
         self.file.set_full(str(draft.file))
-        self.mark.show_fact("Unsaved changes" if draft.modified else "", Grade.WARNING, "Save writes them; Revert forgets them.")
+        self.mark.show_fact(
+            "Unsaved changes" if draft.modified else "", Grade.WARNING, "Select Save to keep them, or Revert to discard them."
+        )
         self.save.setEnabled(draft.modified and not saving)
         self.save_as.setEnabled(not saving)
         self.revert.setEnabled(draft.modified and not saving)
         self.test.setEnabled(not self._testing and self._checked is not None and self._checked.config is not None)
-        waits = "Correct the faults first; then every place can be asked." if self._checked and self._checked.faults else ""
-        self.test.setToolTip(waits or "Ask every place whether it answers, with what stands here now")
+        waits = "Fix the problems first. Then every place can be tested." if self._checked and self._checked.faults else ""
+        self.test.setToolTip(waits or "Test every place with the text on this page, saved or not")
         marked = any(kept.modified for kept in (*self._left.values(), draft))
         if marked != self._marked:
             self._marked = marked
@@ -214,8 +216,12 @@ class ConfigurationPage(Page):
         if outcome.kind is not OutcomeKind.DONE:
             if self._draft is None:
                 error = outcome.error
-                text = " ".join(part for part in (error.what, error.remedy) if part) if error else "The program met a fault of its own."
-                self.empty.say("The configuration cannot be read", text, "Set up this site anew")
+                text = (
+                    " ".join(part for part in (error.what, error.remedy) if part)
+                    if error
+                    else "The program stopped at an error of its own."
+                )
+                self.empty.say("The configuration cannot be read", text, "Set up this site again")
                 self._draw_head()
             return
         assert isinstance(outcome.value, str)
@@ -223,15 +229,15 @@ class ConfigurationPage(Page):
         saved, self._saving = self._saving, None
         kept = self._left.pop(file, None) or self._draft
         if kept is None or not kept.modified or (saved is not None and saved.text == kept.text) or kept.based_on == text == kept.text:
-            self._apply(Draft(file, text, text), anew=True)
-        elif saved is not None:  # the person went on while it was being saved
+            self._apply(Draft(file, text, text), at_once=True)
+        elif saved is not None:  # the person continued while it was being saved
             self._apply(Draft(file, kept.text, text))
         else:
-            self._apply(kept, anew=True)
+            self._apply(kept, at_once=True)
             if kept.based_on != text:
-                self.conflict.say(f"“{file.name}” was changed by another program since you began to change it here.", overwrite=True)
+                self.conflict.say(f"Another program changed “{file.name}” while you were editing it here.", overwrite=True)
 
-    def _apply(self, draft: Draft, *, anew: bool = False) -> None:
+    def _apply(self, draft: Draft, *, at_once: bool = False) -> None:
         """Another draft: everything shows it; it is checked in a moment, or at once."""
         self._draft = draft
         self.form.show_draft(draft)
@@ -239,7 +245,7 @@ class ConfigurationPage(Page):
         if not draft.modified:
             self.conflict.hide()
         self._draw_head()
-        if anew:
+        if at_once:
             self._timer.stop()
             self._check()
         else:
@@ -273,12 +279,12 @@ class ConfigurationPage(Page):
         for at, tab in enumerate(self.form.tabs):
             count = sum(where is not None and group_of(where) == tab.name for where in wheres)
             self.tabs.setTabText(at, f"{tab.title}  ({count})" if count else tab.title)
-            self.tabs.setTabToolTip(at, count_of(count, "fault") if count else "")
+            self.tabs.setTabToolTip(at, count_of(count, "problem") if count else "")
 
     # --- the site's files -------------------------------------------------------------------------------------------
 
     def _look(self, *, asked: bool = False) -> None:
-        """See what the patterns match, if another answer than the last one can be expected, and somebody looks."""
+        """See what the patterns match, if the answer can differ from the last one, and the page is on screen."""
         checked = self._checked
         shown = self.tabs.currentWidget() in (self.tester, self.form.tabs[0].area)
         if checked is None or not checked.sites or not (asked or (shown and self.isVisible())):
@@ -316,7 +322,7 @@ class ConfigurationPage(Page):
 
     def _fix(self, fault: Fault) -> None:
         if self._draft is not None:
-            self._apply(self._draft.with_fix(fault), anew=True)
+            self._apply(self._draft.with_fix(fault), at_once=True)
 
     def _copy_credentials(self) -> None:
         draft = self._draft
@@ -326,7 +332,7 @@ class ConfigurationPage(Page):
             value = draft.own((meaning, DEFAULT))
             scalar = value if isinstance(value, (str, int, bool)) and value != "" else None
             draft = draft.with_value((meaning.replace("central.", "journal.", 1), DEFAULT), scalar)
-        self._apply(draft, anew=True)
+        self._apply(draft, at_once=True)
 
     def _show_finding(self, fault: Fault) -> None:
         where = self._draft.where(fault.key) if self._draft else None
@@ -370,9 +376,9 @@ class ConfigurationPage(Page):
             ConfirmDialog(
                 self,
                 Question(
-                    f"Save it with {count_of(len(self._checked.faults), 'fault')}?",
-                    "The file is kept as it stands here, but nothing can be submitted until the faults are corrected.",
-                    "Save all the same",
+                    f"Save the configuration with {count_of(len(self._checked.faults), 'problem')}?",
+                    f"Nothing can be submitted until {agree(len(self._checked.faults), 'the problem is', 'the problems are')} fixed.",
+                    "Save anyway",
                     danger=True,
                 ),
                 lambda: self._write(draft, overwrite=False),
@@ -395,7 +401,7 @@ class ConfigurationPage(Page):
             self.save_to(Path(chosen))
 
     def save_to(self, file: Path) -> None:
-        """Write what stands here as another file, and open it.  What is open is left as it lies on the disk."""
+        """Save the text as another file, and open that one.  The open file is not changed."""
         draft = self._draft
         if draft is None:
             return
@@ -414,7 +420,7 @@ class ConfigurationPage(Page):
         if last.outcome is not OutcomeKind.DONE:
             self._saving = None
             if self._draft is not None and saving.file != self._draft.file:
-                self._draft = self._draft.with_text(saving.text)  # it was to be another file
+                self._draft = self._draft.with_text(saving.text)  # it was meant for another file
             self.conflict.say(f"{last.text} {last.remedy}".strip(), overwrite="another program" in last.text)
 
     def _revert(self) -> None:
@@ -422,11 +428,13 @@ class ConfigurationPage(Page):
         if draft is None:
             return
         ConfirmDialog(
-            self, Question("Forget the changes?", f"What you changed in “{draft.file.name}” is lost.", "Revert", danger=True), self.reload
+            self,
+            Question("Discard your changes?", f"Your unsaved changes in “{draft.file.name}” are lost.", "Discard changes", danger=True),
+            self.reload,
         ).open()
 
     def reload(self) -> None:
-        """Forget the changes, and read the file again."""
+        """Discard the changes, and read the file again."""
         if self._draft is not None:
             self._draft = Draft(self._draft.file, self._draft.based_on or "", self._draft.based_on)
             self._read(self._draft.file)

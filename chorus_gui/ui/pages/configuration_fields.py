@@ -26,14 +26,14 @@ from chorus_gui.ui.widgets.secret import SecretEdit
 
 
 class Said(NamedTuple):
-    """What the text says for a key: for this modality alone, and what holds, the default's table counted in.  None: nothing."""
+    """What the text says for a key: for this modality alone, and what applies, with the default's table.  None: nothing."""
 
     own: object
     effective: object
 
 
 class Field(QWidget):
-    """``edited`` carries what a person made of it: a value as the file writes it, None to leave the key out."""
+    """``edited`` has the new value, as the file writes it; None to leave the key out."""
 
     edited = Signal(object)
 
@@ -47,7 +47,7 @@ class Field(QWidget):
         raise NotImplementedError
 
     def show_hint(self, hint: str) -> None:
-        """What holds while the field is empty."""
+        """What applies while the field is empty."""
 
 
 class TextField(Field):
@@ -64,7 +64,7 @@ class TextField(Field):
         self.edit.textEdited.connect(self._tell)
         line = row(self.edit, space=SPACE // 2)
         if browse is not None:
-            choose = button("Browse…", "Choose it in a file dialog", icon="folder")
+            choose = button("Browse…", "Choose a file or folder", icon="folder")
             choose.clicked.connect(lambda: self._take(browse(self.edit)))
             line.addWidget(choose)
         if number:
@@ -100,7 +100,7 @@ class TextField(Field):
 
 
 class SecretField(Field):
-    """A masked line that tells what can be told of the secret."""
+    """A masked line that says what is known about the secret."""
 
     def __init__(self, meaning: str) -> None:
         self._place, _, self._name = meaning.rpartition(".")
@@ -110,7 +110,7 @@ class SecretField(Field):
         self.secret.edited.connect(lambda text: self.edited.emit(text.strip() or None))
 
     def show_value(self, said: Said) -> None:
-        """Masked, with what can be told of it."""
+        """Masked, with what is known about it."""
         text = said.own if isinstance(said.own, str) else ""
         if self.secret.text().strip() != text.strip():
             self.secret.show_text(text)
@@ -131,26 +131,26 @@ class FlagField(Field):
         self.setLayout(column(self.box))
 
     def show_value(self, said: Said) -> None:
-        """What holds."""
+        """What applies."""
         with QSignalBlocker(self.box):
             self.box.setChecked(said.effective is True)
 
 
 class _Combo(QComboBox):
-    """Scrolling a page must not change what stands under the pointer."""
+    """Scrolling a page must not change the field under the pointer."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
 
 
 class ChoiceField(Field):
-    """A list: "not set" first, then the choices, and a value of the file that is none of them."""
+    """A list: the default first, then the choices, and a value of the file that is not a choice."""
 
     def __init__(self, key: Key) -> None:
         self.box = _Combo()
         super().__init__(self.box)
         self._key = key
-        unset = f"Not set: {CHOICES.get(key.default, key.default)}" if key.default else "Not set: by the credential that is given"
+        unset = f"Default: {CHOICES.get(key.default, key.default)}" if key.default else "Default: the credential that is filled in"
         self.box.addItem(unset, None)
         for choice in key.choices:
             if choice in CHOICES:
@@ -178,7 +178,7 @@ class ChoiceField(Field):
 
 
 class ModalitiesField(Field):
-    """A check box a modality; names that are none stay in the file until their fault is mended."""
+    """A check box for each modality; other names stay in the file until their problem is fixed."""
 
     def __init__(self) -> None:
         self.boxes = {name: QCheckBox(name) for name in MODALITIES}
@@ -187,11 +187,11 @@ class ModalitiesField(Field):
         for name, box in self.boxes.items():
             box.clicked.connect(self._tell)
             box.setAccessibleName(f"Submit {name}")
-            box.setToolTip(f"Whether this site submits {name}")
+            box.setToolTip(f"Submit the files of {name}")
         self.setLayout(row(*self.boxes.values(), None, space=2 * SPACE))
 
     def show_value(self, said: Said) -> None:
-        """What holds."""
+        """What applies."""
         text = said.effective if isinstance(said.effective, str) else KEYS["modalities"].default
         names = [name.strip() for name in text.split(",") if name.strip()]
         self._others = [name for name in names if name not in MODALITIES]
@@ -203,7 +203,7 @@ class ModalitiesField(Field):
         """The nested layout always has Metadata."""
         box = self.boxes["Metadata"]
         box.setEnabled(layout is Layout.FLAT)
-        box.setToolTip("Whether this site submits Metadata" if layout is Layout.FLAT else "In this layout, Metadata always comes besides")
+        box.setToolTip("Submit the files of Metadata" if layout is Layout.FLAT else "Metadata is always included in this layout")
 
     def _tell(self) -> None:
         names = [name for name, box in self.boxes.items() if box.isChecked() and box.isEnabled()]
@@ -216,7 +216,7 @@ class KeyRow(FormRow):
     edited = Signal(object, object)
     """where, and the value"""
     fix_wanted = Signal(object)
-    """a :class:`Fault` whose suggestion is to be taken over"""
+    """a :class:`Fault` whose suggestion is to be used"""
 
     def __init__(self, where: Where, folder: Callable[[], Path], *, explained: bool = True) -> None:
         self.where = where
@@ -235,7 +235,7 @@ class KeyRow(FormRow):
         set_grade(self._warning, Grade.WARNING)
         self._warning.hide()
         self._fault_shown: Fault | None = None
-        self.fix = button("", "Take over what is suggested", icon="check")
+        self.fix = button("", "Use the suggested value", icon="check")
         self.fix.hide()
         self.fix.clicked.connect(self._fix)
         layout = self.layout()
@@ -269,7 +269,7 @@ class KeyRow(FormRow):
         if self._fault_shown is not None:
             value = draft.fixed_value(self._fault_shown)
             self.fix.setText(f"Use “{value}”" if len(value) <= 60 else f"Use “{value[:40]}…{value[-19:]}”")
-            self.fix.setToolTip(f"Take over what is suggested: {value}")
+            self.fix.setToolTip(f"Use the suggested value: {value}")
             self.fix.setAccessibleName(self.fix.text())
         self._warning.setText("\n".join(warnings))
         self._warning.setVisible(bool(warnings))
@@ -279,7 +279,7 @@ class KeyRow(FormRow):
             self.fix_wanted.emit(self._fault_shown)
 
     def _is_kept(self, draft: Draft) -> bool:
-        """The token is asked for, and the text has it nowhere: the credential store should."""
+        """The token is needed and not in the text: the credential store should have it."""
         if not self.where[0].endswith(".azure_sas_token"):
             return False
         mode, url = (
@@ -295,7 +295,7 @@ class KeyRow(FormRow):
         if self.where[1] != DEFAULT and self.key.kind is not Kind.SECRET:
             inherited = draft.effective(self.where)
             if isinstance(inherited, str) and inherited and draft.own(self.where) is None:
-                return f"as the site: {inherited}"
+                return f"same as the site: {inherited}"
         if self.where[0] == "site.pattern" and self.where[1] != DEFAULT:
             return default_pattern(draft.layout, self.where[1])
         return f"default: {self.key.default}" if self.key.default and self.key.kind is not Kind.FLAG else ""
@@ -327,7 +327,7 @@ def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
     if meaning.startswith("journal."):
         options = QFileDialog.Option.DontConfirmOverwrite
         chosen, _ = QFileDialog.getSaveFileName(
-            edit, f"{title(meaning)}: the journal's file", start, "Journals (*.db);;All files (*)", options=options
+            edit, f"Choose the file: {title(meaning)}", start, "Journals (*.db);;All files (*)", options=options
         )
     else:
         chosen = QFileDialog.getExistingDirectory(edit, f"Choose the folder: {edit.accessibleName()}", start)

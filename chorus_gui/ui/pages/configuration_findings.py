@@ -17,7 +17,7 @@ from chorus_gui.ui.pages.configuration_words import title
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
-from chorus_gui.ui.words import count_of
+from chorus_gui.ui.words import count_of, number
 
 SHOWN = 40
 _WARNING = re.compile(r"([\w.\-]+)(?: \(line (\d+)\))?: (.*)", re.DOTALL)
@@ -51,7 +51,7 @@ def name_of(where: Where) -> str:
 
 
 class FindingCard(QFrame):
-    """One finding: where, what, what to do, and what can be clicked."""
+    """One finding: where, what, what to do, and its buttons."""
 
     def __init__(self, grade: Grade, heading: str, text: str, remedy: str, actions: Sequence[QWidget] = ()) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class FindingCard(QFrame):
 
 
 class FindingsPanel(QWidget):
-    """``shown``: the person wants to see a fault's field; ``fix_wanted``: to take over its suggestion."""
+    """``shown``: the person wants to see a fault's field; ``fix_wanted``: to use its suggestion."""
 
     shown = Signal(object)
     fix_wanted = Signal(object)
@@ -99,18 +99,18 @@ class FindingsPanel(QWidget):
             return
         self._drawn = drawing
         if faults:
-            self.heading.setText(f"{count_of(len(faults), 'fault')} to correct")
+            self.heading.setText(f"{count_of(len(faults), 'problem')} to fix")
         else:
-            self.heading.setText(f"No fault, {count_of(len(warnings), 'warning')}" if warnings else "No fault")
+            self.heading.setText(f"No problems, {count_of(len(warnings), 'warning')}" if warnings else "No problems")
         set_grade(self.heading, Grade.BAD if faults else Grade.WARNING if warnings else Grade.GOOD)
         clear(self._faults)
         graded = [*((Grade.BAD, fault) for fault in faults), *((Grade.WARNING, warning) for warning in warnings)]
         for grade, fault in graded[:SHOWN]:
             self._faults.addWidget(self._finding(draft, grade, fault))
         if len(graded) > SHOWN:
-            self._faults.addWidget(label(f"And {len(graded) - SHOWN} more.", "muted"))
+            self._faults.addWidget(label(f"… and {number(len(graded) - SHOWN)} more", "muted"))
         if not graded:
-            self._faults.addWidget(label("Everything in this configuration can be used.", "muted", wrap=True))
+            self._faults.addWidget(label("This configuration can be used.", "muted", wrap=True))
 
     def show_tests(self, found: Sequence[Finding], *, testing: bool) -> None:
         """What the test of the connection found."""
@@ -121,7 +121,7 @@ class FindingsPanel(QWidget):
         clear(self._tests)
         self.test_heading.setVisible(testing or bool(found))
         if testing:
-            self._tests.addWidget(label("Asking every place whether it answers…", "muted", wrap=True))
+            self._tests.addWidget(label("Testing every place…", "muted", wrap=True))
         for one in found:
             self._tests.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
 
@@ -130,11 +130,11 @@ class FindingsPanel(QWidget):
         if fault.suggestion:
             value = draft.fixed_value(fault)
             short = value if len(value) <= 20 else f"{value[:11]}…{value[-8:]}"
-            use = button(f"Use “{short}”", f"Take over what is suggested: {value}")
+            use = button(f"Use “{short}”", f"Use the suggested value: {value}")
             use.clicked.connect(lambda: self.fix_wanted.emit(fault))
             actions.append(use)
         if draft.where(fault.key) is not None or fault.line:
-            show = button("Show", f"Go to {named(draft, fault.key)}", flat=True)
+            show = button("Show", f"Show {named(draft, fault.key)} in the form", flat=True)
             show.clicked.connect(lambda: self.shown.emit(fault))
             actions.append(show)
         heading = named(draft, fault.key) + (f"  (line {fault.line})" if fault.line else "")
@@ -142,7 +142,7 @@ class FindingsPanel(QWidget):
 
 
 class ConflictBar(QFrame):
-    """A save that did not come about: why, and what can be done."""
+    """A save that failed: why, and what can be done."""
 
     overwrite_wanted = Signal()
     reload_wanted = Signal()
@@ -151,9 +151,9 @@ class ConflictBar(QFrame):
         super().__init__()
         self.setProperty("notice", Grade.WARNING.value)
         self.text = label("", wrap=True, selectable=True)
-        self.over = button("Save over it", "Write the file as it stands here; the other one is kept beside it as .bak", danger=True)
-        self.reread = button("Read the file again", "Forget the changes here")
-        close = button("Go on editing", "Hide this notice", flat=True)
+        self.over = button("Overwrite file", "Save your text; the other file is kept as .bak", danger=True)
+        self.reread = button("Discard my changes", "Read the file again; your changes here are lost")
+        close = button("Keep editing", "Close this message; nothing is saved", flat=True)
         self.over.clicked.connect(self.overwrite_wanted)
         self.reread.clicked.connect(self.reload_wanted)
         close.clicked.connect(self.hide)
@@ -163,7 +163,7 @@ class ConflictBar(QFrame):
         self.hide()
 
     def say(self, text: str, *, overwrite: bool) -> None:
-        """Show it.  ``overwrite``: saving over the other file is a way out."""
+        """Show it.  ``overwrite``: saving over the other file is possible."""
         self.text.setText(text)
         self.over.setVisible(overwrite)
         self.reread.setVisible(overwrite)

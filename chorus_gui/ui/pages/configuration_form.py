@@ -21,7 +21,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.fold import Fold
-from chorus_gui.ui.words import count_of
+from chorus_gui.ui.words import agree, count_of
 
 WIDTH = 860
 """Lines that are longer are hard to read."""
@@ -46,7 +46,7 @@ def group_of(where: Where) -> str:
 
 
 class Form(QObject):
-    """``edited`` and ``fix_wanted`` as :class:`KeyRow` has them; ``copy_wanted``: the journal is to have the store's credentials."""
+    """``edited`` and ``fix_wanted`` as :class:`KeyRow` has them; ``copy_wanted``: copy the store's credentials to the journal."""
 
     edited = Signal(object, object)
     fix_wanted = Signal(object)
@@ -73,7 +73,7 @@ class Form(QObject):
     # --- what it shows ----------------------------------------------------------------------------------------------
 
     def show_draft(self, draft: Draft) -> None:
-        """What the text says; a text that is no TOML leaves the fields as they were, but shut."""
+        """What the text says; a text that is not TOML leaves the fields unchanged, but disabled."""
         self._draft = draft
         for tab in self.tabs:
             if (content := tab.area.widget()) is not None:
@@ -86,7 +86,7 @@ class Form(QObject):
             fold.show_count(sum(draft.own(where) is not None for where in wheres))
 
     def show_findings(self, faults: Sequence[Fault], warnings: Sequence[tuple[Where, str]], modalities: Sequence[str]) -> None:
-        """What is wrong, each at its field; folds with a fault in them open."""
+        """What is wrong, each at its field; folds with a fault in them are opened."""
         assert self._draft is not None
         by_fault: dict[Where, list[Fault]] = defaultdict(list)
         by_warning: dict[Where, list[str]] = defaultdict(list)
@@ -115,13 +115,13 @@ class Form(QObject):
             count, example = found.matched[name], next(iter(found.examples.get(name, [])), None)
             about = "" if found.complete else "In a sample, "
             if example is None:
-                told.setText("In a sample, no file matches." if about else "No file matches.")
+                told.setText("In a sample, no file matches this pattern." if about else "No file matches this pattern.")
                 set_grade(told, Grade.WARNING)
                 continue
             patients = len(found.patients.get(name, ()))
             of = f" of {count_of(patients, 'patient')}" if patients else ""
             told.setText(
-                f"{about}{count_of(count, 'file')}{of} {'match' if count != 1 else 'matches'}.  {example.path}  →  {example.store_path}"
+                f"{about}{count_of(count, 'file')}{of} {agree(count, 'matches', 'match')}.  {example.path}  →  {example.store_path}"
             )
             set_grade(told, Grade.GOOD)
 
@@ -168,11 +168,11 @@ class Form(QObject):
     def _site(self) -> list[QWidget]:
         shared = Card(
             column(
-                label("The site", "heading"),
+                label("Site", "heading"),
                 self._row(("site.path", DEFAULT)),
                 self._row(("modalities", DEFAULT)),
-                self._fold("Pattern for every modality, and names again", _site_rest()),
-                self._fold("Credentials, if the folder is in a cloud", credentials("site")),
+                self._fold("Advanced: one pattern for all modalities, and other names", _site_rest()),
+                self._fold("Credentials, if the folder is in the cloud", credentials("site")),
                 space=2 * SPACE,
             )
         )
@@ -182,8 +182,8 @@ class Form(QObject):
         picture = QLabel()
         picture.setPixmap(icons.pixmap(icons.MODALITY_ICONS[name], 20, "#7d8b99", 2.0))
         told = label("", wrap=True, selectable=True)
-        told.setAccessibleName(f"{name}: what the pattern matches")
-        examples = button("Examples…", f"See what the pattern of {name} matches, and try a path", flat=True)
+        told.setAccessibleName(f"{name}: files that match the pattern")
+        examples = button("Show examples", f"Show files that match the pattern of {name}, and test a path", flat=True)
         examples.clicked.connect(self.tester_wanted)
         line = row(told, examples)
         line.setStretch(0, 1)
@@ -195,7 +195,7 @@ class Form(QObject):
                 line,
                 self._row(("site.path", name), explained=False),
                 *(self._row((flag, name), explained=False) for flag in flags),
-                self._fold("Own credentials", (*_site_names(), *credentials("site")), name),
+                self._fold("Own credentials and names", (*_site_names(), *credentials("site")), name),
                 space=SPACE + SPACE // 2,
             )
         )
@@ -204,25 +204,25 @@ class Form(QObject):
         return card
 
     def _central(self) -> list[QWidget]:
-        place = Card(column(label("Where the files go", "heading"), self._row(("central.path", DEFAULT)), space=2 * SPACE))
-        return [place, self._credentials("central", "What lets us in", ("central.container",))]
+        place = Card(column(label("Place", "heading"), self._row(("central.path", DEFAULT)), space=2 * SPACE))
+        return [place, self._credentials("central", "Credentials", ("central.container",))]
 
     def _journal(self) -> list[QWidget]:
         place = Card(
             column(
-                label("Where the journal is", "heading"),
+                label("Place", "heading"),
                 self._row(("journal.path", DEFAULT)),
                 self._row(("journal.local", DEFAULT)),
                 space=2 * SPACE,
             )
         )
-        copy = button("Use the central store's credentials", "Copy what lets us into the central store to the journal", icon="copy")
+        copy = button("Copy from central store", "Copy the credentials of the central store to the journal", icon="copy")
         copy.clicked.connect(self.copy_wanted)
-        return [place, self._credentials("journal", "What lets us in", ("journal.container", "journal.upload_method"), copy)]
+        return [place, self._credentials("journal", "Credentials", ("journal.container", "journal.upload_method"), copy)]
 
     def _behaviour(self) -> list[QWidget]:
         rows = (self._row((meaning, DEFAULT)) for meaning in BEHAVIOUR)
-        return [Card(column(label("How it works", "heading"), *rows, space=2 * SPACE))]
+        return [Card(column(label("Behaviour", "heading"), *rows, space=2 * SPACE))]
 
     def _credentials(self, place: str, heading: str, more: tuple[str, ...], *extra: QWidget) -> Card:
         main = tuple(f"{place}.{name}" for name in _MAIN_CREDENTIALS)
@@ -230,9 +230,9 @@ class Form(QObject):
         return Card(
             column(
                 row(label(heading, "heading"), None, *extra),
-                label("For a place in Azure. A folder needs none of it.", "muted", wrap=True),
+                label("These are for a place in Azure. A folder needs no credentials.", "muted", wrap=True),
                 *(self._row((meaning, DEFAULT)) for meaning in main),
-                self._fold("Other ways in, and names again", (*others, *more)),
+                self._fold("Other credentials and names", (*others, *more)),
                 space=2 * SPACE,
             )
         )

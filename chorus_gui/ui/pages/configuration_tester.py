@@ -1,4 +1,4 @@
-"""The pattern tester: what the patterns make of the files that really lie there, and of a path that is typed."""
+"""The pattern tester: what the patterns make of the files on the site, and of a path that is typed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ UNMATCHED = ""
 
 
 def in_a_sentence(example: sampling.Example) -> str:
-    """What becomes of a path, for a person."""
+    """How the patterns read a path, for a person."""
     if not example.modality:
-        return "No pattern takes this path: the file would be listed as unmatched, and not be submitted."
+        return "This path matches no pattern. The file is listed as unmatched, and is not uploaded."
     who = f", patient {example.patient_id}" if example.patient_id is not None else ""
-    also = f" The pattern of {' and '.join(example.others)} takes it too; the first one counts." if example.others else ""
-    return f"{example.modality}{who}. It goes to {example.store_path}.{also}"
+    also = f" It also matches {' and '.join(example.others)}; the first match is used." if example.others else ""
+    return f"{example.modality}{who}. It is uploaded to {example.store_path}.{also}"
 
 
 class TesterTab(QWidget):
-    """``look_wanted``: the person wants the site's folder to be looked at."""
+    """``look_wanted``: the person wants the site's folder to be read."""
 
     look_wanted = Signal()
 
@@ -44,19 +44,19 @@ class TesterTab(QWidget):
         self.path.setClearButtonEnabled(True)
         self.path.textChanged.connect(self._explain)
         self.answer = label("", wrap=True, selectable=True)
-        self.answer.setAccessibleName("What becomes of this path")
-        typed = FormRow("Try a path", self.path, "A path below the site's folder, as it is or as it could be. Nothing is looked up.")
-        self.tiles = {name: Tile(name, f"Show what the pattern of {name} matches") for name in MODALITIES}
-        self.tiles[UNMATCHED] = Tile("Unmatched", "Show files that no pattern takes")
+        self.answer.setAccessibleName("Result for this path")
+        typed = FormRow("Path to test", self.path, "Enter a path below the site's folder. The file does not have to exist.")
+        self.tiles = {name: Tile(name, f"Show the files that match {name}") for name in MODALITIES}
+        self.tiles[UNMATCHED] = Tile("Unmatched", "Show the files that match no pattern")
         for name, tile in self.tiles.items():
             tile.clicked.connect(lambda _=False, name=name: self._choose(name))
         self.status = label("", "muted", wrap=True)
-        self.status.setAccessibleName("How much was looked at")
-        self.look = button("&Look again", "Look at some of the files in the site's folder again", icon="refresh")
+        self.status.setAccessibleName("Number of files that were read")
+        self.look = button("&Read again", "Read some of the files in the site's folder again", icon="refresh")
         self.look.clicked.connect(self.look_wanted)
         self.model = ExampleModel(self)
         self.table = example_table(self.model)
-        head = row(label("On the site now", "heading"), 2 * SPACE, self.status, self.look)
+        head = row(label("Files on the site", "heading"), 2 * SPACE, self.status, self.look)
         head.setStretch(2, 1)
         found = Card(column(head, row(*self.tiles.values()), self.table, space=SPACE + SPACE // 2))
         layout = column(Card(column(typed, self.answer)), found, space=2 * SPACE, margins=(0, 2 * SPACE, 0, 0))
@@ -72,12 +72,12 @@ class TesterTab(QWidget):
         self._explain()
 
     def show_looking(self) -> None:
-        """It is being looked at."""
-        self.status.setText("Looking at the site's folder…")
+        """The folder is being read."""
+        self.status.setText("Reading the site's folder…")
         set_grade(self.status, None)
 
     def show_sample(self, found: sampling.Sample | None) -> None:
-        """What was found; None: nothing was looked at."""
+        """What was found; None: nothing was read."""
         self._sample = found
         for name, tile in self.tiles.items():
             count = None if found is None else found.unmatched if name == UNMATCHED else found.matched.get(name, 0)
@@ -89,7 +89,11 @@ class TesterTab(QWidget):
         self._fill()
         if found is None:
             cloud = self._checked and any(site.place.kind is not PlaceKind.FOLDER for site in self._checked.sites.values())
-            told = "The site lies in a cloud; it is looked at when you ask for it." if cloud else "Nothing was looked at yet."
+            told = (
+                "The site is in the cloud. Select Read again to list some of its files."
+                if cloud
+                else "No files yet. They are listed when the patterns can be used."
+            )
             self.status.setText(told)
             set_grade(self.status, None)
             return
@@ -115,7 +119,7 @@ class TesterTab(QWidget):
         if not text or self._checked is None:
             return
         if not self._checked.sites:
-            self.answer.setText("The patterns cannot be used until the faults in them are corrected.")
+            self.answer.setText("The patterns cannot be used until their problems are fixed.")
             set_grade(self.answer, Grade.BAD)
             return
         example = sampling.explain(self._checked, text)
@@ -127,7 +131,7 @@ def example_table(model: ExampleModel) -> QTableView:
     """A table of examples."""
     made = QTableView()
     made.setModel(model)
-    made.setAccessibleName("Examples of what the patterns match")
+    made.setAccessibleName("Files and the patterns that they match")
     made.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     made.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     made.setTabKeyNavigation(False)

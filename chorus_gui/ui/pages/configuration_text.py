@@ -1,4 +1,4 @@
-"""The configuration as text: an editor with line numbers, faults marked at their lines, and secrets hidden until they are asked for."""
+"""The configuration as text: an editor with line numbers, faults marked at their lines, and secrets hidden until the person shows them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Masked:
         self.text = _SIGNATURE.sub(lambda found: found[1] + self._mark(found[2]), masked)
 
     def open(self, text: str) -> str:
-        """The text with its secrets; a mark of no secret stays as it is."""
+        """The text with its secrets; any other mark stays."""
 
         def secret(found: re.Match[str]) -> str:
             number = int(found[1])
@@ -85,7 +85,7 @@ class TextEdit(QPlainTextEdit):
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.setTabChangesFocus(True)
         self.setAccessibleName("Configuration as text")
-        self.setToolTip("The file itself, in TOML. Ctrl+Z takes a change back.")
+        self.setToolTip("Edit the file itself, in TOML. Ctrl+Z undoes a change.")
         self._faults: Mapping[int, str] = {}
         self._numbers = _Numbers(self)
         self.blockCountChanged.connect(lambda _: self._fit())
@@ -116,7 +116,7 @@ class TextEdit(QPlainTextEdit):
         self.setFocus()
 
     def gutter_width(self) -> int:
-        """Room for the largest number."""
+        """Space for the largest number."""
         return self.fontMetrics().horizontalAdvance("9" * max(len(str(self.blockCount())), 3)) + 2 * SPACE
 
     def paint_gutter(self, strip: QWidget, event: QPaintEvent) -> None:
@@ -143,7 +143,7 @@ class TextEdit(QPlainTextEdit):
         self.pasted.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Told to whoever hides secrets."""
+        """Report it, so that secrets are hidden."""
         super().focusOutEvent(event)
         self.left.emit()
 
@@ -165,7 +165,7 @@ class TextEdit(QPlainTextEdit):
 
 
 class TextTab(QWidget):
-    """``edited`` carries the whole text, secrets included, after a change that a person made."""
+    """``edited`` has the whole text, secrets included, after a change that a person made."""
 
     edited = Signal(str)
 
@@ -185,7 +185,7 @@ class TextTab(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(3 * SHOWN_MS)
         self._timer.timeout.connect(lambda: self.reveal.setChecked(False))
-        hint = label(f"Comments and keys that nobody knows are kept. Credentials are shown as {MASK}1{MASK}.", "muted", wrap=True)
+        hint = label(f"Comments and unknown keys are kept. Credentials are shown as {MASK}1{MASK}.", "muted", wrap=True)
         head = row(hint, self.reveal)
         head.setStretch(0, 1)
         self.setLayout(column(head, self.editor, margins=(0, SPACE, 0, 0)))
@@ -198,7 +198,7 @@ class TextTab(QWidget):
         self._put()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Nobody looks at it any more."""
+        """It is no longer on screen."""
         super().hideEvent(event)
         self.reveal.setChecked(False)
 

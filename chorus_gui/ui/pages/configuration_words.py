@@ -6,53 +6,53 @@ from chorus_gui.core.config.keys import CREDENTIALS, KEYS
 
 TITLES = {
     "modalities": "Modalities",
-    "mode": "Journaling mode",
-    "upload_method": "Who sends the files",
-    "threads": "Files sent at the same time",
-    "page_size": "Rows in a transaction",
+    "mode": "Missing files",
+    "upload_method": "Uploaded by",
+    "threads": "Parallel uploads",
+    "page_size": "Entries per transaction",
     "journal.path": "Cloud journal",
-    "journal.local": "Journal on this computer",
-    "journal.upload_method": "How the journal travels",
-    "journal.container": "Container, again",
+    "journal.local": "Local journal",
+    "journal.upload_method": "Journal uploaded by",
+    "journal.container": "Container (again)",
     "central.path": "Central store",
-    "central.container": "Container, again",
+    "central.container": "Container (again)",
     "site.path": "Folder",
     "site.pattern": "Pattern",
-    "site.versioned": "The pattern names the submission by {version}",
-    "site.omop_per_patient": "Every patient's folder has its own OMOP folder",
-    "site.s3_container": "Bucket, again",
-    "site.container": "Container, again",
+    "site.versioned": "The pattern contains {version}",
+    "site.omop_per_patient": "Every patient's folder contains an OMOP folder",
+    "site.s3_container": "Bucket (again)",
+    "site.container": "Container (again)",
 }
 """Meaning → title; those of credentials are in :data:`CREDENTIAL_TITLES`."""
 
 BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning != "modalities")
-"""The keys of the tab Behaviour, in the order of their titles: all that belong to no place."""
+"""The keys of the tab Behaviour, in the order of their titles: those that belong to no place."""
 
 CREDENTIAL_TITLES = {
-    "auth_mode": "How to sign in",
+    "auth_mode": "Sign-in method",
     "azure_account_name": "Storage account",
     "azure_account_url": "Account address",
     "azure_sas_token": "SAS token",
     "azure_account_key": "Account key",
     "azure_connection_string": "Connection string",
-    "aws_access_key_id": "AWS access key id",
+    "aws_access_key_id": "AWS access key ID",
     "aws_secret_access_key": "AWS secret access key",
     "aws_session_token": "AWS session token",
     "aws_profile": "AWS profile",
 }
 
 CHOICES = {
-    "append": "Append: the folder holds only what is new",
-    "full": "Full: the folder holds everything; what is gone was deleted",
+    "append": "Append – ignore them",
+    "full": "Full – mark them as deleted",
     "builtin": "This program",
     "azcli": "The site, with generated scripts",
-    "login": "Microsoft login",
+    "login": "Sign in with Microsoft",
     "sas": "SAS token",
 }
-"""A value of a choice → what people read.  Synonyms that are not here are only shown where a file has them."""
+"""A value of a choice → what people read.  Synonyms that are not here are only shown if a file uses them."""
 
-EXPLANATIONS = {"modalities": "What this site submits. In the nested layout, Metadata always comes besides."}
-"""Where the form asks in another way than the file does."""
+EXPLANATIONS = {"modalities": "What this site submits. In the nested layout, Metadata is always included."}
+"""The form's own explanations, where those of the file do not fit."""
 
 
 def title(meaning: str) -> str:

@@ -1,4 +1,4 @@
-"""Doctor: what is wrong, or soon will be, with this set-up; the worst first, each with its remedy."""
+"""Doctor: what is wrong, or soon will be, with this setup; the worst first, each with its remedy."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled
 
 HEADINGS = {
-    Grade.BAD: "What has to be mended",
-    Grade.WARNING: "What wants to be looked at",
-    Grade.GOOD: "What is well",
+    Grade.BAD: "Problems",
+    Grade.WARNING: "Warnings",
+    Grade.GOOD: "OK",
 }
-LEAD = "Looks at the configuration, the site's folders, the journal, the central store and this computer. Nothing is changed."
+LEAD = "Checks the configuration, the site's folders, the journal, the central store and this computer. Nothing is changed."
 
 
 class DoctorPage(Page):
@@ -32,21 +32,21 @@ class DoctorPage(Page):
         super().__init__()
         self._drawn: DoctorFacts | None = None
         self._painted: theme.Theme | None = None
-        self.examine = button("E&xamine", "Look at everything again", icon="doctor", primary=True)
+        self.examine = button("Check a&gain", "Check the whole setup again", icon="doctor", primary=True)
         self.examine.clicked.connect(lambda: self.intent.emit(intents.Examine()))
-        self.copy = button("&Copy report", "Put what was found on the clipboard; it may name patients, and holds no secret", icon="copy")
+        self.copy = button("&Copy report", "Copy the results to the clipboard; they can name patients, and hold no secret", icon="copy")
         self.copy.clicked.connect(self._copy)
         self.lead = label(LEAD, "muted", wrap=True)
         head = row(column(label("Doctor", "title"), self.lead, space=SPACE // 2), 2 * SPACE, self.copy, self.examine, space=SPACE)
         head.setStretch(0, 1)
-        self.empty = EmptyState("doctor", "", "", "Examine")
+        self.empty = EmptyState("doctor", "", "", "Check setup")
         self.empty.acted.connect(self._act)
         self._groups = QVBoxLayout()
         self._groups.setSpacing(2 * SPACE)
         content = QWidget()
         content.setLayout(column(self._groups, None, margins=(0, 0, SPACE, 0)))
         self.area = scrolled(content)
-        self.area.setAccessibleName("What was found")
+        self.area.setAccessibleName("Results")
         whole = column(head, self.area, self.empty, space=2 * SPACE, margins=(24, 20, 24, 24))
         whole.setStretch(1, 1)
         whole.setStretch(2, 1)
@@ -66,18 +66,24 @@ class DoctorPage(Page):
             self._drawn = None
             self.lead.setText(LEAD)
             if not self._has_file:
-                self.empty.say("No configuration is open", "A configuration says what there is to look at.", "Go to Configuration")
+                self.empty.say(
+                    "No configuration is open",
+                    "Problems of your setup appear here. Open or set up a configuration first.",
+                    "Open Configuration",
+                )
             elif running:
-                self.empty.say("The doctor looks at everything", "It takes a few seconds, and longer where a place does not answer.")
+                self.empty.say(
+                    "Checking the setup…", "This takes a few seconds, or longer if a place does not respond. The results appear here."
+                )
             else:
-                self.empty.say("Nothing was examined yet", LEAD, "Examine")
+                self.empty.say("No results yet", LEAD, "Check setup")
             return
         if facts is self._drawn and theme.current() is self._painted:
             return
         self._drawn, self._painted = facts, theme.current()
         bad = sum(finding.grade is Grade.BAD for finding in facts.findings)
-        told = f"{words.count_of(bad, 'thing')} to mend" if bad else "Nothing has to be mended"
-        self.lead.setText(f"{told}. Examined {words.moment(facts.at_us)}.")
+        told = f"{words.count_of(bad, 'problem')} to fix" if bad else "No problems"
+        self.lead.setText(f"{told}. Checked {words.moment(facts.at_us)}.")
         self._show(facts)
 
     def _show(self, facts: DoctorFacts) -> None:

@@ -57,7 +57,7 @@ class HistoryTab(QWidget):
 
 
 class _Columns(NamedTuple):
-    """A table's columns; ``stretch`` is the one that takes what is left, ``widths`` are texts that fit into the others."""
+    """A table's columns; ``stretch`` is the one that takes what is left, ``widths`` are texts that fit in the others."""
 
     columns: Sequence[Any]
     stretch: int
@@ -76,20 +76,20 @@ class HistoryPage(Page):
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("History")
         self.tabs.setDocumentMode(True)
-        self.verify = button("&Verify…", "Compare this version with the store", icon="verify")
-        self.upload = button("&Upload what is pending", "Send what of this version is recorded and not uploaded", icon="upload")
-        self.undo = button("&Take back…", "Take what was recorded for this version and not uploaded out of the journal", icon="undo")
-        self.open = button("&Open receipt", "The page to keep, in your browser", icon="receipt", primary=True)
-        self.json = button("Open &JSON", "The same for programs", icon="file")
-        self.folder = button("Show in &folder", "Show the file in its folder", icon="folder")
-        self.restore = button("&Restore…", "Put this copy in the journal's place; the present journal is kept", icon="undo")
+        self.verify = button("&Verify…", "Compare this version with the central store", icon="verify")
+        self.upload = button("&Upload pending files", "Upload the pending files of this version", icon="upload")
+        self.undo = button("U&ndo…", "Remove the pending files of this version from the journal", icon="undo")
+        self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
+        self.json = button("Open &JSON", "Open the receipt as JSON, for programs", icon="file")
+        self.folder = button("Show in &folder", "Show the receipt in its folder", icon="folder")
+        self.restore = button("&Restore…", "Use this copy as the journal again; the current journal is kept", icon="undo")
         self.where = button("Show in &folder", "Show the copy in its folder", icon="folder")
         self.chart = BarChart("Files by version")
         self.chart.setFixedHeight(170)
         self.versions = self._tab(
             "Versions",
             _Columns(version_columns(()), 0, {0: "20260101000000"}),
-            EmptyState("history", "Nothing was submitted yet", "Each submission is a version. They are listed here."),
+            EmptyState("history", "No versions yet", "Every submission adds a version. Scan the site on the Review page to start one."),
             (self.verify, self.upload, self.undo),
             (self.chart,),
         )
@@ -98,7 +98,7 @@ class HistoryPage(Page):
             _Columns(
                 RECEIPTS, 3, {0: "30/12/2026 23:59", 1: "Verification", 2: "20260101000000", 4: "1,000,000 files (888.8 GB)", 5: "1,000"}
             ),
-            EmptyState("receipt", "No receipts yet", "Every submission, upload and verification made on this computer leaves one."),
+            EmptyState("receipt", "No receipts yet", "Every submission, upload and verification on this computer adds one."),
             (self.open, self.json, self.folder),
         )
         self.commands = self._tab(
@@ -108,7 +108,7 @@ class HistoryPage(Page):
                 2,
                 {0: "30/12/2026 23:59", 1: "journal mark-uploaded", 3: "https://account.blob.core.windows.net/container", 4: "88 min 88 s"},
             ),
-            EmptyState("log", "No commands yet", "The journal remembers every command that worked on it, whoever gave it."),
+            EmptyState("log", "No commands yet", "Every command that changes the journal is listed here, from all colleagues."),
         )
         self.copies = self._tab(
             "Kept copies of the journal",
@@ -116,7 +116,7 @@ class HistoryPage(Page):
             EmptyState(
                 "save",
                 "No kept copies yet",
-                "Before each command's first change, a copy of the journal is kept beside it; the last ten stay.",
+                "Before a command changes the journal, a copy is kept in the same folder. The last ten are listed here.",
             ),
             (self.restore, self.where),
         )
@@ -124,7 +124,7 @@ class HistoryPage(Page):
             (self.versions, "V&ersions"),
             (self.receipts, "Recei&pts"),
             (self.commands, "&Commands"),
-            (self.copies, "C&opies of the journal"),
+            (self.copies, "&Kept copies"),
         )
         for tab, title in tabs:
             self.tabs.addTab(tab, title)
@@ -234,10 +234,13 @@ class HistoryPage(Page):
         ConfirmDialog(
             self,
             Question(
-                f"Take back what is pending in version {version.version}?",
-                f"{files} were recorded and not uploaded. They are taken out of the journal; a copy of the journal is kept.",
-                "Take back",
-                details=("Nothing on the site or in the central store is changed.", "The next scan finds these files again."),
+                f"Undo version {version.version}?",
+                f"{files} {words.agree(version.pending.files, 'is', 'are')} recorded but not uploaded. {words.agree(version.pending.files, 'It is', 'They are')} removed from the journal. A copy of the journal is kept.",
+                "Undo version",
+                details=(
+                    "Nothing on the site or in the central store is changed.",
+                    f"The next scan finds {words.agree(version.pending.files, 'this file', 'these files')} again.",
+                ),
                 danger=True,
             ),
             lambda: self.intent.emit(intents.Undo(version.version)),
@@ -249,16 +252,16 @@ class HistoryPage(Page):
             return
         pending = f", {words.number(copy.pending)} of them pending" if copy.pending else ""
         details = [
-            f"The copy of {words.at(copy.at)} holds {words.count_of(copy.active, 'file')}{pending}. Last version: {copy.last_version or '–'}.",
-            "What was submitted after that moment is unknown to it: the next scan shows it as added again.",
-            "The present journal is kept among the copies, so you can go back.",
+            f"The copy of {words.at(copy.at)} has {words.count_of(copy.active, 'file')}{pending}. Last version: {copy.last_version or '–'}.",
+            "Files that were submitted after that time are missing in it. The next scan shows them as added.",
+            "The current journal is kept as a copy, so you can restore it later.",
         ]
         ConfirmDialog(
             self,
             Question(
-                "Put this copy in the journal's place?",
-                "The journal says what was submitted. Go back to a copy only if the present journal is damaged or wrong.",
-                "Restore",
+                "Restore this copy of the journal?",
+                "The journal is the list of what was submitted. Restore a copy only if the current journal is damaged or wrong.",
+                "Restore copy",
                 details=details,
                 typed="restore",
                 danger=True,

@@ -19,7 +19,7 @@ CHART_VERSIONS = 24
 
 @dataclass(frozen=True, slots=True)
 class VersionLine:
-    """A version over all modalities: ``files`` by modality (open rows), their sum, what waits, what was replaced or deleted since."""
+    """A version over all modalities: ``files`` by modality (current entries), their sum, what is pending, what was replaced or deleted later."""
 
     version: str
     files: dict[str, int]
@@ -48,7 +48,7 @@ def version_lines(journal: JournalFacts | None) -> list[VersionLine]:
 
 
 def version_name(version: str) -> str:
-    """A version for people: the moment that a stamp names, else the name itself."""
+    """A version for people: the date and time in its name, or the name itself."""
     try:
         at = datetime.strptime(version, "%Y%m%d%H%M%S")  # noqa: DTZ007 - a stamp is local time
     except ValueError:
@@ -65,7 +65,7 @@ def _by(name: str) -> Column[VersionLine]:
 
 
 def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
-    """A column a modality, between what a version is and what became of it."""
+    """A column for each modality, between what a version is and what happened to it."""
     return [
         Column("Version", lambda line: line.version, tip=lambda line: version_name(line.version)),
         *(_by(name) for name in modalities),
@@ -76,7 +76,7 @@ def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
             lambda line: _number(line.pending.files),
             lambda line: line.pending.files,
             right=True,
-            tip=lambda line: "Recorded, not uploaded yet" if line.pending.files else "All of it was uploaded",
+            tip=lambda line: "Recorded, not uploaded yet" if line.pending.files else "All files were uploaded",
             grade=lambda line: Grade.WARNING if line.pending.files else None,
         ),
         Column(
@@ -84,7 +84,7 @@ def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
             lambda line: _number(line.closed),
             lambda line: line.closed,
             right=True,
-            tip=lambda _: "Files of this version that a later one replaced or deleted",
+            tip=lambda _: "Files of this version that a later version replaced or deleted",
         ),
         Column("Last upload", lambda line: words.stamp(line.last_upload), lambda line: line.last_upload or ""),
     ]
@@ -104,16 +104,16 @@ def _receipt_text(receipt: ReceiptFacts) -> str:
 
 RECEIPTS: list[Column[ReceiptFacts]] = [
     Column("When", lambda r: words.moment(r.ended_us), lambda r: r.ended_us),
-    Column("What", lambda r: TITLES.get(r.kind, r.kind)),
+    Column("Run", lambda r: TITLES.get(r.kind, r.kind)),
     Column("Version", lambda r: ", ".join(r.versions) or "all"),
-    Column("How it ended", lambda r: r.headline, grade=lambda r: Grade.GOOD if r.clean else Grade.WARNING),
+    Column("Result", lambda r: r.headline, grade=lambda r: Grade.GOOD if r.clean else Grade.WARNING),
     Column("Uploaded", _receipt_text, lambda r: r.uploaded.bytes, right=True),
     Column("Failed", lambda r: _number(r.failures), lambda r: r.failures, right=True, grade=lambda r: Grade.BAD if r.failures else None),
 ]
 
 
 def command_moment(command: HistoryCommand) -> str:
-    """When it began, local; as the journal spells it where that is no moment."""
+    """When it began, local; as the journal spells it if that is not a time."""
     try:
         at = datetime.strptime(command.at.removesuffix(" UTC"), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
@@ -131,11 +131,15 @@ def _command_tip(command: HistoryCommand) -> str:
 
 COMMANDS: list[Column[HistoryCommand]] = [
     Column("When", command_moment, lambda c: c.at, tip=_command_tip),
-    Column("HistoryCommand", lambda c: c.command, tip=_command_tip),
+    Column("Command", lambda c: c.command, tip=_command_tip),
     Column("Parameters", lambda c: c.params, tip=_command_tip),
     Column("Destination", lambda c: c.dest or "–", tip=_command_tip),
     Column(
-        "Took", lambda c: words.duration(c.seconds), lambda c: c.seconds if c.seconds is not None else -1.0, right=True, tip=_command_tip
+        "Duration",
+        lambda c: words.duration(c.seconds),
+        lambda c: c.seconds if c.seconds is not None else -1.0,
+        right=True,
+        tip=_command_tip,
     ),
 ]
 
@@ -145,7 +149,7 @@ def _unreadable(copy: CopyFacts) -> Grade | None:
 
 
 COPIES: list[Column[CopyFacts]] = [
-    Column("Kept at", lambda c: words.at(c.at), lambda c: c.at, tip=lambda c: str(c.path)),
+    Column("Kept on", lambda c: words.at(c.at), lambda c: c.at, tip=lambda c: str(c.path)),
     Column("File", lambda c: c.path.name, tip=lambda c: str(c.path)),
     Column("Last version", lambda c: (c.last_version or "–") if c.readable else "cannot be read", grade=_unreadable),
     Column("Files", lambda c: _number(c.active) if c.readable else "–", lambda c: c.active, right=True),

@@ -46,7 +46,7 @@ def message_line(message: Message) -> str:
 
 
 class LogView(QPlainTextEdit):
-    """Lines of text that can be searched and copied, and stay at their end while one looks there."""
+    """Lines of text that can be searched and copied; while the end is on screen, it stays there."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class LogPage(Page):
         self._reader = services.reader
         self._folder: Path | None = None
         self._messages: tuple[Message, ...] = ()
-        self.messages = LogView("What was done in this window")
+        self.messages = LogView("Log of this window")
         self.file = LogView("End of the log file")
         self.tabs = QTabWidget()
         self.tabs.addTab(self.messages, "This window")
@@ -83,12 +83,12 @@ class LogPage(Page):
         self.search.setPlaceholderText("Find in the log")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Find in the log")
-        self.search.setToolTip("Type a text and press Enter to find it; Enter again finds the next one")
+        self.search.setToolTip("Find a text with Enter; Enter again finds the next one")
         self.search.returnPressed.connect(self._find)
         self.found = label("", "muted")
-        copy = button("Copy", "Put the log on the clipboard, without secrets", icon="copy")
+        copy = button("Copy log", "Copy the log to the clipboard, without secrets", icon="copy")
         copy.clicked.connect(self._copy)
-        folder = button("Open folder", "Open the folder of the log files", icon="folder")
+        folder = button("Open folder", "Open the folder with the log files", icon="folder")
         folder.clicked.connect(self._open_folder)
         head = row(label("Log", "title"), None, self.found, self.search, copy, folder)
         self.search.setMinimumWidth(220)
@@ -106,7 +106,7 @@ class LogPage(Page):
                 self._show_messages()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Look at the file while it is looked at."""
+        """Read the file while the page is on screen."""
         super().showEvent(event)
         self._show_messages()
         self._look()
@@ -130,7 +130,7 @@ class LogPage(Page):
 
     def _show_file(self, outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.DONE:
-            self.file.show_text(outcome.value or "The log file is empty.")
+            self.file.show_text(outcome.value or "No entries yet. Everything that the program does adds one.")
 
     def _view(self) -> LogView:
         return self.messages if self.tabs.currentWidget() is self.messages else self.file

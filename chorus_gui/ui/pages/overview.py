@@ -1,4 +1,4 @@
-"""Overview: the four steps of a submission, what comes next, and what the journal holds."""
+"""Overview: the four steps of a submission, the next one, and what the journal holds."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ VERSIONS_SHOWN = 24
 RUNS_SHOWN = 4
 
 
+OFFERS = {
+    Choice.GO_ON: "Keep checked out",
+    Choice.CHECK_IN: "Check in",
+    Choice.TAKE_OVER: "Take over…",
+    Choice.SET_ASIDE: "Set aside…",
+}
+"""What can be decided about the journal → its button."""
 ICONS = {Progress.DONE: "good", Progress.NOW: "arrow", Progress.LATER: "history", Progress.STOPPED: "warning"}
 """How far a step is → its icon."""
 SPOKEN = {Progress.DONE: "done", Progress.NOW: "now", Progress.LATER: "later", Progress.STOPPED: "needs attention"}
@@ -130,11 +137,11 @@ class OverviewPage(Page):
         self._empty = EmptyState(
             "folder",
             "No configuration is open",
-            "A configuration says where your site's files lie and where they go. Open yours, make one, or look around on a made-up site.",
+            "A configuration says where your site's files are, and where they are uploaded to. Set up your site, open a configuration, or try the demo site.",
             "Set up this site",
         )
         self._empty.acted.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "assistant")))
-        self._demo = button("Try it on a made-up site", "Makes up a small site in a temporary folder; nothing leaves this computer")
+        self._demo = button("Try the demo site", "Make a small demo site in a temporary folder; nothing leaves this computer")
         self._demo.clicked.connect(lambda: self.intent.emit(intents.OpenDemo()))
         self._first = QWidget()
         self._first.setLayout(column(None, self._empty, row(None, self._demo, None), None, None))
@@ -180,12 +187,12 @@ class OverviewPage(Page):
         for card, view in zip(self.cards, status.steps, strict=True):
             card.show()
             card.show_step(view, now=view.progress in (Progress.NOW, Progress.STOPPED))
-        anew = drawn is None or drawn.config is None or drawn.config_file != state.config_file
-        if drawn is None or anew or drawn.custody is not state.custody or drawn.busy != state.busy:
+        fresh = drawn is None or drawn.config is None or drawn.config_file != state.config_file
+        if drawn is None or fresh or drawn.custody is not state.custody or drawn.busy != state.busy:
             self._render_offers(state)
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
             self._render_journal(state)
-        if drawn is None or anew or drawn.receipts is not state.receipts or painted != self._painted:
+        if drawn is None or fresh or drawn.receipts is not state.receipts or painted != self._painted:
             self._render_runs(state)
 
     def show_topic(self, topic: str) -> None:
@@ -195,11 +202,11 @@ class OverviewPage(Page):
 
     def _render_faulty(self, state: SessionState) -> None:
         self._intent = intents.ShowPage("configuration")
-        self.title.setText("The configuration has faults")
-        count = words.count_of(len(state.faults), "fault")
-        self.lead.setText(f"{state.config_error} {count} to correct." if state.faults else state.config_error)
+        self.title.setText("The configuration has problems")
+        count = words.count_of(len(state.faults), "problem")
+        self.lead.setText(f"{state.config_error} {count} to fix." if state.faults else state.config_error)
         set_grade(self.lead, Grade.BAD)
-        self._say("Correct it", enabled=True)
+        self._say("Open Configuration", enabled=True)
         for card in self.cards:
             card.hide()
         self._offers.hide()
@@ -210,7 +217,7 @@ class OverviewPage(Page):
         self.primary.setVisible(bool(action))
         self.primary.setText(action)
         self.primary.setAccessibleName(action)
-        self.primary.setToolTip(action if enabled else "A job is running; this goes on when it has ended.")
+        self.primary.setToolTip(action if enabled else "A job is running. Wait until it has finished.")
         self.primary.setEnabled(enabled)
 
     def _go(self) -> None:
@@ -223,11 +230,11 @@ class OverviewPage(Page):
         stuck = custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED)
         _clear(self._offer_rows)
         for choice, text in offers:
-            self._offer_rows.addWidget(self._offer(text, choice.capitalize(), lambda choice=choice: self._decide(choice), state.busy))
+            self._offer_rows.addWidget(self._offer(text, OFFERS[Choice(choice)], lambda choice=choice: self._decide(choice), state.busy))
         if stuck and not offers:
-            self._offer_rows.addWidget(self._offer(custody.detail, "Look again", lambda: self.intent.emit(intents.Refresh()), state.busy))
+            self._offer_rows.addWidget(self._offer(custody.detail, "Check again", lambda: self.intent.emit(intents.Refresh()), state.busy))
             if custody.can_unlock:
-                told = "If nobody works on it any more, unlock it. The Journal menu asks once more and says what can go wrong."
+                told = "If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."
                 self._offer_rows.addWidget(label(told, "muted", wrap=True))
         self._offers.setVisible(stuck or bool(offers))
 
@@ -275,7 +282,7 @@ class OverviewPage(Page):
         for receipt in state.receipts[:RUNS_SHOWN]:
             self._run_rows.addWidget(self._run(receipt))
         if not state.receipts:
-            self._run_rows.addWidget(label("Nothing was submitted from this computer yet.", "muted"))
+            self._run_rows.addWidget(label("No receipts yet. Every submission adds one.", "muted"))
 
     def _run(self, receipt: ReceiptFacts) -> QWidget:
         grade = Grade.GOOD if receipt.clean else Grade.WARNING

@@ -1,4 +1,4 @@
-"""Review: scan, look at every change, hold back what is not to go, approve the rest."""
+"""Review: scan, check every change, hold back some of them, approve the rest."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 
-CSV = "Tables (*.csv)"
+CSV = "Comma-separated values (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
 COMPACT_BELOW = 640
 
 
 def scripted(state: SessionState) -> bool:
-    """The site sends with generated scripts."""
+    """The site uploads with generated scripts."""
     return state.config is not None and state.config.upload_method is UploadMethod.AZCLI
 
 
@@ -44,9 +44,9 @@ def why_not_scan(state: SessionState) -> str:
     if state.config is None:
         return "No usable configuration is open."
     if state.busy:
-        return "A job is running; a scan can begin when it has ended."
+        return "A job is running. You can scan when it has finished."
     if not state.custody.may_write:
-        return state.custody.detail or "Where the journal is has not been seen yet."
+        return state.custody.detail or "Checking where the journal is…"
     return ""
 
 
@@ -54,17 +54,17 @@ def why_not_approve(state: SessionState) -> str:
     """Why nothing can be approved now; "" if something can."""
     review = state.review
     if state.config is None or review is None:
-        return "There is nothing to approve: scan the site first."
+        return "There is nothing to approve. Scan the site first."
     if review.stale:
-        return "The journal has changed since the scan: scan again."
+        return "The journal has changed since the scan. Scan again."
     waits = scripted(state) and state.journal is not None and state.journal.pending.files
     if not review.to_do_total.files and not waits:
-        return "Nothing is left to approve."
-    return why_not_scan(state).replace("a scan can begin", "you can approve")
+        return "There is nothing to approve."
+    return why_not_scan(state).replace("You can scan", "You can approve")
 
 
 def pending_versions(state: SessionState) -> list[tuple[str, int]]:
-    """Versions that are recorded and not wholly uploaded, with how many files wait; the latest first."""
+    """Versions that are recorded and not completely uploaded, with their pending files; the latest first."""
     waiting: dict[str, int] = {}
     for count in state.journal.counts if state.journal else ():
         if count.pending:
@@ -78,25 +78,30 @@ def notices(state: SessionState) -> list[NoticeView]:
     review, custody = state.review, state.custody
     if state.config is not None and custody.state is not None and not custody.may_write and custody.state is not Custody.NOT_IN_CLOUD:
         if custody.can_check_out:
-            out.append(NoticeView(Grade.WARNING, f"{custody.detail} Check it out before you scan.", "Check out", intents.CheckOut()))
+            out.append(
+                NoticeView(Grade.WARNING, f"{custody.detail} Check it out before you scan.", "Check out the journal", intents.CheckOut())
+            )
         else:
-            out.append(NoticeView(Grade.WARNING, custody.detail, "See what can be done", intents.ShowPage("overview", "custody")))
+            out.append(NoticeView(Grade.WARNING, custody.detail, "Show options", intents.ShowPage("overview", "custody")))
     if review is not None:
         if review.stale:
-            text = "The journal has changed since this scan, so this review no longer says what would happen. Scan again, then approve."
+            text = "The journal has changed since this scan, so this review is out of date. Scan again, then approve."
             out.append(NoticeView(Grade.WARNING, text, "Scan again", intents.Scan(), review.stale))
         elif review.approval is not None and review.done.files:
             left = review.to_do_total.files
             if left:
-                text = f"{words.number(review.done.files)} changes are carried out as version {review.approval.version}; {words.number(left)} are left."
-                out.append(NoticeView(Grade.WARNING, text, "See what happened", intents.ShowPage("upload")))
+                done = words.count_of(review.done.files, "change")
+                text = f"{done} recorded as version {review.approval.version}; {words.number(left)} left."
+                out.append(NoticeView(Grade.WARNING, text, "Open Upload", intents.ShowPage("upload")))
             else:
-                text = f"All of it is carried out as version {review.approval.version}."
+                text = f"All changes are recorded as version {review.approval.version}."
                 out.append(NoticeView(Grade.GOOD, text, "Scan again", intents.Scan()))
         out += [NoticeView(Grade.INFO, note) for note in review.summary.notes]
     for version, files in pending_versions(state)[:1]:
-        text = f"Version {version} is recorded, and {words.count_of(files, 'file')} of it {'is' if files == 1 else 'are'} not uploaded yet."
-        out.append(NoticeView(Grade.INFO, text, "Take it back…", None, f"Take version {version} back, as far as it is not uploaded"))
+        text = (
+            f"Version {version} is recorded, but {words.count_of(files, 'file')} of it {words.agree(files, 'is', 'are')} not uploaded yet."
+        )
+        out.append(NoticeView(Grade.INFO, text, "Undo version…", None, f"Remove the pending files of version {version} from the journal"))
     return out
 
 
@@ -183,7 +188,7 @@ class ReviewPage(Page):
         self._show_body(state, scanning=scanning)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a low window the table matters more than large tiles."""
+        """In a low window the table is more important than large tiles."""
         super().resizeEvent(event)
         self.tiles.set_compact(compact=self.height() < COMPACT_BELOW)
 
@@ -214,14 +219,14 @@ class ReviewPage(Page):
             self.approve.setAccessibleName(text.replace("&", ""))
         self.approve.setEnabled(not why_not)
         self.approve.setVisible(review is not None)
-        found = f"Look at the summary of {words.count_of(review.to_do_total.files, 'change')}, then say yes (Ctrl+Enter)" if review else ""
+        found = f"Show a summary of {words.count_of(review.to_do_total.files, 'change')}, then approve (Ctrl+Enter)" if review else ""
         self.approve.setToolTip(why_not or found)
 
     def _show_review(self, review: ReviewFacts | None) -> None:
         self._drawn = review
         self.tiles.show_summary(review.summary if review else None)
         self.area.model.show_review((review.path, review.revision) if review else None)
-        self.lead.set_full(lead(review) if review else "See what changed on the site since the last submission.")
+        self.lead.set_full(lead(review) if review else "Find out what changed on the site since the last submission.")
         if review is None:
             self.area.details.clear()
             return
@@ -258,17 +263,20 @@ class ReviewPage(Page):
         elif view.intent is not None:
             self.intent.emit(view.intent)
         else:
-            self._take_back()
+            self._undo()
 
-    def _take_back(self) -> None:
+    def _undo(self) -> None:
         version, files = pending_versions(self._state)[0]
         ConfirmDialog(
             self,
             Question(
-                f"Take version {version} back?",
-                f"{words.count_of(files, 'file')} that {'is' if files == 1 else 'are'} recorded and not uploaded will be taken out of the journal again.",
-                "Take it back",
-                details=("The next scan finds them anew.", "What is uploaded already stays as it is."),
+                f"Undo version {version}?",
+                f"{words.count_of(files, 'pending file')} {words.agree(files, 'is', 'are')} removed from the journal.",
+                "Undo version",
+                details=(
+                    f"The next scan finds {words.agree(files, 'it', 'them')} again.",
+                    "Files that are already uploaded are not changed.",
+                ),
             ),
             lambda: self.intent.emit(intents.Undo(version)),
         ).open()
@@ -289,7 +297,8 @@ class ReviewPage(Page):
         ReasonDialog(
             self,
             f"Hold back {words.count_of(len(ids), 'change')}?",
-            "They are left out of this submission and of later ones, until somebody lets them go. Say why, for whoever looks at it next month.",
+            f"{words.agree(len(ids), 'It is', 'They are')} left out of this and later submissions until you release {words.agree(len(ids), 'it', 'them')}. "
+            "Give a reason, so that you remember it next month.",
             "Hold back",
             lambda reason: self.intent.emit(intents.HoldBack(ids, reason)),
             self._reasons,
@@ -299,8 +308,8 @@ class ReviewPage(Page):
         ReasonDialog(
             self,
             f"Hold back patient {patient}?",
-            "All there is and will be of this patient is left out, until somebody lets it go. What is uploaded already stays where it is.",
-            "Hold back",
+            "All files of this patient, now and later, are left out until you release them. Files that are already uploaded are not changed.",
+            "Hold back patient",
             lambda reason: self.intent.emit(intents.HoldBackPatient(patient, reason)),
             self._reasons,
         ).open()
@@ -312,7 +321,7 @@ class ReviewPage(Page):
 
     def _export(self) -> None:
         query = self.area.model.query
-        self._save("Export the changes that are shown", "changes.csv", CSV, lambda file: intents.ExportChanges(file, query))
+        self._save("Export the changes in the table", "changes.csv", CSV, lambda file: intents.ExportChanges(file, query))
 
     def _export_holds(self) -> None:
         self._save("Export the held-back list", "held-back.toml", HOLDS, intents.ExportHolds)
@@ -352,22 +361,24 @@ class ReviewPage(Page):
 def _empty_words(state: SessionState, *, scanning: bool) -> tuple[str, str, str]:
     """Title, text and action of an empty page."""
     if state.config is None:
-        return "No configuration is open", "A configuration says where your site's files lie and where they go.", "Go to Configuration"
+        return "No configuration is open", "Changes on the site appear here. Open or set up a configuration first.", "Open Configuration"
     if scanning:
-        return "The site is being scanned", "You can go on with other things; the changes appear here when it has ended.", ""
+        return "Scanning the site…", "The changes appear here when the scan has finished. You can use the other pages meanwhile.", ""
     if state.review is not None:
-        unchanged = words.count_of(state.review.summary.total(ChangeKind.UNCHANGED).files, "file")
+        unchanged = state.review.summary.total(ChangeKind.UNCHANGED).files
         return (
             "Nothing has changed",
-            f"{unchanged} on the site {'is' if unchanged.startswith('1 ') else 'are'} as the journal has them.",
+            f"{words.count_of(unchanged, 'file')} on the site {words.agree(unchanged, 'matches', 'match')} the journal.",
             "Scan again",
         )
     if state.loading:
-        return "Looking for a review that waits…", "This takes a moment.", ""
+        return "Loading…", "The changes of the last scan appear here.", ""
     if state.busy_with(JobKind.RECORD, *SENDING):
-        return "A submission is under way", "The Upload page shows how it goes.", ""
-    text = "A scan looks at the site's files and compares them with the journal. It changes nothing; you decide what is submitted."
-    return "See what changed on the site", text, "Scan the site"
+        return "Submitting…", "The Upload page shows the progress.", ""
+    text = (
+        "A scan compares the site's files with the journal, and lists the changes here. It changes nothing. You decide what is submitted."
+    )
+    return "No changes yet", text, "Scan the site"
 
 
 def make(services: Services) -> Page:

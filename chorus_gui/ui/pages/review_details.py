@@ -23,20 +23,20 @@ from chorus_gui.ui.widgets.basics import button, column, label, line, row, scrol
 
 HISTORY_SHOWN = 20
 _MEANING = {
-    ChangeKind.ADDED: "New on the site; it will be sent.",
-    ChangeKind.UPDATED: "Its content changed; it will be sent, and the journal's earlier entry closed.",
-    ChangeKind.MOVED: "Only its time changed. The journal takes note; nothing is sent.",
-    ChangeKind.RESTORED: "The journal had closed it, and its copy is still in the central store. It is opened again; nothing is sent.",
-    ChangeKind.DELETED: "It is not on the site any more. The journal closes it; the copy in the central store stays.",
-    ChangeKind.UNMATCHED: "It fits the pattern of no modality, so it is not sent. Correct the pattern or move the file, if it should be.",
-    ChangeKind.PROBLEM: "It could not be looked at. What the journal has of it stays as it is.",
+    ChangeKind.ADDED: "It is new on the site. It will be uploaded.",
+    ChangeKind.UPDATED: "Its content has changed. It will be uploaded, and replaces its earlier entry in the journal.",
+    ChangeKind.MOVED: "Only its time has changed, not its content. The journal records the new time; nothing is uploaded.",
+    ChangeKind.RESTORED: "It was marked as deleted, and is on the site again. Its copy is still in the central store; nothing is uploaded.",
+    ChangeKind.DELETED: "It is no longer on the site. The journal marks it as deleted. Its copy in the central store is kept.",
+    ChangeKind.UNMATCHED: "It matches no pattern, so it is not uploaded. If it should be, change the pattern or move the file.",
+    ChangeKind.PROBLEM: "It could not be read. Its entries in the journal are not changed.",
 }
 
 
 def destination(config: Config, change: Change) -> str:
-    """Where a change's file goes in the central store, or lies already; "" where it does neither.
+    """The place of a change's file in the central store, now or after the upload; "" if it has none.
 
-    The version's folder is "…" where the submission's version decides.
+    The version's folder is "…" if the submission's version decides.
     """
     if change.kind in (ChangeKind.ADDED, ChangeKind.UPDATED):
         version = change.version or "…"
@@ -51,7 +51,7 @@ def destination(config: Config, change: Change) -> str:
 
 
 def site_file(config: Config, change: Change) -> Path | None:
-    """The file on this computer; None where it is not there, or lies elsewhere."""
+    """The file on this computer; None if it does not exist, or is elsewhere."""
     if change.kind is ChangeKind.DELETED:
         return None
     sites = [config.sites[change.modality]] if change.modality in config.sites else list(config.sites.values())
@@ -75,13 +75,13 @@ class DetailsPane(QWidget):
         self.kind = label("", "heading", wrap=True)
         self.path = label("", wrap=True)
         self.path.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.show_file = button("Show in &folder", "Show the file in the file manager (Ctrl+E)", icon="folder")
-        self.copy = button("Copy &path", "Put the path on the clipboard (Ctrl+C)", icon="copy")
+        self.show_file = button("Show in &folder", "Show the file in its folder (Ctrl+E)", icon="folder")
+        self.copy = button("Copy &path", "Copy the path to the clipboard (Ctrl+C)", icon="copy")
         self.show_file.clicked.connect(self.open_file)
         self.copy.clicked.connect(self.copy_path)
         self._facts = column(space=SPACE)
         self._history = column(space=SPACE)
-        self._history_title = label("In the journal so far", "strong")
+        self._history_title = label("In the journal", "strong")
         self._lines = line(), line()
         content = QWidget()
         content.setLayout(
@@ -110,7 +110,7 @@ class DetailsPane(QWidget):
         """Whose journal and folders."""
         self._config = config
 
-    def clear(self, text: str = "Select a change to see everything about it.") -> None:
+    def clear(self, text: str = "Select a change to see its details here.") -> None:
         """Nothing is selected."""
         self._change = None
         self._reader.forget(self)
@@ -122,7 +122,9 @@ class DetailsPane(QWidget):
 
     def show_patient(self, patient: str | None, tally: Tally) -> None:
         """A patient's heading is selected."""
-        self.clear(f"{words.count_of(tally.files, 'change')}, {words.size(tally.bytes)}. Open the heading (→) to see them.")
+        self.clear(
+            f"{words.count_of(tally.files, 'change')}, {words.size(tally.bytes)}. Press → to show {words.agree(tally.files, 'it', 'them')}."
+        )
         self.kind.setText("No patient" if patient is None else f"Patient {patient}")
 
     def show_change(self, change: Change) -> None:
@@ -139,7 +141,7 @@ class DetailsPane(QWidget):
         self.path.setAccessibleName(change.path)
         self.show_file.setEnabled(site_file(self._config, change) is not None)
         self._draw(facts(self._config, change), [], shown=True)
-        self._history_title.setText("In the journal so far")
+        self._history_title.setText("In the journal")
         if change.kind is ChangeKind.UNMATCHED:
             self._history_title.hide()
             return
@@ -155,9 +157,9 @@ class DetailsPane(QWidget):
         self._history_title.setText(
             "Not in the journal yet"
             if not rows
-            else "In the journal so far"
+            else "In the journal"
             if more <= 0
-            else f"In the journal so far ({len(rows)} entries)"
+            else f"In the journal (the last {HISTORY_SHOWN} of {words.count_of(len(rows), 'entry', 'entries')})"
         )
 
     def _draw(self, found: list[tuple[str, str]], rows: list[QWidget], *, shown: bool) -> None:
@@ -176,9 +178,9 @@ class DetailsPane(QWidget):
 
 
 def facts(config: Config, change: Change) -> list[tuple[str, str]]:
-    """What there is to tell, as (name, text); texts may have several lines."""
+    """What is known, as (name, text); texts can have several lines."""
     old = change.old
-    out = [("", "It stays out of submissions until somebody lets it go." if change.excluded else _MEANING.get(change.kind, ""))]
+    out = [("", "It is left out of submissions until you release it." if change.excluded else _MEANING.get(change.kind, ""))]
     if change.note:
         out.append(("Note", change.note))
     if change.excluded:
@@ -187,7 +189,7 @@ def facts(config: Config, change: Change) -> list[tuple[str, str]]:
         out.append(
             (
                 "Renamed",
-                "Size and time are those of a file that was deleted or added elsewhere: most likely it was renamed. If the content is the same, it is copied inside the central store instead of sent.",
+                "A file with the same size and time was deleted or added elsewhere, so this file was probably renamed. If the content is the same, it is copied inside the central store, not uploaded.",
             )
         )
     patient = change.patient_id or (old.patient_id if old else None)
@@ -200,10 +202,10 @@ def facts(config: Config, change: Change) -> list[tuple[str, str]]:
     where = destination(config, change)
     if where:
         sends = change.kind in (ChangeKind.ADDED, ChangeKind.UPDATED)
-        out.append(("Goes to" if sends else "Lies in the central store at", breakable(where)))
+        out.append(("Will be uploaded to" if sends else "In the central store", breakable(where)))
     version = old.version if old else None
     if version or change.version:
-        out.append(("Version", _both(version, change.version or ("the next one" if change.kind is ChangeKind.UPDATED else None))))
+        out.append(("Version", _both(version, change.version or ("next version" if change.kind is ChangeKind.UPDATED else None))))
     return [(name, text) for name, text in out if text]
 
 
@@ -212,7 +214,7 @@ def _bytes(size: int) -> str:
 
 
 def _both(old: str | None, new: str | None) -> str:
-    """Old above new, where both are there and differ."""
+    """Old above new, if both exist and differ."""
     if old is None or old == new:
         return new or ""
     if new is None:
@@ -221,7 +223,7 @@ def _both(old: str | None, new: str | None) -> str:
 
 
 def breakable(path: str) -> str:
-    """A path that a label may break after "/", "_", "-" and ".": by spaces of no width."""
+    """A path that a label can break after "/", "_", "-" and ".": by spaces of no width."""
     return "".join(f"{char}\u200b" if char in "/_-." else char for char in path)
 
 
@@ -239,9 +241,9 @@ def _fact(name: str, text: str) -> QWidget:
 
 def _history_row(found: Row) -> QWidget:
     made = QWidget()
-    until = "open" if found.active else f"closed {words.moment(found.invalid_us)}"
+    until = "" if found.active else f", replaced or deleted {words.moment(found.invalid_us)}"
     sent = f"uploaded {words.stamp(found.uploaded)}" if found.uploaded else "not uploaded"
-    told = label(f"{words.size(found.size)}, {sent}; recorded {words.moment(found.valid_us)}, {until}.", "muted", wrap=True)
+    told = label(f"{words.size(found.size)}, {sent}; recorded {words.moment(found.valid_us)}{until}.", "muted", wrap=True)
     told.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     made.setLayout(column(label(f"Version {found.version}"), told, space=1))
     return made

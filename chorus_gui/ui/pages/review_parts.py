@@ -17,11 +17,11 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, Tile, button, column, label, row
 
 MODES: tuple[tuple[str, Mode | None, str], ...] = (
-    ("configured", None, "As the configuration says"),
-    ("full", Mode.FULL, "A file that is not there any more is taken for deleted"),
-    ("append", Mode.APPEND, "A file that is not there any more means nothing; nothing is deleted"),
+    ("configured", None, "Use the mode of the configuration"),
+    ("full", Mode.FULL, "Mark files that are no longer on the site as deleted"),
+    ("append", Mode.APPEND, "Ignore files that are no longer on the site"),
 )
-_PHASES = {"scan": "Looking at the site", "compare": "Comparing with the journal", "hash": "Reading files whose time changed"}
+_PHASES = {"scan": "Reading the site", "compare": "Comparing with the journal", "hash": "Reading files with another time"}
 
 
 class ScanBar(Card):
@@ -34,9 +34,9 @@ class ScanBar(Card):
     def __init__(self) -> None:
         self.mode = QComboBox()
         self.mode.setAccessibleName("Mode of this scan")
-        self.mode.setToolTip("What a missing file means, for this scan alone; the configuration stays as it is")
-        self.go = button("&Scan the site", "See what changed since the last submission (Ctrl+R)", icon="refresh")
-        self.stop = button("&Cancel", "Stop the scan; the journal is untouched", icon="cancel")
+        self.mode.setToolTip("Choose what happens to files that are no longer on the site, for this scan only")
+        self.go = button("&Scan the site", "Find out what changed since the last submission (Ctrl+R)", icon="refresh")
+        self.stop = button("&Cancel", "Stop the scan; the journal is not changed", icon="cancel")
         self.said = label("", "muted")
         self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.busy = QProgressBar()
@@ -76,7 +76,7 @@ class ScanBar(Card):
             box = QCheckBox(name)
             box.setChecked(True)
             box.setAccessibleName(f"Scan {name}")
-            box.setToolTip(f"Look at {name} in this scan; what is not scanned stays as the journal has it")
+            box.setToolTip(f"Scan {name}; the entries of other modalities are not changed")
             box.toggled.connect(self._look)
             self._boxes[name] = box
             box.setMinimumWidth(box.sizeHint().width())
@@ -116,7 +116,7 @@ class ScanBar(Card):
             part.setVisible(running)
         self.stop.setEnabled(not cancelling)
         if cancelling:
-            self.said.setText("Cancelling…")
+            self.said.setText("Stopping…")
 
     def say(self, text: str) -> None:
         """What the last scan was."""
@@ -135,12 +135,16 @@ class ScanBar(Card):
         some = any(box.isChecked() for box in self._boxes.values())
         self.go.setEnabled(self._ready and some)
         self.go.setToolTip(
-            self._why_not if not self._ready else "Choose a modality" if not some else "See what changed since the last submission (Ctrl+R)"
+            self._why_not
+            if not self._ready
+            else "Select a modality first"
+            if not some
+            else "Find out what changed since the last submission (Ctrl+R)"
         )
 
 
 def scan_text(progress: JobProgress) -> str:
-    """Where a scan is: "Looking at the site: Images 1,204, Waveforms 17 (3.2 GB)"."""
+    """How far a scan is: "Reading the site: Images 1,204, Waveforms 17 (3.2 GB)"."""
     snapshot = progress.snapshot
     doing = _PHASES.get(snapshot.phase, "Starting")
     total = snapshot.total
@@ -163,26 +167,26 @@ class TileSpec:
 
 
 TILES = (
-    TileSpec("added", "Added", "New on the site. The new places of renamed files are among them."),
-    TileSpec("updated", "Updated", "Their content changed since the last submission."),
-    TileSpec("moved", "Moved", "Their time changed, not their content; nothing is sent."),
-    TileSpec("renamed", "Renamed", "Deleted in one place, added in another, most likely the same file. They are counted there too."),
-    TileSpec("restored", "Restored", "The journal had closed them; their copies are still in the central store."),
-    TileSpec("deleted", "Deleted", "Not on the site any more. The journal closes them; the central store keeps its copies."),
-    TileSpec("unmatched", "Unmatched", "They lie in the site's folder and belong to no modality: they are not sent."),
-    TileSpec("problem", "Problems", "What could not be read, with the cause. It stays as the journal has it."),
-    TileSpec("held", "Held back", "Left out on purpose, and remembered."),
+    TileSpec("added", "Added", "New on the site. This includes the new places of renamed files."),
+    TileSpec("updated", "Updated", "Their content has changed since the last submission."),
+    TileSpec("moved", "Time changed", "Only their time has changed, not their content. Nothing is uploaded."),
+    TileSpec("renamed", "Renamed", "Probably the same file: deleted in one place, added in another. They are also counted there."),
+    TileSpec("restored", "Restored", "They were marked as deleted, and are on the site again. Nothing is uploaded."),
+    TileSpec("deleted", "Deleted", "No longer on the site. The journal marks them as deleted. The central store keeps its copies."),
+    TileSpec("unmatched", "Unmatched", "They match no pattern, so they are not uploaded."),
+    TileSpec("problem", "Problems", "They could not be read. Their entries in the journal are not changed."),
+    TileSpec("held", "Held back", "They are left out until you release them."),
 )
 
 
 class Tiles(QWidget):
-    """A count for each kind; those that are pressed filter.  ``changed`` when a person pressed one."""
+    """A count for each kind; the pressed ones filter.  ``changed`` when a person pressed one."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.tiles = {spec.key: Tile(spec.title, f"{spec.tip} Press to see only these; several add up.") for spec in TILES}
+        self.tiles = {spec.key: Tile(spec.title, f"{spec.tip} Select to show only these; you can select several.") for spec in TILES}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(SPACE)
@@ -231,7 +235,7 @@ class Tiles(QWidget):
     _compact = False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In one line where there is room for all."""
+        """In one line if all fit."""
         super().resizeEvent(event)
         widest = max(tile.minimumSizeHint().width() for tile in self.tiles.values()) + SPACE
         fit = max(self.width() + SPACE, widest) // widest
@@ -255,7 +259,7 @@ def _tally(summary: DiffSummary, key: str) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """A sentence above the table, and perhaps what to do about it.  ``action`` with ``intent`` None: take a version back."""
+    """A sentence above the table, and perhaps what to do about it.  ``action`` with ``intent`` None: undo a version."""
 
     grade: Grade
     text: str
@@ -276,7 +280,7 @@ class Notices(QWidget):
         self._shown: tuple[Sequence[NoticeView], bool] | None = None
 
     def show_notices(self, views: Sequence[NoticeView], *, busy: bool) -> None:
-        """Show these; while a job runs their buttons wait."""
+        """Show these; while a job runs, their buttons are disabled."""
         if (views, busy) == self._shown:
             return
         self._shown = (views, busy)

@@ -33,15 +33,15 @@ from chorus_gui.ui.widgets.tables import dress, set_widths
 
 DEBOUNCE_MS = 250
 DETAILS_FROM = 760
-"""So wide the table and the details have room beside each other."""
+"""From this width on, the table and the details fit next to each other."""
 """From left to right: what a narrow window shows is what decides."""
 
 
 class ChangesView(QTableView):
-    """Whole rows, many at once; → and ← open and close a patient, as a click on its arrow does."""
+    """Whole rows, many at once; → and ← open and close a patient, as its arrow does."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Headings stand on a ground of their own; the style sheet lets no cell have one."""
+        """Headings have their own background; the style sheet gives cells none."""
         model = self.model()
         if isinstance(model, ChangesModel) and model.query.by_patient:
             painter, ground, width = QPainter(self.viewport()), QColor(theme.current().raised), self.viewport().width()
@@ -92,7 +92,7 @@ class ChangesView(QTableView):
 
 
 class ChangesArea(QWidget):
-    """Search, table, details.  It asks for nothing itself: ``hold``, ``release`` … say what a person wants with the selection."""
+    """Search, table, details.  It asks for nothing itself: ``hold``, ``release`` … say what the person does with the selection."""
 
     hold = Signal()
     hold_patient = Signal(str)
@@ -115,24 +115,25 @@ class ChangesArea(QWidget):
         self.search.setPlaceholderText("Search in paths")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search in paths")
-        self.search.setToolTip("Show the changes whose path contains this text (Ctrl+F)")
+        self.search.setToolTip("Show only changes whose path contains this text (Ctrl+F)")
         self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(260)
         self.modality = QComboBox()
-        self.modality.setAccessibleName("Modality that is shown")
-        self.modality.setToolTip("Show the changes of one modality")
-        self.by_patient = button("By &patient", "Patient after patient, each with its changes below it", icon="people")
+        self.modality.setAccessibleName("Modality")
+        self.modality.setToolTip("Show only the changes of one modality")
+        self.by_patient = button("By &patient", "Group the changes by patient", icon="people")
         self.by_patient.setCheckable(True)
         self.shown = label("", "muted")
         self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.hold_button = button(
-            "&Hold back…", "Leave what is selected out of this and later submissions, for a reason (Ctrl+H)", icon="hold"
-        )
-        self.release_button = button("&Let go", "Take what is selected back into the submission (Ctrl+Shift+H)", icon="undo")
-        self.more = button("M&ore", "Export the changes, export or import what is held back")
+        self.hold_button = button("&Hold back…", "Leave the selected changes out of this and later submissions (Ctrl+H)", icon="hold")
+        self.release_button = button("&Release", "No longer hold back the selected changes (Ctrl+Shift+H)", icon="undo")
+        self.more = button("M&ore", "Export the changes; export or import the held-back list")
         self._actions()
         self.nothing = EmptyState(
-            "search", "No change is like that", "Nothing that the scan found has all of what you chose.", "Show all changes"
+            "search",
+            "No change matches the filter",
+            "The scan found other changes. Clear the search and the filters to see them.",
+            "Clear filters",
         )
         self.stack = QStackedWidget()
         self.stack.addWidget(self.view)
@@ -168,7 +169,7 @@ class ChangesArea(QWidget):
         self.view.selectionModel().currentRowChanged.connect(lambda *_: self._show_details())
         self.view.customContextMenuRequested.connect(self._menu)
         self.model.dataChanged.connect(lambda *_: self._show_details())
-        self.model.asked.connect(lambda: self.shown.setText("Looking…"))
+        self.model.asked.connect(lambda: self.shown.setText("Loading…"))
         self.model.modelAboutToBeReset.connect(self._remember)
         self.model.answered.connect(self._answered)
         self.nothing.acted.connect(self.show_all)
@@ -180,24 +181,28 @@ class ChangesArea(QWidget):
     def _actions(self) -> None:
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
-        self.hold_action = self._action("&Hold back…", self.hold.emit, "Leave it out, for a reason", "Ctrl+H")
-        self.patient_action = self._action(
-            "Hold back the &patient…", self._hold_patient, "Leave out all there is and will be of this patient"
+        self.hold_action = self._action(
+            "&Hold back…", self.hold.emit, "Leave the selected changes out of this and later submissions", "Ctrl+H"
         )
-        self.release_action = self._action("&Let go", self.release.emit, "Take it back into the submission", "Ctrl+Shift+H")
+        self.patient_action = self._action(
+            "Hold back the &patient…", self._hold_patient, "Leave out all files of this patient, now and later"
+        )
+        self.release_action = self._action("&Release", self.release.emit, "No longer hold back the selected changes", "Ctrl+Shift+H")
         self.menu.addSeparator()
-        self.open_action = self._action("Show in &folder", self.open_file.emit, "Show the file in the file manager", "Ctrl+E")
-        self.copy_action = self._action("&Copy path", self.copy, "Put the path on the clipboard", QKeySequence.StandardKey.Copy)
+        self.open_action = self._action("Show in &folder", self.open_file.emit, "Show the file in its folder", "Ctrl+E")
+        self.copy_action = self._action("&Copy path", self.copy, "Copy the paths to the clipboard", QKeySequence.StandardKey.Copy)
         self.menu.addSeparator()
-        self._action("Select &all", self.view.selectAll, "Select every change that is shown", QKeySequence.StandardKey.SelectAll)
+        self._action("Select &all", self.view.selectAll, "Select every change in the table", QKeySequence.StandardKey.SelectAll)
         self.open_all = self._action("&Open all patients", lambda: self.model.open_all(opened=True), "Show the changes of every patient")
-        self.close_all = self._action("Cl&ose all patients", lambda: self.model.open_all(opened=False), "Show the patients alone")
+        self.close_all = self._action("Cl&ose all patients", lambda: self.model.open_all(opened=False), "Hide the changes of every patient")
         more = QMenu(self)
         more.setToolTipsVisible(True)
-        self._action("Export as &CSV…", self.export.emit, "Write the changes that are shown, for a spreadsheet", "Ctrl+Shift+S", more)
+        self._action("Export as &CSV…", self.export.emit, "Save the changes in the table for a spreadsheet", "Ctrl+Shift+S", more)
         more.addSeparator()
-        self._action("&Export the held-back list…", self.export_holds.emit, "Write what is held back, for a colleague", menu=more)
-        self._action("&Import a held-back list…", self.import_holds.emit, "Take over what a colleague holds back", menu=more)
+        self._action(
+            "&Export the held-back list…", self.export_holds.emit, "Save the list of what is held back, for a colleague", menu=more
+        )
+        self._action("&Import a held-back list…", self.import_holds.emit, "Hold back what is in a colleague's list, too", menu=more)
         self.more.setMenu(more)
         self.find_action = QAction(self)
         self.find_action.setShortcut(QKeySequence(QKeySequence.StandardKey.Find))
@@ -226,7 +231,7 @@ class ChangesArea(QWidget):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def show_modalities(self, names: tuple[str, ...]) -> None:
-        """What can be chosen of."""
+        """The modalities to choose from."""
         wanted = ("All modalities", *names)
         if tuple(self.modality.itemText(n) for n in range(self.modality.count())) != wanted:
             self.modality.blockSignals(True)
@@ -235,7 +240,7 @@ class ChangesArea(QWidget):
             self.modality.blockSignals(False)
 
     def filter(self, query: Query) -> Query:
-        """The same query, with what is set here."""
+        """The same query, with the filters of this area."""
         chosen = (self.modality.currentText(),) if self.modality.currentIndex() > 0 else ()
         before = self.model.query
         return replace(
@@ -283,14 +288,14 @@ class ChangesArea(QWidget):
         self.view.horizontalHeader().setSortIndicator(place, side)
 
     def _remember(self) -> None:
-        """Before the rows are others: where we are."""
+        """Before the rows change: the place in the table."""
         self._place = (self.model.query, self.view.verticalScrollBar().value(), self.view.currentIndex().row())
 
     def _answered(self, count: int) -> None:
         self.stack.setCurrentWidget(self.view if count else self.nothing)
         self.shown.setText(words.count_of(count, "change"))
         query, scrolled_to, current = self._place
-        if query == self._last_query and 0 <= current < self.model.rowCount():  # the same question again: stay there
+        if query == self._last_query and 0 <= current < self.model.rowCount():  # the same query again: stay there
             self.view.selectionModel().setCurrentIndex(self.model.index(current, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
             self.view.verticalScrollBar().setValue(scrolled_to)
         elif count:
@@ -331,13 +336,13 @@ class ChangesArea(QWidget):
             QGuiApplication.clipboard().setText("\n".join(paths))
 
     def set_review(self, *, busy: bool, held: bool) -> None:
-        """While a job works on the review nothing is held back or let go, and without anything ``held`` nothing can be let go."""
+        """While a job works on the review, nothing is held back or released; if nothing is ``held``, nothing can be released."""
         if (busy, held) != (self._busy, self._held):
             self._busy, self._held = busy, held
             self._select()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the table has all the room."""
+        """In a narrow window the table has all the space."""
         super().resizeEvent(event)
         self.details.setVisible(self.width() >= DETAILS_FROM)
 
@@ -400,11 +405,11 @@ class ChangesArea(QWidget):
 
 
 def table_of(model: ChangesModel) -> ChangesView:
-    """The view, dressed as the program's other tables."""
+    """The view, dressed like the other tables of the program."""
     made = dress(ChangesView(), model, "Changes")
     made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
     made.horizontalHeader().setSectionsMovable(True)
-    made.setAccessibleDescription("Every change that the scan found. The context menu holds back, lets go, copies and shows files.")
+    made.setAccessibleDescription("Every change that the scan found. The context menu holds back, releases, copies and shows files.")
     return made

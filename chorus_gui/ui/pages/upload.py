@@ -1,4 +1,4 @@
-"""Upload: what is being sent, how fast, what failed; and what waits to be sent."""
+"""Upload: what is being uploaded, how fast, what failed; and what is pending."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHART_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """What the page says when nothing is sent, and what its button asks for; no ``action``: no button."""
+    """What the page says when nothing is uploaded, and what its button asks for; no ``action``: no button."""
 
     title: str
     text: str
@@ -34,62 +34,62 @@ class Idle:
 
 
 def idle(state: SessionState) -> Idle:
-    """What waits to be sent, or why nothing does."""
+    """What is pending, or why nothing is."""
     if state.config is None:
         return Idle(
             "No usable configuration is open",
-            "A configuration says which files are sent, and where to. Open one, or correct its faults.",
-            "Go to Configuration",
+            "Uploads appear here. Open a configuration, or fix its problems first.",
+            "Open Configuration",
             intents.ShowPage("configuration"),
         )
     journal, review = state.journal, state.review
     if journal is None:
-        return Idle("Looking at the journal…", "This takes a moment.")
+        return Idle("Reading the journal…", "Pending files appear here.")
     if journal.error:
-        return Idle("The journal cannot be read", journal.error, "Kept copies", intents.ShowPage("history", "copies"))
+        return Idle("The journal cannot be read", journal.error, "Show kept copies", intents.ShowPage("history", "copies"))
     pending = journal.pending
     if pending.files and state.config.upload_method is UploadMethod.AZCLI:
         return Idle(
-            f"{words.files_and_size(pending)} wait to be sent by a script",
-            "This site sends with generated scripts (upload_method = “azcli”). Generate the batch file, run it, then mark what arrived as uploaded.",
+            f"{words.files_and_size(pending)} to upload with a script",
+            "This site uploads with generated scripts (upload_method = “azcli”). Generate the batch file with Tools → Generate azcli batch file, run it, then mark the files as uploaded.",
         )
     if not state.custody.may_write and (pending.files or review):
         if state.custody.can_check_out:
-            return Idle("Check the journal out first", state.custody.detail, "Check out the journal", intents.CheckOut())
-        return Idle("Nothing can be sent now", state.custody.detail, "See what can be done", intents.ShowPage("overview", "custody"))
+            return Idle("Check out the journal first", state.custody.detail, "Check out the journal", intents.CheckOut())
+        return Idle("Nothing can be uploaded now", state.custody.detail, "Show options", intents.ShowPage("overview", "custody"))
     rest = review.to_do_total if review and review.approval and not review.stale else None
     if rest and rest.files:
         left = words.count_of(rest.files, "approved change")
         return Idle(
-            f"{left} {'is' if rest.files == 1 else 'are'} not carried out yet",
-            "An earlier submission stopped before its end. It goes on where it stopped; nothing is sent twice.",
-            "Go on with the submission",
+            f"{left} {words.agree(rest.files, 'is', 'are')} not submitted yet",
+            "An earlier submission was stopped. Resume it to upload the rest; nothing is uploaded twice.",
+            "Resume submission",
             intents.RetryFailed(),
         )
     if pending.files:
         return Idle(
-            f"{words.files_and_size(pending)} wait to be uploaded",
-            "They are recorded in the journal and not in the central store yet.",
+            f"{words.files_and_size(pending)} pending",
+            f"{words.agree(pending.files, 'It is', 'They are')} recorded in the journal, but not uploaded yet.",
             f"Upload {words.count_of(pending.files, 'pending file')}",
             intents.UploadPending(),
         )
     if review and review.to_do_total.files and not review.stale:
         return Idle(
-            "Changes wait for your approval",
-            f"The last scan found {words.count_of(review.to_do_total.files, 'change')}. Nothing is sent before you have approved it.",
+            f"{words.count_of(review.to_do_total.files, 'change')} to approve",
+            "The last scan found changes on the site. Nothing is uploaded before you approve it.",
             "Review the changes",
             intents.ShowPage("review"),
         )
     return Idle(
-        "Nothing waits to be uploaded",
-        "Scan the site to see what has changed since the last submission. What you approve is sent from here.",
-        "Go to Review",
+        "No pending files",
+        "Scan the site to find changes, and approve them. Their upload appears here.",
+        "Open Review",
         intents.ShowPage("review"),
     )
 
 
 class UploadPage(Page):
-    """The Upload page.  It shows the sending of the open configuration, running or the last one."""
+    """The Upload page.  It shows the upload of the open configuration, the running one or the last one."""
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -101,13 +101,13 @@ class UploadPage(Page):
         self._idle = Idle("", "")
         self._last_table = self._last_flight = self._last_chart = 0.0
         self.limit = LimitBar(services.settings)
-        self.pause = button("&Pause", "Hold the upload; what is in flight is finished first", icon="pause")
-        self.cancel = button("&Cancel", "Stop at the next file or block; what was sent and proved stays", icon="cancel")
+        self.pause = button("&Pause", "Pause the upload after the files that are being uploaded (Ctrl+P)", icon="pause")
+        self.cancel = button("&Cancel", "Stop the upload; files that were already uploaded are kept (Ctrl+.)", icon="cancel")
         self.summary = SummaryCard()
         self.view = RunView()
         self.failures = FailuresCard()
         self.empty = EmptyState("upload", "", "")
-        self._over = QWidget()  # takes the room that the parts which are hidden after the end leave
+        self._over = QWidget()  # takes the space of the parts that are hidden after the end
         self._content = column(self.summary, self.view, self.failures, self._over, space=2 * SPACE)
         self._content.setStretch(2, 1)
         self._content.setStretch(3, 1)
@@ -161,7 +161,7 @@ class UploadPage(Page):
             self._end = end
             failed: dict[str, Tally] = {}
             for failure in state.failures:
-                if failure.item.store_path:  # else it failed before anything was sent, and was not counted
+                if failure.item.store_path:  # otherwise it failed before the upload, and was not counted
                     before = failed.get(failure.item.modality, Tally())
                     failed[failure.item.modality] = before + Tally(1, failure.item.size)
             self._run.end(failed, complete=end.outcome is OutcomeKind.DONE)
@@ -188,9 +188,7 @@ class UploadPage(Page):
             said = self._idle
             self.empty.say(said.title, said.text, said.action)
             self.empty.action.setEnabled(not state.busy or isinstance(said.intent, intents.ShowPage))
-            self.empty.action.setToolTip(
-                said.action if self.empty.action.isEnabled() else "A job is running; this goes on when it has ended."
-            )
+            self.empty.action.setToolTip(said.action if self.empty.action.isEnabled() else "A job is running. Wait until it has finished.")
         self.stack.setCurrentWidget(self._area if running or over else self.empty)
 
     def _render_job(self, job: JobView) -> None:
@@ -217,7 +215,7 @@ class UploadPage(Page):
         self.summary.check_in.setEnabled(not state.busy)
 
     def progress(self, progress: JobProgress) -> None:
-        """Draw how far the sending is."""
+        """Draw how far the upload is."""
         run = self._run
         if run is None or progress.job.id != run.job or progress.job.kind not in SENDING:
             return
@@ -261,7 +259,7 @@ class UploadPage(Page):
 
 
 def _sending(state: SessionState) -> JobView | None:
-    """The sending that runs or waits on the open journal."""
+    """The upload that runs or waits on the open journal."""
     kinds: frozenset[JobKind] = SENDING
     return next((job for job in state.jobs if job.kind in kinds and job.key == state.key), None)
 

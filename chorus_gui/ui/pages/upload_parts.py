@@ -47,7 +47,7 @@ class Figure(QWidget):
 
 
 class LimitBar(QWidget):
-    """The bandwidth limit; it works on what runs."""
+    """The bandwidth limit; it applies to running jobs, too."""
 
     changed = Signal(object)
     """bytes a second, or None"""
@@ -56,7 +56,7 @@ class LimitBar(QWidget):
         super().__init__()
         self._settings = settings
         self._limit: int | None = None
-        tip = "No more than so much is sent a second, by all jobs together. It works at once, also on what is being sent."
+        tip = "Limit the speed of all uploads together. A change applies at once."
         self.on = QCheckBox("&Limit to")
         self.value = QDoubleSpinBox()
         self.value.setRange(0.1, 100_000)
@@ -76,7 +76,7 @@ class LimitBar(QWidget):
         self.setLayout(row(self.on, self.value, self.unit, space=SPACE // 2))
 
     def show_limit(self, limit: int | None) -> None:
-        """As it is set."""
+        """Show the limit that is set."""
         with QSignalBlocker(self.on), QSignalBlocker(self.value):
             self._limit = limit
             self.on.setChecked(limit is not None)
@@ -98,7 +98,7 @@ class LimitBar(QWidget):
 
 
 class RunView(QWidget):
-    """What is being sent, or was: the total, a row a modality, the rate over time, the files in flight."""
+    """What is being uploaded, or was: the total, each modality, the rate over time, the files that are being uploaded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class RunView(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
         self.bar.setAccessibleName("Progress of the upload")
-        names = ("Files", "Size", "Rate", "Time left", "Failed")
+        names = ("Files", "Size", "Speed", "Time left", "Failed")
         self.figures = {name: Figure(name) for name in names}
         figures = row(*self.figures.values(), space=2 * SPACE)
         for place, share in enumerate((3, 4, 2, 2, 1)):
@@ -121,14 +121,14 @@ class RunView(QWidget):
             self.table,
             {MODALITY: "Waveforms and more", 2: "1,000,000 of 1,000,000", 3: "888 bytes of 888 bytes", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
         )  # fmt: skip
-        self.chart = LineChart("Throughput over the last minutes", words.rate, CHART_POINTS)
+        self.chart = LineChart("Speed over the last minutes", words.rate, CHART_POINTS)
         self.active = ActiveModel(self)
-        self.flight = table(self.active, "Files in flight", stretch=0, select=False)
+        self.flight = table(self.active, "Files being uploaded", stretch=0, select=False)
         self.flight.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.flight.setItemDelegateForColumn(1, BarDelegate(FRACTION_ROLE, self.flight))
         set_widths(self.flight, {1: "progress of a file 100 %", 2: "888.8 MB"})
-        self._chart_card = Card(column(label("Throughput", "heading"), self.chart, space=SPACE))
-        self._flight_card = Card(column(label("Files in flight", "heading"), self.flight, space=SPACE))
+        self._chart_card = Card(column(label("Speed", "heading"), self.chart, space=SPACE))
+        self._flight_card = Card(column(label("Files being uploaded", "heading"), self.flight, space=SPACE))
         live = row(self._chart_card, self._flight_card, space=2 * SPACE)
         live.setStretch(0, 2)
         live.setStretch(1, 3)
@@ -160,7 +160,7 @@ class RunView(QWidget):
         known = count is not None and bool(run and run.lines[:-1])
         self.figures["Files"].show_text(_of(count.files, count.total_files, words.number) if known and count else "–")
         self.figures["Size"].show_text(_of(count.bytes, count.total_bytes, words.size) if known and count else "–")
-        self.figures["Rate"].show_text(words.rate(total.rate if total else None))
+        self.figures["Speed"].show_text(words.rate(total.rate if total else None))
         self.figures["Time left"].show_text(words.duration(total.left if total else None))
         failed = count.failed if count else 0
         self.figures["Failed"].show_text(words.number(failed), Grade.BAD if failed else None)
@@ -169,7 +169,7 @@ class RunView(QWidget):
         fit_height(self.table, self.modalities.rowCount())
 
     def show_flight(self, run: UploadRun | None) -> None:
-        """The files in flight."""
+        """The files that are being uploaded."""
         self.active.show_active(run.active if run else ())
 
 
@@ -182,17 +182,17 @@ def _of(done: int, total: int | None, write: object) -> str:
 def status_text(job: JobView, run: UploadRun | None) -> str:
     """What a job is doing just now."""
     if not job.running:
-        return "Waits for its turn: another job works on this journal."
+        return "Waiting for another job on this journal."
     if job.cancelling:
-        return "Stopping at the next file or block. What was sent and proved until now stays."
+        return "Stopping after the current file or block. Files that were already uploaded are kept."
     if job.paused:
-        return "Paused. Nothing is sent until you resume."
+        return "Paused. Nothing is uploaded until you resume."
     if run is None or not run.phase:
         return f"Preparing: {run.note}." if run and run.note else "Preparing…"
     if run.note:
         return f"{run.note[:1].upper()}{run.note[1:]}."
     if run.phase == "upload":
-        return "Each file is read once, sent, and entered in the journal when the store has proved it."
+        return "Each file is uploaded, and recorded in the journal when the store confirms it."
     return {"record": "Recording changes in the journal…", "hash": "Comparing contents…"}.get(run.phase, f"{run.phase}…".capitalize())
 
 
@@ -203,24 +203,26 @@ class SummaryCard(Card):
         self.heading = label("", "heading")
         self.text = label("", wrap=True, selectable=True)
         self.next = button("", primary=True)
-        self.receipt = button("Open &receipt", "The page to keep: what was sent, how it is proved, what failed", icon="receipt")
-        self.verify = button("&Verify…", "Compare the store with the journal once more", icon="verify")
-        self.check_in = button("Check &in", "Give the journal back to your colleagues", icon="lock")
+        self.receipt = button(
+            "Open &receipt", "Open the receipt in your browser: what was uploaded, what confirms it, what failed", icon="receipt"
+        )
+        self.verify = button("&Verify…", "Compare the central store with the journal", icon="verify")
+        self.check_in = button("Check &in", "Upload the journal and unlock it for your colleagues", icon="lock")
         super().__init__(
             column(self.heading, self.text, row(self.next, self.receipt, self.verify, self.check_in, None, space=SPACE), space=SPACE + 2)
         )
 
     def show_end(self, end: JobEnd | None, *, left: str) -> None:
-        """``left``: the button for what is still to be sent; "" if nothing is."""
+        """``left``: the button for what is still to be uploaded; "" if nothing is."""
         if end is None:
             return
         grade = Grade.WARNING if end.grade is Grade.GOOD and left else end.grade
         titles = {
             Grade.GOOD: "The upload is complete",
             Grade.INFO: "The upload was stopped",
-            Grade.WARNING: "The upload is done, with something left",
+            Grade.WARNING: "The upload is not complete",
         }
-        self.heading.setText(titles.get(grade, "The upload was broken off"))
+        self.heading.setText(titles.get(grade, "The upload failed"))
         set_grade(self.heading, grade if grade is not Grade.INFO else None)
         took = f"It took {words.duration(end.seconds)}." if end.seconds >= 1 else ""
         self.text.setText(" ".join(part for part in (end.text, end.remedy, took) if part))
@@ -243,8 +245,8 @@ class FailuresCard(Card):
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setMinimumHeight(150)
         self.heading = label("", "heading")
-        self.again = button("&Retry these", "Send what failed again; what was sent already is not sent twice", icon="refresh")
-        self.save = button("Export &CSV…", "Write the list of failed files, with causes and remedies", icon="save")
+        self.again = button("&Retry these files", "Upload the failed files again; nothing is uploaded twice", icon="refresh")
+        self.save = button("Export &CSV…", "Save the list of failed files, with causes and remedies", icon="save")
         head = row(self.heading, None, self.save, self.again)
         self.remedy = label("", "muted", wrap=True)
         super().__init__(column(head, self.remedy, self.tree, space=SPACE))
@@ -262,7 +264,9 @@ class FailuresCard(Card):
         self.model.show_failures(failures)
         groups = self.model.groups
         self.heading.setText(f"{words.count_of(len(failures), 'file')} failed")
-        told = {1: "One cause. Open it to see the files."}.get(len(groups), f"{len(groups)} causes. Open one to see its files.")
+        told = {1: "They have one cause. Open it to see the files."}.get(
+            len(groups), f"They have {len(groups)} causes. Open one to see its files."
+        )
         self.remedy.setText(told)
         if len(groups) == 1 and len(failures) <= 50:
             self.tree.expandAll()

@@ -1,4 +1,4 @@
-"""Verify: does the store hold what the journal says?"""
+"""Verify: does the central store match the journal?"""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column,
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 LIVE_SECONDS = 0.5
-"""So often the book is looked at while a verification writes it."""
+"""How often the book is read while a verification writes it."""
 SEARCH_MS = 250
 FILES = "Comma-separated values (*.csv);;JSON (*.json)"
 
 _TIPS = {
-    "ok": "The file lies in the store as the journal says",
-    "missing": "Nothing lies in the store where the file should be",
-    "size_differs": "What lies in the store has another size",
-    "content_differs": "What lies in the store has other content",
-    "unprovable": "The size agrees, but the journal has no MD5 to compare the content with",
-    "error": "The store could not be asked about the file; verify again",
+    "ok": "The file in the store matches the journal",
+    "missing": "The file is not in the store",
+    "size_differs": "The file in the store has another size",
+    "content_differs": "The file in the store has other content",
+    "unprovable": "The size matches, but the journal has no MD5 to compare the content",
+    "error": "The file could not be compared; verify again",
 }
 
 
@@ -43,17 +43,18 @@ def said(found: Verified) -> tuple[str, Grade]:
     """What a verification that has ended found, in a sentence."""
     wrong = sum(files for result, (files, _) in found.counts.items() if result != "ok")
     if not found.complete:
-        return f"It was stopped. {words.count_of(found.files, 'file')} had been compared until then.", Grade.WARNING
+        return f"Stopped after {words.count_of(found.files, 'file')}.", Grade.WARNING
     if not found.files:
-        return "The journal has no uploaded file there: nothing to compare.", Grade.INFO
+        return "The journal has no uploaded files in this selection.", Grade.INFO
     if wrong:
-        return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} are not as the journal says.", Grade.BAD
-    how = "read again" if found.reread else "compared"
-    return f"{words.count_of(found.files, 'file')} {how}: all are in the store as the journal says.", Grade.GOOD
+        differ = words.agree(wrong, "differs", "differ")
+        return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} {differ} from the journal.", Grade.BAD
+    how = "Read and compared" if found.reread else "Compared"
+    return f"{how} {words.count_of(found.files, 'file')}. {words.agree(found.files, 'It matches', 'All match')} the journal.", Grade.GOOD
 
 
 class VerifyPage(Page):
-    """The Verify page.  What was found is read from the book, so it is there after the program was ended too."""
+    """The Verify page.  Results are read from the book, so they are kept when the program is closed."""
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class VerifyPage(Page):
         self._job = 0
         self._last_look = 0.0
         self.choice = ChoiceCard()
-        self.cancel = button("&Cancel", "Stop; what was compared until then stays in the table", icon="cancel")
+        self.cancel = button("&Cancel", "Stop the verification; the results so far are kept (Ctrl+.)", icon="cancel")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -78,15 +79,15 @@ class VerifyPage(Page):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search in paths")
         self.search.setAccessibleName("Search in paths")
-        self.search.setToolTip("Show only files whose path contains this (Ctrl+F)")
+        self.search.setToolTip("Show only files whose path contains this text (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(320)
         self.shown = label("", "muted")
-        self.export = button("&Export…", "Write what the table shows as CSV or JSON", icon="save")
+        self.export = button("&Export…", "Save the files in the table as CSV or JSON", icon="save")
         self.model = VerificationModel(services.reader, services.pager, self)
-        self.table = table(self.model, "What was found, file by file", stretch=PATH)
+        self.table = table(self.model, "Results, file by file", stretch=PATH)
         self.detail = label("", "muted", wrap=True, selectable=True)
-        self.detail.setAccessibleName("What was found for the chosen file")
+        self.detail.setAccessibleName("Result for the selected file")
         self.empty = EmptyState("verify", "", "")
         self.stack = QStackedWidget()
         self._put_together()
@@ -149,14 +150,14 @@ class VerifyPage(Page):
         self._render_face(state, job)
 
     def _begin(self) -> None:
-        """Another verification: what the earlier one found is gone."""
+        """Another verification: the earlier results are dropped."""
         self._found = None
         self.model.show_run(Path(), None)
         self._sortable(on=False)
         self.bar.setRange(0, 0)
 
     def _sortable(self, *, on: bool) -> None:
-        """Rows that are being appended stay in the order in which they are found."""
+        """While rows are appended, they stay in the order in which they are found."""
         self.table.setSortingEnabled(False)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.model.sort(-1)
@@ -178,7 +179,7 @@ class VerifyPage(Page):
             set_grade(self.status, None)
         elif found is not None:
             text, grade = said(found)
-            of = f"version {found.version}" if found.version else "every version"
+            of = f"version {found.version}" if found.version else "all versions"
             when = words.moment(found.ended_us or found.began_us)
             self.status.setText(f"{text}\n{', '.join(found.modalities)}, {of}, {when}.")
             set_grade(self.status, grade if grade is not Grade.INFO else None)
@@ -188,10 +189,10 @@ class VerifyPage(Page):
 
     def _running_text(self, job: JobView) -> str:
         if not job.running:
-            return "Waits for its turn: another job works on this journal."
+            return "Waiting for another job on this journal."
         if job.cancelling:
             return "Stopping…"
-        return f"{'Paused. ' if job.paused else ''}The store is being compared with the journal."
+        return f"{'Paused. ' if job.paused else ''}Comparing the store with the journal…"
 
     def _render_tiles(self, found: Verified | None) -> None:
         look = theme.current()
@@ -204,22 +205,24 @@ class VerifyPage(Page):
         self.stack.setCurrentWidget(self.empty)
         if state.config is None:
             self.empty.say(
-                "No usable configuration is open", "A configuration says which store is compared with which journal.", "Go to Configuration"
+                "No usable configuration is open",
+                "Results of a verification appear here. Open a configuration, or fix its problems first.",
+                "Open Configuration",
             )
         elif not _has_uploads(state):
             self.empty.say(
-                "Nothing was uploaded yet",
-                "When a submission lies in the store, this page proves that it is what the journal says.",
-                "Go to Upload",
+                "No uploaded files yet",
+                "After an upload, this page compares the central store with the journal.",
+                "Open Upload",
             )
         else:
             self.empty.say(
-                "Nothing was verified yet",
-                "Choose above what to compare, then press Verify. Nothing in the store is changed.",
+                "No results yet",
+                "Choose above what to compare, then select Verify. The results appear here. Nothing in the store is changed.",
             )
 
     def progress(self, progress: JobProgress) -> None:
-        """How far it is; now and then, what was found meanwhile."""
+        """How far it is and, now and then, the results so far."""
         if progress.job.id != self._job:
             return
         total = progress.snapshot.total
@@ -255,7 +258,7 @@ class VerifyPage(Page):
         if found is not None and (found.journal != state.key or not state.key):
             found = None
         if self._job and (found is None or found.ended_us is not None):
-            return  # the book still shows the one before, or this one ended and the next state says so
+            return  # the book still has the earlier one, or this one has ended and the next state says so
         self._found = found
         self.table.setColumnHidden(VERSION, found is not None and found.version is not None)
         self.model.show_run(verdicts.book_file(Path(state.key)), found.number if found else None)
@@ -268,7 +271,7 @@ class VerifyPage(Page):
         self._tell_chosen()
 
     def _tell_shown(self) -> None:
-        """How much the filters leave.  The book is looked at before the rows are asked for, so there may be more of these for a moment."""
+        """How many rows the filters leave.  The book is read before the rows are, so there can be more rows for a moment."""
         count, total = self.model.rowCount(), self._found.files if self._found else 0
         self.shown.setText(f"{words.number(count)} of {words.count_of(total, 'file')} shown" if count < total else "")
 

@@ -26,13 +26,13 @@ class ChoiceCard(Card):
         self.version = QComboBox()
         self.version.setMinimumContentsLength(34)
         self.version.setAccessibleName("Version to verify")
-        self.version.setToolTip("Which submission is compared with the store")
+        self.version.setToolTip("Choose the version to compare with the store")
         self.modalities: dict[str, QCheckBox] = {}
         self._modalities = row(space=2 * SPACE)
         self.properties = QRadioButton("By &size and MD5 (fast)")
-        self.properties.setToolTip("Ask the store for the size and the MD5 of every file; nothing is downloaded where the store knows them")
+        self.properties.setToolTip("Compare the size and MD5 that the store reports; a file is only downloaded if its MD5 is missing")
         self.again = QRadioButton("&Read every file again (thorough)")
-        self.again.setToolTip("Download every file and compare its content: takes as long as a download of all of it")
+        self.again.setToolTip("Download every file and compare its content; this takes as long as downloading all of them")
         for part in (self.properties, self.again):
             part.setAccessibleName(part.text().replace("&", ""))
             part.setAccessibleDescription(part.toolTip())
@@ -40,7 +40,9 @@ class ChoiceCard(Card):
         self._how = QButtonGroup()
         self._how.addButton(self.properties)
         self._how.addButton(self.again)
-        self.begin = button("&Verify", "Compare the store with the journal; nothing in the store is changed", icon="verify", primary=True)
+        self.begin = button(
+            "&Verify", "Compare the central store with the journal; nothing in the store is changed", icon="verify", primary=True
+        )
         self.amount = label("", "muted")
         version = label("Ve&rsion", "strong")
         version.setBuddy(self.version)
@@ -63,7 +65,7 @@ class ChoiceCard(Card):
 
     @property
     def reread(self) -> bool:
-        """Every file is to be read again."""
+        """Every file is read again."""
         return self.again.isChecked()
 
     def choose(self, version: str) -> None:
@@ -87,8 +89,8 @@ class ChoiceCard(Card):
         busy = state.busy_with(JobKind.VERIFY)
         ready = bool(self._amount()[0]) and not busy
         self.begin.setEnabled(ready)
-        why = "A verification is under way" if busy else "There is no uploaded file to compare in this choice"
-        self.begin.setToolTip(why if not ready else "Compare the store with the journal; nothing in the store is changed")
+        why = "A verification is running" if busy else "This selection has no uploaded files"
+        self.begin.setToolTip(why if not ready else "Compare the central store with the journal; nothing in the store is changed")
 
     def _show_modalities(self, names: tuple[str, ...]) -> None:
         while (item := self._modalities.takeAt(0)) is not None:
@@ -99,7 +101,7 @@ class ChoiceCard(Card):
             box = QCheckBox(name)
             box.setChecked(True)
             box.setAccessibleName(f"Verify {name}")
-            box.setToolTip(f"Whether the files of {name} are compared")
+            box.setToolTip(f"Compare the files of {name}")
             box.toggled.connect(self._toggled)
             self.modalities[name] = box
             self._modalities.addWidget(box)
@@ -129,7 +131,7 @@ class ChoiceCard(Card):
 
     def _tell_amount(self) -> None:
         files, size = self._amount()
-        self.amount.setText(f"{words.count_of(files, 'file')}, {words.size(size)}" if files else "No uploaded file")
+        self.amount.setText(f"{words.count_of(files, 'file')}, {words.size(size)}" if files else "No uploaded files")
 
     def _wanted(self) -> tuple[str, ...]:
         return tuple(name for name, box in self.modalities.items() if box.isChecked())

@@ -26,13 +26,13 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 
 ICON_GAP = 4
-"""between an icon and the words of its button, besides what the style gives"""
+"""between an icon and the words of its button, in addition to the gap of the style"""
 CHIP_LETTERS = 48
 """A longer fact is shortened; its tooltip has all of it."""
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
-    """A label; ``role`` is title, heading, number, strong, muted or "".  Its text is never taken for HTML."""
+    """A label; ``role`` is title, heading, number, strong, muted or "".  Its text is never read as HTML."""
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wrap)
@@ -52,7 +52,7 @@ def set_grade(target: QLabel, grade: Grade | None) -> None:
 
 
 def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, danger: bool = False, flat: bool = False) -> QPushButton:
-    """A push button.  ``tip`` is its tooltip and what a screen reader says besides its text."""
+    """A push button.  ``tip`` is its tooltip, and what a screen reader says in addition to its text."""
     made = QPushButton(text)
     for name, on in (("primary", primary), ("danger", danger), ("flat", flat)):
         if on:
@@ -66,7 +66,7 @@ def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, d
 
 
 def set_icon(target: QAbstractButton, name: str) -> None:
-    """Give a button an icon in the colour of its words; :func:`refresh_icons` makes it anew in another theme."""
+    """Give a button an icon in the colour of its words; :func:`refresh_icons` draws it again in another theme."""
     now = theme.current()
     primary, danger = target.property("primary") == "true", target.property("danger") == "true"
     target.setProperty("icon_name", name)
@@ -139,7 +139,7 @@ class Card(QFrame):
             self.setLayout(layout)
 
     def set_now(self, *, now: bool) -> None:
-        """This is where to go on."""
+        """This is where to continue."""
         value = "now" if now else "true"
         if self.property("card") != value:
             self.setProperty("card", value)
@@ -147,7 +147,7 @@ class Card(QFrame):
 
 
 class Chip(QPushButton):
-    """A short fact with a grade; clicking it leads to more."""
+    """A short fact with a grade; selecting it shows more."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Chip(QPushButton):
 
 
 class ElidedLabel(QLabel):
-    """A label that shortens a long text in its middle (paths) and tells all of it in its tooltip."""
+    """A label that shortens a long text in its middle (paths) and shows all of it in its tooltip."""
 
     def __init__(self, text: str = "", role: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
         super().__init__()
@@ -191,18 +191,18 @@ class ElidedLabel(QLabel):
         return self._full
 
     def set_full(self, text: str) -> None:
-        """Show a text, as much of it as there is room for."""
+        """Show a text, as much of it as fits."""
         self._full = text
         self.setToolTip(text)
         self.setAccessibleName(text)
         self._elide()
 
     def sizeHint(self) -> QSize:
-        """Room for all of it."""
+        """Space for all of it."""
         return QSize(QFontMetrics(self.font()).horizontalAdvance(self._full) + 4, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """As much as there is room for now."""
+        """As much as fits now."""
         super().resizeEvent(event)
         self._elide()
 
@@ -239,7 +239,7 @@ class Tile(QPushButton):
         self.setEnabled(tally is not None and (tally.files > 0 or self.isChecked()))
 
     def set_compact(self, *, compact: bool) -> None:
-        """In one line, without the bytes, where there is little room."""
+        """In one line, without the bytes, where there is little space."""
         self._content.setDirection(QBoxLayout.Direction.LeftToRight if compact else QBoxLayout.Direction.TopToBottom)
         self._content.setSpacing(SPACE if compact else 0)
         self._size.setVisible(not compact)
@@ -298,7 +298,7 @@ class EmptyState(QWidget):
         self._draw()
 
     def say(self, title: str, text: str, action: str = "") -> None:
-        """Another reason."""
+        """Show other words."""
         self.title.setText(title)
         self.text.setText(text)
         self.action.setText(action)
@@ -317,7 +317,7 @@ class EmptyState(QWidget):
 
 
 class FormRow(QWidget):
-    """A field with its name, an explanation, and room for what is wrong with it."""
+    """A field with its name, an explanation, and space for what is wrong with it."""
 
     def __init__(self, name: str, field: QWidget, explanation: str = "", *, required: bool = False) -> None:
         super().__init__()

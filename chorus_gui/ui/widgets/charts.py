@@ -52,7 +52,7 @@ class BarChart(QWidget):
         return QSize(360, 180)
 
     def minimumSizeHint(self) -> QSize:
-        """Where it still can be read."""
+        """The smallest that can be read."""
         return QSize(200, 130)
 
     def _plot(self) -> QRectF:
@@ -84,7 +84,7 @@ class BarChart(QWidget):
             x += 15 + metrics.horizontalAdvance(name) + 16
         if not self._bars:
             painter.setPen(QColor(now.muted))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Nothing yet")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No files yet")
             return
         painter.setPen(QPen(QColor(now.border), 1))
         for share in (0.0, 0.5, 1.0):
@@ -95,7 +95,7 @@ class BarChart(QWidget):
             text = self._write(round(top * share))
             y = plot.bottom() - plot.height() * share
             painter.drawText(QPointF(plot.left() - 6 - metrics.horizontalAdvance(text), y + metrics.ascent() / 2 - 1), text)
-        room = 0.0
+        free = 0.0
         for bar, box in zip(self._bars, self._boxes(), strict=True):
             bottom = plot.bottom()
             for number, part in enumerate(bar.parts):
@@ -104,10 +104,10 @@ class BarChart(QWidget):
                 bottom -= height
             width = metrics.horizontalAdvance(bar.name)
             left = box.center().x() - width / 2
-            if left >= room and left + width <= self.width():
+            if left >= free and left + width <= self.width():
                 painter.setPen(QColor(now.muted))
                 painter.drawText(QPointF(left, plot.bottom() + metrics.ascent() + 4), bar.name)
-                room = left + width + 8
+                free = left + width + 8
         painter.end()
 
     def event(self, event: QEvent) -> bool:
@@ -124,7 +124,7 @@ class BarChart(QWidget):
 
 
 class LineChart(QWidget):
-    """Values over time, the newest at the right: one value for each equal step of time.  It begins with room for sixty."""
+    """Values over time, the newest at the right: one value for each equal step of time.  It begins with space for sixty."""
 
     def __init__(self, name: str, write: Callable[[float], str], points: int = 240) -> None:
         super().__init__()
@@ -135,12 +135,12 @@ class LineChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def add(self, value: float) -> None:
-        """The next value; the oldest goes."""
+        """The next value; the oldest is dropped."""
         self._values = [*self._values[-self._points + 1 :], value]
         self.update()
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start again."""
         self._values = []
         self.update()
 
@@ -149,7 +149,7 @@ class LineChart(QWidget):
         return QSize(360, 140)
 
     def minimumSizeHint(self) -> QSize:
-        """Where it still can be read."""
+        """The smallest that can be read."""
         return QSize(200, 90)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -167,7 +167,7 @@ class LineChart(QWidget):
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
         painter.setPen(QColor(now.muted))
         highest = self._write(max(self._values, default=0.0))
-        painter.drawText(QPointF(plot.left(), 4 + metrics.ascent()), f"highest {highest}" if self._values else "")
+        painter.drawText(QPointF(plot.left(), 4 + metrics.ascent()), f"Highest: {highest}" if self._values else "")
         if len(self._values) >= 2:
             step = plot.width() / (max(len(self._values), min(self._points, _FEWEST_POINTS)) - 1)
             left = plot.right() - step * (len(self._values) - 1)

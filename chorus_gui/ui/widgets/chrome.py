@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QProgressBar, QSizeP
 
 from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config.model import PlaceKind
-from chorus_gui.core.job import Count, Snapshot
+from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
@@ -57,13 +57,13 @@ class Rail(QFrame):
             self._buttons[name].setChecked(True)
 
     def mark_unsaved(self, name: str, title: str, *, unsaved: bool) -> None:
-        """A dot behind the page's name while it holds what was not saved."""
+        """A dot after the page's name while it has unsaved changes."""
         self._buttons[name].setText(f"  {title}  •" if unsaved else f"  {title}")
-        self._buttons[name].setAccessibleName(f"{title}, not saved" if unsaved else title)
+        self._buttons[name].setAccessibleName(f"{title}, unsaved changes" if unsaved else title)
 
 
 class TopBar(QFrame):
-    """Which site, which store, who has the journal, how long the credential is good."""
+    """Which site, which store, who has the journal, how long the credential is valid."""
 
     intent = Signal(object)
 
@@ -92,12 +92,14 @@ class TopBar(QFrame):
         self.site.set_full(site_name(state))
         kind = state.store_kind
         self.badge.setVisible(kind is not StoreKind.NONE)
-        self.badge.setText("DEMO" if state.demo else kind.value.upper())
-        self.badge.setAccessibleName(f"This is a {kind.value.lower()}" if kind is StoreKind.TEST else f"This is the {kind.value.lower()}")
+        self.badge.setText("DEMO" if state.demo else words.STORES[kind].upper())
+        self.badge.setAccessibleName(
+            "This is the demo site" if state.demo else "This is a test setup" if kind is StoreKind.TEST else "This is the central store"
+        )
         self.badge.setToolTip(
-            "The real central store: what is uploaded here is a submission."
+            "This is the real central store. What you upload is a submission."
             if kind is StoreKind.CENTRAL
-            else "A set-up to try things on: nothing here reaches the real central store."
+            else "This is for trying things out. Nothing is uploaded to the real central store."
         )
         wanted = "central" if kind is StoreKind.CENTRAL else "test"
         if self.badge.property("badge") != wanted:
@@ -115,7 +117,7 @@ class TopBar(QFrame):
 
 
 def site_name(state: SessionState) -> str:
-    """What the open site is called: its folder, else its configuration."""
+    """What the open site is called: its folder, or its configuration."""
     if state.config is not None:
         texts = list(dict.fromkeys(site.place.text for site in state.config.sites.values()))
         if len(texts) == 1:
@@ -132,9 +134,9 @@ class NoticeBar(QFrame):
         super().__init__()
         self._icon = QLabel()
         self._text = label("", wrap=True, selectable=True)
-        self._open = button("Open receipt", "Open the page that was kept of this run", flat=True)
+        self._open = button("Open receipt", "Open the receipt of this run in your browser", flat=True)
         self._open.clicked.connect(self._open_receipt)
-        self._close = button("", "Dismiss this message", icon="close", flat=True)
+        self._close = button("", "Close this message", icon="close", flat=True)
         self._close.clicked.connect(lambda: self.intent.emit(intents.DismissNotice()))
         line = row(self._icon, self._text, self._open, self._close, margins=(12, 6, 6, 6))
         line.setStretch(1, 1)
@@ -143,7 +145,7 @@ class NoticeBar(QFrame):
         self.hide()
 
     def show_end(self, end: JobEnd | None) -> None:
-        """Show it; None, or a small job that went well: nothing."""
+        """Show it; None: nothing."""
         if end is self._end:
             return
         self._end = end
@@ -156,7 +158,7 @@ class NoticeBar(QFrame):
         theme.restyle(self._text)
         self._icon.setPixmap(icons.pixmap(grade.value, 20, theme.current().grade(grade), self.devicePixelRatioF()))
         told = " ".join(part for part in (end.text, end.remedy) if part)
-        self._text.setText(f"{end.title}: {told}" if end.title else told)
+        self._text.setText(f"{end.title}: {told}" if end.title and end.outcome is not OutcomeKind.DONE else told)
         self._text.setAccessibleName(self._text.text())
         self._open.setVisible(end.receipt is not None)
 
@@ -166,7 +168,7 @@ class NoticeBar(QFrame):
 
 
 class JobBar(QFrame):
-    """The running job: what, how far, how fast; pause and cancel; what waits."""
+    """The running job: what, how far, how fast; pause and cancel; which jobs wait."""
 
     intent = Signal(object)
 
@@ -181,9 +183,9 @@ class JobBar(QFrame):
         self._detail = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
         self._queue = Chip("Queue")
         self._queue.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.pause = button("Pause", "Hold the running job at its next file or block", icon="pause")
+        self.pause = button("Pause", "Pause the job after the current file or block (Ctrl+P)", icon="pause")
         self.pause.clicked.connect(self._pause)
-        self.cancel = button("Cancel", "Stop the running job; what was committed stays (Ctrl+.)", icon="cancel")
+        self.cancel = button("Cancel", "Stop the job; what was finished is kept (Ctrl+.)", icon="cancel")
         self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob()))
         line = row(
             self._title,

@@ -1,4 +1,4 @@
-"""Questions and reports.  All of them are opened, never executed: the window goes on living behind them."""
+"""Questions and reports.  All of them are opened, never executed: the window stays alive behind them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 
 
 class Dialog(QDialog):
-    """A window-modal dialog that goes away with its closing."""
+    """A window-modal dialog that is deleted when it is closed."""
 
     def __init__(self, parent: QWidget | None, title: str) -> None:
         super().__init__(parent)
@@ -28,9 +28,9 @@ class Dialog(QDialog):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with a clear yes.  ``yes`` is its button; ``details`` are lines below the text.
+    """A question with a clear answer.  ``yes`` is its button; ``details`` are lines below the text.
 
-    ``typed``: the person has to type this word, for what cannot be undone easily.  ``danger``: the button is red.
+    ``typed``: the person must type this word, for what cannot be undone easily.  ``danger``: the button is red.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Question:
 
 
 class ConfirmDialog(Dialog):
-    """Asks a question, and calls ``then`` for a yes."""
+    """Asks a question, and calls ``then`` if it is confirmed."""
 
     def __init__(self, parent: QWidget | None, question: Question, then: Callable[[], None]) -> None:
         super().__init__(parent, question.title)
@@ -53,7 +53,7 @@ class ConfirmDialog(Dialog):
         self.yes.clicked.connect(self.accept)
         self.accepted.connect(then)
         self.field = QLineEdit()
-        self.field.setAccessibleName(f"Type {question.typed}")
+        self.field.setAccessibleName(f"Type “{question.typed}” to confirm")
         self.field.textChanged.connect(self._look)
         rows = [label(question.title, "heading", wrap=True), label(question.text, wrap=True, selectable=True)]
         rows += [label(f"•  {detail}", wrap=True, selectable=True) for detail in question.details]
@@ -107,27 +107,30 @@ class ReasonDialog(Dialog):
 
 
 class ReportDialog(Dialog):
-    """A fault of ours: what happened, and a report to copy.  The report holds no secret."""
+    """An error in the program: what happened, and a report to copy.  The report holds no secret."""
 
     def __init__(self, parent: QWidget | None, report: str) -> None:
-        super().__init__(parent, "CHoRUS Upload met a fault")
+        super().__init__(parent, "Error in CHoRUS Upload")
         self.setMinimumSize(640, 420)
         self.text = QPlainTextEdit(f"CHoRUS Upload {__version__}\n\n{report}")
         self.text.setReadOnly(True)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setAccessibleName("Report")
-        copy = button("Copy report", "Put the report on the clipboard", icon="copy", primary=True)
+        copy = button("Copy report", "Copy the report to the clipboard", icon="copy", primary=True)
         copy.clicked.connect(self._copy)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         buttons.addButton(copy, QDialogButtonBox.ButtonRole.ActionRole)
-        heading = label("This is a fault of the program, not of yours.", "heading")
+        heading = label("This is an error in the program. You did nothing wrong.", "heading")
         set_grade(heading, Grade.BAD)
         self.setLayout(
             column(
                 heading,
-                label("What was committed until now stays. Please copy this report and send it; it holds no secret.", wrap=True),
+                label(
+                    "What was finished is kept. Please copy this report and send it to the person who helps you. It holds no secret.",
+                    wrap=True,
+                ),
                 self.text,
                 buttons,
                 margins=(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE),

@@ -18,7 +18,7 @@ class Fold(QWidget):
         self._name = name
         self._make = make
         self.content: QWidget | None = None
-        self.head = button(name, f"Show or hide: {name}", icon="plus", flat=True)
+        self.head = button(name, f"Show or hide “{name}”", icon="plus", flat=True)
         self.head.setCheckable(True)
         self.head.toggled.connect(self._toggle)
         self._column = column(row(self.head, None), space=SPACE)

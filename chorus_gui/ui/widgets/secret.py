@@ -15,7 +15,7 @@ SHOWN_MS = 20_000
 
 
 class SecretEdit(QWidget):
-    """``edited`` carries the text after every change a person makes.  What is known of it stands below it, never the secret."""
+    """``edited`` carries the text after every change a person makes.  What is known about it is shown below it, never the secret."""
 
     edited = Signal(str)
 
@@ -52,7 +52,7 @@ class SecretEdit(QWidget):
             self.edit.setText(text)
 
     def show_facts(self, facts: Facts | None) -> None:
-        """What is known of it."""
+        """What is known about it."""
         self.headline.setText(facts.headline if facts else "")
         self.headline.setVisible(facts is not None)
         self.details.setText(" ".join(facts.sentences) if facts else "")
@@ -70,7 +70,7 @@ class SecretEdit(QWidget):
         self._timer.start() if shown else self._timer.stop()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Nobody looks at it any more."""
+        """It is no longer on screen."""
         super().hideEvent(event)
         self.mask()
 
