@@ -36,20 +36,20 @@ def say(text: str) -> None:
 
 
 def call(*argv: str | Path, **env: str) -> None:
-    """Run a command to its end; leave with its status if it fails."""
+    """Run a command; exit with its status if it fails."""
     status = subprocess.run([str(part) for part in argv], cwd=ROOT, env={**os.environ, **env}, check=False).returncode
     if status:
         sys.exit(status if status > 0 else 128 - status)
 
 
 def system_packages(names: list[str], why: str) -> bool:
-    """Install Debian packages when we may; else print the line to type.  False: they are not there."""
+    """Install Debian packages if permitted; otherwise print the command to type.  False: they are not installed."""
     line = "apt-get install -y --no-install-recommends " + " ".join(names)
     if shutil.which("apt-get") is None:
-        say(f"{why}. Install what your system calls: {' '.join(names)}")
+        say(f"{why}. Install the packages that Debian calls: {' '.join(names)}")
         return False
     if os.geteuid() != 0:
-        say(f"{why}. Type this, then start again:\n  sudo apt-get update && sudo {line}")
+        say(f"{why}. Run this command, then start again:\n  sudo apt-get update && sudo {line}")
         return False
     say(f"{why}: installing {' '.join(names)}")
     call("apt-get", "update", "-qq")
@@ -148,7 +148,7 @@ def setup() -> None:
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:
-    """The program on a made-up site: in a window where there is a screen, else on the command line."""
+    """The program on the demo site: in a window if there is a screen, otherwise on the command line."""
     packages(dev=False)
     if screen() and not args.cli and (ROOT / "chorus_gui" / "__main__.py").is_file():
         qt_libraries("")
@@ -183,7 +183,7 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
     tests = [str(PYTHON), "-m", "pytest", *options]
     status = subprocess.run(tests, cwd=ROOT, env={**os.environ, "QT_QPA_PLATFORM": platform}, check=False).returncode
     if wrong:
-        say(f"{wrong} of the checks above the tests failed.")
+        say(f"{wrong} of the checks that ran before the tests failed.")
     sys.exit(status or bool(wrong))
 
 
@@ -197,7 +197,7 @@ def bench(name: str, rest: list[str]) -> None:
 
 
 def exe(args: argparse.Namespace) -> None:
-    """The programs and the installer, by ``installer/build.py``; its head says where everything comes to lie."""
+    """The programs and the installer, by ``installer/build.py``; its first lines say where everything is put."""
     setup()
     stamp, key = VENV / "stamp-exe", hashlib.sha256((ROOT / "constraints.txt").read_bytes()).hexdigest()
     if not fresh(stamp, key):
@@ -207,7 +207,7 @@ def exe(args: argparse.Namespace) -> None:
 
 
 def screenshots(rest: list[str]) -> None:
-    """A picture of every page, from the made-up site, into docs/screenshots."""
+    """Save a picture of every page, on the demo site, to docs/screenshots."""
     packages(dev=True)
     qt_libraries("offscreen")
     call(PYTHON, ROOT / "tests" / "tools" / "screenshots.py", *rest)
@@ -236,9 +236,7 @@ def main() -> None:
     one.add_argument("--windows", action="store_true", help="build for Windows, with the installer, on Debian (as root)")
     one.add_argument("--smoke", action="store_true", help="install, start, use, upgrade and uninstall them afterwards")
     commands.add_parser("screenshots", help="save a picture of every page to docs/screenshots; with --only NAME…, just these")
-    commands.add_parser(
-        "texts", help="list every text that a person can meet, or those of an AREA; with --offenders, what docs/wording.md rejects"
-    )
+    commands.add_parser("texts", help="list every text that people can see, or those of an AREA; --offenders lists the rejected ones")
     commands.add_parser("setup", help="only set up, also for the tests")
     args, rest = parser.parse_known_args()
     if rest and args.command in ("check", "exe", "setup"):

@@ -1,4 +1,4 @@
-"""``dev.py exe``: the programs for the system this runs on, or for Windows in the chroot, with all that is given out beside them.
+"""``dev.py exe``: the programs for the system this runs on, or for Windows in the chroot, with everything that is released next to them.
 
 Runs in the virtual environment.  ``SIGN_COMMAND`` is called with each program's file as its last argument, before it is packed, and
 with the installer; without it nothing is signed.
@@ -34,12 +34,12 @@ def sign(*files: Path) -> None:
     for file in files if command else ():
         assert command
         print(f"Signing {file.name}")
-        # A program on Windows takes its command line apart itself, quotes and all.
+        # A Windows program parses its own command line, quotes included.
         subprocess.run(f'{command} "{file}"' if os.name == "nt" else [*shlex.split(command), str(file)], check=True)
 
 
 def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, runtime: dict[str, str], project: Path) -> Path:
-    """Licences into the build of ``project``, signatures on the programs; the bill of materials beside it."""
+    """Add licences to the build of ``project``, sign the programs, and write the bill of materials next to it."""
     if lost := inventory.left_behind(work, project):
         sys.exit(f"Not in the build: {', '.join(lost)}")
     inside = inventory.bundled(work, packages)
@@ -54,7 +54,7 @@ def finish(target: Path, work: Path, packages: Path, python_licence: Path | None
 
 
 def native() -> int:
-    """For this system: a folder; on Windows with makensis at hand the installer too."""
+    """For this system: a folder; on Windows, if makensis is installed, the installer, too."""
     work = ROOT / "build" / "pyinstaller"
     options = ["--noconfirm", "--log-level", "WARN", "--distpath", str(DIST), "--workpath", str(work)]
     subprocess.run([sys.executable, "-m", "PyInstaller", *options, str(ROOT / "build_exe.spec")], cwd=ROOT, check=True)
@@ -85,7 +85,7 @@ def setup_name() -> str:
 
 
 def definitions_for(source: str, project: str, out: str, *, signing: bool) -> list[str]:
-    """What the installer's script wants to know."""
+    """The definitions that the installer's script needs."""
     words = [f"VERSION={inventory.version_of(ROOT)}", f"SOURCE={source}", f"PROJECT={project}", f"OUTFILE={out}"]
     if signing and os.environ.get("SIGN_COMMAND"):
         words.append(f"SIGN={os.environ['SIGN_COMMAND']}")
@@ -117,7 +117,7 @@ def windows() -> Path:
 
 
 def try_native() -> int:
-    """On Windows all of the smoke run; elsewhere both programs try themselves."""
+    """On Windows the whole smoke run; elsewhere only the self-test of both programs."""
     import smoke_chroot
 
     if sys.platform == "win32":
@@ -132,7 +132,7 @@ def try_native() -> int:
 
 
 def test_windows(words: list[str]) -> int:
-    """The suite under the Windows Python, with blob services on this side: there is no Node.js in Wine."""
+    """The tests under the Windows Python, with blob services outside Wine, which has no Node.js."""
     import windows_chroot
 
     from chorus_gui.app.demo.azurite import running

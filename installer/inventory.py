@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 MOST_INSTALLER, MOST_INSTALLED = 30, 90
-"""Megabytes (10^6 bytes) that the installer and what it installs may have."""
+"""The limits in megabytes (10^6 bytes) of the installer and of what it installs."""
 _LICENCE = re.compile(r"(^|/)(licen[cs]e|copying|notice|authors)[^/]*$", re.IGNORECASE)
 # Wheels without a licence file in them: the text, and how SPDX calls it.
 _TEXTS = dict.fromkeys(("PySide6_Essentials", "shiboken6"), ("LGPL-3.0.txt", "GPL-3.0.txt"))
@@ -30,7 +30,7 @@ _SPDX = {
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
 }
-# Parts that are no Python packages.  What Python brings along for itself (libffi, zlib, the C run-time library) has its texts in Python's
+# Parts that are not Python packages.  What Python includes (libffi, zlib, the C run-time library) has its texts in Python's
 # own licence file.
 _PARTS = {
     "python": "PSF-2.0",
@@ -50,7 +50,7 @@ _internal/PySide6, and you may replace them with versions of your own; their sou
 
 
 def version_of(project: Path) -> str:
-    """The version, from the one place where it stands."""
+    """The version, from the one file that has it."""
     found = re.search(r'^__version__ = "([^"]+)"', (project / "chorus_gui" / "__init__.py").read_text("utf-8"), re.MULTILINE)
     assert found
     return found[1]
@@ -70,7 +70,7 @@ def bundled(work: Path, packages: Path) -> list[importlib.metadata.Distribution]
 
 
 def left_behind(work: Path, project: Path) -> list[str]:
-    """Our own modules that are not in the build: the window finds its pages by name, and would leave such a one out silently."""
+    """The program's own modules that are missing in the build: the window finds its pages by name, and would silently leave such a page out."""
     text = (work / "PYZ-00.toc").read_text("utf-8", "replace")
     files = [file.relative_to(project).with_suffix("") for file in sorted((project / "chorus_gui").rglob("*.py"))]
     names = [".".join(file.parts).removesuffix(".__init__") for file in files if file.name not in ("azurite", "__main__")]
@@ -78,7 +78,7 @@ def left_behind(work: Path, project: Path) -> list[str]:
 
 
 def spdx(distribution: importlib.metadata.Distribution) -> str:
-    """The licence's name, SPDX's where the package or we know it."""
+    """The licence's name; the SPDX one if the package or this module has it."""
     meta = distribution.metadata
     if meta["Name"] in _SPDX:
         return _SPDX[meta["Name"]]
@@ -93,7 +93,7 @@ def spdx(distribution: importlib.metadata.Distribution) -> str:
 def write_licences(
     folder: Path, distributions: Iterable[importlib.metadata.Distribution], python_licence: Path | None, project: Path
 ) -> None:
-    """A folder ``licences`` in the build: an index, and every text."""
+    """Write the folder ``licences`` of the build: an index, and every text."""
     target = folder / "licences"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
@@ -120,14 +120,14 @@ def write_licences(
 
 
 def _generic(name: str, number: str) -> dict[str, object]:
-    """A part that is no Python package."""
+    """A part that is not a Python package."""
     purl = f"pkg:generic/{name}@{number}"
     licences = [{"license": {"name": _PARTS[name]}}]
     return {"type": "library", "bom-ref": purl, "name": name, "version": number, "purl": purl, "licenses": licences}
 
 
 def bill(distributions: Sequence[importlib.metadata.Distribution], runtime: Mapping[str, str], project: Path) -> str:
-    """CycloneDX 1.5, JSON.  ``runtime`` are the versions of what is no package: python, openssl, sqlite, PyInstaller's start code."""
+    """CycloneDX 1.5, JSON.  ``runtime`` are the versions of parts that are not packages: python, openssl, sqlite, PyInstaller's start code."""
     version = version_of(project)
     components = [
         {
@@ -176,7 +176,7 @@ def size(path: Path) -> int:
 
 
 def report(installer: Path | None, installed: Path) -> bool:
-    """Print the sizes; whether they keep to what was promised (for an installer: Windows)."""
+    """Print the sizes; whether they are within the limits (of the Windows installer)."""
     print(f"Installed: {size(installed) / 1e6:.1f} MB in {installed}")
     if installer is None:
         return True

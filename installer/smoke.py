@@ -1,4 +1,4 @@
-"""Install, start, drive, upgrade, uninstall: the Windows build as a hospital meets it.
+"""Install, start, use, upgrade, uninstall: the Windows build as a hospital uses it.
 
 Runs under a Windows Python (a real Windows, or Wine in the chroot) with the standard library alone:
 ``smoke.py SETUP.EXE FOLDER PICTURES [AZURITE_URL ACCOUNT KEY CONTAINER]``.  Installs for this user into a folder of its own, and at the
@@ -72,7 +72,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> bool:
 
 
 class Smoke:
-    """The run: counts what was wrong, and goes on."""
+    """The run: counts failed checks, and continues."""
 
     def __init__(self, setup: Path, folder: Path, pictures: Path) -> None:
         self.setup, self.folder, self.pictures = setup, folder, pictures
@@ -92,7 +92,7 @@ class Smoke:
         print(("ok    " if ok else "WRONG ") + what, flush=True)
 
     def install(self, *options: str) -> int:
-        # NSIS takes all that follows /D= as it is, spaces and all; quotes around it would become part of the name.
+        # NSIS takes everything after /D= literally, with spaces; quotes would become part of the name.
         return subprocess.run(" ".join([f'"{self.setup}"', "/S", *options]), timeout=600, check=False).returncode
 
     def install_here(self, *options: str) -> int:
@@ -118,14 +118,14 @@ class Smoke:
         ):
             self.check((self.home / name).is_file(), f"there is {name}")
         self.check(self.start_menu.is_file(), "there is a Start menu entry")
-        self.check(not self.desktop.exists(), "there is no desktop icon that nobody asked for")
-        self.check(value(winreg.HKEY_CURRENT_USER, UNINSTALL, "InstallLocation") == str(self.home), "the list of programs has its place")
+        self.check(not self.desktop.exists(), "there is no desktop icon unless requested")
+        self.check(value(winreg.HKEY_CURRENT_USER, UNINSTALL, "InstallLocation") == str(self.home), "the list of programs has its folder")
         self.check(value(winreg.HKEY_CURRENT_USER, UNINSTALL, "DisplayVersion") == self.version(), "… and its version")
         self.check(int(str(value(winreg.HKEY_CURRENT_USER, UNINSTALL, "EstimatedSize") or 0)) > 40_000, "… and its size")
         self.check(value(winreg.HKEY_CURRENT_USER, PROGID) == f'"{self.home}\\ChorusUpload.exe" "%1"', ".toml can be opened with it")
         self.check(value(winreg.HKEY_CURRENT_USER, OPEN_WITH, "CHoRUSUpload.Configuration") == "", "… and is offered")
         self.check(value(winreg.HKEY_LOCAL_MACHINE, UNINSTALL, "DisplayName") is None, "nothing was written for all users")
-        self.check(str(self.home) not in self.path(), "the search path is as it was")
+        self.check(str(self.home) not in self.path(), "the search path is unchanged")
 
     def version(self) -> str:
         return self.console("--version")[1].split()[-1]
@@ -137,9 +137,9 @@ class Smoke:
         began = time.monotonic()
         status, said = self.console("--version")
         self.check(status == 0 and said.startswith("chorus-upload "), f"--version in {time.monotonic() - began:.1f} s: {said.strip()}")
-        self.check(self.console("no-such-command")[0] == 2, "a wrong word ends with status 2")
+        self.check(self.console("no-such-command")[0] == 2, "an unknown command ends with status 2")
         status, said = self.console("demo", str(self.folder / "demo"))
-        self.check(status == 0 and said.count("CHoRUS Upload ") >= 2, "the demo plays two submissions and shows both receipts")
+        self.check(status == 0 and said.count("CHoRUS Upload ") >= 2, "the demo makes two submissions and shows both receipts")
         if status:
             print(said)
 
@@ -159,10 +159,10 @@ class Smoke:
         began = time.monotonic()
         command = [str(self.home / "ChorusUpload.exe"), "--self-test", str(self.pictures)]
         status = subprocess.run(command, timeout=600, check=False).returncode
-        self.check(status == 0, f"the window tries itself ({time.monotonic() - began:.0f} s)")
+        self.check(status == 0, f"the window runs its self-test ({time.monotonic() - began:.0f} s)")
         file = self.pictures / "self-test.json"
         verdict = json.loads(file.read_text("utf-8")) if file.is_file() else {"ok": False, "checks": []}
-        self.check(bool(verdict["ok"]), "its verdict is good")
+        self.check(bool(verdict["ok"]), "the self-test succeeds")
         for check in verdict["checks"]:
             print(f"      {'' if check['ok'] else 'NOT '}{check['name']}: {check['told']} ({check['seconds']} s)")
         pages = [check["name"].removeprefix("page ") for check in verdict["checks"] if check["name"].startswith("page ")]
@@ -170,7 +170,7 @@ class Smoke:
             found = list(self.pictures.glob(f"*-{page}.png"))
             self.check(len(found) == 1 and found[0].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n", f"there is a picture of the page {page}")
         self.check(len(pages) >= 6, "every page was there")
-        self.check(not self.settings.exists(), "the self-test touched no settings")
+        self.check(not self.settings.exists(), "the self-test changed no settings")
 
     def refuses_while_running(self) -> None:
         running = subprocess.Popen([str(self.home / "ChorusUpload.exe"), "--self-test"])
@@ -178,7 +178,7 @@ class Smoke:
             time.sleep(3)
             self.check(running.poll() is None, "the program runs")
             self.check(self.install_here() == BUSY, "the installer leaves a running program alone, with status 3")
-            self.check((self.home / "_internal" / "resources").is_dir(), "… and whole")
+            self.check((self.home / "_internal" / "resources").is_dir(), "… and complete")
         finally:
             running.wait(600)
 
@@ -190,7 +190,7 @@ class Smoke:
         self.settings.parent.mkdir(parents=True, exist_ok=True)
         self.settings.write_text("[General]\ntheme=dark\n")
         self.check(self.install_here("/PATH", "/DESKTOP") == 0, "upgrade in place")
-        self.check(not stale.exists(), "what was left over is gone")
+        self.check(not stale.exists(), "leftovers are removed")
         self.check(mine.is_file(), "a person's file in the program's folder stays")
         self.check(self.settings.read_text() == "[General]\ntheme=dark\n", "the settings stay")
         self.check(self.path().split(";").count(str(self.home)) == 1, "the search path has it")
@@ -206,12 +206,12 @@ class Smoke:
         self.check(gone, "silent uninstallation")
         time.sleep(1)
         self.check([path.name for path in self.home.rglob("*")] == ["config.toml"], "only a person's own file is left")
-        self.check(self.settings.is_file(), "the settings stay unless asked for")
+        self.check(self.settings.is_file(), "the settings are kept by default")
         self.check((self.folder / "demo" / "journal.db").is_file(), "the journal stays")
-        self.check(not self.start_menu.exists() and not self.desktop.exists(), "Start menu and desktop are clean")
+        self.check(not self.start_menu.exists() and not self.desktop.exists(), "the icons in the Start menu and on the desktop are removed")
         for key, name in ((OWN, "InstallDir"), (PROGID, ""), (OPEN_WITH, "CHoRUSUpload.Configuration")):
-            self.check(value(winreg.HKEY_CURRENT_USER, key, name) is None, f"the registry is clean: {key}")
-        self.check(str(self.home) not in self.path(), "the search path is as it was")
+            self.check(value(winreg.HKEY_CURRENT_USER, key, name) is None, f"the registry key is removed: {key}")
+        self.check(str(self.home) not in self.path(), "the search path is unchanged")
         self.settings.unlink(missing_ok=True)
 
     def for_everyone(self) -> None:
@@ -229,7 +229,7 @@ class Smoke:
         self.check(self.start_menu_all.is_file(), "… and everybody's Start menu")
         subprocess.run([str(place / "uninstall.exe"), "/S", "/SETTINGS"], timeout=300, check=False)
         gone = wait_for(lambda: not place.exists() and value(winreg.HKEY_LOCAL_MACHINE, UNINSTALL, "DisplayName") is None)
-        self.check(gone and not self.start_menu_all.exists(), "… and away again")
+        self.check(gone and not self.start_menu_all.exists(), "… and uninstalled again")
 
 
 def main(words: list[str]) -> int:

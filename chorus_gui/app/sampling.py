@@ -28,7 +28,7 @@ SIBLINGS = 300
 """Of more sibling folders than this, only the first ones are opened, and those that a pattern without a patient needs."""
 EXAMPLES = 40
 VERSION = "VERSION"
-"""Stands for the submission's folder in a path of the central store."""
+"""Placeholder for the submission's folder in a path of the central store."""
 
 
 @dataclass(frozen=True, slots=True)

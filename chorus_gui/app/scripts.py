@@ -29,7 +29,7 @@ __all__ = ["Preview", "SecretMode", "Target", "Written", "preview", "preview_lis
 NOTHING_PENDING = "No files are pending, so there is nothing to write a script for."
 LEFT_OUT_SHOWN = 3
 LINES_SHOWN = 2_000
-"""A preview has no more; a script for a million files has many."""
+"""The lines of a preview; a script for a million files has many more."""
 
 
 @dataclass(frozen=True, slots=True)

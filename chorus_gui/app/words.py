@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
 
 DASH = "–"
-"""Stands for a missing value."""
+"""Written for a missing value."""
 
 KINDS = {kind: kind.value for kind in ChangeKind} | {ChangeKind.MOVED: "time changed"}
 """What people call a kind of change, in lower case; JSON, CSV and the journal use the kind's value."""

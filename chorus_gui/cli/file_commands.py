@@ -30,7 +30,7 @@ def add(groups: Any) -> None:
     _filters(listing)
     listing.add_argument("--uploaded", action="store_true", help="list the uploaded files instead")
     listing.add_argument("--changes", action="store_true", help="scan the site and list what changed since the last submission")
-    listing.add_argument("--max-num-files", metavar="N", type=_positive, help="list at most N files")
+    listing.add_argument("--max-num-files", metavar="N", type=_positive, help="use at most N files")
     add_options(listing)
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)

@@ -75,7 +75,7 @@ def show(report: Report, review: Review) -> None:
     total = ["total", *(summary.total(kind).files for kind in kinds)]
     report.table(("", *(f">{KINDS[kind]}" for kind in kinds)), [*rows, total])
     if summary.renamed:
-        report.say(f"{summary.renamed:,} of the added and deleted files {agree(summary.renamed, 'was', 'were')} renamed.")
+        report.say(f"{files(summary.renamed)} {agree(summary.renamed, 'was', 'were')} renamed, and counted as deleted and added.")
     if summary.excluded:
         report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:

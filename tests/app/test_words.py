@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chorus_gui.app import words
-from chorus_gui.core.model import Tally
+from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.transfer.verify import VerifyResult
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,16 @@ def test_the_window_uses_the_same_words() -> None:
     assert window.files_and_size is words.files_and_size
     assert report.size is words.size
     assert report.duration is words.duration
+
+
+def test_a_verb_agrees_with_its_count() -> None:
+    assert [words.agree(count, "is", "are") for count in (0, 1, 2)] == ["are", "is", "are"]
+
+
+def test_kinds_and_verdicts_have_words_instead_of_names_from_the_code() -> None:
+    assert set(words.KINDS) == set(ChangeKind)
+    assert words.KINDS[ChangeKind.MOVED] == "time changed"
+    assert set(words.RESULTS) == {result.value for result in VerifyResult}
+    for heading, sentence in words.RESULTS.values():
+        assert "_" not in heading + sentence
+        assert sentence.endswith(".")

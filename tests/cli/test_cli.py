@@ -154,7 +154,7 @@ def test_undo_history_check_restore(world: World, run) -> None:
     assert copies
     run(f"journal restore {copies[-1]['copy']}")
     _, err = run("journal restore nothing.db", status=2)
-    assert "lists them" in err
+    assert "List the kept copies with “chorus-upload journal restore”." in err
 
 
 def test_what_cannot_start_is_2_with_a_remedy(tmp_path: Path, capsys) -> None:

@@ -341,7 +341,7 @@ def test_a_place_that_is_none_is_told_and_who_shares_a_token(store: MemoryKeyrin
     assert "central, journal" in capsys.readouterr().err
     assert store.kept
     assert main([*words, "delete", "--place", "journal"]) == 0
-    assert "token of central too" in capsys.readouterr().out
+    assert "Also used by: central." in capsys.readouterr().out
 
 
 def test_on_the_command_line(store: MemoryKeyring, document: ConfigDocument, capsys, monkeypatch) -> None:

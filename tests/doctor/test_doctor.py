@@ -21,6 +21,7 @@ from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, site
 from chorus_gui.app.doctor.examine import CHECKS, examine, grouped, healthy, to_text
 from chorus_gui.app.doctor.model import Case, Check
+from chorus_gui.app.words import plural
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.model import AuthMode, Credentials, JournalPlaces, Place, PlaceKind, Secret, UploadMethod
 from chorus_gui.core.errors import Cancelled, JournalBusyError
@@ -98,7 +99,7 @@ def test_files_that_a_cloud_drive_keeps_online(world: World, monkeypatch: pytest
     monkeypatch.setattr(site, "LOOKED_AT", 1)
     folders = list(site._looked_into(world.site))
     (warning,) = site.check_online_only(case(world))
-    assert f"Of the first {next(files for files, _ in folders if files):,} files" in warning.what, "one folder with files is enough"
+    assert f"({plural(next(files for files, _ in folders if files), 'file')} checked)" in warning.what, "one folder with files is enough"
 
 
 @pytest.mark.parametrize(("attributes", "online"), [(0x20, False), (0x1020, True), (0x400020, True), (0x40020, True), (0x200, False)])

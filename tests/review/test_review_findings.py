@@ -340,7 +340,7 @@ def test_a_dry_run_says_that_deletions_want_to_be_confirmed(world: World, capsys
     for number in range(101):
         (world.site / f"OMOP/{number}.csv").unlink()
     assert main(["-c", str(world.file), "journal", "update", "--dry-run"]) == 0
-    assert "101 of 102 OMOP files are gone" in capsys.readouterr().out
+    assert "101 of 102 OMOP files were deleted. To record that, add --allow-deletions." in capsys.readouterr().out
     assert main(["-c", str(world.file), "journal", "update"]) == 4, "a person has to decide"
 
 

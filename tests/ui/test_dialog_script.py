@@ -71,7 +71,7 @@ def test_the_preview_is_what_is_saved(qtbot: QtBot, window: MainWindow, tmp_path
         dialog.save_to(tmp_path / "upload")
     assert file.read_text("utf-8") == previewed + "\n"
     assert SAS not in previewed
-    assert "sends 4 files" in ended.args[0].text  # type: ignore[index]
+    assert "uploads 4 files" in ended.args[0].text  # type: ignore[index]
     assert (tmp_path / "upload.files").is_dir()
 
 
@@ -122,7 +122,7 @@ def test_a_secret_is_never_on_screen_and_its_danger_is_told(qtbot: QtBot, window
     with qtbot.waitSignal(window.session.ended, timeout=10_000) as ended:
         dialog.save_to(file)
     assert "sig=ab" in file.read_text("utf-8")
-    assert "Delete it after the upload" in ended.args[0].text  # type: ignore[index]
+    assert "Delete the script after the upload" in ended.args[0].text  # type: ignore[index]
 
 
 def test_what_is_left_out_is_told_with_its_reason(qtbot: QtBot, window: MainWindow, azure: World) -> None:

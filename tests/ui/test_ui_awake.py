@@ -76,7 +76,7 @@ def test_a_desktop_that_refuses_stops_nothing(qtbot: QtBot, caplog: pytest.LogCa
 
     with caplog.at_level(logging.INFO, "chorus.ui"):
         assert finish(qtbot, Jobs(stay_awake=refuse), JobKind.SCAN, lambda _: 5).value == 5
-    assert "may go to sleep during this job: no bus" in caplog.text
+    assert "could not keep the computer awake during this job: no bus" in caplog.text
 
 
 def test_letting_go_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:

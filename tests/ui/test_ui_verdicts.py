@@ -109,5 +109,5 @@ def test_ids_of_an_earlier_verification_give_nothing(file: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "verify").write_bytes(b"a file where the folder should be")
-    with pytest.raises(UsageError, match="cannot be kept"):
+    with pytest.raises(UsageError, match="Could not save the results"):
         book(tmp_path / "verify" / "last.db")

@@ -21,7 +21,7 @@ from chorus_gui.core.errors import ChorusError
 
 SCRIPT = Path(__file__).resolve().parents[3] / ".cache" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 OPTIONS = ("--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent")
-# Ends the service when our end of its standard input closes, so that it outlives no test run that was killed.
+# Ends the service when its standard input is closed, so that it does not outlive a test run that was killed.
 LEASH = "data:text/javascript,process.stdin.on('end',()=>process.exit());process.stdin.resume()"
 
 
@@ -71,7 +71,7 @@ def running(folder: Path) -> Generator[Azurite]:
     log = folder / "azurite.log"
     env = {**os.environ, "AZURITE_ACCOUNTS": f"{account}:{key}"}
     with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603 - our own files
+        process = subprocess.Popen(  # noqa: S603 - files of this project
             [_node(), "--import", LEASH, SCRIPT, *OPTIONS],
             stdin=subprocess.PIPE,
             stdout=out,

@@ -10,6 +10,7 @@ from pathlib import Path
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.doctor.places import SITE
 from chorus_gui.app.words import agree
+from chorus_gui.app.words import files as files_of
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Finding, Grade
 
@@ -42,7 +43,7 @@ def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:
         yield Finding(
             Grade.WARNING,
             names,
-            f"{online:,} of the first {seen:,} files in {folder} {agree(online, 'is', 'are')} stored online only.",
+            f"{files_of(online)} in {folder} {agree(online, 'is', 'are')} stored online only ({files_of(seen)} checked).",
             "Each is downloaded when it is read. That is slow, takes up disk space, and fails without a connection.",
             "Before you upload, select “Always keep on this device” for the folder in File Explorer (OneDrive), or recall it from the archive.",
         )
