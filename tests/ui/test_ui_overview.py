@@ -65,13 +65,13 @@ PATH = Path("journal.db")
             intents.CheckOut,
             "Check out",
         ),
-        (lambda s: replace(s, custody=CustodyFacts(Custody.LOCKED, "by bob", "", Grade.WARNING)), intents.ShowPage, "See what can be done"),
-        (lambda s: replace(s, custody=CustodyFacts(None, "?", "No connection.", Grade.BAD)), intents.Refresh, "Look again"),
+        (lambda s: replace(s, custody=CustodyFacts(Custody.LOCKED, "by bob", "", Grade.WARNING)), intents.ShowPage, "Show options"),
+        (lambda s: replace(s, custody=CustodyFacts(None, "?", "No connection.", Grade.BAD)), intents.Refresh, "Retry"),
         (lambda s: replace(s, review=review(5)), intents.ShowPage, "Review the changes"),
         (lambda s: replace(s, review=review(5, "The journal has changed.")), intents.Scan, "Scan the site again"),
-        (lambda s: replace(s, review=review(0), journal=journal(PATH, 3)), intents.UploadPending, "Upload what is pending"),
-        (lambda s: replace(s, review=review(0), journal=journal(PATH)), intents.Verify, "Verify one"),
-        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("submission"),)), intents.Verify, "Verify one"),
+        (lambda s: replace(s, review=review(0), journal=journal(PATH, 3)), intents.UploadPending, "Upload pending files"),
+        (lambda s: replace(s, review=review(0), journal=journal(PATH)), intents.Verify, "Verify version one"),
+        (lambda s: replace(s, journal=journal(PATH), receipts=(receipt("submission"),)), intents.Verify, "Verify version one"),
         (
             lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission")), custody=MINE),
             intents.CheckIn,
@@ -80,7 +80,7 @@ PATH = Path("journal.db")
         (
             lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify", clean=False), receipt("submission"))),
             intents.Verify,
-            "Verify one",
+            "Verify version one",
         ),
         (
             lambda s: replace(s, journal=journal(PATH), receipts=(receipt("verify"), receipt("submission"))),
@@ -99,7 +99,7 @@ def test_one_thing_comes_next(fresh: SessionState, change: Change, asks: type[in
 
 def test_while_a_job_runs_its_step_is_the_one(fresh: SessionState) -> None:
     state = replace(fresh, jobs=(job(fresh, JobKind.SCAN),))
-    assert next_step(state).text == "The site is being scanned."
+    assert next_step(state).text == "Scanning the site…"
     assert next_step(state).intent is None
     state = replace(fresh, review=review(0), jobs=(job(fresh, JobKind.SUBMIT),))
     assert next_step(state).intent == intents.ShowPage("upload")
@@ -128,18 +128,18 @@ def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewP
         offers=(("take over", "Go on with yours."), ("set aside", "Go on with theirs.")),
     )
     page.render(replace(fresh, custody=lost))
-    qtbot.waitUntil(lambda: "Set aside" in visible(page))
+    qtbot.waitUntil(lambda: "Set aside…" in visible(page))
     with qtbot.waitSignal(page.intent) as asked:
-        visible(page)["Take over"].click()
+        visible(page)["Take over…"].click()
     assert asked.args == [intents.Recover("take over")]
-    visible(page)["Set aside"].click()
+    visible(page)["Set aside…"].click()
     question = page.findChild(ConfirmDialog)
     assert question is not None
     with qtbot.waitSignal(page.intent) as asked:
         question.yes.click()
     assert asked.args == [intents.Recover("set aside")]
     page.render(replace(fresh, custody=HERE))
-    assert "Set aside" not in visible(page)
+    assert "Set aside…" not in visible(page)
 
 
 def test_a_faulty_configuration_leads_to_its_page(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:

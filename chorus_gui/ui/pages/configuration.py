@@ -332,7 +332,7 @@ class ConfigurationPage(Page):
             value = draft.own((meaning, DEFAULT))
             scalar = value if isinstance(value, (str, int, bool)) and value != "" else None
             draft = draft.with_value((meaning.replace("central.", "journal.", 1), DEFAULT), scalar)
-        self._apply(draft, anew=True)
+        self._apply(draft, at_once=True)
 
     def _show_finding(self, fault: Fault) -> None:
         where = self._draft.where(fault.key) if self._draft else None

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from chorus_gui.app.custody import Choice
 from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.receipts import TITLES
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import Grade, Tally
@@ -91,8 +92,9 @@ def _check_out(state: SessionState) -> StepView:
     if custody.may_write:
         return StepView(name, Mark.DONE, "The journal is on this computer." if custody.state is Custody.NOT_IN_CLOUD else custody.text)
     if custody.can_check_out:
-        action = "Start the journal" if custody.state is Custody.NEW else "Check out the journal"
-        return StepView(name, Mark.NOW, custody.detail, action, intents.CheckOut())
+        if custody.state is Custody.NEW:
+            return StepView("Start the journal", Mark.NOW, custody.detail, "Start the journal", intents.CheckOut())
+        return StepView(name, Mark.NOW, custody.detail, "Check out the journal", intents.CheckOut())
     return StepView(name, Mark.STOPPED, custody.detail, "Show options", intents.ShowPage("overview", "custody"))
 
 
@@ -371,7 +373,7 @@ class OverviewPage(Page):
         grade = Grade.GOOD if receipt.clean else Grade.WARNING
         mark = QLabel()
         mark.setPixmap(icons.pixmap(grade.value, 16, theme.current().grade(grade), self.devicePixelRatioF()))
-        told = [receipt.kind.capitalize(), words.moment(receipt.ended_us)]
+        told = [TITLES.get(receipt.kind, receipt.kind), words.moment(receipt.ended_us)]
         told += [f"version {', '.join(receipt.versions)}"] if receipt.versions else []
         told += [f"{words.files_and_size(receipt.uploaded)} uploaded"] if receipt.uploaded.files else []
         show = button("Open receipt", f"Open the receipt of {words.moment(receipt.ended_us)}", flat=True)
