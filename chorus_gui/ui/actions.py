@@ -316,8 +316,10 @@ def _ran(done: Done[None]) -> str:
         parts.append(f"Uploaded {files_and_size(log.uploaded_total)}, confirmed by the store.")
     if entered.files:
         parts.append(f"Recorded {count_of(entered.files, 'change')} as version {log.version}.")
-    if log.failures:
-        parts.append(f"{count_of(len(log.failures), 'file')} failed. The Upload page shows why.")
+    if len(log.failures) == 1:
+        parts.append(f"1 file failed: {log.failures[0].cause}")
+    elif log.failures:
+        parts.append(f"{count_of(len(log.failures), 'file')} failed. The Upload page lists them by cause.")
     return " ".join(parts) or "Nothing to do. The journal and the store are up to date."
 
 

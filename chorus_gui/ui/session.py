@@ -337,7 +337,8 @@ class Session(QObject):
         value = outcome.value
         run: Done[Any] | None = value if isinstance(value, Done) else None
         end = self._end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
-        self.tell(f"{job.title}: {' '.join(part for part in (end.text, end.remedy) if part)}", end.grade)
+        told = " ".join(part for part in (end.text, end.remedy) if part)
+        self.tell(told if told.startswith(job.title) else f"{job.title}: {told}", end.grade)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
         if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
             fields["last"] = end
@@ -360,7 +361,7 @@ class Session(QObject):
         remedy = ""
         match outcome.kind:
             case OutcomeKind.DONE:
-                text = text or f"“{job.title}” has finished."
+                text = text or f"{job.title}: finished."
             case OutcomeKind.CANCELLED:
                 kept = "Files that were already uploaded are kept." if job.kind in SENDING else "What was finished is kept."
                 text = "Cancelled before it started." if job.began == 0.0 else f"Stopped. {kept}"

@@ -114,9 +114,9 @@ def test_from_nothing_to_an_open_configuration_by_keyboard(shown: Shown, world: 
     ("text", "told"),
     [
         ("", "Choose the folder"),
-        ("relative/path", "whole path"),
+        ("relative/path", "full path"),
         ("az://box/", "Configuration page"),
-        (str(Path("/no/such/folder").absolute()), "no folder"),
+        (str(Path("/no/such/folder").absolute()), "does not exist"),
     ],
 )
 def test_a_wrong_site_folder_is_told(shown: Shown, text: str, told: str) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_store_is_told(shown: Shown, world: World) -> None:
     shown.to_the_store(world)
     dialog = shown.dialog
     shown.next()
-    assert "container's name" in dialog.error.text()
+    assert "name of the container" in dialog.error.text()
     dialog.store.container.setText("Site_One")
     shown.next()
     assert "lower-case letters" in dialog.error.text()
@@ -147,7 +147,7 @@ def test_a_wrong_store_is_told(shown: Shown, world: World) -> None:
     assert "Choose the folder" in dialog.error.text()
     dialog.store.folder.edit.setText(str(world.site / "store"))
     shown.next()
-    assert "no folder" in dialog.error.text()
+    assert "does not exist" in dialog.error.text()
     (world.site / "store").mkdir()
     shown.next()
     assert "outside" in dialog.error.text()
@@ -216,7 +216,7 @@ def test_a_failed_test_may_be_passed_by(shown: Shown, world: World) -> None:
     dialog._test()
     qtbot_wait(shown)
     assert dialog.connection.bad
-    assert dialog.next.text().replace("&", "") == "Next, all the same"
+    assert dialog.next.text().replace("&", "") == "Next anyway"
     store.mkdir()
     dialog.connection.test_wanted.connect(dialog._test)
     dialog.connection.again.click()
@@ -243,8 +243,8 @@ def test_where_it_cannot_be_saved_is_told(shown: Shown, world: World, tmp_path: 
     (tmp_path / "file").write_text("", "utf-8")
     for text, told in (
         ("", "Choose where"),
-        ("config.toml", "whole path"),
-        (str(world.site / "config.toml"), "outside of the site"),
+        ("config.toml", "full path"),
+        (str(world.site / "config.toml"), "outside the site"),
         (str(tmp_path / "file" / "config.toml"), "file"),
     ):
         dialog.ending.edit.setText(text)
@@ -307,9 +307,9 @@ def test_the_preview_says_what_to_make_of_it() -> None:
     found = sampling.Sample(matched={"OMOP": 0, "Images": 0})
     assert advice(found)[1] is Grade.WARNING
     found.files, found.unmatched = 3, 3
-    assert "Nothing was recognised" in advice(found)[0]
+    assert "No file matches a pattern" in advice(found)[0]
     found.matched["Images"] = 1
-    assert "No OMOP" in advice(found)[0]
+    assert "No file matches OMOP" in advice(found)[0]
     found.matched["OMOP"] = 1
     assert advice(found)[1] is Grade.INFO
     found.unmatched = 0

@@ -94,7 +94,7 @@ def test_about_tells_version_licences_and_that_nothing_is_sent(qtbot: QtBot, win
     texts = " ".join(part.text() for part in dialog.findChildren(type(window.top.badge)))
     assert __version__ in texts
     assert TELEMETRY in texts
-    next(b for b in dialog.findChildren(QPushButton) if b.text() == "&Copy").click()
+    next(b for b in dialog.findChildren(QPushButton) if b.text() == "&Copy details").click()
     assert __version__ in QGuiApplication.clipboard().text()
     dialog.reject()
 

@@ -63,7 +63,7 @@ def ready(qtbot: QtBot, dialog: ScriptDialog) -> None:
 def test_the_preview_is_what_is_saved(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     dialog = shown(qtbot, window, intents.ShowScript("azcli"))
     ready(qtbot, dialog)
-    assert dialog.said.text() == "It sends 4 files."
+    assert dialog.said.text() == "The script uploads 4 files."
     assert "az storage blob" in dialog.text.toPlainText()
     assert dialog.left_out.isHidden()
     previewed, file = dialog.text.toPlainText(), tmp_path / f"upload{dialog.ending}"
@@ -89,7 +89,7 @@ def test_every_choice_reaches_the_script(qtbot: QtBot, window: MainWindow, tmp_p
         tmp_path / "x.bat", "azcli", "20260101000000", ("Images", "Waveforms", "Metadata"), 2, "windows", "env", True, False
     )
     ready(qtbot, dialog)
-    assert dialog.said.text() == "It sends 2 files."
+    assert dialog.said.text() == "The script uploads 2 files."
     text = dialog.text.toPlainText()
     assert "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION" in text
     assert "@echo off" in text
@@ -101,7 +101,7 @@ def test_the_certificate_is_checked_unless_a_person_says_no(qtbot: QtBot, window
     ready(qtbot, dialog)
     assert not dialog.no_tls.isChecked()
     assert "DISABLE_CONNECTION_VERIFICATION" not in dialog.text.toPlainText()
-    assert "read along" in dialog._tls_words.text()
+    assert "Others could read" in dialog._tls_words.text()
     dialog.no_tls.setChecked(True)
     dialog.tool.setCurrentIndex(dialog.tool.findData("azcopy"))
     assert dialog.no_tls.isHidden()  # AzCopy always checks
@@ -141,7 +141,7 @@ def test_what_is_left_out_is_told_with_its_reason(qtbot: QtBot, window: MainWind
     assert item is not None
     assert item.text(0) == "1001/Images/50%x?.dcm"
     assert item.text(1)
-    assert "1 file left out" in dialog.said.text()
+    assert "1 file is left out" in dialog.said.text()
     dialog.reject()
 
 
@@ -159,7 +159,7 @@ def test_nothing_was_uploaded_yet(qtbot: QtBot, window: MainWindow) -> None:
     dialog = shown(qtbot, window, intents.ShowScript("list"))
     ready(qtbot, dialog)
     dialog.uploaded.setChecked(True)
-    qtbot.waitUntil(lambda: dialog.said.text() == "No file fits these choices.", timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.said.text() == "No file matches these choices.", timeout=10_000)
     assert not dialog.save.isEnabled()
     dialog.reject()
 
@@ -169,7 +169,7 @@ def test_no_modality(qtbot: QtBot, window: MainWindow) -> None:
     ready(qtbot, dialog)
     for box in dialog.modalities.values():
         box.setChecked(False)
-    assert dialog.said.text() == "No modality is chosen."
+    assert dialog.said.text() == "Select a modality."
     assert not dialog.save.isEnabled()
     dialog.reject()
 
@@ -181,10 +181,10 @@ def test_recording_first_then_the_preview(qtbot: QtBot, window: MainWindow, azur
     review = window.state.review
     assert review is not None
     dialog = shown(qtbot, window, intents.ShowScript("azcli", intents.Approve(review.revision, record_only=True)))
-    assert "being recorded" in dialog.said.text()
+    assert "Recording the changes" in dialog.said.text()
     assert not dialog.save.isEnabled()
     ready(qtbot, dialog)
-    assert dialog.said.text() == "It sends 5 files."
+    assert dialog.said.text() == "The script uploads 5 files."
     dialog.reject()
 
 

@@ -65,10 +65,10 @@ def test_it_says_how_long_the_code_lasts_and_when_it_does_not_any_more(qtbot: Qt
     clock = Clock()
     dialog = SignInDialog(None, CODE, clock)
     qtbot.addWidget(dialog)
-    assert dialog.left.text() == "The code is good for 15:00 minutes."
+    assert dialog.left.text() == "The code is valid for 15:00 minutes."
     clock.at = NOW + timedelta(minutes=14, seconds=5)
     dialog.tick()
-    assert dialog.left.text() == "The code is good for 0:55 minutes."
+    assert dialog.left.text() == "The code is valid for 0:55 minutes."
     assert dialog.left.property("grade") == "warning"
     clock.at = CODE.expires
     dialog.tick()

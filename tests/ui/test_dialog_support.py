@@ -19,7 +19,7 @@ def test_patients_are_named_only_if_the_person_says_so(qtbot: QtBot, tmp_path: P
     for tick in (False, True):
         dialog = SupportDialog(None, lambda file, paths: asked.append((file, paths)))
         assert not dialog.paths.isChecked()
-        assert "no patient id" in dialog.said.text()
+        assert "hold no secrets, patient IDs or file paths" in dialog.said.text()
         dialog.paths.setChecked(tick)
         assert ("name patients" in dialog.said.text()) == tick
         dialog.show()

@@ -134,7 +134,7 @@ def test_faults_stand_at_their_fields_all_at_once(shown: Shown, world: World) ->
     assert "unknown variable" in shown.fault("site.pattern", "Images")
     assert "https://" in shown.fault("central.path")
     assert len(shown.findings()) >= 3
-    assert "fault" in page.panel.heading.text()
+    assert "problems to fix" in page.panel.heading.text()
     assert [page.tabs.tabText(at)[-3:] for at in (0, 1, 3)] == ["(1)", "(1)", "(1)"]
     assert not page.test.isEnabled()
     row = page.form.rows[("central.path", DEFAULT)]
@@ -158,7 +158,7 @@ def test_a_finding_leads_to_its_field_or_its_line(shown: Shown, world: World) ->
     shown.type("page_size", "0")
     shown.settle()
     page.tabs.setCurrentIndex(0)
-    finding = next(f for f in page.panel.findChildren(FindingCard) if "Rows in a transaction" in f.accessibleName())
+    finding = next(f for f in page.panel.findChildren(FindingCard) if "Entries per transaction" in f.accessibleName())
     show = next(button for button in finding.findChildren(QAbstractButton) if button.text() == "Show")
     show.click()
     assert page.tabs.currentIndex() == 3
@@ -201,7 +201,7 @@ def test_the_tester_follows_the_pattern_on_the_real_folder(shown: Shown, world: 
     assert "→  VERSION/1001/Images/a.dcm" in page.form.matches["Images"].text()
     shown.type("site.pattern", "{patient_id:d}/Nothing/{filepath}", "Images")
     shown.settle()
-    assert page.form.matches["Images"].text() == "No file matches."
+    assert page.form.matches["Images"].text() == "No file matches this pattern."
     page.tabs.setCurrentWidget(page.tester)
     shown.settle()
     tester = page.tester
@@ -209,7 +209,7 @@ def test_the_tester_follows_the_pattern_on_the_real_folder(shown: Shown, world: 
     tester.tiles[""].click()
     assert tester.model.rowCount() == 2
     QTest.keyClicks(tester.path, "0012/Nothing/x.dcm")
-    assert tester.answer.text() == "Images, patient 12. It goes to VERSION/12/Images/x.dcm."
+    assert tester.answer.text() == "Images, patient 12. It is uploaded to VERSION/12/Images/x.dcm."
     tester.path.setText("1001/Images/a.dcm")
     assert "No pattern takes this path" in tester.answer.text()
     world.put("1003/Nothing/late.dcm", "late")
@@ -420,8 +420,8 @@ def test_the_model_of_examples(qtbot: QtBot) -> None:
     model = ExampleModel()
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
     model.show_rows([Example("a/b.dcm", "Images", "a", "V/a/Images/b.dcm", ("OMOP",)), Example("c")])
-    assert [model.index(0, at).data() for at in range(4)] == ["a/b.dcm", "Images (and OMOP)", "a", "V/a/Images/b.dcm"]
-    assert "no pattern takes it" in model.index(1, 3).data()
+    assert [model.index(0, at).data() for at in range(4)] == ["a/b.dcm", "Images (also OMOP)", "a", "V/a/Images/b.dcm"]
+    assert "matches no pattern" in model.index(1, 3).data()
     assert model.headerData(0, Qt.Orientation.Horizontal) == "On the site"
     model.show_rows([])
     assert model.rowCount() == 0

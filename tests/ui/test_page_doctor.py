@@ -55,20 +55,20 @@ def test_nothing_was_examined(qtbot: QtBot, page: DoctorPage, opened: Session) -
         page.empty.action.click()
     assert asked.args == [intents.Examine()]
     page.render(replace(opened.state, jobs=(JobView(1, JobKind.EXAMINE, "Doctor", "doctor", True),)))
-    assert "The doctor looks at everything" in texts(page)
+    assert "Checking the setup…" in texts(page)
     assert not page.empty.action.isVisible()
 
 
 def test_the_worst_first_with_its_remedy_and_without_secrets(qtbot: QtBot, page: DoctorPage, opened: Session) -> None:
     page.render(replace(opened.state, doctor=FOUND))
-    qtbot.waitUntil(lambda: "What is well" in texts(page))  # a layout shows what was added when the event loop turns
+    qtbot.waitUntil(lambda: "OK" in texts(page))  # a layout shows what was added when the event loop turns
     told = texts(page)
-    headings = [text for text in told if text in ("What has to be mended", "What wants to be looked at", "What is well")]
-    assert headings == ["What has to be mended", "What wants to be looked at", "What is well"]
+    headings = [text for text in told if text in ("Problems", "Warnings", "OK")]
+    assert headings == ["Problems", "Warnings", "OK"]
     assert "Ask for a new token." in told
     assert "Images: 1001/Images/a.dcm" in told
     assert not any("topsecret" in text for text in told)
-    assert any(text.startswith("1 thing to mend") for text in told)
+    assert any(text.startswith("1 problem to fix") for text in told)
     page.copy.click()
     copied = QGuiApplication.clipboard().text()
     assert "Ask for a new token." in copied
@@ -82,8 +82,8 @@ def test_examined_again_it_shows_what_is_now(page: DoctorPage, opened: Session) 
     page.render(replace(opened.state, doctor=FOUND))
     page.render(replace(opened.state, doctor=DoctorFacts(FOUND.findings[:1], 1)))
     told = texts(page)
-    assert "What has to be mended" not in told
-    assert any(text.startswith("Nothing has to be mended") for text in told)
+    assert "Problems" not in told
+    assert any(text.startswith("No problems") for text in told)
 
 
 def test_a_job_looks_and_the_state_has_what_it_found(qtbot: QtBot, opened: Session, world: World) -> None:

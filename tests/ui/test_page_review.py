@@ -113,15 +113,15 @@ def test_a_running_scan_counts_and_can_be_cancelled(qtbot: QtBot, page: ReviewPa
     job = JobView(7, JobKind.SCAN, "Scan", opened.state.key, running=True)
     page.render(replace(opened.state, jobs=(job,)))
     page.progress(JobProgress(job, Snapshot("scan", {"Images": Count(1204, 3_200_000_000), "OMOP": Count(3, 10)})))
-    assert page.scan.said.text() == "Looking at the site: Images 1,204, OMOP 3 (3.2 GB)"
-    assert "being scanned" in page.empty.title.text()
+    assert page.scan.said.text() == "Reading the site: Images 1,204, OMOP 3 (3.2 GB)"
+    assert "Scanning the site" in page.empty.title.text()
     qtbot.mouseClick(page.scan.stop, Qt.MouseButton.LeftButton)
     assert asked == [intents.CancelJob(7)]
     page.render(replace(opened.state, jobs=(replace(job, cancelling=True),)))
-    assert page.scan.said.text() == "Cancelling…"
+    assert page.scan.said.text() == "Stopping…"
     assert not page.scan.stop.isEnabled()
     page.progress(JobProgress(replace(job, key="another journal"), Snapshot("hash")))
-    assert page.scan.said.text() == "Cancelling…"
+    assert page.scan.said.text() == "Stopping…"
 
 
 def test_tiles_count_and_filter(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
@@ -212,12 +212,12 @@ def test_details_say_all_about_a_change(qtbot: QtBot, page: ReviewPage, scanned:
     text = _texts(details)
     assert "12 bytes\n→ 14 bytes" in text
     assert "…/OMOP/person.csv" in text
-    assert "In the journal so far" in text
+    assert "In the journal" in text
     select(page, "1001/Waveforms/a.dat")
-    qtbot.waitUntil(lambda: "Lies in the central store at" in _texts(details), timeout=5000)
+    qtbot.waitUntil(lambda: "In the central store" in _texts(details), timeout=5000)
     assert not details.show_file.isEnabled(), "it is not there any more"
     select(page, "readme.txt")
-    qtbot.waitUntil(lambda: "fits the pattern of no modality" in _texts(details), timeout=5000)
+    qtbot.waitUntil(lambda: "matches no pattern" in _texts(details), timeout=5000)
 
 
 def _texts(details: QWidget) -> str:
@@ -321,10 +321,10 @@ def test_approving_shows_what_would_be_done(
     dialog = approving(page)
     text = _texts(dialog)
     assert "Approve 5 changes?" in text
-    assert "Deleted (closed in the journal)" in text
+    assert "Deleted (marked in the journal)" in text
     assert "1 · 14 B" in text
-    assert "1 file belongs to no modality and will not be sent." in text
-    assert "Uploading takes about 25 s" in text
+    assert "1 file matches no pattern, and will not be uploaded." in text
+    assert "The upload will take about 25 s" in text
     assert str(opened.state.config.central.text if opened.state.config else "") in text
     qtbot.mouseClick(dialog.yes, Qt.MouseButton.LeftButton)
     assert scanned.review is not None
@@ -365,7 +365,7 @@ def test_a_bad_name_is_refused_and_an_old_one_said(page: ReviewPage, scanned: Se
     assert not dialog.yes.isEnabled()
     dialog.name.setText("../up")
     assert not dialog.yes.isEnabled()
-    assert "begins with a letter or a digit" in dialog._remark.text()
+    assert "Begin with a letter or a digit" in dialog._remark.text()
     assert scanned.journal is not None
     dialog.name.setText(scanned.journal.last_version or "")
     assert dialog.yes.isEnabled()
@@ -415,7 +415,7 @@ def test_a_stale_review_is_explained(qtbot: QtBot, page: ReviewPage, asked: list
     assert scanned.review is not None
     page.render(replace(scanned, review=replace(scanned.review, stale="The journal has changed.")))
     assert not page.approve.isEnabled()
-    assert "scan again" in page.approve.toolTip()
+    assert "Scan again" in page.approve.toolTip()
     (notice,) = notices(page._state)
     assert (notice.grade, notice.action) == (Grade.WARNING, "Scan again")
     assert page.scan.go.property("primary") == "true"
@@ -427,7 +427,7 @@ def test_without_the_journal_nothing_is_approved(page: ReviewPage, scanned: Sess
     free = replace(scanned.custody, state=Custody.FREE, may_write=False, can_check_out=True, detail="The journal lies in the cloud.")
     state = replace(scanned, custody=free)
     assert why_not_approve(state) == "The journal lies in the cloud."
-    assert [(view.action, view.intent) for view in notices(state)] == [("Check out", intents.CheckOut())]
+    assert [(view.action, view.intent) for view in notices(state)] == [("Check out the journal", intents.CheckOut())]
     page.render(state)
     assert not page.scan.go.isEnabled()
     locked = replace(free, can_check_out=False)
@@ -438,13 +438,13 @@ def test_what_was_carried_out_is_said(page: ReviewPage, scanned: SessionState) -
     assert scanned.review is not None
     approval = Approval("", "v7", "me@here", 0)
     part: ReviewFacts = replace(scanned.review, approval=approval, done=Tally(2, 2), to_do={ChangeKind.ADDED: Tally(3, 3)})
-    assert "2 changes are carried out as version v7; 3 are left." in notices(replace(scanned, review=part))[0].text
+    assert "2 changes recorded as version v7; 3 left." in notices(replace(scanned, review=part))[0].text
     whole = replace(part, to_do={})
     (notice,) = notices(replace(scanned, review=whole))
     assert notice.grade is Grade.GOOD
     page.render(replace(scanned, review=whole))
     assert not page.approve.isEnabled()
-    assert page.approve.toolTip() == "Nothing is left to approve."
+    assert page.approve.toolTip() == "There is nothing to approve."
 
 
 def test_a_recorded_version_is_taken_back(
@@ -453,7 +453,7 @@ def test_a_recorded_version_is_taken_back(
     assert scanned.review is not None
     run_job(qtbot, opened, intents.Approve(scanned.review.revision, version="spring", record_only=True))
     notice = notices(opened.state)[-1]
-    assert "Version spring is recorded, and 3 files of it are not uploaded yet." in notice.text
+    assert "Version spring is recorded, but 3 files of it are not uploaded yet." in notice.text
     page._notice(notice)
     dialog = page.findChild(ConfirmDialog)
     assert dialog is not None
@@ -478,7 +478,7 @@ def test_a_review_of_nothing(qtbot: QtBot, opened: Session, world: World, page: 
     run_job(qtbot, opened, intents.Scan())
     assert page.stack.currentIndex() == 0
     assert page.empty.title.text() == "Nothing has changed"
-    assert page.empty.text.text() == "4 files on the site are as the journal has them."
+    assert page.empty.text.text() == "4 files on the site match the journal."
 
 
 def test_after_holding_back_the_table_stays_where_it_is(qtbot: QtBot, opened: Session, page: ReviewPage, scanned: SessionState) -> None:

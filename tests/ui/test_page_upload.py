@@ -97,8 +97,8 @@ def test_what_to_do_next(state: SessionState) -> None:
     assert said(journal=None) is None
     assert said(journal=replace(nothing, error="It is damaged.")) == intents.ShowPage("history", "copies")
     assert said(journal=nothing) == intents.ShowPage("review")
-    assert idle(replace(state, journal=nothing)).title == "Nothing waits to be uploaded"
-    assert idle(replace(state, journal=nothing, review=review(state))).title == "Changes wait for your approval"
+    assert idle(replace(state, journal=nothing)).title == "No pending files"
+    assert idle(replace(state, journal=nothing, review=review(state))).title.endswith("to approve")
     assert said(review=review(state, approval=Approval("h", "v3", "me", 0))) == intents.RetryFailed()
     free = CustodyFacts(Custody.FREE, "Not checked out", "Nobody has it.", can_check_out=True)
     assert said(custody=free) == intents.CheckOut()
@@ -221,7 +221,7 @@ def test_failures_by_cause(qtbot: QtBot, page: UploadPage, state: SessionState, 
     assert page.failures.isVisible()
     assert page.failures.heading.text() == "4 files failed"
     model = page.failures.model
-    assert [model.index(row, 0).data() for row in range(2)] == ["The file is gone from the site", "The file cannot be read"]
+    assert [model.index(row, 0).data() for row in range(2)] == ["The file is no longer on the site", "The file could not be read"]
     assert model.index(0, 1).data() == "3 files"
     assert page.view.modalities.index(0, 2).data() == "6 of 10"
     assert page.view.modalities.index(0, 6).data() == "4"

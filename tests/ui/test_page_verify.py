@@ -70,7 +70,7 @@ def shows(qtbot: QtBot, page: VerifyPage, *wanted: str) -> None:
 def test_nothing_is_there_to_verify(qtbot: QtBot, page: VerifyPage, opened: Session) -> None:
     page.render(opened.state)
     assert page.stack.currentWidget() is page.empty
-    assert page.empty.title.text() == "Nothing was uploaded yet"
+    assert page.empty.title.text() == "No uploaded files yet"
     assert not page.choice.begin.isEnabled()
     page.render(SessionState())
     with qtbot.waitSignal(page.intent) as caught:
@@ -79,7 +79,7 @@ def test_nothing_is_there_to_verify(qtbot: QtBot, page: VerifyPage, opened: Sess
 
 
 def test_the_last_version_is_offered_and_a_topic_chooses(qtbot: QtBot, page: VerifyPage, submitted: Session) -> None:
-    assert page.empty.title.text() == "Nothing was verified yet"
+    assert page.empty.title.text() == "No results yet"
     assert page.choice.version.currentData() == "v2"
     assert page.choice.amount.text().startswith("1 file")
     page.show_topic("v1")
@@ -99,7 +99,7 @@ def test_the_choice_is_what_is_asked_for(qtbot: QtBot, page: VerifyPage, submitt
     for box in page.choice.modalities.values():
         box.setChecked(False)
     assert not page.choice.begin.isEnabled()
-    assert page.choice.amount.text() == "No uploaded file"
+    assert page.choice.amount.text() == "No uploaded files"
 
 
 # --- what is found ------------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_all_is_in_order(qtbot: QtBot, page: VerifyPage, submitted: Session) -> 
         qtbot.mouseClick(page.choice.begin, CLICK)
     settle(qtbot, submitted)
     shows(qtbot, page, "OMOP/person.csv", "1001/Images/a.dcm", "1001/Waveforms/a.dat", "1002/Images/b.dcm", "1003/Images/c.dcm")
-    assert page.status.text().startswith("5 files compared: all are in the store")
+    assert page.status.text().startswith("Compared 5 files. All match the journal.")
     assert page.shown.text() == "", "all of them are shown"
     assert page.tiles["ok"].isEnabled()
     assert not page.tiles["missing"].isEnabled()
@@ -129,7 +129,7 @@ def damaged(qtbot: QtBot, page: VerifyPage, submitted: Session, world: World) ->
 
 
 def test_tiles_and_search_filter(qtbot: QtBot, page: VerifyPage, damaged: Session) -> None:
-    assert page.status.text().startswith("2 of 4 files are not as the journal says.")
+    assert page.status.text().startswith("2 of 4 files differ from the journal.")
     assert page.status.property("grade") == Grade.BAD.value
     assert page.table.isColumnHidden(VERSION)
     qtbot.mouseClick(page.tiles["missing"], CLICK)
@@ -184,14 +184,14 @@ def test_another_verification_begins_with_an_empty_table(qtbot: QtBot, page: Ver
         assert page.model.rowCount() == 0
         assert page.cancel.isVisible()
         assert not page.choice.begin.isEnabled()
-        assert "under way" in page.choice.begin.toolTip()
+        assert "is running" in page.choice.begin.toolTip()
     settle(qtbot, damaged)
     shows(qtbot, page, "1003/Images/c.dcm")
 
 
 def test_a_stopped_one_says_so() -> None:
     found = Verified(1, "j", None, ("OMOP",), False, 0, 1, False, {"ok": (3, 30)})
-    assert said(found) == ("It was stopped. 3 files had been compared until then.", Grade.WARNING)
+    assert said(found) == ("Stopped after 3 files.", Grade.WARNING)
     nothing = Verified(1, "j", None, ("OMOP",), False, 0, 1, True, {})
     assert said(nothing)[1] is Grade.INFO
 

@@ -42,7 +42,7 @@ def test_tokens_move_out_of_the_file_when_the_person_agrees(qtbot: QtBot, sessio
     window.show()
     session.open(config)
     settle(qtbot, session)
-    (entry,) = [entry for entry in window.menus._entries if entry.action.text() == "&Keep SAS tokens safe…"]
+    (entry,) = [entry for entry in window.menus._entries if entry.action.text() == "&Move SAS tokens…"]
     qtbot.waitUntil(entry.action.isEnabled)
     entry.action.trigger()
     (dialog,) = window.findChildren(ConfirmDialog)

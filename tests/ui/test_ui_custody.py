@@ -167,11 +167,11 @@ def test_going_on_with_what_the_other_tool_checked_out(qtbot: QtBot, windows: li
 
     window = start(qtbot, windows, world)
     assert window.state.custody.state is Custody.FOREIGN
-    assert action(window, "Go on with a file…").isEnabled()
+    assert action(window, "Take over a journal…").isEnabled()
     box = compared(qtbot, window, intents.CompareJournals(other))
     told = [part.text() for part in box.findChildren(type(window.top.badge))]
-    assert "•  1 entry stands only in yours, and will be in the cloud after your next check-in." in told
-    assert "•  Everything in the cloud's journal stands in yours too." in told
+    assert "•  1 entry is only in your file. Your next check-in adds it to the cloud journal." in told
+    assert "•  Your file has every entry of the cloud journal." in told
     assert cloud.head("journal.db") is None, "nothing was done yet"
     assert box.yes.isEnabled()
     yes(qtbot, window, box)
@@ -194,8 +194,8 @@ def test_a_file_that_lacks_what_the_cloud_has_wants_a_typed_yes(
     window = start(qtbot, windows, world)
     box = compared(qtbot, window, intents.CompareJournals(mine))
     told = " ".join(part.text() for part in box.findChildren(type(window.top.badge)))
-    assert "2 entries stand only in the cloud's" in told
-    assert "Bob cannot check in any more" in told
+    assert "2 entries are only in the cloud journal" in told
+    assert "Bob can then no longer check in" in told
     assert not box.yes.isEnabled()
     box.field.setText("Take over")
     yes(qtbot, window, box)
@@ -243,10 +243,11 @@ def test_the_next_start_asks_what_to_do_with_a_check_out(qtbot: QtBot, windows: 
     again = start(qtbot, windows, world)
     overview = again.page("overview")
     assert overview is not None
-    offered = {b.text(): b for b in overview.findChildren(QPushButton) if b.isVisible() and b.text() in ("Go on", "Check in", "Set aside")}
-    assert set(offered) == {"Go on", "Check in", "Set aside"}
+    offers = {"Keep checked out", "Check in", "Set aside…"}
+    offered = {b.text(): b for b in overview.findChildren(QPushButton) if b.isVisible() and b.text() in offers}
+    assert set(offered) == offers
     with qtbot.waitSignal(again.session.ended, timeout=20_000):
-        offered["Go on"].click()
+        offered["Keep checked out"].click()
     settle(qtbot, again.session)
     assert again.state.custody.state is Custody.MINE
     assert again.state.custody.offers == ()
@@ -274,7 +275,7 @@ def test_setting_aside_asks_and_keeps_the_file(qtbot: QtBot, windows: list[MainW
     settle(qtbot, window.session)
     action(window, "Set the local journal aside…").trigger()
     box = question(window)
-    assert any("Your check-out ends" in part.text() for part in box.findChildren(type(window.top.badge)))
+    assert any("The cloud journal is unlocked" in part.text() for part in box.findChildren(type(window.top.badge)))
     yes(qtbot, window, box)
     assert not world.journal.exists()
     assert cloud.head(LOCK) is None

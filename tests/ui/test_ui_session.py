@@ -135,7 +135,7 @@ def test_errors_of_an_intent_are_told_like_a_jobs(session: Session) -> None:
     last = session.state.last
     assert last is not None
     assert last.grade is Grade.BAD
-    assert "No configuration is open" in last.text
+    assert "No usable configuration is open" in last.text
     session.do(intents.DismissNotice())
     assert session.state.last is None
 

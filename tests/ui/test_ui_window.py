@@ -13,7 +13,6 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
-from chorus_gui.app.values import StoreKind
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.ui import intents, theme
 from chorus_gui.ui.main_window import MainWindow
@@ -51,16 +50,16 @@ def question(window: MainWindow) -> QMessageBox:
 def test_a_first_start_says_what_to_do(window: MainWindow) -> None:
     texts = [button.text() for button in window.findChildren(QPushButton) if button.isVisible()]
     assert "Set up this site" in texts
-    assert "Try it on a made-up site" in texts
+    assert "Try the demo site" in texts
     assert not window.top.badge.isVisible()
 
 
 def test_it_says_what_is_open_and_what_comes_next(qtbot: QtBot, window: MainWindow, world: World) -> None:
     window.do(intents.OpenConfig(world.file))
     settle(qtbot, window.session)
-    assert window.top.badge.text() == StoreKind.TEST.value.upper()
+    assert window.top.badge.text() == "TEST SETUP"
     window.do(intents.MarkTest(test=False))
-    assert window.top.badge.text() == StoreKind.CENTRAL.value.upper()
+    assert window.top.badge.text() == "CENTRAL STORE"
     assert window.top.journal.text() == "Journal on this computer"
     overview = window.page("overview")
     assert overview is not None
@@ -129,13 +128,13 @@ def test_closing_during_a_job_asks_cancels_and_waits(qtbot: QtBot, window: MainW
     window.close()
     box = question(window)
     assert window.isVisible()
-    next(button for button in box.buttons() if button.text() == "Stay").click()
+    next(button for button in box.buttons() if button.text() == "Keep open").click()
     assert not session.jobs.idle
 
     window.close()
     box = question(window)
     with qtbot.waitSignal(window.closed, timeout=10_000):
-        next(button for button in box.buttons() if button.text() == "Stop it and leave").click()
+        next(button for button in box.buttons() if button.text() == "Stop and quit").click()
     assert session.jobs.idle
     assert session.state.last is not None
     assert session.state.last.outcome is OutcomeKind.CANCELLED

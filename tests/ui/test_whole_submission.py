@@ -176,7 +176,7 @@ def test_a_whole_submission(qtbot: QtBot, window: MainWindow, site: Path, azurit
     file = tmp_path / "own" / "config.toml"
     set_up(person, site, azurite, container.container_name, file)
 
-    person.next_step("Check out the journal")
+    person.next_step("Start the journal")
     assert window.state.custody.state is Custody.MINE
     person.next_step("Scan the site")
     person.next_step("Review the changes")
@@ -195,7 +195,7 @@ def test_a_whole_submission(qtbot: QtBot, window: MainWindow, site: Path, azurit
     verify.choice.again.setChecked(True)
     person.click(verify.choice.begin)
     person.settle()
-    qtbot.waitUntil(lambda: verify.status.text().startswith("3 files read again: all are in the store"), timeout=10_000)
+    qtbot.waitUntil(lambda: verify.status.text().startswith("Read and compared 3 files. All match the journal."), timeout=10_000)
 
     person.next_step("Check in the journal")
     assert window.state.custody.state is Custody.FREE

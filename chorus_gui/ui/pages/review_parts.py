@@ -237,9 +237,13 @@ class Tiles(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In one line if all fit."""
         super().resizeEvent(event)
-        widest = max(tile.minimumSizeHint().width() for tile in self.tiles.values()) + SPACE
+        widths = [tile.minimumSizeHint().width() + SPACE for tile in self.tiles.values()]
+        if sum(widths) <= self.width() + SPACE:
+            self._arrange(len(widths))
+            return
+        widest = max(widths)
         fit = max(self.width() + SPACE, widest) // widest
-        self._arrange(len(self.tiles) if fit >= len(self.tiles) else max(-(-len(self.tiles) // 2), 1) if fit >= 5 else max(fit, 3))
+        self._arrange(max(-(-len(self.tiles) // 2), 1) if fit >= 5 else max(fit, 3))
 
     def _arrange(self, columns: int) -> None:
         if columns == self._columns:

@@ -73,7 +73,7 @@ def names() -> tuple[str, ...]:
 def icon(name: str, colour: str | None = None, gap: int = 0) -> QIcon:
     """An icon in ``colour`` (the theme's text), fainter where it is disabled, with an empty ``gap`` at its right.
 
-    Made anew when the theme changes.
+    Made again when the theme changes.
     """
     now = theme.current()
     normal = QColor(colour or now.text)
