@@ -61,7 +61,7 @@ def sas_facts(token: str, now: datetime | None = None, needs: str = NEEDS_STORE)
     if not clean_sas(token):
         return Facts("This is not a SAS token: it has no signature (“sig=…”).", Grade.BAD, ("Paste the whole token, on one line.",))
     info = SasInfo.parse(clean_sas(token))
-    sentences = tuple(s for s in info.sentences(now, needs) if not s.startswith("The SAS expire"))  # the headline says that
+    sentences = tuple(s for s in info.sentences(now, needs) if not s.startswith("The SAS token expire"))  # the headline says that
     allowed = [word for letter, word in PERMISSIONS.items() if letter in info.permissions]
     parts = [_expiry(info, now)]
     if allowed:

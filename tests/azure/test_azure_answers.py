@@ -54,33 +54,33 @@ def answer(status: int, code: str = "", **more: object) -> Answer:
     [
         (404, "BlobNotFound", BlobNotFoundError, "not in the central store"),
         (404, "", BlobNotFoundError, "not in the central store"),
-        (400, "InvalidBlockList", BlobNotFoundError, "no longer waits"),
+        (400, "InvalidBlockList", BlobNotFoundError, "no longer in the central store"),
         (404, "CannotVerifyCopySource", BlobNotFoundError, "not in the central store"),
         (409, "BlobAlreadyExists", ConditionError, "exists already"),
         (412, "ConditionNotMet", ConditionError, "changed"),
         (412, "", ConditionError, "changed"),
         (304, "ConditionNotMet", ConditionError, "changed"),
-        (400, "Md5Mismatch", ChecksumError, "not what was sent"),
+        (400, "Md5Mismatch", ChecksumError, "differ from the bytes that were sent"),
         (400, "OutOfRangeInput", BlobNameError, "cannot hold"),
         (400, "InvalidBlobOrBlock", BlobNameError, "another length"),
         (503, "ServerBusy", StoreUnavailableError, "busy"),
         (500, "OperationTimedOut", StoreUnavailableError, "busy"),
         (500, "InternalError", StoreUnavailableError, "busy"),
-        (408, "", StoreUnavailableError, "gave up"),
+        (408, "", StoreUnavailableError, "stopped waiting"),
         (429, "", StoreUnavailableError, "no more requests"),
-        (507, "", StoreFullError, "no room"),
+        (507, "", StoreFullError, "no space"),
         (404, "ContainerNotFound", AccessError, "no container “box” in the account “acct”"),
         (403, "AccountIsDisabled", AccessError, "disabled"),
         (403, "AuthorizationSourceIPMismatch", AccessError, "sip"),
         (403, "AuthorizationProtocolMismatch", AccessError, "spr"),
         (403, "AuthorizationServiceMismatch", AccessError, "ss=b"),
         (403, "AuthorizationResourceTypeMismatch", AccessError, "srt"),
-        (403, "KeyBasedAuthenticationNotPermitted", AccessError, "login"),
+        (403, "KeyBasedAuthenticationNotPermitted", AccessError, "sign-in with a Microsoft account"),
         (407, "", AccessError, "proxy"),
         (412, "LeaseIdMissing", StoreError, "lease"),
-        (403, "UnauthorizedBlobOverwrite", StoreError, "overwrite"),
+        (403, "UnauthorizedBlobOverwrite", StoreError, "not replacing"),
         (409, "BlobImmutableDueToPolicy", StoreError, "retention"),
-        (409, "SomethingNew", StoreError, "Look the code up"),
+        (409, "SomethingNew", StoreError, "give the central team the code"),
     ],
 )
 def test_each_code_becomes_its_error(status: int, code: str, kind: type[StoreError], words: str) -> None:
@@ -99,7 +99,7 @@ def test_a_permission_that_lacks_is_named_for_a_token_and_a_role_for_a_login() -
     lacking = answer(403, "AuthorizationPermissionMismatch")
     token = explain(lacking, BY_SAS, WRITE)
     assert isinstance(token, AccessError)
-    assert "“write” (sp=…w…), and has “rl”" in str(token)
+    assert "“write” (sp=…w…), but has “rl”" in str(token)
     login = explain(lacking, BY_LOGIN, WRITE)
     assert isinstance(login, AccessError)
     assert "Storage Blob Data Contributor" in str(login)
@@ -109,10 +109,10 @@ def test_a_permission_that_lacks_is_named_for_a_token_and_a_role_for_a_login() -
 def test_an_authorization_failure_shows_both_explanations() -> None:
     error = explain(answer(403, "AuthorizationFailure"), BY_SAS, WRITE)
     assert isinstance(error, AccessError)
-    for words in ("network rules", "credentials may not", HOSTS_ENTRY, "AuthorizationFailure", "req-1"):
+    for words in ("network rules", "credentials do not allow", HOSTS_ENTRY, "AuthorizationFailure", "req-1"):
         assert words in str(error)
     pilot = Access("choruspilotstorage", "choruspilotstorage.blob.core.windows.net", "box", AuthMode.SAS)
-    assert f"needs the line “{HOSTS_ENTRY}”" in str(explain(answer(403, "AuthorizationFailure"), pilot, WRITE))
+    assert f"has the line “{HOSTS_ENTRY}”" in str(explain(answer(403, "AuthorizationFailure"), pilot, WRITE))
 
 
 FRAME = "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]"
@@ -125,7 +125,7 @@ WED, THU, FRI = ("Wed, 01 Jan 2025 10:00:00 GMT", "Thu, 02 Jan 2025 10:00:00 GMT
         (FRAME.format(WED, THU, FRI), "expired on 2025-01-02 10:00 UTC"),
         (FRAME.format(THU, FRI, WED), "not valid before 2025-01-02 10:00 UTC"),
         ("Signature did not match. String to sign used was rl\n\n2031", "valid until 2031-05-06 07:08 UTC"),
-        ("", "Paste the token again"),
+        ("", "Paste the whole token again"),
     ],
 )
 def test_a_refused_token_says_why(detail: str, words: str) -> None:
@@ -157,7 +157,7 @@ def test_what_did_not_come_from_the_service_is_not_taken_for_it() -> None:
     for status, kind in ((403, AccessError), (404, AccessError), (302, AccessError), (418, StoreUnavailableError)):
         error = explain(Answer(status), BY_SAS, WRITE)
         assert type(error) is kind
-        assert "Something else than Azure answered" in str(error)
+        assert "did not come from Azure" in str(error)
     assert isinstance(explain(Answer(502), BY_SAS, WRITE), StoreUnavailableError)
 
 
@@ -203,17 +203,17 @@ def refused(reason: Exception) -> requests.ConnectionError:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (wrapped(ServiceRequestError, refused(socket.gaierror(-2, "Name or service not known"))), StoreUnavailableError, "is not known"),
+        (wrapped(ServiceRequestError, refused(socket.gaierror(-2, "Name or service not known"))), StoreUnavailableError, "does not know the name"),
         (wrapped(ServiceRequestError, requests.exceptions.ProxyError(MaxRetryError(None, URL))), StoreUnavailableError, "proxy server"),  # type: ignore[arg-type]
         (wrapped(ServiceRequestError, requests.exceptions.SSLError(MaxRetryError(None, URL, ssl.SSLCertVerificationError("x")))), AccessError, "authority"),  # type: ignore[arg-type]
-        (wrapped(ServiceRequestError, refused(ssl.SSLEOFError(8, "EOF"))), StoreUnavailableError, "encrypted connection"),
-        (wrapped(ServiceRequestError, refused(ConnectionRefusedError(111, "refused"))), StoreUnavailableError, "cannot be reached"),
+        (wrapped(ServiceRequestError, refused(ssl.SSLEOFError(8, "EOF"))), StoreUnavailableError, "secure (TLS) connection"),
+        (wrapped(ServiceRequestError, refused(ConnectionRefusedError(111, "refused"))), StoreUnavailableError, "Could not reach acct"),
         (wrapped(ServiceRequestTimeoutError, requests.ConnectTimeout()), StoreUnavailableError, "in time"),
         (wrapped(ServiceResponseError, requests.ConnectionError(PoolReadTimeout(None, URL, "t"))), StoreUnavailableError, "in time"),  # type: ignore[arg-type]
-        (wrapped(ServiceResponseError, requests.ConnectionError(ProtocolError("aborted", ConnectionResetError(104, "reset")))), StoreUnavailableError, "broke off"),
-        (wrapped(IncompleteReadError, requests.exceptions.ChunkedEncodingError("IncompleteRead")), StoreUnavailableError, "broke off"),
-        (requests.exceptions.ChunkedEncodingError("x"), StoreUnavailableError, "cannot be reached"),
-        (DecodeError("no XML"), StoreUnavailableError, "Something else"),
+        (wrapped(ServiceResponseError, requests.ConnectionError(ProtocolError("aborted", ConnectionResetError(104, "reset")))), StoreUnavailableError, "was lost"),
+        (wrapped(IncompleteReadError, requests.exceptions.ChunkedEncodingError("IncompleteRead")), StoreUnavailableError, "was lost"),
+        (requests.exceptions.ChunkedEncodingError("x"), StoreUnavailableError, "Could not reach acct"),
+        (DecodeError("no XML"), StoreUnavailableError, "did not come from Azure"),
         (ClientAuthenticationError("Incorrect padding"), AccessError, "account key cannot be used"),
         (UnicodeEncodeError("latin-1", "ü", 0, 1, "x"), StoreError, "cannot carry"),
     ],
