@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
+from typing import cast
 
 import pytest
 import requests
@@ -22,6 +26,7 @@ from azure.core.exceptions import (
 from urllib3.exceptions import MaxRetryError, ProtocolError
 from urllib3.exceptions import ReadTimeoutError as PoolReadTimeout
 
+import chorus_gui
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.config.secrets import SasInfo
 from chorus_gui.core.errors import (
@@ -34,7 +39,24 @@ from chorus_gui.core.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
-from chorus_gui.core.storage.azure.answers import HOSTS_ENTRY, Access, Answer, Operation, clock_sentence, explain
+from chorus_gui.core.storage.azure.answers import (
+    _ACCESS,
+    _BAD_BLOCK,
+    _BAD_NAME,
+    _BAD_SUM,
+    _BUSY,
+    _CONDITIONS,
+    _NOT_FOUND,
+    _ONE_BLOB,
+    HOSTS_ENTRY,
+    VERBS,
+    Access,
+    Answer,
+    Operation,
+    Verb,
+    clock_sentence,
+    explain,
+)
 from chorus_gui.core.storage.azure.errors import AzureFault, answer_of, fault, guarded, translate
 
 SIGNATURE = "c2VjcmV0c2VjcmV0c2VjcmV0%3D"
@@ -265,3 +287,93 @@ def test_a_quoted_key_signature_is_cut_off() -> None:
     told = HttpResponseError(body, response=_Response(403, {"x-ms-error-code": "AuthenticationFailed", "x-ms-request-id": "r"}, body))  # type: ignore[arg-type]
     assert "secret" not in str(fault(told))
     assert "secret" not in str(translate(told, BY_KEY, WRITE))
+
+
+# --- every request and every answer, in sentences --------------------------------------------------------------------
+
+
+def _requests() -> list[Operation]:
+    """One for each ``Operation(…)`` in the package: its verb and its letter, with a name, and for a listing also without."""
+    found: dict[tuple[str, str], Operation] = {}
+    for file in Path(chorus_gui.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Operation":
+                verb, _, needs = node.args
+                assert isinstance(verb, ast.Constant), f"{file}:{node.lineno}: the verb is not a literal"
+                assert isinstance(needs, ast.Constant), f"{file}:{node.lineno}: the letter is not a literal"
+                assert verb.value in VERBS, f"{file}:{node.lineno}"
+                found[str(verb.value), str(needs.value)] = Operation(cast("Verb", verb.value), "a/b.dcm", str(needs.value))
+    assert set(VERBS) == {verb for verb, _ in found}
+    return [*found.values(), Operation("list", "", "l")]
+
+
+_LOOKED_UP = [_ACCESS, _ONE_BLOB, _CONDITIONS, _NOT_FOUND, _BUSY, _BAD_SUM, _BAD_NAME, _BAD_BLOCK]
+_CODES = [
+    *sorted({code for codes in _LOOKED_UP for code in codes}),
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+    "NoAuthenticationInformation",
+    "AuthorizationPermissionMismatch",
+    "AuthorizationFailure",
+    "CannotVerifyCopySource",
+    "SomethingNew",
+]
+_STATUSES = (301, 304, 400, 401, 403, 404, 407, 408, 412, 418, 429, 500, 503, 507)
+_ANSWERS = [
+    *(answer(403, code) for code in _CODES),
+    *(answer(status) for status in _STATUSES),
+    *(Answer(status) for status in _STATUSES),
+    answer(404, "CannotVerifyCopySource"),
+    answer(403, "AuthenticationFailed", detail=FRAME.format(WED, THU, FRI), skew=900.0),
+    answer(403, "AuthenticationFailed", detail=FRAME.format(THU, FRI, WED), skew=-9000.0),
+    answer(403, "AuthenticationFailed", detail="Request date header too old: 'x'"),
+    answer(403, "AuthorizationFailure", detail="This request is not authorized to perform this operation"),
+    answer(503, "ServerBusy", retry_after=7.0),
+    answer(409, "SomethingNew", message="The service said so\nRequestId:x"),
+]
+_WAYS = [BY_SAS, BY_KEY, BY_LOGIN, Access("choruspilotstorage", "choruspilotstorage.blob.core.windows.net", "box", AuthMode.SAS)]
+_OTHERS: list[BaseException] = [
+    refused(socket.gaierror(-2, "Name or service not known")),
+    requests.exceptions.ProxyError(MaxRetryError(None, URL)),  # type: ignore[arg-type]
+    requests.exceptions.SSLError(MaxRetryError(None, URL, ssl.SSLCertVerificationError("x"))),  # type: ignore[arg-type]
+    refused(ssl.SSLEOFError(8, "EOF")),
+    refused(ConnectionRefusedError(111, "refused")),
+    requests.ConnectTimeout(),
+    IncompleteReadError("IncompleteRead"),
+    DecodeError("no XML"),
+    ClientAuthenticationError("Incorrect padding."),
+    ClientAuthenticationError("Max retries exceeded."),
+    UnicodeEncodeError("latin-1", "ü", 0, 1, "x"),
+]
+_DANGLING = re.compile(r"(?<!-)\b(to|of|for|at|in|on|with|from|by|about|into|after|as|is|be|not|allow|the|an?|and|or)[.!?:]", re.IGNORECASE)
+
+
+def _in_sentences(error: StoreError, operation: Operation) -> None:
+    assert error.what
+    for text in (error.what, error.meaning, error.remedy, str(error)):
+        assert text == text.strip()
+        assert "  " not in text, text
+        assert not text or re.match(r"[A-Z“]", text), text
+        assert not text or text.endswith((".", "!", "?")), text
+        assert not re.search(r"[.!?,;:]{2}|[ (][.,;:!?)]|““|””|“”|None", text), text
+        assert not _DANGLING.search(text), text
+        assert not re.search(r"\b(us|we|our|may not)\b", text), text
+    if f"{operation.doing} " in error.what or f"{operation.verb} " in error.what:
+        assert operation.object in error.what, f"{error.what} does not say what"
+
+
+@pytest.mark.parametrize("operation", _requests(), ids=lambda operation: f"{operation.verb}-{operation.name}")
+@pytest.mark.parametrize("access", _WAYS, ids=lambda access: f"{access.auth_mode.value}-{access.account}")
+def test_every_failure_of_every_request_is_whole_sentences(operation: Operation, access: Access) -> None:
+    """Each of ``what``, ``meaning`` and ``remedy`` may be shown alone."""
+    for one in _ANSWERS:
+        _in_sentences(explain(one, access, operation), operation)
+    for error in _OTHERS:
+        _in_sentences(translate(error, access, operation), operation)
+
+
+@pytest.mark.parametrize("operation", _requests(), ids=lambda operation: f"{operation.verb}-{operation.name}")
+def test_what_is_not_allowed_is_named_with_its_file(operation: Operation) -> None:
+    for code in ("AuthorizationPermissionMismatch", "AuthorizationFailure"):
+        for access in _WAYS:
+            assert f"{operation.doing} {operation.object}" in explain(answer(403, code), access, operation).what

@@ -66,6 +66,11 @@ class Operation:
         """What follows the verb: "“a/b.txt”"."""
         return f"“{self.name}”" if self.name else "the container"
 
+    @property
+    def subject(self) -> str:
+        """The same, at the beginning of a sentence."""
+        return f"“{self.name}”" if self.name else "The container"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -191,13 +196,13 @@ def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError
     code, status = answer.code, answer.status
     could_not = f"Could not {operation.verb} {operation.object} in the central store."
     if code in _CONDITIONS or (status in (304, 412) and not code):
-        return ConditionError(f"“{operation.name}” exists already in the central store, or was changed meanwhile.")
+        return ConditionError(f"{operation.subject} exists already in the central store, or was changed meanwhile.")
     if code in _NOT_FOUND or (code == "CannotVerifyCopySource" and status == 404) or (status == 404 and not code and answer.genuine):
         block = code == "InvalidBlockList"
         return BlobNotFoundError(
-            f"A part of “{operation.name}” is no longer in the central store."
+            f"A part of {operation.object} is no longer in the central store."
             if block
-            else f"“{operation.name}” is not in the central store."
+            else f"{operation.subject} is not in the central store."
         )
     if code in _BAD_SUM:
         return ChecksumError(
@@ -227,10 +232,10 @@ def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError
     if status == 403:
         return _network(answer, access, operation)
     if code in _BAD_NAME:
-        return name_error(operation.name, answer.message)
+        return name_error(operation.name or access.container, _sentence(answer.message))
     if code in _BAD_BLOCK:
         return BlobNameError(
-            f"Another program left an unfinished upload of “{operation.name}”, with block IDs of another length.",
+            f"Another program left an unfinished upload of {operation.object}, with block IDs of another length.",
             remedy="Azure removes it after seven days. To upload the file now, ask the central team to delete the unfinished one.",
         )
     if status == 507:
@@ -260,7 +265,7 @@ def _authentication(answer: Answer, access: Access) -> AccessError:
         return AccessError(
             "The central store does not accept this sign-in.",
             meaning=" ".join(part for part in (_plain(answer.detail), clock) if part),
-            remedy="Sign in again with “az login”. Use the account that the central team gave access to.",
+            remedy="Sign in again with “az login”. Use the account that has access to the central store.",
         )
     if access.sas is not None:
         return _sas(answer, access.sas, clock)
