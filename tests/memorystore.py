@@ -93,7 +93,7 @@ class MemoryStore:
         with self._lock:
             staged = self._staged.get(path, {})
             if any(name not in staged for name in block_ids):
-                raise BlobNotFoundError(f"Blocks of “{path}” that were sent are gone.", remedy="Send the file again.")
+                raise BlobNotFoundError(f"Blocks of “{path}” that were sent are gone.", remedy="Upload the file again.")
             data = b"".join(staged[name] for name in block_ids)
             info = self._write(path, data, md5.hex() if md5 else None, metadata, condition)
         _leave(fault)
@@ -200,7 +200,7 @@ def _leave(fault: _Fault | None) -> None:
 def _checked(path: str, data: Buffer, md5: bytes | None) -> str:
     computed = md5_of(data)
     if md5 is not None and computed.digest() != md5:
-        raise ChecksumError(f"What arrived of “{path}” is not what was sent.", meaning="Nothing was written.")
+        raise ChecksumError(f"The bytes of “{path}” that arrived differ from the bytes that were sent.", meaning="Nothing was written.")
     return computed.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What a person pasted as a credential, read at once: its kind, how long it is valid, what is missing.  No Qt.
+"""What a person pasted as a credential, read at once: which kind it is, how long it lasts, what is missing.  No Qt.
 
 Nothing here repeats a secret in a sentence.
 """
@@ -42,9 +42,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """``mode`` NONE: it is not a credential, and ``facts`` say so.  ``secret`` is the part to keep.
+    """``mode`` NONE: it is no credential, and ``facts`` say so.  ``secret`` is the part to keep.
 
-    ``url``, ``account`` and ``container`` are what a pasted URL or connection string also says; "" where it says nothing.
+    ``url``, ``account`` and ``container`` are what a pasted URL or connection string says besides; "" where it says nothing.
     """
 
     mode: AuthMode
@@ -61,9 +61,7 @@ def sas_facts(token: str, now: datetime | None = None, needs: str = NEEDS_STORE)
     if not clean_sas(token):
         return Facts("This is not a SAS token: it has no signature (“sig=…”).", Grade.BAD, ("Paste the whole token, on one line.",))
     info = SasInfo.parse(clean_sas(token))
-    sentences = tuple(
-        s for s in info.sentences(now, needs) if not s.startswith(("The SAS expire", "The SAS token expire"))
-    )  # the headline says that
+    sentences = tuple(s for s in info.sentences(now, needs) if not s.startswith("The SAS token expire"))  # the headline says that
     allowed = [word for letter, word in PERMISSIONS.items() if letter in info.permissions]
     parts = [_expiry(info, now)]
     if allowed:
@@ -77,7 +75,7 @@ def sas_facts(token: str, now: datetime | None = None, needs: str = NEEDS_STORE)
 
 def _expiry(info: SasInfo, now: datetime) -> str:
     if info.expires is None:
-        return "Its access policy sets when it expires" if info.policy else "Has no expiry date"
+        return "Its policy says when it expires" if info.policy else "Does not say when it expires"
     if info.expired(now):
         return f"Expired on {info.expires:%Y-%m-%d}"
     left = info.expires - now
@@ -88,7 +86,7 @@ def _expiry(info: SasInfo, now: datetime) -> str:
 
 
 def secret_facts(name: str, text: str, needs: str = NEEDS_STORE, now: datetime | None = None) -> Facts | None:
-    """What to show below the field of a secret key; None: nothing is known about it."""
+    """What to show below the field of a secret key; None: nothing can be told of it."""
     if not text.strip():
         return None
     if name == "azure_sas_token":
@@ -107,14 +105,10 @@ def paste(text: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> P
     if token := clean_sas(text):
         return _sas(text, token, now, needs)
     if _is_account_key(text):
-        facts = Facts(
-            "An account key", Grade.WARNING, ("It gives access to the whole storage account and does not expire. A SAS token is safer.",)
-        )
+        facts = Facts("An account key", Grade.WARNING, ("It opens everything in the account and does not expire; a SAS token is safer.",))
         return Pasted(AuthMode.KEY, facts, text)
     what = "This is neither a SAS token, nor a connection string, nor an account key."
-    return Pasted(
-        AuthMode.NONE, Facts(what, Grade.BAD, ("A SAS token contains “sig=”. Copy the whole token from the message that you received.",))
-    )
+    return Pasted(AuthMode.NONE, Facts(what, Grade.BAD, ("A SAS token has “sig=” in it. Copy the whole of it from the message you got.",)))
 
 
 def _sas(text: str, token: str, now: datetime | None, needs: str) -> Pasted:
@@ -132,12 +126,10 @@ def _connection(text: str, parts: dict[str, str], now: datetime | None, needs: s
     token = clean_sas(parts.get("sharedaccesssignature", ""))
     if token:
         inner = sas_facts(token, now, needs)
-        facts = Facts(f"A connection string with a SAS token  ·  {inner.headline}", inner.grade, inner.sentences)
+        facts = Facts(f"A connection string with a SAS  ·  {inner.headline}", inner.grade, inner.sentences)
     else:
         facts = Facts(
-            "A connection string",
-            Grade.WARNING,
-            ("It gives access to the whole storage account and does not expire. A SAS token is safer.",),
+            "A connection string", Grade.WARNING, ("It opens everything in the account and does not expire; a SAS token is safer.",)
         )
     return Pasted(AuthMode.CONNECTION_STRING, facts, text, account=parts.get("accountname", ""))
 

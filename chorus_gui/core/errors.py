@@ -1,35 +1,35 @@
-"""Everything that can go wrong, said once.
+"""Everything that can go wrong.
 
 ::
 
     ChorusError                    what happened · what it means · what to do
-    ├── ConfigError                the configuration file cannot be used (every fault of it at once)
+    ├── ConfigError                the configuration file cannot be used (all its problems at once)
     ├── PatternError               a path pattern that cannot work
     ├── UsageError                 a request that makes no sense (an unknown version, a bad option)
-    │   └── UnansweredError        a question that nobody is there to answer
+    │   └── UnansweredError        a question that nobody can answer now
     ├── ReviewError                the review cannot be used
     │   ├── StaleReviewError       the journal or the approval is not the one that was reviewed
-    │   └── MassDeletionError      so many deletions that a person has to confirm them
+    │   └── MassDeletionError      many deletions that a person has to confirm
     ├── JournalError               the journal cannot be used
     │   ├── JournalMissingError    no such file
     │   ├── JournalDamagedError    SQLite cannot read it
-    │   ├── JournalForeignError    SQLite can, but it is no journal of a known version
-    │   ├── JournalMixedError      both generations wrote into one file
+    │   ├── JournalForeignError    SQLite can, but it is not a journal of a known format
+    │   ├── JournalMixedError      both formats are in one file
     │   ├── JournalBusyError       another process works on it (and who)
-    │   └── JournalChangedError    another program changed it while we worked
-    ├── CustodyError               check-out, check-in or unlock cannot go on
+    │   └── JournalChangedError    another program changed it at the same time
+    ├── CustodyError               check-out, check-in or unlock cannot continue
     ├── SourceError                one file of the site cannot be sent
     │   ├── SourceVanishedError    it is gone
     │   ├── SourceChangedError     it is not the file that was approved
     │   └── SourceUnreadableError  it cannot be opened or read
-    └── StoreError                 the central store said no
+    └── StoreError                 the central store refused or failed
         ├── BlobNotFoundError      nothing under that name
         ├── ConditionError         a condition (only if absent, only if unchanged) did not hold
         ├── ChecksumError          the bytes that arrived are not the bytes that were sent (may be retried)
         ├── BlobNameError          a name the store cannot hold
         ├── StoreUnavailableError  busy, timed out, no connection (may be retried)
         ├── AccessError            credentials, permissions, network rules (stops the job)
-        └── StoreFullError         no room, over a quota (stops the job)
+        └── StoreFullError         no space, over a quota (stops the job)
 
     Cancelled                      not an error: the person asked to stop
 
@@ -45,15 +45,15 @@ from typing import ClassVar
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error
-    """The person asked to stop.  What was committed stays."""
+    """The person asked to stop.  What was recorded stays."""
 
 
 class ChorusError(Exception):
     """Base of every expected failure.
 
     ``what`` says what happened, ``meaning`` what follows from it, ``remedy`` what the person can do; each a sentence
-    without secrets.  ``retryable`` says whether the same call may succeed later; ``fatal`` that the whole job must stop,
-    because every further file would fail alike; ``needs_decision`` that nothing failed: a person has to decide, then it can go on.
+    without secrets.  ``retryable``: the same call may succeed later; ``fatal``: the whole job must stop,
+    because every further file would fail for the same reason; ``needs_decision``: nothing failed, but a person has to decide first.
     """
 
     retryable: ClassVar[bool] = False
@@ -68,7 +68,7 @@ class ChorusError(Exception):
 
     @property
     def summary(self) -> str:
-        """What happened and what follows from it, without what to do: for where the remedy is shown apart."""
+        """What happened and what follows from it, for places that show the remedy separately."""
         return " ".join(part for part in (self.what, self.meaning) if part)
 
     def __str__(self) -> str:
@@ -111,11 +111,11 @@ class PatternError(ChorusError):
 
 
 class UsageError(ChorusError):
-    """A request that makes no sense: an unknown version or modality, options that exclude each other."""
+    """A request that is not possible: an unknown version or modality, options that exclude each other."""
 
 
 class UnansweredError(UsageError):
-    """A question has to be answered first, and nobody is there to answer it."""
+    """A question has to be answered first, and nobody can answer it now."""
 
     needs_decision = True
 
@@ -125,11 +125,11 @@ class ReviewError(ChorusError):
 
 
 class StaleReviewError(ReviewError):
-    """What was approved is no longer what is there."""
+    """The journal or the site changed after the approval."""
 
 
 class MassDeletionError(ReviewError):
-    """So many rows would be closed as deleted that a person has to confirm it.  ``counts``: modality → (deleted, active)."""
+    """Many files would be marked as deleted, and a person has to confirm it.  ``counts``: modality → (deleted, active)."""
 
     needs_decision = True
 
@@ -151,11 +151,11 @@ class JournalDamagedError(JournalError):
 
 
 class JournalForeignError(JournalError):
-    """A SQLite file, but no journal of a version that is known here."""
+    """A SQLite file, but not a journal of a known format."""
 
 
 class JournalMixedError(JournalError):
-    """Tables of both generations stand in one file; which one is right cannot be told."""
+    """Tables of both formats are in one file; which one is right is unknown."""
 
 
 class JournalBusyError(JournalError):
@@ -167,11 +167,11 @@ class JournalBusyError(JournalError):
 
 
 class JournalChangedError(JournalError):
-    """Another program changed the journal while a step was working on it."""
+    """Another program changed the journal during a step."""
 
 
 class CustodyError(ChorusError):
-    """Check-out, check-in or unlock cannot go on."""
+    """Check-out, check-in or unlock cannot continue."""
 
 
 class SourceError(ChorusError):
@@ -203,11 +203,11 @@ class StoreError(ChorusError):
 
 
 class BlobNotFoundError(StoreError):
-    """Nothing lies under that name."""
+    """There is nothing under that name."""
 
 
 class ConditionError(StoreError):
-    """A condition did not hold: the blob exists already, or is not the version that was seen.  An answer, not a fault."""
+    """A condition did not hold: the blob exists already, or is not the version that was seen.  An answer, not a failure."""
 
 
 class ChecksumError(StoreError):
@@ -227,12 +227,12 @@ class StoreUnavailableError(StoreError):
 
 
 class AccessError(StoreError):
-    """Credentials, permissions or network rules: every further request would be refused alike."""
+    """Credentials, permissions or network rules: every further request would be refused, too."""
 
     fatal = True
 
 
 class StoreFullError(StoreError):
-    """No room left, or over a quota."""
+    """No space left, or over a quota."""
 
     fatal = True

@@ -69,7 +69,7 @@ def resources() -> Path:
     for folder in candidates:
         if folder.is_dir():
             return folder
-    raise ChorusError("The program's resources are missing.", remedy="Install CHoRUS Upload again.")
+    raise ChorusError("Files of CHoRUS Upload are missing.", remedy="Install CHoRUS Upload again.")
 
 
 def resource(name: str) -> Path:

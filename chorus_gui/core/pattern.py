@@ -56,21 +56,20 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """Parse, or raise :class:`PatternError` with a sentence that says what cannot work, and how it is written instead."""
+        """Parse, or raise :class:`PatternError` with a sentence about the problem and one about how to write it."""
         if not text.strip():
-            raise PatternError(
-                "The pattern is empty.", remedy="Write one such as “{patient_id:w}/Images/{filepath}”, or leave the key out."
-            )
+            raise PatternError("The pattern is empty.", remedy="Write one such as “{patient_id:w}/Images/{filepath}”, or remove the key.")
         if "\\" in text:
             raise PatternError(f"The pattern “{text}” has a backslash.", remedy="Write “/” between folders, on Windows too.")
         if text != text.strip() or any(ord(char) < 32 for char in text):
             raise PatternError(
-                f"The pattern {text!r} has a blank at an end, or a control character.", remedy="Write it without, in single quotes."
+                f"The pattern {text!r} begins or ends with a space, or has a control character.",
+                remedy="Remove it, and write the pattern in single quotes.",
             )
         if text.startswith("/") or "//" in text or re.search(r"(^|/)\.\.?(/|$)", text) or re.match(r"[A-Za-z]:", text):
             raise PatternError(
-                f"The pattern “{text}” has a drive, or an empty, “.” or “..” part.",
-                remedy="Write the path below the modality's folder, without a “/” in front.",
+                f"The pattern “{text}” has a drive letter, or a part that is empty, “.” or “..”.",
+                remedy="Write the path below the modality's folder, without a “/” at the beginning.",
             )
         pieces = _TOKEN.split(text)
         names: list[str] = []
@@ -80,7 +79,7 @@ class Pattern:
             if index % 2 == 0:
                 if "{" in piece or "}" in piece:
                     raise PatternError(
-                        f"The pattern “{text}” has a “{{” or “}}” without its partner.", remedy="Write variables as “{filepath}”."
+                        f"The pattern “{text}” has an unpaired “{{” or “}}”.", remedy="Write variables in braces, for example “{filepath}”."
                     )
                 expression += re.escape(piece)
                 continue
@@ -90,30 +89,28 @@ class Pattern:
                 raise PatternError(
                     f"The pattern “{text}” has an unknown variable “{{{name}}}”.",
                     meaning=f"Did you mean “{{{near[0]}}}”?" if near else "",
-                    remedy="The variables are {version}, {patient_id} and {filepath}.",
+                    remedy="Use the variables {version}, {patient_id} and {filepath}.",
                 )
             if name in names:
-                raise PatternError(f"The pattern “{text}” names “{{{name}}}” twice.", remedy="Each variable can stand once.")
+                raise PatternError(f"The pattern “{text}” has “{{{name}}}” twice.", remedy="Use each variable only once.")
             if name == "filepath" and kind:
-                raise PatternError(
-                    f"The pattern “{text}” gives “{{filepath}}” a type.", remedy="Write “{filepath}”, which takes the rest of the path."
-                )
+                raise PatternError(f"The pattern “{text}” has a type for “{{filepath}}”.", remedy="Write “{filepath}” without a type.")
             if kind not in _TYPES:
                 raise PatternError(
                     f"The pattern “{text}” has an unknown type “:{kind}”.",
-                    remedy="The types are :d (digits) and :w (letters, digits, underscore).",
+                    remedy="Use “:d” (digits) or “:w” (letters, digits, underscores).",
                 )
             names.append(name)
             types.append(kind)
             expression += f"(?P<{name}>" + (r".+" if name == "filepath" else _TYPES[kind]) + ")"
         if "filepath" not in names:
             raise PatternError(
-                f"The pattern “{text}” has no “{{filepath}}”.", remedy="End it in “{filepath}”, which stands for the rest of the path."
+                f"The pattern “{text}” has no “{{filepath}}”.", remedy="Add “{filepath}” at the end: it matches the rest of the path."
             )
         if not text.endswith("}") or names[-1] != "filepath":
             raise PatternError(
-                f"The pattern “{text}” goes on after “{{filepath}}”.",
-                remedy="“{filepath}” stands for the rest of the path: end the pattern with it.",
+                f"The pattern “{text}” has more after “{{filepath}}”.",
+                remedy="End the pattern with “{filepath}”: it matches the rest of the path.",
             )
         fixed, _, last = text.rpartition("/")
         segments = tuple(_segment(part) for part in fixed.split("/")) if fixed else ()

@@ -81,7 +81,7 @@ class Receipt:
 
     @property
     def clean(self) -> bool:
-        """It ran to its end and nothing failed."""
+        """It finished, and nothing failed."""
         return self.outcome is OutcomeKind.DONE and not self.failures and not (self.verification and self.verification.faults)
 
 
@@ -104,7 +104,7 @@ def from_json(text: str) -> Receipt:
     try:
         data: dict[str, Any] = json.loads(text)
         if data.pop("schema") != SCHEMA:
-            raise ValueError("another schema")
+            raise ValueError("another format")
         check = data["verification"]
         data.update(
             versions=tuple(data["versions"]),
@@ -120,7 +120,10 @@ def from_json(text: str) -> Receipt:
         )
         return Receipt(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError("This is no receipt of CHoRUS Upload, or one of a newer version.", remedy="Update CHoRUS Upload.") from error
+        raise UsageError(
+            "This file is not a receipt of CHoRUS Upload, or it was made by a newer version.",
+            remedy="Choose another file, or update CHoRUS Upload.",
+        ) from error
 
 
 def _failure(entry: dict[str, Any]) -> Failure:

@@ -62,7 +62,7 @@ def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool) -> 
 
 
 def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursive: bool, keep: Sequence[str] = ()) -> list[BlobInfo]:
-    """The blobs that the patterns name, with ``recursive`` those below too; ``keep`` only where named letter by letter.
+    """The blobs that the patterns name, with ``recursive`` those below too; ``keep`` only if named exactly.
 
     Raises :class:`UsageError` for a pattern that names nothing, or only a folder without ``recursive``.
     """
@@ -79,9 +79,12 @@ def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursiv
                 below += 1
         if not here:
             if below:
-                raise UsageError(f"“{pattern}” is a folder with {below:,} files.", remedy="Say -r for all that lies below it.")
+                raise UsageError(
+                    f"“{pattern}” is a folder with {below:,} file{'s' * (below != 1)}.", remedy="Add -r to include everything in it."
+                )
             raise UsageError(
-                f"Nothing in {store.url} matches “{pattern}”.", remedy="“remote list” shows what there is; names are case-sensitive."
+                f"Nothing in {store.url} matches “{pattern}”.",
+                remedy="Use “remote list” to see the names. Capital and small letters are different.",
             )
         found.update(here)
     return [found[path] for path in sorted(found)]
@@ -118,7 +121,7 @@ def upload(store: Store, sources: Sequence[Path], remote: str, ctx: JobContext, 
     for source in sources:
         if source.is_dir():
             if not recursive:
-                raise UsageError(f"{source} is a folder.", remedy="Say -r to upload what lies in it.")
+                raise UsageError(f"“{source}” is a folder.", remedy="Add -r to upload everything in it.")
             pairs += [
                 (file, _join(target, source.resolve().name, file.relative_to(source).as_posix()))
                 for file in sorted(source.rglob("*"))
@@ -128,14 +131,14 @@ def upload(store: Store, sources: Sequence[Path], remote: str, ctx: JobContext, 
             one = len(sources) == 1 and bool(target) and not remote.endswith("/")
             pairs.append((source, target if one else _join(target, source.name)))
         else:
-            raise UsageError(f"There is no file {source}.", remedy="Check the name; relative paths are relative to this folder.")
+            raise UsageError(f"There is no file “{source}”.", remedy="Check the name. A relative path begins in the current folder.")
     ctx.progress.begin("upload", {"": Tally(len(pairs), sum(file.stat().st_size for file, _ in pairs))})
     for file, path in pairs:
         ctx.checkpoint()
         try:
             blob = send_file(store, path, file, ctx, condition=ALWAYS if overwrite else IF_ABSENT)
         except ConditionError as error:
-            raise ConditionError(f"{path} is in {store.url} already.", remedy="Say --overwrite to replace it.") from error
+            raise ConditionError(f"“{path}” is in {store.url} already.", remedy="Add --overwrite to replace it.") from error
         ctx.progress.add("", files=1, size=blob.size)
         yield Moved(file, path, blob.size, blob.md5 or "", blob.md5 is not None)
 
@@ -151,18 +154,16 @@ def download(store: Store, patterns: Sequence[str], local: Path, ctx: JobContext
         for blob in matching(store, [pattern], ctx, recursive=recursive):
             names = blob.path.split("/")[max(0, depth - 1) :]
             if any(name in ("", ".", "..") for name in names):
-                raise UsageError(
-                    f"{blob.path} cannot be a path on this computer.", remedy="Download it alone, under a name of your choice."
-                )
+                raise UsageError(f"“{blob.path}” is not a valid path on this computer.", remedy="Download it alone, under another name.")
             pairs.append((blob, local.joinpath(*names)))
     if len(pairs) == 1 and not local.is_dir() and not recursive:
         pairs = [(pairs[0][0], local)]
     taken: set[Path] = set()
     for _, target in pairs:
         if target in taken:
-            raise UsageError(f"Two of these files would be {target}.", remedy="Download them into folders of their own.")
+            raise UsageError(f"Two of these files would have the same path, “{target}”.", remedy="Download them into different folders.")
         if target.exists() and not overwrite:
-            raise UsageError(f"{target} exists.", remedy="Say --overwrite to replace it.")
+            raise UsageError(f"“{target}” exists already.", remedy="Add --overwrite to replace it.")
         taken.add(target)
     ctx.progress.begin("download", {"": Tally(len(pairs), sum(blob.size for blob, _ in pairs))})
     for blob, target in pairs:

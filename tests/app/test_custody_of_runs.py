@@ -114,7 +114,7 @@ def test_a_command_that_was_killed(name: str, world: World, share: LocalStore, r
 
 
 def test_a_new_journal_is_announced(cli: CommandLine, world: World) -> None:
-    assert "a new one begins" in carry_out(cli, "record").said
+    assert "A new one was started" in carry_out(cli, "record").said
 
 
 def test_a_journal_that_a_colleague_took_meanwhile(face: Face, world: World, share: LocalStore) -> None:
@@ -212,7 +212,7 @@ def test_what_others_did_to_the_cloud_journal_is_a_conflict_that_both_faces_tell
         after(patch, "put", 0, lambda: share.put(BLOB, journal_bytes("theirs.dcm")))
         ended = face.upload()
     assert ended.outcome is OutcomeKind.FAILED
-    assert "The journal could not be checked in" in ended.said
+    assert "Could not check the journal in" in ended.said
     assert world.active()[ONE].uploaded
     assert [receipt.sent_files for receipt in receipts()] == [FILES]
 

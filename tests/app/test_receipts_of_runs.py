@@ -309,7 +309,7 @@ def test_a_fault_of_the_program_leaves_one(name, run, on, world: World, monkeypa
 
 
 BAD = {
-    "journal update --version ../x": "cannot be a version",
+    "journal update --version ../x": "is not a valid version name",
     "submit --yes --amend": "no version to amend",
     "file upload --version nothing": "no version nothing",
     "file upload --modalities Nothing": "Nothing",

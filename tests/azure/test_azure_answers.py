@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
+from typing import cast
 
 import pytest
 import requests
@@ -22,6 +26,7 @@ from azure.core.exceptions import (
 from urllib3.exceptions import MaxRetryError, ProtocolError
 from urllib3.exceptions import ReadTimeoutError as PoolReadTimeout
 
+import chorus_gui
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.config.secrets import SasInfo
 from chorus_gui.core.errors import (
@@ -34,7 +39,24 @@ from chorus_gui.core.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
-from chorus_gui.core.storage.azure.answers import HOSTS_ENTRY, Access, Answer, Operation, clock_sentence, explain
+from chorus_gui.core.storage.azure.answers import (
+    _ACCESS,
+    _BAD_BLOCK,
+    _BAD_NAME,
+    _BAD_SUM,
+    _BUSY,
+    _CONDITIONS,
+    _NOT_FOUND,
+    _ONE_BLOB,
+    HOSTS_ENTRY,
+    VERBS,
+    Access,
+    Answer,
+    Operation,
+    Verb,
+    clock_sentence,
+    explain,
+)
 from chorus_gui.core.storage.azure.errors import AzureFault, answer_of, fault, guarded, translate
 
 SIGNATURE = "c2VjcmV0c2VjcmV0c2VjcmV0%3D"
@@ -54,33 +76,33 @@ def answer(status: int, code: str = "", **more: object) -> Answer:
     [
         (404, "BlobNotFound", BlobNotFoundError, "not in the central store"),
         (404, "", BlobNotFoundError, "not in the central store"),
-        (400, "InvalidBlockList", BlobNotFoundError, "no longer waits"),
+        (400, "InvalidBlockList", BlobNotFoundError, "no longer in the central store"),
         (404, "CannotVerifyCopySource", BlobNotFoundError, "not in the central store"),
         (409, "BlobAlreadyExists", ConditionError, "exists already"),
         (412, "ConditionNotMet", ConditionError, "changed"),
         (412, "", ConditionError, "changed"),
         (304, "ConditionNotMet", ConditionError, "changed"),
-        (400, "Md5Mismatch", ChecksumError, "not what was sent"),
+        (400, "Md5Mismatch", ChecksumError, "differ from the bytes that were sent"),
         (400, "OutOfRangeInput", BlobNameError, "cannot hold"),
         (400, "InvalidBlobOrBlock", BlobNameError, "another length"),
         (503, "ServerBusy", StoreUnavailableError, "busy"),
         (500, "OperationTimedOut", StoreUnavailableError, "busy"),
         (500, "InternalError", StoreUnavailableError, "busy"),
-        (408, "", StoreUnavailableError, "gave up"),
+        (408, "", StoreUnavailableError, "stopped waiting"),
         (429, "", StoreUnavailableError, "no more requests"),
-        (507, "", StoreFullError, "no room"),
+        (507, "", StoreFullError, "no space"),
         (404, "ContainerNotFound", AccessError, "no container “box” in the account “acct”"),
         (403, "AccountIsDisabled", AccessError, "disabled"),
         (403, "AuthorizationSourceIPMismatch", AccessError, "sip"),
         (403, "AuthorizationProtocolMismatch", AccessError, "spr"),
         (403, "AuthorizationServiceMismatch", AccessError, "ss=b"),
         (403, "AuthorizationResourceTypeMismatch", AccessError, "srt"),
-        (403, "KeyBasedAuthenticationNotPermitted", AccessError, "login"),
+        (403, "KeyBasedAuthenticationNotPermitted", AccessError, "sign-in with a Microsoft account"),
         (407, "", AccessError, "proxy"),
         (412, "LeaseIdMissing", StoreError, "lease"),
-        (403, "UnauthorizedBlobOverwrite", StoreError, "overwrite"),
+        (403, "UnauthorizedBlobOverwrite", StoreError, "not replacing"),
         (409, "BlobImmutableDueToPolicy", StoreError, "retention"),
-        (409, "SomethingNew", StoreError, "Look the code up"),
+        (409, "SomethingNew", StoreError, "give the central team the code"),
     ],
 )
 def test_each_code_becomes_its_error(status: int, code: str, kind: type[StoreError], words: str) -> None:
@@ -99,7 +121,7 @@ def test_a_permission_that_lacks_is_named_for_a_token_and_a_role_for_a_login() -
     lacking = answer(403, "AuthorizationPermissionMismatch")
     token = explain(lacking, BY_SAS, WRITE)
     assert isinstance(token, AccessError)
-    assert "“write” (sp=…w…), and has “rl”" in str(token)
+    assert "“write” (sp=…w…), but has “rl”" in str(token)
     login = explain(lacking, BY_LOGIN, WRITE)
     assert isinstance(login, AccessError)
     assert "Storage Blob Data Contributor" in str(login)
@@ -109,10 +131,10 @@ def test_a_permission_that_lacks_is_named_for_a_token_and_a_role_for_a_login() -
 def test_an_authorization_failure_shows_both_explanations() -> None:
     error = explain(answer(403, "AuthorizationFailure"), BY_SAS, WRITE)
     assert isinstance(error, AccessError)
-    for words in ("network rules", "credentials may not", HOSTS_ENTRY, "AuthorizationFailure", "req-1"):
+    for words in ("network rules", "credentials do not allow", HOSTS_ENTRY, "AuthorizationFailure", "req-1"):
         assert words in str(error)
     pilot = Access("choruspilotstorage", "choruspilotstorage.blob.core.windows.net", "box", AuthMode.SAS)
-    assert f"needs the line “{HOSTS_ENTRY}”" in str(explain(answer(403, "AuthorizationFailure"), pilot, WRITE))
+    assert f"has the line “{HOSTS_ENTRY}”" in str(explain(answer(403, "AuthorizationFailure"), pilot, WRITE))
 
 
 FRAME = "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]"
@@ -125,7 +147,7 @@ WED, THU, FRI = ("Wed, 01 Jan 2025 10:00:00 GMT", "Thu, 02 Jan 2025 10:00:00 GMT
         (FRAME.format(WED, THU, FRI), "expired on 2025-01-02 10:00 UTC"),
         (FRAME.format(THU, FRI, WED), "not valid before 2025-01-02 10:00 UTC"),
         ("Signature did not match. String to sign used was rl\n\n2031", "valid until 2031-05-06 07:08 UTC"),
-        ("", "Paste the token again"),
+        ("", "Paste the whole token again"),
     ],
 )
 def test_a_refused_token_says_why(detail: str, words: str) -> None:
@@ -157,7 +179,7 @@ def test_what_did_not_come_from_the_service_is_not_taken_for_it() -> None:
     for status, kind in ((403, AccessError), (404, AccessError), (302, AccessError), (418, StoreUnavailableError)):
         error = explain(Answer(status), BY_SAS, WRITE)
         assert type(error) is kind
-        assert "Something else than Azure answered" in str(error)
+        assert "did not come from Azure" in str(error)
     assert isinstance(explain(Answer(502), BY_SAS, WRITE), StoreUnavailableError)
 
 
@@ -203,17 +225,17 @@ def refused(reason: Exception) -> requests.ConnectionError:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (wrapped(ServiceRequestError, refused(socket.gaierror(-2, "Name or service not known"))), StoreUnavailableError, "is not known"),
+        (wrapped(ServiceRequestError, refused(socket.gaierror(-2, "Name or service not known"))), StoreUnavailableError, "does not know the name"),
         (wrapped(ServiceRequestError, requests.exceptions.ProxyError(MaxRetryError(None, URL))), StoreUnavailableError, "proxy server"),  # type: ignore[arg-type]
         (wrapped(ServiceRequestError, requests.exceptions.SSLError(MaxRetryError(None, URL, ssl.SSLCertVerificationError("x")))), AccessError, "authority"),  # type: ignore[arg-type]
-        (wrapped(ServiceRequestError, refused(ssl.SSLEOFError(8, "EOF"))), StoreUnavailableError, "encrypted connection"),
-        (wrapped(ServiceRequestError, refused(ConnectionRefusedError(111, "refused"))), StoreUnavailableError, "cannot be reached"),
+        (wrapped(ServiceRequestError, refused(ssl.SSLEOFError(8, "EOF"))), StoreUnavailableError, "secure (TLS) connection"),
+        (wrapped(ServiceRequestError, refused(ConnectionRefusedError(111, "refused"))), StoreUnavailableError, "Could not reach acct"),
         (wrapped(ServiceRequestTimeoutError, requests.ConnectTimeout()), StoreUnavailableError, "in time"),
         (wrapped(ServiceResponseError, requests.ConnectionError(PoolReadTimeout(None, URL, "t"))), StoreUnavailableError, "in time"),  # type: ignore[arg-type]
-        (wrapped(ServiceResponseError, requests.ConnectionError(ProtocolError("aborted", ConnectionResetError(104, "reset")))), StoreUnavailableError, "broke off"),
-        (wrapped(IncompleteReadError, requests.exceptions.ChunkedEncodingError("IncompleteRead")), StoreUnavailableError, "broke off"),
-        (requests.exceptions.ChunkedEncodingError("x"), StoreUnavailableError, "cannot be reached"),
-        (DecodeError("no XML"), StoreUnavailableError, "Something else"),
+        (wrapped(ServiceResponseError, requests.ConnectionError(ProtocolError("aborted", ConnectionResetError(104, "reset")))), StoreUnavailableError, "was lost"),
+        (wrapped(IncompleteReadError, requests.exceptions.ChunkedEncodingError("IncompleteRead")), StoreUnavailableError, "was lost"),
+        (requests.exceptions.ChunkedEncodingError("x"), StoreUnavailableError, "Could not reach acct"),
+        (DecodeError("no XML"), StoreUnavailableError, "did not come from Azure"),
         (ClientAuthenticationError("Incorrect padding"), AccessError, "account key cannot be used"),
         (UnicodeEncodeError("latin-1", "ü", 0, 1, "x"), StoreError, "cannot carry"),
     ],
@@ -265,3 +287,93 @@ def test_a_quoted_key_signature_is_cut_off() -> None:
     told = HttpResponseError(body, response=_Response(403, {"x-ms-error-code": "AuthenticationFailed", "x-ms-request-id": "r"}, body))  # type: ignore[arg-type]
     assert "secret" not in str(fault(told))
     assert "secret" not in str(translate(told, BY_KEY, WRITE))
+
+
+# --- every request and every answer, in sentences --------------------------------------------------------------------
+
+
+def _requests() -> list[Operation]:
+    """One for each ``Operation(…)`` in the package: its verb and its letter, with a name, and for a listing also without."""
+    found: dict[tuple[str, str], Operation] = {}
+    for file in Path(chorus_gui.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Operation":
+                verb, _, needs = node.args
+                assert isinstance(verb, ast.Constant), f"{file}:{node.lineno}: the verb is not a literal"
+                assert isinstance(needs, ast.Constant), f"{file}:{node.lineno}: the letter is not a literal"
+                assert verb.value in VERBS, f"{file}:{node.lineno}"
+                found[str(verb.value), str(needs.value)] = Operation(cast("Verb", verb.value), "a/b.dcm", str(needs.value))
+    assert set(VERBS) == {verb for verb, _ in found}
+    return [*found.values(), Operation("list", "", "l")]
+
+
+_LOOKED_UP = [_ACCESS, _ONE_BLOB, _CONDITIONS, _NOT_FOUND, _BUSY, _BAD_SUM, _BAD_NAME, _BAD_BLOCK]
+_CODES = [
+    *sorted({code for codes in _LOOKED_UP for code in codes}),
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+    "NoAuthenticationInformation",
+    "AuthorizationPermissionMismatch",
+    "AuthorizationFailure",
+    "CannotVerifyCopySource",
+    "SomethingNew",
+]
+_STATUSES = (301, 304, 400, 401, 403, 404, 407, 408, 412, 418, 429, 500, 503, 507)
+_ANSWERS = [
+    *(answer(403, code) for code in _CODES),
+    *(answer(status) for status in _STATUSES),
+    *(Answer(status) for status in _STATUSES),
+    answer(404, "CannotVerifyCopySource"),
+    answer(403, "AuthenticationFailed", detail=FRAME.format(WED, THU, FRI), skew=900.0),
+    answer(403, "AuthenticationFailed", detail=FRAME.format(THU, FRI, WED), skew=-9000.0),
+    answer(403, "AuthenticationFailed", detail="Request date header too old: 'x'"),
+    answer(403, "AuthorizationFailure", detail="This request is not authorized to perform this operation"),
+    answer(503, "ServerBusy", retry_after=7.0),
+    answer(409, "SomethingNew", message="The service said so\nRequestId:x"),
+]
+_WAYS = [BY_SAS, BY_KEY, BY_LOGIN, Access("choruspilotstorage", "choruspilotstorage.blob.core.windows.net", "box", AuthMode.SAS)]
+_OTHERS: list[BaseException] = [
+    refused(socket.gaierror(-2, "Name or service not known")),
+    requests.exceptions.ProxyError(MaxRetryError(None, URL)),  # type: ignore[arg-type]
+    requests.exceptions.SSLError(MaxRetryError(None, URL, ssl.SSLCertVerificationError("x"))),  # type: ignore[arg-type]
+    refused(ssl.SSLEOFError(8, "EOF")),
+    refused(ConnectionRefusedError(111, "refused")),
+    requests.ConnectTimeout(),
+    IncompleteReadError("IncompleteRead"),
+    DecodeError("no XML"),
+    ClientAuthenticationError("Incorrect padding."),
+    ClientAuthenticationError("Max retries exceeded."),
+    UnicodeEncodeError("latin-1", "ü", 0, 1, "x"),
+]
+_DANGLING = re.compile(r"(?<!-)\b(to|of|for|at|in|on|with|from|by|about|into|after|as|is|be|not|allow|the|an?|and|or)[.!?:]", re.IGNORECASE)
+
+
+def _in_sentences(error: StoreError, operation: Operation) -> None:
+    assert error.what
+    for text in (error.what, error.meaning, error.remedy, str(error)):
+        assert text == text.strip()
+        assert "  " not in text, text
+        assert not text or re.match(r"[A-Z“]", text), text
+        assert not text or text.endswith((".", "!", "?")), text
+        assert not re.search(r"[.!?,;:]{2}|[ (][.,;:!?)]|““|””|“”|None", text), text
+        assert not _DANGLING.search(text), text
+        assert not re.search(r"\b(us|we|our|may not)\b", text), text
+    if f"{operation.doing} " in error.what or f"{operation.verb} " in error.what:
+        assert operation.object in error.what, f"{error.what} does not say what"
+
+
+@pytest.mark.parametrize("operation", _requests(), ids=lambda operation: f"{operation.verb}-{operation.name}")
+@pytest.mark.parametrize("access", _WAYS, ids=lambda access: f"{access.auth_mode.value}-{access.account}")
+def test_every_failure_of_every_request_is_whole_sentences(operation: Operation, access: Access) -> None:
+    """Each of ``what``, ``meaning`` and ``remedy`` may be shown alone."""
+    for one in _ANSWERS:
+        _in_sentences(explain(one, access, operation), operation)
+    for error in _OTHERS:
+        _in_sentences(translate(error, access, operation), operation)
+
+
+@pytest.mark.parametrize("operation", _requests(), ids=lambda operation: f"{operation.verb}-{operation.name}")
+def test_what_is_not_allowed_is_named_with_its_file(operation: Operation) -> None:
+    for code in ("AuthorizationPermissionMismatch", "AuthorizationFailure"):
+        for access in _WAYS:
+            assert f"{operation.doing} {operation.object}" in explain(answer(403, code), access, operation).what

@@ -106,7 +106,7 @@ def test_a_second_refusal_reaches_the_person(serve_login: Callable[..., Server],
     server = serve_login(accepting(tenant=tenant))
     way = Way("old", "new", "newer")
     with closing(AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))) as store:
-        with pytest.raises(AccessError, match="does not accept this login"):
+        with pytest.raises(AccessError, match="does not accept this sign-in"):
             CALLS["list" if call == "read" else call](store)
         assert (len(way.asked), tokens(server)) == (2, ["old", "new"])
 
@@ -285,6 +285,6 @@ def test_what_is_forbidden_is_no_reason_to_sign_in_again(serve_login: Callable[.
 
 def test_a_token_is_not_sent_without_encryption(serve: Callable[..., Server]) -> None:
     server, way = serve(empty_container), Way("t")
-    with pytest.raises(AccessError, match="needs HTTPS"):
+    with pytest.raises(AccessError, match="needs https"):
         open_store(server.place(AuthMode.LOGIN), login=login_by(way))
     assert (server.seen, way.asked) == ([], [])

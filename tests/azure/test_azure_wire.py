@@ -27,14 +27,14 @@ def test_a_busy_service_is_asked_once_and_its_wish_passed_on(serve: Callable[...
 
 def test_a_redirect_is_not_followed(serve: Callable[..., Server]) -> None:
     server = serve(reply(302, Location="/sign-in"))
-    with pytest.raises(AccessError, match="Something else than Azure"):
+    with pytest.raises(AccessError, match="did not come from Azure"):
         server.store().put("a", b"x")
     assert len(server.seen) == 1
 
 
 def test_a_connection_that_is_cut_may_be_tried_again(serve: Callable[..., Server]) -> None:
     server = serve(hang_up)
-    with pytest.raises(StoreUnavailableError, match="broke off"):
+    with pytest.raises(StoreUnavailableError, match="was lost"):
         server.store().put("a", b"x")
     assert len(server.seen) == 1
 
@@ -51,7 +51,7 @@ def test_a_sign_in_page_is_not_taken_for_the_store(serve: Callable[..., Server],
         lambda: store.list_staged("a"),
         lambda: store.delete("a"),
     ):
-        with pytest.raises(StoreUnavailableError, match="Something else than Azure"):
+        with pytest.raises(StoreUnavailableError, match="did not come from Azure"):
             call()
 
 
@@ -59,7 +59,7 @@ def test_a_download_that_breaks_off_is_no_shorter_file(serve: Callable[..., Serv
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     part: dict[str, Any] = {"Content_Range": "bytes 0-99/100", "ETag": '"1"', "x_ms_request_id": "r", "x_ms_blob_type": "BlockBlob"}
     server = serve(reply(206, b"x" * 40, promised=100, **part))
-    with pytest.raises(StoreUnavailableError, match="broke off"):
+    with pytest.raises(StoreUnavailableError, match="was lost"):
         list(server.store().read("a"))
     changed = serve(reply(412, x_ms_error_code="ConditionNotMet", x_ms_request_id="r"))
     with pytest.raises(ConditionError):

@@ -68,7 +68,7 @@ def test_nested() -> None:
     }
     assert config.sites["Images"].pattern.text == "{patient_id:w}/Images/{filepath}"
     assert all(site.mapped for site in config.sites.values())
-    assert config.warnings == ("configuration.our_own_key (line 6): The key is not known; it is kept and has no effect.",)
+    assert config.warnings == ("configuration.our_own_key (line 6): The key is unknown. It has no effect, and stays in the file.",)
 
 
 def test_flat() -> None:
@@ -192,7 +192,7 @@ def test_a_flat_modality_table_without_a_path_is_a_fault(tmp_path: Path) -> None
     with pytest.raises(ConfigError) as caught:
         parse(FOLDERS + "[site_path.Images]\nversioned = false\n", tmp_path)
     assert [fault.key for fault in caught.value.faults] == ["site_path.Images.path"]
-    assert "replaces the default's whole" in str(caught.value)
+    assert "nothing is taken from the default table" in str(caught.value)
     assert parse(NESTED + "[site_path.Images]\nversioned = false\n", tmp_path).sites["Images"].place.text == "site"
 
 

@@ -130,9 +130,9 @@ def test_sas_fields() -> None:
     assert info.missing(NEEDS_STORE) == ("create", "write")
     assert info.missing(NEEDS_SOURCE) == ()
     assert info.sentences(NOW, NEEDS_JOURNAL) == (
-        "The SAS expires in 3 days, on 2026-02-04 15:30 UTC.",
-        "The SAS does not allow to create, write or delete.",
-        "The SAS works only from the address 10.0.0.1-10.0.0.9.",
+        "The SAS token expires in 3 days, on 2026-02-04 15:30 UTC.",
+        "The SAS token does not allow creating, writing or deleting.",
+        "The SAS token works only from the network address 10.0.0.1-10.0.0.9.",
     )
     assert "SECRETSIG" not in repr(info)
 
@@ -145,7 +145,7 @@ def test_write_includes_create_but_create_is_not_write() -> None:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("se=2026-02-01T11:59:59Z&sp=rwdl", "The SAS expired on 2026-02-01 11:59 UTC: ask for a new one."),
+        ("se=2026-02-01T11:59:59Z&sp=rwdl", "The SAS token expired on 2026-02-01 11:59 UTC."),
         ("se=2026-02-01T12:30:00Z&sp=rwdl", "expires in less than an hour"),
         ("se=2026-02-01T15:00:00Z&sp=rwdl", "expires in 3 hours"),
         ("se=2026-02-02T13:00:00Z&sp=rwdl", "expires in 1 day,"),
@@ -153,11 +153,11 @@ def test_write_includes_create_but_create_is_not_write() -> None:
         ("se=2030-01-01&st=2026-03-01&sp=rwdl", "not valid before 2026-03-01 00:00 UTC"),
         ("sp=rwdl", "does not say when it expires"),
         ("se=soon&sp=rwdl", "does not say when it expires"),
-        ("se=2030-01-01&sp=rwdl&sr=b", "single blob"),
+        ("se=2030-01-01&sp=rwdl&sr=b", "single file"),
         ("se=2030-01-01&sp=rwdl&ss=f&srt=sco", "not for Blob storage"),
-        ("se=2030-01-01&sp=rwdl&ss=b&srt=o", "cannot list a container"),
-        ("se=2030-01-01&sp=rwdl&ss=b&srt=c", "does not reach into blobs"),
-        ("se=2030-01-01&sp=rwd", "does not allow to list."),
+        ("se=2030-01-01&sp=rwdl&ss=b&srt=o", "does not cover listing a container"),
+        ("se=2030-01-01&sp=rwdl&ss=b&srt=c", "does not cover files"),
+        ("se=2030-01-01&sp=rwd", "does not allow listing."),
     ],
 )
 def test_sas_sentences(token: str, words: str) -> None:
@@ -173,7 +173,7 @@ def test_a_good_sas_and_one_with_a_stored_policy_need_no_words() -> None:
 
 def test_an_expired_sas_is_a_warning() -> None:
     found = config(NAME + 'azure_sas_token = "se=2025-01-01&sp=rcwl&sig=SECRETSIG"')
-    assert found.warnings == ("central_path.auth.azure_sas_token (line 10): The SAS expired on 2025-01-01 00:00 UTC: ask for a new one.",)
+    assert found.warnings == ("central_path.auth.azure_sas_token (line 10): The SAS token expired on 2025-01-01 00:00 UTC.",)
 
 
 def test_a_secret_stays_closed() -> None:

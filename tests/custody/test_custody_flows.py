@@ -65,8 +65,8 @@ def test_the_first_journal_of_a_site(store, anna, ben):
     assert look(anna).state is State.NEW
     held = checkout(anna, ctx())
     assert held.new
-    assert "a new one begins" in held.notes[0]
-    with pytest.raises(CustodyError, match=r"checked out by Anna Å\. on PC-1"):
+    assert "A new one was started" in held.notes[0]
+    with pytest.raises(CustodyError, match=r"locked by Anna Å\. on PC-1"):
         checkout(ben, ctx())
     record(anna.local, "first.dcm")
     checkin(anna, ctx())
@@ -76,7 +76,7 @@ def test_the_first_journal_of_a_site(store, anna, ben):
 def test_a_local_journal_becomes_the_first_one_in_the_cloud(store, anna):
     record(anna.local, "mine.dcm")
     held = checkout(anna, ctx())
-    assert "becomes it at check-in" in held.notes[0]
+    assert "Your check-in puts" in held.notes[0]
     checkin(anna, ctx())
     assert cloud_names(store) == {"mine.dcm"}
 
@@ -115,11 +115,11 @@ def test_only_one_has_it(shared, anna, ben):
     checkout(anna, ctx())
     with pytest.raises(CustodyError) as refused:
         checkout(ben, ctx())
-    assert "checked out by Anna Å. on PC-1 since 20" in refused.value.what
+    assert "locked by Anna Å. on PC-1 since 20" in refused.value.what
     assert "journal unlock" in refused.value.remedy
     assert look(ben).state is State.LOCKED
     assert not ben.local.exists()
-    with pytest.raises(CustodyError, match="checked out by you on this computer"):
+    with pytest.raises(CustodyError, match="You have the journal checked out on this computer"):
         checkout(anna, ctx())
     with pytest.raises(CustodyError, match="is not checked out here"):
         checkin(ben, ctx())
@@ -139,10 +139,10 @@ def test_we_respect_theirs(shared, anna, tmp_path, kind):
     state = look(anna)
     assert (state.state, state.journal, state.content) == (State.FOREIGN, None, shared.head(LOCK))
     assert "with another tool since 20" in state.describe()
-    assert "lies in that lock" in state.describe()
+    assert "is in that lock" in state.describe()
     with pytest.raises(CustodyError) as refused:
         checkout(anna, ctx())
-    assert "taking the journal over" in refused.value.remedy
+    assert "take the journal over" in refused.value.remedy
     assert "journal unlock" in refused.value.remedy
 
 
@@ -164,7 +164,7 @@ def test_changes_that_were_never_checked_in_are_never_overwritten(shared, anna):
     sides = refused.value.sides
     assert (sides.only_local, sides.only_cloud) == (1, 1)
     assert (sides.local.active, sides.cloud.active, sides.local.versions) == (1, 1, ("20250101000000",))
-    assert "1 rows stand only in the local one, 1 only in the cloud's" in str(refused.value)
+    assert "1 entry is only in the local journal, 1 only in the cloud journal" in str(refused.value)
     assert anna.local.read_bytes() == before
     assert shared.head(LOCK) is None
 
@@ -185,7 +185,7 @@ def test_what_an_older_tool_wrote_over_is_kept_here_and_told(shared, anna, tmp_p
     tool.update("theirs.dcm")
     tool.store.put(BLOB, tool.local.read_bytes())  # its check-in looks at nothing
     held = checkout(anna, ctx())
-    assert "lacks 1 rows that it had when you last checked in" in held.notes[0]
+    assert "lacks 1 entry that it had when you last checked in" in held.notes[0]
     kept = [path for path in backups.folder(anna.local).iterdir() if ".aside-" in path.name]
     assert [names(path) for path in kept] == [{"base.dcm", "ours.dcm"}]
 
@@ -193,7 +193,7 @@ def test_what_an_older_tool_wrote_over_is_kept_here_and_told(shared, anna, tmp_p
 def test_a_damaged_journal_in_the_cloud_replaces_nothing(store, anna):
     store.put(BLOB, b"SQLite format 3\0" + b"x" * 5000)
     record(anna.local, "mine.dcm")
-    with pytest.raises(CustodyError, match=r"az://box/journal\.db is no sound journal") as refused:
+    with pytest.raises(CustodyError, match=r"The cloud journal “az://box/journal\.db” is not intact") as refused:
         checkout(anna, ctx())
     assert ".cloud" not in str(refused.value)
     assert names(anna.local) == {"mine.dcm"}
@@ -227,7 +227,7 @@ def test_cancelling_leaves_nothing_checked_out(shared, anna):
 
 
 def test_one_process_at_a_time(shared, anna):
-    with guard(anna, "file upload", 0, ctx()), pytest.raises(JournalBusyError, match="Another window or command of yours") as busy:
+    with guard(anna, "file upload", 0, ctx()), pytest.raises(JournalBusyError, match="Another window or command on this computer") as busy:
         checkout(anna, ctx())
     assert "file upload" in busy.value.holder
 
@@ -251,7 +251,7 @@ def test_a_journal_that_was_changed_under_our_lock_is_not_overwritten(shared, an
     tool.update("theirs.dcm")
     shared.put(BLOB, tool.local.read_bytes())
     assert look(anna).state is State.CHANGED
-    with pytest.raises(CustodyConflictError, match="was changed by somebody, although you have it checked out") as refused:
+    with pytest.raises(CustodyConflictError, match="Somebody changed the cloud journal, although you have it checked out") as refused:
         checkin(anna, ctx())
     assert (refused.value.sides.only_local, refused.value.sides.only_cloud) == (1, 1)
     assert "Nothing was written" in str(refused.value)
@@ -267,7 +267,7 @@ def test_an_older_check_in_over_our_lock_is_noticed(shared, anna, tmp_path):
     work(anna, "ours.dcm")
     tool.update("theirs.dcm")
     tool.checkin()
-    with pytest.raises(CustodyConflictError, match="somebody removed your lock since, and the journal in the cloud is another one"):
+    with pytest.raises(CustodyConflictError, match="somebody removed your lock, and the cloud journal was changed"):
         checkin(anna, ctx())
     assert cloud_names(shared) == {"base.dcm", "theirs.dcm"}
 
@@ -276,10 +276,10 @@ def test_an_unlock_of_ours_by_an_older_tool_is_noticed(shared, anna, tmp_path):
     work(anna, "ours.dcm")
     tool = ToolPresent(shared, tmp_path / "old" / "journal.db")
     tool.unlock()
-    with pytest.raises(CustodyConflictError, match=r"somebody removed your lock since\."):
+    with pytest.raises(CustodyConflictError, match=r"somebody removed your lock\."):
         checkin(anna, ctx())
     tool.checkout()
-    with pytest.raises(CustodyConflictError, match="another tool has locked it since"):
+    with pytest.raises(CustodyConflictError, match="it is now locked by another tool"):
         checkin(anna, ctx())
     assert cloud_names(shared) is None
 
@@ -288,7 +288,7 @@ def test_another_persons_lock_is_noticed(shared, anna, ben):
     work(anna, "ours.dcm")
     unlock(ben, ctx(), force=True)
     checkout(ben, ctx())
-    with pytest.raises(CustodyConflictError, match="the lock is now that of ben on PC-2"):
+    with pytest.raises(CustodyConflictError, match="it is now locked by ben on PC-2"):
         checkin(anna, ctx())
 
 
@@ -413,6 +413,6 @@ def test_a_journal_that_changed_between_looking_and_locking_is_fetched_again(sha
 
 def test_a_journal_that_keeps_changing_is_not_checked_out(shared, anna, monkeypatch):
     changing(monkeypatch, 9)
-    with pytest.raises(CustodyError, match="being changed by somebody just now"):
+    with pytest.raises(CustodyError, match="Somebody is changing the cloud journal just now"):
         checkout(anna, ctx())
     assert (look(anna).state, anna.local.exists()) == (State.FREE, False)

@@ -112,7 +112,7 @@ def test_the_first_command_of_a_site(world):
     with world.session("journal update") as work:
         record(work.journal, "first.dcm")
     assert cloud_names(world.store) == {"first.dcm"}
-    assert "a new one begins" in work.notes[0]
+    assert "A new one was started" in work.notes[0]
 
 
 def test_a_command_works_on_what_the_user_holds(world):
@@ -167,7 +167,7 @@ def test_a_check_in_that_fails_tells_how_to_go_on(world):
         world.store.put(BLOB, journal_bytes("base.dcm", "theirs.dcm"))
 
     world.store.put(BLOB, journal_bytes("base.dcm"))
-    with pytest.raises(CustodyConflictError, match="The journal could not be checked in") as refused:
+    with pytest.raises(CustodyConflictError, match="Could not check the journal in") as refused:
         command(world, act)
     assert refused.value.sides.only_local == 1
     assert names(world.local) == {"base.dcm", "new.dcm"}
@@ -182,7 +182,7 @@ def test_a_failed_command_whose_check_in_fails_tells_both(world):
         fails(journal)
 
     world.store.put(BLOB, journal_bytes("base.dcm"))
-    with pytest.raises(CustodyError, match=r"The site is away\. The journal could not be checked in"):
+    with pytest.raises(CustodyError, match=r"The site is away\. Could not check the journal in"):
         command(world, act)
 
 
@@ -253,7 +253,7 @@ def test_a_journal_of_this_computer_alone(world):
         with session(alone, None, ctx(), purpose="journal update", write=write) as work:
             assert work.journal == world.local
     assert world.store.head(LOCK) is None
-    with pytest.raises(CustodyError, match="nothing to check out"):
+    with pytest.raises(CustodyError, match="not checked out or in"):
         cloud_journal(alone, world.store)
 
 

@@ -36,7 +36,7 @@ HELD = LocalState(Phase.HELD, "/x/journal.db", "f", "tok", "l1", "j1", NOTE.sinc
     [
         (None, None, None, LocalState(), False, State.NEW, "no journal in the cloud yet"),
         (JOURNAL, None, None, LocalState(), False, State.FREE, "not checked out"),
-        (JOURNAL, OURS, NOTE, HELD, False, State.MINE, "by you on this computer since 2026-01-02 03:04 UTC"),
+        (JOURNAL, OURS, NOTE, HELD, False, State.MINE, "You have the journal checked out on this computer since 2026-01-02 03:04 UTC"),
         (JOURNAL, OURS, NOTE, LocalState(), False, State.LOCKED, "by anna on PC-1 since 2026-01-02 03:04 UTC"),
         (
             JOURNAL,
@@ -48,12 +48,12 @@ HELD = LocalState(Phase.HELD, "/x/journal.db", "f", "tok", "l1", "j1", NOTE.sinc
             "somebody on another computer since 2023-11-14",
         ),
         (JOURNAL, OURS, None, LocalState(), False, State.FOREIGN, "with another tool since 2023-11-14 22:13 UTC."),
-        (None, replace(OURS, size=9), None, LocalState(), False, State.FOREIGN, "lies in that lock"),
-        (replace(JOURNAL, etag="j2"), OURS, NOTE, HELD, False, State.CHANGED, "was changed by somebody, although"),
-        (None, OURS, NOTE, HELD, False, State.CHANGED, "was removed by somebody, although"),
-        (JOURNAL, OURS, NOTE, replace(HELD, journal_etag=""), False, State.CHANGED, "appeared by somebody, although"),
-        (JOURNAL, None, None, HELD, False, State.CHANGED, "somebody removed your lock since."),
-        (JOURNAL, replace(OURS, etag="l2"), None, HELD, False, State.CHANGED, "another tool has locked it since."),
+        (None, replace(OURS, size=9), None, LocalState(), False, State.FOREIGN, "is in that lock"),
+        (replace(JOURNAL, etag="j2"), OURS, NOTE, HELD, False, State.CHANGED, "Somebody changed the cloud journal, although"),
+        (None, OURS, NOTE, HELD, False, State.CHANGED, "Somebody removed the cloud journal, although"),
+        (JOURNAL, OURS, NOTE, replace(HELD, journal_etag=""), False, State.CHANGED, "Somebody created the cloud journal, although"),
+        (JOURNAL, None, None, HELD, False, State.CHANGED, "somebody removed your lock."),
+        (JOURNAL, replace(OURS, etag="l2"), None, HELD, False, State.CHANGED, "it is now locked by another tool."),
         (
             None,
             OURS,
@@ -61,14 +61,22 @@ HELD = LocalState(Phase.HELD, "/x/journal.db", "f", "tok", "l1", "j1", NOTE.sinc
             HELD,
             False,
             State.CHANGED,
-            "that of ben on PC-1, and the journal in the cloud is another",
+            "it is now locked by ben on PC-1, and the cloud journal was changed",
         ),
-        (JOURNAL, replace(OURS, etag="l2"), NOTE, HELD, False, State.CHANGED, "the lock is now that of anna"),
-        (JOURNAL, OURS, NOTE, replace(HELD, phase=Phase.TAKING, lock_etag=""), False, State.MINE, "by you"),
+        (JOURNAL, replace(OURS, etag="l2"), NOTE, HELD, False, State.CHANGED, "it is now locked by anna"),
+        (JOURNAL, OURS, NOTE, replace(HELD, phase=Phase.TAKING, lock_etag=""), False, State.MINE, "You have the journal checked out"),
         (JOURNAL, None, None, replace(HELD, phase=Phase.TAKING, lock_etag=""), False, State.FREE, "not checked out"),
-        (replace(JOURNAL, etag="j2"), OURS, NOTE, replace(HELD, phase=Phase.RETURNING), True, State.MINE, "by you"),
+        (
+            replace(JOURNAL, etag="j2"),
+            OURS,
+            NOTE,
+            replace(HELD, phase=Phase.RETURNING),
+            True,
+            State.MINE,
+            "You have the journal checked out",
+        ),
         (replace(JOURNAL, etag="j2"), None, None, replace(HELD, phase=Phase.RETURNING), True, State.FREE, "not checked out"),
-        (replace(JOURNAL, etag="j2"), OURS, NOTE, replace(HELD, phase=Phase.RETURNING), False, State.CHANGED, "was changed"),
+        (replace(JOURNAL, etag="j2"), OURS, NOTE, replace(HELD, phase=Phase.RETURNING), False, State.CHANGED, "Somebody changed"),
     ],
 )
 def test_every_state(journal, lock, note, memory, landed, state, said):
@@ -79,8 +87,8 @@ def test_every_state(journal, lock, note, memory, landed, state, said):
 
 def test_a_journal_that_is_not_in_the_cloud():
     assert look(None).state is State.NOT_IN_CLOUD
-    assert "this computer alone" in look(None).describe()
-    with pytest.raises(CustodyError, match="nothing to check out or in"):
+    assert "only on this computer" in look(None).describe()
+    with pytest.raises(CustodyError, match="not checked out or in"):
         need(None)
 
 
@@ -98,9 +106,9 @@ def test_memory_comes_back_as_it_was(tmp_path_factory, local, base, purpose, siz
 def test_a_memory_that_cannot_be_read_or_written(tmp_path):
     file = tmp_path / "memory.toml"
     file.write_text("phase = 'nonsense'")
-    with pytest.raises(CustodyError, match="cannot be read"):
+    with pytest.raises(CustodyError, match="Could not read"):
         remembering.load(file)
-    with pytest.raises(CustodyError, match="could not be noted"):
+    with pytest.raises(CustodyError, match="Could not write the note"):
         remembering.save(tmp_path / "gone" / "memory.toml", LocalState())
 
 
@@ -167,7 +175,7 @@ def test_a_check_out_that_had_swapped_is_held(store, anna):
     state, offers = recover(anna)
     assert state.state is State.MINE
     assert [offer.choice for offer in offers] == [Choice.GO_ON, Choice.CHECK_IN, Choice.SET_ASIDE]
-    assert "journal checkout" in offers[0].text
+    assert "still have the journal checked out. Continue" in offers[0].text
     assert remembering.load(anna.memory_file) == held
 
 

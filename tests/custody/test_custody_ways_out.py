@@ -35,11 +35,11 @@ def test_unlock_wants_to_be_told_twice(shared, anna, ben):
     checkout(anna, ctx())
     with pytest.raises(CustodyError) as refused:
         unlock(ben, ctx())
-    assert "Anna Å. cannot check in any more" in refused.value.meaning
+    assert "Anna Å. can no longer check in" in refused.value.meaning
     assert "--force" in refused.value.remedy
     done = unlock(ben, ctx(), force=True)
     assert (done.copied, shared.head(LOCK)) == (False, None)
-    assert "Anna Å. cannot check in any more" in done.warnings[0]
+    assert "Anna Å. can no longer check in" in done.warnings[0]
     with pytest.raises(CustodyError, match="not locked"):
         unlock(ben, ctx(), force=True)
 
@@ -50,7 +50,7 @@ def test_unlock_puts_back_a_journal_that_lies_in_the_lock_alone(shared, anna, tm
     kind(shared, tmp_path / "old" / "journal.db").checkout()
     with pytest.raises(CustodyError, match="with another tool") as refused:
         unlock(anna, ctx())
-    assert "overwrites the journal in the cloud without looking" in refused.value.meaning
+    assert "overwrites the cloud journal without checking it" in refused.value.meaning
     assert unlock(anna, ctx(), force=True).copied
     assert (blob_bytes(shared, BLOB), shared.head(LOCK)) == (before, None)
 
@@ -65,7 +65,7 @@ def test_an_empty_lock_is_never_put_back_as_a_journal(store, anna, ben):
 
 def test_unlocking_ones_own_keeps_the_local_journal(shared, anna):
     work(anna, "ours.dcm")
-    assert "stays there, and is not in the cloud" in unlock(anna, ctx()).warnings[0]
+    assert "and is not in the cloud" in unlock(anna, ctx()).warnings[0]
     assert names(anna.local) == {"base.dcm", "ours.dcm"}
     with pytest.raises(CustodyConflictError, match="never checked in"):
         checkout(anna, ctx())
@@ -88,7 +88,7 @@ def test_unlock_leaves_a_lock_that_changes_meanwhile(shared, anna, tmp_path, mon
         return info
 
     monkeypatch.setattr(MemoryStore, "copy", copy)
-    with pytest.raises(CustodyError, match="while it was put back"):
+    with pytest.raises(CustodyError, match="while it was being put back"):
         unlock(anna, ctx(), force=True)
     assert blob_bytes(shared, LOCK) == journal_bytes("other.dcm")
 
@@ -160,7 +160,7 @@ def test_a_take_over_of_what_changed_since_it_was_looked_at(shared, anna, ben):
     record(anna.local, "mine.dcm")
     sides = preview(anna, anna.local, ctx())
     checkout(ben, ctx())
-    with pytest.raises(CustodyConflictError, match="changed since you looked"):
+    with pytest.raises(CustodyConflictError, match="changed since you compared the journals"):
         adopt(anna, anna.local, ctx(), sides)
     assert look(ben).state is State.MINE
 
@@ -169,7 +169,7 @@ def test_checking_in_another_file_than_the_one_checked_out(shared, anna, tmp_pat
     work(anna, "ours.dcm")
     stale = tmp_path / "stale.db"
     record(stale, "stale.dcm")
-    with pytest.raises(CustodyConflictError, match="was not made from the journal in the cloud"):
+    with pytest.raises(CustodyConflictError, match="was not made from the cloud journal"):
         checkin(anna, ctx(), local_journal=stale)
     grown = tmp_path / "grown.db"
     grown.write_bytes(content(shared))
@@ -194,7 +194,7 @@ def test_a_journal_on_a_share(share, tmp_path):
     work(anna, "ours.dcm")
     text = (tmp_path / "share" / LOCK).read_text("utf-8")
     assert '"who": "Anna Å."' in text
-    with pytest.raises(CustodyError, match=r"checked out by Anna Å\. on PC-1"):
+    with pytest.raises(CustodyError, match=r"locked by Anna Å\. on PC-1"):
         checkout(ben, ctx())
     checkin(anna, ctx())
     assert names(tmp_path / "share" / BLOB) == {"base.dcm", "ours.dcm"}
@@ -242,7 +242,7 @@ def test_a_take_over_of_a_lock_that_changes_at_the_last_moment(shared, anna, the
         return real(self, path, data, **options)
 
     monkeypatch.setattr(MemoryStore, "put", put)
-    with pytest.raises(CustodyConflictError, match="changed since you looked"):
+    with pytest.raises(CustodyConflictError, match="changed since you compared the journals"):
         adopt(anna, theirs.local, ctx(), sides)
     assert (look(anna).state, cloud_names(shared), anna.local.exists()) == (State.FREE, {"base.dcm"}, False)
 
@@ -257,7 +257,7 @@ def test_a_take_over_of_a_journal_that_changes_at_the_last_moment(shared, anna, 
         return real(self, path, data, **options)
 
     monkeypatch.setattr(MemoryStore, "put", put)
-    with pytest.raises(CustodyConflictError, match="changed since you looked"):
+    with pytest.raises(CustodyConflictError, match="changed since you compared the journals"):
         adopt(anna, theirs.local, ctx(), sides)
     assert (look(anna).state, cloud_names(shared), anna.local.exists()) == (State.FREE, {"base.dcm", "more.dcm"}, False)
 
@@ -285,7 +285,7 @@ def test_a_cloud_journal_that_cannot_be_read_is_kept_at_a_take_over(store, anna)
     record(anna.local, "mine.dcm")
     sides = preview(anna, anna.local, ctx())
     assert sides.only_cloud is None
-    assert "no readable journal" in sides.describe()
+    assert "cannot be read as a journal" in sides.describe()
     held = adopt(anna, anna.local, ctx(), sides)
     assert ".cloud-" in held.notes[0]
     checkin(anna, ctx())

@@ -290,7 +290,7 @@ def test_undo_takes_the_second_update_back(sample):
                 words = dict(journal._conn.execute("SELECT FILEPATH, STATE FROM journal WHERE TIME_INVALID_us IS NULL"))
                 assert words["OMOP/person.csv"] == "ADDED"
                 assert words["1000003/Waveforms/to_be_touched.dat"] == "MOVED"
-            with pytest.raises(UsageError, match="nothing that waits"):
+            with pytest.raises(UsageError, match="has no pending files"):
                 journal.undo("20250102000000")
             with pytest.raises(UsageError):
                 journal.undo("no such version")
@@ -309,7 +309,7 @@ def test_undo_after_our_own_commits(new, enter, schema):
         journal.commit([Entry(Action.CLOSE, old_id=max(r.file_id for r in journal.rows()))])
         assert journal.fingerprint() != before
         journal.commit([enter("new", version="v2")])
-        with pytest.raises(Exception, match="active row already"):
+        with pytest.raises(Exception, match="already has a current entry"):
             journal.commit([enter("a", version="v2")])
 
 

@@ -76,7 +76,7 @@ def test_repeat_of_a_closed_row_is_restored(journal, enter):
     journal.commit([Entry(Action.REPEAT, old_id=1, mtime_us=11)], at_us=300)
     assert truth(journal) == [("a", 11, 100, 200, "1", "v1"), ("a", 11, 300, None, "1", "v1")]
     assert journal.schema == 2 or states(journal) == ["DELETED", "MOVED"]
-    with pytest.raises(JournalChangedError, match="active row already"):
+    with pytest.raises(JournalChangedError, match="already has a current entry"):
         journal.commit([Entry(Action.REPEAT, old_id=1, mtime_us=11)])
 
 
@@ -124,7 +124,7 @@ def test_guards_take_the_whole_batch_back(journal, enter, entry):
     before, print_ = truth(journal), journal.fingerprint()
     with pytest.raises(JournalChangedError) as caught:
         journal.commit([enter("new/one", version="never"), entry, enter("two")], at_us=300)
-    assert "Review again" in caught.value.remedy
+    assert "Scan again" in caught.value.remedy
     assert truth(journal) == before
     assert journal.fingerprint() == print_
     journal.commit([enter("new/one"), enter("b")], at_us=400)
@@ -154,7 +154,7 @@ def test_two_active_rows_of_other_tools_count_as_two(journal, enter):
     journal.close()
     with Journal.open(journal.path) as reopened:
         reopened.commit([enter("other"), Entry(Action.CLOSE, old_id=1)])
-        with pytest.raises(JournalChangedError, match="active row already"):
+        with pytest.raises(JournalChangedError, match="already has a current entry"):
             reopened.commit([enter("a")])
         reopened.commit([Entry(Action.CLOSE, old_id=2)])
         reopened.commit([enter("a")])

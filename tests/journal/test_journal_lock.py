@@ -119,7 +119,7 @@ def test_a_failed_open_leaves_no_lock(sample):
 def test_a_lock_that_cannot_be_made_is_explained(sample):
     path = sample(2, "upload_1")
     path.with_name(".journal.db.inuse").mkdir()
-    with pytest.raises(JournalError, match="No lock could be taken"):
+    with pytest.raises(JournalError, match="Could not lock the journal"):
         Journal.open(path)
 
 

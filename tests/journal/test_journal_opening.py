@@ -165,7 +165,7 @@ def test_both_generations_in_one_file(sample):
     path = sample(2, "upload_2")
     with closing(sqlite3.connect(path)) as conn:
         conn.execute("CREATE TABLE journal (FILE_ID INTEGER)")
-    with pytest.raises(JournalMixedError, match="both generations"):
+    with pytest.raises(JournalMixedError, match="both formats"):
         Journal.open(path)
 
 
@@ -275,7 +275,7 @@ def test_a_read_only_file(sample, enter):
 
 
 def test_faults_of_the_disk_are_sentences(tmp_path):
-    for code, word in ((sqlite3.SQLITE_IOERR, "share"), (sqlite3.SQLITE_CANTOPEN, "folder"), (sqlite3.SQLITE_PERM, "right")):
+    for code, word in ((sqlite3.SQLITE_IOERR, "share"), (sqlite3.SQLITE_CANTOPEN, "folder"), (sqlite3.SQLITE_PERM, "allowed")):
         error = sqlite3.OperationalError("x")
         error.sqlite_errorcode = code
         assert word in str(opening.translate(error, tmp_path))

@@ -50,7 +50,7 @@ FULL = Receipt(
     problems=2,
     unmatched=7,
     diff_hash="9f2c" * 16,
-    notes=("One folder could not be read; nothing below it was taken for deleted.",),
+    notes=("One folder could not be read; nothing below it was marked as deleted.",),
 )
 EMPTY = Receipt("record", "/srv/site", "D:/central", "/srv/journal.db", (), 0, 0, "mara", "host", "0.1.0")
 VERIFIED = replace(
@@ -89,7 +89,7 @@ def test_json_comes_back_as_it_was(receipt: Receipt) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "chorus-upload-receipt/2"}', '{"schema": "chorus-upload-receipt/1"}'])
 def test_what_is_no_receipt_is_refused_with_a_sentence(text: str) -> None:
-    with pytest.raises(UsageError, match="no receipt"):
+    with pytest.raises(UsageError, match="not a receipt"):
         from_json(text)
 
 

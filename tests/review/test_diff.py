@@ -187,7 +187,7 @@ def test_a_place_that_an_open_row_holds_is_not_given_away(tmp_path) -> None:
     world.put("0012/Images/x.dcm", "a")
     world.run(version="v1")
     world.put("12/Images/x.dcm", "b")
-    with pytest.raises(ReviewError, match="one place"):
+    with pytest.raises(ReviewError, match="the same place"):
         world.run(version="v1")
     world.check_truth()
     world.run(version="v2")

@@ -95,7 +95,7 @@ def test_recording_into_an_amended_version_never_takes_a_files_place(tmp_path: P
     world.put("0012/Images/a.dcm", "one")
     world.run(version=V1)
     world.put("12/Images/a.dcm", "two")
-    with pytest.raises(ReviewError, match="one place"):
+    with pytest.raises(ReviewError, match="the same place"):
         world.run("record", version=V1)
     world.upload()
     world.check_truth()

@@ -80,7 +80,7 @@ def test_a_file_that_is_not_the_one_that_was_seen(tmp_path: Path, wrong: dict[st
     put(tmp_path, "a", content=b"12345")
     reads: list[int] = []
     source = Interfering(tmp_path, lambda: reads.append(1))
-    with pytest.raises(SourceChangedError, match="since it was scanned"):
+    with pytest.raises(SourceChangedError, match="after the scan"):
         md5_of(source, look(source, "a")._replace(**wrong))
     assert not reads, "a changed file is not worth reading"
 
@@ -91,7 +91,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, now: bytes) -> Non
     source = Interfering(tmp_path, lambda: put(tmp_path, "a", content=now))
     seen = look(source, "a")
     time.sleep(0.02)  # for a clock that ticks slowly
-    with pytest.raises(SourceChangedError, match="while it was read"):
+    with pytest.raises(SourceChangedError, match="while it was being read"):
         md5_of(source, seen)
 
 

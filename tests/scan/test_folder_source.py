@@ -88,13 +88,13 @@ def test_a_folder_that_is_not_wanted_is_not_listed_and_another_only_by_name(tmp_
 @pytest.mark.parametrize(
     ("number", "says", "remedy"),
     [
-        (errno.EACCES, "may not read", "right to read"),
+        (errno.EACCES, "not allowed to read", "permission to read"),
         (errno.EIO, "disk or the share failed", "disk"),
         (errno.ETIMEDOUT, "network share", "connection"),
-        (errno.ENOENT, "no longer there", "Scan again"),
+        (errno.ENOENT, "no longer there", "scan again"),
         (errno.ENAMETOOLONG, "too long", "Shorten"),
         (errno.EMFILE, "too many files open", "Close"),
-        (errno.EINVAL, "could not fetch it" if os.name == "nt" else "Invalid argument", "can again"),
+        (errno.EINVAL, "could not download it" if os.name == "nt" else "Invalid argument", "can again"),
     ],
 )
 def test_an_unreadable_folder_is_a_problem_and_the_walk_goes_on(
@@ -131,7 +131,7 @@ def test_rights_are_what_the_system_says(tmp_path: Path) -> None:
         memory, _ = run_scan(make_config(tmp_path))
         assert memory.problem_paths["2/Waveforms"].covers
         assert memory.paths("Waveforms") == {"1/Waveforms/a"}
-        with pytest.raises(SourceUnreadableError, match="may not read"):
+        with pytest.raises(SourceUnreadableError, match="not allowed to read"):
             FolderSource(tmp_path).open("1/Waveforms/a")
     finally:
         (tmp_path / "2" / "Waveforms").chmod(0o700)
@@ -186,7 +186,7 @@ def test_a_file_that_vanishes_between_listing_and_looking(tmp_path: Path, monkey
     found = walk(FolderSource(tmp_path))
     assert file_paths(found) == {"a/here"}
     problem = problems(found)["a/gone"]
-    assert "went away" in problem.cause
+    assert "was removed" in problem.cause
     assert problem.covers, "a share that just broke off looks the same"
 
 
@@ -199,7 +199,7 @@ def test_a_sharing_violation_is_waited_for(tmp_path: Path, failing: Callable[...
     assert file_paths(walk(FolderSource(tmp_path))) == {"a/x"}
     assert len(asked) == 3
     failing(tmp_path / "a", HeldError(errno.EACCES, "held"))
-    assert "another program holds it open" in problems(walk(FolderSource(tmp_path)))["a"].cause
+    assert "another program has it open" in problems(walk(FolderSource(tmp_path)))["a"].cause
 
 
 def test_a_placeholder_whose_cloud_drive_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ def test_an_entry_that_cannot_be_looked_at_may_be_anything(tmp_path: Path) -> No
     with os.scandir(tmp_path) as entries:
         problem = folders._entry_problem("x/a", next(entries), OSError(errno.EIO, "broken"))
     assert problem.covers
-    assert "could not be looked at: the disk or the share failed" in problem.cause
+    assert "Could not read the file: the disk or the share failed" in problem.cause
 
 
 @posix_only
@@ -548,5 +548,5 @@ class TestOneFile:
         with pytest.raises(SourceVanishedError, match="gone"):
             walk(FolderSource(tmp_path / "gone"))
         failing(tmp_path, PermissionError(errno.EACCES, "denied"))
-        with pytest.raises(SourceUnreadableError, match="may not read"):
+        with pytest.raises(SourceUnreadableError, match="not allowed to read"):
             walk(FolderSource(tmp_path))

@@ -118,7 +118,7 @@ def test_names_that_no_script_can_carry_are_left_out_and_said(tmp_path: Path) ->
     assert [path for path, _ in posix.left_out] == ["OMOP/b\nc", "OMOP/d\\e", "OMOP/\udcff"]
     windows = arrange(world, ("OMOP/a", 'OMOP/say "x"', "elsewhere/x"), target=Target.WINDOWS)
     assert dict(windows.left_out) == {
-        'OMOP/say "x"': "Windows cannot hold the character '\"' in a name.",
+        'OMOP/say "x"': "Windows does not allow the character '\"' in a name.",
         "elsewhere/x": dict(windows.left_out)["elsewhere/x"],
     }
     assert windows.files == 1

@@ -55,18 +55,18 @@ def test_a_changed_and_a_missing_file_are_told(world: ScriptWorld) -> None:
     (world.site / FILES[1]).unlink()
     problems = ask(world, *FILES).problems
     assert len(problems) == 2
-    assert problems[0] == "P1/Images/a was changed since it was recorded."
+    assert problems[0] == "“P1/Images/a” was changed after it was recorded."
 
 
 def test_a_file_that_is_no_longer_in_the_journal_is_told(world: ScriptWorld) -> None:
-    assert ask(world, *FILES, "P1/Images/c").problems == ("P1/Images/c is not among the journal's current files any more.",)
+    assert ask(world, *FILES, "P1/Images/c").problems == ("“P1/Images/c” is no longer a current file of the journal.",)
 
 
 def test_a_new_file_in_a_folder_that_is_sent_whole_is_told(world: ScriptWorld) -> None:
     world.put("P1/Images/new")
     assert ask(world, *FILES).problems == ()
     (problem,) = ask(world, *FILES, folders=("P1/Images",)).problems
-    assert "new was not there" in problem
+    assert "new” is not one of the files that this script was made for" in problem
 
 
 def test_the_command_says_it_with_its_status(world: ScriptWorld, capsys: pytest.CaptureFixture[str]) -> None:

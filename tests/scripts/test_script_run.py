@@ -153,7 +153,7 @@ def test_a_file_that_changed_is_not_sent(tmp_path: Path, azurite: Azurite) -> No
     made.put(SMALL[0], b"something else")
     result = bash(script, tools_environment(tmp_path, secret(container, "sas")))
     assert result.returncode == 1
-    assert "was changed since it was recorded" in result.stderr
+    assert "was changed after it was recorded" in result.stderr
     assert set(container.blobs()) == {"journal.db", "journal.db.locked"}
 
 

@@ -166,7 +166,7 @@ def test_what_is_written_is_closed_to_others(config: Config, tmp_path: Path) -> 
     assert stat.S_IMODE((tmp_path / "upload.files").stat().st_mode) == 0o700
     assert {child.name for child in (tmp_path / "upload.files").iterdir()} == set(made.lists)
     assert file.read_bytes().decode() == made.text
-    with pytest.raises(UsageError, match="made to be called"):
+    with pytest.raises(UsageError, match="was made for the name"):
         save(made, tmp_path / "other.sh")
 
 

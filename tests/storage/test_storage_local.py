@@ -117,7 +117,7 @@ def test_a_part_that_windows_cannot_hold():
     check_path("é" * 255, windows=True)
     for name in ("x" * 256, "😀" * 128):
         check_path("v/" + name)
-        with pytest.raises(BlobNameError, match="Windows can hold 255"):
+        with pytest.raises(BlobNameError, match="the limit on Windows is 255"):
             check_path(f"v/{name}/x", windows=True)
 
 
@@ -308,7 +308,7 @@ def test_names_that_differ_in_case_only_are_told_apart_from_the_disk(root: Path)
     store.put("v/Images/a.dcm", b"old")
     store.put("v/Images/b.dcm", b"old")
     for path in ("v/images/a.dcm", "v/Images/A.dcm", "V/Images/c.dcm"):
-        with pytest.raises(BlobNameError, match="capitals"):
+        with pytest.raises(BlobNameError, match="capital and small letters"):
             store.put(path, b"new")
     store.put("v/Images/a.dcm", b"new")
     store.delete("v/Images/a.dcm")
@@ -373,7 +373,7 @@ def test_a_block_that_found_no_room_is_not_staged_and_can_be_sent_again(root: Pa
 def test_ids_of_another_length_are_refused(root: Path):
     store = LocalStore(root)
     store.stage_block("big", "1", b"1")
-    with pytest.raises(BlobNameError, match="another program"):
+    with pytest.raises(BlobNameError, match="Another program left an unfinished upload"):
         store.stage_block("big", "22", b"2")
     for block_id in ("", "x" * 65, "ä"):
         with pytest.raises(BlobNameError):

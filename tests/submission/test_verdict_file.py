@@ -61,5 +61,5 @@ def test_whole_or_not_at_all_and_private(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written"), verdict_file(tmp_path / "none" / "out.csv"):
+    with pytest.raises(UsageError, match="Could not write"), verdict_file(tmp_path / "none" / "out.csv"):
         pass

@@ -91,7 +91,7 @@ def test_a_store_that_stays_away_is_given_up_in_the_end_and_then_at_once(monkeyp
     with pytest.raises(StoreUnavailableError):
         away.call(nobody, Tries())
     assert len(asked) > 8, "it was looked for again and again"
-    assert "does not answer since" in ctx.progress.snapshot().note
+    assert "has not answered since" in ctx.progress.snapshot().note
     asked.clear()
     with pytest.raises(StoreUnavailableError):
         away.call(nobody, Tries())

@@ -127,7 +127,7 @@ def test_findings_are_called_as_the_form_calls_them(tmp_path: Path) -> None:
     assert (fault.key, fault.line, fault.problem) == ("site_path.Images.pattern", 7, "The pattern: odd.")
     typo = draft("[configuration]\nthread = 3\n", tmp_path)
     warned = warning_as_fault(check(typo.text, typo.file, environ={}).warnings[0])
-    assert warned.problem == "The key is not known; it is kept and has no effect."
+    assert warned.problem == "The key is unknown. It has no effect, and stays in the file."
     assert typo.with_fix(warned).own(("threads", DEFAULT)) == 3
     assert warning_as_fault("Just a sentence").problem == "Just a sentence"
 
@@ -175,7 +175,7 @@ def test_a_token_is_told_as_soon_as_it_is_pasted() -> None:
     assert sas_facts(SAS, datetime(2026, 12, 4, 12, 30, tzinfo=UTC)).headline.startswith("Expires in 30 minutes")
     assert sas_facts(SAS, datetime(2027, 1, 1, tzinfo=UTC)).grade is Grade.BAD
     readonly = sas_facts(SAS.replace("racwdl", "rl"), NOW)
-    assert (readonly.grade, readonly.sentences) == (Grade.BAD, ("The SAS does not allow to create or write.",))
+    assert (readonly.grade, readonly.sentences) == (Grade.BAD, ("The SAS token does not allow creating or writing.",))
     assert sas_facts("abc", NOW).grade is Grade.BAD
     assert secret_facts("azure_sas_token", "  ") is None
     assert secret_facts("azure_account_key", "a2V5") is None

@@ -136,7 +136,7 @@ def test_tiles_and_search_filter(qtbot: QtBot, page: VerifyPage, damaged: Sessio
     shows(qtbot, page, "1001/Images/a.dcm")
     assert page.shown.text() == "1 of 4 files shown"
     page.table.selectRow(0)
-    assert "Nothing lies at" in page.detail.text()
+    assert "The file is not in the central store at" in page.detail.text()
     qtbot.mouseClick(page.tiles["content_differs"], CLICK)
     shows(qtbot, page, "1001/Images/a.dcm", "1002/Images/b.dcm")
     qtbot.mouseClick(page.tiles["missing"], CLICK)

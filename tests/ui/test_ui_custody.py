@@ -229,7 +229,7 @@ def test_somebody_acts_while_a_person_decides(qtbot: QtBot, windows: list[MainWi
         box.field.setText("take over")
     yes(qtbot, window, box)
     assert window.state.last is not None
-    assert "was changed since you looked" in window.state.last.text
+    assert "was changed since you compared the journals" in window.state.last.text
     assert window.state.custody.state is Custody.FREE
     assert cloud.head(LOCK) is None
 

@@ -1,4 +1,4 @@
-"""What only shows when the whole file is looked at: keys that nobody knows, folders and patterns that collide."""
+"""Checks that need the whole file: unknown keys, and folders and patterns that collide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chorus_gui.core.config.reading import Reading, Tables, as_tables, quote
 from chorus_gui.core.model import MODALITIES
 
 _IGNORED = {
-    "central_path.patient_first": "The key is documented, but no tool obeys it: the patient's folder always comes first.",
+    "central_path.patient_first": "The key has no effect in any of the tools: the patient's folder always comes first.",
     "configuration.profile": "",
 }
 _PER_PATIENT = ("Images", "Waveforms")
@@ -20,7 +20,7 @@ def check_unknown(reading: Reading) -> None:
     """Keys and tables with names that nothing reads.
 
     A warning, since the file works with them; but a table of ``site_path`` that looks like a modality is a fault, because its
-    folder would silently not be used, and so is a value where a table belongs.
+    folder would silently not be used, and so is a value in place of a table.
     """
     known = dotted_keys(reading.layout)
     _check_table(reading, "", reading.raw, known, _tables(known))
@@ -43,7 +43,7 @@ def _check_table(reading: Reading, name: str, table: Tables, known: Mapping[str,
             if isinstance(raw, dict):
                 _check_table(reading, dotted, as_tables(table[key]), known, tables)
             else:
-                reading.findings.fault(dotted, "This must be a table.", f"Write [{dotted}] on a line of its own, and its keys below.")
+                reading.findings.fault(dotted, "This must be a table.", f"Write [{dotted}] on its own line, and its keys below.")
         elif dotted in _IGNORED:
             if _IGNORED[dotted]:
                 reading.findings.warn(dotted, _IGNORED[dotted])
@@ -55,16 +55,18 @@ def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[st
     here = [name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == table]
     suggestion = nearest(key, here)
     if table == "site_path" and suggestion in MODALITIES:
-        reading.findings.fault(dotted, "This is not a modality, and its folder would not be used.", "", suggestion)
+        reading.findings.fault(dotted, "This is not a modality, so its folder would not be used.", "", suggestion)
         return
     other = Layout.NESTED if reading.layout is Layout.FLAT else Layout.FLAT
     elsewhere = dotted_keys(other).get(dotted)
     if elsewhere is not None:
         modality = table.split(".")[1] if table.startswith("site_path.") else DEFAULT
         place = elsewhere.dotted(reading.layout, modality)
-        reading.findings.warn(dotted, f"The key has no effect here: the file has the {reading.layout.value} layout, where it is “{place}”.")
+        reading.findings.warn(
+            dotted, f"The key has no effect here. This file has the {reading.layout.value} layout, where the key is “{place}”."
+        )
         return
-    reading.findings.warn(dotted, "The key is not known; it is kept and has no effect.", suggestion)
+    reading.findings.warn(dotted, "The key is unknown. It has no effect, and stays in the file.", suggestion)
 
 
 def check_sites(reading: Reading, sites: Mapping[str, Site], central: Place | None) -> None:
@@ -85,14 +87,16 @@ def check_sites(reading: Reading, sites: Mapping[str, Site], central: Place | No
 def _check_pattern(reading: Reading, site: Site) -> None:
     value = reading.value("site.pattern", site.modality)
     if site.modality in _PER_PATIENT and not site.pattern.has_patient:
-        value.warn(f"The pattern has no {{patient_id}}, so the {site.modality} of all patients go into one folder of the central store.")
+        value.warn(
+            f"The pattern has no {{patient_id}}, so the {site.modality} of all patients are uploaded into one folder of the central store."
+        )
     if site.modality != "OMOP":
         return
     if site.omop_per_patient and not site.pattern.has_patient:
         value.warn("The pattern has no {patient_id}, so “omop_per_patient” has no effect.")
     if site.mapped and site.pattern.has_patient and not site.omop_per_patient:
         value.warn(
-            "The pattern has a {patient_id}, but “omop_per_patient” is not true: files of the same name of different patients "
+            "The pattern has {patient_id}, but “omop_per_patient” is not true. Files of different patients with the same name "
             "would replace each other in the central store."
         )
 
@@ -103,5 +107,5 @@ def _check_store_apart(reading: Reading, site: Site, central: Place | None) -> N
         return
     if central.folder == root or root in central.folder.parents:
         reading.value("central.path").fault(
-            f"The central store lies in the site's folder {quote(root)}, and would be submitted itself.", "Choose a folder outside of it."
+            f"The central store is inside the site's folder {quote(root)}, and would be submitted itself.", "Choose a folder outside of it."
         )

@@ -15,7 +15,7 @@ from chorus_gui.core.config.secrets import account_of_url, account_url_problem, 
 _AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
-_ASK = 'Set auth_mode = "login", or give azure_sas_token (or an account key or connection string).'
+_ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str)
     key_id, secret, session = (source[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
     if bool(key_id) != bool(secret):
         missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
-        given.values[missing].fault("The key is missing; its partner is there.", "Give both, or use aws_profile.")
+        given.values[missing].fault(
+            "The key is missing: aws_access_key_id and aws_secret_access_key belong together.", "Enter both, or use aws_profile."
+        )
     return Credentials(
         AuthMode.KEY if key_id and secret else AuthMode.NONE,
         aws_access_key_id=key_id,
@@ -71,7 +73,7 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str)
 
 
 class _Azure:
-    """The steps from what is given to credentials: address, then mode, then whether the mode has what it needs."""
+    """The steps from the keys to credentials: address, then mode, then a check that the mode has what it needs."""
 
     def __init__(self, given: Given, layout: Layout, container: str, kept: Callable[[str], str]) -> None:
         self.given = given
@@ -99,7 +101,7 @@ class _Azure:
             sas = clean_sas(connection.get("sharedaccesssignature", ""))
         name, url = self._address(address["azure_account_name"], url, connection, mode)
         if mode is AuthMode.KEY and url and not name:
-            self._fault("azure_account_name", "The account key needs the account's name beside it.", "Add azure_account_name.")
+            self._fault("azure_account_name", "The account key needs the storage account's name.", "Add azure_account_name.")
         kept = mode is asked is AuthMode.SAS and not (sas or source["azure_sas_token"])
         if kept:
             sas = self._kept(url)
@@ -127,11 +129,11 @@ class _Azure:
     def _sas(self, text: str) -> str:
         token = clean_sas(text)
         if text and not token:
-            self._fault("azure_sas_token", "The value is not a SAS token: it has no signature (“sig=…”).", "Paste the whole token.")
+            self._fault("azure_sas_token", "The value is not a SAS token: its field “sig” is missing.", "Paste the whole token.")
         return token
 
     def _kept(self, url: str) -> str:
-        """The token that auth_mode asks for and that is written nowhere: in this computer's credential store."""
+        """The token that auth_mode requires and the file does not have: from this computer's credential store."""
         told = ""
         try:
             token = clean_sas(self.kept(keychain.name_of(url, self.container))) if url and self.container else ""
@@ -140,8 +142,8 @@ class _Azure:
         if not token:
             self._fault(
                 "azure_sas_token",
-                f"The SAS token is missing, and auth_mode asks for one.{told}",
-                f"Paste it here, set AZURE_SAS_TOKEN, or keep it in {keychain.title()} with “chorus-upload credential set”.",
+                f"The SAS token is missing, and auth_mode requires one.{told}",
+                f"Paste it here, or set AZURE_SAS_TOKEN, or store it in {keychain.title()} with “chorus-upload credential set”.",
             )
         return token
 
@@ -150,18 +152,18 @@ class _Azure:
         if text and not (parts.get("accountname") or parts.get("blobendpoint")):
             self._fault(
                 "azure_connection_string",
-                "The value is not a connection string: it names no account.",
-                "Copy it from the storage account's page; it begins with “DefaultEndpointsProtocol=” or “BlobEndpoint=”.",
+                "The value is not a connection string: it has no account name.",
+                "Copy it from the storage account's page in the Azure portal. It begins with “DefaultEndpointsProtocol=” or “BlobEndpoint=”.",
             )
             return {}
         return parts
 
     def _mode(self, asked: AuthMode, sas: str, source: Mapping[str, str], *, from_file: bool) -> AuthMode:
-        """The mode that is asked for, or that what is given makes possible."""
+        """The mode that the file sets, or the one that its credentials allow."""
         value = self.given.values["auth_mode"]
         if asked is AuthMode.LOGIN:
             if from_file and (sas or source["azure_account_key"]):
-                value.warn('With “login” the SAS token or key in the file is not used. For a token, set auth_mode = "sas".')
+                value.warn('With “login” the SAS token or key in the file is not used. To use the token, set auth_mode = "sas".')
             return asked
         if sas or source["azure_sas_token"]:
             return AuthMode.SAS
@@ -174,7 +176,7 @@ class _Azure:
         if self.layout is Layout.NESTED:
             return AuthMode.LOGIN
         if not value.given:
-            self._fault("auth_mode", "There are no credentials for this place in Azure.", _ASK)
+            self._fault("auth_mode", "The credentials for this place in Azure are missing.", _ASK)
         return AuthMode.SAS
 
     def _address(self, name: str, url: str, connection: Mapping[str, str], mode: AuthMode) -> tuple[str, str]:
@@ -192,12 +194,14 @@ class _Azure:
             key = "azure_account_url" if url else "azure_account_name"
             if not url and not re.fullmatch(r"[a-z0-9]{3,24}", name):
                 self._fault(
-                    key, "The value is not an account name: 3 to 24 lower-case letters and digits.", "A URL belongs into azure_account_url."
+                    key,
+                    "The value is not an account name: it must have 3 to 24 lower-case letters and digits.",
+                    "Write a URL in azure_account_url instead.",
                 )
                 return name, ""
             url = url or f"https://{name}.blob.core.windows.net"
         if not url:
-            self._fault("azure_account_name", "The storage account is not named.", "Add azure_account_name, or azure_account_url.")
+            self._fault("azure_account_name", "The storage account's name is missing.", "Add azure_account_name, or azure_account_url.")
             return name, url
         if problem := account_url_problem(url):
             self._fault(key, problem, "Write it as “https://NAME.blob.core.windows.net”.")

@@ -21,10 +21,10 @@ class KeychainError(ChorusError):
 
 
 def title() -> str:
-    """What it is called on this system, for a sentence."""
+    """Its name on this system, for a sentence."""
     if sys.platform == "win32":
-        return "the Windows Credential Manager"
-    return "the macOS Keychain" if sys.platform == "darwin" else "this desktop's keyring"
+        return "Windows Credential Manager"
+    return "macOS Keychain" if sys.platform == "darwin" else "this desktop's keyring"
 
 
 def backend() -> str:
@@ -65,26 +65,28 @@ def _ask(name: str) -> str | KeychainError:
     except NoKeyringError:
         return ""
     except Exception as error:  # noqa: BLE001 - the library lets the system's own errors through, of many classes
-        return KeychainError(f"{_capital(title())} did not answer ({type(error).__name__}).", remedy="Unlock it, and try again.")
+        return KeychainError(
+            f"{_capital(title())} did not answer ({type(error).__name__}).", remedy="Unlock it on this computer, and try again."
+        )
 
 
 def forget_answers() -> None:
-    """Ask anew the next time."""
+    """Ask again the next time."""
     _answers.clear()
 
 
 def checked(token: str) -> str:
-    """The SAS token in what was pasted or piped.  Raises :class:`KeychainError` if there is none."""
+    """The SAS token in the text that was pasted or piped.  Raises :class:`KeychainError` if there is none."""
     clean = clean_sas(token.lstrip("\ufeff"))
     if not clean or not clean.isascii() or not clean.isprintable() or " " in clean:
         raise KeychainError(
-            "This is not a SAS token: it has no signature (a part “sig”), or characters that no token has.", remedy="Paste the whole token."
+            "This is not a SAS token: its field “sig” is missing, or it has characters that no token has.", remedy="Paste the whole token."
         )
     return clean
 
 
 def write(name: str, token: str) -> None:
-    """Keep a SAS token, in place of the one before.  Raises :class:`KeychainError` if it is none, or cannot be kept and read back."""
+    """Store a SAS token; it replaces the previous one.  Raises :class:`KeychainError` if it is not one, or cannot be stored and read again."""
     import keyring
 
     clean = checked(token)
@@ -92,17 +94,17 @@ def write(name: str, token: str) -> None:
     try:
         store = keyring.get_keyring()
         if sys.platform == "win32" and hasattr(store, "persist"):
-            store.persist = "local machine"  # else it roams with the profile
+            store.persist = "local machine"  # otherwise it roams with the profile
         keyring.set_password(SERVICE, name, clean)
         same = keyring.get_password(SERVICE, name) == clean
     except Exception as error:
         raise _unusable(type(error).__name__) from error
     if not same:
-        raise _unusable("what was kept did not come back")
+        raise _unusable("the stored entry could not be read again")
 
 
 def delete(name: str) -> bool:
-    """Take an entry out; False if there was none.  Raises :class:`KeychainError` if the store does not answer, or keeps it."""
+    """Remove an entry; False if there was none.  Raises :class:`KeychainError` if the store does not answer, or keeps it."""
     import keyring
 
     if not read(name):
@@ -111,15 +113,15 @@ def delete(name: str) -> bool:
     try:
         keyring.delete_password(SERVICE, name)
     except Exception as error:
-        raise KeychainError(f"{_capital(title())} kept the entry “{name}”.", remedy="Remove it there by hand.") from error
+        raise KeychainError(f"Could not remove the entry “{name}” from {title()}.", remedy="Remove it there by hand.") from error
     return True
 
 
 def _unusable(why: str) -> KeychainError:
     return KeychainError(
-        f"A credential cannot be kept in {title()} ({why}).",
+        f"Could not store the SAS token in {title()} ({why}).",
         meaning="Nothing was changed.",
-        remedy="Leave the token in the configuration file, or give it in the environment variable AZURE_SAS_TOKEN.",
+        remedy="Leave the token in the configuration file, or set the environment variable AZURE_SAS_TOKEN.",
     )
 
 

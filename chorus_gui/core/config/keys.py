@@ -32,14 +32,14 @@ class Kind(Enum):
 
 
 DEFAULT = "default"
-"""The name of the table in ``site_path`` that speaks for every modality."""
+"""The name of the table in ``site_path`` that applies to every modality."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key.  ``flat`` and ``nested`` are dotted; ``*`` in them stands for a modality or :data:`DEFAULT`.
+    """One key.  ``flat`` and ``nested`` are dotted; ``*`` in them is a modality or :data:`DEFAULT`.
 
-    ``default`` is what holds where the key is absent, as the file would write it ("" for nothing); ``aliases`` are other
+    ``default`` applies if the key is absent, as the file would write it ("" for nothing); ``aliases`` are other
     spellings that are read too; ``choices`` the values of a :attr:`Kind.CHOICE`, the first of a pair of synonyms first.
     """
 
@@ -62,43 +62,43 @@ _CREDENTIALS: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...
     (
         "auth_mode",
         Kind.CHOICE,
-        "How Azure lets us in: “login” (a Microsoft Entra login) or “sas” (a token). Without it, the credential that is given.",
+        "If empty, whichever credential is filled in is used. “login”: a sign-in with a Microsoft account; “sas”: a SAS token.",
         ("login", "sas", "sas_token"),
         (),
     ),
     (
         "azure_account_name",
         Kind.TEXT,
-        "The storage account. Keep it beside an azure_account_url too: copies inside the account are addressed by it.",
+        "The name of the storage account. Needed even with an azure_account_url, for copies inside the account.",
         (),
         (),
     ),
     (
         "azure_account_url",
         Kind.TEXT,
-        "The account's address, where it is not https://NAME.blob.core.windows.net. One that carries a SAS token is a secret.",
+        "If empty, https://NAME.blob.core.windows.net. An address that contains a SAS token must be kept secret.",
         (),
         (),
     ),
     (
         "azure_sas_token",
         Kind.SECRET,
-        "The SAS token, for auth_mode “sas”. Without it here: the environment, then this computer's credential store.",
+        "If empty, the token comes from the environment, then from this computer's credential store.",
         (),
         (),
     ),
-    ("azure_account_key", Kind.SECRET, "The account's key; with azure_account_name.", (), ()),
+    ("azure_account_key", Kind.SECRET, "The storage account's key. It needs azure_account_name.", (), ()),
     (
         "azure_connection_string",
         Kind.SECRET,
-        "A connection string, which holds account and credential at once.",
+        "A connection string. It contains both the account and the credential.",
         (),
         ("azure_storage_connection_string",),
     ),
-    ("aws_access_key_id", Kind.TEXT, "For s3:// places: the access key's id.", (), ()),
-    ("aws_secret_access_key", Kind.SECRET, "For s3:// places: the access key's secret.", (), ()),
-    ("aws_session_token", Kind.SECRET, "For s3:// places: the token of temporary credentials.", (), ()),
-    ("aws_profile", Kind.TEXT, "For s3:// places: the profile in the AWS credentials file.", (), ()),
+    ("aws_access_key_id", Kind.TEXT, "The access key's ID, for s3:// paths.", (), ()),
+    ("aws_secret_access_key", Kind.SECRET, "The access key's secret, for s3:// paths.", (), ()),
+    ("aws_session_token", Kind.SECRET, "The token of temporary credentials, for s3:// paths.", (), ()),
+    ("aws_profile", Kind.TEXT, "The profile in the AWS credentials file, for s3:// paths.", (), ()),
 )
 
 CREDENTIALS: tuple[str, ...] = tuple(entry[0] for entry in _CREDENTIALS)
@@ -111,7 +111,7 @@ def _credentials() -> Iterable[Key]:
     for place, flat, nested in _PLACES:
         for name, kind, explanation, choices, aliases in _CREDENTIALS:
             if name.startswith("aws_") and place != "site":
-                continue  # only a site can lie in S3
+                continue  # only a site can be in S3
             yield Key(f"{place}.{name}", f"{flat}.{name}", f"{nested}.auth.{name}", kind, explanation, choices=choices, aliases=aliases)
 
 
@@ -126,7 +126,7 @@ _KEYS: tuple[Key, ...] = (
         "modalities",
         "configuration.supported_modalities",
         Kind.MODALITIES,
-        "The modalities to submit, with commas between them. The nested layout always has Metadata besides.",
+        "The modalities to submit, separated by commas. In the nested layout, Metadata is always included.",
         "OMOP,Images,Waveforms",
     ),
     Key(
@@ -134,17 +134,23 @@ _KEYS: tuple[Key, ...] = (
         "configuration.journaling_mode",
         "journal.journaling_mode",
         Kind.CHOICE,
-        "What a file means that the journal has and the site has no more: “full”, it was deleted; “append”, nothing.",
+        "If a submitted file is no longer on the site: “full” marks it as deleted, “append” ignores it.",
         "append",
         ("append", "full", "snapshot"),
     ),
-    _same("page_size", "configuration.page_size", Kind.NUMBER, "How many rows are written to the journal in one transaction.", "1000"),
+    _same(
+        "page_size",
+        "configuration.page_size",
+        Kind.NUMBER,
+        "The number of entries that are written to the journal in one transaction.",
+        "1000",
+    ),
     Key(
         "threads",
         "configuration.num_threads",
         "configuration.num_threads",
         Kind.NUMBER,
-        "How many files are sent at the same time.",
+        "The number of files that are uploaded at the same time.",
         "8",
         aliases=("nthreads",),
     ),
@@ -153,7 +159,7 @@ _KEYS: tuple[Key, ...] = (
         "configuration.upload_method",
         "central_path.upload_method",
         Kind.CHOICE,
-        "“builtin”: this program sends. “azcli”: the site sends with generated scripts.",
+        "“builtin”: CHoRUS Upload uploads the files. “azcli”: generated scripts upload them.",
         "builtin",
         _UPLOAD_METHODS,
     ),
@@ -162,7 +168,7 @@ _KEYS: tuple[Key, ...] = (
         "journal.path",
         "journal.source.path",
         Kind.PATH,
-        "Where the journal is checked out from: az://container/journal.db, or a file on a share.",
+        "The cloud journal: az://container/journal.db, or a file on a share.",
         required=True,
     ),
     Key(
@@ -170,14 +176,14 @@ _KEYS: tuple[Key, ...] = (
         "journal.local_path",
         "journal.local.path",
         Kind.PATH,
-        "The journal on this computer while it is checked out. Without it: the journal's file name, beside this file.",
+        "If empty, the journal's file name in the folder of this file. The journal on this computer while it is checked out.",
     ),
     Key(
         "journal.upload_method",
         "journal.upload_method",
         "journal.source.upload_method",
         Kind.CHOICE,
-        "How the journal travels.",
+        "The way in which the journal is uploaded and downloaded.",
         "builtin",
         _UPLOAD_METHODS,
     ),
@@ -185,39 +191,39 @@ _KEYS: tuple[Key, ...] = (
         "central.path",
         "central_path.path",
         Kind.PATH,
-        "The central store that files are sent to: az://container/ or az://container/folder, or a folder (a staging disk).",
+        "The central store, where files are uploaded to: az://container/, az://container/folder, or a folder (a staging disk).",
         required=True,
     ),
     _same(
         "central.container",
         "central_path.azure_container",
         Kind.TEXT,
-        "The container's name again, as in the path; generated scripts use it.",
+        "The container's name again, as in the path. Generated scripts use it.",
     ),
     _same(
         "site.path",
         "site_path.*.path",
         Kind.PATH,
-        "The folder that holds the site's files; also az:// or s3://. A modality may have its own.",
+        "The folder with the site's files; az:// and s3:// are possible, too. A modality can have its own.",
         required=True,
     ),
     _same(
         "site.pattern",
         "site_path.*.pattern",
         Kind.PATTERN,
-        "How paths below the site's folder are read: {patient_id:w}/Images/{filepath}. Variables: version, patient_id, filepath; "
-        ":d takes digits, :w letters, digits and underscores.",
+        "The pattern that paths below the site's folder match, for example {patient_id:w}/Images/{filepath}. Variables: version, "
+        "patient_id, filepath. “:d” matches digits, “:w” letters, digits and underscores.",
     ),
-    _same("site.versioned", "site_path.*.versioned", Kind.FLAG, "The pattern names the submission by {version}.", "false"),
+    _same("site.versioned", "site_path.*.versioned", Kind.FLAG, "True if the pattern has {version}, the submission's version.", "false"),
     _same(
         "site.omop_per_patient",
         "site_path.*.omop_per_patient",
         Kind.FLAG,
-        "For OMOP: true if every patient's folder has its own OMOP folder.",
+        "True if every patient's folder has its own OMOP folder.",
         "false",
     ),
-    _same("site.s3_container", "site_path.*.s3_container", Kind.TEXT, "For s3:// places: the bucket's name again, as in the path."),
-    _same("site.container", "site_path.*.azure_container", Kind.TEXT, "For az:// places: the container's name again, as in the path."),
+    _same("site.s3_container", "site_path.*.s3_container", Kind.TEXT, "The bucket's name again, as in the path, for s3:// paths."),
+    _same("site.container", "site_path.*.azure_container", Kind.TEXT, "The container's name again, as in the path, for az:// paths."),
     Key(
         "journal.container",
         "journal.azure_container",
@@ -230,7 +236,7 @@ _KEYS: tuple[Key, ...] = (
 
 KEYS: dict[str, Key] = {key.meaning: key for key in _KEYS}
 """Meaning → key.  Credentials are ``journal.NAME``, ``central.NAME`` and ``site.NAME``, NAME from :data:`CREDENTIALS` (those of
-AWS for a site alone)."""
+AWS only for a site)."""
 
 
 def dotted_keys(layout: Layout) -> dict[str, Key]:

@@ -137,24 +137,26 @@ def check(
 
 
 def read_text(file: Path) -> str:
-    """The file's text without a byte order mark.  Raises :class:`ConfigError` if it cannot be read or is no UTF-8."""
+    """The file's text without a byte order mark.  Raises :class:`ConfigError` if it cannot be read or is not UTF-8."""
     try:
         data = file.read_bytes()
     except FileNotFoundError as error:
         raise ConfigError(
-            f"There is no configuration file “{file}”.", meaning=_NOTHING_STARTED, remedy="Name it with -c, or make one from the template."
+            f"There is no configuration file “{file}”.",
+            meaning=_NOTHING_STARTED,
+            remedy="Use -c to name another file, or create one with “chorus-upload config-help”.",
         ) from error
     except OSError as error:
         raise ConfigError(
-            f"The configuration file “{file}” cannot be read: {error.strerror}.",
+            f"Could not read the configuration file “{file}”: {error.strerror}.",
             meaning=_NOTHING_STARTED,
-            remedy="Check that it is a file, and that you may read it.",
+            remedy="Check that it is a file, and that you are allowed to read it.",
         ) from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        fault = Fault(file.name, "The text is not UTF-8.", "Save it again with the encoding “UTF-8”.", line=line)
+        fault = Fault(file.name, "The file is not encoded in UTF-8.", "Save it again with the encoding “UTF-8”.", line=line)
         raise _error(file, [fault]) from error
 
 
@@ -163,12 +165,12 @@ def _absolute(path: Path) -> Path:
 
 
 def _error(file: Path, faults: Sequence[Fault]) -> ConfigError:
-    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+    count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
     return ConfigError(
         f"The configuration file “{file.name}” has {count}.",
         faults,
         meaning=_NOTHING_STARTED,
-        remedy="Correct what is listed here, in the file or on the Configuration page.",
+        remedy="Fix what is listed here, in the file or on the Configuration page.",
     )
 
 
@@ -183,22 +185,22 @@ def parse(text: str, file: Path) -> Tables:
         line = int(where[1]) if where and where[1] else max(len(lines), 1)
         at = f" at column {where[2]}" if where and where[2] else ""
         problem = f"The file is not valid TOML{at}: {message[: where.start()] if where else message}."
-        remedy = "Texts stand in quotes, tables in [brackets], and every key once."
+        remedy = "Write texts in quotes, tables in [brackets], and every key only once."
         if line <= len(lines) and "\\" in lines[line - 1]:
             remedy = "Write “/” between folders, on Windows too, or put the path in single quotes."
         raise _error(file, [Fault(file.name, problem, remedy, line=line)]) from error
 
 
 def _modalities(reading: Reading) -> tuple[str, ...]:
-    """The modalities in the order in which people are shown them."""
+    """The modalities in the order in which they are shown."""
     value = reading.value("modalities")
     names = [name.strip() for name in value.text().split(",") if name.strip()]
     for name in names:
         if name not in MODALITIES:
-            valid = "Valid are " + ", ".join(MODALITIES) + ", in exactly this spelling."
+            valid = "Use " + ", ".join(MODALITIES[:-1]) + f" or {MODALITIES[-1]}, in exactly this spelling."
             value.fault(f"{quote(name)} is not a modality.", valid, nearest(name, MODALITIES))
     if not names and isinstance(value.raw, str):
-        value.fault("No modality is named.", "Write for example “OMOP,Images,Waveforms”, or leave the key out.")
+        value.fault("There is no modality.", "Write for example “OMOP,Images,Waveforms”, or remove the key.")
     if not names:
         names = ["OMOP", "Images", "Waveforms"]
     if reading.layout is Layout.NESTED:
@@ -207,7 +209,7 @@ def _modalities(reading: Reading) -> tuple[str, ...]:
 
 
 def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dict[str, Site]:
-    """The site of every modality that could be resolved; the others have left a fault."""
+    """The site of every modality that could be resolved; the others have a fault."""
     sites: dict[str, Site] = {}
     for modality in modalities:
         place = places.site(modality)
@@ -235,7 +237,7 @@ def _pattern(layout: Layout, value: Value, modality: str, per_patient: bool) -> 
 
 
 def _journal(reading: Reading, places: Places, central: Place | None, local_journal: Path | None) -> JournalPlaces | None:
-    """Where the journal is worked on, and where it is checked out from.
+    """The local journal, and the cloud journal.
 
     A flat file that names a file instead of a blob, and no local path, means that file itself, as the 2024 tool does.
     """
@@ -245,7 +247,7 @@ def _journal(reading: Reading, places: Places, central: Place | None, local_jour
     cloud = places.journal()
     if cloud is None:
         if not value.given and (central is None or central.kind is not PlaceKind.FOLDER):
-            value.fault("The journal's place is missing.", "Write for example az://container/journal.db.")
+            value.fault("The journal's path is missing.", "Write for example “az://container/journal.db”.")
             return None
         if value.given:
             return None  # a fault already

@@ -195,7 +195,7 @@ class Config:
         return store_path(self.layout, self.sites, modality, path, version)
 
     def store_paths(self, modality: str, path: str, version: str) -> tuple[str, ...]:
-        """Where an uploaded file may lie: the mapped path first, then the unchanged one (the site changed its layout)."""
+        """Where an uploaded file may be: the mapped path first, then the unchanged one (the site changed its layout)."""
         unchanged = f"{version}/{path}"
         try:
             mapped = self.store_path(modality, path, version)
@@ -211,16 +211,16 @@ def store_path(layout: Layout, sites: Mapping[str, Site], modality: str, path: s
         return f"{version}/{path}"
     if site is None:
         raise PatternError(
-            f"The configuration names no site folder for {modality}.",
-            meaning="Where its files belong in the central store cannot be told.",
-            remedy=f"Add {modality} to “supported_modalities”.",
+            f"The configuration has no site folder for {modality}.",
+            meaning="So the place of its files in the central store is unknown.",
+            remedy=f"Add {modality} to “supported_modalities” in the configuration.",
         )
     match = site.pattern.match(path)
     if match is None:
         raise PatternError(
-            f"“{path}” does not fit the pattern “{site.pattern.text}” of {modality}.",
-            meaning="Where it belongs in the central store cannot be told.",
-            remedy="Correct the pattern, or mark the file as deleted in the journal.",
+            f"“{path}” does not match the pattern “{site.pattern.text}” of {modality}.",
+            meaning="So its place in the central store is unknown.",
+            remedy="Correct the pattern in the configuration, or mark the file as deleted (“file mark_as_deleted”).",
         )
     if match.patient_id is not None and (modality in ("Images", "Waveforms") or (modality == "OMOP" and site.omop_per_patient)):
         return f"{version}/{match.patient_id}/{modality}/{match.filepath}"

@@ -34,7 +34,7 @@ class Places:
         """The central store; None after a fault."""
         value = self.reading.value("central.path")
         if not value.given:
-            value.fault("The central store is missing.", "Write for example az://container/, or a folder.")
+            value.fault("The central store's path is missing.", "Write for example “az://container/”, or a folder.")
             return None
         return self._place("central", value, (PlaceKind.AZURE,))
 
@@ -48,14 +48,14 @@ class Places:
             return None
         name = place.prefix.rpartition("/")[2] if place.folder is None else place.folder.name
         if not name or value.text().endswith(("/", "\\")):
-            value.fault("The path ends before the journal's file name.", "Add it, for example “journal.db”.")
+            value.fault("The journal's file name is missing at the end of the path.", "Add it, for example “journal.db”.")
             return None
         if not name.lower().endswith(".db"):
             value.warn(f"The journal's name {quote(name)} does not end in “.db”.")
         return place
 
     def site(self, modality: str) -> Place | None:
-        """Where a modality lies on the site; None after a fault."""
+        """Where a modality is on the site; None after a fault."""
         value = self.reading.value("site.path", modality)
         if value.given:
             return self._place("site", value, (PlaceKind.AZURE, PlaceKind.S3, PlaceKind.GCS), modality)
@@ -63,11 +63,11 @@ class Places:
         default = self.reading.value("site.path", DEFAULT)
         if own and default.given:
             value.fault(
-                "The folder is missing: in this layout a modality's table replaces the default's whole.",
-                "Repeat the path here, or remove the table.",
+                "The folder is missing: in this layout nothing is taken from the default table if a modality has its own table.",
+                "Repeat the path here, or remove the modality's table.",
             )
         else:
-            default.fault("The site's folder is missing.", "Name it here, or give every modality a table with a path.")
+            default.fault("The site's folder is missing.", "Enter it here, or add a table with a path for every modality.")
         return None
 
     def local_journal(self, value: Value, text: str) -> Path:
@@ -76,8 +76,8 @@ class Places:
         working = Path(os.path.normpath(Path.cwd() / text))
         if beside != working and working.is_file() and not beside.exists():
             value.fault(
-                f"The local journal lies in the working directory (“{working}”), not beside the configuration file (“{beside}”).",
-                f"If it is the right one, move it there or name it with --local-journal {text}; else move it away.",
+                f"The local journal is in the current folder (“{working}”), not in the folder of the configuration file (“{beside}”).",
+                f"If it is the right one, move it to that folder, or add --local-journal {text}. Otherwise move it away.",
             )
         if not beside.suffix:
             value.warn(f"The local journal's name {quote(beside.name)} does not end in “.db”.")
@@ -92,17 +92,17 @@ class Places:
         if kind not in kinds:
             known = [name for name, candidate in _SCHEMES.items() if candidate in kinds]
             value.fault(
-                f"{quote(scheme + '://')} is not a place that can be used here.",
+                f"A path with {quote(scheme + '://')} cannot be used here.",
                 "Write “az://container/…”, or a folder." if len(known) == 1 else "Write “az://…”, “s3://…”, “gs://…”, or a folder.",
                 "az" if scheme in ("http", "https", "azure", "blob") else nearest(scheme, known),
             )
             return None
         if "sig=" in text.lower():
-            value.fault("The path has a SAS token in it.", "Put the token into azure_sas_token.")
+            value.fault("The path contains a SAS token.", "Move the token to azure_sas_token.")
             return None
         container, _, prefix = rest.partition("/")
         fits = self._container_fits(place, value, kind, container, modality)
-        credentials = self._credentials(place, kind, container, modality)  # always looked at, so that its faults are told too
+        credentials = self._credentials(place, kind, container, modality)  # always read, so that its faults are found, too
         return Place(kind, text, None, container, prefix.strip("/"), credentials) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
@@ -112,14 +112,14 @@ class Places:
             return False
         if kind is PlaceKind.AZURE and not (3 <= len(container) <= 63 and _CONTAINER.fullmatch(container)):
             value.fault(
-                f"{quote(container)} cannot be a container's name.",
-                "It has 3 to 63 lower-case letters, digits and single hyphens.",
-                nearest(container, [named.text()]),
+                f"{quote(container)} is not a valid container name.",
+                "Use 3 to 63 lower-case letters, digits and single hyphens.",
+                "" if named.text() == container else nearest(container, [named.text()]),
             )
             return False
         if kind is not PlaceKind.GCS and named.given and named.text() != container:
             named.fault(
-                f"The container is {quote(named.text())} here and {quote(container)} in the path.", "Make them the same.", container
+                f"The container is {quote(named.text())} here, but {quote(container)} in the path.", "Make both the same.", container
             )
         return True
 

@@ -114,7 +114,7 @@ class Value:
         self.findings.warn(self.dotted, sentence)
 
     def text(self) -> str:
-        """The text without spaces around it; "" if absent or no text (a fault)."""
+        """The text without spaces around it; "" if absent or not a text (a fault)."""
         if self.raw is None:
             return ""
         if not isinstance(self.raw, str):
@@ -133,7 +133,7 @@ class Value:
             self.fault("The value is not a whole number.", f"Write it without quotes, for example {default}.")
             return default
         if self.raw < 1:
-            self.fault(f"{self.raw} is too small.", f"Write a number from 1, for example {default}.")
+            self.fault(f"{self.raw} is too small.", f"Write 1 or more, for example {default}.")
             return default
         return self.raw
 
@@ -152,7 +152,7 @@ class Value:
         if text not in choices:
             self.fault(
                 f"{quote(text)} is not a valid value.",
-                "Valid are " + ", ".join(f"“{choice}”" for choice in choices) + ".",
+                "Use " + " or ".join(f"“{choice}”" for choice in choices) + ".",
                 nearest(text, choices),
             )
             return default
@@ -160,11 +160,11 @@ class Value:
 
     def _control_characters(self, text: str) -> None:
         if self.key.kind is Kind.SECRET:
-            self.fault("The value has a line break or a tab in it.", "Paste it again, on one line.")
+            self.fault("The value contains a line break or a tab.", "Paste it again, on one line.")
             return
         meant = re.sub(r"[\x00-\x1f\x7f]", lambda found: "/" + _ESCAPES.get(found[0], ""), text).replace("\\", "/")
         self.fault(
-            "A backslash in double quotes turned into a control character.",
+            "In double quotes, a backslash and the letter after it are read as a control character.",
             "Write “/” between folders, or put the path in single quotes.",
             redact(meant),
         )

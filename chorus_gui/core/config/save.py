@@ -122,7 +122,7 @@ class ConfigDocument:
             previous = target.read_bytes() if target.exists() else None
             if previous != self._seen and not overwrite:
                 raise ConfigError(
-                    f"“{self.path.name}” was changed by another program since it was opened here.",
+                    f"“{self.path.name}” was changed by another program after it was opened here.",
                     meaning="Nothing was saved.",
                     remedy="Open it again, and repeat the change.",
                 )
@@ -134,9 +134,9 @@ class ConfigDocument:
             _write(target, data, mode)
         except OSError as error:
             raise ConfigError(
-                f"“{self.path}” cannot be saved: {error.strerror}.",
-                meaning="The file is as it was.",
-                remedy="Close other programs that have it open, and check that you may write into its folder.",
+                f"Could not save “{self.path}”: {error.strerror}.",
+                meaning="The file was not changed.",
+                remedy="Close other programs that have it open, and check that you are allowed to write in its folder.",
             ) from error
         self._seen = data
 

@@ -17,16 +17,16 @@ PERMISSIONS = {"r": "read", "c": "create", "w": "write", "d": "delete", "l": "li
 NEEDS_STORE = "rcwl"
 """Sending and verifying: every letter of :data:`PERMISSIONS` but delete."""
 NEEDS_JOURNAL = "rcwdl"
-"""The journal besides wants delete: its lock is a blob that goes away again."""
+"""The journal needs delete, too: its lock is a blob that is removed at check-in."""
 NEEDS_SOURCE = "rl"
-"""A site whose files lie in Azure."""
+"""A site whose files are in Azure."""
 
 SOON = timedelta(days=14)
-"""People are told of an expiry this long before."""
+"""An expiry is shown this long before."""
 
 
 def clean_sas(text: str) -> str:
-    """The token itself, of a token, "?token" or a whole URL that was pasted; "" if it is no SAS token (it has no signature)."""
+    """The token itself, of a token, "?token" or a whole URL that was pasted; "" if it is not a SAS token (it has no signature)."""
     token = text.strip().rpartition("?")[2].lstrip("&")
     return token if dict(_fields(token)).get("sig") else ""
 
@@ -52,7 +52,7 @@ def account_url_problem(url: str) -> str:
     if parts.scheme == "http" and not _is_loopback(host):
         return "The account URL is not encrypted (http://); patient data and credentials would be readable on the way."
     if host.endswith(".blob.core.windows.net") and parts.path.strip("/"):
-        return "The account URL goes on after the host name; the container belongs into the path (“az://container/…”)."
+        return "The account URL has more after the host name; the container belongs in the path (“az://container/…”)."
     return ""
 
 
@@ -66,7 +66,7 @@ def account_of_url(url: str) -> str:
 def connection_parts(text: str) -> dict[str, str]:
     """A connection string's parts, keys in lower case; empty if it is none.
 
-    ``usedevelopmentstorage=true`` stands for the emulator on this computer, as in the Azure tools.
+    ``usedevelopmentstorage=true`` is the emulator on this computer, as in the Azure tools.
     """
     pairs = [part.partition("=") for part in text.strip().strip(";").split(";")]
     if any(not equals or not name.strip() for name, equals, _ in pairs):
@@ -123,46 +123,46 @@ class SasInfo:
         return self.expires is not None and self.expires <= now
 
     def missing(self, needs: str) -> tuple[str, ...]:
-        """The words for what ``needs`` (letters) asks and the token does not allow; "w" includes "c"."""
+        """The words for the permissions in ``needs`` (letters) that the token lacks; "w" includes "c"."""
         if self.policy and not self.permissions:
             return ()
         allowed = self.permissions + ("c" if "w" in self.permissions else "")
         return tuple(word for letter, word in PERMISSIONS.items() if letter in needs and letter not in allowed)
 
     def sentences(self, now: datetime, needs: str) -> tuple[str, ...]:
-        """What a person should know before anything is sent, worst first; empty if all is well for two weeks."""
+        """What a person should know before anything is sent, worst first; empty if it works for at least two weeks."""
         return tuple(s for s in (self._time_sentence(now), *self._scope_sentences(needs), self._network_sentence()) if s)
 
     def _time_sentence(self, now: datetime) -> str:
         if self.expires is None:
-            return "" if self.policy else "The SAS does not say when it expires."
+            return "" if self.policy else "The SAS token does not say when it expires."
         if self.expired(now):
-            return f"The SAS expired on {_moment(self.expires)}: ask for a new one."
+            return f"The SAS token expired on {_moment(self.expires)}."
         if self.starts is not None and self.starts > now:
-            return f"The SAS is not valid before {_moment(self.starts)}."
+            return f"The SAS token is not valid before {_moment(self.starts)}."
         left = self.expires - now
         if left > SOON:
             return ""
         days, hours = left.days, left.seconds // 3600
         span = f"{days} day{'s' * (days != 1)}" if days else f"{hours} hour{'s' * (hours != 1)}" if hours else "less than an hour"
-        return f"The SAS expires in {span}, on {_moment(self.expires)}."
+        return f"The SAS token expires in {span}, on {_moment(self.expires)}."
 
     def _scope_sentences(self, needs: str) -> list[str]:
         out: list[str] = []
         if missing := self.missing(needs):
-            out.append(f"The SAS does not allow to {_list(missing)}.")
+            out.append(f"The SAS token does not allow {_list(missing)}.")
         if self.resource == "b":
-            out.append("The SAS is for a single blob, not for the container.")
+            out.append("The SAS token is for a single file, not for the container.")
         if self.services and "b" not in self.services:
-            out.append("The SAS is not for Blob storage (its “ss” has no “b”).")
+            out.append("The SAS token is not for Blob storage (its field “ss” has no “b”).")
         if self.resource_types and "o" not in self.resource_types:
-            out.append("The SAS does not reach into blobs (its “srt” has no “o”).")
+            out.append("The SAS token does not cover files (its field “srt” has no “o”).")
         if self.resource_types and "c" not in self.resource_types and "l" in needs:
-            out.append("The SAS cannot list a container (its “srt” has no “c”).")
+            out.append("The SAS token does not cover listing a container (its field “srt” has no “c”).")
         return out
 
     def _network_sentence(self) -> str:
-        return f"The SAS works only from the address {self.addresses}." if self.addresses else ""
+        return f"The SAS token works only from the network address {self.addresses}." if self.addresses else ""
 
 
 def _fields(token: str) -> list[tuple[str, str]]:
@@ -182,4 +182,6 @@ def _moment(moment: datetime) -> str:
 
 
 def _list(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    """Words of :data:`PERMISSIONS` for “does not allow …”: "reading or listing"."""
+    doing = [f"{word.removesuffix('e')}ing" for word in words]
+    return doing[0] if len(doing) == 1 else ", ".join(doing[:-1]) + " or " + doing[-1]

@@ -28,8 +28,8 @@ _VARIABLES = ("AZURE_SAS_TOKEN", "AZURE_ACCOUNT_KEY", "AZURE_CONNECTION_STRING",
 class PlaceToken:
     """A place in Azure that a configuration names.
 
-    ``where`` is for a person ("central", "journal", "Images"); ``table`` the file's table that its credentials stand in, dotted;
-    ``written`` the SAS token that this table has, "" if none; ``twice``: it has another one besides.
+    ``where`` is for a person ("central", "journal", "Images"); ``table`` the file's table with its credentials, dotted;
+    ``written`` the SAS token that this table has, "" if none; ``twice``: it has a second one.
     """
 
     where: str
@@ -40,7 +40,7 @@ class PlaceToken:
 
     @property
     def entry(self) -> str:
-        """Under which name its token is kept."""
+        """The name under which its token is stored."""
         return keychain.name_of(self.place.credentials.account_url, self.place.container)
 
     @property
@@ -48,16 +48,16 @@ class PlaceToken:
         """Where its credential comes from, in words without the secret."""
         credentials = self.place.credentials
         if credentials.auth_mode is AuthMode.LOGIN:
-            return "a Microsoft Entra login"
+            return "a sign-in with a Microsoft account"
         if credentials.auth_mode is AuthMode.SAS and credentials.sas_token is None:
-            return "a SAS token that is missing"
+            return "a SAS token, but it is missing"
         what = {AuthMode.SAS: "a SAS token", AuthMode.KEY: "the account's key"}.get(credentials.auth_mode, "a connection string")
         return f"{what}, from {keychain.title() if credentials.kept else 'the file' if credentials.in_file else 'the environment'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was done: the ``entries`` in the credential store, and sentences about what ``remains`` to be looked at."""
+    """What was done: the ``entries`` in the credential store, and sentences about what ``remains`` to be checked."""
 
     entries: tuple[str, ...]
     remains: tuple[str, ...] = ()
@@ -97,9 +97,9 @@ def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceTo
 def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
     """Keep the SAS tokens that the file has for its places in the credential store, and save the file without them.
 
-    The file then says ``auth_mode = "sas"`` in their place.  Its previous state is not kept beside it, and a ``.bak`` with a token
+    The file then has ``auth_mode = "sas"`` in their place.  Its previous state is not kept, and a ``.bak`` with a token
     in it is removed.  Raises :class:`UsageError` if there is none to move, :class:`ConfigError` if the file is faulty, and
-    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be kept; file and store are then as they were.
+    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be stored; file and store are then unchanged.
     """
     before = place_tokens(document, environ=environ)
     entries: dict[str, str] = {}
@@ -109,8 +109,8 @@ def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -
     _keep_apart(before, entries)
     if not entries:
         raise UsageError(
-            f"“{document.path.name}” holds no SAS token that a place uses.",
-            remedy="Give a new one with “chorus-upload credential set”, or use a login.",
+            f"“{document.path.name}” has no SAS token to move.",
+            remedy="Store a new one with “chorus-upload credential set”, or sign in with a Microsoft account.",
         )
     return _carry_out(document, before, entries, {holder.table for holder in before if _uses_file(holder)}, environ)
 
@@ -118,7 +118,7 @@ def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -
 def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mapping[str, str] = os.environ) -> Kept:
     """Keep a new token for ``where`` ("central", "journal", a modality), or for all places that use a SAS token.
 
-    Raises as :func:`move`, and :class:`UsageError` if it is no token, or fits several containers of which none is named.
+    Raises as :func:`move`, and :class:`UsageError` if it is not a token, or could be for several containers.
     """
     new = keychain.checked(token)
     before = place_tokens(document, environ=environ)
@@ -126,12 +126,16 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
     chosen = [holder for holder in using if where in ("", holder.where)]
     if not chosen:
         raise UsageError(
-            f"The file uses no SAS token{f' for {where}' if where else ''}.",
-            remedy=f"It does for: {', '.join(holder.where for holder in using)}." if using else 'Set auth_mode = "sas" for a place.',
+            f"The configuration uses no SAS token{f' for “{where}”' if where else ''}.",
+            remedy=f"Use --place with one of these: {', '.join(holder.where for holder in using)}."
+            if using
+            else 'Set auth_mode = "sas" in the configuration first.',
         )
     asked = sorted({holder.entry for holder in chosen})
     if len(asked) > 1:
-        raise UsageError(f"The file uses SAS tokens for {len(asked)} containers: {', '.join(asked)}.", remedy="Say which with --place.")
+        raise UsageError(
+            f"The configuration uses SAS tokens for {len(asked)} containers: {', '.join(asked)}.", remedy="Add --place to choose one."
+        )
     tables = {holder.table for holder in chosen}
     others: dict[str, str] = {}
     for holder in before:  # what shares a table with them has its token taken out too, and must not lose it
@@ -153,7 +157,7 @@ def _enter(entries: dict[str, str], holder: PlaceToken) -> None:
 
 
 def _keep_apart(found: list[PlaceToken], entries: Mapping[str, str]) -> None:
-    """Raise if the store has another token already for what is to be moved into it: one of them would be lost."""
+    """Raise if the store already has another token under the same name: one of them would be lost."""
     for holder in found:
         if holder.place.credentials.kept and holder.entry in entries and _token(holder) not in ("", entries[holder.entry]):
             raise _two_tokens(holder)
@@ -161,16 +165,16 @@ def _keep_apart(found: list[PlaceToken], entries: Mapping[str, str]) -> None:
 
 def _two_tokens(holder: PlaceToken) -> UsageError:
     return UsageError(
-        f"There are two different SAS tokens for “{holder.entry}”, and the credential store has one place for it.",
+        f"There are two different SAS tokens for “{holder.entry}”, but the credential store keeps only one.",
         meaning="Nothing was changed.",
-        remedy="Give the one with more rights to all places with “chorus-upload credential set”, or take the other out of the file.",
+        remedy="Store the one with more permissions with “chorus-upload credential set”, or remove the other from the configuration file.",
     )
 
 
 def _carry_out(
     document: ConfigDocument, before: list[PlaceToken], entries: Mapping[str, str], tables: Collection[str], environ: Mapping[str, str]
 ) -> Kept:
-    """Look whether it would mean the same, then the store, then the file."""
+    """Check that the meaning stays the same, then write the store, then the file."""
     text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
     try:
         for table in tables:
@@ -203,9 +207,9 @@ def _token(holder: PlaceToken) -> str:
 def _other_meaning(holder: PlaceToken, environ: Mapping[str, str]) -> UsageError:
     names = [name for name in _VARIABLES if environ.get(name, "").strip()]
     if names:
-        why, remedy = f"The environment variable {names[0]} comes before the credential store.", f"Remove {names[0]}, then try again."
+        why, remedy = f"The environment variable {names[0]} is used instead of the credential store.", f"Remove {names[0]}, then try again."
     else:
-        why, remedy = f"Without the token the file would mean something else for {holder.where}.", "Edit it by hand."
+        why, remedy = f"Without the token the configuration would use another credential for “{holder.where}”.", "Edit the file by hand."
     return UsageError(why, meaning="Nothing was changed.", remedy=remedy)
 
 
@@ -219,7 +223,7 @@ def _take_out(document: ConfigDocument, table: str) -> None:
 
 
 def _remains(document: ConfigDocument) -> list[str]:
-    """What still shows a token: a part of the file that no place uses, and a previous state that cannot be removed."""
+    """Where a token still is: a part of the file that no place uses, and a previous state that cannot be deleted."""
     out: list[str] = []
     if "sig=" in document.text:
         out.append(f"“{document.path.name}” still has a SAS token in a comment, a connection string, or a table that no place uses.")
@@ -228,5 +232,5 @@ def _remains(document: ConfigDocument) -> list[str]:
         if previous.exists() and b"sig=" in previous.read_bytes():
             remove_file(previous)
     except OSError as error:
-        out.append(f"{previous} still has a SAS token, and could not be removed ({error.strerror or error}): remove it.")
+        out.append(f"“{previous}” still has a SAS token, and could not be deleted ({error.strerror or error}). Delete it by hand.")
     return out

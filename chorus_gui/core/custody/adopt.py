@@ -1,7 +1,7 @@
-"""Take-over: "this local file is the right one, I go on with it", said by a person who has seen both journals.
+"""Take-over: a person who has compared both journals decides to continue with the local file.
 
-For a check-out made here with the other tool, for a lock that this computer lost the memory of, for a journal that was changed
-under our lock, and for local changes that were never checked in.  What lies in the cloud is kept here before anything else.
+For a check-out made here with the other tool, for a lock that this computer no longer remembers, for a journal that was changed
+despite the lock, and for local changes that were never checked in.  First the cloud journal is kept here.
 """
 
 from __future__ import annotations
@@ -26,30 +26,29 @@ from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 
-CHANGED = "The journal in the cloud or its lock was changed since you looked."
-AGAIN = "Look at both again before you decide."
+CHANGED = "The cloud journal or its lock was changed since you compared the journals."
+AGAIN = "Compare them again before you decide."
 
 
 def preview(home: CloudJournal, local_file: Path, ctx: JobContext, *, wait: float = 0.0) -> Sides:
-    """Both journals, for a person to decide about; nothing is changed but what an interruption left is settled."""
+    """Both journals, for a person to decide.  Changes nothing, except that an interrupted step is completed."""
     with guard(home, "comparing the journals", wait, ctx):
         return compare(home, local_file, complete_interrupted(home, ctx), ctx)
 
 
 def adopt(home: CloudJournal, local_file: Path, ctx: JobContext, sides: Sides, *, wait: float = 0.0) -> Held:
-    """Go on with ``local_file``: the lock becomes ours, the file the local journal, and the next check-in replaces the cloud's.
+    """Continue with ``local_file``: this computer gets the lock, the file becomes the local journal, and the next check-in replaces the
+    cloud journal.
 
-    ``sides`` is what the person saw (:func:`preview`): if lock or journal in the cloud are others by now, nothing is done
-    (:class:`CustodyConflictError`).  A journal that lies only in the other tool's lock is put back under its own name first.
-    A cloud journal with rows that the file lacks is kept among the copies, and so is another local journal with changes that
+    ``sides`` is what the person saw (:func:`preview`): if the lock or the cloud journal was changed meanwhile, nothing is done
+    (:class:`CustodyConflictError`).  A journal that is only in the other tool's lock is put back under its own name first.
+    A cloud journal with entries that the file lacks is kept among the copies, and so is another local journal with changes that
     were never checked in.
     """
     with guard(home, "taking the journal over", wait, ctx):
         state = complete_interrupted(home, ctx)
         if _etags(state) != _etags(sides.seen):
-            raise CustodyConflictError(
-                "The journal or its lock was changed since you looked.", compare(home, local_file, state, ctx), remedy=AGAIN
-            )
+            raise CustodyConflictError(CHANGED, compare(home, local_file, state, ctx), remedy=AGAIN)
         Journal.verify_file(local_file)
         notes = _keep_cloud(home, state, local_file, ctx)
         journal = put_content_back(home, state, ctx) or state.journal
@@ -78,7 +77,7 @@ def _keep_cloud(home: CloudJournal, state: CustodyState, local_file: Path, ctx: 
         if missing_rows(kept, local_file) == 0:
             remove_file(kept)
             return ()
-    return (f"The journal that was in the cloud is kept as {kept}.",)
+    return (f"The previous cloud journal is kept as “{kept}”.",)
 
 
 def _place(home: CloudJournal, memory: LocalState, local_file: Path) -> tuple[str, ...]:
@@ -87,13 +86,13 @@ def _place(home: CloudJournal, memory: LocalState, local_file: Path) -> tuple[st
         return ()
     notes: tuple[str, ...] = ()
     if home.local.exists() and unsaved(home.local, memory, local_file):
-        notes = (f"Your other local journal, with changes that were never checked in, is kept as {move_aside(home.local)}.",)
+        notes = (f"Your other local journal has changes that were never checked in. It is kept as “{move_aside(home.local)}”.",)
     backups.restore(home.local, local_file)
     return notes
 
 
 def _take(home: CloudJournal, state: CustodyState, journal: BlobInfo | None, coming: str, ctx: JobContext) -> LocalState:
-    """Make the lock ours, whoever's it was, if it still is the one that was seen."""
+    """Replace the lock, whoever holds it, if it still is the one that was seen."""
     note = new_note(home, journal)
     memory = LocalState(
         Phase.TAKING,

@@ -1,4 +1,4 @@
-"""Check-in: the journal goes back into the cloud, only if the lock and the journal there are what was seen, and then the lock goes."""
+"""Check-in: writes the journal to the cloud if the lock and the journal there were not changed meanwhile, then removes the lock."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 from chorus_gui.core.storage.one_file import send_file
 
 TAKE_OVER = (
-    "Your local journal is whole. If it is the right one, go on with it by taking the journal over; if the cloud's is, set yours aside "
-    "(it is kept) and check out again."
+    "Your local journal is intact. If it is the right one, take the journal over (“journal adopt”). If the cloud journal is the right "
+    "one, set the local one aside (“journal set-aside”; it is kept), and check out again."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A check-in.  ``finished``: it was an interrupted one, which had reached the cloud already.  ``notes`` are sentences."""
+    """A check-in.  ``finished``: an earlier, interrupted one had reached the cloud already.  ``notes`` are sentences."""
 
     finished: bool = False
     notes: tuple[str, ...] = ()
@@ -38,13 +38,13 @@ class Returned:
 def checkin(
     home: CloudJournal, ctx: JobContext, *, local_journal: Path | None = None, keep_checked_out: bool = False, wait: float = 0.0
 ) -> Returned:
-    """Put the journal back: ``local_journal``, or the file that was checked out.  The local file stays.
+    """Write the journal to the cloud: ``local_journal``, or the file that was checked out.  The local file stays.
 
     With ``keep_checked_out`` the lock stays too: what was done so far is safe in the cloud.
 
-    Raises :class:`CustodyError` when it is not checked out here, :class:`CustodyConflictError` when the lock or the journal in
-    the cloud are not what was seen: then nothing is written.  :class:`StoreError`, :class:`JournalError`, ``Cancelled``: it
-    stays checked out, unless the next look finds that the write did happen.
+    Raises :class:`CustodyError` when it is not checked out here, :class:`CustodyConflictError` when the lock or the cloud
+    journal was changed meanwhile: then nothing is written.  :class:`StoreError`, :class:`JournalError`, ``Cancelled``: it
+    stays checked out, unless the next look finds that it was written.
     """
     with guard(home, "journal checkin", wait, ctx):
         before = look(home, ctx)
@@ -52,20 +52,20 @@ def checkin(
         if seen.memory.phase is Phase.FREE and before.landed:
             local = Path(before.memory.local)
             if local_journal is None and rows_of(local) == before.memory.sent_rows:
-                return Returned(True, ("The check-in that was interrupted had reached the cloud; the lock is gone now.",))
+                return Returned(True, ("The interrupted check-in had reached the cloud. The lock is now removed.",))
         return send_and_unlock(home, seen, ctx, local_journal=local_journal, keep=keep_checked_out)
 
 
 def send_and_unlock(
     home: CloudJournal, seen: CustodyState, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False
 ) -> Returned:
-    """The check-in itself, for who holds the guard and has settled; ``seen`` is how it stands."""
+    """Performs the check-in.  The caller holds the guard and has called ``complete_interrupted``; ``seen`` is the current state."""
     memory = seen.memory
     if memory.phase is Phase.FREE:
         raise CustodyError(
             "The journal is not checked out here.",
             meaning=f"{seen.describe()} Nothing was written.",
-            remedy="Check it out first; if you have changes to bring in, take the journal over with your local file.",
+            remedy="Check it out first. If your local file has changes that are not in the cloud, take the journal over with it (“journal adopt”).",
         )
     local = Path(memory.local) if local_journal is None else opening.real(Path(os.path.normpath(local_journal.absolute())))
     if seen.state is not State.MINE:
@@ -87,7 +87,7 @@ def send_and_unlock(
             remembering.save(home.memory_file, memory.held())
             now = look(home, ctx)
             raise CustodyConflictError(
-                now.describe() if now.state is State.CHANGED else "The journal in the cloud was changed at this very moment.",
+                now.describe() if now.state is State.CHANGED else "Somebody changed the cloud journal during the check-in.",
                 compare(home, local, now, ctx),
                 remedy=TAKE_OVER,
             ) from None
@@ -102,27 +102,28 @@ def send_and_unlock(
 
 
 def unlock_unchanged(home: CloudJournal, ctx: JobContext) -> None:
-    """End a check-out of which nothing needs to be written, for who holds the guard."""
+    """End a check-out without writing anything.  The caller holds the guard."""
     memory = remembering.load(home.memory_file)
     release(home, memory.lock_etag, ctx)
     remembering.save(home.memory_file, memory.freed())
 
 
 def _contains(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobContext) -> None:
-    """Another file than the one that was checked out must know every row that the cloud has."""
+    """A file other than the one that was checked out must have every entry of the cloud journal."""
     sides = compare(home, local, seen, ctx)
     if sides.only_cloud != 0:
         raise CustodyConflictError(
-            f"{local} was not made from the journal in the cloud: it lacks rows that stand there.",
+            f"“{local}” was not made from the cloud journal: it lacks entries of it.",
             sides,
-            remedy=f"Check in the file that you checked out, {seen.memory.local}; or, if this one is right, take the journal over with it.",
+            remedy=f"Check in the file that you checked out, “{seen.memory.local}”. If this one is the right one, take the journal over with it "
+            "(“journal adopt”).",
         )
 
 
 def _write(home: CloudJournal, file: Path, memory: LocalState, ctx: JobContext) -> BlobInfo:
-    """Write the journal on condition that it is what was checked out, and look at what lies there then.
+    """Write the journal if the cloud journal still is what was checked out, then compare the result.
 
-    After an answer that was lost the store is looked at: the write may have happened.
+    If the store's answer is lost, the store is asked: it may have written the journal.
     """
     condition = Condition(etag=memory.journal_etag) if memory.journal_etag else IF_ABSENT
     attempt = 1
@@ -143,9 +144,9 @@ def _write(home: CloudJournal, file: Path, memory: LocalState, ctx: JobContext) 
     found = home.retry.call(lambda: home.store.head(home.blob), ctx)
     if found is None or not holds(home, found, memory.sent_md5, memory.sent_size, ctx):
         raise ChecksumError(
-            "The journal was written, but what lies in the cloud now is not what was sent.",
-            meaning="Somebody may have replaced it in the same moment. Your local journal is whole and stays checked out.",
-            remedy="Try the check-in again: it shows both journals if they differ.",
+            "The journal was written, but the cloud journal is not the one that was sent.",
+            meaning="Somebody may have replaced it at the same moment. Your local journal is intact and stays checked out.",
+            remedy="Check in again. If the journals differ, both are shown.",
         )
     return found
 
@@ -154,7 +155,7 @@ def _about_lock(home: CloudJournal, ctx: JobContext) -> tuple[str, ...]:
     now = look(home, ctx)
     if now.lock is None:
         return ()
-    return (f"Your journal is in the cloud. Somebody removed your lock while it was sent. {now.describe()}",)
+    return (f"Your journal is in the cloud. Somebody removed your lock while it was being written. {now.describe()}",)
 
 
 def _md5(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Check-out: the journal is downloaded beside the local one and checked, the lock is taken, and only then the two are swapped."""
+"""Check-out: downloads the journal next to the local one, checks it, sets the lock, and only then replaces the local one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import BlobInfo
 
 ROUNDS = 3
-"""How often a check-out begins anew because the journal was changed between looking and locking."""
+"""How often a check-out starts again because the journal was changed between reading and locking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Held:
 
 
 def checkout(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Held:
-    """Take the cloud journal for yourself, until :func:`~.checkin.checkin`.
+    """Get the cloud journal for yourself, until :func:`~.checkin.checkin`.
 
     Raises :class:`CustodyError` when it is checked out already, or when the local journal has changes that were never checked in
     (they are never overwritten); :class:`StoreError`, :class:`JournalError`, ``Cancelled``: then nothing is checked out.
@@ -46,18 +46,18 @@ def checkout(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Held:
 
 
 def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = False, purpose: str = "journal checkout") -> Held:
-    """The check-out itself, for who holds the guard.  ``automatic``: for one command alone."""
+    """Performs the check-out.  The caller holds the guard.  ``automatic``: for a single command."""
     before = complete_interrupted(home, ctx)
     if not home.local.parent.is_dir():
         raise CustodyError(
-            f"The folder {home.local.parent}, in which the local journal is to lie, does not exist.",
-            remedy="Make the folder, or correct the local journal's path in the configuration.",
+            f"The folder “{home.local.parent}” for the local journal does not exist.",
+            remedy="Create the folder, or correct the local journal's path in the configuration.",
         )
     if before.state is State.CHANGED and before.own_lock and not unsaved(Path(before.memory.local), before.memory, None):
-        release(home, before.memory.lock_etag, ctx)  # nothing of ours would be lost: begin anew
+        release(home, before.memory.lock_etag, ctx)  # no local change would be lost: start again
         remembering.save(home.memory_file, before.memory.freed())
         before = look(home, ctx)
-    ctx.progress.note("fetching the journal")
+    ctx.progress.note("downloading the journal")
     copy = beside(home.local, "cloud")
     try:
         for _ in range(ROUNDS):
@@ -73,33 +73,33 @@ def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = Fal
     finally:
         copy.unlink(missing_ok=True)
     raise CustodyError(
-        "The journal in the cloud is being changed by somebody just now.",
+        "Somebody is changing the cloud journal just now.",
         meaning="It was not checked out.",
-        remedy="Another tool seems to work on it without checking it out. Ask your colleagues, and try again.",
+        remedy="Another tool seems to change it without checking it out. Ask your colleagues, and try again.",
     )
 
 
 def refuse(state: CustodyState) -> None:
-    """Raise :class:`CustodyError` unless the journal is free to be taken; who has it, and what can be done."""
+    """Raise :class:`CustodyError` unless the journal can be checked out; it says who has it, and what can be done."""
     if state.state is State.MINE:
         raise CustodyError(
             state.describe(),
-            meaning=f"You work on {state.memory.local}.",
-            remedy="Go on working; “journal checkin” gives it back.",
+            meaning=f"You work on “{state.memory.local}”.",
+            remedy="Continue working, and check it in when you are finished (“journal checkin”).",
         )
     if state.lock is None:
         return
     if state.state is State.CHANGED:
-        remedy = "Look at both journals; then go on with yours by taking the journal over, or set yours aside."
+        remedy = "Compare both journals. Then take the journal over (“journal adopt”), or set the local one aside (“journal set-aside”)."
     elif state.state is State.LOCKED:
         remedy = (
-            f"Ask {state.who or 'that person'} to check it in. If that cannot be done any more, “journal unlock” frees it. "
+            f"Ask {state.who or 'that person'} to check it in. If that is no longer possible, unlock it (“journal unlock”). "
             "If it was you, on another computer, check it in there."
         )
     else:
         remedy = (
-            "If it was made here, with the other tool, go on with its local file by taking the journal over. If it was a colleague, wait until it "
-            "is checked in. If it was forgotten, “journal unlock” frees it."
+            "If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt”). If it was a "
+            "colleague, wait until it is checked in. If it was forgotten, unlock it (“journal unlock”)."
         )
     raise CustodyError(state.describe(), meaning="Two people must not change the journal at the same time.", remedy=remedy)
 
@@ -111,29 +111,30 @@ def new_note(home: CloudJournal, journal: BlobInfo | None) -> LockNote:
 
 
 def _check(home: CloudJournal, before: CustodyState, copy: Path | None, ctx: JobContext) -> None:
-    """That the download is a sound journal, and that the local one may be replaced by it."""
+    """Check that the download is an intact journal, and that it may replace the local one."""
     if copy is None:
         return
     try:
         Journal.verify_file(copy)
     except (JournalDamagedError, JournalForeignError, JournalMixedError) as error:
         raise CustodyError(
-            f"What lies in the cloud as {home.url} is no sound journal. {error.what.replace(str(copy), home.url)}",
-            meaning="It was not checked out, and your local journal is as it was.",
-            remedy="If your local journal is whole, take the journal over with it; else ask your colleagues for a copy.",
+            f"The cloud journal “{home.url}” is not intact. {error.what.replace(str(copy), home.url)}",
+            meaning="It was not checked out, and your local journal was not changed.",
+            remedy="If your local journal is intact, take the journal over with it (“journal adopt”). Otherwise ask your colleagues for a copy.",
         ) from error
     if unsaved(home.local, before.memory, copy):
         raise CustodyConflictError(
-            f"Your local journal {home.local} has changes that were never checked in.",
+            f"Your local journal “{home.local}” has changes that were never checked in.",
             compare(home, home.local, before, ctx),
-            remedy="Go on with your local journal by taking the journal over; or set it aside (it is kept), and check out again.",
+            remedy="Take the journal over with your local journal (“journal adopt”). Or set it aside (“journal set-aside”; it is kept), and check "
+            "out again.",
         )
 
 
 def _overwritten(home: CloudJournal, before: CustodyState, copy: Path) -> int:
-    """How many rows were in the cloud when the local journal was last in step with it, and are there no more.
+    """How many entries of the cloud journal disappeared since the local journal was last equal to it.
 
-    Somebody took them back on purpose; or an older tool wrote a stale journal over them, which it does without looking.
+    Somebody undid them on purpose; or an older tool overwrote them with a stale journal, which it does without checking.
     """
     in_step = before.journal is not None and before.journal.etag == before.memory.journal_etag and before.memory.base_of(home.local)
     if in_step:
@@ -144,7 +145,7 @@ def _overwritten(home: CloudJournal, before: CustodyState, copy: Path) -> int:
 
 
 def _lock(home: CloudJournal, before: CustodyState, copy: Path | None, automatic: bool, purpose: str, ctx: JobContext) -> bool:
-    """Take the lock; True if the journal is still the one that was downloaded, else the lock is given back."""
+    """Take the lock; True if the journal is still the one that was downloaded, otherwise the lock is removed."""
     note = new_note(home, before.journal)
     coming = rows_of(copy) if copy else "" if is_empty(home.local) else rows_of(home.local)
     memory = LocalState(
@@ -178,7 +179,7 @@ def _lock(home: CloudJournal, before: CustodyState, copy: Path | None, automatic
 
 
 def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str, ...]:
-    """Put the download in the local journal's place, which is kept; if that fails, everything is as before.  Notes for people."""
+    """Replace the local journal with the download, and keep the old one; if that fails, nothing is changed.  Notes for people."""
     memory = remembering.load(home.memory_file)
     notes: tuple[str, ...] = ()
     try:
@@ -187,16 +188,17 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str,
                 kept = backups.new_name(home.local, ".aside", "db")
                 with Journal.open(home.local, readonly=True) as journal:
                     journal.snapshot(kept)
-                lacks = f"The journal in the cloud lacks {overwritten:,} rows that it had when you last checked in."
-                why = "Somebody took them back, or another tool wrote an older journal over it."
-                notes = (f"{lacks} {why} Your local journal is kept as {kept}.",)
+                entries = "entry" if overwritten == 1 else "entries"
+                lacks = f"The cloud journal lacks {overwritten:,} {entries} that it had when you last checked in."
+                why = "Somebody removed them with undo, or another tool overwrote it with an older journal."
+                notes = (f"{lacks} {why} Your local journal is kept as “{kept}”.",)
             backups.restore(home.local, copy)
         elif is_empty(home.local):
             Journal.open(home.local, create=True).close()
             memory = replace(memory, next_base=rows_of(home.local))
-            notes = ("There was no journal in the cloud: a new one begins.",)
+            notes = ("There was no journal in the cloud yet. A new one was started.",)
         else:
-            notes = (f"There was no journal in the cloud: {home.local} becomes it at check-in.",)
+            notes = (f"There was no journal in the cloud yet. Your check-in puts “{home.local}” there.",)
     except BaseException:
         give_up(home, memory)
         raise
@@ -205,9 +207,9 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str,
 
 
 def give_up(home: CloudJournal, memory: LocalState) -> None:
-    """After a failure: give back what was taken, as far as the store can be reached; :func:`complete_interrupted` does the rest later."""
+    """After a failure: remove the lock if the store can be reached; otherwise :func:`complete_interrupted` does it later."""
     ctx = JobContext()  # also when the person asked to stop
-    with suppress(StoreError):  # what led here is the error to report
+    with suppress(StoreError):  # the first error is the one to report
         now = look(home, ctx)
         if now.lock is not None and now.own_lock:
             release(home, now.lock.etag, ctx)

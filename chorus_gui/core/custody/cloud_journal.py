@@ -1,4 +1,4 @@
-"""Where a cloud journal lives: its store, its blob, its lock, the local file, and what this computer remembers of it."""
+"""Where a cloud journal is: its store, its blob, its lock, the local file, and what this computer remembers of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CloudJournal:
     """A journal in the cloud, or on a share.  ``url`` is how people name it.
 
     ``memory_file`` is what this computer remembers of it; ``readable_lock``: the lock is a small text that colleagues can read,
-    because a share has no metadata; else it is empty, as the older tools can best live with.
+    because a share has no metadata; otherwise it is empty, which suits the older tools best.
     """
 
     store: Store
@@ -45,7 +45,7 @@ class CloudJournal:
 
     @property
     def copy_file(self) -> Path:
-        """A copy for looking only."""
+        """A copy that is only read."""
         return self.memory_file.with_suffix(".copy.db")
 
 
@@ -80,7 +80,7 @@ def cloud_journal(config: Config, store: Store) -> CloudJournal:
 
 
 def memory_folder() -> Path:
-    """Where what this computer remembers lies: one file a cloud journal, of this user alone."""
+    """The folder for what this computer remembers: one file per cloud journal, only for this user."""
     folder = folders.data_folder() / "custody"
     folder.mkdir(exist_ok=True)
     return folder
@@ -97,10 +97,10 @@ def guard(home: CloudJournal, purpose: str, wait: float, ctx: JobContext) -> Gen
         lock.acquire(purpose, wait, ctx)
     except JournalBusyError as error:
         raise JournalBusyError(
-            f"Another window or command of yours works with the journal {home.url} just now: {error.holder}.",
+            f"Another window or command on this computer is using the journal “{home.url}”: {error.holder}.",
             holder=error.holder,
-            meaning="Only one at a time may check it out, work on it and check it in.",
-            remedy="Wait until that work is finished, or close the other program, and try again.",
+            meaning="Only one at a time can check it out, change it and check it in.",
+            remedy="Wait until it is finished, or close the other program, and try again.",
         ) from error
     try:
         yield
@@ -117,8 +117,8 @@ def need(home: CloudJournal | None) -> CloudJournal:
 
 def _no_cloud_journal() -> CustodyError:
     return CustodyError(
-        "The journal of this configuration lies on this computer alone; there is nothing to check out or in.",
-        remedy="To share it, name its place in the cloud under “journal” in the configuration, for example az://container/journal.db.",
+        "The journal is only on this computer, so it is not checked out or in.",
+        remedy="To share it, enter its path in the cloud as the journal's path in the configuration, for example az://container/journal.db.",
     )
 
 

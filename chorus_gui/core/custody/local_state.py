@@ -1,6 +1,6 @@
-"""What this computer remembers of a check-out, so that a crash at any moment leaves the truth behind.
+"""What this computer remembers of a check-out, so that it is known what happened after a crash at any moment.
 
-It is written before each step that others can see (what is about to happen) and after it (what happened), each time whole or not
+It is written before each step that others can see (what is about to happen) and after it (what happened), each time completely or not
 at all.  No secret is in it.
 """
 
@@ -20,7 +20,7 @@ from chorus_gui.core.folders import replace_file
 
 
 class Phase(Enum):
-    """FREE: nothing is checked out here.  TAKING and RETURNING: a check-out or check-in began, and has not been seen to end."""
+    """FREE: nothing is checked out here.  TAKING and RETURNING: a check-out or check-in began, and its end is not known."""
 
     FREE = "free"
     TAKING = "taking"
@@ -30,9 +30,9 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LocalState:
-    """ETags are "" where nothing lay there.
+    """ETags are "" where there was nothing.
 
-    ``base`` is the fingerprint of the rows of ``local`` when it last was what the cloud has ("": never known); while TAKING,
+    ``base`` is the fingerprint of the entries of ``local`` when it last was equal to the cloud journal ("": unknown); while TAKING,
     ``coming`` is the fingerprint that ``local`` will have, and ``next_base`` what ``base`` becomes then.  ``sent_*`` describe
     the file that is being checked in, with the fingerprint ``sent_rows``; ``keep``: it stays checked out.  ``automatic``: a
     single command checked it out and checks it in again.
@@ -59,7 +59,7 @@ class LocalState:
         return self.base if self.local == str(local) else ""
 
     def freed(self) -> LocalState:
-        """Nothing is checked out any more; what the local journal holds is still known, and what it was last in step with."""
+        """No longer checked out; the local journal and the cloud journal that it last was equal to stay known."""
         return LocalState(local=self.local, base=self.base, journal_etag="" if self.phase is Phase.TAKING else self.journal_etag)
 
     def held(self) -> LocalState:
@@ -77,9 +77,9 @@ def load(file: Path) -> LocalState:
         return LocalState()
     except (OSError, ValueError, KeyError) as error:
         raise CustodyError(
-            f"What this computer remembers of the check-out cannot be read: {file}.",
-            meaning="Whether the journal is checked out here cannot be told.",
-            remedy="Move that file away; then go on with your local journal with “journal unlock” or by taking it over.",
+            f"Could not read this computer's note about the check-out: “{file}”.",
+            meaning="So it is not known if the journal is checked out here.",
+            remedy="Move that file away. Then unlock the journal (“journal unlock”), or take it over with your local journal (“journal adopt”).",
         ) from error
 
 
@@ -94,9 +94,9 @@ def save(file: Path, memory: LocalState) -> None:
         replace_file(part, file)
     except OSError as error:
         raise CustodyError(
-            f"What is being done with the journal could not be noted in {file}: {error.strerror or error}.",
-            meaning="Without that note an interruption could not be cleared up, so nothing was done.",
-            remedy="Make room on that disk, and check that you may write there.",
+            f"Could not write the note about the check-out, “{file}”: {error.strerror or error}.",
+            meaning="The program needs it to recover from an interruption, so nothing was done.",
+            remedy="Free space on that disk, and check that you are allowed to write there.",
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""The lock: a blob beside the journal that says who has it.
+"""The lock: a blob next to the journal that says who has it.
 
-The older tools take its existence as "checked out".  Ours is made only where there is none, holds zero bytes, and names its owner
+For the older tools its existence means "checked out".  This program's is made only where there is none, holds zero bytes, and names its owner
 in its metadata; on a share, which has no metadata, it is a small JSON text.  A lock without such a note is another tool's, which
 may have put the journal itself into it.
 """
@@ -23,9 +23,9 @@ _NOTE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class LockNote:
-    """What a lock of ours says.  ``since`` is ISO 8601, UTC; ``journal_etag`` "" if there was no journal yet.
+    """What a lock of this program says.  ``since`` is ISO 8601, UTC; ``journal_etag`` "" if there was no journal yet.
 
-    ``token`` is random: it tells this check-out from every other.
+    ``token`` is random: it identifies this check-out.
     """
 
     who: str
@@ -59,7 +59,7 @@ def _note(fields: Mapping[str, object]) -> LockNote | None:
 def take(home: CloudJournal, note: LockNote, ctx: JobContext, condition: Condition = IF_ABSENT) -> BlobInfo:
     """Make the lock, or, on a condition, replace one.
 
-    An answer that was lost is looked for: the token tells.  Raises :class:`ConditionError` when somebody else's lies there.
+    If an answer was lost, the lock is read: the token shows whose it is.  Raises :class:`ConditionError` if somebody else has one.
     """
     fields = {name: value for name, value in asdict(note).items() if value}
     data = json.dumps(fields, ensure_ascii=False, indent=1).encode() if home.readable_lock else b""

@@ -17,8 +17,8 @@ from chorus_gui.core.job import JobContext
 
 
 class Choice(Enum):
-    """GO_ON: work on, it is still checked out.  CHECK_IN: give it back now.  TAKE_OVER: the local journal is the right one.
-    SET_ASIDE: the cloud's is; the local one is kept under another name.
+    """GO_ON: continue, it is still checked out.  CHECK_IN: check it in now.  TAKE_OVER: the local journal is the right one.
+    SET_ASIDE: the cloud journal is; the local one is kept under another name.
     """
 
     GO_ON = "go on"
@@ -29,46 +29,46 @@ class Choice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Something that can be done now, and what it means: a sentence."""
+    """A choice, and what it means as a sentence."""
 
     choice: Choice
     text: str
 
 
 def recover(home: CloudJournal, ctx: JobContext | None = None, *, wait: float = 0.0) -> tuple[CustodyState, list[Offer]]:
-    """At the next start: end what was interrupted and can be ended, and say what is left to decide; nothing to offer is good news.
+    """At the next start: complete an interrupted step if possible, and return the choices that are left; none: nothing to decide.
 
-    Raises :class:`StoreError`, :class:`CustodyError`, :class:`JournalBusyError` (then another process of yours is at work).
+    Raises :class:`StoreError`, :class:`CustodyError`, :class:`JournalBusyError` (then another process of this user is working).
     """
     ctx = ctx or JobContext()
-    with guard(home, "looking after an interrupted check-out", wait, ctx):
+    with guard(home, "completing an interrupted check-out", wait, ctx):
         state = complete_interrupted(home, ctx)
     return state, offers(state)
 
 
 def offers(state: CustodyState) -> list[Offer]:
-    """What a person can decide about a check-out of this computer; nothing, where there is none."""
+    """What a person can decide about a check-out of this computer; empty if there is none."""
     local = state.memory.local
-    doing = f" for “{state.memory.purpose}”" if state.memory.purpose else ""
+    doing = f" for “{state.memory.purpose}”" if state.memory.automatic else ""
     if state.state is State.MINE:
         return [
-            Offer(Choice.GO_ON, f"You had checked the journal out{doing}. Go on with {local}."),
-            Offer(Choice.CHECK_IN, f"Check in {local}, with everything that was recorded in it."),
-            Offer(Choice.SET_ASIDE, f"Give the check-out back without checking in; {local} is kept under another name."),
+            Offer(Choice.GO_ON, f"You still have the journal checked out{doing}. Continue with “{local}”."),
+            Offer(Choice.CHECK_IN, f"Check in “{local}” with everything that is recorded in it."),
+            Offer(Choice.SET_ASIDE, f"End the check-out without checking in. “{local}” is kept under another name."),
         ]
     if state.state is State.CHANGED:
         return [
-            Offer(Choice.TAKE_OVER, f"{state.reason} Go on with your {local}; a copy of the cloud's is kept."),
-            Offer(Choice.SET_ASIDE, f"{state.reason} Go on with the journal in the cloud; {local} is kept under another name."),
+            Offer(Choice.TAKE_OVER, f"{state.reason} Continue with your “{local}”. A copy of the cloud journal is kept."),
+            Offer(Choice.SET_ASIDE, f"{state.reason} Continue with the cloud journal. “{local}” is kept under another name."),
         ]
     return []
 
 
 def complete_interrupted(home: CloudJournal, ctx: JobContext, now: CustodyState | None = None) -> CustodyState:
-    """End what an interruption left half done, for who holds the guard; how it stands then.
+    """Complete or undo an interrupted step; returns the state after it.  The caller holds the guard.
 
-    A check-out that had not swapped the files is given back; one that had is held.  A check-in that wrote the journal gives
-    the lock back; one that did not leaves the journal checked out.  ``now``: what was seen just before.
+    A check-out that had not replaced the local file is undone; one that had is kept.  A check-in that wrote the journal removes
+    the lock; one that did not leaves the journal checked out.  ``now``: what was seen just before.
     """
     now = now or look(home, ctx)
     memory = now.memory

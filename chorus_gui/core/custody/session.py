@@ -38,13 +38,13 @@ def session(
     ``home`` is the cloud journal of ``config`` (:func:`~chorus_gui.core.custody.cloud_journal.cloud_journal`), or None if it has none; its
     store must stay open until the session ends.  ``wait``: the longest time, in seconds, to wait for another session of this user.
 
-    A journal that lives here alone: just its file.  One in the cloud: while the user holds a check-out, the checked-out file;
-    else it is checked out before and checked in after, also when the command failed or was cancelled but changed something.
-    A check-out that an interrupted command left is gone on with, and then checked in.  With ``write=False`` nothing is locked:
-    the checked-out file, else a fresh copy of the cloud's journal.
+    A journal that is only here: just its file.  One in the cloud: while the user holds a check-out, the checked-out file;
+    otherwise it is checked out before and checked in after, also when the command failed or was cancelled but changed something.
+    A check-out that an interrupted command left is used, and then checked in.  With ``write=False`` nothing is locked:
+    the checked-out file, otherwise a fresh copy of the cloud journal.
 
     Raises ``ValueError`` without ``home`` where ``config`` has a cloud journal: nothing would lock it.  Raises what check-out and
-    check-in raise; a failed check-in leaves the journal checked out and says how to go on.
+    check-in raise; a failed check-in leaves the journal checked out and says how to continue.
     """
     if home is None:
         if config.journal.cloud is not None:
@@ -66,9 +66,9 @@ def _working(home: CloudJournal, purpose: str, ctx: JobContext) -> Generator[Che
     if state.state is State.MINE:
         work = CheckedOut(Path(memory.local))
         if memory.local != str(home.local):
-            work.notes.append(f"The journal is checked out into {memory.local}: the command works on that file.")
+            work.notes.append(f"The journal is checked out as “{memory.local}”. This command uses that file.")
         if memory.automatic:
-            work.notes.append(f"“{memory.purpose}” was interrupted; this goes on with the journal as it left it.")
+            work.notes.append(f"“{memory.purpose}” was interrupted. This command uses the journal that it had checked out.")
         else:
             yield work
             return
@@ -88,7 +88,7 @@ def _working(home: CloudJournal, purpose: str, ctx: JobContext) -> Generator[Che
 
 
 def _end_failed(home: CloudJournal, ctx: JobContext, cause: BaseException) -> None:
-    """What a command that did not end well had changed is not lost; one that changed nothing leaves nothing behind."""
+    """After a failed command: check its changes in; if there are none, only end the check-out."""
     memory = remembering.load(home.memory_file)
     local = Path(memory.local)
     fresh = _fresh(ctx)
@@ -107,15 +107,15 @@ def _end_failed(home: CloudJournal, ctx: JobContext, cause: BaseException) -> No
 
 
 def _not_back(error: ChorusError, local: Path, told: str = "") -> CustodyError:
-    what = f"{told}The journal could not be checked in: {error.what}"
-    remedy = f"{error.remedy} “journal checkin” tries again; the next command goes on with it too.".strip()
+    what = f"{told}Could not check the journal in. {error.what}"
+    remedy = f"{error.remedy} Then check in again (“journal checkin”); the next command tries it, too.".strip()
     if isinstance(error, CustodyConflictError):
         return CustodyConflictError(what, error.sides, remedy=error.remedy)
-    return CustodyError(what, meaning=f"{error.meaning} Everything that was done stands in {local}.".strip(), remedy=remedy)
+    return CustodyError(what, meaning=f"{error.meaning} Everything that was done is recorded in “{local}”.".strip(), remedy=remedy)
 
 
 def _fresh(ctx: JobContext) -> JobContext:
-    """A cancelled command still gives the journal back."""
+    """A cancelled command still checks the journal in."""
     fresh = JobContext(ctx.limit)
     fresh.progress = ctx.progress
     return fresh
@@ -137,5 +137,5 @@ def _reading(home: CloudJournal, ctx: JobContext) -> CheckedOut:
         fetch(home, state, copy, ctx)
     with suppress(JournalError):
         if unsaved(home.local, state.memory, copy):
-            notes.append(f"Your local journal {home.local} has changes that were never checked in; this is the one in the cloud.")
+            notes.append(f"Your local journal “{home.local}” has changes that were never checked in. This is the cloud journal.")
     return CheckedOut(copy, notes)

@@ -28,7 +28,7 @@ from chorus_gui.core.storage.one_file import fetch_file
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One journal: where it lies, and what is in it.  ``schema`` 0: it is not there, or cannot be read."""
+    """One journal: where it is, and what is in it.  ``schema`` 0: it does not exist, or cannot be read."""
 
     where: str
     there: bool
@@ -42,21 +42,23 @@ class Side:
     def describe(self) -> str:
         """A sentence for people."""
         if not self.there:
-            return f"{self.where}: nothing."
+            return f"{self.where}: there is no journal."
         if not self.schema:
-            return f"{self.where}: {self.size:,} bytes of {moment(self.changed)} that are no readable journal."
-        versions = f"{len(self.versions)} versions, the last {self.versions[-1]}" if self.versions else "no version yet"
+            return f"{self.where}: a file of {self.size:,} bytes, changed {moment(self.changed)}, that cannot be read as a journal."
+        versions = "no version yet"
+        if self.versions:
+            versions = f"{len(self.versions):,} version{'s' * (len(self.versions) != 1)}, the last {self.versions[-1]}"
         return (
-            f"{self.where}: {self.active:,} files ({self.pending:,} not uploaded), {versions}, schema {self.schema}, "
+            f"{self.where}: {self.active:,} file{'s' * (self.active != 1)} ({self.pending:,} not uploaded), {versions}, format {self.schema}, "
             f"changed {moment(self.changed)}."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Both, and how many rows each has that the other does not know.  ``seen`` is the state that they were looked at in.
+    """Both, and how many entries each has that the other lacks.  ``seen`` is the state when they were compared.
 
-    The counts are None where one of the two cannot be read.
+    The counts are None if one of the two cannot be read.
     """
 
     local: Side
@@ -69,7 +71,8 @@ class Sides:
         """Sentences for people."""
         lines = [self.local.describe(), self.cloud.describe()]
         if self.only_local is not None and self.only_cloud is not None:
-            lines.append(f"{self.only_local:,} rows stand only in the local one, {self.only_cloud:,} only in the cloud's.")
+            entries = "entry is" if self.only_local == 1 else "entries are"
+            lines.append(f"{self.only_local:,} {entries} only in the local journal, {self.only_cloud:,} only in the cloud journal.")
         return " ".join(lines)
 
 
@@ -84,11 +87,11 @@ class CustodyConflictError(CustodyError):
 
 
 def compare(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobContext) -> Sides:
-    """Look at both; the cloud's (the lock's content, if another tool keeps it there) is downloaded for it and removed again."""
+    """Compare both; the cloud journal (the lock's content, if another tool keeps it there) is downloaded for it and removed again."""
     copy = beside(home.local, "compare")
     try:
         there = fetch(home, seen, copy, ctx)
-        mine = side("Local", local)
+        mine = side("On this computer", local)
         blob = seen.content
         theirs = side("In the cloud", copy, None if blob is None else blob.modified_us) if there else Side("In the cloud", False)
         readable = (mine.schema or not mine.there) and (theirs.schema or not theirs.there)
@@ -124,15 +127,15 @@ def fetch(home: CloudJournal, seen: CustodyState, target: Path, ctx: JobContext)
         fetch_file(home.store, seen.content, target, ctx, retry=home.retry, tell=True)
     except (ConditionError, BlobNotFoundError) as error:
         raise CustodyError(
-            "The journal in the cloud was changed at this very moment.",
-            meaning="Somebody else is working with it; nothing was changed here.",
-            remedy="Look again in a minute.",
+            "The cloud journal was changed while it was being downloaded.",
+            meaning="Somebody else is working with it. Nothing was changed here.",
+            remedy="Try again in a minute.",
         ) from error
     return True
 
 
 def beside(local: Path, purpose: str) -> Path:
-    """A hidden name beside the local journal, on its disk.  What an interrupted program left under it is removed."""
+    """A hidden name next to the local journal, on its disk.  What an interrupted program left under it is removed."""
     target = local.with_name(f".{local.name}.{purpose}")
     for litter in (target, *local.parent.glob(f".{target.name}.*.part")):
         litter.unlink(missing_ok=True)
@@ -140,13 +143,13 @@ def beside(local: Path, purpose: str) -> Path:
 
 
 def rows_of(journal: Path) -> str:
-    """The fingerprint of its rows.  Raises :class:`JournalError`."""
+    """The fingerprint of its entries.  Raises :class:`JournalError`."""
     with Journal.open(journal, readonly=True) as opened:
         return opened.fingerprint()
 
 
 def is_empty(journal: Path) -> bool:
-    """No file, or a journal without any row.  Raises :class:`JournalError`."""
+    """No file, or a journal without entries.  Raises :class:`JournalError`."""
     try:
         with Journal.open(journal, readonly=True) as opened:
             return next(opened.rows(limit=1), None) is None
@@ -155,10 +158,10 @@ def is_empty(journal: Path) -> bool:
 
 
 def unsaved(local: Path, memory: LocalState, cloud: Path | None) -> bool:
-    """Whether ``local`` holds rows that were never checked in, as far as memory and the cloud's journal (a copy) tell.
+    """True if ``local`` has entries that were never checked in, according to memory and ``cloud`` (a copy of the cloud journal).
 
-    False for one that cannot be read: there is nothing to check in, and what replaces it keeps the file.  Raises
-    :class:`JournalForeignError` for a file that is something else.
+    False if it cannot be read: then nothing can be checked in, and the file is kept when it is replaced.  Raises
+    :class:`JournalForeignError` for a file that is not a journal.
     """
     try:
         if is_empty(local) or rows_of(local) == memory.base_of(local):
@@ -169,10 +172,10 @@ def unsaved(local: Path, memory: LocalState, cloud: Path | None) -> bool:
 
 
 def missing_rows(old: Path, new: Path) -> int:
-    """How many rows of ``old`` stand not in ``new``, or are uploaded or closed in ``old`` alone.
+    """How many entries of ``old`` are not in ``new``, or are uploaded or closed only in ``old``.
 
-    0: ``old`` is ``new`` at an earlier time, or the same.  A row that was closed before it was uploaded does not count: it is
-    litter.  Raises :class:`JournalError`.
+    0: ``old`` is ``new`` at an earlier time, or the same.  An entry that was closed before it was uploaded does not count: it has no
+    use.  Raises :class:`JournalError`.
     """
     if is_empty(old):
         return 0

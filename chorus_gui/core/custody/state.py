@@ -36,7 +36,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CustodyState:
-    """The state and what it was told from.  ``note`` is the lock's, if it is one of ours.  ``reason``: what CHANGED means here.
+    """The state and what it was determined from.  ``note`` is the lock's, if this program made it.  ``reason``: what CHANGED means here.
 
     ``landed``: an interrupted check-in did write the journal.
     """
@@ -51,12 +51,12 @@ class CustodyState:
 
     @property
     def who(self) -> str:
-        """Whose lock it is, as far as it says."""
+        """Who holds the lock, "" if it does not say."""
         return self.note.who if self.note else ""
 
     @property
     def host(self) -> str:
-        """From which computer it was taken."""
+        """The computer that set the lock."""
         return self.note.host if self.note else ""
 
     @property
@@ -76,12 +76,12 @@ class CustodyState:
 
     @property
     def own_lock(self) -> bool:
-        """The lock that lies there was made by this computer's check-out."""
+        """The lock was made by this computer's check-out."""
         return self.memory.phase is not Phase.FREE and self.note is not None and self.note.token == self.memory.token
 
     @property
     def content(self) -> BlobInfo | None:
-        """The blob that holds the journal: its own, else another tool's lock."""
+        """The blob that holds the journal: its own, otherwise another tool's lock."""
         if self.journal is None and self.lock is not None and self.lock.size and self.note is None:
             return self.lock
         return self.journal
@@ -91,18 +91,18 @@ class CustodyState:
         since = f" since {moment(self.since)}" if self.since else ""
         match self.state:
             case State.NOT_IN_CLOUD:
-                return "The journal lies on this computer alone."
+                return "The journal is only on this computer."
             case State.NEW:
                 return "There is no journal in the cloud yet."
             case State.FREE:
-                return "The journal is in the cloud, not checked out."
+                return "The journal is in the cloud and not checked out."
             case State.MINE:
-                return f"The journal is checked out by you on this computer{since}."
+                return f"You have the journal checked out on this computer{since}."
             case State.LOCKED:
-                return f"The journal is checked out by {self.who or 'somebody'} on {self.host or 'another computer'}{since}."
+                return f"The journal is locked by {self.who or 'somebody'} on {self.host or 'another computer'}{since}."
             case State.FOREIGN:
-                inside = "" if self.journal else "; the journal lies in that lock"
-                return f"The journal was checked out with another tool{since}{inside}."
+                inside = "" if self.journal else " The journal itself is in that lock."
+                return f"The journal is checked out with another tool{since}.{inside}"
             case State.CHANGED:
                 return self.reason
 
@@ -113,7 +113,7 @@ def moment(at: datetime | None) -> str:
 
 
 def look(home: CloudJournal | None, ctx: JobContext | None = None) -> CustodyState:
-    """How it stands now.  Two requests; nothing is changed.  Raises :class:`StoreError`, :class:`CustodyError`."""
+    """The current state.  Two requests; nothing is changed.  Raises :class:`StoreError`, :class:`CustodyError`."""
     if home is None:
         return CustodyState(State.NOT_IN_CLOUD)
     ctx = ctx or JobContext()
@@ -128,9 +128,9 @@ def look(home: CloudJournal | None, ctx: JobContext | None = None) -> CustodySta
 def judge(
     journal: BlobInfo | None, lock: BlobInfo | None, note: LockNote | None, memory: LocalState, *, landed: bool = False
 ) -> CustodyState:
-    """The state that these make.  ``landed``: the journal's blob is the file that a check-in was sending."""
+    """The state that follows from these.  ``landed``: the journal's blob is the file that a check-in was sending."""
     here = memory.phase is not Phase.FREE
-    # An older tool's unlock copies a lock's metadata to the journal, and its check-out back: the token alone proves nothing.
+    # An older tool's unlock copies a lock's metadata to the journal, and its check-out back: the token alone is not enough.
     ours = here and note is not None and lock is not None and note.token == memory.token and memory.lock_etag in ("", lock.etag)
     same = (journal.etag if journal else "") == memory.journal_etag
     reason = ""
@@ -138,18 +138,18 @@ def judge(
         state = State.MINE
     elif ours:
         state = State.CHANGED
-        what = "was changed" if journal and memory.journal_etag else "appeared" if journal else "was removed"
-        reason = f"The journal in the cloud {what} by somebody, although you have it checked out."
+        what = "changed" if journal and memory.journal_etag else "created" if journal else "removed"
+        reason = f"Somebody {what} the cloud journal, although you have it checked out."
     elif here and memory.phase is not Phase.TAKING and not landed:
         state = State.CHANGED
         whose = (
-            "somebody removed your lock since"
+            "somebody removed your lock"
             if lock is None
-            else f"the lock is now that of {note.who} on {note.host}"
+            else f"it is now locked by {note.who} on {note.host}"
             if note
-            else "another tool has locked it since"
+            else "it is now locked by another tool"
         )
-        changed = "" if same else ", and the journal in the cloud is another one"
+        changed = "" if same else ", and the cloud journal was changed"
         reason = f"You had checked the journal out, but {whose}{changed}."
     elif lock is not None:
         state = State.LOCKED if note else State.FOREIGN
@@ -159,7 +159,7 @@ def judge(
 
 
 def holds(home: CloudJournal, blob: BlobInfo | None, md5: str, size: int, ctx: JobContext) -> bool:
-    """Whether a blob has exactly this content; read, where the store keeps no MD5."""
+    """True if a blob has exactly this content; it is read if the store keeps no MD5."""
     if blob is None or blob.size != size:
         return False
     if blob.md5 is not None:

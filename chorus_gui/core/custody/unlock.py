@@ -1,4 +1,4 @@
-"""Unlock: free a journal that somebody left checked out.  Set aside: give up what was checked out here, and keep the file."""
+"""Unlock: remove the lock of somebody who left the journal checked out.  Set aside: end this computer's check-out, and keep the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo
 
 @dataclass(frozen=True, slots=True)
 class Unlocked:
-    """``copied``: the journal lay in the lock alone, and was put back under its own name.  ``warnings`` are sentences."""
+    """``copied``: the journal was only in the lock, and was put back under its own name.  ``warnings`` are sentences."""
 
     copied: bool
     warnings: tuple[str, ...]
@@ -33,20 +33,20 @@ def consequences(state: CustodyState) -> tuple[str, ...]:
     if state.lock is None:
         return ()
     if state.own_lock:
-        out = [f"What was recorded in {state.memory.local} stays there, and is not in the cloud."]
+        out = [f"Everything that you recorded stays in “{state.memory.local}”, and is not in the cloud."]
     elif state.note:
         who = state.who or "Whoever checked it out"
-        out = [f"{who} cannot check in any more, and has to take the journal over or set the local one aside."]
+        out = [f"{who} can no longer check in, and must take the journal over or set the local one aside."]
     else:
-        overwrites = "its next check-in overwrites the journal in the cloud without looking: what was checked in meanwhile is lost."
+        overwrites = "that tool's next check-in overwrites the cloud journal without checking it. What was checked in meanwhile is lost."
         out = [f"If somebody is working with the other tool, {overwrites}"]
     if state.content is None:
-        out.append("There is no journal in the cloud; whoever checked it out has the only one.")
+        out.append("There is no journal in the cloud. Whoever checked it out has the only one.")
     return tuple(out)
 
 
 def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: float = 0.0) -> Unlocked:
-    """Remove the lock; a journal that lies only in it is put back under its own name first.
+    """Remove the lock; a journal that is only in it is put back under its own name first.
 
     ``force`` is needed for any lock but this computer's own.  Raises :class:`CustodyError`: without it, with what can go wrong;
     if there is no lock; if the lock changes meanwhile (then it stays).
@@ -54,7 +54,7 @@ def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: fl
     with guard(home, "journal unlock", wait, ctx):
         state = complete_interrupted(home, ctx)
         if state.lock is None:
-            if state.state is State.CHANGED:  # our lock was removed by somebody: there is only a memory to clear
+            if state.state is State.CHANGED:  # somebody removed this computer's lock: only the memory is cleared
                 remembering.save(home.memory_file, state.memory.freed())
                 return Unlocked(False, (state.reason,))
             raise CustodyError("The journal is not locked.", meaning=state.describe())
@@ -63,14 +63,14 @@ def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: fl
             raise CustodyError(
                 state.describe(),
                 meaning=" ".join(warnings),
-                remedy="Ask first. If you are sure that nobody works on it any more, confirm (on the command line: --force).",
+                remedy="Ask first. If you are sure that nobody is working on it, confirm (on the command line, add --force).",
             )
         copied = put_content_back(home, state, ctx) is not None
         if not release(home, state.lock.etag, ctx) and (now := look(home, ctx)).lock is not None:
             raise CustodyError(
-                "The lock was changed at this very moment; it was not removed.",
+                "Somebody changed the lock at the same moment. It was not removed.",
                 meaning=now.describe(),
-                remedy="Somebody is working with the journal. Look again in a minute.",
+                remedy="Somebody is working with the journal. Try again in a minute.",
             )
         if state.memory.phase is not Phase.FREE:
             remembering.save(home.memory_file, state.memory.freed())
@@ -78,31 +78,31 @@ def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: fl
 
 
 def put_content_back(home: CloudJournal, state: CustodyState, ctx: JobContext) -> BlobInfo | None:
-    """If the journal lies only in the lock, copy it to its own name, inside the store; what lies there then, None if not needed.
+    """If the journal is only in the lock, copy it to its own name, inside the store; returns the copy, None if not needed.
 
-    An empty lock holds no journal: it is never put back as one.  Raises :class:`CustodyError` if what arrived is not what lay in
-    the lock, or another journal appeared meanwhile; the lock is then untouched.
+    An empty lock holds no journal: it is never put back as one.  Raises :class:`CustodyError` if the copy differs from the
+    lock, or another journal appeared meanwhile; the lock is then untouched.
     """
     source = state.content
     if source is None or source.path == home.blob:
         return None
-    with suppress(ConditionError):  # somebody was faster, or an answer was lost: what lies there is looked at
+    with suppress(ConditionError):  # somebody was faster, or an answer was lost: the next request shows
         home.retry.call(lambda: home.store.copy(home.lock, home.blob, condition=IF_ABSENT), ctx)
     found = home.retry.call(lambda: home.store.head(home.blob), ctx)
     now = home.retry.call(lambda: home.store.head(home.lock), ctx)
     if found is None or now is None or now.etag != source.etag or (found.size, found.md5) != (source.size, source.md5):
         raise CustodyError(
-            "Somebody changed the journal in the cloud while it was put back under its own name.",
-            meaning="The lock was left as it is.",
-            remedy="Somebody is working with the journal. Look again in a minute.",
+            "Somebody changed the cloud journal while it was being put back under its own name.",
+            meaning="The lock was not changed.",
+            remedy="Somebody is working with the journal. Try again in a minute.",
         )
     return found
 
 
 def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path:
-    """Move the local journal among the kept copies, for good, and end its check-out if there is one; where it lies now.
+    """Move the local journal among the kept copies, for good, and end its check-out if there is one; returns its new path.
 
-    The next check-out brings the cloud's journal.  Raises :class:`JournalMissingError` if there is no local journal,
+    The next check-out downloads the cloud journal.  Raises :class:`JournalMissingError` if there is no local journal,
     :class:`JournalBusyError` while somebody writes in it.
     """
     with guard(home, "setting the local journal aside", wait, ctx):
@@ -121,7 +121,7 @@ def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path
 
 
 def move_aside(local: Path) -> Path:
-    """Rename a journal, with what SQLite left beside it, into the folder of its copies."""
+    """Rename a journal, with SQLite's files next to it, into the folder of its copies."""
     target = backups.new_name(local, ".aside", "db")
     with opening.translated(local):
         for beside in opening.side_files(local):

@@ -1,4 +1,4 @@
-"""Kept copies of a journal, in a folder beside it: made before a command's first change, the last ten stay.
+"""Kept copies of a journal, in a folder next to it: made before a command's first change; the last ten stay.
 
 ``journal.db.backups/`` holds ``journal-<UTC>.db`` (the ten), ``journal.v1-<UTC>.db`` (what an upgrade replaced) and
 ``journal-<UTC>.damaged`` (what a restore replaced), ``journal.aside-<UTC>.db`` and ``journal.cloud-<UTC>.db`` (what a person chose not
@@ -44,7 +44,7 @@ class Backup:
 
 
 def folder(journal: Path) -> Path:
-    """Where the copies of this journal lie."""
+    """The folder with the copies of this journal."""
     journal = opening.real(journal)
     return journal.with_name(journal.name + ".backups")
 
@@ -109,11 +109,11 @@ def describe(path: Path) -> Backup:
 
 
 def restore(journal: Path, backup: Path) -> Path | None:
-    """Put a kept copy (any sound journal file will do) in the journal's place, in one step.
+    """Replace the journal with a kept copy (or any intact journal file), in one step.
 
     The present file is kept first: as a copy, or, where SQLite cannot read it, byte for byte as ``….damaged``; the answer is
     that copy, None where there was no file or the newest copy equals it.  Raises :class:`JournalDamagedError` and its kin if
-    ``backup`` is no sound journal, :class:`JournalBusyError` while somebody writes; the journal is then as it was.
+    ``backup`` is not an intact journal, :class:`JournalBusyError` while somebody writes; the journal is then unchanged.
     """
     journal = opening.real(journal)
     lock = WriterLock(journal)

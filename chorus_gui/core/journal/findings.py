@@ -1,4 +1,4 @@
-"""What is odd in a journal.  Real journals are not clean: this tells, it never refuses."""
+"""Oddities in a journal.  Real journals are not clean: they are listed, and never refused."""
 
 from __future__ import annotations
 
@@ -26,40 +26,45 @@ class JournalFinding:
 
 _KNOWN = ", ".join(f"'{name}'" for name in MODALITIES)
 
-# kind, the rows it is about, the sentence about {n} rows, the remedy
+# kind, the entries it is about, the sentence about {n} entries, the remedy
 _RULES = (
     (
         "no-md5",
         "md5 IS NULL",
-        "{n} rows have no MD5.",
-        "Such a file is sent again the next time its modification time changes, because nothing can be compared.",
+        "{n} {entries} {have} no MD5.",
+        "Such a file is uploaded again when its time changes, because its content cannot be compared.",
     ),
     (
         "not-md5",
         "md5 IS NOT NULL AND (length(md5) <> 32 OR md5 GLOB '*[^0-9a-fA-F]*')",
-        "{n} rows hold something else than an MD5 (an S3 ETag, for instance).",
-        "Verify cannot compare their content; a re-read tells what the store holds.",
+        "{n} {entries} {have} another value in place of an MD5 (for example an S3 ETag).",
+        "Verify cannot compare the content of these files. To see that they can be read, verify and read them (on the command line, add --reread).",
     ),
-    ("size", "size < 0", "{n} rows have a negative or no size.", "Their files count as updated in the next review."),
+    ("size", "size < 0", "{n} {entries} {have} a negative size or none.", "The next review shows these files as updated."),
     (
         "never-uploaded",
         "invalid_us IS NOT NULL AND uploaded IS NULL",
-        "{n} rows were closed before they were ever uploaded; the older tools crash on them at the end of an upload.",
-        "The next upload with this program takes them out.",
+        "{n} {entries} {were} marked as deleted or replaced before the upload. The older tools crash on that at the end of an upload.",
+        "The next upload with CHoRUS Upload removes them.",
     ),
     (
         "modality",
         f"modality NOT IN ({_KNOWN})",
-        "{n} rows belong to no known modality.",
-        "They are kept as they are, and take no part in reviews and uploads.",
+        "{n} {entries} {have} an unknown modality.",
+        "They stay unchanged, and are ignored by reviews and uploads.",
     ),
-    ("path", "path = '' OR path GLOB '[?]/*'", "{n} rows have no complete path.", "They are kept as they are."),
-    ("version", "version = ''", "{n} rows have no version.", "They are kept as they are."),
+    ("path", "path = '' OR path GLOB '[?]/*'", "{n} {entries} {have} an incomplete path.", "They stay unchanged."),
+    ("version", "version = ''", "{n} {entries} {have} no version.", "They stay unchanged."),
 )
 
 
+def _sentence(text: str, count: int) -> str:
+    one = count == 1
+    return text.format(n=f"{count:,}", entries="entry" if one else "entries", have="has" if one else "have", were="was" if one else "were")
+
+
 def check(schema: Schema) -> list[JournalFinding]:
-    """Every kind of tolerated dirt that the journal has, with counts and examples."""
+    """Every kind of oddity that the journal has, with counts and examples."""
     rows = f"({schema.rows_sql()})"
     found: list[JournalFinding] = []
     twice = (
@@ -71,15 +76,15 @@ def check(schema: Schema) -> list[JournalFinding]:
         found.append(
             JournalFinding(
                 "duplicate",
-                f"{count} paths have more than one active row.",
+                f"{count:,} {'path has' if count == 1 else 'paths have'} more than one current entry.",
                 int(count),
                 tuple(str(what) for (what,) in examples),
-                "The newest row of each counts; the others are closed when the file changes or is deleted.",
+                "The newest entry of each counts. The others are closed when the file changes or is deleted.",
             )
         )
     for kind, condition, text, remedy in _RULES:
         (count,) = schema.conn.execute(f"SELECT COUNT(*) FROM {rows} WHERE {condition}").fetchone()
         if count:
             examples = schema.conn.execute(f"SELECT modality || ': ' || path FROM {rows} WHERE {condition} ORDER BY 1 LIMIT {EXAMPLES}")
-            found.append(JournalFinding(kind, text.format(n=count), int(count), tuple(str(what) for (what,) in examples), remedy))
+            found.append(JournalFinding(kind, _sentence(text, int(count)), int(count), tuple(str(what) for (what,) in examples), remedy))
     return found

@@ -1,4 +1,4 @@
-"""The journal's active rows in a database of their own, to compare a site with.
+"""The journal's current entries in their own database, to compare a site with.
 
 SQLite copies and sorts them without Python's lock: a thread of its own does it while the site is walked.
 """
@@ -18,7 +18,7 @@ from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.schema import COLUMNS
 
 _STEPS = 1_000_000
-"""SQLite's steps between two looks at whether to stop: some milliseconds."""
+"""SQLite's steps between two checks if the person asked to stop: some milliseconds."""
 _TABLE = """
 CREATE TABLE k.was (
     file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, mtime_us INTEGER, md5 TEXT,
@@ -85,7 +85,7 @@ class Known:
                         raise self._no_room(error) from error
                     raise
                 self.twice = conn.execute("SELECT path, modality FROM k.was GROUP BY path, modality HAVING COUNT(*) > 1").fetchall()
-        except Exception as error:  # noqa: BLE001 - told to who waits
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
             self._error = error
 
     def _begin(self, conn: sqlite3.Connection) -> None:
@@ -101,7 +101,7 @@ class Known:
 
     def _no_room(self, error: Exception) -> ReviewError:
         return ReviewError(
-            f"What the journal knows cannot be copied to {self.path}: {error}.",
-            meaning="The journal was only read.",
-            remedy="Make room on this disk, or close the other window that shows this review.",
+            f"Could not copy the journal's entries to “{self.path}”: {error}.",
+            meaning="The journal was not changed.",
+            remedy="Free space on this disk, or close the other window that shows this review.",
         )

@@ -1,6 +1,6 @@
-"""One writer a journal: a lock of the operating system, with a note beside it that says who holds it.
+"""One writer per journal: a lock of the operating system, and next to it a note that says who holds it.
 
-The lock dies with its process, so a note that a crash left behind never keeps anybody out.
+The lock ends with its process, so a note that a crash left behind never locks anybody out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Holder:
 
 
 class WriterLock:
-    """Held from :meth:`acquire` to :meth:`release`, by one writer a journal, across processes and inside one."""
+    """Held from :meth:`acquire` to :meth:`release`, by one writer per journal, across processes and inside one."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
@@ -63,28 +63,28 @@ class WriterLock:
                 holder = self.holder()
                 who = str(holder) if holder else "another process"
                 raise JournalBusyError(
-                    f"The journal {self._journal} is in use by {who}.",
+                    f"The journal “{self._journal}” is in use by {who}.",
                     holder=who,
-                    meaning="Two programs must not write into one journal at a time.",
-                    remedy="Wait until that work is finished, or close the other program, and try again.",
+                    meaning="Two programs must not write to one journal at the same time.",
+                    remedy="Wait until it is finished, or close the other program, and try again.",
                 )
             if ctx is None:
                 time.sleep(min(left, 0.1))
             else:
                 ctx.sleep(min(left, 0.1))
         note = asdict(myself(purpose))
-        with suppress(OSError):  # the lock is what counts; the note only names its holder
+        with suppress(OSError):  # only the lock counts; the note names its holder
             self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def release(self) -> None:
-        """Give the lock back; without effect when it is not held."""
+        """Release the lock; without effect when it is not held."""
         if self._lock.is_locked:
             with suppress(OSError):
                 self._note.unlink(missing_ok=True)
             self._lock.release()
 
     def holder(self) -> Holder | None:
-        """Whom the note names, or None where there is no (readable) note."""
+        """Who the note names, or None if there is no (readable) note."""
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
             fields = cast("dict[str, object]", note)
@@ -100,14 +100,14 @@ class WriterLock:
             return False
         except (OSError, NotImplementedError) as error:
             raise JournalError(
-                f"No lock could be taken beside the journal {self._journal}: {getattr(error, 'strerror', None) or error}.",
-                meaning=f"A small file, {self._file.name}, is needed there, so that two programs do not write at the same time.",
-                remedy="Give your user the right to write in that folder, or put the journal on a local disk.",
+                f"Could not lock the journal “{self._journal}”: {getattr(error, 'strerror', None) or error}.",
+                meaning=f"A small file next to it, “{self._file.name}”, prevents two programs from writing at the same time.",
+                remedy="Make sure that you are allowed to write in that folder, or move the journal to a local disk.",
             ) from error
         return True
 
 
 def myself(purpose: str) -> Holder:
-    """This process, as others are told of it."""
+    """This process, as other processes see it."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return Holder(user_name(), socket.gethostname(), os.getpid(), PROGRAM, redact(purpose), since)

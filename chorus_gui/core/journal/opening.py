@@ -1,4 +1,4 @@
-"""Connections to journal files: how they are opened, what is found in them, what SQLite's errors mean to a person.
+"""Connections to journal files: how they are opened, what is found in them, and SQLite's errors in words for a person.
 
 POSIX file locks have a trap: closing *any* handle of a file drops the locks that SQLite holds on it.  So an open journal is never
 opened by other means than SQLite in the same process; copies are made by SQLite's backup API.
@@ -28,7 +28,7 @@ from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.journal.v2 import V2
 
 BUSY_SECONDS = 10.0
-RESTORE = "Restore one of the kept copies (chorus-upload journal restore), or check the journal out again."
+RESTORE = "Restore one of the kept copies (“chorus-upload journal restore”), or check the journal out again."
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
 
@@ -52,33 +52,36 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
 
 
 def translate(error: sqlite3.Error, path: Path) -> Exception:
-    """The error for a person; ``error`` itself where it is a fault of ours."""
-    name = f"The journal {path}"
+    """The error for a person; ``error`` itself if it is this program's own."""
+    name = f"The journal “{path}”"
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (code is None and "decode" in str(error)):
-        return JournalDamagedError(f"{name} is damaged, or is no SQLite file.", meaning="Nothing was changed in it.", remedy=RESTORE)
+        return JournalDamagedError(f"{name} is damaged, or is not a SQLite file.", meaning="It was not changed.", remedy=RESTORE)
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalBusyError(
-            f"{name} is being used by another program just now.",
-            remedy="Close the other program (another upload tool, a database viewer) and try again.",
+            f"{name} is in use by another program.",
+            remedy="Close the other program (another upload tool or a database viewer), and try again.",
         )
     if primary == sqlite3.SQLITE_FULL:
         return JournalError(
-            f"The disk is full: {name[0].lower()}{name[1:]} could not be written.",
-            meaning="The last change was taken back as a whole; what was recorded before stays.",
-            remedy="Make room on that disk and start again.",
+            f"The disk is full: could not write {name[0].lower()}{name[1:]}.",
+            meaning="The last change was undone. Everything that was recorded before it stays.",
+            remedy="Free space on that disk, and start again.",
         )
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return JournalError(f"{name} is read-only.", remedy="Give your user the right to change the file and its folder, and try again.")
+        return JournalError(
+            f"{name} is read-only.", remedy="Make sure that you are allowed to change the file and its folder, and try again."
+        )
     if primary == sqlite3.SQLITE_CANTOPEN:
         return JournalError(
-            f"{name} could not be opened.", remedy="Check that its folder exists and that your user may read and write in it."
+            f"{name} could not be opened.",
+            remedy="Check that its folder exists, and that you are allowed to read and write there.",
         )
     if primary == sqlite3.SQLITE_IOERR:
         return JournalError(
             f"{name} could not be read or written.",
-            meaning="The disk or the network share failed; the last change was taken back as a whole.",
+            meaning="The disk or the network share failed. The last change was undone.",
             remedy="Check the disk or the connection to the share, and start again.",
         )
     return error
@@ -94,15 +97,15 @@ def reraise(error: sqlite3.Error, path: Path) -> NoReturn:
 
 @contextmanager
 def translated(path: Path) -> Generator[None]:
-    """SQLite's and the system's errors leave as :class:`JournalError`; faults of ours leave as they are."""
+    """SQLite's and the system's errors become a :class:`JournalError`; this program's own are not changed."""
     try:
         yield
     except sqlite3.Error as error:
         reraise(error, path)
     except OSError as error:
         raise JournalError(
-            f"The journal {path} could not be used: {error.strerror or error}.",
-            remedy="Check that its folder exists, that your user may write in it and that no other program holds the file.",
+            f"The journal “{path}” could not be used: {error.strerror or error}.",
+            remedy="Check that its folder exists, that you are allowed to write there, and that no other program has the file open.",
         ) from error
 
 
@@ -116,9 +119,10 @@ def schema_of(conn: sqlite3.Connection, path: Path) -> Schema | None:
         return None
     if {V1.table, V2.table} <= tables:
         raise JournalMixedError(
-            f"The journal {path} holds tables of both generations.",
-            meaning="The 2024 tool was used on a version 2 journal and entered every file a second time; which table is right cannot be told.",
-            remedy="Restore the copy from before that (chorus-upload journal restore), or check the journal out again; then use one tool only.",
+            f"The journal “{path}” has entries in both formats.",
+            meaning="The 2024 tool was used on a journal in format 2, and recorded every file a second time. So it is not known which entries "
+            "are right.",
+            remedy="Restore the copy from before that (“chorus-upload journal restore”), or check the journal out again. Then use only one tool.",
         )
     for kind in (V2, V1):
         if kind.table not in tables and not tables <= {kind.history_table, "sqlite_sequence"}:
@@ -129,17 +133,19 @@ def schema_of(conn: sqlite3.Connection, path: Path) -> Schema | None:
         for table, wanted in kind.required.items():
             columns = {str(row[1]).upper() for row in conn.execute(f"PRAGMA table_info({table})")}
             if missing := wanted - columns:
-                raise JournalDamagedError(f"The journal {path} lacks {', '.join(sorted(missing))} in its table “{table}”.", remedy=RESTORE)
+                raise JournalDamagedError(
+                    f"The journal “{path}” lacks {', '.join(sorted(missing))} in its table “{table}”.", remedy=RESTORE
+                )
         return schema
     raise JournalForeignError(
-        f"{path} is a SQLite database, but no journal.",
-        meaning=f"It holds the tables {', '.join(sorted(tables)[:5])}.",
+        f"“{path}” is a SQLite database, but not a journal.",
+        meaning=f"It has the tables {', '.join(sorted(tables)[:5])}.",
         remedy="Check the journal's path in the configuration.",
     )
 
 
 def complete(conn: sqlite3.Connection, schema: Schema | None) -> Schema:
-    """Make the tables that are missing (version 2 in an empty file), in one transaction."""
+    """Make the tables that are missing (format 2 in an empty file), in one transaction."""
     schema = schema or V2(conn)
     present = {str(name) for (name,) in conn.execute("SELECT name FROM sqlite_master")}
     conn.execute("BEGIN IMMEDIATE")
@@ -156,9 +162,9 @@ def complete(conn: sqlite3.Connection, schema: Schema | None) -> Schema:
 
 
 def open_reading(path: Path) -> tuple[sqlite3.Connection, Schema]:
-    """Open an existing journal for reading.  One that has no tables yet (zero bytes, say) reads as an empty journal.
+    """Open an existing journal for reading.  One without tables yet (for example of zero bytes) reads as an empty journal.
 
-    What a crash left half-written is taken back first, by SQLite, if the file may be written.
+    SQLite first undoes what a crash left half-written, if the file can be written.
     """
     check_present(path)
     with translated(path):
@@ -201,20 +207,20 @@ def real(path: Path) -> Path:
 def check_present(path: Path) -> None:
     """Raise :class:`JournalMissingError` unless there is a file; :class:`JournalForeignError` for a folder."""
     if path.is_dir():
-        raise JournalForeignError(f"{path} is a folder, not a journal.", remedy="Check the journal's path in the configuration.")
+        raise JournalForeignError(f"“{path}” is a folder, not a journal.", remedy="Check the journal's path in the configuration.")
     if not path.exists():
         raise JournalMissingError(
-            f"There is no journal at {path}.",
-            remedy="Check the journal's path in the configuration; the first “journal update” makes a new one.",
+            f"There is no journal at “{path}”.",
+            remedy="Check the journal's path in the configuration. The first submission creates a new journal.",
         )
 
 
 def quick_check(conn: sqlite3.Connection, path: Path) -> None:
-    """Raise :class:`JournalDamagedError` unless SQLite finds the whole file sound."""
+    """Raise :class:`JournalDamagedError` unless SQLite finds the whole file intact."""
     with translated(path):
         answers = [str(row[0]) for row in conn.execute("PRAGMA quick_check(3)")]
     if answers != ["ok"]:
-        raise JournalDamagedError(f"The journal {path} is damaged: {'; '.join(answers)}.", remedy=RESTORE)
+        raise JournalDamagedError(f"The journal “{path}” is damaged: {'; '.join(answers)}.", remedy=RESTORE)
 
 
 def copy_whole(conn: sqlite3.Connection, source: Path, target: Path) -> None:
@@ -240,5 +246,5 @@ def drop_side_files(path: Path) -> None:
 
 
 def side_files(path: Path) -> list[Path]:
-    """The rollback journal or log that lies beside a database, if any."""
+    """The rollback journal or log next to a database, if any."""
     return [side for suffix in _SIDE_FILES if (side := path.with_name(path.name + suffix)).exists()]

@@ -65,7 +65,7 @@ class Journal:
         purpose: str = "",
         ctx: JobContext | None = None,
     ) -> Journal:
-        """Open the journal at ``path``; with ``create`` a missing one is made (version 2), as is one of zero bytes.
+        """Open the journal at ``path``; with ``create`` a missing one is made (format 2), as is one of zero bytes.
 
         A writer holds the journal until it is closed: a second one waits up to ``wait`` seconds and then gets
         :class:`JournalBusyError`, which names the first and its ``purpose``.  Readers take no lock.
@@ -81,8 +81,8 @@ class Journal:
             opening.check_present(path)
         elif not path.parent.is_dir():
             raise JournalError(
-                f"The folder {path.parent}, in which the journal is to lie, does not exist.",
-                remedy="Make the folder, or correct the local journal's path in the configuration.",
+                f"The folder “{path.parent}” for the journal does not exist.",
+                remedy="Create the folder, or correct the local journal's path in the configuration.",
             )
         lock = WriterLock(path)
         lock.acquire(purpose, wait, ctx)
@@ -206,7 +206,7 @@ class Journal:
             return history.read(self._schema)
 
     def check(self) -> list[JournalFinding]:
-        """Everything odd that is tolerated: what was met while opening, then what the rows show."""
+        """All oddities: those that were found while opening, then those in the rows."""
         with self._using():
             return [*self.notes, *findings.check(self._schema)]
 
@@ -248,7 +248,7 @@ class Journal:
             history.end(self._schema, command_id, seconds)
 
     def undo(self, version: str) -> int:
-        """Take back what was recorded for ``version`` and not uploaded; how many rows were removed.
+        """Remove what was recorded for ``version`` and not uploaded; how many rows were removed.
 
         The row that each of them had replaced (same path, closed at that very moment) is active again.  Rows that were
         closed as deleted stay closed; so do uploaded rows of this very version, for an interrupted upload of the amendment may
@@ -260,7 +260,7 @@ class Journal:
             return removed
 
     def remove_never_uploaded_closed(self) -> int:
-        """Take out rows that were closed before they were ever uploaded; how many.  They crash both older tools."""
+        """Remove rows that were closed before they were ever uploaded; how many.  They crash both older tools."""
         with self._changing(), opening.translated(self.path):
             return self._schema.delete_never_uploaded_closed()
 
@@ -281,7 +281,7 @@ class Journal:
     def _changing(self) -> Generator[None]:
         """A guarded transaction; the first of a writer keeps a copy of the journal as it was."""
         if self.readonly:
-            raise JournalError(f"The journal {self.path} was opened for reading only.")
+            raise JournalError(f"The journal “{self.path}” is open for reading only.")
         with self._turn:
             if not self._kept:
                 backups.keep(self.path, rows_only=True)
@@ -291,9 +291,9 @@ class Journal:
                     self._conn.execute("BEGIN IMMEDIATE")
                     if self._data_version() != self._version:
                         raise JournalChangedError(
-                            f"Another program changed the journal {self.path} while this one was working on it.",
-                            meaning="Nothing more was entered; what was entered before stays.",
-                            remedy="Close the other program and review again, so that the changes are compared with the journal as it is now.",
+                            f"Another program changed the journal “{self.path}” at the same time.",
+                            meaning="No more changes were recorded. Those that were recorded before stay.",
+                            remedy="Close the other program, and scan again to compare with the journal as it is now.",
                         )
                 yield
                 with opening.translated(self.path):
@@ -329,6 +329,6 @@ def _filter(
 def _wal_note(conn: sqlite3.Connection, *, turned: bool) -> list[JournalFinding]:
     if conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         return []
-    text = "The journal was in SQLite's write-ahead mode, which does not work on network drives and leaves changes outside the file."
-    done = "It was turned back to the classic mode." if turned else "The next command that writes turns it back to the classic mode."
+    text = "The journal was in SQLite's write-ahead mode. That mode does not work on network drives and keeps changes outside the file."
+    done = "It was set back to the normal mode." if turned else "The next command that writes sets it back to the normal mode."
     return [JournalFinding("wal", f"{text} {done}", 1)]

@@ -1,4 +1,4 @@
-"""Version 1 → version 2, one way: the 2024 tool cannot use the result."""
+"""Format 1 → format 2, one way: the 2024 tool cannot use the result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BATCH = 5000
 
 @dataclass(frozen=True, slots=True)
 class UpgradeReport:
-    """What an upgrade did: rows (all, active, pending) and commands that were taken over, where the old file is kept, what was odd."""
+    """What an upgrade did: entries (all, current, pending) and commands that were copied, the kept old file, and oddities."""
 
     rows: int
     active: int
@@ -35,10 +35,10 @@ class UpgradeReport:
 
 
 def upgrade(path: Path, *, ctx: JobContext) -> UpgradeReport:
-    """Turn a version 1 journal into version 2.  Row ids, closed rows and oddities are kept; the old file stays among the copies.
+    """Convert a journal from format 1 to format 2.  Row ids, closed rows and oddities are kept; the old file stays among the copies.
 
-    The journal is replaced in one step, after the new one was compared with it.  Raises :class:`UsageError` if it is version 2
-    already, what :meth:`.store.Journal.open` raises, and :class:`Cancelled`; the journal is then as it was.
+    The journal is replaced in one step, after the new one was compared with it.  Raises :class:`UsageError` if it has format 2
+    already, what :meth:`.store.Journal.open` raises, and :class:`Cancelled`; the journal is then unchanged.
     """
     path = opening.real(path)
     opening.check_present(path)
@@ -49,7 +49,7 @@ def upgrade(path: Path, *, ctx: JobContext) -> UpgradeReport:
         conn, old = opening.open_reading(path)
         with closing(conn), opening.translated(path):
             if old.number != 1:
-                raise UsageError(f"The journal {path} is version 2 already.", remedy="Nothing needs to be done.")
+                raise UsageError(f"The journal “{path}” has format 2 already.", remedy="You have nothing to do.")
             opening.quick_check(conn, path)
             odd = [*findings.check(old), *_lost(old)]
             part.unlink(missing_ok=True)
@@ -94,14 +94,14 @@ def _compare(old: Schema, new: Schema, path: Path) -> tuple[int, int, int]:
     before, after = (tuple(map(int, schema.conn.execute(sql.format(schema.rows_sql())).fetchone())) for schema in (old, new))
     if before != after:
         raise JournalDamagedError(
-            f"The upgraded copy of {path} has {after} rows (all, active, pending) where the journal has {before}.",
-            meaning="The journal was left as it was.",
-            remedy="Report this fault, with a support bundle.",
+            f"The upgraded copy of “{path}” has {after} entries (all, current, pending), but the journal has {before}.",
+            meaning="The journal was not changed.",
+            remedy="Report this problem, with a support bundle.",
         )
     return before[0], before[1], before[2]
 
 
 def _lost(old: Schema) -> list[JournalFinding]:
     (count,) = old.conn.execute(f"SELECT COUNT(*) FROM {old.table}").fetchone()
-    text = "Version 2 keeps neither the STATE word nor the durations of a row; they stay in the kept old file."
+    text = "Format 2 has no place for an entry's STATE and durations. They stay in the kept copy of the old file."
     return [JournalFinding("lost", text, int(count))] if count else []

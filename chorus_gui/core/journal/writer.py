@@ -1,4 +1,4 @@
-"""What an entry does to the rows, and the guards that keep every row true.  Runs inside the transaction of :mod:`.store`."""
+"""What an entry does to the rows, and the checks that keep every row true.  Runs inside the transaction of :mod:`.store`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chorus_gui.core.errors import JournalChangedError, UsageError
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.model import Action, Entry, Row
 
-_AGAIN = "Nothing of this batch was entered. Review again, so that the changes are compared with the journal as it is now."
+_AGAIN = "None of these changes was recorded. Scan again to compare them with the journal as it is now."
 
 
 class Writer:
@@ -24,7 +24,7 @@ class Writer:
     def write(self, entry: Entry, at_us: int) -> None:
         """One entry, as :class:`Action` says; a row that would be closed before it was ever uploaded is deleted instead.
 
-        Raises :class:`JournalChangedError` where the journal is not as the entry takes for granted.
+        Raises :class:`JournalChangedError` if the journal is not what the entry requires.
         """
         match entry.action:
             case Action.ENTER:
@@ -38,7 +38,7 @@ class Writer:
 
     def _enter(self, entry: Entry, at_us: int) -> None:
         if entry.md5 is None:
-            raise ValueError(f"entered without an MD5: {entry.path}")
+            raise ValueError(f"an entry without an MD5: {entry.path}")
         old = None if entry.old_id is None else self._active_row(entry)
         if old is not None:
             self._retire(old, at_us, "OUTDATED")
@@ -51,7 +51,7 @@ class Writer:
         old = self._row(entry)
         if not old.active:
             if old.uploaded is None:
-                raise JournalChangedError(f"{_name(old)} is closed and was never uploaded, so it cannot be restored.", remedy=_AGAIN)
+                raise JournalChangedError(f"{_name(old)} was never uploaded, so it cannot be restored.", remedy=_AGAIN)
             self._require_free(old.modality, old.path)
         self._schema.repeat(old.file_id, entry.mtime_us, at_us, entry.md5_seconds)
         self._count(old.modality, old.path, 1)
@@ -60,10 +60,10 @@ class Writer:
 
     def _uploaded(self, entry: Entry) -> None:
         if entry.uploaded is None:
-            raise ValueError(f"marked as uploaded without a time: row {entry.old_id}")
+            raise ValueError(f"marked as uploaded without a time: entry {entry.old_id}")
         row = self._row(entry)
         if not row.pending:
-            raise JournalChangedError(f"{_name(row)} is not waiting for its upload any longer.", remedy=_AGAIN)
+            raise JournalChangedError(f"{_name(row)} is no longer pending.", remedy=_AGAIN)
         self._schema.mark_uploaded(row.file_id, entry.uploaded, entry.upload_seconds, entry.verify_seconds)
 
     def _retire(self, row: Row, at_us: int, state: str) -> None:
@@ -75,16 +75,18 @@ class Writer:
 
     def _row(self, entry: Entry) -> Row:
         if entry.old_id is None:
-            raise ValueError(f"{entry.action} needs the row that it is about")
+            raise ValueError(f"{entry.action} needs the entry that it is about")
         found = self._schema.conn.execute(f"SELECT * FROM ({self._rows}) WHERE file_id = ?", (entry.old_id,)).fetchone()
         if found is None:
-            raise JournalChangedError(f"Row {entry.old_id} of the journal ({entry.path or 'no path given'}) is gone.", remedy=_AGAIN)
+            raise JournalChangedError(
+                f"The journal no longer has the entry {entry.old_id}{f' (“{entry.path}”)' if entry.path else ''}.", remedy=_AGAIN
+            )
         return Row(*found)
 
     def _active_row(self, entry: Entry) -> Row:
         row = self._row(entry)
         if not row.active:
-            raise JournalChangedError(f"{_name(row)} is closed already.", remedy=_AGAIN)
+            raise JournalChangedError(f"{_name(row)} is no longer current.", remedy=_AGAIN)
         return row
 
     def _require_free(self, modality: str, path: str) -> None:
@@ -96,7 +98,7 @@ class Writer:
             return
         where = "modality = ? AND path = ? AND invalid_us IS NULL"
         if self._schema.conn.execute(f"SELECT 1 FROM ({self._rows}) WHERE {where}", (modality, path)).fetchone():
-            raise JournalChangedError(f"{modality}: {path} has an active row already.", remedy=_AGAIN)
+            raise JournalChangedError(f"The journal already has a current entry for “{path}” ({modality}).", remedy=_AGAIN)
 
     def _count(self, modality: str, path: str, by: int) -> None:
         if self._active is not None:
@@ -104,11 +106,11 @@ class Writer:
 
 
 def _name(row: Row) -> str:
-    return f"Row {row.file_id} of the journal ({row.modality}: {row.path})"
+    return f"The journal's entry {row.file_id} (“{row.path}”, {row.modality})"
 
 
 def undo(schema: Schema, version: str) -> int:
-    """Take back what was recorded for ``version`` and not uploaded; see :meth:`.store.Journal.undo`."""
+    """Remove what was recorded for ``version`` and not uploaded; see :meth:`.store.Journal.undo`."""
     rows = schema.rows_sql()
     removed = 0
     while True:
@@ -143,8 +145,8 @@ def undo(schema: Schema, version: str) -> int:
         schema.reopen([int(file_id) for modality, path, file_id in replaced if (modality, path) not in still])
     if not removed:
         raise UsageError(
-            f"Version {version} has nothing that waits for its upload.",
-            meaning="Only what was recorded and not yet uploaded can be taken back.",
-            remedy="“chorus-upload journal list” shows the versions and what is pending in each.",
+            f"Version “{version}” has no pending files.",
+            meaning="Only changes that are recorded and not uploaded yet can be undone.",
+            remedy="Use “chorus-upload journal list” to list the versions and their pending files.",
         )
     return removed

@@ -16,16 +16,16 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE
 
 MANY_DELETIONS = 100
-"""Up to this number, deletions in a modality need no confirmation, whatever their share."""
+"""Up to this number of deletions in a modality, no confirmation is needed, whatever their share."""
 DELETED_SHARE = 0.2
-"""The share of a modality's open rows above which more than ``MANY_DELETIONS`` need one (compat: 20 %)."""
+"""The share of a modality's current entries above which more than ``MANY_DELETIONS`` need a confirmation (compat: 20 %)."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
 
 
 def new_version(now: datetime | None = None) -> str:
-    """The version that a submission gets when nobody names one: this moment, local time, ``YYYYMMDDHHMMSS``."""
+    """The version that a submission gets when nobody names one: the local date and time, ``YYYYMMDDHHMMSS``."""
     return (now or datetime.now().astimezone()).strftime("%Y%m%d%H%M%S")
 
 
@@ -35,7 +35,7 @@ def is_version(name: str) -> bool:
 
 
 def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str:
-    """The version that is meant: the named one; with ``amend`` the last one; else a new one.
+    """The version that is meant: the named one; with ``amend`` the last one; otherwise a new one.
 
     A named version that exists is amended.  Raises :class:`UsageError` for a name that cannot be a folder in the store, and for
     ``amend`` where there is nothing to amend.
@@ -43,20 +43,20 @@ def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str
     if version is not None:
         if not is_version(version):
             raise UsageError(
-                f"“{version}” cannot be a version.",
-                remedy="Use letters, digits, “.”, “-” and “_”, as in 20261231235959; it becomes a folder in the central store.",
+                f"“{version}” is not a valid version name.",
+                remedy="Use letters, digits, “.”, “-” and “_”, as in 20261231235959. It is the name of a folder in the central store.",
             )
         if amend and version not in journal.versions():
             raise UsageError(
-                f"There is no version {version} to amend.",
-                remedy="List the versions with “journal list”, or leave --amend out to begin it.",
+                f"The journal has no version “{version}” to amend.",
+                remedy="Use “journal list” to list the versions, or omit --amend to start this version.",
             )
         return version
     if amend:
         last = journal.last_version()
         if last is None:
             raise UsageError(
-                "There is no version to amend: the journal is empty.", remedy="Leave --amend out; the first version is made then."
+                "There is no version to amend, because the journal is empty.", remedy="Omit --amend to start the first version."
             )
         return last
     fresh = new_version()
@@ -68,7 +68,7 @@ def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str
 
 
 def diff_hash(staging: Staging) -> str:
-    """Names the diff: every actionable change with what it was made from, held-back ones marked.  SHA-256, hex."""
+    """Identifies the diff: every actionable change with what it was made from, held-back ones marked.  SHA-256, hex."""
     digest = hashlib.sha256()
     rows = staging.db.execute(
         "SELECT kind, modality, path, size, mtime_us, md5, version, tail, old_id, excluded FROM change "
@@ -80,7 +80,7 @@ def diff_hash(staging: Staging) -> str:
 
 
 def deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[int, int]]:
-    """Modality → (rows to be closed as deleted, open rows), where it is so many that a person must confirm it."""
+    """Modality → (entries to be marked as deleted, current entries), if there are so many that a person must confirm it."""
     active: dict[str, int] = {}
     for count in counts:
         active[count.modality] = active.get(count.modality, 0) + count.active
@@ -95,17 +95,18 @@ def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions
     """Approve what is staged for ``version``.  What was approved is what runs.
 
     Raises :class:`MassDeletionError` unless ``allow_deletions``; :class:`StaleReviewError` if the journal is not the one that was
-    compared; :class:`ReviewError` if two files would lie at one place of an amended version.
+    compared; :class:`ReviewError` if two files would have one place in an amended version.
     """
     check_fresh(staging, journal)
     many = deletions(staging, journal.counts())
     if many and not allow_deletions:
-        told = ", ".join(f"{deleted:,} of {total:,} {modality} files" for modality, (deleted, total) in many.items())
+        told = " and ".join(f"{deleted:,} of {total:,} {modality} files" for modality, (deleted, total) in many.items())
         raise MassDeletionError(
-            f"This would close {told} as deleted.",
+            f"This would mark {told} as deleted.",
             many,
-            meaning="So many at once are more often a folder that is not there than files that were deleted.",
-            remedy="If they really are gone, confirm it (on the command line: --allow-deletions); else correct the site's folder and scan again.",
+            meaning="Usually this means that a folder is missing, not that files were deleted.",
+            remedy="If the files really were deleted, confirm (on the command line, add --allow-deletions). Otherwise check the site's folder, "
+            "and scan again.",
         )
     approval = Approval(diff_hash(staging), version, f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000, allow_deletions)
     staging.put(
@@ -125,7 +126,7 @@ def check_approval(staging: Staging, journal: Journal, approval: Approval) -> No
     """Raise :class:`StaleReviewError` unless this diff, against this journal, is what was approved."""
     check_fresh(staging, journal)
     if diff_hash(staging) != approval.diff_hash:
-        raise StaleReviewError("The review was changed after it was approved.", remedy="Look at it again and approve it again.")
+        raise StaleReviewError("The review was changed after it was approved.", remedy="Check the review, and approve it again.")
 
 
 def check_fresh(staging: Staging, journal: Journal) -> None:
@@ -135,6 +136,6 @@ def check_fresh(staging: Staging, journal: Journal) -> None:
     if staging.get("fingerprint") != journal.fingerprint():
         raise StaleReviewError(
             "The journal has changed since the site was scanned.",
-            meaning="The review no longer says what would happen.",
+            meaning="The review no longer shows what would happen.",
             remedy="Scan the site again.",
         )

@@ -109,7 +109,7 @@ def _change(row: Any) -> Change:
 
 
 def prepare(staging: Staging) -> None:
-    """Index what a table sorts and filters by; for a person who looks, not for a program that goes through once."""
+    """Index what a table sorts and filters by: needed for a person, not for a program that reads everything once."""
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_kind ON change (kind, modality, path)")
     staging.db.execute(f"CREATE INDEX IF NOT EXISTS change_patient ON change ({PATIENT})")
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_held ON change (kind) WHERE excluded")
@@ -124,19 +124,27 @@ def summary(staging: Staging) -> DiffSummary:
     (excluded,) = staging.db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
     notes: list[str] = []
     if spared := staging.get("spared", 0):
-        notes.append(f"{spared} files of the journal lie where the scan could not look; they are not taken for deleted.")
+        notes.append(
+            f"{_files(spared)} of the journal {'is' if spared == 1 else 'are'} in folders that could not be read, and not marked as deleted."
+        )
     if outgrown := staging.get("outgrown", 0):
         notes.append(
-            f"{outgrown} files of the journal are on the site, but fit no pattern any more; they are not taken for deleted. "
-            "Correct the pattern, or mark them as deleted."
+            f"{_files(outgrown)} of the journal {'is' if outgrown == 1 else 'are'} on the site, but no longer {'matches' if outgrown == 1 else 'match'} "
+            "any pattern. They are not marked as deleted. Correct the pattern, or mark them as deleted."
         )
     if strays := staging.get("strays", []):
-        notes.append(f"{len(strays)} files stand in the journal twice; the older entries are closed with the next submission.")
+        notes.append(
+            f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
+        )
     return DiffSummary(by_modality, halves // 2, excluded, tuple(notes))
 
 
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"
+
+
 def to_do(staging: Staging) -> dict[ChangeKind, Tally]:
-    """What an approval would carry out now: actionable, not held back, not done yet."""
+    """What an approval would record now: actionable, not held back, not done yet."""
     return summed(to_do_by_modality(staging))
 
 

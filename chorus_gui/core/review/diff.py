@@ -100,12 +100,12 @@ class Comparison:
         newest = dict(rows)  # in the order of their ids: the newest of several stays
         self._staging.db.executemany(
             f"UPDATE change SET kind = 'restored', md5 = :md5, old_id = :file_id, {', '.join(f'old_{name} = :{name}' for name in _KEPT)}, "
-            "note = 'The journal had closed it; its copy lies in the central store.' WHERE id = :change",
+            "note = 'It was marked as deleted; its copy is still in the central store.' WHERE id = :change",
             ({**row.by_name, "change": change} for change, row in newest.items()),
         )
 
     def find_deleted(self) -> None:
-        """Open rows whose path is gone, where the mode takes a missing file for a deleted one."""
+        """Current entries whose path is gone, if the mode marks missing files as deleted."""
         if self._scanned.mode is Mode.FULL:
             _deleted(self._staging, self._scanned.unread)
             _patients_of_deleted(self._config, self._staging)
@@ -113,7 +113,7 @@ class Comparison:
     def touched(self) -> Iterator[Change]:
         """The files of equal size and another time: only their content shows whether they changed.
 
-        They may be passed to :meth:`hashed` while others are still to come.
+        They may be passed to :meth:`hashed` before the last one is read.
         """
         totals = self._staging.db.execute("SELECT modality, count(*), sum(size) FROM change WHERE kind = 'moved' GROUP BY modality")
         self._ctx.progress.begin("hash", {modality: Tally(files, size) for modality, files, size in totals})
@@ -128,7 +128,7 @@ class Comparison:
             return
         old = change.old.md5 if change.old else None
         kind = ChangeKind.MOVED if result == old else ChangeKind.UPDATED
-        note = "" if is_md5(old) else "The journal has no MD5 to compare it with."
+        note = "" if is_md5(old) else "The journal has no MD5, so the content could not be compared."
         db.execute(
             "UPDATE change SET kind = ?, md5 = ?, md5_seconds = ?, note = ? WHERE id = ?", (kind.value, result, seconds, note, change.id)
         )
@@ -312,7 +312,7 @@ def _tails(config: Config, staging: Staging) -> None:
         db.execute(
             f"UPDATE change SET kind = 'problem', note = ? WHERE {sending}",
             (
-                f"These files would lie at one place in the central store ({tail}): {', '.join(paths[:5])}. Rename all but one on the site.",
+                f"Several files would have the same place in the central store, “{tail}”: {', '.join(paths[:5])}. Rename all but one on the site.",
                 tail,
                 version,
             ),

@@ -94,7 +94,7 @@ class Holds:
             tomli_w.dump({"hold": [{key: getattr(hold, key) for key in keys} for hold in self.all()]}, out)
 
     def import_(self, file: Path) -> int:
-        """Take over a colleague's holds; how many.  Raises :class:`UsageError` if the file is none of ours."""
+        """Add a colleague's holds; how many.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
         try:
             entries = tomllib.loads(file.read_text("utf-8"))["hold"]
             holds = [
@@ -102,7 +102,9 @@ class Holds:
                 for e in entries
             ]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{file} holds no list of held-back files.", remedy="Choose a file that “Export holds” wrote.") from error
+            raise UsageError(
+                f"“{file}” is not a list of held-back files.", remedy="Choose a file that was exported as a list of held-back files."
+            ) from error
         self.add(holds)
         return len(holds)
 
@@ -110,7 +112,9 @@ class Holds:
 def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -> None:
     """Hold back these changes, and remember it.  Raises :class:`ReviewError` without a reason."""
     if not reason.strip():
-        raise ReviewError("A change is held back for a reason.", remedy="Say why, for whoever looks at it next month.")
+        raise ReviewError(
+            "The reason is missing.", meaning="Nothing was held back.", remedy="Enter a reason, for colleagues who see it later."
+        )
     db = staging.db
     who, now = user_name(), time.time_ns() // 1000
     kinds = ",".join(repr(kind.value) for kind in ACTIONABLE)
@@ -123,15 +127,17 @@ def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -
 
 
 def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: str) -> None:
-    """Hold back all there is and will be of a patient.  Errors as :func:`hold_back`."""
+    """Hold back every present and future change of a patient.  Errors as :func:`hold_back`."""
     if not reason.strip():
-        raise ReviewError("A patient is held back for a reason.", remedy="Say why, for whoever looks at it next month.")
+        raise ReviewError(
+            "The reason is missing.", meaning="The patient was not held back.", remedy="Enter a reason, for colleagues who see it later."
+        )
     holds.add([Hold("", "", patient_id, reason, user_name(), time.time_ns() // 1000)])
     holds.apply(staging)
 
 
 def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
-    """Take changes back into the submission, and forget the hold (of the patient too, if that is what held them)."""
+    """Release changes, and forget the hold (the patient's too, if that held them back)."""
     db = staging.db
     chosen = "(SELECT value FROM json_each(?1))"
     rows = db.execute(

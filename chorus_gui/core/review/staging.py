@@ -40,7 +40,7 @@ _INSERT_FILE = f"INSERT INTO site ({', '.join(SourceFile._fields)}) VALUES ({', 
 
 
 def staging_path(journal: Path) -> Path:
-    """Where the review of this journal waits.  One for each journal, whichever configuration names it."""
+    """Where the review of this journal is kept.  One for each journal, whichever configuration names it."""
     key = hashlib.sha256(os.path.normcase(os.path.abspath(journal)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     folder = data_folder() / "staging"
     folder.mkdir(exist_ok=True)
@@ -52,8 +52,8 @@ def _begin(path: Path) -> None:
     path.unlink(missing_ok=True)
     try:
         path.touch(mode=0o600, exist_ok=False)
-    except FileExistsError as error:  # on Windows what is removed while somebody reads it goes when he is done
-        raise PermissionError(error.errno, "another program reads it", str(path)) from error
+    except FileExistsError as error:  # on Windows a removed file stays until the last reader has closed it
+        raise PermissionError(error.errno, "another program has it open", str(path)) from error
 
 
 class Staging:
@@ -78,8 +78,8 @@ class Staging:
             db.execute("BEGIN")
         except (OSError, sqlite3.Error) as error:
             raise ReviewError(
-                f"The review cannot be kept at {path}: {error}.",
-                remedy="Make room on this disk, or close the other window that shows this review.",
+                f"Could not save the review as “{path}”: {error}.",
+                remedy="Free space on this disk, or close the other window that shows this review.",
             ) from error
         staging = cls(path, db)
         staging.put("format", FORMAT)
@@ -87,21 +87,21 @@ class Staging:
 
     @classmethod
     def open(cls, path: Path) -> Staging:
-        """The review that waits there.  Raises :class:`StaleReviewError` if there is none that was finished."""
+        """The review that is kept there.  Raises :class:`StaleReviewError` if there is none that was finished."""
         if not path.exists():
-            raise StaleReviewError("There is no review to go on with.", remedy="Scan the site.")
+            raise StaleReviewError("There is no review to continue with.", remedy="Scan the site.")
         db = sqlite3.connect(path, isolation_level=None, timeout=30)
         staging = cls(path, db)
         try:
-            # A crash of this program leaves it whole; after a power cut it is made anew.
+            # A crash of this program leaves it intact; after a power cut it is made again.
             db.executescript("PRAGMA cache_size=-65536; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=OFF;")
             if staging.get("format") == FORMAT and staging.get("ready"):
                 return staging
         except sqlite3.Error as error:
             db.close()
-            raise StaleReviewError("The review that was kept cannot be read.", remedy="Scan the site again.") from error
+            raise StaleReviewError("The kept review could not be read.", remedy="Scan the site again.") from error
         db.close()
-        raise StaleReviewError("The last scan did not come to its end.", remedy="Scan the site again.")
+        raise StaleReviewError("The last scan was not finished.", remedy="Scan the site again.")
 
     def __enter__(self) -> Staging:
         return self
@@ -110,7 +110,7 @@ class Staging:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.db.close()
 
     # --- facts about the review -----------------------------------------------------------------------------------
@@ -141,10 +141,10 @@ class Staging:
             (json.dumps(problem.modalities), problem.path, problem.cause, problem.remedy, problem.covers),
         )
 
-    # --- what becomes of a change ---------------------------------------------------------------------------------
+    # --- the result of a change -----------------------------------------------------------------------------------
 
     def mark_done(self, ids: Iterable[int]) -> None:
-        """Remember that these changes stand in the journal."""
+        """Remember that these changes are recorded in the journal."""
         self.db.execute("BEGIN")
         self.db.executemany("UPDATE change SET done = 1 WHERE id = ?", ((key,) for key in ids))
         self.db.execute("COMMIT")

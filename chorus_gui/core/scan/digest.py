@@ -131,7 +131,7 @@ def _digest_all(files: list[F], sources: Mapping[str, Source], halt: Callable[[]
 
 
 def digest(source: Source, file: SeenFile, halt: Callable[[], None], buffer: bytearray) -> tuple[str, float]:
-    """MD5 as 32 lower-case hex digits, and the seconds it took.  ``buffer`` is overwritten; one a thread is enough.
+    """MD5 as 32 lower-case hex digits, and the seconds it took.  ``buffer`` is overwritten; one per thread is enough.
 
     ``halt`` is called at least once for each buffer and may raise.  Raises :class:`SourceChangedError` if the file is not of this
     size and time before and after, or gave another number of bytes; any other :class:`SourceError` as the source does.
@@ -145,18 +145,18 @@ def digest(source: Source, file: SeenFile, halt: Callable[[], None], buffer: byt
     reader = source.open(path)
     try:
         if reader.stat() != seen:
-            raise _changed(path, "since it was scanned")
+            raise _changed(path, "after the scan")
         while read < size and (count := reader.readinto(buffer)):
             md5.update(view[:count])
             read += count
             if read < size:
                 halt()
         if read != size or reader.stat() != seen:
-            raise _changed(path, "while it was read")
+            raise _changed(path, "while it was being read")
     finally:
         reader.close()
     return md5.hexdigest(), time.perf_counter() - began
 
 
 def _changed(path: str, when: str) -> SourceChangedError:
-    return SourceChangedError(f"“{path}” changed {when}.", remedy="Scan again when nothing writes to it any more.")
+    return SourceChangedError(f"“{path}” changed {when}.", remedy="Scan again when no program writes to it.")

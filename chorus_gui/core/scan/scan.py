@@ -67,10 +67,10 @@ def scan(
     *,
     ignore: Collection[Path] = (),
 ) -> ScanSummary:
-    """Walk the roots of ``modalities`` and tell ``sink`` what is there.  ``sources`` by modality, one for each configured modality.
+    """Walk the roots of ``modalities`` and report what is there to ``sink``.  ``sources`` by modality, one for each configured modality.
 
-    A root that is missing, unreadable or without a single file is a problem that covers all of it; the others are scanned all
-    the same.  Folders that belong only to modalities that were not asked for are not listed.  The journal and what lies beside
+    A root that is missing, unreadable or without a single file is a problem that covers all of it; the others are still
+    scanned.  Folders that belong only to modalities that were not asked for are not listed.  The journal and the files next to
     it under its name, the configuration, the central store, the 2024 tool's ``journal.db_<UTC>`` folders and ``ignore`` (files
     or folders) are never unmatched.
 
@@ -80,7 +80,8 @@ def scan(
     unknown = [name for name in modalities if name not in config.sites]
     if unknown:
         raise UsageError(
-            f"The configuration knows no modality “{unknown[0]}”.", remedy=f"Choose among {', '.join(config.sites)}, or add it there."
+            f"The configuration has no modality “{unknown[0]}”.",
+            remedy=f"Use {', '.join(config.sites)}, or add it to supported_modalities in the configuration.",
         )
     began = time.perf_counter()
     ctx.progress.begin("scan", dict.fromkeys(modalities))
@@ -169,7 +170,7 @@ class _Decision(NamedTuple):
 
 _PRUNED = _Decision(FolderChoice(descend=False, files=False))
 _ELSEWHERE = _Decision(FolderChoice(descend=False, files=False))
-"""Pruned too, but it proves that the root is not empty: it belongs to modalities that were not asked for."""
+"""Pruned, too, but it shows that the root is not empty: it belongs to modalities that were not asked for."""
 _STRAY = _Decision(FolderChoice(descend=True, files=False))
 
 
@@ -193,7 +194,7 @@ class _Quiet:
 
 
 class _Walk:
-    """One root: the sites that lie in it, in the configuration's order, which decides whose a file is that two patterns take."""
+    """One root: the sites in it, in the configuration's order, which decides about a file that matches two patterns."""
 
     def __init__(self, sites: tuple[Site, ...], asked: frozenset[str], quiet: _Quiet, report: _Report) -> None:
         self.sites = sites
@@ -208,7 +209,7 @@ class _Walk:
         self._seen = 0
 
     def run(self, source: Source, ctx: JobContext) -> None:
-        """Walk the root to its end."""
+        """Walk the whole root."""
         mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
         try:
             for folder in source.folders(self._want, ctx.checkpoint):
@@ -222,9 +223,9 @@ class _Walk:
                     Problem(
                         mine,
                         "",
-                        f"There is no file in the site folder “{source.url}”.",
-                        "Check that the share is connected and that the path in the configuration is right.  If everything was removed "
-                        "on purpose, mark the files as deleted.",
+                        f"The site folder “{source.url}” has no files.",
+                        "Check that the share is connected and that the path in the configuration is right. If everything was removed "
+                        "on purpose, mark the files as deleted (“file mark_as_deleted”).",
                         covers=True,
                     )
                 )
@@ -320,7 +321,7 @@ class _Walk:
         return strays
 
     def _report_losers(self, owner: str, losers: tuple[tuple[str, str], ...]) -> None:
-        """Once for the topmost folder whose files two patterns take, not for every file."""
+        """Once for the topmost folder whose files match two patterns, not for every file."""
         for modality, folder in losers:
             if (modality, folder) not in self._lost:
                 self._lost.add((modality, folder))
@@ -337,18 +338,18 @@ class _Walk:
 
 
 def _two_takers(owner: str, losers: tuple[str, ...], path: str, *, covers: bool = False) -> Problem:
-    what = f"The files in “{path or '.'}” fit" if covers else "The file fits"
+    what = f"The files in “{path or '.'}” match" if covers else "The file matches"
     return Problem(
         losers,
         path,
-        f"{what} the patterns of {owner} and {' and '.join(losers)}; taken for {owner}.",
+        f"{what} the patterns of {owner} and {' and '.join(losers)}, and {'are' if covers else 'is'} submitted as {owner}.",
         "Change one of the patterns, so that each file belongs to one modality.",
         covers,
     )
 
 
 def _own_files(config: Config) -> list[Path]:
-    """What belongs to the tools, not to the site; whatever begins with one of these paths does too: copies, locks, backups."""
+    """Paths of the tools, not of the site; also everything that begins with one of them: copies, locks, backups."""
     journal = config.journal.local
     return [journal, journal.with_name("." + journal.name), config.file]
 

@@ -132,15 +132,15 @@ def needs_sas(place: Place) -> bool:
 
 
 def sas_of(place: Place, hours: float) -> str:
-    """A SAS for the place: the one that is configured, else one signed here with the account's key, for so many hours.
+    """A SAS for the place: the one that is configured, otherwise one signed here with the account's key, valid for ``hours``.
 
-    Raises :class:`UsageError` where there is neither.
+    Raises :class:`UsageError` if there is neither.
     """
     given = place.credentials
     if given.sas_token:
         return given.sas_token.reveal()
     if given.account_key is None or not given.account_name:
-        raise UsageError(f"There is no SAS token and no account key for {place.text}.", remedy="Add one to the configuration.")
+        raise UsageError(f"The configuration has no SAS token and no account key for “{place.text}”.", remedy="Add one of them.")
     from datetime import UTC, datetime, timedelta
 
     from azure.storage.blob import ContainerSasPermissions, generate_container_sas

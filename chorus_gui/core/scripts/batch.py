@@ -14,20 +14,20 @@ from chorus_gui.core.folders import extended
 LINE_LIMIT = 8000
 """cmd reads lines of up to 8,191 characters."""
 _LONG = 240
-"""From here on a path is written with the prefix that lifts the limit of 260 characters, with room for what az appends."""
+"""From here on a path is written with the prefix that lifts the limit of 260 characters, with space for what az appends."""
 _UNFIT = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
 
 
 def value(text: str) -> str:
-    """``text`` as it stands in ``set "NAME=…"``."""
+    """``text`` as ``set "NAME=…"`` needs it."""
     return text.replace("%", "%%")
 
 
 def problem(path: str) -> str:
     """Why a file cannot be named in a batch file, as a sentence; "" if it can.  ``path`` is the journal's."""
     found = _UNFIT.search(path)
-    return f"Windows cannot hold the character {found.group()!r} in a name." if found else ""
+    return f"Windows does not allow the character {found.group()!r} in a name." if found else ""
 
 
 def disk_path(folder: str, path: str = "") -> str:

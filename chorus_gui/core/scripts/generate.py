@@ -50,7 +50,7 @@ class Script:
 def pending_rows(
     config: Config, journal: Journal, *, version: str | None = None, modalities: Iterable[str] | None = None, max_files: int | None = None
 ) -> list[Row]:
-    """What waits to be sent.  Raises :class:`UsageError` for an unknown modality."""
+    """The pending rows.  Raises :class:`UsageError` for an unknown modality."""
     stray = doubled_rows(journal)
     chosen = choose_modalities(config, list(modalities) if modalities else None)
     rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
@@ -58,23 +58,23 @@ def pending_rows(
 
 
 def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Script:
-    """The script that sends these pending rows, marks what arrived, and looks after the journal.
+    """The script that sends these pending rows, marks what arrived, and checks the journal out and in.
 
-    Nothing is written.  Raises :class:`UsageError` where the tool cannot do it, or a name cannot stand in a script.
+    Nothing is written.  Raises :class:`UsageError` if the tool cannot do it, or a name cannot be used in a script.
     """
     if not _NAME.fullmatch(options.name):
-        raise UsageError(f"A script cannot be called “{options.name}”.", remedy='Windows allows no < > : " / \\ | ? * in a name.')
+        raise UsageError(f"“{options.name}” is not a valid name for a script.", remedy='Choose a name without < > : " / \\ | ? *.')
     entrance = access(config, options)
     if options.tool is Tool.AZCOPY and (why := azcopy_problem(str(config.journal.local))):
-        raise UsageError(f"The copy of the journal could not be sent. {why}")
+        raise UsageError(f"The script could not upload the copy of the journal. {why}")
     made = plan(config, rows, options)
     text = _render(config, options, entrance, made)
     if options.target is Target.WINDOWS:
         longest = max(map(len, text.split("\n")))
         if longest > batch.LINE_LIMIT:
             raise UsageError(
-                f"A line of the batch file would have {longest:,} characters; cmd reads {batch.LINE_LIMIT:,}.",
-                remedy="Shorten the paths, or choose AzCopy, which reads names from a list.",
+                f"A line of the batch file would have {longest:,} characters, but Windows reads at most {batch.LINE_LIMIT:,}.",
+                remedy="Shorten the paths, or choose AzCopy: it reads the names from a list.",
             )
         text = text.replace("\n", "\r\n")
     return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.name)
@@ -83,11 +83,14 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
 def save(script: Script, file: Path) -> None:
     """Write the script and its lists, for the user alone: they name patients, and may hold a secret.
 
-    What lay there is replaced.  Raises :class:`UsageError` where it cannot be written, and for a file that is not called as the
+    An existing file is replaced.  Raises :class:`UsageError` if it cannot be written, and for a file with another name than the
     script was made for (it looks for its lists by that name).
     """
     if file.stem != script.name:
-        raise UsageError(f"The script was made to be called {script.name}; it cannot be saved as {file.name}.")
+        raise UsageError(
+            f"The script was made for the name “{script.name}”, so it cannot be saved as “{file.name}”.",
+            remedy="Make the script again with the new name.",
+        )
     folder = file.with_name(script.name + LISTS)
     try:
         folder.mkdir(exist_ok=True)
@@ -102,12 +105,12 @@ def save(script: Script, file: Path) -> None:
             _close(file, 0o700)
             out.write(script.text)
     except OSError as error:
-        raise UsageError(f"The script cannot be written to {file}: {error.strerror}.", remedy="Choose another folder.") from error
+        raise UsageError(f"Could not write the script “{file}”: {error.strerror}.", remedy="Choose another folder.") from error
 
 
 def _close(path: Path, mode: int) -> None:
-    """Take everybody else's rights away."""
-    if os.name == "nt":  # the folder's rights are inherited else; (OI)(CI): by what is made in it too
+    """Remove everybody else's permissions."""
+    if os.name == "nt":  # otherwise the folder's permissions are inherited; (OI)(CI): also for what is made in it
         rights = f"{os.environ.get('USERNAME', '*S-1-3-4')}:{'(OI)(CI)' if path.is_dir() else ''}F"
         subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", rights], capture_output=True, check=False)  # noqa: S603, S607 (a system program)
     else:

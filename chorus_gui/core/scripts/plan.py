@@ -117,8 +117,8 @@ def plan(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Plan:
 def azcopy_problem(folder: str) -> str:
     """Why AzCopy cannot be given this path on its command line, as a sentence; "" if it can.  (Seen with 10.32; in lists it takes any.)"""
     if "*" in folder:
-        return f"AzCopy takes the “*” in {folder} for a pattern. Choose azcli."
-    return f"AzCopy cannot read the “%” in {folder}: it takes it for an escape. Choose azcli." if _NO_ESCAPE.search(folder) else ""
+        return f"AzCopy reads the “*” in “{folder}” as a pattern. Choose azcli instead."
+    return f"AzCopy reads the “%” in “{folder}” as an escape. Choose azcli instead." if _NO_ESCAPE.search(folder) else ""
 
 
 def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple[list[File], list[tuple[str, str]]]:
@@ -133,12 +133,12 @@ def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple
             left_out.append((row.path, str(error)))
             continue
         if site is None:
-            left_out.append((row.path, f"The configuration names no site folder for {row.modality}."))
+            left_out.append((row.path, f"The configuration has no site folder for {row.modality}."))
             continue
         if options.tool is Tool.AZCLI and site.place.kind is not PlaceKind.FOLDER:
             raise UsageError(
-                f"az cannot read {row.modality} from {site.place.text}: it sends files of this computer alone.",
-                remedy="Choose AzCopy (--output-type azcopy), which copies from cloud to cloud.",
+                f"azcli cannot read {row.modality} from “{site.place.text}”: it only uploads files of this computer.",
+                remedy="Choose AzCopy (--output-type azcopy) instead: it copies from cloud to cloud.",
             )
         file = File(row, site.place, blob)
         why = problem(row.path)

@@ -1,4 +1,4 @@
-"""What a running script asks before it sends a page: is there something to do, and are these still the recorded files?"""
+"""The check of a running script before it uploads a page: is there something to do, and are these still the recorded files?"""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from chorus_gui.core.submission.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """``pending`` files wait; with 0 the page is done.  ``problems`` are sentences; with one, nothing of the page must be sent."""
+    """``pending`` files are to be uploaded; 0: the page is done.  ``problems`` are sentences; with one, nothing of the page may be sent."""
 
     pending: int
     problems: tuple[str, ...] = ()
 
 
 def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Ready:
-    """Look at the files of a page (the journal's paths) and at the folders that are sent whole (absolute paths).
+    """Check the files of a page (the journal's paths) and at the folders that are sent whole (absolute paths).
 
-    A file is the recorded one if it has the recorded size and time; files in the cloud are not looked at again.  A folder may
-    hold no file that is not in the page.
+    A file is the recorded one if it has the recorded size and time; files in the cloud are not checked again.  A folder must
+    not have files that are not in the page.
     """
     rows = active_by_paths(work.journal, paths)
     missing = set(paths) - {row.path for row in rows}
-    problems = [f"{path} is not among the journal's current files any more." for path in sorted(missing)]
+    problems = [f"“{path}” is no longer a current file of the journal." for path in sorted(missing)]
     if not any(row.pending for row in rows):
         return Ready(0, tuple(problems))
     expected: set[str] = set()
@@ -44,12 +44,12 @@ def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Read
             problems.append(str(error))
             continue
         if (now.size, now.mtime_us) != (row.size, row.mtime_us):
-            problems.append(f"{row.path} was changed since it was recorded.")
+            problems.append(f"“{row.path}” was changed after it was recorded.")
     for folder in folders:
         for parent, _, names in os.walk(folder):
             work.ctx.checkpoint()
             problems += [
-                f"{os.path.join(parent, name)} was not there, or not to be sent, when this script was made."
+                f"“{os.path.join(parent, name)}” is not one of the files that this script was made for."
                 for name in names
                 if _key(os.path.join(parent, name)) not in expected
             ]

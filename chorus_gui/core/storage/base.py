@@ -1,4 +1,4 @@
-"""The two protocols that everything above knows storage by, and what they promise.
+"""The two protocols through which everything above uses storage, and what they promise.
 
 ``transfer/`` and ``custody/`` never see HTTP or a file system: a faster wire, S3 or another retry rule changes nothing above.
 Every store raises only :class:`~chorus_gui.core.errors.StoreError` subclasses, with no secret in their text, and passes the suite in
@@ -36,7 +36,7 @@ class BlobInfo:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a write may happen.  ``absent``: only if nothing lies there.  ``etag``: only if what lies there is that."""
+    """When a write may happen.  ``absent``: only if there is nothing.  ``etag``: only if that version is there."""
 
     absent: bool = False
     etag: str | None = None
@@ -48,7 +48,7 @@ IF_ABSENT = Condition(absent=True)
 
 @dataclass(frozen=True, slots=True)
 class StagedBlock:
-    """A block that waits to be committed.  ``id`` is the text given to :meth:`Store.stage_block`."""
+    """A block that is not yet part of a blob.  ``id`` is the text given to :meth:`Store.stage_block`."""
 
     id: str
     size: int
@@ -56,7 +56,7 @@ class StagedBlock:
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """What one request may carry.  ``put_bytes``: above it a file goes as blocks.  All in bytes but ``blocks``."""
+    """How much one request can carry.  ``put_bytes``: a larger file is sent as blocks.  All in bytes but ``blocks``."""
 
     put_bytes: int
     block_bytes: int
@@ -77,7 +77,7 @@ class Store(Protocol):
 
     @property
     def limits(self) -> StoreLimits:
-        """What one request may carry."""
+        """How much one request can carry."""
         ...
 
     def put(
@@ -116,7 +116,7 @@ class Store(Protocol):
         ...
 
     def list_staged(self, path: str) -> list[StagedBlock]:
-        """The blocks that wait for a commit, in no order; empty if there are none."""
+        """The staged blocks, in no order; empty if there are none."""
         ...
 
     def head(self, path: str) -> BlobInfo | None:
@@ -136,7 +136,7 @@ class Store(Protocol):
         ...
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
-        """Copy a blob inside the store; done when this returns.  MD5 property and metadata go along."""
+        """Copy a blob inside the store; done when this returns.  MD5 property and metadata are copied, too."""
         ...
 
     def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
@@ -144,7 +144,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections.  The store must not be used afterwards."""
+        """Close connections.  The store must not be used afterwards."""
         ...
 
 
@@ -182,7 +182,7 @@ class FileReader(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
 
@@ -231,5 +231,5 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Releases connections.  The source must not be used afterwards."""
+        """Closes connections.  The source must not be used afterwards."""
         ...

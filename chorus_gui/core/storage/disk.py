@@ -22,7 +22,7 @@ _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NAME = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _WINDOWS_FULL = frozenset({39, 112, 1295})
-_WINDOWS_HELD = frozenset({32, 33, 303})  # another program has it open; soon it will not
+_WINDOWS_HELD = frozenset({32, 33, 303})  # another program has it open for a moment
 _WINDOWS_NAME = frozenset({123, 161, 206})
 
 
@@ -40,7 +40,7 @@ class Translated:
         if isinstance(error, OSError):
             raise store_error(self._path, error) from error
         if isinstance(error, UnicodeEncodeError):
-            raise name_error(self._path, "It has characters that no file system here can write.") from error
+            raise name_error(self._path, "It has characters that this disk cannot write.") from error
 
 
 def store_error(path: str, error: OSError) -> StoreError:
@@ -49,18 +49,18 @@ def store_error(path: str, error: OSError) -> StoreError:
     code: int | None = getattr(error, "winerror", None)
     if error.errno in _FULL or code in _WINDOWS_FULL:
         return StoreFullError(
-            f"The central store's folder has no room for “{path}” ({said}).", remedy="Make room on that disk, or ask for a higher quota."
+            f"The central store has no space for “{path}” ({said}).", remedy="Free space on its disk, or ask for a higher quota."
         )
     if code in _WINDOWS_HELD:
         return StoreUnavailableError(
-            f"Another program holds “{path}” open in the central store ({said}).", remedy="Close the program that uses it, and try again."
+            f"Another program has “{path}” open in the central store ({said}).", remedy="Close that program, and try again."
         )
     if error.errno in _NAME or code in _WINDOWS_NAME:
-        return name_error(path, f"The disk says: {said}.")
+        return name_error(path, f"The disk reports: {said}.")
     if error.errno in _DENIED:
         return AccessError(
-            f"The central store's folder does not allow it: “{path}” ({said}).",
-            remedy="Check that you may write there, and that the disk is not write-protected.",
+            f"The central store's folder does not allow access to “{path}” ({said}).",
+            remedy="Check that you are allowed to write there, and that the disk is not write-protected.",
         )
     return StoreUnavailableError(
         f"The central store's folder did not answer for “{path}” ({said}).",
@@ -69,13 +69,13 @@ def store_error(path: str, error: OSError) -> StoreError:
 
 
 def not_found(path: str) -> BlobNotFoundError:
-    """The answer where nothing lies."""
-    return BlobNotFoundError(f"“{path}” is not in the central store.", remedy="Look at what lies there with verify, and upload again.")
+    """The answer where there is nothing."""
+    return BlobNotFoundError(f"“{path}” is not in the central store.", remedy="Verify to see what is there, and upload again.")
 
 
 def unmet(path: str, *, absent: bool) -> ConditionError:
     """The answer where a condition did not hold."""
-    what = "exists already" if absent else "is not what it was when we looked"
+    what = "exists already" if absent else "was changed meanwhile"
     return ConditionError(f"“{path}” {what} in the central store.", meaning="Nothing was written.")
 
 
@@ -178,7 +178,7 @@ def make_folders(root: str, folder: str) -> None:
         os.mkdir(folder)  # noqa: PTH102
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
-            raise NotADirectoryError(errno.ENOTDIR, "a file lies where a folder is needed") from None
+            raise NotADirectoryError(errno.ENOTDIR, "there is a file where a folder is needed") from None
         return
     except FileNotFoundError:
         above = os.path.dirname(folder)

@@ -28,14 +28,14 @@ _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_SEQUENTI
 
 _MAX_THREADS = 8
 _SAMPLE = 16
-"""Folders after which it is asked whether threads would help, again and again: a cache may make the first ones look fast."""
+"""Folders between two checks if threads would help: repeated, because a cache may make the first folders look fast."""
 _SLOW_S = 0.002
-"""Waiting for one folder (time that went by and was not spent computing) from which threads pay."""
+"""Waiting time per folder (not spent computing) above which threads help."""
 _BATCH = 1024
-"""Entries between two looks at whether to stop."""
+"""Entries between two checks if the person asked to stop."""
 
 _NAME_SURROGATE = 0x20000000
-"""The bit of a reparse tag that says: this entry stands for another one (symbolic links, junctions, mount points), unlike
+"""The bit of a reparse tag that marks an entry as a link to another one (symbolic link, junction, mount point), unlike
 placeholders of cloud drives and deduplicated files.  [MS-FSCC] 2.1.2.1."""
 _SHARING_VIOLATIONS = (32, 33)
 _PAUSES_S = (0.05, 0.1)
@@ -55,8 +55,8 @@ _NETWORK = frozenset(
     }
 )
 _CLOUD_DRIVE = range(358, 405)
-"""ERROR_CLOUD_FILE_…: https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-.  Where no Windows code is told, the C
-library says EINVAL for each that it does not know."""
+"""ERROR_CLOUD_FILE_…: https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-.  Without a Windows code, the C
+library reports EINVAL for each that it does not know."""
 _NETWORK_WINDOWS = frozenset({51, 53, 54, 55, 59, 64, 67, 121, 1222, 1225, 1231, 1232})
 
 
@@ -156,8 +156,8 @@ class FolderSource:
             clause, remedy = _reason(error)
             kind = SourceVanishedError if _gone(error) else SourceUnreadableError
             raise kind(
-                f"The site folder “{self._root}” cannot be read: {clause}.",
-                meaning="Nothing is known about the files in it, so none of them counts as deleted.",
+                f"Could not read the site folder “{self._root}”: {clause}.",
+                meaning="Nothing is known about its files, so none of them is marked as deleted.",
                 remedy="Check that the share is connected and that the path in the configuration is right."
                 if kind is SourceVanishedError
                 else remedy,
@@ -238,7 +238,7 @@ class FolderSource:
                             problems.append(_entry_problem(prefix + name, entry, error))
         except OSError as error:
             clause, remedy = _reason(error)
-            problems.append(Problem((), path, f"The folder could not be read: {clause}.", remedy, covers=True))
+            problems.append(Problem((), path, f"Could not read the folder: {clause}.", remedy, covers=True))
         waited = (time.perf_counter() - began) - (time.thread_time() - busy)
         return _Listing(folder, below, above, waited)
 
@@ -276,10 +276,12 @@ class _FolderReader:
 
 def _file_stat(path: str, found: os.stat_result) -> SourceStat:
     if found.st_nlink == 0:
-        raise SourceVanishedError(f"“{path}” was deleted while it was read.", remedy="Scan again; the scan shows what is gone.")
+        raise SourceVanishedError(
+            f"“{path}” was deleted while it was being read.", remedy="Scan again. The review then shows what changed."
+        )
     if not stat.S_ISREG(found.st_mode):
         raise SourceUnreadableError(
-            f"“{path}” is no longer a file.", remedy="See what lies there now, and scan again; the scan shows what changed."
+            f"“{path}” is no longer a file.", remedy="Check what is there now, and scan again. The review then shows what changed."
         )
     return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
 
@@ -299,8 +301,8 @@ def _wanted(listing: _Listing, want: ChooseFolder) -> list[_Visit]:
                 Problem(
                     (),
                     path,
-                    "The folder is a link, and it lies where links are not followed.",
-                    "Put the files themselves there, or link the patient's or the modality's folder instead.",
+                    "The folder is a link, and links are not followed here.",
+                    "Replace it with the files themselves, or link the patient's or the modality's folder instead.",
                     covers=True,
                 )
             )
@@ -310,7 +312,7 @@ def _wanted(listing: _Listing, want: ChooseFolder) -> list[_Visit]:
 
 
 def _identity(path: str) -> Identity:
-    """What tells a folder from every other one, whatever the way to it.  Raises OSError."""
+    """What identifies a folder, whatever path leads to it.  Raises OSError."""
     if _WINDOWS:  # a share's server may answer 0 for every file's number
         return os.path.normcase(os.path.realpath(path))
     found = os.stat(path)  # noqa: PTH116 - a Path would take the prefix of long paths apart
@@ -331,7 +333,7 @@ def _is_text(name: str) -> bool:
 
 
 def _patiently(call: Callable[[], T]) -> T:
-    """Call again, twice, after a short pause, while another program holds what is to be opened (Windows alone does that)."""
+    """Try again, twice, after a short pause, while another program has the file open (only Windows refuses then)."""
     for pause in _PAUSES_S:
         try:
             return call()
@@ -343,7 +345,7 @@ def _patiently(call: Callable[[], T]) -> T:
 
 
 def _held(error: OSError) -> bool:
-    """Another program holds the file, or may do so: os.open tells no Windows code, and "denied" stands for both."""
+    """Another program has the file open, or may have: os.open gives no Windows code, and "denied" can mean both."""
     code = _windows_code(error)
     return code in _SHARING_VIOLATIONS or (_WINDOWS and code is None and error.errno == errno.EACCES)
 
@@ -361,55 +363,55 @@ def _reason(error: OSError) -> tuple[str, str]:
     """Why the system refused, as the end of a sentence, and what a person can do, as a sentence."""
     code = _windows_code(error)
     if code in _SHARING_VIOLATIONS:
-        return "another program holds it open", "Close the program that uses it, and scan again."
+        return "another program has it open", "Close that program, and scan again."
     if code in _NETWORK_WINDOWS or error.errno in _NETWORK:
         return "the network share did not answer", "Check the connection to the share, and scan again."
     if _gone(error):
-        return "it is no longer there", "Scan again; if it should be there, check that the share is connected."
+        return "it is no longer there", "If it should be there, check that the share is connected. Then scan again."
     if error.errno in _DENIED:
-        held = ", or another program holds it open" if _held(error) else ""
-        return f"this user may not read it{held}", "Ask whoever manages the folder for the right to read it, and scan again."
+        held = ", or another program has it open" if _held(error) else ""
+        return f"you are not allowed to read it{held}", "Ask whoever manages the folder for permission to read it, and scan again."
     if error.errno == errno.ELOOP:
-        return "its links lead in a circle", "Remove the link, or let it lead to a file or folder."
+        return "its links lead in a circle", "Remove the link, or change it to lead to a file or folder."
     if error.errno == errno.ENAMETOOLONG:
         return "its path is too long for this system", "Shorten the names of the folders above it, and scan again."
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "this machine has too many files open", "Close other programs, and scan again."
+        return "this computer has too many files open", "Close other programs, and scan again."
     if error.errno == errno.EIO:
-        return "the disk or the share failed while it was read", "Have the disk checked, and scan again."
+        return "the disk or the share failed while it was being read", "Have the disk checked, and scan again."
     if code in _CLOUD_DRIVE or (_WINDOWS and code is None and error.errno == errno.EINVAL):
-        return "Windows could not fetch it", (
-            "If it is kept online only (OneDrive and the like), choose “Always keep on this device” for it; then scan again."
+        return "Windows could not download it", (
+            "If it is kept online only (for example in OneDrive), choose “Always keep on this device” for it. Then scan again."
         )
-    return (error.strerror or type(error).__name__).rstrip("."), "Scan again; if it stays so, ask whoever manages the disk."
+    return (error.strerror or type(error).__name__).rstrip("."), "Scan again. If it fails again, ask whoever manages the disk."
 
 
 def _source_error(path: str, error: OSError) -> SourceError:
     """The failure of one file, for a person."""
     if _gone(error):
-        return SourceVanishedError(f"“{path}” is no longer there.", remedy="Scan again; the review then shows what the site holds now.")
+        return SourceVanishedError(f"“{path}” is no longer on the site.", remedy="Scan again. The review then shows what changed.")
     clause, remedy = _reason(error)
-    return SourceUnreadableError(f"“{path}” cannot be read: {clause}.", remedy=remedy)
+    return SourceUnreadableError(f"Could not read “{path}”: {clause}.", remedy=remedy)
 
 
 def _entry_problem(path: str, entry: os.DirEntry[str], error: OSError) -> Problem:
-    """An entry that could not be looked at: whether it is gone, or a whole folder, or a share that just broke off, is not known."""
+    """An entry that could not be read: it may be gone, or a whole folder, or on a share that was just disconnected."""
     clause, remedy = _reason(error)
     if entry.is_symlink():
-        what = "The link leads nowhere" if _gone(error) else f"What the link leads to cannot be looked at: {clause}"
+        what = "The link leads nowhere" if _gone(error) else f"Could not read what the link leads to: {clause}"
         return Problem((), path, f"{what}.", "Check that the folder or share it leads to is connected, or remove the link.", covers=True)
     if _gone(error):
-        return Problem((), path, "The file went away while its folder was read.", "Scan again.", covers=True)
-    return Problem((), path, f"The file could not be looked at: {clause}.", remedy, covers=True)
+        return Problem((), path, "The file was removed while its folder was being read.", "Scan again.", covers=True)
+    return Problem((), path, f"Could not read the file: {clause}.", remedy, covers=True)
 
 
 def _no_text(path: str) -> Problem:
     shown = (path.encode("utf-8", "backslashreplace") if _WINDOWS else os.fsencode(path)).decode("utf-8", "backslashreplace")
-    return Problem((), shown, "The name is not valid text, so no journal can hold it.", "Rename it, and scan again.", covers=True)
+    return Problem((), shown, "The name is not valid text, so the journal cannot hold it.", "Rename it, and scan again.", covers=True)
 
 
 def _special(path: str) -> Problem:
-    return Problem((), path, "This is a socket, a pipe or a device, not a file.", "Remove it, or leave it: it is never submitted.")
+    return Problem((), path, "This is a socket, a pipe or a device, not a file. It is never submitted.", "Remove it, or ignore it.")
 
 
 def _loop(path: str) -> Problem:

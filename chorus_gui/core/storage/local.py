@@ -57,7 +57,7 @@ class LocalStore:
     """
 
     def __init__(self, root: Path, *, url: str = "", create: bool = False) -> None:
-        """``create``: make the root if it is missing; else it must be there, so that an unplugged disk never becomes a folder.
+        """``create``: make the root if it is missing; otherwise it must exist, so that an unplugged disk never becomes a folder.
 
         Raises :class:`StoreUnavailableError` for a missing root, :class:`AccessError` for one that is no folder.
         """
@@ -107,7 +107,7 @@ class LocalStore:
         metadata: Mapping[str, str] | None = None,
         condition: Condition = ALWAYS,
     ) -> BlobInfo:
-        """As :meth:`Store.commit_blocks`.  A rename if the blocks lie in this order in one file, which :mod:`.staged` sees to."""
+        """As :meth:`Store.commit_blocks`.  A rename if the blocks are in this order in one file, which :mod:`.staged` ensures."""
         self._check(path)
         with Translated(path):
             whole = self._partials.arrange(path, block_ids)
@@ -199,16 +199,16 @@ class LocalStore:
             self._prune(path.rpartition("/")[0])
 
     def close(self) -> None:
-        """As :meth:`Store.close`: other programs may now go on with what is staged."""
+        """As :meth:`Store.close`: other programs can now use what is staged."""
         self._partials.close()
 
     def _check(self, path: str) -> None:
         check_path(path, windows=WINDOWS)
         if path.partition("/")[0].lower() == STAGING:
-            raise name_error(path, f"“{STAGING}” is where this program keeps what is not finished.")
+            raise name_error(path, f"CHoRUS Upload keeps unfinished uploads in “{STAGING}”.")
 
     def _check_root(self) -> None:
-        """A name that is missing in a root that is missing says nothing about the name."""
+        """If the root itself is missing, a missing name means nothing."""
         try:
             found = os.stat(self._root)  # noqa: PTH116
         except FileNotFoundError as error:
@@ -217,20 +217,20 @@ class LocalStore:
             raise store_error(self.url, error) from error
         if not S_ISDIR(found.st_mode):
             raise AccessError(
-                f"The central store “{self.url}” is a file, not a folder.", remedy="Correct the central path in the configuration."
+                f"The central store “{self.url}” is a file, not a folder.", remedy="Correct the central store's path in the configuration."
             )
         if self._ready and not os.path.isdir(self._staging):  # noqa: PTH112 - an empty mount point, where the disk was
             raise self._gone()
 
     def _gone(self) -> StoreUnavailableError:
         return StoreUnavailableError(
-            f"The central store's folder “{self.url}” is not there.",
+            f"The central store's folder “{self.url}” does not exist.",
             meaning="Nothing was written in its place.",
-            remedy="Connect the disk or share, or correct the central path in the configuration.",
+            remedy="Connect the disk or share, or correct the central store's path in the configuration.",
         )
 
     def _prepare(self) -> None:
-        """Before the first write: the staging folders, and old litter out of them."""
+        """Before the first write: makes the staging folders, and removes old leftovers from them."""
         if self._ready:
             return
         self._check_root()
@@ -300,7 +300,7 @@ class LocalStore:
 
     def _claim(self, path: str, condition: Condition) -> None:
         if (other := self._spelling.other(path)) is not None:
-            raise name_error(path, f"“{other}” lies there already, and this disk does not tell capitals from small letters.")
+            raise name_error(path, f"“{other}” exists already, and this disk does not distinguish capital and small letters.")
         if condition.etag is not None:
             now = self._find(path)
             if now is None or _etag(now) != condition.etag:
@@ -314,7 +314,7 @@ class LocalStore:
                 os.replace(temp, target)  # noqa: PTH105
         except OSError as error:
             if os.path.isdir(target):  # noqa: PTH112 - as above
-                raise name_error(path, "A folder of that name lies there.") from error
+                raise name_error(path, "There is a folder of that name.") from error
             if isinstance(error, FileExistsError):
                 raise unmet(path, absent=True) from None
             raise
@@ -357,7 +357,7 @@ class LocalStore:
             folder = folder.rpartition("/")[0]
 
     def _keep_metadata(self, info: BlobInfo) -> None:
-        """Beside the blob, named for exactly this version of it: whichever of the two a crash leaves alone means nothing."""
+        """Named after exactly this version of the blob: if a crash leaves only one of the two, it is ignored."""
         if info.metadata:
             make_folders(self._root, self._metas)
             name = os.path.join(self._metas, f"{key_of(info.path)}.{info.etag}")
@@ -372,12 +372,13 @@ class LocalStore:
             return {}
         except (ValueError, KeyError) as error:
             raise StoreUnavailableError(
-                f"What is kept about “{path}” in the central store is damaged.", remedy=f"Look into {STAGING}/meta there."
+                f"The notes about “{path}” in the central store are damaged.",
+                remedy=f"Ask the central team to check the folder {STAGING}/meta there.",
             ) from error
         return kept
 
     def _drop_metadata(self, path: str, etag: str) -> None:
-        """Of the versions of a blob that are no more."""
+        """Those of versions of a blob that no longer exist."""
         try:
             names = os.listdir(self._metas)
         except FileNotFoundError:
@@ -391,7 +392,9 @@ class LocalStore:
 def _check_md5(path: str, data: Buffer, md5: bytes | None) -> None:
     if md5 is not None and md5_of(data).digest() != md5:
         raise ChecksumError(
-            f"What arrived of “{path}” is not what was sent.", meaning="Nothing was written.", remedy="Send the file again."
+            f"The bytes of “{path}” that arrived differ from the bytes that were sent.",
+            meaning="Nothing was written.",
+            remedy="Upload the file again.",
         )
 
 

@@ -20,15 +20,15 @@ def check_path(path: str, *, windows: bool = False) -> None:
     if not path:
         problem = "The name is empty."
     elif len(path) > PATH_CHARS:
-        problem = f"It has {len(path):,} characters; {PATH_CHARS:,} are allowed."
+        problem = f"It has {len(path):,} characters; the limit is {PATH_CHARS:,}."
     elif "" in parts or "." in parts or ".." in parts:
-        problem = "It has an empty, “.” or “..” part."
+        problem = "A part of it is empty, “.” or “..”."
     elif "\0" in path:
         problem = "It has a NUL character."
     elif windows and (found := _NOT_ON_WINDOWS.search(path)):
-        problem = f"Windows cannot hold the character {found.group()!r} in a name."
+        problem = f"Windows does not allow the character {found.group()!r} in a name."
     elif windows and (longest := max(len(part.encode("utf-16-le", "surrogatepass")) // 2 for part in parts)) > WINDOWS_NAME_CHARS:
-        problem = f"A name in it has {longest:,} characters; Windows can hold {WINDOWS_NAME_CHARS}."
+        problem = f"A name in it has {longest:,} characters; the limit on Windows is {WINDOWS_NAME_CHARS}."
     else:
         return
     raise name_error(path, problem)
@@ -39,16 +39,16 @@ def name_error(path: str, problem: str) -> BlobNameError:
     return BlobNameError(
         f"The central store cannot hold “{path[:200]}”.",
         meaning=problem,
-        remedy="Rename the file at the site and scan again, or hold it back.",
+        remedy="Rename the file on the site and scan again, or hold it back.",
     )
 
 
 def check_block_id(block_id: str, others: int | None) -> None:
     """``others`` is the length that the ids staged for the same blob have, None if there are none."""
     if not block_id or len(block_id) > BLOCK_ID_CHARS or not block_id.isascii():
-        raise BlobNameError(f"“{block_id}” cannot be a block's id.", meaning=f"It must be 1 to {BLOCK_ID_CHARS} ASCII characters.")
+        raise BlobNameError(f"“{block_id}” is not a valid block ID.", meaning=f"It must have 1 to {BLOCK_ID_CHARS} ASCII characters.")
     if others is not None and len(block_id) != others:
         raise BlobNameError(
-            f"Blocks of another program wait under this name: their ids have {others} characters, not {len(block_id)}.",
-            remedy="They vanish after a week; to go on now, delete the unfinished file in the central store.",
+            f"Another program left an unfinished upload of this file: its block IDs have {others} characters, not {len(block_id)}.",
+            remedy="Azure removes it after seven days. To upload the file now, ask the central team to delete the unfinished one.",
         )

@@ -1,4 +1,4 @@
-"""One file of ours to the store and back: journals, not the site's data (that is ``transfer/``)."""
+"""One file to the store and back: journals, not the site's data (that is ``transfer/``)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def send_file(
 ) -> BlobInfo:
     """Write ``file`` as the blob ``path``, every request under a checksum; in blocks where one request cannot carry it.
 
-    A conditional write is not repeated after an answer that may have been lost: :class:`StoreUnavailableError` then leaves open
-    whether it happened, and the caller has to look.  Raises :class:`StoreError`, ``Cancelled``.
+    A conditional write is not repeated after an answer that may have been lost: :class:`StoreUnavailableError` then means that
+    it may have happened, and the caller has to find out.  Raises :class:`StoreError`, ``Cancelled``.
     """
     policy = retry or RetryPolicy()
     size = file.stat().st_size
@@ -42,7 +42,7 @@ def send_file(
         block = max(BLOCK, -(-size // store.limits.blocks))
         whole = hashlib.md5(usedforsecurity=False)
         ids: list[str] = []
-        run = os.urandom(4).hex()  # blocks that an earlier attempt left are never mixed with ours
+        run = os.urandom(4).hex()  # blocks that an earlier attempt left are never mixed with these
         while data := stream.read(block):
             whole.update(data)
             ids.append(f"{run}-{len(ids):08d}")
@@ -58,9 +58,9 @@ def _stage(store: Store, path: str, block_id: str, data: bytes, ctx: JobContext,
 
 
 def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, retry: RetryPolicy | None = None, tell: bool = False) -> str:
-    """Download exactly the version ``blob`` of a blob to ``target`` (written beside it, then put in its place); its MD5.
+    """Download exactly the version ``blob`` of a blob to ``target`` (written next to it, then moved to its place); its MD5.
 
-    Where the store keeps an MD5, what arrived must have it.  ``tell`` adds to the progress under the name "".  Raises
+    If the store keeps an MD5, the bytes that arrived must have it.  ``tell`` adds to the progress under the name "".  Raises
     :class:`ConditionError` if the blob is another version by now, :class:`ChecksumError`, :class:`StoreError`,
     :class:`SourceUnreadableError` if the target cannot be written, ``Cancelled``.
     """
@@ -82,16 +82,16 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
                 os.fsync(out.fileno())
         except OSError as error:
             raise SourceUnreadableError(
-                f"{target} cannot be written: {error.strerror or error}.", remedy="Make room there, or choose another folder."
+                f"Could not write “{target}”: {error.strerror or error}.", remedy="Free space there, or choose another folder."
             ) from error
         try:
             if length != blob.size:
-                raise StoreUnavailableError(f"Of {blob.path} only {length:,} of {blob.size:,} bytes arrived.", remedy="Try again.")
+                raise StoreUnavailableError(f"Only {length:,} of {blob.size:,} bytes of “{blob.path}” arrived.", remedy="Try again.")
             if blob.md5 not in (None, whole.hexdigest()):
                 raise ChecksumError(
-                    f"What arrived of {blob.path} does not have the MD5 that the store keeps for it.",
-                    meaning="The download, or the blob itself, is damaged.",
-                    remedy="Try again; if it stays so, tell the central team.",
+                    f"The bytes of “{blob.path}” that arrived do not have the MD5 that the central store keeps.",
+                    meaning="The download, or the file in the central store, is damaged.",
+                    remedy="Try again. If it fails again, tell the central team.",
                 )
         except StoreUnavailableError:
             if tell:
@@ -105,7 +105,7 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
             replace_file(part, target)
         except OSError as error:  # a folder, or on Windows a file that another program has open
             raise SourceUnreadableError(
-                f"{target} cannot be replaced: {error.strerror or error}.",
+                f"Could not replace “{target}”: {error.strerror or error}.",
                 remedy="Close the program that has it open, or choose another name.",
             ) from error
         return md5

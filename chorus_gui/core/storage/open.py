@@ -20,7 +20,7 @@ _NAMES = {PlaceKind.S3: "Amazon S3", PlaceKind.GCS: "Google Cloud Storage"}
 def open_store(place: Place, *, create_folder: bool = False, login: Login | None = None) -> Store:
     """The store at ``place``.  ``create_folder``: a folder that does not exist yet is made.
 
-    ``login`` is the process's Microsoft login, used where the place's credentials say so; None: nobody is asked.  The caller
+    ``login`` is the process's sign-in with a Microsoft account, used if the place's credentials say so; None: nobody is asked.  The caller
     closes the store.  Raises :class:`~chorus_gui.core.errors.StoreError`; :class:`UsageError` for a kind of place that cannot be
     a store.
     """
@@ -74,7 +74,7 @@ class Sources(Mapping[str, Source]):
         return len(self._sites)
 
     def at(self, place: Place) -> Source:
-        """The source of a place, which need not be a modality's."""
+        """The source of a place, a modality's or another."""
         found = self._opened.get(place.text)
         if found is None:
             with self._lock:
@@ -84,7 +84,7 @@ class Sources(Mapping[str, Source]):
         return found
 
     def close(self) -> None:
-        """Close what was opened.  Who asks afterwards gets it opened again."""
+        """Close what was opened.  Asking afterwards opens it again."""
         with self._lock:
             opened, self._opened, self._by_modality = self._opened, {}, {}
         with ExitStack() as stack:
@@ -93,9 +93,9 @@ class Sources(Mapping[str, Source]):
 
 
 def _unavailable(place: Place, role: str) -> UsageError:
-    name = _NAMES.get(place.kind, "This kind of place")
+    name = _NAMES.get(place.kind, "This kind of address")
     return UsageError(
-        f"{name} as {role} is not available yet in this build.",
-        meaning=f"“{place.text}” cannot be opened.",
-        remedy="Use a folder or a container in Azure (“az://container/folder”).",
+        f"{name} as {role} is not available yet.",
+        meaning=f"“{place.text}” cannot be used.",
+        remedy="Use a folder, or a container in Azure (“az://container/folder”).",
     )

@@ -13,12 +13,12 @@ from chorus_gui.core.job import JobContext
 R = TypeVar("R")
 
 LONGEST_WAIT = 300.0
-"""Seconds: what a service may ask for at most with Retry-After."""
+"""Longest wait in seconds that a service can ask for with Retry-After."""
 
 
 @dataclass(slots=True)
 class Tries:
-    """How often the most patient request of a file was sent."""
+    """Largest number of attempts that any one request of a file needed."""
 
     count: int = 1
 

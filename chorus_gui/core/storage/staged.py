@@ -1,4 +1,4 @@
-"""Blocks that wait in a folder store for their commit.
+"""Blocks that are staged in a folder store and not yet part of a blob.
 
 All blocks of one blob lie in one file, each where it will lie in the end if that place is free, so that the commit of a whole
 file is a rename and copies nothing.  An index of lines ``[id, offset, size]``, written after the block's bytes are on the disk,
@@ -28,7 +28,7 @@ from chorus_gui.core.storage.names import check_block_id
 
 WEEK = 7 * 24 * 3600
 _OPEN = 64
-"""Blobs whose lock is kept at the same time."""
+"""Number of blobs whose locks are held at the same time."""
 _FARTHEST = 1 << 50
 _PLACE = re.compile(r"(\d{1,20})-(\d{1,24})-")
 
@@ -50,7 +50,7 @@ class Partial:
             self._file_lock.acquire()
         except Timeout as error:
             raise StoreUnavailableError(
-                f"Another program is sending “{path}” to the same central store.", remedy="Wait until it is done, and try again."
+                f"Another program is uploading “{path}” to the same central store.", remedy="Wait until it is finished, and try again."
             ) from error
         self.folder = folder
         self.data = os.path.join(folder, "data")
@@ -87,7 +87,7 @@ class Partial:
             self.blocks[block_id] = (offset, size)
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Release the lock for other processes."""
         os.close(self._index)
         self._file_lock.release()
 
@@ -191,7 +191,7 @@ class Partials:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Let other processes have what is staged."""
+        """Release what is staged for other processes."""
         with self._lock:
             for partial in self._open.values():
                 partial.release()
@@ -207,7 +207,7 @@ def staged_blocks(blocks: dict[str, tuple[int, int]]) -> list[StagedBlock]:
 
 
 def read_index(folder: str) -> dict[str, tuple[int, int]]:
-    """id → (offset, size) of what lies whole in the folder's data file."""
+    """id → (offset, size) of the blocks that are complete in the data file."""
     try:
         with open(os.path.join(folder, "index"), "rb") as file:
             lines = file.read().splitlines()

@@ -22,7 +22,7 @@ _UPLOAD_TIME = re.compile(r"[0-9]{14}")
 
 @dataclass(slots=True)
 class Marked:
-    """What became of a list of paths.  ``unknown`` have no open row; ``refused`` are not (rightly) in the store."""
+    """The result for a list of paths.  ``unknown`` have no current entry; ``refused`` are missing or different in the store."""
 
     marked: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
@@ -31,12 +31,12 @@ class Marked:
 
 
 def read_list(file: Path) -> list[str]:
-    """The paths of a file list: a line each, UTF-8, empty lines left out.  Raises :class:`UsageError` if it cannot be read."""
+    """The paths of a file list: one per line, UTF-8, empty lines ignored.  Raises :class:`UsageError` if it cannot be read."""
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"The file list {file} cannot be read: {error}.", remedy="Give a text file in UTF-8 with one path a line."
+            f"Could not read the file list “{file}”: {error}.", remedy="Use a text file in UTF-8 with one path per line."
         ) from error
     lines = (line.removesuffix("\r") for line in text.split("\n"))
     return [line for line in lines if line]
@@ -64,15 +64,15 @@ def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = N
 def check_upload_time(text: str) -> None:
     """Raise :class:`UsageError` for a text that is not an upload time."""
     if not _UPLOAD_TIME.fullmatch(text):
-        raise UsageError(f"“{text}” is no upload time.", remedy="Write year, month, day, hour, minute and second: 20261231235959 (UTC).")
+        raise UsageError(f"“{text}” is not a valid upload time.", remedy="Write it in UTC as YYYYMMDDHHMMSS, for example 20261231235959.")
 
 
 def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_time: str, central: bool) -> Marked:
-    """Mark the pending rows of these paths as uploaded at ``upload_time``, where the store proves it.
+    """Mark the pending rows of these paths as uploaded at ``upload_time``, if the store confirms it.
 
-    ``central``: the paths are the store's ("20250101000000/1000001/Images/x.dcm"), else the journal's.  A blob is proved by size
-    and MD5 property, and by reading it where it has no MD5.  ``work.log`` gets what was marked.  Raises :class:`UsageError` for a
-    time that is none.
+    ``central``: the paths are the store's ("20250101000000/1000001/Images/x.dcm"), otherwise the journal's.  A blob is confirmed by size
+    and MD5 property, or by reading it if it has no MD5.  ``work.log`` gets what was marked.  Raises :class:`UsageError` for an
+    invalid time.
     """
     check_upload_time(upload_time)
     out = Marked()

@@ -101,8 +101,8 @@ def _begin(work: Work, approved: Approved) -> None:
     check_approval(approved.staging, work.journal, approved.approval)
     if approved.staging.get("config") != scanned_as(work.config):
         raise StaleReviewError(
-            "The configuration is not the one with which the site was scanned.",
-            meaning="Other files might be sent, or to another place, than were approved.",
+            "The configuration was changed after the site was scanned.",
+            meaning="Other files than the approved ones could be uploaded, or to another place.",
             remedy="Scan the site again.",
         )
     work.journal.remove_never_uploaded_closed()
@@ -118,15 +118,15 @@ def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
 
 
 def _failed(work: Work, change: Change, error: SourceError) -> None:
-    """This change cannot be carried out."""
+    """This change cannot be recorded."""
     work.log.failures.append(failure_of(Item.of_change(change, ""), error))
     work.ctx.progress.add(change.modality, failed=1)
 
 
 def _remember(work: Work, approved: Approved) -> None:
-    """What failed may be tried again on the same review: it now stands against the journal that we, and nobody else, have just written.
+    """Keep the review valid, so that failed changes can be tried again: only this run has changed the journal since.
 
-    Where that cannot be noted, the review is out of date, and no error on the way here is hidden.
+    If that cannot be saved, the review is out of date; an earlier error is not hidden.
     """
     with suppress(JournalError, sqlite3.Error):
         if work.journal.only_writer():
@@ -134,7 +134,7 @@ def _remember(work: Work, approved: Approved) -> None:
 
 
 def _check_places(work: Work, approved: Approved) -> None:
-    """An amended version holds files already: none of its open rows may lose its place to another file."""
+    """An amended version has files already: no other file may take the place of one of its current entries."""
     config, db = work.config, approved.staging.db
     versions = {approved.approval.version, *(v for (v,) in db.execute("SELECT DISTINCT version FROM change WHERE version IS NOT NULL"))}
     amended = versions & set(work.journal.versions())
@@ -149,13 +149,13 @@ def _check_places(work: Work, approved: Approved) -> None:
             ).fetchone()
             if other:
                 raise ReviewError(
-                    f"“{other[0]}” and “{row.path}” would lie at one place in the central store ({path}).",
-                    remedy="Rename one of them on the site, hold the new one back, or submit it as a version of its own.",
+                    f"“{other[0]}” and “{row.path}” would have the same place in the central store, “{path}”.",
+                    remedy="Rename one of them on the site, hold the new one back, or submit it as another version.",
                 )
 
 
 def _without_bytes(work: Work, approved: Approved, store: Store | None) -> None:
-    """MOVED, RESTORED, DELETED and stray rows, in one transaction.  Each is looked at once more: the site may have gone on."""
+    """MOVED, RESTORED, DELETED and stray rows, in one transaction.  Each is checked once more: the site may have changed."""
     strays = [row for key in approved.staging.get("strays", []) if (row := work.journal.row(key)) and row.active]
     entries = [Entry(Action.CLOSE, old_id=row.file_id, state="OUTDATED") for row in strays]
     done: list[Change] = []
@@ -175,7 +175,7 @@ def _without_bytes(work: Work, approved: Approved, store: Store | None) -> None:
                 if change.kind is ChangeKind.RESTORED and old.file_id not in there:
                     raise SourceChangedError(
                         "Its copy is no longer in the central store.",
-                        remedy="Scan again with the store in reach; the file is then sent anew.",
+                        remedy="Scan again while the central store can be reached. The file is then uploaded again.",
                     )
                 entries.append(
                     Entry(Action.REPEAT, old_id=old.file_id, mtime_us=change.mtime_us or 0, state="MOVED", md5_seconds=change.md5_seconds)
@@ -195,7 +195,7 @@ def _still_gone(source: Source, change: Change) -> None:
         source.stat(change.path)
     except SourceVanishedError:
         return
-    raise SourceChangedError("The file is there again.", remedy="Scan again; it is not taken for deleted.")
+    raise SourceChangedError("The file is on the site again.", remedy="Scan again. The file is then not marked as deleted.")
 
 
 def _still_same(source: Source, change: Change) -> None:
@@ -205,11 +205,11 @@ def _still_same(source: Source, change: Change) -> None:
 
 
 def _changed() -> SourceChangedError:
-    return SourceChangedError("The file has changed since the scan.", remedy="Scan again; the file is then compared anew.")
+    return SourceChangedError("The file has changed since the scan.", remedy="Scan again. The file is then compared again.")
 
 
 def _entry(approved: Approved, change: Change, md5: str, md5_seconds: float, proof: Proof | None = None) -> Entry:
-    """The new row of an ADDED or UPDATED file: uploaded with a proof, pending without."""
+    """The new row of an ADDED or UPDATED file: uploaded with a proof, otherwise pending."""
     return Entry(
         Action.ENTER,
         modality=change.modality,

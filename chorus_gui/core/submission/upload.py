@@ -1,4 +1,4 @@
-"""Send what is recorded and pending; put the journal's copy beside what was sent."""
+"""Upload what is recorded and pending; put a copy of the journal next to the uploaded files."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from chorus_gui.core.transfer.transfer import failure_of
 
 
 def upload_pending(work: Work, store: Store, which: Selection = Selection()) -> None:  # noqa: B008 - frozen
-    """Send the selection's pending rows; each is marked when its file is proved.  A file that is not the recorded one is not sent.
+    """Upload the selection's pending rows; each is marked when its file is confirmed.  A file that is not the recorded one is not sent.
 
-    Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal has not.
+    Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal does not have.
     """
     journal, version = work.journal, which.version
     chosen = choose_modalities(work.config, which.modalities)
     journal.remove_never_uploaded_closed()
     if version is not None and version not in journal.versions():
-        raise UsageError(f"The journal has no version {version}.", remedy="List the versions with “journal list”.")
+        raise UsageError(f"The journal has no version “{version}”.", remedy="Use “journal list” to list the versions.")
     waiting = [count for count in journal.counts() if count.pending and version in (None, count.version)]
     totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in waiting if count.modality in chosen)
-    if totals:  # else the counters of what was sent just before stay to be seen
+    if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
     stray = doubled_rows(journal)
     crowded = _crowded(work, {count.version for count in waiting}, stray)
@@ -91,15 +91,15 @@ def _refuse(work: Work, item: Item, error: ChorusError) -> None:
 
 def _two_at_one_place() -> ReviewError:
     return ReviewError(
-        "Another file of the journal has the same place in the central store: one would overwrite the other.",
+        "Another file of the journal has the same place in the central store, and one would overwrite the other.",
         remedy="Rename all but one on the site, and scan again.",
     )
 
 
 def _crowded(work: Work, versions: Collection[str], stray: Collection[int]) -> set[int]:
-    """Places (their hashes) that two open rows of these versions have.  Our own recording refuses that, other tools' does not.
+    """Places (their hashes) that two open rows of these versions have.  This program never records that, other tools do.
 
-    Only a row that the pattern sends elsewhere than to its own path can meet another one; there are few of those, most often none.
+    Only a row whose place differs from its own path can meet another one; there are few of those, usually none.
     """
     config = work.config
     one_root = len({site.place.text for site in config.sites.values()}) == 1
@@ -119,7 +119,7 @@ def _crowded(work: Work, versions: Collection[str], stray: Collection[int]) -> s
 
 
 def doubled_rows(journal: Journal) -> set[int]:
-    """Open rows that have a newer open row of the same path beside them (other tools leave them): they are not sent."""
+    """Current entries of a path that has a newer current entry (other tools leave them): they are not uploaded."""
     rows = journal.rows_sql()
     found = journal.select(
         f"invalid_us IS NULL AND (modality, path) IN (SELECT modality, path FROM ({rows}) WHERE invalid_us IS NULL GROUP BY 1, 2 HAVING count(*) > 1) "
@@ -131,10 +131,10 @@ def doubled_rows(journal: Journal) -> set[int]:
 
 @contextmanager
 def copies_left(work: Work, store: Store) -> Generator[None]:
-    """What runs inside uploads; then, however it ended, the journal's copy goes to where files were received.
+    """The block uploads; then, however it ended, a copy of the journal is put into each folder that received files.
 
-    A copy that cannot be left raises as :func:`leave_copies`; where the upload itself stopped with an error, that error goes on, and the
-    copy's is a note in ``work.log``.  The next upload leaves what is missing.
+    A copy that cannot be left raises as :func:`leave_copies`; if the upload itself stopped with an error, that error is raised, and the
+    copy's is a note in ``work.log``.  The next upload leaves the missing copies.
     """
     try:
         yield
@@ -142,7 +142,7 @@ def copies_left(work: Work, store: Store) -> Generator[None]:
         try:
             leave_copies(work, store, work.log.versions)
         except ChorusError as error:
-            work.log.notes.append(f"The journal's copy could not be put beside the files: {error.what} The next upload puts it there.")
+            work.log.notes.append(f"Could not upload the copy of the journal. {error.what} The next upload adds it.")
         raise
     leave_copies(work, store, {*work.log.versions, *_without_copy(work, store)})
 
@@ -166,7 +166,7 @@ def _without_copy(work: Work, store: Store) -> Iterator[str]:
 def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
     """Put the journal's copy into the folder of each version that received files, under the local journal's file name.
 
-    Not to be cancelled: it is what a cancelled upload ends with.  Raises :class:`StoreError`, :class:`JournalError`.
+    It cannot be cancelled, because a cancelled upload ends with it.  Raises :class:`StoreError`, :class:`JournalError`.
     """
     if not versions:
         return

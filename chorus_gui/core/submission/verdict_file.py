@@ -82,14 +82,14 @@ def verdict_file(file: Path) -> Generator[VerdictFile]:
     except OSError as error:
         why = error.strerror or error
         raise UsageError(
-            f"{file} cannot be written: {why}.", remedy="Choose another folder, or close the program that has it open."
+            f"Could not write “{file}”: {why}.", remedy="Choose another folder, or close the program that has it open."
         ) from error
     finally:
         part.unlink(missing_ok=True)
 
 
 def _private(file: Path, *, as_json: bool) -> TextIO:
-    """A name that is no Unicode keeps its bytes in CSV; in JSON the replacement is the escape that JSON has for them."""
+    """A name that is not Unicode keeps its bytes in CSV; in JSON the replacement is the escape that JSON has for them."""
     file.unlink(missing_ok=True)
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     encoding, errors = ("utf-8", "backslashreplace") if as_json else ("utf-8-sig", "surrogateescape")

@@ -52,8 +52,8 @@ def choose_modalities(config: Config, named: Sequence[str] | None) -> tuple[str,
     unknown = [name for name in named if name.lower() not in by_name]
     if unknown:
         raise UsageError(
-            f"The configuration has no modality {', '.join(unknown)}.",
-            remedy=f"It has {', '.join(config.modalities)}; see supported_modalities.",
+            f"The configuration has no modality “{', '.join(unknown)}”.",
+            remedy=f"Use {', '.join(config.modalities)}, or add it to supported_modalities in the configuration.",
         )
     chosen = {by_name[name.lower()] for name in named}
     return tuple(name for name in config.modalities if name in chosen)

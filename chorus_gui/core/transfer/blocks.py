@@ -1,8 +1,8 @@
 """How a large file is cut into blocks, and what the blocks are called.
 
-A block's id holds its number, the block size and the MD5 under which the store acknowledged it.  So an interrupted file goes on
-without anything kept on this machine: it is read again, and a block whose id (of the bytes just read) waits in the store
-already is not sent again.  Bytes that changed meanwhile have another id; the commit names exactly the ids of this reading, and
+A block's id holds its number, the block size and the MD5 under which the store acknowledged it.  So an interrupted file is resumed
+without anything kept on this computer: it is read again, and a block whose id (of the bytes just read) is already staged in the
+store is not sent again.  Bytes that changed meanwhile have another id; the commit names exactly the ids of this reading, and
 the store forgets the others.
 """
 
@@ -13,11 +13,11 @@ from chorus_gui.core.storage.base import StoreLimits
 
 MIB = 1024 * 1024
 BLOCK = 8 * MIB
-"""Bytes a block, where the store and the file's size allow it."""
+"""Bytes per block, if the store and the file's size allow it."""
 
 
 def block_size(size: int, limits: StoreLimits) -> int:
-    """Bytes a block for a file of ``size``; grows with the file, in whole MiB, so that the store's number of blocks suffices.
+    """Bytes per block for a file of ``size``; grows with the file, in whole MiB, so that the store's number of blocks suffices.
 
     Raises :class:`StoreError` for a file that the store cannot hold.
     """
@@ -26,8 +26,8 @@ def block_size(size: int, limits: StoreLimits) -> int:
         block = min(-(-size // (limits.blocks * MIB)) * MIB, limits.block_bytes)
     if size > block * limits.blocks:
         raise StoreError(
-            f"The file has {size:,} bytes; the central store holds at most {block * limits.blocks:,} in one file.",
-            remedy="Split the file, or hold it back and ask the central team.",
+            f"The file has {size:,} bytes, but the central store allows at most {block * limits.blocks:,} in one file.",
+            remedy="Split the file on the site, or hold it back and ask the central team.",
         )
     return block
 

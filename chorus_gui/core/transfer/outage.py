@@ -1,7 +1,7 @@
 """A store that does not answer for a while: a laptop that slept, a VPN that comes back, a share that was mounted again.
 
-Retries bridge seconds.  What lasts longer is waited out here, so that an upload of a night does not end with the first hiccup of
-the network; a file that alone gets no answer, while others do, is given up soon, and so is a store that never answered.
+Retries bridge seconds.  This module waits for longer ones, so that an upload overnight survives a short failure of
+the network; a file that alone gets no answer, while others do, fails soon, and so does a store that never answered.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ T = TypeVar("T")
 PATIENCE_S = 900.0
 """How long to wait for a store that stopped answering, in seconds."""
 PAUSE_S = 10.0
-"""Seconds between two looks at the store."""
+"""Seconds between two probes of the store."""
 ROUND_S = 120.0
-"""The longest time that one look adds to the wait, in seconds, so that the time during which the computer slept does not count."""
+"""The longest time that one probe adds to the wait, in seconds, so that the time during which the computer slept does not count."""
 REFUSALS = 2
-"""How many looks one request may miss while the store answers other requests."""
+"""Number of probes that one request may miss while the store answers other requests."""
 
 
 class Outage:
@@ -51,7 +51,7 @@ class Outage:
             except StoreUnavailableError:
                 refused += self._answers != answers or self._is_there()
                 waited += min(time.monotonic() - began, ROUND_S)
-                never = not self._answers and not refused  # a wrong address is no outage
+                never = not self._answers and not refused  # a wrong address is not an outage
                 if never or self._gone or refused > REFUSALS or waited >= PATIENCE_S:
                     self._gone = self._gone or refused <= REFUSALS
                     self.silent = not refused
@@ -63,10 +63,12 @@ class Outage:
                 return answer
 
     def _wait(self) -> float:
-        """A pause, told to who looks; its seconds."""
+        """A pause that is shown as the progress; its seconds."""
         self._since = self._since or datetime.now().astimezone()
-        self._ctx.progress.note(f"the central store does not answer since {self._since:%H:%M}; waiting for it")
-        pause = random.uniform(0.5, 1.0) * PAUSE_S  # noqa: S311 - no secret hangs on it
+        self._ctx.progress.note(
+            f"The central store has not answered since {self._since:%H:%M}. Trying again for up to {PATIENCE_S / 60:.0f} minutes."
+        )
+        pause = random.uniform(0.5, 1.0) * PAUSE_S  # noqa: S311 - no secret depends on it
         self._ctx.sleep(pause)
         return pause
 

@@ -32,13 +32,13 @@ from chorus_gui.core.transfer.pool import Pool
 T = TypeVar("T")
 
 WINDOW = 16
-"""Items under way for each thread: enough that no thread waits while proofs are committed."""
+"""Items being processed for each thread: enough that no thread waits while proofs are committed."""
 
 OUTAGE = 8
-"""The job stops when this many files in a row got no answer, each after waiting for the store."""
+"""The job stops when this many files in a row got no answer, although each waited for the store."""
 
 _NOTHING = "no-such-file"
-"""Asked after to see whether the store answers at all."""
+"""A name to ask for, to find out if the store answers at all."""
 
 
 def transfer(
@@ -53,8 +53,8 @@ def transfer(
     """Send the items; a proof or a failure for each, in no order.
 
     ``items`` is pulled in the caller's thread, a bounded number ahead; ``sources`` are by modality.  At most ``effort.threads``
-    requests are in flight, and at most twice as many buffers of one request's size exist.  Progress counts a file's
-    bytes when they are acknowledged and takes them back if the file fails in the end.  ``idle`` is called a few times a second, in
+    requests run at the same time, and at most twice as many buffers of one request's size exist.  Progress counts a file's
+    bytes when they are acknowledged, and subtracts them if the file fails in the end.  ``idle`` is called a few times a second, in
     the caller's thread, while no result comes: the time to commit those that came.
 
     Raises, after every proof and failure that was finished before: :class:`Cancelled`; the :class:`StoreError` that every
@@ -257,7 +257,7 @@ class _LargeFile:
                 self._pool.submit_urgent(self._part(number, buffer, size))
             else:
                 if reader.readinto(bytearray(1)):
-                    raise changed(item, "there is more to read")
+                    raise changed(item, "more bytes could be read")
         return whole.hexdigest(), whole.digest(), seconds
 
     def _count_pending(self) -> None:
@@ -365,8 +365,8 @@ def fill(reader: FileReader, view: memoryview) -> int:
 def changed(item: Item, how: str) -> SourceChangedError:
     """The failure of a file that is no longer the approved one."""
     return SourceChangedError(
-        f"“{item.path}” changed since it was reviewed: {how}, where {item.size:,} were expected.",
-        remedy="Scan again, and approve what the site holds now.",
+        f"“{item.path}” changed after the review: {how}, but {item.size:,} were expected.",
+        remedy="Scan again, and approve the changes.",
     )
 
 
@@ -375,26 +375,25 @@ def check_unchanged(now: SourceStat, item: Item) -> None:
     if now.size != item.size:
         raise changed(item, f"it has {now.size:,} bytes")
     if now.mtime_us != item.mtime_us:
-        raise SourceChangedError(
-            f"“{item.path}” was written to since it was reviewed.", remedy="Scan again, and approve what the site holds now."
-        )
+        raise SourceChangedError(f"“{item.path}” was written to after the review.", remedy="Scan again, and approve the changes.")
 
 
 def check_content(item: Item, md5: str) -> None:
     """Raise :class:`SourceChangedError` if the MD5 that was recorded before is another one."""
     if item.md5 is not None and is_md5(item.md5) and item.md5 != md5:
         raise SourceChangedError(
-            f"The content of “{item.path}” is not what was recorded, though its size and time are.",
-            meaning="Nothing of it was put into the central store.",
-            remedy="Scan again with hashing, or see whether the disk is sound.",
+            f"The content of “{item.path}” differs from the journal, although its size and time are the same.",
+            meaning="The file was not uploaded.",
+            remedy="Check the file and its disk. If the file is right, scan again.",
         )
 
 
 def acknowledged(info: BlobInfo, size: int, md5: str) -> BlobInfo:
-    """The store's answer, if it describes the bytes that were sent; else :class:`ChecksumError`."""
+    """The store's answer, if it describes the bytes that were sent; otherwise :class:`ChecksumError`."""
     if info.size != size or info.md5 not in (None, md5):
         raise ChecksumError(
             f"The central store confirmed other bytes of “{info.path}” than were sent.",
-            remedy="Send the file again; it counts as not sent.",
+            meaning="The file counts as not uploaded.",
+            remedy="Upload it again.",
         )
     return info

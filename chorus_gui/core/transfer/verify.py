@@ -1,4 +1,4 @@
-"""Does the store hold what the journal says was uploaded?"""
+"""Compare the store with the journal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.pool import Pool
 
 FEW = 16
-"""A version of up to this many rows is asked for blob by blob; for a larger one the version's folder is listed once."""
+"""For a version of up to this many rows each blob is requested; for a larger one the version's folder is listed once."""
 
 _EMPTY = md5_of().hexdigest()
 
@@ -35,12 +35,12 @@ class VerifyResult(Enum):
     UNPROVABLE = "unprovable"
     """a blob of the right size, but the journal has no MD5 to compare its content with"""
     ERROR = "error"
-    """the blob could not be looked at"""
+    """the blob could not be checked"""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``level`` is how well an OK is proved, else None.  ``store_path`` is the blob, or where it was expected first."""
+    """``level`` is how an OK was confirmed, otherwise None.  ``store_path`` is the blob, or its first expected place."""
 
     row: Row
     result: VerifyResult
@@ -60,10 +60,10 @@ def verify(
 ) -> Generator[Verdict, None, None]:
     """A verdict for each row, in no order.  ``rows`` come sorted by version and are pulled in the caller's thread.
 
-    ``store_paths(modality, path, version)`` says where a row's blob may lie, best place first; where several exist, the one that
-    agrees counts.  By properties: size and MD5 property, one listing a version; a blob without MD5 property is read.  With
-    ``reread`` every blob of the right size is read, whatever its property says (of a blob made from blocks it is only what the
-    writer claimed).  Reading takes ``effort.threads`` threads, and memory that does not grow.  A row whose MD5 is none (an S3 ETag,
+    ``store_paths(modality, path, version)`` gives the possible places of a row's blob, best first; if several exist, the one that
+    matches counts.  By properties: size and MD5 property, one listing per version; a blob without MD5 property is read.  With
+    ``reread`` every blob of the right size is read, whatever its property says (for a blob made from blocks it is only the
+    writer's claim).  Reading takes ``effort.threads`` threads, and memory that does not grow.  A row without a valid MD5 (an S3 ETag,
     nothing) is at best UNPROVABLE.
 
     Raises :class:`Cancelled` and the :class:`StoreError` that stops the job: access refused, or a version that cannot be listed.
@@ -93,33 +93,33 @@ def verify(
 def _judge(row: Row, info: BlobInfo | None, paths: Sequence[str], *, reread: bool) -> Verdict | None:
     """What can be said without reading, or None: the blob has to be read."""
     if info is None:
-        return Verdict(row, VerifyResult.MISSING, None, paths[0], f"Nothing lies at {' or '.join(paths)}.")
+        return Verdict(row, VerifyResult.MISSING, None, paths[0], f"The file is not in the central store at “{'” or “'.join(paths)}”.")
     if info.size != row.size:
-        detail = f"The blob has {info.size:,} bytes, the journal says {row.size:,}."
+        detail = f"The file in the central store has {info.size:,} bytes, but {row.size:,} in the journal."
         return Verdict(row, VerifyResult.SIZE_DIFFERS, None, info.path, detail)
     if reread:
         return None
     expected = _expected(row)
     if expected is None:
-        return _unprovable(row, info, "Read it again to see at least that it can be read.")
+        return _unprovable(
+            row, info, "To check that it can be read at all, verify again and read the files (on the command line, add --reread)."
+        )
     if info.md5 is None and row.size:
         return None
     if info.md5 in (expected, None):
         return Verdict(row, VerifyResult.OK, Level.PROPERTIES, info.path, "")
-    detail = (
-        f"The blob's MD5 property is {info.md5}, the journal's MD5 {expected}. Reading it again tells whether only the property is wrong."
-    )
+    detail = f"The MD5 in the central store is {info.md5}, but {expected} in the journal. To compare the content itself, verify again and read the files (on the command line, add --reread)."
     return Verdict(row, VerifyResult.CONTENT_DIFFERS, None, info.path, detail)
 
 
 def _expected(row: Row) -> str | None:
-    """The MD5 that the blob must have, or None where the journal does not say."""
+    """The MD5 that the blob must have, or None if the journal has none."""
     return row.md5 if is_md5(row.md5) else None if row.size else _EMPTY
 
 
 def _unprovable(row: Row, info: BlobInfo, more: str) -> Verdict:
-    has = f"“{row.md5}”, which is no MD5" if row.md5 else "no MD5"
-    return Verdict(row, VerifyResult.UNPROVABLE, None, info.path, f"The size agrees, but the journal has {has}. {more}")
+    has = f"“{row.md5}” in place of an MD5" if row.md5 else "no MD5"
+    return Verdict(row, VerifyResult.UNPROVABLE, None, info.path, f"The size matches, but the journal has {has}. {more}")
 
 
 def _count(ctx: JobContext, verdict: Verdict, size: int) -> None:
@@ -154,7 +154,7 @@ class _Reading:
         return verdict
 
     def _hash(self, row: Row, info: BlobInfo, token: int) -> tuple[int, str]:
-        """Bytes and MD5 of what is read; a failed attempt takes its bytes back from the progress."""
+        """Bytes and MD5 of what is read; a failed attempt subtracts its bytes from the progress."""
         whole = md5_of()
         size = 0
         try:
@@ -172,7 +172,7 @@ class _Reading:
 
 
 def _chunks(store: Store, info: BlobInfo) -> Generator[bytes, None, None]:
-    """Closing it closes the store's iterator, where that can be closed."""
+    """Closing it closes the store's iterator, if it can be closed."""
     yield from store.read(info.path, etag=info.etag)
 
 
@@ -181,18 +181,32 @@ def _compare(row: Row, info: BlobInfo, size: int, md5: str) -> Verdict:
     if size != row.size:
         return Verdict(row, VerifyResult.ERROR, None, info.path, f"Only {size:,} of {row.size:,} bytes could be read.")
     if expected is None:
-        return _unprovable(row, info, f"The blob was read whole; its MD5 is {md5}.")
+        return _unprovable(row, info, f"All of it was read; its MD5 is {md5}.")
     if md5 == expected:
         return Verdict(row, VerifyResult.OK, Level.REREAD, info.path, "")
-    return Verdict(row, VerifyResult.CONTENT_DIFFERS, None, info.path, f"The blob was read; its MD5 is {md5}, the journal's {expected}.")
+    return Verdict(
+        row,
+        VerifyResult.CONTENT_DIFFERS,
+        None,
+        info.path,
+        f"The MD5 of the content in the central store is {md5}, but {expected} in the journal.",
+    )
 
 
 def _refused(row: Row, info: BlobInfo, error: StoreError) -> Verdict:
     match error:
         case BlobNotFoundError():
-            return Verdict(row, VerifyResult.MISSING, None, info.path, "The blob went away while it was verified.")
+            return Verdict(
+                row, VerifyResult.MISSING, None, info.path, "The file was removed from the central store while it was being verified."
+            )
         case ConditionError():
-            return Verdict(row, VerifyResult.ERROR, None, info.path, "The blob was written to while it was verified. Verify again.")
+            return Verdict(
+                row,
+                VerifyResult.ERROR,
+                None,
+                info.path,
+                "The file in the central store was replaced while it was being verified. Verify again.",
+            )
         case _:
             return Verdict(row, VerifyResult.ERROR, None, info.path, str(error))
 
@@ -229,7 +243,7 @@ class _Listing:
         try:
             self._db.executemany("INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?)", self._listed(prefix))
         finally:
-            self._db.execute("COMMIT")  # a half listing is replaced by the next attempt, and never asked
+            self._db.execute("COMMIT")  # an incomplete listing is replaced by the next attempt, and never used
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, int, str | None, str]]:
         for number, info in enumerate(self._store.list(prefix)):

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Literal, get_args
 
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, PERMISSIONS, SasInfo
@@ -32,7 +33,7 @@ SKEW_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What we know about the way into the store, for sentences.  No secret is in it.  ``sas`` is None where no SAS is used."""
+    """How the store is reached, for sentences.  No secret is in it.  ``sas`` is None where no SAS is used."""
 
     account: str
     host: str
@@ -41,24 +42,40 @@ class Access:
     sas: SasInfo | None = None
 
 
+Verb = Literal["write", "read", "list", "copy", "delete"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What we were about to do.  ``verb`` completes "could not …"; ``needs`` is the SAS letter that allows it."""
+    """A request, for sentences about its failure.  ``name`` is the blob's, or what listed names begin with ("": the whole container);
+    ``needs`` is the SAS letter that allows it.
+    """
 
-    verb: str
+    verb: Verb
     name: str
     needs: str
 
     @property
-    def title(self) -> str:
-        """For a sentence: "write “a/b.txt”"."""
-        return f"{self.verb} “{self.name}”" if self.name else self.verb
+    def doing(self) -> str:
+        """The verb for “does not allow …”: "writing"."""
+        return f"{self.verb.removesuffix('e')}ing"
+
+    @property
+    def object(self) -> str:
+        """What follows the verb: "“a/b.txt”"."""
+        return f"“{self.name}”" if self.name else "the container"
+
+    @property
+    def subject(self) -> str:
+        """The same, at the beginning of a sentence."""
+        return f"“{self.name}”" if self.name else "The container"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A refusal.  ``detail`` is the service's explanation of a failed authentication; ``skew`` our clock minus the service's,
-    in seconds, None where it does not say; ``genuine``: it carries a request id, so the service itself sent it.
+    """A refusal.  ``detail`` is the service's explanation of a failed authentication; ``skew`` is this computer's clock minus the
+    service's in seconds, None if unknown; ``genuine``: it carries a request id, so the service itself sent it.
     """
 
     status: int
@@ -71,7 +88,7 @@ class Answer:
 
     @property
     def genuine(self) -> bool:
-        """The service sent it, not something between us and it."""
+        """The service sent it, not a proxy or firewall on the way."""
         return bool(self.request_id)
 
 
@@ -86,75 +103,78 @@ _ACCESS: dict[str, tuple[str, str, str]] = {
     "ContainerNotFound": (
         "There is no container “{container}” in the account “{account}”.",
         "Nothing can be read or written there.",
-        "Check the container's name in the configuration (central_path: path and azure_container), and the account.",
+        "In the configuration, check the container's name (in the path and in azure_container) and the account's name.",
     ),
     "ContainerDisabled": (
         "The container “{container}” is disabled.",
-        "",
-        "Ask the people who run the central store.",
+        "Nobody can use it at present.",
+        "Ask the central team.",
     ),
     "AccountIsDisabled": (
         "The storage account “{account}” is disabled.",
         "Nobody can use it at present.",
-        "Ask the people who run the central store.",
+        "Ask the central team.",
     ),
-    "AccountBeingCreated": ("The storage account “{account}” is still being created.", "", "Try again later."),
+    "AccountBeingCreated": ("The storage account “{account}” is still being created.", "", "Try again in a few minutes."),
     "AuthorizationSourceIPMismatch": (
-        "The SAS token may not be used from this computer's network address.",
-        "The token's “sip” field names the addresses that it is meant for.",
-        "Use it from one of those, or ask for a token that allows this network's public address.",
+        "The SAS token does not allow this computer's network address.",
+        "Its field “sip” names the only addresses that can use it.",
+        "Use a computer with one of these addresses, or ask the central team for a token that allows this network's public address.",
     ),
     "AuthorizationProtocolMismatch": (
-        "The SAS token may not be used over this protocol.",
-        "The token's “spr” field allows https alone.",
-        "Write the account URL with https://.",
+        "The SAS token does not allow an unencrypted connection.",
+        "Its field “spr” allows only https.",
+        "Write the account URL with “https://”.",
     ),
     "AuthorizationServiceMismatch": (
         "The SAS token is not for Blob storage.",
-        "The token's “ss” field names other services.",
-        "Ask for a token that includes the Blob service (ss=b).",
+        "Its field “ss” names other services.",
+        "Ask the central team for a token that includes Blob storage (ss=b).",
     ),
     "AuthorizationResourceTypeMismatch": (
-        "The SAS token does not cover what we asked for.",
-        "The token's “srt” or “sr” field leaves out containers or the blobs in them.",
-        "Ask for a token for the container (sr=c), or an account token with srt=co.",
+        "The SAS token does not cover this request.",
+        "Its field “srt” or “sr” leaves out containers, or the files in them.",
+        "Ask the central team for a token for the container (sr=c), or an account token with srt=co.",
     ),
     "PublicAccessNotPermitted": (
-        "The storage account “{account}” wants credentials, and none were sent.",
+        "The storage account “{account}” requires credentials, and none were sent.",
         "",
-        'Enter a SAS token or a key, or set auth_mode = "login".',
+        'In the configuration, enter a SAS token or a key, or set auth_mode = "login".',
     ),
     "KeyBasedAuthenticationNotPermitted": (
-        "The storage account “{account}” takes neither account keys nor SAS tokens made with them.",
-        "It wants a Microsoft Entra login.",
+        "The storage account “{account}” accepts neither account keys nor SAS tokens made with them.",
+        "It requires a sign-in with a Microsoft account.",
         'Set auth_mode = "login" in the configuration.',
     ),
     "InsufficientAccountPermissions": (
         "The storage account “{account}” does not allow this to anybody at present.",
         "It may be read-only.",
-        "Ask the people who run the central store.",
+        "Ask the central team.",
     ),
 }
 
 _ONE_BLOB: dict[str, tuple[str, str]] = {
     "UnauthorizedBlobOverwrite": (
-        "There is a blob of that name already, and the SAS token may create blobs but not overwrite them.",
-        "Ask for a token with the write permission (sp=…w…).",
+        "A file of that name exists already. The SAS token allows creating files, but not replacing them.",
+        "Ask the central team for a token with the write permission (sp=…w…).",
     ),
-    "LeaseIdMissing": ("Somebody holds a lease on it.", "Wait until the lease ends, or ask the people who run the central store."),
+    "LeaseIdMissing": ("Another program has locked it with a lease.", "Wait until the lease ends, or ask the central team."),
     "BlobImmutableDueToPolicy": (
-        "A retention policy protects it.",
-        "Submit under a new version, or ask the people who run the central store.",
+        "A retention policy protects the file that is there.",
+        "Submit under a new version, or ask the central team.",
     ),
     "BlobImmutableDueToLegalHold": (
-        "A legal hold protects it.",
-        "Submit under a new version, or ask the people who run the central store.",
+        "A legal hold protects the file that is there.",
+        "Submit under a new version, or ask the central team.",
     ),
-    "BlobArchived": ("It lies in the archive tier.", "Ask the people who run the central store to bring it back online."),
-    "SnapshotsPresent": ("It has snapshots.", "Delete the snapshots first."),
-    "BlockCountExceedsLimit": ("Too many blocks of earlier attempts wait there.", "They go away after seven days; or delete the blob."),
-    "PendingCopyOperation": ("A copy to it is under way.", "Try again when the copy has ended."),
-    "RequestBodyTooLarge": ("The request was larger than the service takes.", "Report this: the program should have sent smaller parts."),
+    "BlobArchived": ("It is in Azure's archive tier.", "Ask the central team to bring it back online."),
+    "SnapshotsPresent": ("Snapshots of it exist.", "Ask the central team to delete its snapshots, then try again."),
+    "BlockCountExceedsLimit": (
+        "Earlier attempts left too many parts of it in the central store.",
+        "Azure removes them after seven days. To upload it now, ask the central team to delete the file.",
+    ),
+    "PendingCopyOperation": ("It is being copied in the central store just now.", "Try again when the copy has finished."),
+    "RequestBodyTooLarge": ("The request was larger than Azure accepts.", "Report this problem, with a support bundle."),
 }
 
 
@@ -166,7 +186,7 @@ def explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
     error.retry_after = answer.retry_after
     reference = ", ".join(part for part in (error.code, f"request {answer.request_id}" if answer.request_id else "") if part)
     if not isinstance(error, (BlobNotFoundError, ConditionError)):
-        error.meaning = f"{error.meaning} (Azure: {reference})".strip()
+        error.meaning = " ".join(part for part in (error.meaning, f"Code: {reference}." if reference else "") if part)
     error.what, error.meaning, error.remedy = redact(error.what), redact(error.meaning), redact(error.remedy)
     error.args = (error.what,)
     return error
@@ -174,20 +194,22 @@ def explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
 
 def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
     code, status = answer.code, answer.status
-    could_not = f"Could not {operation.title} in the central store."
+    could_not = f"Could not {operation.verb} {operation.object} in the central store."
     if code in _CONDITIONS or (status in (304, 412) and not code):
-        return ConditionError(f"“{operation.name}” is not what it was: it exists already, or was changed since it was looked at.")
+        return ConditionError(f"{operation.subject} exists already in the central store, or was changed meanwhile.")
     if code in _NOT_FOUND or (code == "CannotVerifyCopySource" and status == 404) or (status == 404 and not code and answer.genuine):
         block = code == "InvalidBlockList"
         return BlobNotFoundError(
-            f"A part of “{operation.name}” no longer waits in the central store."
+            f"A part of {operation.object} is no longer in the central store."
             if block
-            else f"“{operation.name}” is not in the central store."
+            else f"{operation.subject} is not in the central store."
         )
     if code in _BAD_SUM:
-        return ChecksumError(could_not, meaning="What arrived is not what was sent.", remedy="It is sent again.")
+        return ChecksumError(
+            could_not, meaning="The bytes that arrived differ from the bytes that were sent.", remedy="Upload the file again."
+        )
     if code in _BUSY or status in (408, 429, 500, 502, 503, 504):
-        return StoreUnavailableError(could_not, meaning=_busy(answer), remedy="Try again in a while.")
+        return StoreUnavailableError(could_not, meaning=_busy(answer), remedy="Try again in a few minutes.")
     if code in _ACCESS:
         what, meaning, remedy = (part.format(account=access.account, container=access.container) for part in _ACCESS[code])
         return AccessError(what, meaning=meaning, remedy=remedy)
@@ -202,30 +224,36 @@ def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError
         return _network(answer, access, operation)
     if status == 407:
         return AccessError(
-            "The proxy server of this network wants a sign-in.",
-            remedy="Ask your IT department for the proxy's address and credentials (environment variable HTTPS_PROXY).",
+            "The proxy server of this network requires a sign-in.",
+            remedy="Ask your IT department for the proxy's address and credentials, and set them in the environment variable HTTPS_PROXY.",
         )
     if not answer.genuine:
         return _intermediary(answer, access)
     if status == 403:
         return _network(answer, access, operation)
     if code in _BAD_NAME:
-        return name_error(operation.name, answer.message)
+        return name_error(operation.name or access.container, _sentence(answer.message))
     if code in _BAD_BLOCK:
         return BlobNameError(
-            f"Blocks of another program wait under the name “{operation.name}”, with ids of another length.",
-            remedy="They vanish after a week; to go on now, delete the unfinished file in the central store, or write it as one piece.",
+            f"Another program left an unfinished upload of {operation.object}, with block IDs of another length.",
+            remedy="Azure removes it after seven days. To upload the file now, ask the central team to delete the unfinished one.",
         )
     if status == 507:
-        return StoreFullError(could_not, meaning="There is no room left.", remedy="Ask the people who run the central store.")
-    first_line = answer.message.strip().splitlines()[0] if answer.message.strip() else "The service gave no reason."
-    return StoreError(could_not, meaning=first_line, remedy="Look the code up in the Blob service's documentation, or report it.")
+        return StoreFullError(could_not, meaning="There is no space left.", remedy="Ask the central team.")
+    return StoreError(
+        could_not,
+        meaning=_sentence(answer.message) or "Azure gave no reason.",
+        remedy="Try again. If it fails again, give the central team the code.",
+    )
 
 
 def _busy(answer: Answer) -> str:
-    wait = f" It asks to wait {answer.retry_after:.0f} seconds." if answer.retry_after else ""
-    what = {408: "The service gave up waiting for our request.", 429: "The service takes no more requests from us for the moment."}
-    return what.get(answer.status, "The service is busy, or has trouble of its own.") + wait
+    wait = f" Azure asks to wait {answer.retry_after:.0f} seconds." if answer.retry_after else ""
+    what = {
+        408: "Azure stopped waiting for the rest of the request.",
+        429: "Azure accepts no more requests from this computer for the moment.",
+    }
+    return what.get(answer.status, "Azure is busy, or has a problem.") + wait
 
 
 _FRAME = re.compile(r"Start \[([^]]*)\] - Expiry \[([^]]*)\] - Current \[([^]]*)\]")
@@ -235,39 +263,38 @@ def _authentication(answer: Answer, access: Access) -> AccessError:
     clock = clock_sentence(answer.skew)
     if access.auth_mode is AuthMode.LOGIN:
         return AccessError(
-            "The central store does not accept this login.",
+            "The central store does not accept this sign-in.",
             meaning=" ".join(part for part in (_plain(answer.detail), clock) if part),
-            remedy="Sign in again (az login), with the account that the central team gave access to.",
+            remedy="Sign in again with “az login”. Use the account that has access to the central store.",
         )
     if access.sas is not None:
         return _sas(answer, access.sas, clock)
     if clock or "date header" in answer.detail.lower():
         return AccessError(
-            "The central store refuses the request because of its time.",
+            "The central store refused the request because of its time.",
             meaning=clock or "The clock of this computer is off by more than 15 minutes.",
-            remedy="Set this computer's clock (and time zone) right.",
+            remedy="Set this computer's clock and time zone to the right time, then try again.",
         )
     return AccessError(
-        f"The account key is not the one of the account “{access.account}”.",
-        meaning="The signature made with it is wrong.",
-        remedy="Copy the key again from the portal: it may have been renewed. Check that it belongs to this account.",
+        f"The account key does not belong to the storage account “{access.account}”.",
+        meaning="Azure rejected the signature that was made with it.",
+        remedy="Copy the key again from the Azure portal: it may have been renewed. Check that it is from this account.",
     )
 
 
 def _sas(answer: Answer, sas: SasInfo, clock: str) -> AccessError:
     if outside := _outside_its_time(answer, sas, clock):
         return outside
-    ask = "Ask the central team for a new SAS token, and enter it in the configuration."
-    known = f"By its own field it is valid until {_shown(sas.expires)}." if sas.expires else "It does not say when it expires."
+    known = f"According to its field “se” it is valid until {_shown(sas.expires)}." if sas.expires else "It does not say when it expires."
     return AccessError(
         "The central store does not accept the SAS token.",
-        meaning=" ".join(part for part in (f"Its signature does not fit what it says, or it was revoked. {known}", clock) if part),
-        remedy="Paste the token again, whole and without spaces or line ends. If that does not help: " + ask[0].lower() + ask[1:],
+        meaning=" ".join(part for part in (f"Either it is incomplete or was edited, or it was revoked. {known}", clock) if part),
+        remedy="Paste the whole token again, without spaces or line breaks. If that does not help, ask the central team for a new one.",
     )
 
 
 def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError | None:
-    """The token expired, or is not valid yet: by the times that the service compared, else by the token's and the right clock."""
+    """The token expired, or is not valid yet: by the times that the service compared, otherwise by the token's and the right clock."""
     start, expiry, now = sas.starts, sas.expires, datetime.now(UTC) - timedelta(seconds=answer.skew or 0)
     if frame := _FRAME.search(answer.detail):
         start, expiry, now = (_time(text) or known for text, known in zip(frame.groups(), (start, expiry, now), strict=True))
@@ -281,32 +308,33 @@ def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError |
         return AccessError(
             f"The SAS token is not valid before {_shown(start)}.",
             meaning=clock,
-            remedy="Wait until then. If it was made just now, the clock of the computer that made it is ahead: ask for one that starts earlier.",
+            remedy="Wait until then. If it was just made for you, the clock of the computer that made it is ahead: ask the central team for a "
+            "token that starts earlier.",
         )
     return None
 
 
 def clock_sentence(skew: float | None) -> str:
-    """A sentence about this computer's clock, "" where it is right or nothing is known.  ``skew``: ours minus theirs, seconds."""
+    """A sentence about this computer's clock, "" if it is right or unknown.  ``skew``: this clock minus the service's, in seconds."""
     if skew is None or abs(skew) <= SKEW_SECONDS:
         return ""
     amount = f"{abs(skew) / 60:.0f} minutes" if abs(skew) < 7200 else f"{abs(skew) / 3600:.1f} hours"
-    return f"This computer's clock is {amount} {'ahead of' if skew > 0 else 'behind'} the service's."
+    return f"This computer's clock is {amount} {'ahead of' if skew > 0 else 'behind'} Azure's."
 
 
 def _permission(access: Access, operation: Operation) -> AccessError:
     if access.auth_mode is AuthMode.LOGIN:
         role = "Storage Blob Data Reader" if operation.needs in ("r", "l") else "Storage Blob Data Contributor"
         return AccessError(
-            f"Your login may not {operation.verb} in the container “{access.container}”.",
-            meaning="It has no role there that allows it.",
-            remedy=f"Ask the central team for the role “{role}” on that container. A new role takes some minutes to work.",
+            f"Your sign-in does not allow {operation.doing} {operation.object} in the central store.",
+            meaning=f"Your account has no role that allows it on the container “{access.container}”.",
+            remedy=f"Ask the central team for the role “{role}” on the container “{access.container}”. A new role works after some minutes.",
         )
-    has = f", and has “{access.sas.permissions}”" if access.sas and access.sas.permissions else ""
+    has = f", but has “{access.sas.permissions}”" if access.sas and access.sas.permissions else ""
     return AccessError(
-        f"The SAS token may not {operation.verb}.",
+        f"The SAS token does not allow {operation.doing} {operation.object}.",
         meaning=f"It needs the permission “{PERMISSIONS[operation.needs]}” (sp=…{operation.needs}…){has}.",
-        remedy=f"Ask the central team for a token that may read, create, write, delete and list (sp={NEEDS_JOURNAL}).",
+        remedy=f"Ask the central team for a token that allows reading, creating, writing, deleting and listing (sp={NEEDS_JOURNAL}).",
     )
 
 
@@ -314,33 +342,38 @@ def _network(answer: Answer, access: Access, operation: Operation) -> AccessErro
     if access.sas and (outside := _outside_its_time(answer, access.sas, clock_sentence(answer.skew))):
         return outside
     entry = (
-        f"The file “hosts” of this computer needs the line “{HOSTS_ENTRY}”, which leads to the account through its private entrance. "
+        f"Check that the file “hosts” of this computer has the line “{HOSTS_ENTRY}”: this account is reached through a private address. "
         if access.account == "choruspilotstorage" or access.host.startswith("choruspilotstorage.")
-        else "Ask whether this network's public address is allowed, or whether the account is reached through a private entrance or a "
-        f"line in the file “hosts” (for the account choruspilotstorage that line is “{HOSTS_ENTRY}”). "
+        else "Ask the central team whether the account allows this network's public address, and whether this computer needs a line in "
+        f"its file “hosts” (for the account choruspilotstorage the line is “{HOSTS_ENTRY}”). "
     )
     return AccessError(
-        f"The central store does not let us {operation.verb}.",
-        meaning="Either the account's network rules do not admit this computer, or the credentials may not do this. "
-        + _plain(answer.detail),
-        remedy=entry
-        + "If the network is right, ask the central team what these credentials may do, and give them the code and the request.",
+        f"The central store refused {operation.doing} {operation.object}.",
+        meaning="Either the account's network rules do not allow this computer, or the credentials do not allow this."
+        + f" {_plain(answer.detail)}".rstrip(),
+        remedy=entry + "If the network is right, ask them what these credentials allow, and give them the code.",
     )
 
 
 def _intermediary(answer: Answer, access: Access) -> StoreError:
     kind = AccessError if answer.status in (301, 302, 303, 307, 308, 400, 403, 404, 451, 511) else StoreUnavailableError
     return kind(
-        f"Something else than Azure answered for {access.host} (HTTP status {answer.status}).",
-        meaning="It may be a proxy, a firewall or a sign-in page of this network, or the account URL is wrong.",
+        f"The answer from {access.host} did not come from Azure.",
+        meaning="It may come from a proxy, a firewall or a sign-in page of this network, or the account URL is wrong.",
         remedy=f"Ask your IT department to let this computer reach https://{access.host}, and check the account URL.",
     )
 
 
 def _plain(text: str) -> str:
-    """A sentence of the service that a person may see: its first line, no signature in it."""
-    line = text.strip().splitlines()[0] if text.strip() else ""
+    """The service's explanation as a sentence, "" if it quotes a signature."""
+    line = _sentence(text)
     return "" if "signature" in line.lower() or "string to sign" in line.lower() else line
+
+
+def _sentence(text: str) -> str:
+    """The first line of a text of the service, with a full stop; "" if it is empty."""
+    line = text.strip().splitlines()[0].strip() if text.strip() else ""
+    return line if not line or line.endswith((".", "!", "?")) else f"{line}."
 
 
 def _time(text: str) -> datetime | None:

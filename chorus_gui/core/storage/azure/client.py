@@ -74,13 +74,13 @@ def connect(place: Place, login: Login) -> Connection:
     credentials = place.credentials
     if not place.container:
         raise AccessError(
-            f"“{place.text}” names no container.", remedy="Write the path as “az://container/folder”, or set azure_container."
+            f"The path “{place.text}” has no container.", remedy="Write it as “az://container/folder”, or set azure_container."
         )
     if not _CONTAINER.fullmatch(place.container):
         raise AccessError(
-            f"“{place.container}” cannot be the name of a container.",
-            meaning="It has 3 to 63 lower-case letters, digits and single hyphens.",
-            remedy="Check the path or azure_container in the configuration.",
+            f"“{place.container}” is not a valid container name.",
+            meaning="A container name has 3 to 63 lower-case letters, digits and single hyphens.",
+            remedy="Correct the path or azure_container in the configuration.",
         )
     url, credential = _way_in(credentials, login)
     host = urlsplit(url).netloc
@@ -98,7 +98,7 @@ def connect(place: Place, login: Login) -> Connection:
     try:
         client = ContainerClient(url, place.container, credential=credential, **options)
     except ValueError as error:  # the SDK's sentence, which holds no secret
-        raise AccessError(f"The account URL and the credentials do not go together: {error}", remedy="Check both.") from None
+        raise AccessError(f"The account URL and the credentials do not match: {error}", remedy="Check both in the configuration.") from None
     account = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/") or host
     sas = credentials.sas_token.reveal() if credentials.sas_token and credentials.auth_mode is not AuthMode.KEY else ""
     access = Access(account, host, place.container, credentials.auth_mode, SasInfo.parse(sas) if sas else None)
@@ -123,7 +123,7 @@ def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
     if mode is AuthMode.CONNECTION_STRING and credentials.connection_string and not sas and not key:
         return _emulator(credentials.connection_string.reveal())
     if not url:
-        raise AccessError("The storage account is not named.", remedy="Set azure_account_name or azure_account_url.")
+        raise AccessError("The storage account's name is missing.", remedy="Set azure_account_name or azure_account_url.")
     if problem := account_url_problem(url):
         raise AccessError(problem, remedy="Write it as “https://NAME.blob.core.windows.net”.")
     if mode is AuthMode.LOGIN:
@@ -133,9 +133,9 @@ def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
     if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) and key:
         name = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/")
         if not name:
-            raise AccessError("The account key needs the account's name beside it.", remedy="Set azure_account_name.")
+            raise AccessError("The account key needs the storage account's name.", remedy="Set azure_account_name.")
         return url, AzureNamedKeyCredential(name, key.reveal().strip())
-    raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or give a SAS token or a key.')
+    raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or enter a SAS token or a key.')
 
 
 def _login_policy(login: Login, url: str) -> HTTPPolicy[Any, Any]:
@@ -143,8 +143,8 @@ def _login_policy(login: Login, url: str) -> HTTPPolicy[Any, Any]:
 
     if urlsplit(url).scheme != "https":
         raise AccessError(
-            "The account URL and the credentials do not go together: a login needs HTTPS.",
-            remedy="Write the account URL with https://, or use a SAS token or a key.",
+            "The account URL and the credentials do not match: a sign-in needs https.",
+            remedy="Write the account URL with “https://”, or use a SAS token or a key.",
         )
     return LoginPolicy(Bearer(login, urlsplit(url).netloc))
 
@@ -157,13 +157,13 @@ def _emulator(text: str) -> tuple[str, Any]:
         service = BlobServiceClient.from_connection_string(text)
     except ValueError:
         raise AccessError(
-            "The connection string cannot be read.", remedy="Copy it again from the storage account's page in the portal."
+            "The connection string is not valid.", remedy="Copy it again from the storage account's page in the Azure portal."
         ) from None
     with service:
         url = str(service.url).partition("?")[0].rstrip("/")
         credential: Any = service.credential
     if problem := account_url_problem(url):
-        raise AccessError(problem, remedy="Use a connection string with https.")
+        raise AccessError(problem, remedy="Use a connection string with “https”.")
     return url, credential
 
 

@@ -64,15 +64,19 @@ def translate(error: BaseException, access: Access, operation: Operation) -> Sto
     if isinstance(error, ClientAuthenticationError):
         return _not_signed_in(error, access)
     if isinstance(error, UnicodeError):
-        return StoreError(f"Could not {operation.title}: it holds characters that a request cannot carry.", remedy="Report this.")
+        return StoreError(
+            f"Could not {operation.verb} {operation.object} in the central store.",
+            meaning="The name has characters that a request cannot carry.",
+            remedy="Rename the file on the site and scan again, or hold it back.",
+        )
     return _connection(error, access)
 
 
 def strange(access: Access) -> StoreUnavailableError:
     """For an answer that Azure does not give."""
     return StoreUnavailableError(
-        f"Something else than Azure answered for {access.host}.",
-        meaning="It may be a proxy or a sign-in page of this network.",
+        f"The answer from {access.host} did not come from Azure.",
+        meaning="It may come from a proxy or a sign-in page of this network.",
         remedy=f"Ask your IT department to let this computer reach https://{access.host}.",
     )
 
@@ -110,7 +114,7 @@ def answer_of(error: HttpResponseError) -> Answer:
 
 
 def clock_skew(date: str | None) -> float | None:
-    """Our clock minus the service's, in seconds, from an answer's Date header; None where it has none."""
+    """This computer's clock minus the service's, in seconds, from an answer's Date header; None if it has none."""
     when = _http_date(date)
     return (datetime.now(UTC) - when).total_seconds() if when else None
 
@@ -169,7 +173,7 @@ _NO_NETWORK = re.compile(
 def _not_signed_in(error: BaseException, access: Access) -> StoreError:
     if access.auth_mode is AuthMode.LOGIN and any(_NO_NETWORK.search(str(cause)) for cause in _causes(error, nested=True)):
         return StoreUnavailableError(
-            "The sign-in to Azure could not be renewed: login.microsoftonline.com does not answer.",
+            "Could not renew the sign-in to Azure: login.microsoftonline.com does not answer.",
             remedy="Check the network, and try again.",
         )
     if access.auth_mode is AuthMode.LOGIN:
@@ -180,8 +184,8 @@ def _not_signed_in(error: BaseException, access: Access) -> StoreError:
         )
     return AccessError(
         "The account key cannot be used.",
-        meaning="It is not the base64 text that Azure gives out.",
-        remedy="Copy the key again from the portal, whole and without spaces.",
+        meaning="It is not a key as Azure writes it (base64).",
+        remedy="Copy the whole key again from the Azure portal, without spaces.",
     )
 
 
@@ -195,35 +199,35 @@ def _connection(error: BaseException, access: Access) -> StoreError:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return AccessError(
             f"The certificate of {host} is not trusted.",
-            meaning=f"{trust_store_name()[0].upper()}{trust_store_name()[1:]} does not know who issued it. Many hospitals' networks "
-            "look into encrypted connections with a certificate authority of their own.",
-            remedy=f"Ask your IT department to add that authority to {trust_store_name()}. Verification cannot be switched off.",
+            meaning=f"{trust_store_name()[0].upper()}{trust_store_name()[1:]} does not know who issued it. Many hospital networks "
+            "inspect encrypted connections with their own certificate authority.",
+            remedy=f"Ask your IT department to add the network's certificate authority to {trust_store_name()}. The check cannot be turned off.",
         )
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return StoreUnavailableError(
-            "The proxy server of this network cannot be reached, or refuses.",
-            meaning=f"The connection to {host} goes through it.",
-            remedy="Check the proxy settings (environment variables HTTPS_PROXY and NO_PROXY, or the system's), or ask your IT department.",
+            "The proxy server of this network cannot be reached, or refused the connection.",
+            meaning=f"This computer uses it to reach {host}.",
+            remedy="Check the proxy settings (the environment variables HTTPS_PROXY and NO_PROXY, or the system's settings), or ask your IT department.",
         )
     if any(isinstance(cause, socket.gaierror) or type(cause).__name__ == "NameResolutionError" for cause in causes):
         return StoreUnavailableError(
-            f"The name {host} is not known to this network.",
-            meaning="There is no network, or the account's name is mistyped, or its address is not published here.",
-            remedy="Check the network and the account's name or URL; ask whether this computer needs a line in its file “hosts”.",
+            f"This network does not know the name {host}.",
+            meaning="Either the computer is offline, or the account's name is misspelled, or its address is not published in this network.",
+            remedy="Check the network and the account's name or URL. Ask the central team whether this computer needs a line in its file “hosts”.",
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return StoreUnavailableError(
-            f"No encrypted connection to {host} came about.",
-            meaning="Something on the way may be cutting it off.",
-            remedy=f"Try again. If it stays so, ask your IT department to let this computer reach https://{host}.",
+            f"Could not establish a secure (TLS) connection to {host}.",
+            meaning="A firewall may have closed it.",
+            remedy=f"Try again. If it fails again, ask your IT department to let this computer reach https://{host}.",
         )
     timeout = (TimeoutError, ServiceRequestTimeoutError, requests.exceptions.Timeout)
     if any(isinstance(cause, timeout) or "Timeout" in type(cause).__name__ for cause in causes):
-        return StoreUnavailableError(f"{host} did not answer in time.", remedy="Check the network, and try again.")
+        return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")
     if any(isinstance(cause, ServiceResponseError) or "IncompleteRead" in type(cause).__name__ for cause in causes):
-        return StoreUnavailableError(f"The connection to {host} broke off.", remedy="Check the network, and try again.")
+        return StoreUnavailableError(f"The connection to {host} was lost.", remedy="Check the network, and try again.")
     return StoreUnavailableError(
-        f"{host} cannot be reached.",
-        meaning="The connection is refused or cut off, by the network or a firewall.",
-        remedy=f"Check the network; ask your IT department to let this computer reach https://{host}.",
+        f"Could not reach {host}.",
+        meaning="The network or a firewall refused or closed the connection.",
+        remedy=f"Check the network. If it works otherwise, ask your IT department to let this computer reach https://{host}.",
     )

@@ -162,7 +162,7 @@ class Login:
             return token
         self._worked.pop(tenant, None)
         count, _ = self._failures.get(key, (0, ""))
-        message = " ".join(causes) or "No way to sign in is available."
+        message = " ".join(causes) or "This computer offers no way to sign in."
         self._failures[key] = (count + 1, message)
         raise _refusal(message)
 

@@ -28,7 +28,7 @@ class LoginPolicy(HTTPPolicy[Any, Any]):
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """See ``HTTPPolicy.send``.  Raises ``ClientAuthenticationError`` if no token can be had."""
         if not str(request.http_request.url).lower().startswith("https:"):
-            raise ServiceRequestError("A login's token is not sent over a connection that is not encrypted.")
+            raise ServiceRequestError("The sign-in's token is not sent, because the connection is not encrypted.")
         token = self._bearer.token()
         response = self._send(request, token)
         if response.http_response.status_code != UNAUTHORIZED:

@@ -26,7 +26,7 @@ def check(path: str, prefix: str = "") -> None:
     """Raise :class:`BlobNameError` for a path that the service cannot hold under exactly that name.
 
     Beyond what no store takes: a backslash, which the service stores as "/", so that two names would be one; control characters,
-    which its naming rules do not allow; bytes that are no text.  ``prefix`` counts for the length.
+    which its naming rules do not allow; bytes that are not valid text.  ``prefix`` counts for the length.
     """
     check_path(path)
     if not path.isascii():
@@ -34,15 +34,15 @@ def check(path: str, prefix: str = "") -> None:
             path.encode("utf-8")
         except UnicodeEncodeError:
             shown = path.encode("utf-8", "replace").decode("utf-8")
-            raise name_error(shown, "It has bytes that are no text.") from None
+            raise name_error(shown, "It has bytes that are not valid text.") from None
     if (length := units(prefix) + units(path)) > MAX_CHARS:
-        raise name_error(path, f"With the store's prefix it has {length:,} characters; {MAX_CHARS:,} are allowed.")
+        raise name_error(path, f"With the store's folder it has {length:,} characters; the limit is {MAX_CHARS:,}.")
     if "\\" in path:
         raise name_error(path, "It has a backslash, which Azure turns into a folder separator.")
     if _REFUSED.search(path):
         raise name_error(_REFUSED.sub("\ufffd", path), "It has a control character, which Azure does not allow.")
     if (depth := prefix.count("/") + path.count("/") + 1) > MAX_SEGMENTS:
-        raise name_error(path, f"It has {depth} parts between “/”; {MAX_SEGMENTS} are allowed.")
+        raise name_error(path, f"It has {depth} levels of folders; the limit is {MAX_SEGMENTS}.")
 
 
 def doubtful(name: str) -> bool:
@@ -52,11 +52,11 @@ def doubtful(name: str) -> bool:
 
 def dropped_dot(name: str) -> BlobNameError:
     """The error for a name that the service did not keep."""
-    return name_error(name, "A part of it ends in a dot, and Azure did not keep that dot.")
+    return name_error(name, "A part of it ends in a dot, and Azure dropped that dot.")
 
 
 def url_path(name: str) -> str:
-    """The name as it stands in a URL."""
+    """The name as a URL spells it."""
     return quote(name, safe="~/")
 
 
@@ -80,5 +80,5 @@ def bare_etag(etag: str | None) -> str:
 
 
 def quoted_etag(etag: str) -> str:
-    """An ETag as a condition wants it."""
+    """An ETag as a condition spells it."""
     return f'"{bare_etag(etag)}"'

@@ -1,4 +1,4 @@
-"""“Test connection”: what a place in Azure lets us do, found out by asking it."""
+"""“Test connection”: what a place in Azure allows, found out with requests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import IF_ABSENT
 
 PROBE_NAME = ".chorus-upload-probe-"
-"""What the blob that a write test leaves for a moment begins with."""
+"""How the name of a write test's blob begins; it exists for a moment."""
 
 
 def probe(place: Place, *, write: bool = False, login: Login | None = None) -> list[Finding]:
     """Test a place in Azure: its SAS, whether it can be listed, the clock; with ``write`` also writing and deleting.
 
     ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
-    that nobody uses.  Raises nothing: what fails is a finding, and what would fail alike after it is left out.
+    that nobody uses.  Raises nothing: a failure is a finding, and tests that would fail for the same reason are left out.
     """
     found = _sas_findings(place, NEEDS_JOURNAL if write else NEEDS_SOURCE)
     try:
@@ -47,40 +47,40 @@ def _sas_findings(place: Place, needs: str) -> list[Finding]:
     sentences = info.sentences(now, needs)
     if sentences:
         return [Finding(grade, "", sentence, remedy="Ask the central team for a new SAS token.") for sentence in sentences]
-    until = f"until {info.expires:%Y-%m-%d}" if info.expires else "as long as its policy allows"
-    return [Finding(Grade.GOOD, "", f"The SAS token allows what is needed, {until}.")]
+    until = f"until {info.expires:%Y-%m-%d}" if info.expires else "for as long as its policy allows"
+    return [Finding(Grade.GOOD, "", f"The SAS token allows everything that is needed {until}.")]
 
 
 def _answers(store: AzureStore) -> list[Finding]:
-    """Can it be listed, and do the clocks agree?  The last finding tells whether it answers at all."""
+    """Can it be listed, and do the clocks agree?  The last finding says if it answers at all."""
     try:
         skew = store.clock_skew()
     except StoreError as error:
         return [_bad(error)]
     found: list[Finding] = []
     if sentence := clock_sentence(skew):
-        found.append(Finding(Grade.WARNING, "", sentence, remedy="Set this computer's clock and time zone right."))
+        found.append(Finding(Grade.WARNING, "", sentence, remedy="Set this computer's clock and time zone to the right time."))
     elif skew is not None:
-        found.append(Finding(Grade.GOOD, "", "This computer's clock agrees with the service's."))
-    return [*found, Finding(Grade.GOOD, "", f"{store.url} answers and can be listed.")]
+        found.append(Finding(Grade.GOOD, "", "This computer's clock agrees with Azure's."))
+    return [*found, Finding(Grade.GOOD, "", f"Listing {store.url} works.")]
 
 
 def _writes(store: AzureStore) -> list[Finding]:
     name = PROBE_NAME + uuid.uuid4().hex
     try:
         store.put(name, b"", condition=IF_ABSENT)
-    except ConditionError:  # a name that nobody ever used cannot be taken: an answer of something else than Azure
-        return [Finding(Grade.BAD, "", f"{store.url} gives impossible answers.", remedy="Check the account URL.")]
+    except ConditionError:  # a name that nobody ever used cannot exist already: the answer is not from Azure
+        return [Finding(Grade.BAD, "", f"The answer from {store.url} did not come from Azure.", remedy="Check the account URL.")]
     except StoreError as error:
         return [_bad(error)]
     try:
         store.delete(name)
     except StoreError as error:
         return [
-            Finding(Grade.GOOD, "", f"{store.url} can be written."),
-            Finding(Grade.BAD, "", f"The test blob “{name}” could not be deleted again. {error.what}", remedy=error.remedy),
+            Finding(Grade.GOOD, "", f"Writing to {store.url} works."),
+            Finding(Grade.BAD, "", f"Could not delete the test file “{name}”. {error.what}", remedy=error.remedy),
         ]
-    return [Finding(Grade.GOOD, "", f"{store.url} can be written, and a blob in it deleted.")]
+    return [Finding(Grade.GOOD, "", f"Writing to {store.url} and deleting there work.")]
 
 
 def _bad(error: StoreError) -> Finding:

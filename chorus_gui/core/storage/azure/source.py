@@ -70,14 +70,14 @@ class AzureSource:
         """See :meth:`Source.stat`."""
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
-            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
+            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")
         return SourceStat(found.size, found.modified_us)
 
     def open(self, path: str, offset: int = 0) -> BlobReader:
-        """See :meth:`Source.open`.  What is read is one version of the blob: the one that lies there now."""
+        """See :meth:`Source.open`.  What is read is one version of the blob: the one that is there now."""
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
-            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.")
+            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")
         return BlobReader(path, SourceStat(found.size, found.modified_us), self._store.read(path, offset=offset, etag=found.etag))
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class AzureSource:
         try:
             yield from blobs
         except (AccessError, BlobNotFoundError) as error:
-            raise SourceUnreadableError(f"{self.url} cannot be listed. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
+            raise SourceUnreadableError(f"Could not list {self.url}. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
 
 
 class BlobReader:
@@ -123,13 +123,13 @@ def _as_source(path: str, action: Callable[[], T]) -> T:
     try:
         return action()
     except BlobNotFoundError as error:
-        raise SourceVanishedError(f"“{path}” is no longer there.", remedy="Scan again.") from error
+        raise SourceVanishedError(f"“{path}” is no longer on the site.", remedy="Scan again.") from error
     except ConditionError as error:
-        raise SourceChangedError(f"“{path}” was replaced while it was read.", remedy="Scan again.") from error
+        raise SourceChangedError(f"“{path}” was replaced while it was being read.", remedy="Scan again.") from error
     except (StoreUnavailableError, AccessError):
         raise
     except StoreError as error:
-        raise SourceUnreadableError(f"“{path}” cannot be read. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
+        raise SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
 
 
 def _inside(folder: str, other: str) -> bool:
@@ -137,7 +137,7 @@ def _inside(folder: str, other: str) -> bool:
 
 
 def _open_down_to(folder: str, open_folders: list[tuple[Folder, bool]], want: ChooseFolder) -> str | None:
-    """Open what lies between the innermost open folder and ``folder``; the prefix to skip if one of them is not wanted."""
+    """Open the folders between the innermost open folder and ``folder``; the prefix to skip if one of them is not wanted."""
     known = open_folders[-1][0].path
     rest = folder[len(known) :].lstrip("/") if known else folder
     for part in rest.split("/") if rest else ():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, StorageStreamDownloader
 
 PUT_BYTES = CHUNK_BYTES
-"""Above it a file goes as blocks: on a slow link one request should not last minutes, and what broke off should not be sent anew."""
+"""Above it a file goes as blocks: on a slow link one request should not last minutes, and an interrupted upload should not start again."""
 BLOCK_BYTES = 4000 * 1024 * 1024
 PAGE = 5000
 """Blobs a listing request brings at most."""
@@ -81,14 +81,14 @@ class AzureStore:
     ) -> BlobInfo:
         """See :meth:`Store.commit_blocks`.
 
-        Looks at the staged blocks first: that tells the blob's size, and a missing block before anything is changed.
+        Lists the staged blocks first: they give the blob's size, and a missing one is found before anything is changed.
         """
         sizes = {block.id: block.size for block in self.list_staged(path)} if block_ids else {}
         if missing := [block_id for block_id in block_ids if block_id not in sizes]:
             raise BlobNotFoundError(
-                f"{len(missing)} of {len(block_ids)} parts of “{path}” no longer wait in the central store.",
-                meaning="They were committed, or are older than seven days.",
-                remedy="Send the file again.",
+                f"{len(missing)} of {len(block_ids)} parts of “{path}” are no longer in the central store.",
+                meaning="Either the file was finished meanwhile, or they are older than seven days.",
+                remedy="Upload the file again.",
                 code="InvalidBlockList",
             )
         done = self._wire.commit_blocks(self._name(path), block_ids, md5=md5, metadata=metadata, condition=condition)
@@ -100,9 +100,7 @@ class AzureStore:
         """See :meth:`Store.list_staged`."""
         blob = self._blob(path)
         try:
-            _, waiting = guarded(
-                self._access, Operation("look for parts of", path, "r"), lambda: blob.get_block_list(block_list_type="uncommitted")
-            )
+            _, waiting = guarded(self._access, Operation("read", path, "r"), lambda: blob.get_block_list(block_list_type="uncommitted"))
         except BlobNotFoundError:
             return []
         return [StagedBlock(block.id, block.size) for block in waiting]
@@ -136,7 +134,7 @@ class AzureStore:
         options = conditions(Condition(etag=etag))
 
         def begin() -> Iterator[bytes]:
-            # Without an offset where it may be left out: the SDK then takes the refusal of a range of an empty blob for what it is.
+            # Without an offset where possible: then the SDK handles the refusal of a range of an empty blob.
             start = offset or (None if length is None else 0)
             try:
                 stream = cast(
@@ -149,14 +147,14 @@ class AzureStore:
         try:
             chunks = guarded(self._access, operation, begin)
         except StoreError as error:
-            if error.code == "InvalidRange":  # the offset lies at the blob's end, or behind it
+            if error.code == "InvalidRange":  # the offset is at the blob's end, or beyond it
                 return
             raise
         while chunk := guarded(self._access, operation, lambda: next(chunks, b"")):
             yield chunk
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
-        """See :meth:`Store.copy`: the service copies; its status is looked at until it says that it is done.
+        """See :meth:`Store.copy`: the service copies, and is asked for the status until the copy is done.
 
         On failure, and when this is interrupted, the copy is aborted and the empty blob that it leaves is removed.
         """
@@ -172,12 +170,12 @@ class AzureStore:
             while True:
                 found = guarded(self._access, operation, lambda: blob.get_blob_properties())
                 if found.copy.id != copy_id:
-                    raise StoreError(f"“{target}” was written by somebody else while “{source}” was copied to it.", remedy="Try again.")
+                    raise StoreError(f"Somebody replaced “{target}” while “{source}” was being copied to it.", remedy="Try again.")
                 if found.copy.status == "success":
                     return blob_info(found, target)
                 if found.copy.status != "pending":
                     raise StoreError(
-                        f"The central store could not copy “{source}”.", meaning=found.copy.status_description or "", remedy="Try again."
+                        f"Could not copy “{source}” in the central store.", meaning=found.copy.status_description or "", remedy="Try again."
                     )
                 time.sleep(COPY_WAITS[min(looks, len(COPY_WAITS) - 1)])
                 looks += 1
@@ -189,7 +187,7 @@ class AzureStore:
         """See :meth:`Store.delete`."""
         blob = self._blob(path)
         if condition.absent and self.head(path) is not None:  # the service has no such condition for a delete
-            raise ConditionError(f"“{path}” exists.")
+            raise ConditionError(f"“{path}” exists in the central store.")
         guarded(self._access, Operation("delete", path, "d"), lambda: blob.delete_blob(**conditions(condition)))
 
     def clock_skew(self) -> float | None:
@@ -221,7 +219,7 @@ class AzureStore:
 
     def _undo_copy(self, target: str, copy_id: str) -> None:
         """Leave no half copy.  The error that led here is the one to report, so nothing is raised."""
-        operation = Operation("stop the copy to", target, "w")
+        operation = Operation("write", target, "w")
         blob = self._blob(target)
         for step in (lambda: blob.abort_copy(copy_id), lambda: self._delete_unfinished(target, copy_id)):
             try:

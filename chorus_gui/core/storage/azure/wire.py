@@ -91,7 +91,7 @@ class SdkWire:
         def send() -> dict[str, Any]:
             return self._blob(name).stage_block(block_id, bytes(data), length=len(data), headers=_checked(md5))
 
-        guarded(self._access, Operation("write a part of", name, "w"), send)
+        guarded(self._access, Operation("write", name, "w"), send)
 
     def commit_blocks(
         self, name: str, block_ids: Sequence[str], *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition
@@ -108,12 +108,12 @@ class SdkWire:
                 **conditions(condition),
             )
 
-        return self._written(guarded(self._access, Operation("put together", name, "w"), send))
+        return self._written(guarded(self._access, Operation("write", name, "w"), send))
 
     def head(self, name: str) -> BlobInfo | None:
         """See :meth:`Wire.head`."""
         try:
-            found = guarded(self._access, Operation("look at", name, "r"), lambda: self._blob(name).get_blob_properties())
+            found = guarded(self._access, Operation("read", name, "r"), lambda: self._blob(name).get_blob_properties())
         except BlobNotFoundError:
             return None
         if not found.etag:
