@@ -1,7 +1,7 @@
-"""What a step gets from whoever runs it: leave to go on, a limit, and counters to add to.
+"""What a step gets from its caller: a check if it may continue, a limit, and counters to add to.
 
 A step is a plain function ``(inputs, ctx) → result``.  It calls :meth:`JobContext.checkpoint` for every file and block; it adds
-to :class:`Progress`, which a screen looks at when it likes.  :func:`run` turns what a step does into an :class:`Outcome`.
+to :class:`Progress`, which a screen reads when it needs to.  :func:`run` turns what a step does into an :class:`Outcome`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Snapshot:
 
 
 class Progress:
-    """Counters that any thread may add to and any thread may look at.  Nothing is called back."""
+    """Counters that any thread may add to and any thread may read.  Nothing is called back."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class Progress:
                 self._active[token] = (modality, path, done, size)
 
     def end_file(self, token: int) -> None:
-        """The file is no longer in flight."""
+        """The file is no longer being uploaded."""
         with self._lock:
             self._active.pop(token, None)
 
@@ -155,7 +155,7 @@ class Limit:
         return self._rate
 
     def set(self, bytes_per_second: int | None) -> None:
-        """Change the ceiling; what waits under the old one starts anew."""
+        """Change the limit; waits under the old one start again."""
         with self._lock:
             self._rate = bytes_per_second if bytes_per_second and bytes_per_second > 0 else None
             self._ready = 0.0
@@ -201,7 +201,7 @@ class JobContext:
             self._hold()
 
     def resume(self) -> None:
-        """Let a paused step go on."""
+        """Continue a paused step."""
         with self._lock:
             self._go_on()
 
@@ -282,7 +282,7 @@ class OutcomeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """How a step ended: its value if DONE, the error if FAILED, a report to copy if CRASHED (a bug of ours)."""
+    """How a step ended: its value if DONE, the error if FAILED, a report to copy if CRASHED (a bug of this program)."""
 
     kind: OutcomeKind
     value: T | None = None

@@ -244,7 +244,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A file that lies in the store: what was read, what the store answered, how well it is proved.
+    """A file in the store: what was read, what the store answered, how it was confirmed.
 
     ``md5`` is of the bytes that were read, once, while they were sent.  ``reused_bytes`` were staged before and only checked.
     """

@@ -66,7 +66,7 @@ def test_a_new_file_in_a_folder_that_is_sent_whole_is_told(world: ScriptWorld) -
     world.put("P1/Images/new")
     assert ask(world, *FILES).problems == ()
     (problem,) = ask(world, *FILES, folders=("P1/Images",)).problems
-    assert "new” is not one of the files that this script was made for" in problem
+    assert "new” is not one of the files of this script" in problem
 
 
 def test_the_command_says_it_with_its_status(world: ScriptWorld, capsys: pytest.CaptureFixture[str]) -> None:

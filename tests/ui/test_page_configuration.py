@@ -250,7 +250,7 @@ def test_no_secret_is_to_be_seen(shown: Shown, qtbot: QtBot, tmp_path: Path) -> 
     secret = page.form.rows[("central.azure_sas_token", DEFAULT)].findChild(SecretEdit)
     assert isinstance(secret, SecretEdit)
     assert "allows read, list" in secret.headline.text()
-    assert "create or write" in secret.details.text()
+    assert "creating or writing" in secret.details.text()
     secret.reveal.click()
     assert "TOPSECRET" in secret.edit.displayText()
     secret._timer.setInterval(1)

@@ -135,7 +135,7 @@ def test_a_colleague_has_it_and_unlock_says_what_can_go_wrong(qtbot: QtBot, wind
     action(window, "Unlock…").trigger()
     box = question(window)
     told = " ".join(part.text() for part in box.findChildren(type(window.top.badge)))
-    assert "Bob cannot check in any more" in told
+    assert "Bob can no longer check in" in told
     assert not box.yes.isEnabled()
     box.field.setText("unlock")
     assert box.yes.isEnabled()

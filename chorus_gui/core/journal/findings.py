@@ -79,7 +79,7 @@ def check(schema: Schema) -> list[JournalFinding]:
                 f"{count:,} {'path has' if count == 1 else 'paths have'} more than one current entry.",
                 int(count),
                 tuple(str(what) for (what,) in examples),
-                "The newest entry of each counts. The others are closed when the file changes or is deleted.",
+                "The newest entry of each counts. The others end when the file changes or is deleted.",
             )
         )
     for kind, condition, text, remedy in _RULES:

@@ -1,4 +1,4 @@
-"""A person's word on a review: its hash, its version, and the checks that stand between it and the journal."""
+"""A person's approval of a review: its hash, its version, and the checks before anything is recorded."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "m
 """What a change keeps of its row, as old_…; the row's id is old_id, modality and path are the change's own."""
 _OLD = {"old_id": "w.file_id", **{f"old_{name}": f"w.{name}" for name in _KEPT}}
 TAIL = "coalesce(tail, path)"
-"""SQL: where a change's file lies below its version's folder."""
+"""SQL: the path of a change's file below its version's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Scanned:
 
 
 class Comparison:
-    """The comparison of a scan with the journal, step by step, for the caller hashes files and looks into the store in between.
+    """The comparison of a scan with the journal, step by step, because the caller hashes files and checks the store in between.
 
     Call :meth:`begin`, :meth:`closed` and :meth:`restore`, :meth:`find_deleted`, :meth:`touched` and :meth:`hashed`, and
     :meth:`finish`, in this order.  Without :meth:`restore` nothing is RESTORED.  Every method may raise
@@ -134,7 +134,7 @@ class Comparison:
         )
 
     def finish(self) -> DiffSummary:
-        """Where each file will go, what is a rename, the counts; then the review is ready for a person."""
+        """The places in the store, the renames, the counts; then the review is ready for a person."""
         staging, scanned, db = self._staging, self._scanned, self._staging.db
         self._ctx.checkpoint()
         _tails(self._config, staging)
@@ -156,7 +156,7 @@ class Comparison:
 
 
 def scanned_as(config: Config) -> list[list[object]]:
-    """What of a configuration a review depends on: where files lie, whose they are, where they go.  No credentials; JSON as it is."""
+    """The part of a configuration that a review depends on: where files are, which modality they have, where they are uploaded.  No credentials; JSON as it is."""
     sites = [config.sites[name] for name in config.modalities]
     return [
         [config.layout.value, config.central.text, str(config.central.folder or "")],
@@ -278,7 +278,7 @@ def _problems_and_unmatched(staging: Staging) -> None:
 
 
 def _tails(config: Config, staging: Staging) -> None:
-    """Where each file to send will lie below its version's folder, where that is not its own path.
+    """The place of each file to upload below its version's folder, if that is not its own path.
 
     Two files for one place (another spelling of a modality's folder, a number with leading zeros): neither can be sent.
     """

@@ -89,7 +89,7 @@ class Staging:
     def open(cls, path: Path) -> Staging:
         """The review that is kept there.  Raises :class:`StaleReviewError` if there is none that was finished."""
         if not path.exists():
-            raise StaleReviewError("There is no review to continue with.", remedy="Scan the site.")
+            raise StaleReviewError("There is no review yet.", remedy="Scan the site.")
         db = sqlite3.connect(path, isolation_level=None, timeout=30)
         staging = cls(path, db)
         try:

@@ -1,4 +1,4 @@
-"""The MD5 of what lies on the site, of one file or of many."""
+"""The MD5 of files on the site, of one or of many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Source
 
 BLOCK = 1 << 20
-"""Bytes of a buffer that hashes at a disk's speed, and between two looks at whether to stop."""
+"""Bytes of a buffer that hashes at a disk's speed; also the bytes between two checks if the person asked to stop."""
 
 _SMALL = 1 << 18
 _CHUNK = 64

@@ -1,7 +1,7 @@
-"""What lies on the site: one walk of each root for all modalities in it.
+"""The files on the site: one walk of each root for all modalities in it.
 
-A scan writes nothing anywhere: it tells a :class:`ScanSink`.  Whose a file is, is decided once a folder, from the patterns; a
-file is only looked at where a pattern wants it.
+A scan writes nothing: it reports to a :class:`ScanSink`.  The modality of files is decided once per folder, from the patterns; a
+file is only read if a pattern matches it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _new = cast("Callable[[type[SourceFile], tuple[str, str, str | None, str | None,
 
 
 class ScanSink(Protocol):
-    """Is told what a scan finds, in the thread that scans, in batches, in no promised order."""
+    """Receives what a scan finds, in the thread that scans, in batches, in no promised order."""
 
     def files(self, files: Sequence[SourceFile]) -> None:
         """Files of one modality; every file once in a scan."""

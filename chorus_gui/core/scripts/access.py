@@ -52,15 +52,17 @@ class ScriptAccess:
 
 
 def access(config: Config, options: ScriptOptions) -> ScriptAccess:
-    """Resolve the central store.  Raises :class:`UsageError` where no script of these tools can reach it."""
+    """Resolve the central store.  Raises :class:`UsageError` if no script of these tools can reach it."""
     place = config.central
     if place.kind is not PlaceKind.AZURE:
         raise UsageError(
-            f"The central store is the folder {place.text}; az and AzCopy send to Azure.",
-            remedy="Send with “file upload”, or write a plain list (--output-type list).",
+            f"The central store is the folder “{place.text}”, but azcli and AzCopy upload only to Azure.",
+            remedy="Use “file upload”, or write a plain list (--output-type list).",
         )
     if not options.verify_tls and options.tool is Tool.AZCOPY:
-        raise UsageError("AzCopy always checks certificates; --no-verify-tls is for azcli.", remedy="Leave it out.")
+        raise UsageError(
+            "AzCopy always checks certificates, so --no-verify-tls is only for azcli.", remedy="Omit --no-verify-tls, or choose azcli."
+        )
     given = place.credentials
     auth = AuthMode.SAS if given.sas_token else AuthMode.KEY if given.account_key else AuthMode.LOGIN
     variables: list[Variable] = []

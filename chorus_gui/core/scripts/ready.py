@@ -49,7 +49,7 @@ def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Read
         for parent, _, names in os.walk(folder):
             work.ctx.checkpoint()
             problems += [
-                f"“{os.path.join(parent, name)}” is not one of the files that this script was made for."
+                f"“{os.path.join(parent, name)}” is not one of the files of this script."
                 for name in names
                 if _key(os.path.join(parent, name)) not in expected
             ]

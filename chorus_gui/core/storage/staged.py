@@ -152,7 +152,7 @@ class Partials:
         blocks = self.blocks(path)
         if any(name not in blocks for name in block_ids):
             error = not_found(path)
-            error.meaning = "Blocks of it that were sent are gone."
+            error.meaning = "Parts of it that were uploaded are missing."
             raise error
         data = os.path.join(self._folder_of(path), "data")
         places = [blocks[name] for name in block_ids]

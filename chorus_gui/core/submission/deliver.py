@@ -23,9 +23,9 @@ def deliver(
     entry_of: Callable[[T, Proof], Entry],
     done: Callable[[list[tuple[T, Proof]]], None],
 ) -> None:
-    """Send every item; what is proved is entered as ``entry_of`` says, then ``done`` is told.
+    """Upload every item; each confirmed file is recorded as ``entry_of`` says, then ``done`` is called.
 
-    ``files`` gives each item with the change or row that it comes from, which goes to ``entry_of`` and ``done`` beside the proof.
+    ``files`` gives each item with the change or row that it comes from, which goes to ``entry_of`` and ``done`` with the proof.
     Failures of single files go to ``work.log``.  Raises :class:`StoreError` for what stops the job, ``Cancelled``,
     :class:`JournalError`; proofs that were there by then are committed.
     """

@@ -24,7 +24,7 @@ class HistoryLine:
 
 @contextmanager
 def in_history(journal: Journal, config: Config, line: HistoryLine) -> Generator[None]:
-    """Enter the command, and how many seconds the block took, without secrets.  An error of the block goes on, whatever becomes of it."""
+    """Enter the command, and how many seconds the block took, without secrets.  An error of the block is raised in any case."""
     entered = journal.begin_command(
         line.command,
         line.params,

@@ -1,4 +1,4 @@
-"""What a person says about files of the journal: deleted, or uploaded with another tool (which is looked up, not believed)."""
+"""Mark files of the journal as deleted, or as uploaded with another tool (after a check in the store)."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _open_rows(journal: Journal, paths: Iterable[str], out: Marked, versions: Co
 
 
 def _central_rows(work: Work, paths: Iterable[str], out: Marked) -> list[Row]:
-    """The open rows whose file would lie at these paths of the store."""
+    """The current entries whose files have these paths in the store."""
     config = work.config
     prefix = config.central.text.rstrip("/") + "/"
     wanted = dict.fromkeys(path.removeprefix(prefix).strip("/") for path in paths)

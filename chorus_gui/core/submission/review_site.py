@@ -58,7 +58,7 @@ def review_site(
 
 
 def present(work: Work, store: Store, rows: Iterable[Row]) -> set[int]:
-    """The file ids of rows whose content is proved to be in the store.  A blob that has no MD5 is read: a later amendment may have
+    """The file ids of rows whose content is confirmed to be in the store.  A blob that has no MD5 is read: a later amendment may have
     overwritten it with as many bytes."""
     by_version = sorted(rows, key=lambda row: (row.version, row.modality, row.path))
     verdicts = verify(by_version, work.config.store_paths, store, work.ctx, Effort(work.config.threads), reread=False)

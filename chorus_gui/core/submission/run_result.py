@@ -12,7 +12,7 @@ from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Row, Tally
 
 @dataclass(slots=True)
 class RunResult:
-    """Counters of one run.  ``entered[modality][kind]`` are changes that stand in the journal; times in microseconds UTC."""
+    """Counters of one run.  ``entered[modality][kind]`` are changes that are recorded in the journal; times in microseconds UTC."""
 
     version: str = ""
     started_us: int = field(default_factory=lambda: time.time_ns() // 1000)

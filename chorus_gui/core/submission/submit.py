@@ -47,7 +47,7 @@ class Approved:
     approval: Approval
 
     def version_of(self, change: Change) -> str:
-        """The version that a change belongs to: the one its path names, else the submission's."""
+        """The version that a change belongs to: the one that its path names, otherwise the submission's."""
         return change.version or self.approval.version
 
     def changes(self, *kinds: ChangeKind) -> Iterator[Change]:
@@ -61,7 +61,7 @@ class Approved:
 
 
 def record(work: Work, approved: Approved, store: Store | None = None) -> None:
-    """Enter the approved changes; new content is hashed and stands as pending.  ``store`` is asked for RESTORED files.
+    """Record the approved changes; new content is hashed and pending.  ``store`` is asked for RESTORED files.
 
     Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  :class:`ReviewError` if two
     files would get one place in an amended version: then nothing is entered.  Files that no longer match the review are in
@@ -295,7 +295,7 @@ def _copy(store: Store, paths: tuple[str, ...], item: Item, md5: str) -> Proof |
 
 
 def _send(work: Work, approved: Approved, store: Store) -> None:
-    """Send what is new, enter what is proved."""
+    """Upload new files, and record the confirmed ones."""
 
     def files() -> Iterator[tuple[Change, Item]]:
         for change in approved.changes(ChangeKind.ADDED, ChangeKind.UPDATED):

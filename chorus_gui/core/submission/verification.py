@@ -1,4 +1,4 @@
-"""Compare what the journal says was uploaded with what lies in the store."""
+"""Compare the uploaded files of the journal with the store."""
 
 from __future__ import annotations
 

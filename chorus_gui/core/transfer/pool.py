@@ -16,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _WAKE = 0.25
-"""Seconds between two looks at a cancellation (and, on Windows, at Ctrl-C) while there is nothing to do."""
+"""Seconds between two checks for a cancellation (and, on Windows, for Ctrl-C) while there is nothing to do."""
 
 
 class Pool(Generic[T, R]):
@@ -32,7 +32,7 @@ class Pool(Generic[T, R]):
         self, work: Callable[[T], R], ctx: JobContext, threads: int, *, window: int, idle: Callable[[], None] = lambda: None
     ) -> None:
         self.ctx = ctx.branch()
-        """What ``work`` looks at: it is cancelled with the job, and when the pool is stopped."""
+        """The context that ``work`` uses: it is cancelled with the job, and when the pool is stopped."""
         self._work = work
         self._idle = idle
         self._window = window
@@ -134,7 +134,7 @@ class Pool(Generic[T, R]):
             part()
 
     def map(self, tasks: Iterable[T]) -> Iterator[R]:
-        """Every task's result; tasks are pulled as there is room.  If pulling raises, finished results come first, then that error."""
+        """Every task's result; tasks are pulled when a place is free.  If pulling raises, finished results come first, then that error."""
         pull = iter(tasks)
         while True:
             while not self.room:

@@ -351,7 +351,7 @@ def _network(answer: Answer, access: Access, operation: Operation) -> AccessErro
         f"The central store refused {operation.doing} {operation.object}.",
         meaning="Either the account's network rules do not allow this computer, or the credentials do not allow this."
         + f" {_plain(answer.detail)}".rstrip(),
-        remedy=entry + "If the network is right, ask them what these credentials allow, and give them the code.",
+        remedy=entry + "If the network is right, ask the central team what these credentials allow, and give them the code.",
     )
 
 

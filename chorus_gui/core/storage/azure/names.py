@@ -38,9 +38,9 @@ def check(path: str, prefix: str = "") -> None:
     if (length := units(prefix) + units(path)) > MAX_CHARS:
         raise name_error(path, f"With the store's folder it has {length:,} characters; the limit is {MAX_CHARS:,}.")
     if "\\" in path:
-        raise name_error(path, "It has a backslash, which Azure turns into a folder separator.")
+        raise name_error(path, "It has a backslash, and Azure turns that into “/”.")
     if _REFUSED.search(path):
-        raise name_error(_REFUSED.sub("\ufffd", path), "It has a control character, which Azure does not allow.")
+        raise name_error(_REFUSED.sub("\ufffd", path), "It has a control character, and Azure does not allow that.")
     if (depth := prefix.count("/") + path.count("/") + 1) > MAX_SEGMENTS:
         raise name_error(path, f"It has {depth} levels of folders; the limit is {MAX_SEGMENTS}.")
 
