@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
-from chorus_gui.core.config.save import template
 from chorus_gui.core.errors import ConfigError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding
@@ -24,6 +23,13 @@ __all__ = [
 def default_pattern(layout: Layout, modality: str) -> str:
     """The pattern of a modality whose table has none."""
     return (DEFAULTS if layout is Layout.NESTED else FLAT_DEFAULTS)[modality]
+
+
+def template(layout: Layout) -> str:
+    """The text of a configuration file to fill in, with an explanation of every key."""
+    from chorus_gui.core.config import save as saving  # it imports a TOML editor, which the window's start does without
+
+    return saving.template(layout)
 
 
 def read_text(file: Path) -> str:

@@ -511,7 +511,7 @@ LOOKING = {
     "remote download x y": "chorus_gui.core.remote.download",
     "credential list": "chorus_gui.app.credential_store.place_credentials",
     "doctor": "chorus_gui.app.doctor.examine.examine",
-    "config-help": "chorus_gui.app.folders.resource",
+    "config-help": "chorus_gui.app.configuration.template",
     "script sas": "chorus_gui.app.scripts.sas",
 }
 """The same, of commands that leave no receipt."""

@@ -211,14 +211,14 @@ def test_the_tester_follows_the_pattern_on_the_real_folder(shown: Shown, world: 
     QTest.keyClicks(tester.path, "0012/Nothing/x.dcm")
     assert tester.answer.text() == "Images, patient 12. It is uploaded to VERSION/12/Images/x.dcm."
     tester.path.setText("1001/Images/a.dcm")
-    assert "No pattern takes this path" in tester.answer.text()
+    assert "This path matches no pattern" in tester.answer.text()
     world.put("1003/Nothing/late.dcm", "late")
     tester.look.click()
     shown.settle()
     assert tester.tiles["Images"].accessibleName().startswith("Images: 1")
     shown.type("site.pattern", "{bad}", "Images")
     shown.settle()
-    assert tester.answer.text().startswith("No pattern takes")
+    assert tester.answer.text().startswith("This path matches no pattern")
 
 
 def test_no_secret_is_to_be_seen(shown: Shown, qtbot: QtBot, tmp_path: Path) -> None:

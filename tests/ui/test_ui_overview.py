@@ -125,18 +125,18 @@ def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewP
         offers=(("take over", "Go on with yours."), ("set aside", "Go on with theirs.")),
     )
     page.render(replace(fresh, custody=lost))
-    qtbot.waitUntil(lambda: "Set aside" in visible(page))
+    qtbot.waitUntil(lambda: "Set aside…" in visible(page))
     with qtbot.waitSignal(page.intent) as asked:
-        visible(page)["Take over"].click()
+        visible(page)["Take over…"].click()
     assert asked.args == [intents.Recover("take over")]
-    visible(page)["Set aside"].click()
+    visible(page)["Set aside…"].click()
     question = page.findChild(ConfirmDialog)
     assert question is not None
     with qtbot.waitSignal(page.intent) as asked:
         question.yes.click()
     assert asked.args == [intents.Recover("set aside")]
     page.render(replace(fresh, custody=HERE))
-    assert "Set aside" not in visible(page)
+    assert "Set aside…" not in visible(page)
 
 
 def test_a_faulty_configuration_leads_to_its_page(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:

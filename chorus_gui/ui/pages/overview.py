@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from chorus_gui.app.custody import Choice
 from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.receipts import TITLES
 from chorus_gui.app.site_status import SHOW_PROGRESS, Action, Known, Progress, SiteStatus, Step, site_status
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.config.model import UploadMethod
@@ -288,7 +289,7 @@ class OverviewPage(Page):
         grade = Grade.GOOD if receipt.clean else Grade.WARNING
         mark = QLabel()
         mark.setPixmap(icons.pixmap(grade.value, 16, theme.current().grade(grade), self.devicePixelRatioF()))
-        told = [receipt.kind.capitalize(), words.moment(receipt.ended_us)]
+        told = [TITLES.get(receipt.kind, receipt.kind), words.moment(receipt.ended_us)]
         told += [f"version {', '.join(receipt.versions)}"] if receipt.versions else []
         told += [f"{words.files_and_size(receipt.uploaded)} uploaded"] if receipt.uploaded.files else []
         show = button("Open receipt", f"Open the receipt of {words.moment(receipt.ended_us)}", flat=True)
