@@ -238,6 +238,41 @@ KEYS: dict[str, Key] = {key.meaning: key for key in _KEYS}
 """Meaning → key.  Credentials are ``journal.NAME``, ``central.NAME`` and ``site.NAME``, NAME from :data:`CREDENTIALS` (those of
 AWS only for a site)."""
 
+TITLES = {
+    "modalities": "Modalities",
+    "mode": "Missing files",
+    "upload_method": "Uploaded by",
+    "threads": "Parallel uploads",
+    "page_size": "Entries per transaction",
+    "journal.path": "Cloud journal",
+    "journal.local": "Local journal",
+    "journal.upload_method": "Journal uploaded by",
+    "journal.container": "Container (again)",
+    "central.path": "Central store",
+    "central.container": "Container (again)",
+    "site.path": "Folder",
+    "site.pattern": "Pattern",
+    "site.versioned": "The pattern contains {version}",
+    "site.omop_per_patient": "Every patient's folder contains an OMOP folder",
+    "site.s3_container": "Bucket (again)",
+    "site.container": "Container (again)",
+}
+"""Meaning → what a form calls the key; those of credentials are in :data:`CREDENTIAL_TITLES`."""
+
+CREDENTIAL_TITLES = {
+    "auth_mode": "Sign-in method",
+    "azure_account_name": "Storage account",
+    "azure_account_url": "Account address",
+    "azure_sas_token": "SAS token",
+    "azure_account_key": "Account key",
+    "azure_connection_string": "Connection string",
+    "aws_access_key_id": "AWS access key ID",
+    "aws_secret_access_key": "AWS secret access key",
+    "aws_session_token": "AWS session token",
+    "aws_profile": "AWS profile",
+}
+"""The name of a credential key → what a form calls it."""
+
 
 def dotted_keys(layout: Layout) -> dict[str, Key]:
     """Every dotted key that a file of this layout may have, other spellings included, ``*`` filled in."""

@@ -1,45 +1,11 @@
-"""What the form calls its keys, and how it groups them.  A test holds it to :data:`~chorus_gui.core.config.keys.KEYS`."""
+"""How the form groups its keys, and the words of their values.  A test holds it to :data:`~chorus_gui.core.config.keys.KEYS`."""
 
 from __future__ import annotations
 
-from chorus_gui.core.config.keys import CREDENTIALS, KEYS
-
-TITLES = {
-    "modalities": "Modalities",
-    "mode": "Missing files",
-    "upload_method": "Uploaded by",
-    "threads": "Parallel uploads",
-    "page_size": "Entries per transaction",
-    "journal.path": "Cloud journal",
-    "journal.local": "Local journal",
-    "journal.upload_method": "Journal uploaded by",
-    "journal.container": "Container (again)",
-    "central.path": "Central store",
-    "central.container": "Container (again)",
-    "site.path": "Folder",
-    "site.pattern": "Pattern",
-    "site.versioned": "The pattern contains {version}",
-    "site.omop_per_patient": "Every patient's folder contains an OMOP folder",
-    "site.s3_container": "Bucket (again)",
-    "site.container": "Container (again)",
-}
-"""Meaning → title; those of credentials are in :data:`CREDENTIAL_TITLES`."""
+from chorus_gui.core.config.keys import CREDENTIAL_TITLES, CREDENTIALS, KEYS, TITLES
 
 BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning != "modalities")
 """The keys of the tab Behaviour, in the order of their titles: those that belong to no place."""
-
-CREDENTIAL_TITLES = {
-    "auth_mode": "Sign-in method",
-    "azure_account_name": "Storage account",
-    "azure_account_url": "Account address",
-    "azure_sas_token": "SAS token",
-    "azure_account_key": "Account key",
-    "azure_connection_string": "Connection string",
-    "aws_access_key_id": "AWS access key ID",
-    "aws_secret_access_key": "AWS secret access key",
-    "aws_session_token": "AWS session token",
-    "aws_profile": "AWS profile",
-}
 
 CHOICES = {
     "append": "Append – ignore them",
