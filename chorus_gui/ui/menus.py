@@ -226,7 +226,7 @@ class Menus:
         self.view = self._menu("&View")
         group = QActionGroup(self._window)
         for theme in THEMES:
-            text = {"system": "Same as the &system", "light": "&Light", "dark": "&Dark"}[theme]
+            text = {"system": "&System colours", "light": "&Light colours", "dark": "&Dark colours"}[theme]
             act = lambda theme=theme: self._do(intents.SetTheme(theme))  # noqa: E731
             action = self._add(
                 self.view,

@@ -76,7 +76,7 @@ class DoctorPage(Page):
                     "Checking the setup…", "This takes a few seconds, or longer if a place does not respond. The results appear here."
                 )
             else:
-                self.empty.say("No results yet", LEAD, "Check setup")
+                self.empty.say("No results yet", "Problems of your setup, and how to fix them, appear here.", "Check setup")
             return
         if facts is self._drawn and theme.current() is self._painted:
             return

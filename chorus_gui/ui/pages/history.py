@@ -76,20 +76,20 @@ class HistoryPage(Page):
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("History")
         self.tabs.setDocumentMode(True)
-        self.verify = button("&Verify…", "Compare this version with the central store", icon="verify")
+        self.verify = button("&Verify version…", "Compare this version with the central store", icon="verify")
         self.upload = button("&Upload pending files", "Upload the pending files of this version", icon="upload")
-        self.undo = button("U&ndo…", "Remove the pending files of this version from the journal", icon="undo")
+        self.undo = button("U&ndo version…", "Remove the pending files of this version from the journal", icon="undo")
         self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
         self.json = button("Open &JSON", "Open the receipt as JSON, for programs", icon="file")
         self.folder = button("Show in &folder", "Show the receipt in its folder", icon="folder")
-        self.restore = button("&Restore…", "Use this copy as the journal again; the current journal is kept", icon="undo")
+        self.restore = button("&Restore copy…", "Use this copy as the journal again; the current journal is kept", icon="undo")
         self.where = button("Show in &folder", "Show the copy in its folder", icon="folder")
         self.chart = BarChart("Files by version")
         self.chart.setFixedHeight(170)
         self.versions = self._tab(
             "Versions",
             _Columns(version_columns(()), 0, {0: "20260101000000"}),
-            EmptyState("history", "No versions yet", "Every submission adds a version. Scan the site on the Review page to start one."),
+            EmptyState("history", "No versions yet", "Every submission adds a version. Scan the site to start one."),
             (self.verify, self.upload, self.undo),
             (self.chart,),
         )

@@ -132,7 +132,7 @@ class ChangesArea(QWidget):
         self.nothing = EmptyState(
             "search",
             "No change matches the filter",
-            "The scan found other changes. Clear the search and the filters to see them.",
+            "Clear the filters to see all changes of the scan.",
             "Clear filters",
         )
         self.stack = QStackedWidget()

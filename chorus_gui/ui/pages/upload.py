@@ -82,7 +82,7 @@ def idle(state: SessionState) -> Idle:
         )
     return Idle(
         "No pending files",
-        "Scan the site to find changes, and approve them. Their upload appears here.",
+        "Approve changes on the Review page. Their upload appears here.",
         "Open Review",
         intents.ShowPage("review"),
     )

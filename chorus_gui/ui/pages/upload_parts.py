@@ -264,9 +264,8 @@ class FailuresCard(Card):
         self.model.show_failures(failures)
         groups = self.model.groups
         self.heading.setText(f"{words.count_of(len(failures), 'file')} failed")
-        told = {1: "They have one cause. Open it to see the files."}.get(
-            len(groups), f"They have {len(groups)} causes. Open one to see its files."
-        )
+        files = words.agree(len(failures), "file", "files")
+        told = {1: f"Open the cause to see the {files}."}.get(len(groups), f"{len(groups)} causes. Open one to see its files.")
         self.remedy.setText(told)
         if len(groups) == 1 and len(failures) <= 50:
             self.tree.expandAll()

@@ -206,7 +206,7 @@ class VerifyPage(Page):
         if state.config is None:
             self.empty.say(
                 "No usable configuration is open",
-                "Results of a verification appear here. Open a configuration, or fix its problems first.",
+                "Results appear here. Open a configuration, or fix its problems first.",
                 "Open Configuration",
             )
         elif not _has_uploads(state):
