@@ -201,7 +201,7 @@ class _Question:
 class Reader(QThread):
     """Answers quick questions, in order, on one thread.
 
-    On a named channel only the newest question counts: older ones that wait are dropped, the answer of one that is being worked on
+    On a named channel only the newest question counts: older ones in the queue are dropped, the answer of one that is being worked on
     is not delivered.  So a person can type into a search box as fast as they like.
     """
 

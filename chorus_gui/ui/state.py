@@ -168,7 +168,7 @@ class SessionState:
 
     @property
     def queue(self) -> tuple[JobView, ...]:
-        """The jobs that wait."""
+        """The waiting jobs."""
         return tuple(job for job in self.jobs if not job.running)
 
     @property

@@ -107,7 +107,7 @@ class ChangesModel(QAbstractTableModel):
         return len(self._ids)
 
     def ids(self, rows: Iterable[tuple[int, int]]) -> array[int]:
-        """The ids of the changes in ranges of rows (first, last); a patient's heading stands for all of the patient's."""
+        """The ids of the changes in ranges of rows (first, last); a patient's heading means all of the patient's."""
         groups = self._groups
         ranges = [(first, last + 1) for first, last in rows]
         if groups is not None:

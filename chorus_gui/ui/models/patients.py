@@ -64,7 +64,7 @@ class Groups:
             self.set_open([n for n, (patient, _) in enumerate(self.items) if patient in opened], opened=True)
 
     def positions(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The changes that rows ``first`` to ``last`` stand for, as (from, before).  A heading stands for all changes below it."""
+        """The changes that rows ``first`` to ``last`` mean, as (from, before).  A heading means all changes below it."""
         found: list[tuple[int, int]] = []
         (number, position), (end, end_position) = self.at(first), self.at(last)
         if position is not None:  # what is left of a heading whose own row is not among them

@@ -71,7 +71,7 @@ class FindingCard(QFrame):
 
 
 class FindingsPanel(QWidget):
-    """``shown``: the person wants to see a fault's field; ``fix_wanted``: to use its suggestion."""
+    """``shown``: show a fault's field; ``fix_wanted``: to use its suggestion."""
 
     shown = Signal(object)
     fix_wanted = Signal(object)

@@ -29,7 +29,7 @@ def in_a_sentence(example: sampling.Example) -> str:
 
 
 class TesterTab(QWidget):
-    """``look_wanted``: the person wants the site's folder to be read."""
+    """``look_wanted``: the site's folder should be read."""
 
     look_wanted = Signal()
 

@@ -198,7 +198,7 @@ class ReviewPage(Page):
             self.scan.show_progress(progress)
 
     def show_topic(self, topic: str) -> None:
-        """A tile's name: press it alone."""
+        """A tile's name: select only that one."""
         if topic in self.tiles.tiles:
             self.tiles.press_only([topic])
 

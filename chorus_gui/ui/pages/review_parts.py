@@ -218,7 +218,7 @@ class Tiles(QWidget):
         return self.tiles[key].isChecked()
 
     def press_only(self, keys: Iterable[str]) -> None:
-        """Press these, and no others."""
+        """Select these, and no others."""
         wanted = set(keys)
         with QSignalBlocker(self):
             for key, tile in self.tiles.items():

@@ -310,7 +310,7 @@ class ChangesArea(QWidget):
     # --- the selection ----------------------------------------------------------------------------------------------
 
     def selected(self) -> array[int]:
-        """The ids of the selected changes; a patient's heading stands for all of its changes."""
+        """The ids of the selected changes; a patient's heading means all of its changes."""
         return self.model.ids((found.top(), found.bottom()) for found in self.view.selectionModel().selection().toList())
 
     def current(self) -> Change | None:

@@ -14,7 +14,7 @@ View = TypeVar("View", bound=QTableView)
 
 
 def table(model: QAbstractItemModel, name: str, tip: str = "", *, stretch: int = -1, select: bool = True) -> QTableView:
-    """A table of whole rows with a fixed height.  ``stretch`` is the column that takes the room that is left."""
+    """A table of whole rows with a fixed height.  ``stretch`` is the column that takes the space that is left."""
     return dress(QTableView(), model, name, tip, stretch=stretch, select=select)
 
 
@@ -45,7 +45,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
 
 
 def set_widths(view: QTableView, widths: dict[int, str]) -> None:
-    """Each column as wide as a sample of its text, and its title, want it."""
+    """Each column as wide as a sample of its text, and its title, need."""
     bold = view.font()
     bold.setBold(True)
     metrics = QFontMetrics(bold)
@@ -55,7 +55,7 @@ def set_widths(view: QTableView, widths: dict[int, str]) -> None:
 
 
 def fit_height(view: QTableView, rows: int) -> None:
-    """As high as so many rows and the header need."""
+    """As high as the rows and the header need."""
     height = view.verticalHeader().defaultSectionSize() * rows + view.horizontalHeader().sizeHint().height() + 4
     if view.height() != height or view.minimumHeight() != height:
         view.setFixedHeight(height)
