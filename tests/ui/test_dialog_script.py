@@ -193,7 +193,7 @@ def test_a_folder_as_store_needs_no_script(qtbot: QtBot, window: MainWindow, azu
     window.do(intents.Refresh())
     settle(qtbot, window.session)
     dialog = shown(qtbot, window, intents.ShowScript("azcopy"))
-    qtbot.waitUntil(lambda: "az and AzCopy send to Azure" in dialog.said.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "upload only to Azure" in dialog.said.text(), timeout=10_000)
     assert not dialog.save.isEnabled()
     dialog.reject()
 
