@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
-from chorus_gui.core.errors import ConfigError, UsageError
+from chorus_gui.core.errors import ConfigChangedError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
@@ -40,13 +40,13 @@ def read_text(file: Path) -> str:
 
 
 def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Path:
-    """Write a configuration.  Raises :class:`ConfigError` if another program changed the file after its text was ``based_on``."""
+    """Write a configuration.  Raises :class:`ConfigChangedError` if another program changed the file after its text was ``based_on``."""
     from chorus_gui.core.config.save import ConfigDocument
 
     if file.exists():
         document = ConfigDocument.open(file)
         if not overwrite and based_on is not None and document.text != based_on:
-            raise ConfigError(
+            raise ConfigChangedError(
                 f"“{file.name}” was changed by another program after it was opened here.",
                 meaning="Nothing was saved.",
                 remedy="Open it again and repeat your changes, or overwrite it.",

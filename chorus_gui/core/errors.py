@@ -4,6 +4,7 @@
 
     ChorusError                    what happened · what it means · what to do
     ├── ConfigError                the configuration file cannot be used (all its problems at once)
+    │   └── ConfigChangedError     another program changed it while it was being edited here
     ├── PatternError               a path pattern that cannot work
     ├── UsageError                 a request that makes no sense (an unknown version, a bad option)
     │   └── UnansweredError        a question that nobody can answer now
@@ -104,6 +105,10 @@ class ConfigError(ChorusError):
 
     def __str__(self) -> str:
         return "\n".join([super().__str__(), *(f"  - {fault}" for fault in self.faults)])
+
+
+class ConfigChangedError(ConfigError):
+    """Another program changed the configuration file while it was being edited here; nothing was saved."""
 
 
 class PatternError(ChorusError):

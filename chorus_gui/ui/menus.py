@@ -85,9 +85,7 @@ class Menus:
                 action.setToolTip(str(file))
                 action.triggered.connect(lambda _=False, file=file: self._do(intents.OpenConfig(file)))
             self._recents.setEnabled(bool(state.recents))
-        chosen = self._themes[state.preferences.theme]
-        with QSignalBlocker(chosen):
-            chosen.setChecked(True)
+        self._themes[state.preferences.theme].setChecked(True)  # not blocked: its group unchecks the others
         with QSignalBlocker(self._test):
             self._test.setChecked(state.store_kind is StoreKind.TEST)
 

@@ -23,7 +23,7 @@ from chorus_gui.app.signin import login
 from chorus_gui.app.values import CustodyFacts, StoreKind
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import ChorusError, ConfigError
+from chorus_gui.core.errors import ChorusError, ConfigChangedError, ConfigError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
@@ -374,7 +374,16 @@ class Session(QObject):
                 _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
         text = " ".join((text, *(run.notes if run else ())))
         return JobEnd(
-            job.id, job.kind, job.title, outcome.kind, text, remedy, run.receipt if run else None, job.seconds, bool(run and run.faulty)
+            job.id,
+            job.kind,
+            job.title,
+            outcome.kind,
+            text,
+            remedy,
+            run.receipt if run else None,
+            job.seconds,
+            faulty=bool(run and run.faulty),
+            changed_elsewhere=isinstance(outcome.error, ConfigChangedError),
         )
 
 

@@ -78,7 +78,8 @@ class JobProgress:
 class JobEnd:
     """How the last job ended.  ``text`` says it in a sentence; ``receipt`` is the page that was saved, if one was.
 
-    ``faulty``: it finished, but some files failed, differ or could not be read.
+    ``faulty``: it finished, but some files failed, differ or could not be read.  ``changed_elsewhere``: nothing was saved, because
+    another program changed the file.
     """
 
     id: int
@@ -90,6 +91,7 @@ class JobEnd:
     receipt: Path | None = None
     seconds: float = 0.0
     faulty: bool = False
+    changed_elsewhere: bool = False
 
     @property
     def grade(self) -> Grade:

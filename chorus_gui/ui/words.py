@@ -7,23 +7,14 @@ from datetime import datetime
 from PySide6.QtCore import QDateTime, QLocale
 
 from chorus_gui.app.values import StoreKind
-from chorus_gui.app.words import DASH, duration, files_and_size, number, plural, rate, size
-from chorus_gui.core.model import ChangeKind
+from chorus_gui.app.words import DASH, KINDS, agree, duration, files_and_size, number, plural, rate, size
 
 __all__ = ["KINDS", "STORES", "agree", "at", "count_of", "duration", "files_and_size", "moment", "number", "rate", "size", "stamp"]
 
 count_of = plural
 
-KINDS = {kind: kind.value for kind in ChangeKind} | {ChangeKind.MOVED: "time changed"}
-"""What a kind of change is called on screen, in lower case."""
-
 STORES = {StoreKind.NONE: "", StoreKind.TEST: "Test setup", StoreKind.CENTRAL: "Central store"}
 """What a kind of store is called; badges write it in capitals."""
-
-
-def agree(value: int, one: str, many: str) -> str:
-    """The form of a word that agrees with a count: ``agree(1, "is", "are")`` → "is"."""
-    return one if value == 1 else many
 
 
 def moment(us: int | None, *, seconds: bool = False) -> str:

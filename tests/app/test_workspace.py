@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -282,6 +283,7 @@ class AskingStore(LocalStore):
 @pytest.fixture
 def azure(world: World, monkeypatch: pytest.MonkeyPatch) -> Way:
     """Site, central store and journal in Azure, all with a Microsoft login; the answer is the one way to sign in."""
+    importlib.import_module("chorus_gui.core.storage.azure.probe")  # otherwise it could be imported now, and keep the other class
     world.put("1001/Waveforms/a.dat", "wave")
     monkeypatch.setattr(Asking, "folder", world.site, raising=False)
     monkeypatch.setattr(AskingStore, "folder", world.central, raising=False)

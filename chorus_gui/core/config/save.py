@@ -20,7 +20,7 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, dotted_keys
 from chorus_gui.core.config.load import parse, read_text
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, Tables, as_tables, detect_layout, key_lines
-from chorus_gui.core.errors import ConfigError
+from chorus_gui.core.errors import ConfigChangedError, ConfigError
 from chorus_gui.core.folders import replace_file, resource
 
 Scalar = str | int | bool
@@ -111,8 +111,8 @@ class ConfigDocument:
         """Write the file in one step, its folder too if there is none; the previous one becomes ``NAME.bak`` (``keep_previous``).
 
         The file keeps its permissions, but is closed to other users if it holds secrets.  ``auth_mode = "sas_token"`` is
-        written as "sas", because the present command-line tool stops at the other.  Raises :class:`ConfigError` if another
-        program changed the file since it was opened (unless ``overwrite``), or it cannot be written.
+        written as "sas", because the present command-line tool stops at the other.  Raises :class:`ConfigChangedError` if another
+        program changed the file since it was opened (unless ``overwrite``), :class:`ConfigError` if it cannot be written.
         """
         self._normalise_auth_modes()
         target = Path(os.path.realpath(self.path))
@@ -121,7 +121,7 @@ class ConfigDocument:
         try:
             previous = target.read_bytes() if target.exists() else None
             if previous != self._seen and not overwrite:
-                raise ConfigError(
+                raise ConfigChangedError(
                     f"“{self.path.name}” was changed by another program after it was opened here.",
                     meaning="Nothing was saved.",
                     remedy="Open it again, and repeat the change.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLabel, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, compose
@@ -20,8 +20,7 @@ from chorus_gui.ui.assistant.steps import CredentialStep, SiteStep, Step, StoreS
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
+from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, Question
 
 
@@ -31,7 +30,7 @@ class StepMark(QWidget):
     def __init__(self, number: int, name: str) -> None:
         super().__init__()
         self._number, self._name = number, name
-        self._picture = QLabel()
+        self._picture = Picture(16)
         self._picture.setFixedWidth(20)
         self._label = label(name)
         line = row(self._picture, self._label, None, margins=(SPACE, 6, SPACE, 6))
@@ -39,12 +38,9 @@ class StepMark(QWidget):
 
     def show_mark(self, now: int, *, skipped: bool) -> None:
         """``now``: the number of the step that is shown."""
-        look = theme.current()
         done = self._number < now and not skipped
-        colour = look.good if done else look.accent if self._number == now else look.muted
-        self._picture.setPixmap(
-            icons.pixmap("good" if done else "arrow" if self._number == now else "minus", 16, colour, self.devicePixelRatioF())
-        )
+        here = ("good", "good") if done else ("arrow", "accent") if self._number == now else ("minus", "muted")
+        self._picture.show_icon(*here)
         self._label.setProperty("role", "strong" if self._number == now else "muted")
         theme.restyle(self._label)
         state = "not needed" if skipped else "done" if done else "now" if self._number == now else "later"

@@ -421,7 +421,7 @@ class ConfigurationPage(Page):
             self._saving = None
             if self._draft is not None and saving.file != self._draft.file:
                 self._draft = self._draft.with_text(saving.text)  # it was meant for another file
-            self.conflict.say(f"{last.text} {last.remedy}".strip(), overwrite="another program" in last.text)
+            self.conflict.say(f"{last.text} {last.remedy}".strip(), overwrite=last.changed_elsewhere)
 
     def _revert(self) -> None:
         draft = self._draft

@@ -6,17 +6,15 @@ import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.ui import theme
 from chorus_gui.ui.pages.configuration_words import title
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.words import count_of, number
 
 SHOWN = 40
@@ -56,8 +54,7 @@ class FindingCard(QFrame):
     def __init__(self, grade: Grade, heading: str, text: str, remedy: str, actions: Sequence[QWidget] = ()) -> None:
         super().__init__()
         self.setProperty("notice", grade.value)
-        picture = QLabel()
-        picture.setPixmap(icons.pixmap(grade.value, 16, theme.current().grade(grade), self.devicePixelRatioF()))
+        picture = Picture(16, grade.value, grade)
         parts: list[QWidget] = [label(heading, "strong", wrap=True)] if heading else []
         parts += [label(part, wrap=True, selectable=True) for part in (text, remedy) if part]
         told = column(*parts, space=2)
@@ -94,7 +91,7 @@ class FindingsPanel(QWidget):
 
     def show_findings(self, draft: Draft, faults: Sequence[Fault], warnings: Sequence[Fault]) -> None:
         """All of them, the faults first."""
-        drawing = (tuple(faults), tuple(warnings), theme.current().name)
+        drawing = (tuple(faults), tuple(warnings))
         if drawing == self._drawn:
             return
         self._drawn = drawing
@@ -114,7 +111,7 @@ class FindingsPanel(QWidget):
 
     def show_tests(self, found: Sequence[Finding], *, testing: bool) -> None:
         """What the test of the connection found."""
-        drawing = (tuple(found), testing, theme.current().name)
+        drawing = (tuple(found), testing)
         if drawing == self._drawn_tests:
             return
         self._drawn_tests = drawing

@@ -19,7 +19,7 @@ from chorus_gui.ui.pages.configuration_fields import KeyRow
 from chorus_gui.ui.pages.configuration_words import BEHAVIOUR, credentials
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import Card, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.basics import Card, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.words import agree, count_of
 
@@ -179,8 +179,7 @@ class Form(QObject):
         return [shared, *(self._modality(name) for name in MODALITIES)]
 
     def _modality(self, name: str) -> Card:
-        picture = QLabel()
-        picture.setPixmap(icons.pixmap(icons.MODALITY_ICONS[name], 20, "#7d8b99", 2.0))
+        picture = Picture(20, icons.MODALITY_ICONS[name])
         told = label("", wrap=True, selectable=True)
         told.setAccessibleName(f"{name}: files that match the pattern")
         examples = button("Show examples", f"Show files that match the pattern of {name}, and test a path", flat=True)

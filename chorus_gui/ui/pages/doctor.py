@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from chorus_gui import __version__
 from chorus_gui.app.doctor.examine import grouped, to_text
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.redact import redact
-from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui import intents, words
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.state import DoctorFacts, JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled
+from chorus_gui.ui.widgets.basics import Card, EmptyState, Picture, button, column, label, row, scrolled
 
 HEADINGS = {
     Grade.BAD: "Problems",
@@ -31,7 +30,6 @@ class DoctorPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._drawn: DoctorFacts | None = None
-        self._painted: theme.Theme | None = None
         self.examine = button("Check a&gain", "Check the whole setup again", icon="doctor", primary=True)
         self.examine.clicked.connect(lambda: self.intent.emit(intents.Examine()))
         self.copy = button("&Copy report", "Copy the results to the clipboard; they can name patients, and hold no secret", icon="copy")
@@ -78,9 +76,9 @@ class DoctorPage(Page):
             else:
                 self.empty.say("No results yet", "Problems of your setup, and how to fix them, appear here.", "Check setup")
             return
-        if facts is self._drawn and theme.current() is self._painted:
+        if facts is self._drawn:
             return
-        self._drawn, self._painted = facts, theme.current()
+        self._drawn = facts
         bad = sum(finding.grade is Grade.BAD for finding in facts.findings)
         told = f"{words.count_of(bad, 'problem')} to fix" if bad else "No problems"
         self.lead.setText(f"{told}. Checked {words.moment(facts.at_us)}.")
@@ -98,8 +96,7 @@ class DoctorPage(Page):
 
     def _finding(self, finding: Finding) -> QWidget:
         grade = finding.grade
-        mark = QLabel()
-        mark.setPixmap(icons.pixmap(grade.value, 20, theme.current().grade(grade), self.devicePixelRatioF()))
+        mark = Picture(20, grade.value, grade)
         mark.setAccessibleName(grade.value)
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         texts = [

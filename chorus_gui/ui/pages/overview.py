@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QGridLayout,
     QHeaderView,
-    QLabel,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -30,7 +29,7 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.basics import Card, EmptyState, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.charts import Bar, BarChart
 
 VERSIONS_SHOWN = 24
@@ -44,8 +43,13 @@ OFFERS = {
     Choice.SET_ASIDE: "Set aside…",
 }
 """What can be decided about the journal → its button."""
-ICONS = {Progress.DONE: "good", Progress.NOW: "arrow", Progress.LATER: "history", Progress.STOPPED: "warning"}
-"""How far a step is → its icon."""
+ICONS = {
+    Progress.DONE: ("good", "good"),
+    Progress.NOW: ("arrow", "accent"),
+    Progress.LATER: ("history", "muted"),
+    Progress.STOPPED: ("warning", "warning"),
+}
+"""How far a step is → its icon and the icon's colour."""
 SPOKEN = {Progress.DONE: "done", Progress.NOW: "now", Progress.LATER: "later", Progress.STOPPED: "needs attention"}
 
 
@@ -91,7 +95,7 @@ class StepCard(Card):
     """One step."""
 
     def __init__(self, number: int) -> None:
-        self._icon = QLabel()
+        self._icon = Picture(20)
         self._name = label("", "heading")
         self._text = label("", "muted", wrap=True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -102,9 +106,7 @@ class StepCard(Card):
 
     def show_step(self, step: Step, *, now: bool) -> None:
         """Draw it."""
-        look = theme.current()
-        colours = {Progress.DONE: look.good, Progress.NOW: look.accent, Progress.LATER: look.muted, Progress.STOPPED: look.warning}
-        self._icon.setPixmap(icons.pixmap(ICONS[step.progress], 20, colours[step.progress], self.devicePixelRatioF()))
+        self._icon.show_icon(*ICONS[step.progress])
         self._name.setText(step.name)
         self._text.setText(step.text)
         self.set_now(now=now)
@@ -191,9 +193,9 @@ class OverviewPage(Page):
         fresh = drawn is None or drawn.config is None or drawn.config_file != state.config_file
         if drawn is None or fresh or drawn.custody is not state.custody or drawn.busy != state.busy:
             self._render_offers(state)
-        if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config:
+        if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config or painted != self._painted:
             self._render_journal(state)
-        if drawn is None or fresh or drawn.receipts is not state.receipts or painted != self._painted:
+        if drawn is None or fresh or drawn.receipts is not state.receipts:
             self._render_runs(state)
 
     def show_topic(self, topic: str) -> None:
@@ -287,8 +289,7 @@ class OverviewPage(Page):
 
     def _run(self, receipt: ReceiptFacts) -> QWidget:
         grade = Grade.GOOD if receipt.clean else Grade.WARNING
-        mark = QLabel()
-        mark.setPixmap(icons.pixmap(grade.value, 16, theme.current().grade(grade), self.devicePixelRatioF()))
+        mark = Picture(16, grade.value, grade)
         told = [TITLES.get(receipt.kind, receipt.kind), words.moment(receipt.ended_us)]
         told += [f"version {', '.join(receipt.versions)}"] if receipt.versions else []
         told += [f"{words.files_and_size(receipt.uploaded)} uploaded"] if receipt.uploaded.files else []

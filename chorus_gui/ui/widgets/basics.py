@@ -146,12 +146,46 @@ class Card(QFrame):
             theme.restyle(self)
 
 
+class Picture(QLabel):
+    """An icon next to words, in a colour of the theme: a grade's, or "accent", "muted", "good" or "warning".  It follows the theme."""
+
+    def __init__(self, size: int, name: str = "", colour: Grade | str = "muted") -> None:
+        super().__init__()
+        self._size, self._name, self._colour = size, name, colour
+        self._draw()
+
+    def show_icon(self, name: str, colour: Grade | str) -> None:
+        """Show another icon; "" shows none."""
+        if (name, colour) != (self._name, self._colour):
+            self._name, self._colour = name, colour
+            self._draw()
+
+    def show_grade(self, grade: Grade) -> None:
+        """Show the icon of a grade, in its colour."""
+        self.show_icon(grade.value, grade)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """In another theme the icon has another colour."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange:
+            self._draw()
+
+    def _draw(self) -> None:
+        if not self._name:
+            self.clear()
+            return
+        look = theme.current()
+        colour = look.grade(self._colour) if isinstance(self._colour, Grade) else str(getattr(look, self._colour))
+        self.setPixmap(icons.pixmap(self._name, self._size, colour, self.devicePixelRatioF()))
+
+
 class Chip(QPushButton):
     """A short fact with a grade; selecting it shows more."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
+        self._grade = Grade.INFO
         self.setProperty("chip", Grade.INFO.value)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -166,9 +200,19 @@ class Chip(QPushButton):
         if self.property("chip") != grade.value:
             self.setProperty("chip", grade.value)
             theme.restyle(self)
-        self.setIcon(icons.icon(grade.value, theme.current().grade(grade), ICON_GAP))
-        self.setIconSize(QSize(16 + ICON_GAP, 16))
+        self._grade = grade
+        self._draw()
         self.updateGeometry()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """In another theme the icon has another colour."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and self.text():
+            self._draw()
+
+    def _draw(self) -> None:
+        self.setIcon(icons.icon(self._grade.value, theme.current().grade(self._grade), ICON_GAP))
+        self.setIconSize(QSize(16 + ICON_GAP, 16))
 
 
 class ElidedLabel(QLabel):
@@ -282,20 +326,19 @@ class EmptyState(QWidget):
 
     def __init__(self, icon: str, title: str, text: str, action: str = "") -> None:
         super().__init__()
-        self._icon_name = icon
-        self._picture = QLabel()
+        self._picture = Picture(48, icon)
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.title = label(title, "heading")
         self.text = label(text, "muted", wrap=True)
         self.text.setFixedWidth(440)
         self.action = button(action, primary=True)
-        self.action.setVisible(bool(action))
+        if not action:
+            self.action.hide()
         self.action.clicked.connect(self.acted)
         for part in (self.title, self.text):
             part.setAlignment(Qt.AlignmentFlag.AlignCenter)
         middle = column(self._picture, self.title, self.text, SPACE, row(None, self.action, None), space=SPACE)
         self.setLayout(column(None, row(None, middle, None), None))
-        self._draw()
 
     def say(self, title: str, text: str, action: str = "") -> None:
         """Show other words."""
@@ -305,15 +348,6 @@ class EmptyState(QWidget):
         self.action.setAccessibleName(action)
         self.action.setToolTip(action)
         self.action.setVisible(bool(action))
-
-    def changeEvent(self, event: QEvent) -> None:
-        """In another theme the picture has another colour."""
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.PaletteChange:
-            self._draw()
-
-    def _draw(self) -> None:
-        self._picture.setPixmap(icons.pixmap(self._icon_name, 48, theme.current().muted, self.devicePixelRatioF()))
 
 
 class FormRow(QWidget):
@@ -325,7 +359,8 @@ class FormRow(QWidget):
         title = label(f"{name} *" if required else name, "strong")
         title.setBuddy(field)
         self._explanation = label(explanation, "muted", wrap=True)
-        self._explanation.setVisible(bool(explanation))
+        if not explanation:
+            self._explanation.hide()  # nothing is shown while it has no parent: it would be a window of its own
         self._fault = label("", wrap=True, selectable=True)
         set_grade(self._fault, Grade.BAD)
         self._fault.hide()

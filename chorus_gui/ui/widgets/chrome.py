@@ -12,8 +12,7 @@ from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, button, label, row, set_icon
+from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
 
 RAIL_WIDTH = 176
 
@@ -132,7 +131,7 @@ class NoticeBar(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self._icon = QLabel()
+        self._icon = Picture(20)
         self._text = label("", wrap=True, selectable=True)
         self._open = button("Open receipt", "Open the receipt of this run in your browser", flat=True)
         self._open.clicked.connect(self._open_receipt)
@@ -156,7 +155,7 @@ class NoticeBar(QFrame):
         self.setProperty("notice", grade.value)
         theme.restyle(self)
         theme.restyle(self._text)
-        self._icon.setPixmap(icons.pixmap(grade.value, 20, theme.current().grade(grade), self.devicePixelRatioF()))
+        self._icon.show_grade(grade)
         told = " ".join(part for part in (end.text, end.remedy) if part)
         self._text.setText(f"{end.title}: {told}" if end.title and end.outcome is not OutcomeKind.DONE else told)
         self._text.setAccessibleName(self._text.text())

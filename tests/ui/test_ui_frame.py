@@ -1,0 +1,134 @@
+"""What surrounds the pages: no window but the main one is shown, one theme is ticked, icons follow the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QAction, QImage
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QWidget
+from pytestqt.qtbot import QtBot
+from uiworld import settle
+from world import World
+
+from chorus_gui.core.job import OutcomeKind
+from chorus_gui.core.model import Grade
+from chorus_gui.ui import intents, theme
+from chorus_gui.ui.assistant import Assistant
+from chorus_gui.ui.main_window import PAGES, MainWindow
+from chorus_gui.ui.pages.configuration_findings import FindingCard
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.settings import THEMES, Settings
+from chorus_gui.ui.state import JobEnd, JobKind
+from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import ICON_GAP, Chip, EmptyState, FormRow, Picture
+
+
+class Shown(QObject):
+    """Watches which windows are shown: the class names of those that are neither the main window, nor a dialog, nor a menu."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        shows = event.type() is QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow()
+        if shows and not isinstance(watched, (MainWindow, QDialog, QMenu)):
+            self.seen.append(f"{type(watched).__name__} {watched.accessibleName() or getattr(watched, 'text', str)()}")
+        return False
+
+
+@pytest.fixture
+def shown(qapp: QApplication) -> Iterator[Shown]:
+    watch = Shown()
+    qapp.installEventFilter(watch)
+    yield watch
+    qapp.removeEventFilter(watch)
+
+
+def closed(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window.closed, timeout=20_000):
+        window._stop()
+    window.deleteLater()
+    window.session.deleteLater()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    made = MainWindow(Session(Settings(tmp_path / "window.ini")))
+    made.show()
+    yield made
+    closed(qtbot, made)
+
+
+def test_no_other_window_is_shown_at_start_on_any_page_or_in_the_assistant(
+    qtbot: QtBot, shown: Shown, tmp_path: Path, world: World
+) -> None:
+    window = MainWindow(Session(Settings(tmp_path / "window.ini")))
+    window.show()
+    for entry in PAGES:
+        window.show_page(entry.name)
+        QApplication.processEvents()
+    window.do(intents.OpenConfig(world.file))
+    settle(qtbot, window.session)
+    window.do(intents.Scan())
+    settle(qtbot, window.session)
+    window.do(intents.Examine())
+    settle(qtbot, window.session)
+    for entry in PAGES:
+        window.show_page(entry.name)
+        QApplication.processEvents()
+    window.do(intents.ShowPage("configuration", "assistant"))
+    assistant = window.findChild(Assistant)
+    assert assistant is not None
+    for number in range(assistant.stack.count()):
+        assistant.stack.setCurrentIndex(number)
+        QApplication.processEvents()
+    assistant.close()
+    closed(qtbot, window)
+    assert shown.seen == []
+
+
+@pytest.mark.parametrize("make", [
+    lambda: FormRow("Name", QLabel(), "What it is"),
+    lambda: EmptyState("folder", "Nothing", "Nothing here", "Act"),
+])  # fmt: skip
+def test_a_widget_is_not_shown_while_it_is_made(qtbot: QtBot, shown: Shown, make) -> None:
+    made = make()
+    qtbot.addWidget(made)
+    assert shown.seen == []
+
+
+def test_one_theme_is_ticked(window: MainWindow) -> None:
+    texts = {"system": "&System colours", "light": "&Light colours", "dark": "&Dark colours"}
+    for name in (*THEMES, *reversed(THEMES)):
+        window.do(intents.SetTheme(name))
+        ticked = [action.text() for action in window.findChildren(QAction) if action.text() in texts.values() and action.isChecked()]
+        assert ticked == [texts[name]]
+
+
+def drawn(grade: Grade, look: theme.Theme, size: int, gap: int = 0) -> QImage:
+    """The icon of a grade in a theme."""
+    return icons.pixmap(grade.value, size, look.grade(grade), 1.0, gap).toImage()
+
+
+@pytest.mark.parametrize("grade", Grade)
+def test_icons_follow_the_theme(qtbot: QtBot, window: MainWindow, grade: Grade) -> None:
+    window.do(intents.SetTheme("light"))
+    card, chip = FindingCard(grade, "Heading", "Text.", ""), Chip("Fact")
+    chip.show_fact("Fact", grade)
+    window.notice.show_end(None)
+    layout = window.centralWidget().layout()
+    assert layout is not None
+    layout.addWidget(card)
+    layout.addWidget(chip)
+    window.session.update(last=JobEnd(1, JobKind.SCAN, "Scan", OutcomeKind.FAILED, "It failed."))
+    for look in (theme.LIGHT, theme.DARK, theme.LIGHT):
+        window.do(intents.SetTheme(look.name))
+        QApplication.processEvents()
+        (in_card,), (in_notice,) = card.findChildren(Picture), window.notice.findChildren(Picture)
+        assert in_card.pixmap().toImage() == drawn(grade, look, 16)
+        assert in_notice.pixmap().toImage() == drawn(Grade.BAD, look, 20)
+        assert chip.icon().pixmap(20, 16).toImage() == drawn(grade, look, 16, ICON_GAP)
