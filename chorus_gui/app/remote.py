@@ -11,7 +11,7 @@ from chorus_gui.app.run import Done
 from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job, remote
-from chorus_gui.core.config.model import Config
+from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved
@@ -35,7 +35,13 @@ def upload(
     workspace: Workspace, ctx: JobContext, sources: Sequence[Path], target: str, *, recursive: bool, overwrite: bool
 ) -> Done[list[Moved]]:
     """Copy files to the store without recording them.  Raises :class:`UsageError` for the journal's own name."""
-    if target.strip("/") in journal_names(workspace.config):
+    goal, names = f"{target.strip('/')}/", journal_names(workspace.config)
+    if any(goal.startswith(name) for name in names if name.endswith("/")):
+        raise UsageError(
+            f"“{target}” is where this program keeps what colleagues share about the journal. This command cannot change it.",
+            remedy="Choose another folder in the central store.",
+        )
+    if target.strip("/") in names:
         raise UsageError(
             f"“{target}” is the cloud journal. This command cannot replace it.",
             remedy="Check the journal in with “chorus-upload journal checkin --local-journal F”, which makes sure that nothing is lost.",
@@ -92,17 +98,7 @@ def deletion(workspace: Workspace, ctx: JobContext, patterns: Sequence[str], *, 
 
 
 def journal_names(config: Config) -> tuple[str, ...]:
-    """The cloud journal and its lock, as paths of the central store, if they are in it."""
-    cloud, central = config.journal.cloud, config.central
-    if cloud is None or (cloud.kind, cloud.container) != (central.kind, central.container):
-        return ()
-    if cloud.folder is not None and central.folder is not None:
-        if not cloud.folder.is_relative_to(central.folder):
-            return ()
-        name = cloud.folder.relative_to(central.folder).as_posix()
-    else:
-        prefix = f"{central.prefix}/" if central.prefix else ""
-        if not cloud.prefix.startswith(prefix):
-            return ()
-        name = cloud.prefix.removeprefix(prefix)
-    return (name, f"{name}.locked")
+    """The cloud journal, its lock and the folder of its side files (with “/” at its end), as paths of the central store, if they are in it."""
+    cloud = config.journal.cloud
+    name = None if cloud is None else cloud.inside(config.central)
+    return () if name is None else (name, name + LOCK_END, f"{name}{SIDE_END}/")

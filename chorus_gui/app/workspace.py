@@ -13,6 +13,7 @@ from chorus_gui.core.config.model import Config, Place
 from chorus_gui.core.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from chorus_gui.core.custody.beside import SideFiles
     from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.job import JobContext
     from chorus_gui.core.journal.store import Journal
@@ -64,6 +65,7 @@ class Workspace:
         self._store: Store | None = None
         self._sources: Sources | None = None
         self._home: CloudJournal | None = None
+        self._side_files: SideFiles | None = None
 
     def __enter__(self) -> Workspace:
         with self._lock:
@@ -118,16 +120,29 @@ class Workspace:
 
     def home(self) -> CloudJournal | None:
         """Where the cloud journal is kept; None if the journal is only on this computer.  Raises as :meth:`store`."""
-        from chorus_gui.core.custody.cloud_journal import cloud_journal, journal_parent
+        return self._opened_home() if self.custody and self.config.journal.cloud is not None else None
 
-        place = self.config.journal.cloud
-        if place is None or not self.custody:
-            return None
+    def _opened_home(self) -> CloudJournal:
+        from chorus_gui.core.custody.cloud_journal import cloud_journal, journal_parent, need
+
         with self._lock:
             self._check_open()
-            if self._home is None:
+            if self._home is None and (place := self.config.journal.cloud) is not None:
                 self._home = cloud_journal(self.config, self._open_store(journal_parent(place)[0]))
-            return self._home
+            return need(self._home)
+
+    def side_files(self) -> SideFiles:
+        """The side files next to the journal: next to the cloud journal, if there is one, also without ``custody``.
+
+        Nothing is opened or asked for until they are read or written, so this raises nothing.
+        """
+        from chorus_gui.core.custody.beside import beside, beside_local
+
+        with self._lock:
+            if self._side_files is None:
+                cloud = self.config.journal.cloud
+                self._side_files = beside_local(self.config.journal.local) if cloud is None else beside(self._opened_home, cloud.text)
+            return self._side_files
 
     def cloud_journal(self) -> CloudJournal:
         """As :meth:`home`; raises :class:`CustodyError` if the journal is only on this computer."""

@@ -19,6 +19,10 @@
     │   ├── JournalBusyError       another process works on it (and who)
     │   └── JournalChangedError    another program changed it at the same time
     ├── CustodyError               check-out, check-in or unlock cannot continue
+    ├── SideFileError              a file next to the journal cannot be used
+    │   ├── SideFileUnreachableError  its place did not answer, or refused: what is there is unknown
+    │   ├── SideFileUnreadableError   it is there, but its content cannot be used
+    │   └── SideFileConflictError     somebody else changed it at the same time
     ├── SourceError                one file of the site cannot be sent
     │   ├── SourceVanishedError    it is gone
     │   ├── SourceChangedError     it is not the file that was approved
@@ -177,6 +181,24 @@ class JournalChangedError(JournalError):
 
 class CustodyError(ChorusError):
     """Check-out, check-in or unlock cannot continue."""
+
+
+class SideFileError(ChorusError):
+    """A file of this program next to the journal cannot be used."""
+
+
+class SideFileUnreachableError(SideFileError):
+    """The place of the side files did not answer, or refused: nothing is known about what is there."""
+
+    retryable = True
+
+
+class SideFileUnreadableError(SideFileError):
+    """The side file is there, but its content cannot be used."""
+
+
+class SideFileConflictError(SideFileError):
+    """The side file is not the version that was to be replaced.  Nothing was written."""
 
 
 class SourceError(ChorusError):

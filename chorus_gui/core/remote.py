@@ -1,7 +1,7 @@
 """Looking into the central store by hand: list, upload, download, delete, by patterns.
 
-None of this touches a journal: what is uploaded here is not recorded, what is deleted stays recorded.  The journal and its lock are
-never part of what a wildcard matches; they must be named.
+None of this touches a journal: what is uploaded here is not recorded, what is deleted stays recorded.  The journal, its lock and its
+side files are never part of what a wildcard matches; they must be named.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool) -> 
 def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursive: bool, keep: Sequence[str] = ()) -> list[BlobInfo]:
     """The blobs that the patterns name, with ``recursive`` those below too; ``keep`` only if named exactly.
 
+    A name in ``keep`` that ends in “/” is a folder: what is in it must be named by its exact path, or by the folder's.
+
     Raises :class:`UsageError` for a pattern that names nothing, or only a folder without ``recursive``.
     """
     found: dict[str, BlobInfo] = {}
@@ -71,7 +73,10 @@ def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursiv
         below = 0
         here: dict[str, BlobInfo] = {}
         for blob, depth in _matches(store, pattern, ctx):
-            if blob.path in keep and blob.path != pattern.strip("/"):
+            named = pattern.strip("/")
+            if blob.path != named and any(
+                blob.path == name or (name[-1:] == "/" and blob.path.startswith(name) and named != name[:-1]) for name in keep
+            ):
                 continue
             if recursive or blob.path.count("/") + 1 <= depth:
                 here[blob.path] = blob

@@ -393,3 +393,22 @@ def test_an_interruption_that_nobody_can_be_told_of_is_one_all_the_same(world: W
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     world.check_truth()
+
+
+def test_remote_does_not_touch_what_colleagues_share_about_the_journal(world: World, run) -> None:
+    world.file.write_text(
+        world.file.read_text("utf-8") + f'\n[journal.source]\npath = "{(world.central / "cloud.db").as_posix()}"\n', "utf-8"
+    )
+    names = ("cloud.db", "cloud.db.locked", "cloud.db.chorus/holds.json", "cloud.db.chorus/verified/v1.json", "v1/OMOP/person.csv")
+    for name in names:
+        world.store.put(name, b"1")
+    run("remote delete -r --yes *")
+    assert {blob.path for blob in world.store.list()} == set(names[:4])
+    _, err = run("remote delete -r --yes cloud.db.*", status=2)
+    assert "matches" in err
+    for target in ("cloud.db.chorus", "cloud.db.chorus/", "cloud.db.chorus/holds.json", "cloud.db.chorus/verified/x"):
+        _, err = run(f"remote upload --overwrite {world.file.as_posix()} {target}", status=2)
+        assert "colleagues share" in err
+    run("remote delete --yes cloud.db.chorus/holds.json")
+    run("remote delete -r --yes cloud.db.chorus")
+    assert {blob.path for blob in world.store.list()} == set(names[:2])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from platforms import cases_differ
-from scan.siteworld import Memory, make_config, put, run_scan, sources_of
+from scan.siteworld import Memory, folder_place, make_config, put, run_scan, sources_of
 from sitetree import UNMATCHED, snapshot, write_snapshot
 
 from chorus_gui.core.config.model import Place, PlaceKind
@@ -231,6 +231,28 @@ def test_litter_is_no_modality_even_where_a_pattern_takes_everything(tmp_path: P
     put(tmp_path, "journal.db_20240101120000/journal.db", "a/b.csv", "journal.db_2024/c.csv")
     memory, _ = run_scan(make_config(tmp_path, patterns={"OMOP": "{filepath}"}))
     assert memory.paths("OMOP") == {"a/b.csv", "journal.db_2024/c.csv"}
+
+
+@pytest.mark.parametrize("pattern", ["OMOP/{filepath}", "{filepath}", "{patient_id:w}/{filepath}"])
+def test_side_files_are_invisible_whatever_a_pattern_takes(pattern: str, tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        "OMOP/person.csv",
+        "journal.db",
+        "journal.db.chorus/holds.json",
+        "journal.db.chorus/verified/20250101000000.json",
+        "shared/j.db.locked",
+        "shared/j.db.chorus/receipts/x.json",
+        "other.db.chorus/mine.csv",
+    )
+    config = make_config(tmp_path, patterns={"OMOP": pattern}, journal=tmp_path / "journal.db")
+    config = replace(config, journal=replace(config.journal, cloud=folder_place(tmp_path / "shared" / "j.db")))
+    memory, _ = run_scan(config, ["OMOP"])
+    told = memory.paths("OMOP") | memory.unmatched_paths
+    assert {path for path in told if "journal.db.chorus" in path or "j.db.chorus" in path} == set()
+    assert "other.db.chorus/mine.csv" in told  # a folder of the site's own is not hidden
+    if pattern == "OMOP/{filepath}":
+        assert memory.unmatched_paths == {"other.db.chorus/mine.csv"}
 
 
 def test_batches_reach_the_sink_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

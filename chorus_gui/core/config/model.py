@@ -17,6 +17,12 @@ from chorus_gui.core.model import Mode
 from chorus_gui.core.pattern import Pattern
 from chorus_gui.core.redact import MASK
 
+LOCK_END = ".locked"
+"""The journal's name with this end is its lock.  The other tools look for this very name."""
+
+SIDE_END = ".chorus"
+"""The journal's name with this end is the folder next to it that holds the side files of this program."""
+
 
 class Layout(Enum):
     """Which of the two layouts the file is written in, and saved back in."""
@@ -120,6 +126,16 @@ class Place:
     prefix: str = ""
     credentials: Credentials = Credentials()
 
+    def inside(self, other: Place) -> str | None:
+        """The path of this place relative to ``other``, posix; None if it is not below it."""
+        if (self.kind, self.container) != (other.kind, other.container):
+            return None
+        if self.folder is not None and other.folder is not None:
+            below = self.folder != other.folder and self.folder.is_relative_to(other.folder)
+            return self.folder.relative_to(other.folder).as_posix() if below else None
+        prefix = f"{other.prefix}/" if other.prefix else ""
+        return self.prefix.removeprefix(prefix) if self.prefix.startswith(prefix) and self.prefix != prefix else None
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -155,6 +171,12 @@ class JournalPlaces:
     local: Path
     cloud: Place | None = None
     upload_method: UploadMethod = UploadMethod.BUILTIN
+
+    def inside(self, place: Place) -> tuple[str, ...]:
+        """The journals that are in ``place``: paths relative to it.  Their locks and side files bear the same names, with an end."""
+        local = Place(PlaceKind.FOLDER, self.local.as_posix(), self.local)
+        found = [path for journal in (local, self.cloud) if journal is not None and (path := journal.inside(place)) is not None]
+        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chorus_gui.core import folders
-from chorus_gui.core.config.model import Config, Place, PlaceKind
+from chorus_gui.core.config.model import LOCK_END, Config, Place, PlaceKind
 from chorus_gui.core.errors import CustodyError, JournalBusyError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.lock import WriterLock, myself
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.retry import RetryPolicy
-
-LOCK_END = ".locked"
 
 
 @dataclass(frozen=True, slots=True)

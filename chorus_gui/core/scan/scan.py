@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
-from chorus_gui.core.config.model import Config, Place, Site
+from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config, JournalPlaces, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
@@ -70,9 +70,9 @@ def scan(
     """Walk the roots of ``modalities`` and report what is there to ``sink``.  ``sources`` by modality, one for each configured modality.
 
     A root that is missing, unreadable or without a single file is a problem that covers all of it; the others are still
-    scanned.  Folders that belong only to modalities that were not asked for are not listed.  The journal and the files next to
-    it under its name, the configuration, the central store, the 2024 tool's ``journal.db_<UTC>`` folders and ``ignore`` (files
-    or folders) are never unmatched.
+    scanned.  Folders that belong only to modalities that were not asked for are not listed.  The journals and the files next to
+    them under their names, the configuration, the central store, the 2024 tool's ``journal.db_<UTC>`` folders and ``ignore`` (files
+    or folders) are never unmatched.  The folders of the journals' side files are not listed at all, whatever the patterns say.
 
     Raises :class:`UsageError` for a modality that is not configured; what ``sources`` raises for a place that cannot be opened;
     :class:`Cancelled` when ``ctx`` says so.
@@ -91,7 +91,7 @@ def scan(
         roots.setdefault(_root_key(site.place), []).append(site)
     kept_apart = [*ignore, *(place.folder for place in (config.central, *(site.place for site in config.sites.values())) if place.folder)]
     walks = [
-        _Walk(tuple(sites), frozenset(modalities), _Quiet(root, _own_files(config), kept_apart, config.journal.local.name), report)
+        _Walk(tuple(sites), frozenset(modalities), _Quiet(root, _own_files(config), kept_apart, config.journal, sites[0].place), report)
         for root, sites in roots.items()
         if any(site.modality in modalities for site in sites)
     ]
@@ -177,17 +177,23 @@ _STRAY = _Decision(FolderChoice(descend=True, files=False))
 class _Quiet:
     """Paths in one root that are never reported as unmatched: exact paths, whole folders, and name prefixes."""
 
-    def __init__(self, root: str, own: Iterable[Path], others: Iterable[Path], journal: str) -> None:
+    def __init__(self, root: str, own: Iterable[Path], others: Iterable[Path], journal: JournalPlaces, place: Place) -> None:
+        journals = [_fold(path) for path in journal.inside(place)]
         begins = [inside for path in own if (inside := _inside(root, path)) is not None]
         exact = [inside for path in others if (inside := _inside(root, path)) is not None]
         self._begins = (*begins, *(path + "/" for path in exact))
-        self._exact = frozenset(exact)
-        names = "|".join(re.escape(name) for name in {"journal.db", journal})
+        self._exact = frozenset((*exact, *journals, *(path + LOCK_END for path in journals)))
+        self._sides = frozenset(path + SIDE_END for path in journals)
+        names = "|".join(re.escape(name) for name in {"journal.db", journal.local.name})
         self._litter = re.compile(rf"(?:{names})_\d{{14}}", re.IGNORECASE)
 
     def holds(self, path: str) -> bool:
         folded = _fold(path)
         return folded.startswith(self._begins) or folded in self._exact
+
+    def is_side(self, folder: str) -> bool:
+        """The folder of a journal's side files."""
+        return bool(self._sides) and _fold(folder) in self._sides
 
     def is_litter(self, folder: str) -> bool:
         return self._litter.fullmatch(folder) is not None
@@ -234,7 +240,7 @@ class _Walk:
     def _want(self, folder: str) -> FolderChoice:
         parts = folder.split("/", self._reach)
         decision = self._decide(folder if len(parts) <= self._reach else "/".join(parts[: self._reach]))
-        if decision is _STRAY and self._quiet.holds(folder):
+        if self._quiet.is_side(folder) or (decision is _STRAY and self._quiet.holds(folder)):
             decision = _PRUNED
         elif decision is _ELSEWHERE:
             self._seen += 1

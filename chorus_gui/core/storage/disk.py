@@ -6,8 +6,11 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from types import TracebackType
+
+import filelock
 
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, StoreFullError, StoreUnavailableError
 from chorus_gui.core.storage.base import Buffer
@@ -16,6 +19,7 @@ from chorus_gui.core.storage.names import name_error
 WINDOWS = os.name == "nt"
 BINARY: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 COPY_BYTES = 4 * 1024 * 1024
+LOCK_S = 10.0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -156,6 +160,29 @@ def move_new(temp: str, target: str) -> None:
             raise
     else:
         os.unlink(temp)  # noqa: PTH108
+
+
+@contextmanager
+def alone(file: str, where: str) -> Generator[None]:
+    """Holds the operating system's lock on ``file``, so that programs that do the same wait for each other.
+
+    Where the disk or share has no locks, or the file is a colleague's, the block runs without.  Raises
+    :class:`StoreUnavailableError` if another program has held the lock for ``LOCK_S`` seconds.
+    """
+    lock = filelock.FileLock(file, timeout=LOCK_S, thread_local=False, mode=0o666)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise StoreUnavailableError(
+            f"Another program has been writing to “{where}” for {LOCK_S:.0f} seconds.", meaning="Nothing was written.", remedy="Try again."
+        ) from error
+    except (OSError, NotImplementedError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def sync_folder(folder: str) -> None:

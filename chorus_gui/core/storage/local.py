@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -23,6 +23,7 @@ from chorus_gui.core.storage.disk import (
     WINDOWS,
     Clock,
     Translated,
+    alone,
     make_folders,
     move_new,
     not_found,
@@ -49,8 +50,8 @@ class LocalStore:
     """A folder as :class:`~chorus_gui.core.storage.base.Store`: each blob is a file at exactly its path.
 
     A blob is written beside its place, forced to the disk and renamed, so it is there whole or not at all.  ETags are made of
-    time and size.  "Only if absent" is atomic between machines; "only if unchanged" is compared under a lock of this object
-    alone: nobody else may write at that very moment.  No MD5 is kept.  Metadata is kept beside the blobs, in ``.chorus-staging``.
+    time and size.  "Only if absent" is atomic between machines; "only if unchanged" is so between all who write through this class,
+    as far as the disk or share has locks.  No MD5 is kept.  Metadata is kept beside the blobs, in ``.chorus-staging``.
 
     Unlike a container, a folder cannot hold both “a” and “a/b”, nor, on a disk that ignores case, “a” and “A”: the second gets
     a :class:`BlobNameError`.  Links to folders inside the root are not listed.
@@ -183,7 +184,7 @@ class LocalStore:
         """As :meth:`Store.delete`.  Folders that become empty go too: a container has none."""
         self._check(path)
         with Translated(path):
-            with self._lock:
+            with self._lock, self._alone(condition):
                 found = self._find(path)
                 if found is None:
                     raise not_found(path)
@@ -285,7 +286,7 @@ class LocalStore:
         target = self._disk(path)
         for attempt in range(_FOLDER_TRIES):
             try:
-                with self._lock:
+                with self._lock, self._alone(condition):
                     self._claim(path, condition)
                     self._keep_metadata(info)
                     self._move(temp, target, path, condition)
@@ -297,6 +298,10 @@ class LocalStore:
         self._drop_metadata(path, info.etag)
         sync_folder(os.path.dirname(target))
         return info
+
+    def _alone(self, condition: Condition) -> AbstractContextManager[None]:
+        """Where a version is compared and then replaced, no other program does the same in between."""
+        return nullcontext() if condition.etag is None else alone(os.path.join(self._staging, "unchanged.lock"), self.url)
 
     def _claim(self, path: str, condition: Condition) -> None:
         if (other := self._spelling.other(path)) is not None:
