@@ -6,7 +6,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +71,7 @@ class Asked:
     version: str | None = None
     amend: bool = False
     allow_deletions: bool = False
+    pending: bool = True
 
     @property
     def words(self) -> str:
@@ -78,7 +79,8 @@ class Asked:
         parts = [f"--mode {self.mode.value}"] if self.mode else []
         parts += [f"--modalities {','.join(self.modalities)}"] if self.modalities else []
         parts += [f"--version {self.version}"] if self.version else []
-        return " ".join([*parts, *(["--amend"] if self.amend else []), *(["--allow-deletions"] if self.allow_deletions else [])])
+        flags = (("amend", self.amend), ("allow-deletions", self.allow_deletions), ("without-pending", not self.pending))
+        return " ".join([*parts, *(f"--{name}" for name, given in flags if given)])
 
 
 class Face(Protocol):
@@ -164,7 +166,7 @@ class Window:
         approval = intents.Approve(
             review.revision, asked.version, amend=asked.amend, record_only=what == "record", allow_deletions=asked.allow_deletions
         )
-        return self.run(approval)
+        return self.run(approval if asked.pending else replace(approval, pending=False))
 
     def upload(self, version: str | None = None, modalities: Sequence[str] = ()) -> Ended:
         return self.run(intents.UploadPending(version, tuple(modalities)))

@@ -108,6 +108,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review import approval as approving
     from chorus_gui.core.review.changes import summary, summed, to_do_by_modality
+    from chorus_gui.core.review.pending import offered
     from chorus_gui.core.review.staging import Staging, staging_path
 
     try:
@@ -138,6 +139,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             many_deletions=many,
             stale=stale,
             approval=Approval(**given) if given else None,
+            pending=offered(staging),
         )
 
 

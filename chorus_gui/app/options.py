@@ -33,7 +33,8 @@ class SubmitOptions:
     """What is scanned, and where it goes.
 
     ``modalities`` empty: all.  ``mode`` None: the configuration's.  ``version`` None: a new one, or with ``amend`` the last one.
-    ``allow_deletions``: a person confirmed that a large part of a modality was deleted.
+    ``allow_deletions``: a person confirmed that a large part of a modality was deleted.  ``pending`` False: pending files are
+    left for later; otherwise those of the chosen modalities (and version, if one is named) are part of the approval.
     """
 
     version: str | None = None
@@ -41,6 +42,7 @@ class SubmitOptions:
     modalities: tuple[str, ...] = ()
     mode: Mode | None = None
     allow_deletions: bool = False
+    pending: bool = True
 
     @property
     def params(self) -> str:
@@ -52,8 +54,13 @@ class SubmitOptions:
                 ("modalities", self.modalities),
                 ("mode", self.mode.value if self.mode else None),
                 ("allow-deletions", self.allow_deletions),
+                ("without-pending", not self.pending),
             )
         )
+
+    def pending_in(self, version: str) -> str | None:
+        """The version whose pending files belong to the submission of ``version``; None: every version."""
+        return version if self.version is not None or self.amend else None
 
     def scanned(self) -> dict[str, Any]:
         """The options of the scan, as JSON values: kept with the review."""

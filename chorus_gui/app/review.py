@@ -14,7 +14,7 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
-from chorus_gui.core.review.values import Query, Reviewed
+from chorus_gui.core.review.values import Pending, Query, Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -27,9 +27,10 @@ ASKED = "asked"
 class Review:
     """A review that a command shows: what was found, change by change.  Only while the command runs."""
 
-    def __init__(self, staging: Staging, journal: Journal, reviewed: Reviewed, version: str) -> None:
+    def __init__(self, staging: Staging, journal: Journal, reviewed: Reviewed, version: str, options: SubmitOptions) -> None:
         from chorus_gui.core.review.approval import deletions
         from chorus_gui.core.review.changes import to_do
+        from chorus_gui.core.review.pending import offered, pending
 
         self._staging = staging
         self.version = version
@@ -39,6 +40,12 @@ class Review:
         """modality → (deleted, current entries), where a person must confirm them"""
         self.to_do: dict[ChangeKind, Tally] = to_do(staging)
         """what an approval would record"""
+        self.pending: Pending = offered(staging).of(options.pending_in(version))
+        """what is pending in the chosen modalities and version"""
+        self.pending_elsewhere: int = pending(staging).total.files - self.pending.total.files
+        """files that are pending in others"""
+        self.along: Pending = self.pending if options.pending else Pending()
+        """the pending files that an approval uploads, too"""
 
     def changes(self, query: Query) -> Iterator[Change]:
         """The changes of a query, in its order."""
@@ -54,7 +61,7 @@ class Reviewing:
         """Shows what was found."""
 
     def confirm(self, review: Review) -> None:
-        """Asks for approval.  Raises ``Cancelled`` if it is refused, :class:`UnansweredError` if nobody can answer."""
+        """Asks for approval.  Raises ``Declined`` if it is refused, :class:`UnansweredError` if nobody can answer."""
 
 
 def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[Reviewed]:
@@ -115,7 +122,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
         with workspace.person.progress(active.ctx):
             reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, path=path)
         with Staging.open(reviewed.path) as staging:
-            yield Review(staging, active.journal, reviewed, version), staging, reviewed
+            yield Review(staging, active.journal, reviewed, version, options), staging, reviewed
 
 
 @contextmanager

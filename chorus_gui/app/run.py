@@ -22,7 +22,8 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.status import Status, status_of
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
-from chorus_gui.core.errors import Cancelled, ChorusError
+from chorus_gui.core.errors import Cancelled, ChorusError, Declined
+from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
 from chorus_gui.core.submission.run_result import RunResult
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.receipt import Receipt, Verification
     from chorus_gui.core.review.values import Reviewed
     from chorus_gui.core.storage.base import Store
+    from chorus_gui.core.submission.history import Entered
     from chorus_gui.core.submission.work import Work
 
 T = TypeVar("T")
@@ -78,6 +80,8 @@ class Run:
     """a problem was found that neither the log, nor the review, nor the verification has"""
     ends: ExitStack = field(default_factory=ExitStack)
     """what happens after the step, before the receipt"""
+    line: Entered | None = None
+    """its line in the journal's history"""
 
     @property
     def unread(self) -> int | None:
@@ -105,6 +109,8 @@ class Run:
     def begin(self, *, leave_copies: Store | None = None) -> None:
         """From here on the run leaves a receipt, however it ends; and, if a store is given, copies of the journal in it."""
         self.began = True
+        if self.line is not None:
+            self.line.begin()
         if leave_copies is not None:
             from chorus_gui.core.submission.upload import copies_left
 
@@ -157,6 +163,8 @@ class _Kept:
     begun: bool = False
     faulty: bool = False
     unread: int | None = None
+    declined: bool = False
+    """the person answered the command's question with no"""
 
 
 def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Run], T]) -> Done[T]:
@@ -168,12 +176,20 @@ def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[
         workspace.person.say(text)
 
     def all_of_it(ctx: JobContext) -> T:
-        with workspace, _journal(workspace, command, ctx, note) as journal:
-            active = Run(workspace, journal, ctx, kept.log, kept.notes)
+        with workspace, _journal(workspace, command, ctx, note) as (journal, line):
+            active = Run(workspace, journal, ctx, kept.log, kept.notes, line=line)
             with _receipt(command, active, kept):
                 return step(active)
 
-    return _done(job.run(all_of_it, ctx), kept)
+    def asked(ctx: JobContext) -> T:
+        try:
+            return all_of_it(ctx)
+        except Declined:
+            kept.declined = True
+            raise
+
+    outcome = job.run(asked, ctx)
+    return _done(Outcome(OutcomeKind.DONE) if kept.declined else outcome, kept)
 
 
 def run_on_file(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Path], T]) -> Done[T]:
@@ -197,7 +213,9 @@ def _done(outcome: Outcome[T], kept: _Kept) -> Done[T]:
 
 
 @contextmanager
-def _journal(workspace: Workspace, command: Command, ctx: JobContext, note: Callable[[str], None]) -> Generator[Journal]:
+def _journal(
+    workspace: Workspace, command: Command, ctx: JobContext, note: Callable[[str], None]
+) -> Generator[tuple[Journal, Entered | None]]:
     """The journal for one command: checked out, opened, with the command in its history; then closed and checked in."""
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.submission.history import HistoryLine, in_history
@@ -207,6 +225,8 @@ def _journal(workspace: Workspace, command: Command, ctx: JobContext, note: Call
         if command.creates and not command.writes and not local.exists():
             local = Path(stack.enter_context(TemporaryDirectory())) / local.name
             Journal.open(local, create=True).close()
+        if not local.exists():
+            stack.enter_context(_taken_back(local))
         journal = stack.enter_context(
             Journal.open(
                 local,
@@ -219,8 +239,19 @@ def _journal(workspace: Workspace, command: Command, ctx: JobContext, note: Call
         )
         if command.writes:
             line = HistoryLine(command.name, command.params, workspace.common, command.sends)
-            stack.enter_context(in_history(journal, workspace.config, line))
-        yield journal
+            yield journal, stack.enter_context(in_history(journal, workspace.config, line))
+        else:
+            yield journal, None
+
+
+@contextmanager
+def _taken_back(local: Path) -> Generator[None]:
+    """A journal that was begun for a command does not stay if the person says no to it."""
+    try:
+        yield
+    except Declined:
+        remove_file(local)
+        raise
 
 
 @contextmanager

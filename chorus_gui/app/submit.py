@@ -1,4 +1,4 @@
-"""Record a review, or record it and upload it with everything that is pending."""
+"""Record a review, or record it and upload it with the pending files that were approved, too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing, *, record_only: bool = False) -> Done[None]:
     """Scan, show, and after the person's approval record, or (not ``record_only``) record and upload."""
-    from chorus_gui.core.review.approval import approve
 
     def step(active: Run) -> None:
         if not record_only:
@@ -29,39 +28,40 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
             workspace.store()
         with reviewed_site(active, options, keep=True) as (review, staging, reviewed):
             reviewing.show(review)
-            approval = approve(staging, active.journal, review.version, allow_deletions=options.allow_deletions)
-            if review.to_do:
+            approval = _approve(active, staging, options, review.version, record_only=record_only)
+            if review.to_do or (review.along.parts and not record_only):
                 reviewing.confirm(review)
-            _carry_out(active, staging, approval, reviewed, record_only=record_only)
+            _carry_out(active, staging, approval, reviewed)
 
     return run(workspace, _command(options, record_only=record_only), ctx, step)
 
 
 def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, record_only: bool) -> Done[None]:
     """Approve the review and record it, or (not ``record_only``) record and upload."""
-    from chorus_gui.core.review.approval import approve, choose_version
+    from chorus_gui.core.review.approval import choose_version
 
     def step(active: Run) -> None:
         if not record_only:
             check_built_in(workspace.config)
         with workspace.staged() as staging:
             version = choose_version(active.journal, options.version, amend=options.amend)
-            approval = approve(staging, active.journal, version, allow_deletions=options.allow_deletions)
-            _carry_out(active, staging, approval, _reviewed(staging), record_only=record_only)
+            approval = _approve(active, staging, options, version, record_only=record_only)
+            _carry_out(active, staging, approval, _reviewed(staging))
 
     return run(workspace, _command(_as_scanned(workspace, options), record_only=record_only), ctx, step)
 
 
 def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[None]:
-    """Record the rest of an approved review, and upload everything that is pending."""
+    """Record the rest of an approved review, and upload what was approved with it."""
 
     def step(active: Run) -> None:
-        check_built_in(workspace.config)
+        if not approval.record_only:
+            check_built_in(workspace.config)
         with workspace.staged() as staging:
-            _carry_out(active, staging, approval, _reviewed(staging), record_only=False)
+            _carry_out(active, staging, approval, _reviewed(staging))
 
     options = SubmitOptions(version=approval.version, allow_deletions=approval.allow_deletions)
-    return run(workspace, _command(_as_scanned(workspace, options), record_only=False), ctx, step)
+    return run(workspace, _command(_as_scanned(workspace, options), record_only=approval.record_only), ctx, step)
 
 
 def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None]:
@@ -104,13 +104,23 @@ def _command(options: SubmitOptions, *, record_only: bool) -> Command:
     return Command("submit", options.params, writes=True, creates=True, sends=True, receipt="submission")
 
 
-def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Reviewed, *, record_only: bool) -> None:
-    from chorus_gui.core.submission.submit import Approved, record, submit
+def _approve(active: Run, staging: Staging, options: SubmitOptions, version: str, *, record_only: bool) -> Approval:
+    """Approve the changes, and the pending files that are uploaded with them."""
+    from chorus_gui.core.review import pending
+    from chorus_gui.core.review.approval import approve
+
+    pending.choose(staging, include=options.pending and not record_only, version=options.pending_in(version))
+    return approve(staging, active.journal, version, allow_deletions=options.allow_deletions, record_only=record_only)
+
+
+def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Reviewed) -> None:
+    """Do what was approved, and nothing else."""
+    from chorus_gui.core.submission.submit import Approved, record, remember, submit
     from chorus_gui.core.submission.upload import upload_pending
 
     workspace, approved = active.workspace, Approved(staging, approval)
     active.reviewed = reviewed
-    if record_only:
+    if approval.record_only:
         store = workspace.store_if_reachable()
         active.begin()
         with workspace.person.progress(active.ctx):
@@ -119,8 +129,12 @@ def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Revi
     store = workspace.store()
     active.begin(leave_copies=store)
     with workspace.person.progress(active.ctx):
-        submit(active.work, approved, store)
-        upload_pending(active.work, store)
+        work = active.work
+        submit(work, approved, store)
+        try:
+            upload_pending(work, store, approved=staging)
+        finally:
+            remember(work, approved)
 
 
 def _reviewed(staging: Staging) -> Reviewed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.journal.queries import ModalityCount
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
+from chorus_gui.core.review.values import Pending
 
 
 class StoreKind(Enum):
@@ -107,7 +108,8 @@ class ReviewFacts:
     ``revision`` changes whenever its changes may be others (a new scan, something held back): then a table reads them again.
     ``to_do`` is what an approval would record now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
     (deleted, current entries) where a typed confirmation is needed.  ``stale`` says, as a sentence, why it can no longer be
-    approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.
+    approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
+    these modalities.
     """
 
     path: Path
@@ -122,6 +124,7 @@ class ReviewFacts:
     many_deletions: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     stale: str = ""
     approval: Approval | None = None
+    pending: Pending = field(default_factory=Pending)
 
     @property
     def to_send(self) -> Tally:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.core.errors import Cancelled, UnansweredError, UsageError
+from chorus_gui.core.errors import Declined, UnansweredError, UsageError
 
 if TYPE_CHECKING:
     from chorus_gui.app.options import Selection, SubmitOptions
@@ -88,7 +88,7 @@ def submit_options(args: argparse.Namespace) -> SubmitOptions:
 
     mode = Mode(args.mode) if getattr(args, "mode", None) else None
     amend, allow = getattr(args, "amend", False), getattr(args, "allow_deletions", False)
-    return SubmitOptions(args.version, amend, modalities(args), mode, allow)
+    return SubmitOptions(args.version, amend, modalities(args), mode, allow, getattr(args, "pending", True))
 
 
 def params_text(args: argparse.Namespace, *names: str) -> str:
@@ -103,9 +103,9 @@ UNASKED = "Questions are asked only in a terminal, and without --json."
 
 
 def ask(report: Report, question: str, *, expect: tuple[str, ...] = ("y", "yes"), unanswered: UnansweredError) -> None:
-    """Ask on the terminal.  Raises ``unanswered`` if nobody can answer, ``Cancelled`` for an answer that is not expected."""
+    """Ask on the terminal.  Raises ``unanswered`` if nobody can answer, ``Declined`` for an answer that is not expected."""
     if report.as_json or not at_terminal():
         raise unanswered
     report.say(question)
     if sys.stdin.readline().strip().lower() not in expect:
-        raise Cancelled
+        raise Declined

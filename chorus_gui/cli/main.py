@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from chorus_gui import __version__
 from chorus_gui.app.status import Status, status_of
-from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.errors import ChorusError, Declined
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, run
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run
     ctx = JobContext()
     with _signals(ctx), _session(ctx, own_process=own_process), _awake(long=own_process and getattr(args, "long", False)):
-        outcome = run(lambda ctx: command(args, report, ctx), ctx)
+        outcome = run(lambda ctx: _asked(command, args, report, ctx), ctx)
     if outcome.kind is not OutcomeKind.DONE:
         return _ended(report, outcome, status_of(outcome))
     from chorus_gui.app.run import Done
@@ -104,6 +104,15 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     if isinstance(value, Done):
         return _ended(report, value.outcome, value.status)
     return value or Status.DONE
+
+
+def _asked(command: Callable[..., int | Done[Any]], args: argparse.Namespace, report: Report, ctx: JobContext) -> int | Done[Any]:
+    """Run the command.  An answer of no is not an error."""
+    try:
+        return command(args, report, ctx)
+    except Declined:
+        report.note("Not confirmed. Nothing was changed.")
+        return Status.DONE
 
 
 def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.app.review import Review, Reviewing
 from chorus_gui.app.words import KINDS, agree, duration, files, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
-from chorus_gui.core.errors import Cancelled, UnansweredError
+from chorus_gui.core.errors import Declined, UnansweredError
 from chorus_gui.core.model import Change, ChangeKind, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Query
 
@@ -37,7 +37,12 @@ class Terminal(Reviewing):
         if self._yes:
             return
         total = sum(review.to_do.values(), Tally())
-        self._report.say(f"{plural(total.files, 'change')} will be submitted to {self._central} as version {review.version}.")
+        if total.files:
+            self._report.say(f"{plural(total.files, 'change')} will be submitted to {self._central} as version {review.version}.")
+        along = review.along.total
+        if along.files:
+            pending = f"{files(along.files)} ({size(along.bytes)}) from earlier {agree(along.files, 'is', 'are')} pending"
+            self._report.say(f"{pending}, and will be uploaded, too.")
         unanswered = UnansweredError(
             "Could not ask for approval.",
             meaning=UNASKED,
@@ -45,7 +50,7 @@ class Terminal(Reviewing):
         )
         try:
             ask(self._report, "Approve and upload? Type “yes” to confirm.", unanswered=unanswered)
-        except Cancelled:
+        except Declined:
             self._report.note("Not approved. Nothing was recorded or uploaded.")
             raise
 
@@ -80,6 +85,7 @@ def show(report: Report, review: Review) -> None:
         report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:
         report.say(note)
+    show_pending(report, review)
     limit = None if report.verbose else SHOWN
     for kind in kinds:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
@@ -91,6 +97,21 @@ def show(report: Report, review: Review) -> None:
         if limit is not None and rest > 0:
             report.say(f"  … and {rest:,} more (-v lists them all)")
     report.say()
+
+
+def show_pending(report: Report, review: Review) -> None:
+    """What is pending: how much, in which versions and modalities."""
+    total = review.pending.total
+    if total.files:
+        report.say(f"Pending: {files(total.files)}, {size(total.bytes)}, recorded earlier and not uploaded.")
+        for version, parts in review.pending.by_version.items():
+            named = ", ".join(f"{modality} {files(tally.files)}, {size(tally.bytes)}" for modality, tally in parts.items())
+            report.say(f"  version {version}: {named}")
+    if review.pending_elsewhere:
+        where = (
+            f"{files(review.pending_elsewhere)} of other versions or modalities {agree(review.pending_elsewhere, 'is', 'are')} also pending"
+        )
+        report.say(f"{where}, and not part of this submission.")
 
 
 def change_text(change: Change) -> str:
@@ -111,6 +132,14 @@ def review_json(review: Review) -> dict[str, Any]:
         "mode": review.mode,
         "counts": {
             m: {k.value: {"files": t.files, "bytes": t.bytes} for k, t in kinds.items()} for m, kinds in summary.by_modality.items()
+        },
+        "pending": {
+            "files": review.pending.total.files,
+            "bytes": review.pending.total.bytes,
+            "by_version": {
+                version: {modality: {"files": tally.files, "bytes": tally.bytes} for modality, tally in parts.items()}
+                for version, parts in review.pending.by_version.items()
+            },
         },
         "renamed": summary.renamed,
         "excluded": summary.excluded,

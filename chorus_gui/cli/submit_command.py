@@ -19,6 +19,14 @@ def add(groups: Any) -> None:
     parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
     add_review_options(parser)
     parser.add_argument("--yes", action="store_true", help="approve without being asked")
+    pending = parser.add_mutually_exclusive_group()
+    pending.add_argument(
+        "--pending",
+        action="store_true",
+        default=True,
+        help="also upload pending files of the chosen modalities and version (the default; the review shows them)",
+    )
+    pending.add_argument("--without-pending", dest="pending", action="store_false", help="leave pending files for later")
     parser.set_defaults(run=run, long=True)
 
 

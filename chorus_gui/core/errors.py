@@ -37,6 +37,7 @@
         └── StoreFullError         no space, over a quota (stops the job)
 
     Cancelled                      not an error: the person asked to stop
+    └── Declined                   not an error: the person answered no, and nothing was changed
 
 A layer translates the errors of what it uses once, at its edge.  The text of an error is shown to people: it holds no
 secret (see :mod:`chorus_gui.core.redact`), and the technical cause travels as ``__cause__`` to the log.
@@ -51,6 +52,10 @@ from typing import ClassVar
 
 class Cancelled(Exception):  # noqa: N818 - not an error
     """The person asked to stop.  What was recorded stays."""
+
+
+class Declined(Cancelled):
+    """The person answered no to a question.  Nothing was changed."""
 
 
 class ChorusError(Exception):

@@ -205,7 +205,8 @@ class Approval:
     """A person's word that exactly this diff may be carried out.
 
     ``diff_hash`` names the diff, the held-back changes included; ``version`` the submission; ``approved_by`` user@host;
-    ``at_us`` the moment.
+    ``at_us`` the moment.  ``record_only``: nothing is uploaded.  ``pending`` names the pending files that
+    are uploaded with it; "" for none.
     """
 
     diff_hash: str
@@ -213,6 +214,8 @@ class Approval:
     approved_by: str
     at_us: int
     allow_deletions: bool = False
+    record_only: bool = False
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,12 +297,14 @@ def _approve(host: Host, intent: intents.Approve) -> None:
     workspace, shown = host.workspace(), host.state.review
     if shown is None or shown.revision != intent.revision:
         raise ReviewError("The review has changed since it was shown.", remedy="Check the changes again, then approve them.")
+    options = SubmitOptions(version=intent.version, amend=intent.amend, allow_deletions=intent.allow_deletions, pending=intent.pending)
     total = shown.to_do_total
-    options = SubmitOptions(version=intent.version, amend=intent.amend, allow_deletions=intent.allow_deletions)
+    along = shown.pending.of(options.pending_in(intent.version or "")).total if intent.pending and not intent.record_only else Tally()
     kind = JobKind.RECORD if intent.record_only else JobKind.SUBMIT
+    host.update(upload=None)
     host.start(
         kind,
-        f"{kind.value} {count_of(total.files, 'change')}",
+        f"{kind.value} {count_of(total.files, 'change')}" if total.files else f"{kind.value} {count_of(along.files, 'pending file')}",
         lambda ctx: submit.carry_out(workspace, ctx, options, record_only=intent.record_only),
         _ran,
     )
@@ -328,15 +330,16 @@ def _ran(done: Done[None]) -> str:
 
 def _upload(host: Host, intent: intents.UploadPending) -> None:
     workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
+    host.update(upload=which)
     host.start(JobKind.UPLOAD, "Upload pending files", lambda ctx: submit.upload(workspace, ctx, which), _ran)
 
 
 def _retry(host: Host, _: intents.RetryFailed) -> None:
-    workspace, shown = host.workspace(), host.state.review
-    approval = shown.approval if shown and shown.approval and not shown.stale and shown.to_do_total.files else None
+    workspace, shown, which = host.workspace(), host.state.review, host.state.upload
+    approval = shown.approval if shown and not shown.stale and which is None else None
 
     def step(ctx: JobContext) -> Done[None]:
-        return submit.upload(workspace, ctx, Selection()) if approval is None else submit.resume(workspace, ctx, approval)
+        return submit.upload(workspace, ctx, which or Selection()) if approval is None else submit.resume(workspace, ctx, approval)
 
     host.start(JobKind.UPLOAD, "Upload pending files" if approval is None else "Resume the submission", step, _ran)
 

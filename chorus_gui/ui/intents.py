@@ -255,6 +255,7 @@ class Approve(Intent):
     """Approve the review as it is shown (``revision``), and submit it.
 
     ``version`` None: a new one, or with ``amend`` the last one.  ``record_only``: write it to the journal, upload nothing.
+    ``pending``: also upload the pending files that the review shows.
     """
 
     revision: int
@@ -262,6 +263,7 @@ class Approve(Intent):
     amend: bool = False
     record_only: bool = False
     allow_deletions: bool = False
+    pending: bool = True
 
 
 # --- sending, verifying -------------------------------------------------------------------------------------------------

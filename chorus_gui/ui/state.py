@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
+from chorus_gui.app.options import Selection
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, VerifyFacts
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
@@ -135,7 +136,8 @@ class SessionState:
 
     ``config_file`` None: the first start, nothing is open.  ``config`` None with a file: it has ``faults`` or ``config_error``.
     ``loading``: facts of the journal, custody and review are being read; until then they are the earlier ones, or None.
-    ``jobs``: running ones first, then the queue in order.  ``failures`` are those of the last submission or upload.
+    ``jobs``: running ones first, then the queue in order.  ``failures`` are those of the last submission or upload; ``upload`` is what
+    that upload was asked to send, None if it was a submission.
     """
 
     config_file: Path | None = None
@@ -154,6 +156,7 @@ class SessionState:
     jobs: tuple[JobView, ...] = ()
     last: JobEnd | None = None
     failures: tuple[Failure, ...] = ()
+    upload: Selection | None = None
     verify: VerifyFacts | None = None
     test: tuple[Finding, ...] = ()
     doctor: DoctorFacts | None = None

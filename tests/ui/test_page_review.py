@@ -507,3 +507,68 @@ def test_a_low_and_narrow_window_still_shows_rows(qtbot: QtBot, page: ReviewPage
     assert not page.tiles.tiles["added"]._size.isVisible()
     page.resize(1200, 800)
     qtbot.waitUntil(lambda: page.area.details.isVisible(), timeout=2000)
+
+
+# --- what is pending ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pending(qtbot: QtBot, opened: Session, world: World, page: ReviewPage) -> SessionState:
+    """Files are pending in two versions; another one is new."""
+    world.run("record", version="v1")
+    world.put("1001/Images/second.dcm", "second")
+    world.run("record", version="v2")
+    world.put("1001/Images/new.dcm", "new")
+    run_job(qtbot, opened, intents.Scan())
+    return opened.state
+
+
+def test_what_is_pending_has_a_tile(page: ReviewPage, pending: SessionState) -> None:
+    assert pending.review is not None
+    assert pending.journal is not None
+    assert pending.review.pending.total == pending.journal.pending
+    tile = page.tiles.pending
+    assert tile.accessibleName().startswith(f"Pending: {pending.journal.pending.files} ")
+    assert "Version v2: Images 1 file" in tile.toolTip()
+    assert not tile.isCheckable()
+
+
+@pytest.mark.parametrize("along", [True, False])
+def test_what_is_pending_is_confirmed_or_left(along: bool, page: ReviewPage, asked: list[intents.Intent], pending: SessionState) -> None:
+    dialog = approving(page)
+    assert pending.review is not None
+    assert f"Also upload {pending.review.pending.total.files} files" in dialog.pending.text()
+    assert dialog.pending.isChecked()
+    dialog.pending.setChecked(along)
+    dialog.yes.click()
+    assert asked[0] == intents.Approve(pending.review.revision, pending=along)
+
+
+def test_a_named_version_takes_only_what_is_pending_in_it(page: ReviewPage, pending: SessionState) -> None:
+    dialog = approving(page)
+    dialog.named.setChecked(True)
+    dialog.name.setText("v2")
+    assert "Also upload 1 file" in dialog.pending.text()
+    dialog.name.setText("v9")
+    assert not dialog.pending.isEnabled()
+    dialog.amend.click()
+    dialog.which.setCurrentText("v2")
+    assert "Also upload 1 file" in dialog.pending.text()
+
+
+def test_where_files_are_only_pending_they_can_be_approved(
+    qtbot: QtBot, opened: Session, world: World, page: ReviewPage, asked: list[intents.Intent]
+) -> None:
+    world.run("record", version="v1")
+    run_job(qtbot, opened, intents.Scan())
+    assert page.approve.isEnabled()
+    assert page.stack.currentIndex() == 1
+    dialog = approving(page)
+    assert "pending files?" in _texts(dialog)
+    assert not dialog.record.isEnabled()
+    dialog.pending.setChecked(False)
+    assert not dialog.yes.isEnabled()
+    dialog.pending.setChecked(True)
+    dialog.yes.click()
+    assert opened.state.review is not None
+    assert asked == [intents.Approve(opened.state.review.revision), intents.ShowPage("upload")]

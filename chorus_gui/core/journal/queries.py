@@ -53,3 +53,14 @@ def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collecti
         "AND (?2 IS NULL OR modality IN (SELECT value FROM json_each(?2))) ORDER BY modality, path, file_id",
         (json.dumps(list(paths)), None if modalities is None else json.dumps(sorted(modalities))),
     )
+
+
+def doubled_rows(journal: Journal) -> set[int]:
+    """Current entries of a path that has a newer current entry (other tools leave them): they are not uploaded."""
+    rows = journal.rows_sql()
+    found = journal.select(
+        f"invalid_us IS NULL AND (modality, path) IN (SELECT modality, path FROM ({rows}) WHERE invalid_us IS NULL GROUP BY 1, 2 HAVING count(*) > 1) "
+        "ORDER BY modality, path, file_id"
+    )
+    newest = {(row.modality, row.path): row.file_id for row in found}
+    return {row.file_id for row in found} - set(newest.values())

@@ -237,6 +237,13 @@ class Journal:
                 except sqlite3.Error as error:
                     opening.reraise(error, self.path)
 
+    def keep_copy(self) -> None:
+        """Keep a copy of the journal as it is, as before the first change.  Raises :class:`JournalDamagedError` for one that is not whole."""
+        with self._turn:
+            if not self._kept:
+                backups.keep(self.path, rows_only=True)
+                self._kept = True
+
     def begin_command(self, command: str, params: str, *, common: str, src_paths: Mapping[str, str], dest: str | None) -> int:
         """Enter a command ("journal update") in the history; the id is for :meth:`end_command`.  Secrets are masked."""
         with self._changing(), opening.translated(self.path):
@@ -283,9 +290,7 @@ class Journal:
         if self.readonly:
             raise JournalError(f"The journal “{self.path}” is open for reading only.")
         with self._turn:
-            if not self._kept:
-                backups.keep(self.path, rows_only=True)
-                self._kept = True
+            self.keep_copy()
             try:
                 with opening.translated(self.path):
                     self._conn.execute("BEGIN IMMEDIATE")

@@ -6,12 +6,14 @@ import hashlib
 import re
 import socket
 import time
+from dataclasses import asdict
 from datetime import datetime
 
 from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval, VersionCount
+from chorus_gui.core.review import pending
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE
 
@@ -91,8 +93,8 @@ def deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[i
     return {m: (deleted, total) for m, (deleted, total) in found.items() if deleted > MANY_DELETIONS and deleted > DELETED_SHARE * total}
 
 
-def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions: bool = False) -> Approval:
-    """Approve what is staged for ``version``.  What was approved is what runs.
+def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions: bool = False, record_only: bool = False) -> Approval:
+    """Approve what is staged for ``version``, with the pending files that :func:`~chorus_gui.core.review.pending.choose` chose.  What was approved is what runs.
 
     Raises :class:`MassDeletionError` unless ``allow_deletions``; :class:`StaleReviewError` if the journal is not the one that was
     compared; :class:`ReviewError` if two files would have one place in an amended version.
@@ -108,24 +110,18 @@ def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions
             remedy="If the files really were deleted, confirm (on the command line, add --allow-deletions). Otherwise check the site's folder, "
             "and scan again.",
         )
-    approval = Approval(diff_hash(staging), version, f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000, allow_deletions)
-    staging.put(
-        "approval",
-        {
-            "diff_hash": approval.diff_hash,
-            "version": approval.version,
-            "approved_by": approval.approved_by,
-            "at_us": approval.at_us,
-            "allow_deletions": approval.allow_deletions,
-        },
-    )
+    if record_only:
+        pending.choose(staging, include=False)
+    who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
+    approval = Approval(diff_hash(staging), version, who, now, allow_deletions, record_only, pending.digest(staging))
+    staging.put("approval", asdict(approval))
     return approval
 
 
 def check_approval(staging: Staging, journal: Journal, approval: Approval) -> None:
     """Raise :class:`StaleReviewError` unless this diff, against this journal, is what was approved."""
     check_fresh(staging, journal)
-    if diff_hash(staging) != approval.diff_hash:
+    if (diff_hash(staging), pending.digest(staging)) != (approval.diff_hash, approval.pending):
         raise StaleReviewError("The review was changed after it was approved.", remedy="Check the review, and approve it again.")
 
 

@@ -80,6 +80,8 @@ class Holds:
                     f"UPDATE change SET excluded = 1, reason = (SELECT h.reason FROM held h WHERE (h.key, h.modality) = ({key}, {modality})) "
                     f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h)"
                 )
+                own_key = "patient_id" if of_patients else "path"
+                db.execute(f"UPDATE pending SET excluded = 1 WHERE ({own_key}, {modality}) IN (SELECT h.key, h.modality FROM held h)")
                 db.execute("DELETE FROM held")
         _both_halves(staging)
         (count,) = db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
@@ -121,6 +123,7 @@ def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -
     db.execute("BEGIN")
     db.executemany(f"UPDATE change SET excluded = 1, reason = ? WHERE id = ? AND kind IN ({kinds})", ((reason, key) for key in ids))
     _both_halves(staging)
+    db.execute("UPDATE pending SET excluded = 1 WHERE (modality, path) IN (SELECT modality, path FROM change WHERE excluded)")
     db.execute("COMMIT")
     rows = db.execute("SELECT modality, path, reason FROM change WHERE excluded AND reason = ?", (reason,)).fetchall()
     holds.add(Hold(modality, path, "", why, who, now) for modality, path, why in rows)
@@ -148,6 +151,7 @@ def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
     holds.remove([("", "", patient) for patient in {row[2] for row in rows if row[2]}])
     holds.remove([(modality, path, "") for modality, path, _ in rows])
     db.execute("UPDATE change SET excluded = 0, reason = '' WHERE excluded")
+    db.execute("UPDATE pending SET excluded = 0 WHERE excluded")
     holds.apply(staging)
 
 

@@ -19,7 +19,7 @@ from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
 
-FORMAT = 1
+FORMAT = 2
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -35,6 +35,11 @@ CREATE TABLE change (
     pair INTEGER, note TEXT NOT NULL DEFAULT '', excluded INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
     done INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE pending (
+    own INTEGER, modality TEXT, path TEXT, version TEXT, size INTEGER, file_id INTEGER, patient_id TEXT,
+    excluded INTEGER NOT NULL DEFAULT 0, chosen INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (own, modality, path, version)
+) WITHOUT ROWID;
 """
 _INSERT_FILE = f"INSERT INTO site ({', '.join(SourceFile._fields)}) VALUES ({', '.join('?' for _ in SourceFile._fields)})"
 

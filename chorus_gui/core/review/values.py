@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chorus_gui.core.model import ChangeKind, DiffSummary
+from chorus_gui.core.model import ChangeKind, DiffSummary, Tally
 
 ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
 """The kinds that a submission carries out."""
@@ -95,6 +96,34 @@ class Hold:
     reason: str
     held_by: str
     at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Files that were recorded earlier and are not uploaded: how many, by version and modality."""
+
+    parts: tuple[tuple[str, str, Tally], ...] = ()
+
+    @property
+    def total(self) -> Tally:
+        """All of them."""
+        return sum((tally for _, _, tally in self.parts), Tally())
+
+    @property
+    def by_version(self) -> dict[str, dict[str, Tally]]:
+        """By version, then by modality."""
+        out: dict[str, dict[str, Tally]] = {}
+        for version, modality, tally in self.parts:
+            out.setdefault(version, {})[modality] = tally
+        return out
+
+    def of(self, version: str | None) -> Pending:
+        """Those of this version; None: all."""
+        return Pending(tuple(part for part in self.parts if version in (None, part[0])))
+
+    def within(self, modalities: Collection[str]) -> Pending:
+        """Those of these modalities."""
+        return Pending(tuple(part for part in self.parts if part[1] in modalities))
 
 
 @dataclass(frozen=True, slots=True)

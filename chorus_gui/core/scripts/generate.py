@@ -16,6 +16,7 @@ from chorus_gui import __version__
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import resource
+from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
 from chorus_gui.core.scripts import batch, shell
@@ -24,7 +25,6 @@ from chorus_gui.core.scripts.filelist import file_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
 from chorus_gui.core.submission.review_site import choose_modalities
-from chorus_gui.core.submission.upload import doubled_rows
 
 LISTS = ".files"
 """Ending of the folder beside the script, in which its lists lie."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import JournalError
+from chorus_gui.core.errors import Declined, JournalError
 from chorus_gui.core.journal.store import Journal
 
 
@@ -22,21 +22,48 @@ class HistoryLine:
     to_store: bool = False
 
 
+class Entered:
+    """A command that may get its line in the history."""
+
+    def __init__(self, journal: Journal, config: Config, line: HistoryLine) -> None:
+        self._journal, self._config, self._line = journal, config, line
+        self._began = time.monotonic()
+        self._id: int | None = None
+
+    def begin(self) -> None:
+        """Enter the line, if it is not there."""
+        if self._id is None:
+            config, line = self._config, self._line
+            self._id = self._journal.begin_command(
+                line.command,
+                line.params,
+                common=line.common,
+                src_paths={modality: config.sites[modality].place.text for modality in config.modalities},
+                dest=config.central.text if line.to_store else None,
+            )
+
+    def end(self) -> None:
+        """Enter the line and how many seconds the command took."""
+        self.begin()
+        if self._id is not None:
+            self._journal.end_command(self._id, time.monotonic() - self._began)
+
+
 @contextmanager
-def in_history(journal: Journal, config: Config, line: HistoryLine) -> Generator[None]:
-    """Enter the command, and how many seconds the block took, without secrets.  An error of the block is raised in any case."""
-    entered = journal.begin_command(
-        line.command,
-        line.params,
-        common=line.common,
-        src_paths={modality: config.sites[modality].place.text for modality in config.modalities},
-        dest=config.central.text if line.to_store else None,
-    )
-    began = time.monotonic()
+def in_history(journal: Journal, config: Config, line: HistoryLine) -> Generator[Entered]:
+    """Write the command, and how many seconds the block took, without secrets.  An error of the block is raised in any case.
+
+    The line is written when the command begins to change something, at the latest when it ends.  A command to which the person
+    answered no has no line.
+    """
+    journal.keep_copy()
+    entered = Entered(journal, config, line)
     try:
-        yield
+        yield entered
+    except Declined:
+        raise
     except BaseException:
         with suppress(JournalError):  # what led here is the error to report
-            journal.end_command(entered, time.monotonic() - began)
+            entered.end()
         raise
-    journal.end_command(entered, time.monotonic() - began)
+    entered.end()

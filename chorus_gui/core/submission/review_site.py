@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 from chorus_gui.core.journal.known import Known
+from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Mode, Row
+from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import summary
 from chorus_gui.core.review.diff import Comparison, Scanned
 from chorus_gui.core.review.holds import Holds
@@ -51,6 +53,8 @@ def review_site(
         with closing(digested(work, comparison.touched())) as results:
             for change, result, seconds in results:
                 comparison.hashed(change, result, seconds)
+        stray = doubled_rows(work.journal)
+        pending.note(staging, (row for row in work.journal.rows(pending=True) if row.file_id not in stray))
         comparison.finish()
         with Holds(config.journal.local) as holds:
             holds.apply(staging)

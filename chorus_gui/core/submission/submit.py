@@ -22,6 +22,7 @@ from chorus_gui.core.errors import (
     StoreError,
 )
 from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Item, Level, Proof, Row, Tally
+from chorus_gui.core.review import pending
 from chorus_gui.core.review.approval import check_approval
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.diff import TAIL, scanned_as
@@ -72,7 +73,7 @@ def record(work: Work, approved: Approved, store: Store | None = None) -> None:
         _without_bytes(work, approved, store)
         _enter_pending(work, approved, approved.changes(ChangeKind.ADDED, ChangeKind.UPDATED))
     finally:
-        _remember(work, approved)
+        remember(work, approved)
 
 
 def submit(work: Work, approved: Approved, store: Store) -> None:
@@ -89,12 +90,12 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
             for change in approved.changes(ChangeKind.UPDATED)
             if change.old and change.old.uploaded and change.old.version == approved.version_of(change)
         )
-        _enter_pending(work, approved, replaced)
+        _enter_pending(work, approved, replaced, sends=True)
         work.ctx.progress.begin("upload", approved.to_send())
         _copy_renamed(work, approved, store)
         _send(work, approved, store)
     finally:
-        _remember(work, approved)
+        remember(work, approved)
 
 
 def _begin(work: Work, approved: Approved) -> None:
@@ -123,7 +124,7 @@ def _failed(work: Work, change: Change, error: SourceError) -> None:
     work.ctx.progress.add(change.modality, failed=1)
 
 
-def _remember(work: Work, approved: Approved) -> None:
+def remember(work: Work, approved: Approved) -> None:
     """Keep the review valid, so that failed changes can be tried again: only this run has changed the journal since.
 
     If that cannot be saved, the review is out of date; an earlier error is not hidden.
@@ -228,11 +229,17 @@ def _entry(approved: Approved, change: Change, md5: str, md5_seconds: float, pro
     )
 
 
-def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change]) -> None:
-    """Hash and enter as pending."""
+def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change], *, sends: bool = False) -> None:
+    """Hash and enter as pending.  ``sends``: this submission sends them afterwards."""
     work.ctx.progress.begin("record", approved.to_send())
+
+    def done(entered: list[Change]) -> None:
+        if sends:
+            pending.enter(approved.staging, ((change, approved.version_of(change)) for change in entered))
+        _done(work, approved, entered)
+
     with (
-        Batch[Change](work.journal, work.config.page_size, lambda entered: _done(work, approved, entered)) as batch,
+        Batch[Change](work.journal, work.config.page_size, done) as batch,
         closing(digested(work, changes)) as results,
     ):
         for change, result, seconds in results:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from chorus_gui.core.errors import BlobNameError, ChorusError, PatternError, ReviewError, UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Action, Entry, Item, Proof, Row, Tally, sums
+from chorus_gui.core.review import pending
+from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.digests import is_md5
 from chorus_gui.core.storage.one_file import send_file
@@ -23,8 +25,10 @@ from chorus_gui.core.submission.work import Selection, Work, choose_modalities
 from chorus_gui.core.transfer.transfer import failure_of
 
 
-def upload_pending(work: Work, store: Store, which: Selection = Selection()) -> None:  # noqa: B008 - frozen
+def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, approved: Staging | None = None) -> None:  # noqa: B008 - frozen
     """Upload the selection's pending rows; each is marked when its file is confirmed.  A file that is not the recorded one is not sent.
+
+    ``approved``: of them, only what the approval of this review chose.
 
     Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal does not have.
     """
@@ -33,15 +37,19 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection()) -> 
     journal.remove_never_uploaded_closed()
     if version is not None and version not in journal.versions():
         raise UsageError(f"The journal has no version “{version}”.", remedy="Use “journal list” to list the versions.")
-    waiting = [count for count in journal.counts() if count.pending and version in (None, count.version)]
-    totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in waiting if count.modality in chosen)
+    counts = [count for count in journal.counts() if count.pending and version in (None, count.version)]
+    totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in counts if count.modality in chosen)
+    if approved is not None:
+        totals = pending.to_send(approved)
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
     stray = doubled_rows(journal)
-    crowded = _crowded(work, {count.version for count in waiting}, stray)
+    crowded = _crowded(work, {count.version for count in counts}, stray)
 
     def files() -> Iterator[tuple[Row, Item]]:
         rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
+        if approved is not None:
+            rows = (row for row in rows if pending.is_chosen(approved, row))
         for row in islice(rows, which.max_files):
             try:
                 path = work.config.store_path(row.modality, row.path, row.version)
@@ -56,6 +64,8 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection()) -> 
     def done(proved: list[tuple[Row, Proof]]) -> None:
         for row, proof in proved:
             work.log.prove(proof, row.version)
+        if approved is not None:
+            pending.sent(approved, [row for row, _ in proved])
 
     deliver(work, store, files(), _entry, done)
 
@@ -116,17 +126,6 @@ def _crowded(work: Work, versions: Collection[str], stray: Collection[int]) -> s
     if moved:
         moved.update([place for place, own in places() if own and place in moved])
     return {place for place, count in moved.items() if count > 1}
-
-
-def doubled_rows(journal: Journal) -> set[int]:
-    """Current entries of a path that has a newer current entry (other tools leave them): they are not uploaded."""
-    rows = journal.rows_sql()
-    found = journal.select(
-        f"invalid_us IS NULL AND (modality, path) IN (SELECT modality, path FROM ({rows}) WHERE invalid_us IS NULL GROUP BY 1, 2 HAVING count(*) > 1) "
-        "ORDER BY modality, path, file_id"
-    )
-    newest = {(row.modality, row.path): row.file_id for row in found}
-    return {row.file_id for row in found} - set(newest.values())
 
 
 @contextmanager

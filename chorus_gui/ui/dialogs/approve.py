@@ -7,13 +7,25 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QRadioButton, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QLayout,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QWidget,
+)
 
 from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.core.review.values import ACTIONABLE
+from chorus_gui.core.review.values import ACTIONABLE, Pending
 from chorus_gui.ui import words
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
@@ -31,24 +43,21 @@ KIND_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ApprovalChoice:
-    """The answer.  ``version`` None: a new one.  ``script``: record, then generate a script."""
+    """The answer.  ``version`` None: a new one.  ``script``: record, then generate a script.  ``pending``: upload the pending files, too."""
 
     version: str | None
     amend: bool
     record_only: bool
     allow_deletions: bool
     script: bool = False
+    pending: bool = True
 
 
 def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     """What a person should know in addition to the counts."""
     out: list[tuple[Grade, str]] = []
     builtin = state.config is None or state.config.upload_method is UploadMethod.BUILTIN
-    pending = state.journal.pending if state.journal else Tally()
-    if pending.files and builtin:
-        are = words.agree(pending.files, "is", "are")
-        out.append((Grade.INFO, f"{words.files_and_size(pending)} from earlier {are} pending, and will be uploaded, too."))
-    to_send = review.to_send.bytes + (pending.bytes if builtin else 0)
+    to_send = review.to_send.bytes + (review.pending.total.bytes if builtin else 0)
     rate = state.preferences.rate
     if to_send and rate and builtin:
         seconds = to_send / rate
@@ -102,11 +111,19 @@ class ApproveDialog(Dialog):
         self.record.clicked.connect(lambda: self._answer(record_only=True))
         self.yes.clicked.connect(lambda: self._answer(record_only=scripted, script=scripted))
         self._remark = label("", wrap=True)
+        self._along = Pending() if scripted else review.pending
+        self._changes = review.to_do_total.files
+        self.pending = QCheckBox()
+        self.pending.setChecked(True)
+        self.pending.setToolTip("If this is not selected, they stay pending for a later submission")
+        self.pending.setVisible(bool(self._along.parts))
+        asked = f"Approve {words.count_of(self._changes, 'change')}?"
         parts: list[QWidget] = [
-            label(f"Approve {words.count_of(review.to_do_total.files, 'change')}?", "heading"),
+            label(asked if self._changes else f"Upload {words.count_of(self._along.total.files, 'pending file')}?", "heading"),
             self._destination(state),
             self._counts(review),
             *self._notes(state, review),
+            self.pending,
             self._versions(),
             self._remark,
         ]
@@ -117,6 +134,8 @@ class ApproveDialog(Dialog):
         self.name.textChanged.connect(self._look)
         self.field.textChanged.connect(self._look)
         self._group.buttonToggled.connect(self._look)
+        self.which.currentTextChanged.connect(self._look)
+        self.pending.toggled.connect(self._look)
         self._look()
         self.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)  # type: ignore[union-attr]  # it was set above
         (self.field if self._deletions else self.yes).setFocus()
@@ -237,12 +256,21 @@ class ApproveDialog(Dialog):
         self._remark.setText(remark)
         self._remark.setVisible(bool(remark))
         set_grade(self._remark, Grade.BAD if wrong else Grade.WARNING)
-        for choice in (self.yes, self.record):
-            choice.setEnabled(not wrong and self.confirmed)
+        along = self._along.of(self._version).total
+        self.pending.setText(f"Also upload {words.files_and_size(along)} from earlier that {words.agree(along.files, 'is', 'are')} pending")
+        self.pending.setEnabled(along.files > 0)
+        self.yes.setEnabled(not wrong and self.confirmed and bool(self._changes or (along.files and self.pending.isChecked())))
+        self.record.setEnabled(not wrong and self.confirmed and self._changes > 0)
+
+    @property
+    def _version(self) -> str | None:
+        """The version that was named; None: a new one."""
+        return self.name.text().strip() if self.named.isChecked() else self.which.currentText() if self.amend.isChecked() else None
 
     def _answer(self, *, record_only: bool, script: bool = False) -> None:
-        version = self.name.text().strip() if self.named.isChecked() else self.which.currentText() if self.amend.isChecked() else None
-        choice = ApprovalChoice(version, self.amend.isChecked(), record_only, bool(self._deletions), script)
+        choice = ApprovalChoice(
+            self._version, self.amend.isChecked(), record_only, bool(self._deletions), script, pending=self.pending.isChecked()
+        )
         self.accept()
         self._then(choice)
 

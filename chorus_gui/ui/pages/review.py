@@ -57,7 +57,7 @@ def why_not_approve(state: SessionState) -> str:
         return "There is nothing to approve. Scan the site first."
     if review.stale:
         return "The journal has changed since the scan. Scan again."
-    waits = scripted(state) and state.journal is not None and state.journal.pending.files
+    waits = state.journal is not None and state.journal.pending.files if scripted(state) else review.pending.total.files
     if not review.to_do_total.files and not waits:
         return "There is nothing to approve."
     return why_not_scan(state).replace("You can scan", "You can approve")
@@ -225,6 +225,7 @@ class ReviewPage(Page):
     def _show_review(self, review: ReviewFacts | None) -> None:
         self._drawn = review
         self.tiles.show_summary(review.summary if review else None)
+        self.tiles.show_pending(review.pending if review else None)
         self.area.model.show_review((review.path, review.revision) if review else None)
         self.lead.set_full(lead(review) if review else "Find out what changed on the site since the last submission.")
         if review is None:
@@ -237,7 +238,7 @@ class ReviewPage(Page):
 
     def _show_body(self, state: SessionState, *, scanning: bool) -> None:
         review = state.review
-        something = review is not None and any(tile.isEnabled() for tile in self.tiles.tiles.values())
+        something = review is not None and (any(tile.isEnabled() for tile in self.tiles.tiles.values()) or bool(review.pending.parts))
         if something and not scanning:
             self.stack.setCurrentIndex(1)
             return
@@ -340,13 +341,13 @@ class ReviewPage(Page):
         review = self._state.review
         if review is None or why_not_approve(self._state):
             return
-        if review.to_do_total.files:
+        if review.to_do_total.files or not scripted(self._state):
             ApproveDialog(self, self._state, review, partial(self._approved, review.revision)).open()
         else:
             self.intent.emit(intents.ShowScript())
 
     def _approved(self, revision: int, choice: ApprovalChoice) -> None:
-        approve = intents.Approve(revision, choice.version, choice.amend, choice.record_only, choice.allow_deletions)
+        approve = intents.Approve(revision, choice.version, choice.amend, choice.record_only, choice.allow_deletions, choice.pending)
         if choice.script:
             self.intent.emit(intents.ShowScript(approve=approve))
             return

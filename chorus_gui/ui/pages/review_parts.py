@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel,
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Mode, Tally
+from chorus_gui.core.review.values import Pending
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.state import JobProgress
 from chorus_gui.ui.theme import SPACE
@@ -178,6 +179,8 @@ TILES = (
     TileSpec("held", "Held back", "They are left out until you release them."),
 )
 
+PENDING = "Recorded earlier, not uploaded yet. When you approve, you decide if they are uploaded, too."
+
 
 class Tiles(QWidget):
     """A count for each kind; the pressed ones filter.  ``changed`` when a person pressed one."""
@@ -194,17 +197,31 @@ class Tiles(QWidget):
         self.setMinimumWidth(300)  # they make another line rather than keep the window wide
         for tile in self.tiles.values():
             tile.toggled.connect(self.changed)
+        self.pending = Tile("Pending", PENDING)
+        self.pending.setCheckable(False)
+        self._all = (*self.tiles.values(), self.pending)
         self.dress()
-        self._arrange(len(self.tiles))
+        self._arrange(len(self._all))
 
     def show_summary(self, summary: DiffSummary | None) -> None:
         """Counts and bytes."""
         for key, tile in self.tiles.items():
             tile.show_count(_tally(summary, key) if summary else None, with_bytes=key in ("added", "updated", "restored", "deleted"))
 
+    def show_pending(self, pending: Pending | None) -> None:
+        """Count the pending files, by version."""
+        self.pending.show_count(pending.total if pending else None)
+        parts = pending.by_version if pending else {}
+        told = [
+            f"Version {version}: {', '.join(f'{modality} {words.files_and_size(tally)}' for modality, tally in found.items())}."
+            for version, found in parts.items()
+        ]
+        self.pending.setToolTip(" ".join([PENDING, *told]))
+
     def dress(self) -> None:
         """The colours of the theme."""
         now = theme.current()
+        self.pending.set_colour(now.muted)
         for key, tile in self.tiles.items():
             tile.set_colour(now.accent if key == "renamed" else now.muted if key == "held" else now.kind(ChangeKind(key)))
 
@@ -229,7 +246,7 @@ class Tiles(QWidget):
         """Low tiles, for a low window."""
         if compact != self._compact:
             self._compact = compact
-            for tile in self.tiles.values():
+            for tile in self._all:
                 tile.set_compact(compact=compact)
 
     _compact = False
@@ -237,19 +254,19 @@ class Tiles(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In one line if all fit."""
         super().resizeEvent(event)
-        widths = [tile.minimumSizeHint().width() + SPACE for tile in self.tiles.values()]
+        widths = [tile.minimumSizeHint().width() + SPACE for tile in self._all]
         if sum(widths) <= self.width() + SPACE:
             self._arrange(len(widths))
             return
         widest = max(widths)
         fit = max(self.width() + SPACE, widest) // widest
-        self._arrange(max(-(-len(self.tiles) // 2), 1) if fit >= 5 else max(fit, 3))
+        self._arrange(max(-(-len(self._all) // 2), 1) if fit >= 5 else max(fit, 3))
 
     def _arrange(self, columns: int) -> None:
         if columns == self._columns:
             return
         self._columns = columns
-        for number, tile in enumerate(self.tiles.values()):
+        for number, tile in enumerate(self._all):
             self._grid.addWidget(tile, number // columns, number % columns)
 
 

@@ -1,0 +1,90 @@
+"""Pending files: what a review knows of them, and which of them an approval uploads.
+
+A pending file is known by modality, path, version and size.  The same key finds it again after its row was repeated because its time
+changed.  ``own`` marks what a submission itself records as pending on its way: it is uploaded with its change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from chorus_gui.core.model import Change, Row, Tally
+from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Pending
+
+_REPLACED = "SELECT old_id FROM change WHERE kind IN ('updated', 'deleted') AND NOT excluded AND old_id IS NOT NULL"
+_OFFERED = f"NOT own AND NOT excluded AND NOT done AND file_id NOT IN ({_REPLACED})"
+
+
+def note(staging: Staging, rows: Iterable[Row]) -> None:
+    """Take the pending rows of the journal into the review."""
+    staging.db.executemany(
+        "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, patient_id) VALUES (0, ?, ?, ?, ?, ?, ?)",
+        ((row.modality, row.path, row.version, row.size, row.file_id, row.patient_id) for row in rows),
+    )
+
+
+def pending(staging: Staging) -> Pending:
+    """What is pending in every modality: not held back, not uploaded yet, and not replaced by a change of this review."""
+    rows = staging.db.execute(
+        f"SELECT version, modality, count(*), coalesce(sum(size), 0) FROM pending WHERE {_OFFERED} GROUP BY version, modality ORDER BY 1, 2"
+    )
+    return Pending(tuple((version, modality, Tally(files, size)) for version, modality, files, size in rows))
+
+
+def offered(staging: Staging) -> Pending:
+    """What is pending in the scanned modalities: an approval can include it."""
+    return pending(staging).within(staging.get("modalities", []))
+
+
+def choose(staging: Staging, *, include: bool, version: str | None = None) -> None:
+    """Choose what an approval uploads of what is :func:`offered`: nothing, the files of one version, or (``version`` None) all."""
+    staging.db.execute(
+        f"UPDATE pending SET chosen = ?1 AND {_OFFERED} AND modality IN (SELECT value FROM json_each(?2)) AND (?3 IS NULL OR version = ?3) "
+        "WHERE NOT own",
+        (int(include), json.dumps(staging.get("modalities", [])), version),
+    )
+
+
+def digest(staging: Staging) -> str:
+    """Names what was chosen: SHA-256, hex; "" for nothing."""
+    found = hashlib.sha256()
+    rows = staging.db.execute("SELECT modality, path, version, size FROM pending WHERE chosen AND NOT own ORDER BY 1, 2, 3")
+    some = False
+    while page := rows.fetchmany(1000):
+        some = True
+        found.update(repr(page).encode("utf-8", "surrogatepass"))
+    return found.hexdigest() if some else ""
+
+
+def to_send(staging: Staging) -> dict[str, Tally]:
+    """What was chosen and is not uploaded yet, by modality."""
+    rows = staging.db.execute("SELECT modality, count(*), coalesce(sum(size), 0) FROM pending WHERE chosen AND NOT done GROUP BY modality")
+    return {modality: Tally(files, size) for modality, files, size in rows}
+
+
+def is_chosen(staging: Staging, row: Row) -> bool:
+    """A pending row is one of those that were chosen."""
+    where = "modality = ? AND path = ? AND version = ? AND size = ? AND own IN (0, 1) AND chosen AND NOT done"
+    key = (row.modality, row.path, row.version, row.size)
+    return staging.db.execute(f"SELECT 1 FROM pending WHERE {where}", key).fetchone() is not None
+
+
+def enter(staging: Staging, changes: Iterable[tuple[Change, str]]) -> None:
+    """These changes (each with its version) were recorded as pending by the submission that uploads them."""
+    staging.db.executemany(
+        "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, chosen) VALUES (1, ?, ?, ?, ?, 0, 1)",
+        ((change.modality, change.path, version, change.bytes) for change, version in changes),
+    )
+
+
+def sent(staging: Staging, rows: Iterable[Row]) -> None:
+    """These rows are uploaded."""
+    staging.db.execute("BEGIN")
+    staging.db.executemany(
+        "UPDATE pending SET done = 1 WHERE own IN (0, 1) AND modality = ? AND path = ? AND version = ?",
+        ((row.modality, row.path, row.version) for row in rows),
+    )
+    staging.db.execute("COMMIT")
