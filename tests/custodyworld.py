@@ -6,10 +6,12 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.cloud_journal import CloudJournal, cloud_journal, journal_parent
 from chorus_gui.core.job import JobContext
@@ -65,6 +67,28 @@ def _bytes(recorded: tuple[str, ...]) -> bytes:
         file = Path(folder) / "j.db"
         record(file, *recorded)
         return file.read_bytes()
+
+
+@cache
+def uploaded(*sent: str) -> bytes:
+    """A journal that holds these files, all of them uploaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "j.db"
+        record_uploaded(file, *sent)
+        return file.read_bytes()
+
+
+def record_uploaded(journal: Path, *sent: str) -> None:
+    """Enter files that were sent into a journal, which is made if it is missing."""
+    with Journal.open(journal, create=True) as opened:
+        opened.commit([replace(entry(name), uploaded="20250101000000") for name in sent], at_us=1_700_000_000_000_000)
+
+
+def checked_in(home: CloudJournal, *sent: str) -> None:
+    """Check out, enter files that were sent, check in."""
+    checkout(home, ctx())
+    record_uploaded(home.local, *sent)
+    checkin(home, ctx())
 
 
 _names_by_content: dict[str, frozenset[str]] = {}

@@ -191,6 +191,12 @@ def find_copy(workspace: Workspace, name: str) -> Backup:
 
 def restore(workspace: Workspace, ctx: JobContext, copy: Path) -> Done[Path | None]:
     """Restore a kept copy; the name under which the replaced journal is kept, None if there was none."""
+    from chorus_gui.app.known import remember_local
     from chorus_gui.core.journal.backups import restore as restore_file
 
-    return run_on_file(workspace, Command("journal restore", writes=True), ctx, lambda local: restore_file(local, copy))
+    def step(local: Path) -> Path | None:
+        kept = restore_file(local, copy)
+        remember_local(workspace, accepted=True)
+        return kept
+
+    return run_on_file(workspace, Command("journal restore", writes=True, accepts=True), ctx, step)

@@ -69,7 +69,6 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
 
     A site that has never submitted is compared with an empty journal.
     """
-    from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.changes import prepare
     from chorus_gui.core.submission.review_site import review_site
 
@@ -86,10 +85,7 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
         with workspace.person.progress(ctx):
             return step(active)
 
-    local = workspace.config.journal.local
-    if workspace.config.journal.cloud is None and not local.exists():
-        Journal.open(local, create=True).close()
-    return run(workspace, Command("scan", local=True), ctx, begun)
+    return run(workspace, Command("scan", local=True, creates=workspace.config.journal.cloud is None), ctx, begun)
 
 
 def look(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing) -> Done[Reviewed]:

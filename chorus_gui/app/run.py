@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -51,7 +51,8 @@ class Command:
     ``name`` ("journal update") and ``params`` ("--mode append") are written to the journal's history, which has no line for a
     command that does not write.  ``creates``: a journal that does not exist yet is created (a command that does not write gets an
     empty temporary one).  ``sends``: it writes to the central store.  ``receipt`` is the kind of receipt that it leaves, "" for
-    none.  ``local``: it reads the local journal file, wherever the journal is checked out.
+    none.  ``local``: it reads the local journal file, wherever the journal is checked out.  ``accepts``: it replaces the journal with
+    a copy that the person chose, so that copy may have less history.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Command:
     sends: bool = False
     receipt: str = ""
     local: bool = False
+    accepts: bool = False
 
 
 @dataclass(slots=True)
@@ -257,15 +259,27 @@ def _taken_back(local: Path) -> Generator[None]:
 @contextmanager
 def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: Callable[[str], None]) -> Generator[Path]:
     """The journal's file, checked out for one command if it is kept in the cloud; the sentences of custody are noted."""
-    from chorus_gui.core.custody.session import session
+    from chorus_gui.app.known import remember_local, require_local
+    from chorus_gui.core.custody.session import STRICT, session
+    from chorus_gui.core.journal.store import Journal
 
+    local = workspace.config.journal.local
+    if command.local and command.creates:  # the window looks at a site that never submitted
+        require_local(workspace, ctx)
+        if not local.exists():
+            Journal.open(local, create=True).close()
     if command.local or not workspace.custody:
-        yield workspace.config.journal.local
+        yield local
         return
+    home = workspace.home()
+    if home is not None:
+        home = replace(home, accept_less=home.accept_less or command.accepts)
+    elif not command.accepts and (command.writes or command.creates or command.name in STRICT):
+        require_local(workspace, ctx)
     said = 0
     held = None
     try:
-        with session(workspace.config, workspace.home(), ctx, purpose=command.name, write=command.writes, wait=WAIT_FOR_JOURNAL) as held:
+        with session(workspace.config, home, ctx, purpose=command.name, write=command.writes, wait=WAIT_FOR_JOURNAL) as held:
             for text in held.notes:
                 note(text)
             said = len(held.notes)
@@ -273,6 +287,8 @@ def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: C
     finally:
         for text in held.notes[said:] if held else ():
             note(text)
+        if home is None and command.writes:
+            remember_local(workspace)
 
 
 @contextmanager

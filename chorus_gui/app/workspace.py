@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -59,6 +61,8 @@ class Workspace:
         self.login = login
         self.person = person or Person()
         self.custody = custody
+        self.accept_less = False
+        """the person accepted a journal with less history than another copy"""
         self._lock = threading.RLock()
         self._users = 0
         self._closers: list[Callable[[], None]] = []
@@ -123,13 +127,18 @@ class Workspace:
         return self._opened_home() if self.custody and self.config.journal.cloud is not None else None
 
     def _opened_home(self) -> CloudJournal:
+        from chorus_gui.app.known import elsewhere
         from chorus_gui.core.custody.cloud_journal import cloud_journal, journal_parent, need
 
         with self._lock:
             self._check_open()
             if self._home is None and (place := self.config.journal.cloud) is not None:
-                self._home = cloud_journal(self.config, self._open_store(journal_parent(place)[0]))
-            return need(self._home)
+                found = cloud_journal(self.config, self._open_store(journal_parent(place)[0]))
+                self._home = replace(found, elsewhere=partial(elsewhere, self))
+            home = need(self._home)
+            if home.accept_less is not self.accept_less:
+                home = self._home = replace(home, accept_less=self.accept_less)
+            return home
 
     def side_files(self) -> SideFiles:
         """The side files next to the journal: next to the cloud journal, if there is one, also without ``custody``.

@@ -55,6 +55,7 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
     custody = args.command == "journal" or getattr(args, "local_journal", None) is None
     common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
     with Workspace(config, login(asked=at_terminal(), show=show_code), Terminal(report), custody=custody, common=common) as opened:
+        opened.accept_less = getattr(args, "accept_less_history", False)
         yield opened
 
 
@@ -79,6 +80,15 @@ def selection(args: argparse.Namespace) -> Selection:
     from chorus_gui.app.options import Selection
 
     return Selection(getattr(args, "version", None), modalities(args), getattr(args, "max_num_files", None))
+
+
+def add_accept_less(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that writes to the journal, or reports on all of it."""
+    parser.add_argument(
+        "--accept-less-history",
+        action="store_true",
+        help="use the journal although another copy of it has more history (see “journal recover”)",
+    )
 
 
 def submit_options(args: argparse.Namespace) -> SubmitOptions:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
-from chorus_gui.cli.arguments import UNASKED, ask, workspace
+from chorus_gui.cli.arguments import UNASKED, add_accept_less, ask, workspace
 from chorus_gui.core.errors import UnansweredError
 from chorus_gui.core.job import JobContext
 
@@ -24,6 +24,7 @@ def add(commands: Any) -> None:
     """The commands' grammar, in the journal group."""
     out = commands.add_parser("checkout", help="get the cloud journal for yourself, until you check it in")
     out.add_argument("--local-journal", metavar="F", help="use this local journal file, relative to the current folder")
+    add_accept_less(out)
     out.set_defaults(run=run_checkout)
     back = commands.add_parser("checkin", help="return the journal to the central store")
     back.add_argument("--local-journal", metavar="F", help="use this local journal file, relative to the current folder")
@@ -65,10 +66,15 @@ def run_checkin(args: argparse.Namespace, report: Report, ctx: JobContext) -> St
 def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Who has the journal, and what can be done."""
     from chorus_gui.app.custody import status
+    from chorus_gui.app.known import lost
 
     with workspace(args, report) as opened:
         url, state, offers = status(opened, ctx)
+        missing = lost(opened, ctx)
     report.say(f"{url}: {state.describe()}")
+    for text in (state.damage, str(missing) if missing else ""):
+        if text:
+            report.say(f"  {text}")
     for offer in offers:
         report.say(f"  {COMMANDS.get(offer.choice.value, '')}{offer.text}")
     report.json(
@@ -81,6 +87,7 @@ def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
             "local": str(state.local) if state.local else None,
             "says": state.describe(),
             "offers": [offer.choice.value for offer in offers],
+            "less_history": str(missing) if missing else None,
         }
     )
     return Status.DONE
@@ -96,7 +103,7 @@ def run_unlock(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
         for line in warnings:
             report.say(f"  {line}")
         if state.lock is not None and not args.yes:
-            _ask(report, "Unlock the journal anyway?")
+            confirm(report, "Unlock the journal anyway?")
         return _said(report, unlock(opened, ctx))
 
 
@@ -110,7 +117,7 @@ def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> Stat
         report.say(sides.seen.describe())
         report.say(sides.describe())
         if not args.yes:
-            _ask(report, f"Take over {file}?")
+            confirm(report, f"Take over {file}?")
         return _said(report, adopt(opened, ctx, file, sides))
 
 
@@ -128,7 +135,8 @@ def _said(report: Report, sentences: Iterable[str]) -> Status:
     return Status.DONE
 
 
-def _ask(report: Report, question: str) -> None:
+def confirm(report: Report, question: str) -> None:
+    """Ask for a yes.  Raises :class:`UnansweredError` if nobody can answer."""
     ask(
         report,
         f"{question} Type “yes” to confirm.",

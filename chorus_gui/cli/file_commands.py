@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.cli.arguments import add_accept_less
 from chorus_gui.cli.script_options import add_options
 from chorus_gui.core.job import JobContext
 
@@ -37,12 +38,14 @@ def add(groups: Any) -> None:
 
     upload = commands.add_parser("upload", help="upload the pending files; the store confirms each of them")
     _filters(upload)
+    add_accept_less(upload)
     upload.add_argument("--max-num-files", metavar="N", type=_positive, help="upload at most N files")
     upload.add_argument("--json", action="store_true", help="print JSON")
     upload.set_defaults(run=run_upload, long=True)
 
     verify = commands.add_parser("verify", help="compare the central store with the journal")
     _filters(verify, version="verify this version (default: the last one)")
+    add_accept_less(verify)
     verify.add_argument("--all", action="store_true", help="verify every version")
     verify.add_argument("--reread", action="store_true", help="download and hash every file, instead of comparing size and MD5")
     verify.add_argument("--output-file", metavar="F", help="write the results to F, as CSV, or as JSON if F ends in .json")

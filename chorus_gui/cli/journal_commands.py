@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.cli import custody_commands
+from chorus_gui.cli.arguments import add_accept_less
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def add(groups: Groups) -> None:
     restore.add_argument("--json", action="store_true", help="print JSON")
     restore.set_defaults(run=run_restore)
 
+    recover = commands.add_parser("recover", help="use the fullest copy of the journal, if the journal has lost history")
+    recover.add_argument("--yes", action="store_true", help="do not ask")
+    recover.set_defaults(run=run_recover)
+
     custody_commands.add(commands)
 
 
@@ -63,6 +68,7 @@ def add_review_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=("full", "append"), help="choose what a missing file means in this scan: full, it was deleted; append, nothing"
     )
+    add_accept_less(parser)
     parser.add_argument("--allow-deletions", action="store_true", help="confirm that a large part of a modality was really deleted")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -205,3 +211,23 @@ def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
             f"Restored the journal of {utc(chosen.at)} (UTC)." + (f" The journal that it replaced is kept as {kept.name}." if kept else "")
         )
     return done
+
+
+def run_recover(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+    """Show both journals, ask, and use the fuller one."""
+    from chorus_gui.app.known import lost, recover
+    from chorus_gui.app.status import Status
+    from chorus_gui.cli.arguments import workspace
+
+    with workspace(args, report) as opened:
+        found = lost(opened, ctx)
+        if found is None:
+            report.say("The journal has all the history that is known on this computer. Nothing was changed.")
+            return Status.DONE
+        report.say(f"In use: {found.used.describe()}")
+        report.say(f"Fuller copy: {found.known.describe()}")
+        if not args.yes:
+            custody_commands.confirm(report, "Use the fuller copy as the journal?")
+        for sentence in recover(opened, ctx, found.known):
+            report.say(sentence)
+    return Status.DONE

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.app import custody, exports, journal, review, submit
+from chorus_gui.app import exports, review, submit
 from chorus_gui.app.options import Selection, SubmitOptions
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.ui import intents
+from chorus_gui.ui import intents, journal_actions
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import DoctorFacts, JobKind
 from chorus_gui.ui.words import KINDS, agree, count_of, files_and_size, number
@@ -28,20 +28,13 @@ CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.
 LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE, JobKind.EXAMINE}
 """After these the facts are read again."""
 
-RECOVERIES = {
-    custody.Choice.GO_ON: "Keep the journal checked out",
-    custody.Choice.CHECK_IN: "Check in",
-    custody.Choice.SET_ASIDE: "Set the local journal aside",
-}
-"""Choice → the title of the job that does it."""
-
 QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE})
 """When these succeed, the page shows it; no notice is needed."""
 
 
 def table(host: Host) -> dict[type[intents.Intent], Callable[[Any], None]]:
     """Intent → the function that does it."""
-    return {intent: _bind(function, host) for intent, function in _ACTIONS.items()}
+    return {intent: _bind(function, host) for intent, function in {**_ACTIONS, **journal_actions.ACTIONS}.items()}
 
 
 def _bind(function: Callable[[Host, Any], None], host: Host) -> Callable[[Any], None]:
@@ -142,94 +135,6 @@ def _clear(host: Host, intent: intents.ClearLocalData) -> None:
         "Clear local data",
         lambda _: clear_local_data(staging=intent.staging, logs=intent.logs, receipts=intent.receipts),
         done,
-        cancellable=False,
-    )
-
-
-# --- journal ------------------------------------------------------------------------------------------------------------
-
-
-def _sentences(notes: tuple[str, ...]) -> str:
-    return " ".join(notes)
-
-
-def _check_out(host: Host, _: intents.CheckOut) -> None:
-    workspace = host.workspace()
-    host.start(JobKind.CHECK_OUT, "Check out", lambda ctx: custody.check_out(workspace, ctx), _sentences)
-
-
-def _check_in(host: Host, intent: intents.CheckIn) -> None:
-    workspace = host.workspace()
-    host.start(JobKind.CHECK_IN, "Check in", lambda ctx: custody.check_in(workspace, ctx, keep=intent.keep), _sentences)
-
-
-def _unlock(host: Host, _: intents.Unlock) -> None:
-    workspace = host.workspace()
-    host.start(JobKind.UNLOCK, "Unlock", lambda ctx: custody.unlock(workspace, ctx), _sentences)
-
-
-def _recover(host: Host, intent: intents.Recover) -> None:
-    workspace, choice = host.workspace(), custody.Choice(intent.choice)
-    if choice is custody.Choice.TAKE_OVER:  # a person sees both sides before that
-        _compare(host, intents.CompareJournals())
-        return
-    host.start(JobKind.RECOVER, RECOVERIES[choice], lambda ctx: custody.recover(workspace, ctx, choice), _sentences)
-
-
-def _compare(host: Host, intent: intents.CompareJournals) -> None:
-    workspace = host.workspace()
-    file = intent.file or workspace.config.journal.local
-
-    def done(sides: object) -> str:
-        host.show_sides(file, sides)
-        return ""
-
-    host.start(JobKind.COMPARE, "Compare the journals", lambda ctx: custody.compare(workspace, ctx, file), done)
-
-
-def _adopt(host: Host, intent: intents.Adopt) -> None:
-    workspace = host.workspace()
-    title = f"Take over {intent.file.name}"
-    host.start(JobKind.ADOPT, title, lambda ctx: custody.adopt(workspace, ctx, intent.file, intent.sides), _sentences, cancellable=False)
-
-
-def _upgrade(host: Host, _: intents.UpgradeJournal) -> None:
-    workspace = host.workspace()
-    host.start(
-        JobKind.UPGRADE,
-        "Upgrade the journal",
-        lambda ctx: journal.upgrade(workspace, ctx),
-        lambda done: (
-            f"The journal now has format 2, with {count_of(done.value.rows, 'entry', 'entries')}. The old file is kept as {done.value.kept.name}."
-        ),
-    )
-
-
-def _undo(host: Host, intent: intents.Undo) -> None:
-    workspace = host.workspace()
-    host.start(
-        JobKind.UNDO,
-        f"Undo version {intent.version}",
-        lambda ctx: journal.undo(workspace, ctx, intent.version),
-        lambda done: (
-            f"Removed {count_of(done.value, 'pending file')} of version {intent.version} from the journal. The next scan finds {agree(done.value, 'it', 'them')} again."
-        ),
-        cancellable=False,
-    )
-
-
-def _restore(host: Host, intent: intents.Restore) -> None:
-    workspace = host.workspace()
-
-    def told(done: Done[Path | None]) -> str:
-        kept = done.outcome.value
-        return f"Restored the journal from {intent.copy.name}." + (f" The journal that it replaced is kept as {kept.name}." if kept else "")
-
-    host.start(
-        JobKind.RESTORE,
-        f"Restore {intent.copy.name}",
-        lambda ctx: journal.restore(workspace, ctx, intent.copy),
-        told,
         cancellable=False,
     )
 
@@ -421,15 +326,6 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.ClearLocalData: _clear,
     intents.Examine: _examine,
     intents.SupportBundle: _support,
-    intents.CheckOut: _check_out,
-    intents.CheckIn: _check_in,
-    intents.Unlock: _unlock,
-    intents.Recover: _recover,
-    intents.CompareJournals: _compare,
-    intents.Adopt: _adopt,
-    intents.UpgradeJournal: _upgrade,
-    intents.Undo: _undo,
-    intents.Restore: _restore,
     intents.Scan: _scan,
     intents.HoldBack: _hold_back,
     intents.HoldBackPatient: _hold_back_patient,

@@ -15,6 +15,7 @@ from chorus_gui.core.review.values import Query
 
 if TYPE_CHECKING:
     from chorus_gui.app.custody import Sides
+    from chorus_gui.app.known import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,20 @@ class Adopt(Intent):
 
     file: Path
     sides: Sides
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverJournal(Intent):
+    """Use the fuller journal from now on.  The person has seen both."""
+
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptLessHistory(Intent):
+    """Do ``again`` with the journal, although another one has more history.  The person has seen both."""
+
+    again: Intent
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
+from chorus_gui.app.known import LessHistoryError
 from chorus_gui.ui import theme
 from chorus_gui.ui.intents import Adopt, Intent, OpenConfig
 from chorus_gui.ui.menus import Menus
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         session.sign_in_wanted.connect(self._show_code)
         session.script_wanted.connect(self._show_script)
         session.sides_wanted.connect(self._show_sides)
+        session.less_history.connect(self._show_less_history)
         self.notifier.wanted.connect(lambda: self.come_forward(None))
         session.ended.connect(self.notifier.ended)
         session.stopped.connect(self._on_stopped)
@@ -200,6 +202,11 @@ class MainWindow(QMainWindow):
 
     def _report_closed(self) -> None:
         self._report = None
+
+    def _show_less_history(self, error: LessHistoryError, again: Intent) -> None:
+        from chorus_gui.ui.dialogs.custody import LessHistoryDialog
+
+        LessHistoryDialog(self, error, again, self.session.do).open()
 
     def _show_sides(self, file: Path, sides: object) -> None:
         from chorus_gui.app.custody import Sides

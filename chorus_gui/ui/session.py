@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from chorus_gui.app import facts
 from chorus_gui.app.configuration import load
 from chorus_gui.app.folders import log_folder, receipts_folder
+from chorus_gui.app.known import LessHistoryError
 from chorus_gui.app.run import Done
 from chorus_gui.app.signin import login
 from chorus_gui.app.values import CustodyFacts, StoreKind
@@ -55,6 +56,8 @@ class Session(QObject):
     """a :class:`~chorus_gui.app.signin.DeviceCode` to show; emitted from whatever thread asked"""
     sides_wanted = Signal(object, object)
     """a file and both journals, as :class:`~chorus_gui.app.custody.Sides`, for the person to decide"""
+    less_history = Signal(object, object)
+    """a :class:`~chorus_gui.app.known.LessHistoryError` and the intent that it stopped, for the person to decide"""
     script_wanted = Signal(str)
     """the tool of a script to ask the person about, or "list" for a file list"""
     ended = Signal(object)
@@ -74,6 +77,7 @@ class Session(QObject):
         self.login = login(asked=True, show=self.sign_in_wanted.emit)  # the signal takes the code to the screen's thread
         self._workspace: Workspace | None = None
         self._stopping = False
+        self._doing = intents.Intent()
         self.jobs.limit.set(settings.limit)
         self.state = SessionState(recents=settings.recents, preferences=self._preferences())
         self._handlers = self._table()
@@ -88,6 +92,7 @@ class Session(QObject):
 
     def do(self, intent: intents.Intent) -> None:
         """Do what a page asked for.  An expected error is shown like that of a failed job."""
+        self._doing = intent
         try:
             self._handlers[type(intent)](intent)
         except ChorusError as error:
@@ -149,6 +154,7 @@ class Session(QObject):
             intents.PauseJob: lambda i: self._on_job(i.job, self.jobs.pause),
             intents.ResumeJob: lambda i: self._on_job(i.job, self.jobs.resume),
             intents.SetLimit: self._set_limit,
+            intents.AcceptLessHistory: self._accept_less,
             **actions.table(self),
         }
 
@@ -160,6 +166,11 @@ class Session(QObject):
         self.settings.put("limit", intent.bytes_per_second)
         self.jobs.limit.set(intent.bytes_per_second)
         self.update(preferences=self._preferences())
+
+    def _accept_less(self, intent: intents.AcceptLessHistory) -> None:
+        """For the next job alone; what it accepts is remembered."""
+        self.workspace().accept_less = True
+        self.do(intent.again)
 
     def _on_job(self, number: int | None, act: Callable[[int], None]) -> None:
         number = number if number is not None else self.state.running.id if self.state.running else None
@@ -250,11 +261,12 @@ class Session(QObject):
 
     def when_read(self, then: Callable[[], None]) -> None:
         """Call ``then`` when every reader has answered what it was asked before: nobody has the review's file open then."""
-        waiting = [self.reader, self.pager, self._facts]
+        waiting, doing = [self.reader, self.pager, self._facts], self._doing
 
         def answered(reader: Reader) -> None:
             waiting.remove(reader)
             if not waiting and not self._stopping:
+                self._doing = doing
                 then()
 
         for reader in tuple(waiting):
@@ -317,13 +329,13 @@ class Session(QObject):
         """
         if self.state.last is not None and kind not in actions.QUIET:
             self.update(last=None)  # what the job before said is about another moment
-        origin = self.state.key
+        origin, doing = self.state.key, self._doing
         number = self.jobs.start(
             kind,
             title,
             origin if key is None else key,
             step,
-            lambda job, outcome: self._job_ended(job, outcome, done, here=self.state.key == origin),
+            lambda job, outcome: self._job_ended(job, outcome, done, doing if self.state.key == origin else None),
             cancellable=cancellable,
         )
         self.tell(f"{title}: {'waiting for another job' if any(j.id == number for j in self.state.queue) else 'started'}.")
@@ -332,9 +344,9 @@ class Session(QObject):
         self.update(jobs=self.jobs.views())
         self._maybe_stopped()
 
-    def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None, *, here: bool) -> None:
-        """``here``: the configuration that it worked for is still open."""
-        value = outcome.value
+    def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None, doing: intents.Intent | None) -> None:
+        """``doing`` is what was asked for; None: the configuration that it worked for is no longer open."""
+        value, here = outcome.value, doing is not None
         run: Done[Any] | None = value if isinstance(value, Done) else None
         end = self._end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
         told = " ".join(part for part in (end.text, end.remedy) if part)
@@ -355,6 +367,11 @@ class Session(QObject):
         self.ended.emit(end)
         if end.outcome is OutcomeKind.CRASHED:
             self.crashed.emit((run.outcome if run else outcome).report)
+        if here and self._workspace is not None:
+            self._workspace.accept_less = False
+        error = (run.outcome if run else outcome).error
+        if here and isinstance(error, LessHistoryError):
+            self.less_history.emit(error, doing)
 
     def _end(self, job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -> JobEnd:
         """How a job ended, in sentences.  ``text`` is its own sentence, if it succeeded."""

@@ -87,6 +87,13 @@ def conflict(scene: Scene) -> None:
     scene.share.put(BLOB, journal_bytes("theirs.dcm"))
 
 
+def no_bytes(scene: Scene) -> None:
+    """A broken upload of another program left nothing of the cloud's journal."""
+    in_the_cloud(scene)
+    nobody(scene)
+    scene.share.put(BLOB, b"")
+
+
 def conflict_on_the_way(scene: Scene) -> None:
     in_the_cloud(scene)
     after(scene.patch, "put", 1, lambda: scene.share.put(BLOB, journal_bytes("theirs.dcm")))
@@ -290,6 +297,7 @@ NEEDS_A_FILE = (
     "journal undo --version v1",
     "journal upgrade",
     "journal restore",
+    "journal recover --yes",
     "journal status",
     "journal checkout",
     "journal checkin",
@@ -342,6 +350,7 @@ TABLE: list[Row] = [
     (Status.DONE, submitted, "remote download -r v1 {base}/got"),
     (Status.DONE, submitted, "remote delete -r --yes v1"),
     (Status.DONE, in_the_cloud, "journal status"),
+    (Status.DONE, in_the_cloud, "journal recover"),
     (Status.DONE, in_the_cloud, "journal checkout"),
     (Status.DONE, in_the_cloud, "script checkout"),
     (Status.DONE, in_the_cloud, "submit --yes"),
@@ -442,6 +451,10 @@ TABLE: list[Row] = [
     (Status.DECISION, nobody_held, "journal adopt --local-journal {base}/journal.db"),
     *((Status.DECISION, conflict, words) for words in ("journal checkin", "file upload", "submit --yes")),
     (Status.DECISION, conflict_on_the_way, "file upload"),
+    *((Status.DECISION, no_bytes, words) for words in ("journal checkout", "submit --yes", "journal update", "file upload", "file verify")),
+    (Status.DECISION, no_bytes, "journal recover"),
+    (Status.DONE, no_bytes, "journal recover --yes"),
+    (Status.DONE, no_bytes, "submit --yes --accept-less-history"),
     # interrupted
     (Status.INTERRUPTED, _cancelled("put", 1), "file upload"),
     (Status.INTERRUPTED, _cancelled("put", 1), "submit --yes"),

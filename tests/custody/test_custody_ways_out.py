@@ -59,7 +59,7 @@ def test_an_empty_lock_is_never_put_back_as_a_journal(store, anna, ben):
     checkout(anna, ctx())
     done = unlock(ben, ctx(), force=True)
     assert not done.copied
-    assert "has the only one" in done.warnings[1]
+    assert "Only the person who checked it out has the journal" in done.warnings[1]
     assert look(ben).state is State.NEW
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -122,8 +123,20 @@ def test_a_damaged_journal_points_at_a_kept_copy(world: World) -> None:
     assert bad.grade is Grade.BAD
     assert bad.remedy
     world.journal.unlink()
-    assert severities(journal.check_file, of) == [Grade.GOOD]
+    assert severities(journal.check_file, of) == []  # it is no new site
+    assert severities(journal.check_history, of) == [Grade.BAD]
     assert list(journal.check_rows(of)) == []
+
+
+def test_a_new_site_has_no_journal_and_needs_none(world: World) -> None:
+    of = case(world)
+    for folder in (world.central, world.journal.with_name("journal.db.backups")):
+        shutil.rmtree(folder, ignore_errors=True)
+    world.central.mkdir()
+    shutil.rmtree(data_folder() / "custody", ignore_errors=True)
+    world.journal.unlink()
+    assert severities(journal.check_file, of) == [Grade.GOOD]
+    assert severities(journal.check_history, of) == []
 
 
 def test_odd_rows_and_a_row_of_tomorrow(world: World) -> None:

@@ -307,3 +307,19 @@ def test_a_lost_check_out_offers_both_ways_and_shows_both_sides(
     assert window.state.custody.state is Custody.MINE
     press(qtbot, window, "Check in")
     assert window.state.custody.state is Custody.FREE
+
+
+@pytest.mark.parametrize("recover", [True, False])
+def test_less_history_offers_two_ways_out(recover: bool, qtbot: QtBot) -> None:
+    from PySide6.QtWidgets import QLabel
+
+    from chorus_gui.app.known import Known, LessHistoryError
+    from chorus_gui.ui.dialogs.custody import LessHistoryDialog
+
+    full = Known("The kept copy journal-20250101000000.db", 5, 5, ("v1",), file=Path("journal-20250101000000.db"))
+    asked: list[intents.Intent] = []
+    dialog = LessHistoryDialog(None, LessHistoryError(Known("The journal", blank=True), full), intents.CheckOut(), asked.append)
+    qtbot.addWidget(dialog)
+    assert any("5 uploaded" in text.text() for text in dialog.findChildren(QLabel))
+    (dialog.recover if recover else dialog.accept_less).click()
+    assert asked == [intents.RecoverJournal(full) if recover else intents.AcceptLessHistory(intents.CheckOut())]

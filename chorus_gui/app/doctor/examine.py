@@ -22,6 +22,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Site", places.check_sources),
     ("Site", site.check_online_only),
     ("Journal", journal.check_file),
+    ("Journal", journal.check_history),
     ("Journal", journal.check_rows),
     ("Credentials", credentials.check_expiry),
     ("Central store", places.check_central),

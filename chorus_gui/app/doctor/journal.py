@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from chorus_gui.app.doctor.model import Case
-from chorus_gui.core.errors import JournalError, JournalMissingError
+from chorus_gui.app.known import LessHistoryError, lost
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.errors import ChorusError, JournalError, JournalMissingError
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Finding, Grade
@@ -23,6 +25,8 @@ def check_file(case: Case) -> Iterator[Finding]:
     try:
         Journal.verify_file(path)
     except JournalMissingError:
+        if _lost(case) is not None:
+            return  # check_history reports it
         yield Finding(Grade.GOOD, SUBJECT, f"There is no journal yet. The first submission creates {path}.")
         return
     except JournalError as error:
@@ -31,9 +35,32 @@ def check_file(case: Case) -> Iterator[Finding]:
         remedy = f"Restore the kept copy {kept[0].path.name} (Journal → Kept copies)." if kept else error.remedy
         yield Finding(Grade.BAD, SUBJECT, error.what, why, remedy)
         return
+    if not path.stat().st_size and _lost(case) is not None:
+        return
     with Journal.open(path, readonly=True) as journal:
         schema = journal.schema
     yield Finding(Grade.GOOD, SUBJECT, f"{path} is intact (format {schema}).")
+
+
+def _lost(case: Case) -> LessHistoryError | None:
+    """What :func:`lost` finds; a place that does not answer is the finding of another check."""
+    assert case.config is not None
+    try:
+        return lost(Workspace(case.config, case.login), case.ctx)
+    except ChorusError:
+        return None
+
+
+def check_history(case: Case) -> Iterator[Finding]:
+    """The journal has all the history that is known on this computer."""
+    if case.config is None:
+        return
+    found = _lost(case)
+    if found is not None:
+        why = f"{found.known.describe()} Without its history, every file counts as added, and is uploaded again."
+        yield Finding(
+            Grade.BAD, SUBJECT, f"The journal has less history than another copy of it. {found.used.describe()}", why, found.remedy
+        )
 
 
 def check_rows(case: Case) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from chorus_gui.core.custody import history_check
 from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.checkout import Held, give_up, new_note
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
@@ -62,6 +63,7 @@ def adopt(home: CloudJournal, local_file: Path, ctx: JobContext, sides: Sides, *
             give_up(home, memory)
             raise
         remembering.save(home.memory_file, replace(memory, base="").held())
+        history_check.remember(home.history_file, history_check.known("", home.local), accepted=True)
         return Held(home.local, state.content is None, notes)
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chorus_gui.core.custody import history_check
 from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.history_check import Known
 from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import release
 from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, rows_of
 from chorus_gui.core.custody.state import CustodyState, State, holds, look
-from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError, CustodyError, StoreError
+from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError, CustodyError, JournalError, StoreError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.journal import opening
+from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 from chorus_gui.core.storage.one_file import send_file
@@ -72,6 +75,7 @@ def send_and_unlock(
         raise CustodyConflictError(seen.describe(), compare(home, local, seen, ctx), remedy=TAKE_OVER)
     if str(local) != memory.local:
         _contains(home, local, seen, ctx)
+    used = check_local(home, local, ctx)
     ctx.progress.note("checking the journal in")
     copy = beside(local, "checkin")
     try:
@@ -93,6 +97,8 @@ def send_and_unlock(
             ) from None
     finally:
         copy.unlink(missing_ok=True)
+    _keep_copy(local)
+    history_check.remember(home.history_file, used)
     if keep:
         remembering.save(home.memory_file, replace(memory, base=rows, journal_etag=blob.etag).held())
         return Returned()
@@ -106,6 +112,19 @@ def unlock_unchanged(home: CloudJournal, ctx: JobContext) -> None:
     memory = remembering.load(home.memory_file)
     release(home, memory.lock_etag, ctx)
     remembering.save(home.memory_file, memory.freed())
+
+
+def check_local(home: CloudJournal, local: Path, ctx: JobContext) -> Known:
+    """Check that a checked-out file has all the history that is known.  Raises :class:`LessHistoryError`."""
+    used = history_check.known(f"The local journal {local}", local)
+    history_check.require(used, history_check.Around(local, home.history_file, home.elsewhere), ctx, accept=home.accept_less)
+    return used
+
+
+def _keep_copy(local: Path) -> None:
+    """Keep a copy of what was checked in: another tool's check-out removes the local journal.  An error does not stop the check-in."""
+    with suppress(JournalError):
+        backups.keep(local, rows_only=True)
 
 
 def _contains(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobContext) -> None:

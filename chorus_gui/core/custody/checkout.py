@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chorus_gui import __version__
+from chorus_gui.core.custody import history_check
 from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
+from chorus_gui.core.custody.history_check import Around, Known, LessHistoryError
 from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, release, take
 from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, fetch, is_empty, missing_rows, rows_of, unsaved
-from chorus_gui.core.custody.state import CustodyState, State, look
+from chorus_gui.core.custody.state import CustodyState, State, look, moment_of
 from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalForeignError, JournalMixedError, StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
@@ -64,6 +66,7 @@ def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = Fal
             refuse(before)
             there = fetch(home, before, copy, ctx)
             _check(home, before, copy if there else None, ctx)
+            _history(home, before, copy if there else None, ctx)
             overwritten = _overwritten(home, before, copy) if there else 0
             ctx.checkpoint()
             if _lock(home, before, copy if there else None, automatic, purpose, ctx):
@@ -129,6 +132,41 @@ def _check(home: CloudJournal, before: CustodyState, copy: Path | None, ctx: Job
             remedy="Take the journal over with your local journal (“journal adopt”). Or set it aside (“journal set-aside”; it is kept), and check "
             "out again.",
         )
+
+
+def _history(home: CloudJournal, before: CustodyState, copy: Path | None, ctx: JobContext) -> None:
+    """Check that the cloud journal, or the local one that replaces it, has all the history that is known."""
+    used, around = _compared(home, before, copy)
+    history_check.require(used, around, ctx, accept=home.accept_less)
+
+
+def _compared(home: CloudJournal, seen: CustodyState, copy: Path | None) -> tuple[Known, Around]:
+    """The journal that would be used (``copy`` of the cloud journal; None: the local one), and what it is compared with."""
+    mine = history_check.known(f"The local journal {home.local}", home.local)
+    used, traces = mine, tuple[Known, ...]()
+    if copy is not None:
+        used, traces = history_check.known(f"The journal {home.url}", copy, moment_of(seen.content)), (mine,)
+    if seen.damage:
+        traces = (*traces, Known(f"The lock of {seen.who} on {seen.host}", evidence=True))
+    return used, Around(home.local, home.history_file, home.elsewhere, traces)
+
+
+def lost_history(home: CloudJournal, seen: CustodyState, file: Path | None, ctx: JobContext) -> LessHistoryError | None:
+    """What a person must decide about the journal, if it has less history than another one that is known.
+
+    ``file`` is what a command would read: a copy of the cloud journal, or the local journal; None: it is fetched, if it may have changed.
+    """
+    copy = file if file is not None and file != home.local else None
+    with ExitStack() as stack:
+        if file is None and seen.content is not None and seen.state is not State.MINE:
+            if seen.content.size and seen.content.etag == seen.memory.journal_etag:
+                return None  # the one that was last seen here
+            copy = beside(home.local, "status")
+            stack.callback(lambda: beside(home.local, "status"))  # which removes it
+            fetch(home, seen, copy, ctx)
+        used, around = _compared(home, seen, copy)
+        found = history_check.fuller(used, around, ctx) if used.readable else None
+        return LessHistoryError(used, found) if found is not None else None
 
 
 def _overwritten(home: CloudJournal, before: CustodyState, copy: Path) -> int:
@@ -203,6 +241,7 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str,
         give_up(home, memory)
         raise
     remembering.save(home.memory_file, replace(memory, base=memory.next_base).held())
+    history_check.remember(home.history_file, history_check.known("", home.local))
     return notes
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chorus_gui.core import folders
 from chorus_gui.core.config.model import LOCK_END, Config, Place, PlaceKind
+from chorus_gui.core.custody.history_check import Elsewhere
 from chorus_gui.core.errors import CustodyError, JournalBusyError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
@@ -23,7 +24,8 @@ class CloudJournal:
     """A journal in the cloud, or on a share.  ``url`` is how people name it.
 
     ``memory_file`` is what this computer remembers of it; ``readable_lock``: the lock is a small text that colleagues can read,
-    because a share has no metadata; otherwise it is empty, which suits the older tools best.
+    because a share has no metadata; otherwise it is empty, which suits the older tools best.  ``accept_less``: a person accepted a
+    journal with less history; ``elsewhere`` finds copies of the journal in other places.
     """
 
     store: Store
@@ -35,11 +37,18 @@ class CloudJournal:
     who: str = ""
     host: str = ""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    accept_less: bool = False
+    elsewhere: Elsewhere | None = None
 
     @property
     def lock(self) -> str:
         """The lock's blob: the older tools look for this very name."""
         return self.blob + LOCK_END
+
+    @property
+    def history_file(self) -> Path:
+        """What this computer remembers of the journal's content."""
+        return self.memory_file.with_suffix(".history.json")
 
     @property
     def copy_file(self) -> Path:

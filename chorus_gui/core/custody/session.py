@@ -10,15 +10,18 @@ from pathlib import Path
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.custody import local_state as remembering
-from chorus_gui.core.custody.checkin import TAKE_OVER, send_and_unlock, unlock_unchanged
-from chorus_gui.core.custody.checkout import lock_and_fetch
+from chorus_gui.core.custody.checkin import TAKE_OVER, check_local, send_and_unlock, unlock_unchanged
+from chorus_gui.core.custody.checkout import lock_and_fetch, lost_history
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
 from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, compare, fetch, rows_of, unsaved
-from chorus_gui.core.custody.state import State, look
+from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.errors import ChorusError, CustodyError, JournalError
 from chorus_gui.core.job import JobContext
+
+STRICT = frozenset({"file verify"})
+"""Reading commands that report on everything that was uploaded."""
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ def session(
         with guard(home, purpose, wait, ctx), _working(home, purpose, ctx) as work:
             yield work
     else:
-        yield _reading(home, ctx)
+        yield _reading(home, ctx, strict=purpose in STRICT)
 
 
 @contextmanager
@@ -64,6 +67,7 @@ def _working(home: CloudJournal, purpose: str, ctx: JobContext) -> Generator[Che
     if state.state is State.CHANGED and unsaved(Path(memory.local), memory, None):
         raise CustodyConflictError(state.describe(), compare(home, Path(memory.local), state, ctx), remedy=TAKE_OVER)
     if state.state is State.MINE:
+        check_local(home, Path(memory.local), ctx)
         work = CheckedOut(Path(memory.local))
         if memory.local != str(home.local):
             work.notes.append(f"The journal is checked out as “{memory.local}”. This command uses that file.")
@@ -121,8 +125,19 @@ def _fresh(ctx: JobContext) -> JobContext:
     return fresh
 
 
-def _reading(home: CloudJournal, ctx: JobContext) -> CheckedOut:
+def _reading(home: CloudJournal, ctx: JobContext, *, strict: bool) -> CheckedOut:
+    """What a command reads.  ``strict``: it reports on everything that was uploaded, so a journal that lost history is refused."""
     state = look(home, ctx)
+    work = _to_read(home, state, ctx)
+    lost = lost_history(home, state, work.journal, ctx)
+    if lost is not None and strict and not home.accept_less:
+        raise lost
+    if lost is not None:
+        work.notes.append(str(lost))
+    return work
+
+
+def _to_read(home: CloudJournal, state: CustodyState, ctx: JobContext) -> CheckedOut:
     local = Path(state.memory.local)
     if state.memory.phase in (Phase.HELD, Phase.RETURNING) and local.exists():
         return CheckedOut(local, [state.reason] if state.state is State.CHANGED else [])

@@ -86,6 +86,14 @@ class CustodyState:
             return self.lock
         return self.journal
 
+    @property
+    def damage(self) -> str:
+        """The journal has zero bytes, and the lock shows that there was another one: a sentence; otherwise ""."""
+        journal, note = self.journal, self.note
+        if journal is None or journal.size or note is None or note.journal_etag in ("", journal.etag):
+            return ""
+        return "The cloud journal is damaged: it has zero bytes, and the lock shows that there was a journal."
+
     def describe(self) -> str:
         """A sentence for people."""
         since = f" since {moment(self.since)}" if self.since else ""
@@ -94,6 +102,8 @@ class CustodyState:
                 return "The journal is only on this computer."
             case State.NEW:
                 return "There is no journal in the cloud yet."
+            case State.FREE if self.journal is not None and not self.journal.size:
+                return "The cloud journal is empty (zero bytes). It is not checked out."
             case State.FREE:
                 return "The journal is in the cloud and not checked out."
             case State.MINE:
@@ -105,6 +115,11 @@ class CustodyState:
                 return f"The journal is checked out with another tool{since}.{inside}"
             case State.CHANGED:
                 return self.reason
+
+
+def moment_of(blob: BlobInfo | None) -> datetime | None:
+    """When a blob was written."""
+    return datetime.fromtimestamp(blob.modified_us / 1e6, UTC) if blob is not None and blob.modified_us else None
 
 
 def moment(at: datetime | None) -> str:

@@ -40,8 +40,10 @@ def consequences(state: CustodyState) -> tuple[str, ...]:
     else:
         overwrites = "that tool's next check-in overwrites the cloud journal without checking it. What was checked in meanwhile is lost."
         out = [f"If somebody is working with the other tool, {overwrites}"]
+    if state.damage:
+        out.append(f"{state.damage} Only the person who checked it out has the journal.")
     if state.content is None:
-        out.append("There is no journal in the cloud. Whoever checked it out has the only one.")
+        out.append("There is no journal in the cloud. Only the person who checked it out has the journal.")
     return tuple(out)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalForeignError, JournalMissingError, JournalMixedError
 from chorus_gui.core.folders import remove_file, replace_file
-from chorus_gui.core.journal import opening
+from chorus_gui.core.journal import history, opening
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
 
@@ -30,7 +30,8 @@ _KINDS = re.compile(r".*-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(db|damaged)")
 class Backup:
     """A kept copy: ``at`` its moment (UTC), ``size`` bytes.
 
-    ``readable`` tells whether it is a journal that can be opened; where it is not, ``schema`` and the counts are 0.
+    ``readable``: it is a journal that can be opened; if not, ``schema`` and the counts are 0.  ``active`` and ``pending`` count current
+    rows, ``rows`` all rows, ``uploaded`` those that were ever uploaded, ``commands`` the lines of its history.
     """
 
     path: Path
@@ -41,6 +42,9 @@ class Backup:
     active: int = 0
     pending: int = 0
     versions: tuple[str, ...] = ()
+    rows: int = 0
+    uploaded: int = 0
+    commands: int = 0
 
 
 def folder(journal: Path) -> Path:
@@ -99,11 +103,15 @@ def describe(path: Path) -> Backup:
         conn, schema = opening.open_reading(path)
         with closing(conn), opening.translated(path):
             rows = schema.rows_sql()
-            active, pending = conn.execute(
-                f"SELECT COUNT(*), COALESCE(SUM(uploaded IS NULL), 0) FROM ({rows}) WHERE invalid_us IS NULL"
+            active, pending, count, uploaded = conn.execute(
+                "SELECT COALESCE(SUM(invalid_us IS NULL), 0), COALESCE(SUM(invalid_us IS NULL AND uploaded IS NULL), 0), COUNT(*), "
+                f"COUNT(uploaded) FROM ({rows})"
             ).fetchone()
             versions = conn.execute(f"SELECT DISTINCT version FROM ({rows}) WHERE version <> '' ORDER BY version").fetchall()
-            return Backup(path, at, stat.st_size, True, schema.number, int(active), int(pending), tuple(str(v) for (v,) in versions))
+            names, commands = tuple(str(v) for (v,) in versions), len(history.read(schema))
+            return Backup(
+                path, at, stat.st_size, True, schema.number, int(active), int(pending), names, int(count), int(uploaded), commands
+            )
     except JournalError:
         return Backup(path, at, stat.st_size, False)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from chorus_gui.app.custody import Choice, Side, Sides, State
+from chorus_gui.app.known import LessHistoryError
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.state import SessionState
@@ -110,6 +111,40 @@ def _card(title: str, file: str, side: Side) -> QWidget:
     made = Card(column(label(title, "strong"), where, grid, None, space=SPACE))
     made.setAccessibleName(f"{title}: {side.describe()}")
     return made
+
+
+class LessHistoryDialog(Dialog):
+    """Shows both journals, and asks which one to use."""
+
+    def __init__(
+        self, parent: QWidget | None, error: LessHistoryError, again: intents.Intent, do: Callable[[intents.Intent], None]
+    ) -> None:
+        super().__init__(parent, "Use the fuller journal?")
+        self.setMinimumWidth(640)
+        self.recover = button(
+            "Use the fuller journal", "Continue with the fuller journal, and keep a copy of the present one", primary=True
+        )
+        self.accept_less = button("Continue with less history", "Use the present journal, although it has less history", danger=True)
+        cancel = button("Cancel", "Close, and change nothing (Esc)")
+        cancel.clicked.connect(self.reject)
+        self.recover.setEnabled(error.known.can_be_taken)
+        self.recover.clicked.connect(lambda: self._answer(do, intents.RecoverJournal(error.known)))
+        self.accept_less.clicked.connect(lambda: self._answer(do, intents.AcceptLessHistory(again)))
+        rows: list[QWidget | int] = [
+            label("Use the fuller journal?", "heading"),
+            label(error.what, wrap=True),
+            label(f"•  Present journal: {error.used.describe()}", wrap=True, selectable=True),
+            label(f"•  Fuller journal: {error.known.describe()}", wrap=True, selectable=True),
+            label("Files that are missing from the journal count as added, and are uploaded again. Nothing was written.", wrap=True),
+        ]
+        edge = 3 * SPACE
+        buttons = row(cancel, None, self.accept_less, self.recover)
+        self.setLayout(column(*rows, SPACE, buttons, margins=(edge, edge, edge, 2 * SPACE), space=SPACE + 2))
+        cancel.setFocus()
+
+    def _answer(self, do: Callable[[intents.Intent], None], intent: intents.Intent) -> None:
+        self.accept()
+        do(intent)
 
 
 def set_aside(parent: QWidget, state: SessionState, do: Callable[[intents.Intent], None]) -> None:

@@ -1,0 +1,212 @@
+"""Less history never replaces more history without an explicit yes: the one place that compares.
+
+What counts is the rows that were ever uploaded: no command removes such a row (recorded rows can be undone, and a scan finds them
+again).  A *blank* journal (missing, of zero bytes, or without rows and commands) is less than any trace of an earlier one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chorus_gui.core.errors import CustodyError
+from chorus_gui.core.folders import replace_file
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import backups
+
+ACCEPT = "--accept-less-history"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A journal, or a trace of one.  ``where`` names it for people; ``uploaded`` counts rows that were ever uploaded, ``files`` current ones.
+
+    ``blank``: it is empty.  ``evidence``: there was a journal, with unknown content.  ``file`` is a copy on this computer,
+    ``blob`` one in the central store: :command:`journal recover` can use it.
+    """
+
+    where: str
+    uploaded: int = 0
+    files: int = 0
+    versions: tuple[str, ...] = ()
+    at: datetime | None = None
+    blank: bool = False
+    evidence: bool = False
+    readable: bool = True
+    file: Path | None = None
+    blob: str = ""
+
+    @property
+    def something(self) -> bool:
+        """It shows that there was a journal that was not empty."""
+        return self.evidence or bool(self.uploaded or self.files)
+
+    @property
+    def can_be_taken(self) -> bool:
+        """It can be recovered."""
+        return self.file is not None or bool(self.blob)
+
+    def describe(self) -> str:
+        """A sentence for people."""
+        at = f" ({self.at:%Y-%m-%d %H:%M} UTC)" if self.at else ""
+        if self.evidence and not (self.uploaded or self.files):
+            return f"{self.where}{at} shows that there was another journal."
+        if self.blank:
+            return f"{self.where}{at} is empty."
+        last = f", the last version is {self.versions[-1]}" if self.versions else ""
+        return f"{self.where}{at} has {self.uploaded:,} uploaded entries and {self.files:,} current files{last}."
+
+
+class LessHistoryError(CustodyError):
+    """The journal has less history than another copy of it.  Nothing was written."""
+
+    needs_decision = True
+
+    def __init__(self, used: Known, known: Known) -> None:
+        copy = known.file if known.file is not None and known.file.parent.name.endswith(".backups") else None
+        names = f" To choose the copy yourself, run “chorus-upload journal restore {copy.name}”." if copy else ""
+        super().__init__(
+            "The journal has less history than another copy of it.",
+            meaning=f"{used.describe()} {known.describe()} Nothing was written.",
+            remedy=f"To use the fuller copy, run “chorus-upload journal recover”.{names} To continue with less history, repeat the command with {ACCEPT}.",
+        )
+        self.used = used
+        self.known = known
+
+
+def less(used: Known, others: Iterable[Known]) -> Known | None:
+    """The fullest of the others, if it has more history than ``used``; otherwise None."""
+    more = [other for other in others if other.uploaded > used.uploaded or (used.blank and other.something)]
+    return max(more, key=lambda other: (other.uploaded, other.files, other.can_be_taken), default=None)
+
+
+# --- what is known ------------------------------------------------------------------------------------------------------
+
+
+def known(where: str, file: Path, at: datetime | None = None) -> Known:
+    """What is in a journal file.  Never raises for its content; a file that cannot be read shows nothing."""
+    if not file.is_file():
+        return Known(where, blank=True)
+    found = backups.describe(file)
+    return _of(where, found, at or datetime.fromtimestamp(file.stat().st_mtime, UTC), file)
+
+
+def _of(where: str, found: backups.Backup, at: datetime, file: Path) -> Known:
+    blank = found.size == 0 or (found.readable and not found.rows and not found.commands)
+    return Known(
+        where,
+        found.uploaded,
+        found.active,
+        found.versions,
+        at,
+        blank,
+        readable=found.readable,
+        file=file if found.readable and not blank else None,
+    )
+
+
+def kept_copies(journal: Path, since: datetime | None = None) -> Iterator[Known]:
+    """The kept copies of a journal, the newest first; ``since``: those that are newer."""
+    for found in backups.listing(journal):
+        if found.readable and (since is None or found.at > since):
+            yield _of(f"The kept copy {found.path.name}", found, found.at, found.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this computer remembers of a journal that it used.  ``accepted``: a person accepted less history until then."""
+
+    uploaded: int = 0
+    files: int = 0
+    versions: tuple[str, ...] = ()
+    at: datetime | None = None
+    accepted: datetime | None = None
+
+    @property
+    def known(self) -> Known:
+        """The same as a :class:`Known`."""
+        return Known("The journal that this computer last used", self.uploaded, self.files, self.versions, self.at)
+
+
+def remembered(file: Path) -> Memory | None:
+    """What was remembered; None if nothing was, or it cannot be read."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        times = [datetime.fromisoformat(text) if text else None for text in (found["at"], found["accepted"])]
+        return Memory(int(found["uploaded"]), int(found["files"]), tuple(map(str, found["versions"])), *times)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(file: Path, used: Known, *, accepted: bool = False) -> None:
+    """Remember the journal that is used now.  ``accepted``: the person chose it although a fuller one is known.
+
+    A file that cannot be written is no reason to stop.
+    """
+    now = datetime.now(UTC)
+    before = remembered(file)
+    until = now if accepted else before.accepted if before else None
+    values = {
+        "uploaded": used.uploaded,
+        "files": used.files,
+        "versions": list(used.versions),
+        "at": now.isoformat(timespec="seconds"),
+        "accepted": until.isoformat() if until else None,
+    }
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    with suppress(OSError):
+        part.write_text(json.dumps(values), "utf-8")
+        replace_file(part, file)
+
+
+# --- the check ----------------------------------------------------------------------------------------------------------
+
+Elsewhere = Callable[[JobContext], Sequence[Known]]
+"""Finds copies of the journal elsewhere: in the version folders of the central store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a journal is compared with: the local journal's file, what is remembered, copies elsewhere, traces such as a lock's note."""
+
+    local: Path
+    memory: Path
+    elsewhere: Elsewhere | None = None
+    traces: tuple[Known, ...] = ()
+
+
+def others(used: Known, around: Around, ctx: JobContext) -> Iterator[Known]:
+    """What is known in addition to ``used``.  Copies are opened only if they can show something that is not remembered."""
+    memory = remembered(around.memory)
+    accepted = memory.accepted if memory else None
+    if memory is not None:
+        yield memory.known
+    yield from around.traces
+    if memory is None or used.blank or used.uploaded < memory.uploaded:
+        yield from kept_copies(around.local, accepted)
+    if used.blank and around.elsewhere is not None:
+        yield from (copy for copy in around.elsewhere(ctx) if accepted is None or copy.at is None or copy.at > accepted)
+
+
+def fuller(used: Known, around: Around, ctx: JobContext) -> Known | None:
+    """The fullest known journal that has more history than ``used``; one that can be recovered, if there is one."""
+    found = less(used, others(used, around, ctx))
+    if found is not None and not found.can_be_taken:
+        same = [other for other in others(used, around, ctx) if other.can_be_taken and other.uploaded >= found.uploaded]
+        found = less(used, same) or found
+    return found
+
+
+def require(used: Known, around: Around, ctx: JobContext, *, accept: bool = False) -> None:
+    """Raise :class:`LessHistoryError` if ``used`` has less history than another known journal, unless the person accepted."""
+    found = fuller(used, around, ctx) if used.readable else None  # for one that cannot be read there are other errors
+    if found is None:
+        return
+    if not accept:
+        raise LessHistoryError(used, found)
+    remember(around.memory, used, accepted=True)
