@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.custody.recover import Choice
 from chorus_gui.core.custody.sides import Side, Sides
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from chorus_gui.core.custody.recover import Offer
     from chorus_gui.core.custody.state import CustodyState
 
+SHOWN = 20
+"""How many files are named."""
 WAIT = 10.0
 """How long a command waits for another one of this user that works with the same cloud journal (seconds)."""
 
@@ -131,6 +134,21 @@ def adopt(workspace: Workspace, ctx: JobContext, file: Path, sides: Sides) -> tu
         return (f"You now have the journal checked out: {held.local}.", *held.notes)
 
 
+def sent_again(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
+    """Which files are uploaded again if the local journal is set aside: sentences, or none."""
+    from chorus_gui.core.custody.unlock import sent_again as find
+
+    with workspace:
+        rows = find(workspace.cloud_journal(), ctx)
+    if not rows:
+        return ()
+    are, them = ("is", "it") if len(rows) == 1 else ("are", "them")
+    told = f"{files(len(rows))} {are} uploaded in the local journal only. The cloud journal does not have {them}."
+    examples = tuple(f"  {row.version}: {row.path}" for row in rows[:SHOWN])
+    rest = (f"  … and {len(rows) - SHOWN:,} more",) if len(rows) > SHOWN else ()
+    return (f"{told} The next submission uploads {them} again, in another version.", *examples, *rest)
+
+
 def set_aside(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
     """Keep the local journal under another name and end its check-out."""
     from chorus_gui.core.custody.unlock import set_aside as keep_aside
@@ -153,4 +171,5 @@ def recover(workspace: Workspace, ctx: JobContext, choice: Choice) -> tuple[str,
                 remedy="Compare and take over with “chorus-upload journal adopt --local-journal F”.",
             )
         case Choice.SET_ASIDE:
-            return set_aside(workspace, ctx)
+            again = sent_again(workspace, ctx)[:1]
+            return (*set_aside(workspace, ctx), *again)

@@ -60,6 +60,7 @@ def look(workspace: Workspace, ctx: JobContext, name: str, step: Callable[[Run],
 
 def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Listing]:
     """Counts by version and modality."""
+    from chorus_gui.core.custody.cloud_journal import memory_folder
     from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> Listing:
@@ -68,7 +69,7 @@ def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Li
         wanted = choose_modalities(config, which.modalities) if which.modalities else None
         counts = tuple(c for c in journal.counts() if which.version in (None, c.version) and (wanted is None or c.modality in wanted))
         cloud = config.journal.cloud
-        copied = cloud is not None and not config.journal.local.exists()
+        copied = journal.path != config.journal.local and journal.path.parent == memory_folder()
         return Listing(cloud.text if cloud and copied else str(journal.path), journal.path, journal.schema, counts)
 
     return look(workspace, ctx, "journal list", step)

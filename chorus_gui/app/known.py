@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,8 +122,10 @@ def lost(workspace: Workspace, ctx: JobContext) -> LessHistoryError | None:
     with workspace:
         home = workspace.home()
         if home is not None:
-            return lost_history(home, look(home, ctx), None, ctx)
+            return lost_history(home, look(home, ctx), None, ctx, damaged=True)
         used = _used(workspace)
+        if not used.readable:
+            used = replace(used, blank=True, readable=True)
         found = history_check.fuller(used, _local(workspace), ctx) if used.readable else None
         return LessHistoryError(used, found) if found is not None else None
 

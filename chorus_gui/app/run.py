@@ -226,9 +226,11 @@ def _journal(
         local = stack.enter_context(checked_out(workspace, command, ctx, note))
         if command.creates and not command.writes and not local.exists():
             local = Path(stack.enter_context(TemporaryDirectory())) / local.name
-            Journal.open(local, create=True).close()
+            Journal.begin(local, schema=workspace.config.new_schema)
         if not local.exists():
             stack.enter_context(_taken_back(local))
+            if command.creates and command.writes and local.parent.is_dir():
+                Journal.begin(local, schema=workspace.config.new_schema)
         journal = stack.enter_context(
             Journal.open(
                 local,
@@ -267,7 +269,7 @@ def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: C
     if command.local and command.creates:  # the window looks at a site that never submitted
         require_local(workspace, ctx)
         if not local.exists():
-            Journal.open(local, create=True).close()
+            Journal.begin(local, schema=workspace.config.new_schema)
     if command.local or not workspace.custody:
         yield local
         return

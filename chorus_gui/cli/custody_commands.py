@@ -43,6 +43,7 @@ def add(commands: Any) -> None:
     adopt.add_argument("--yes", action="store_true", help="do not ask")
     adopt.set_defaults(run=run_adopt)
     aside = commands.add_parser("set-aside", help="keep the local journal under another name, end its check-out, and use the cloud journal")
+    aside.add_argument("--yes", action="store_true", help="do not ask, even if files are uploaded again")
     aside.set_defaults(run=run_set_aside)
 
 
@@ -123,9 +124,14 @@ def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> Stat
 
 def run_set_aside(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Keep the local journal under another name."""
-    from chorus_gui.app.custody import set_aside
+    from chorus_gui.app.custody import sent_again, set_aside
 
     with workspace(args, report) as opened:
+        again = sent_again(opened, ctx)
+        for line in again:
+            report.say(line)
+        if again and not args.yes:
+            confirm(report, "Set the local journal aside?")
         return _said(report, set_aside(opened, ctx))
 
 

@@ -105,7 +105,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
         )
         report.json(
             {
-                "journal": str(found.path),
+                "journal": found.name,
                 "schema": found.schema,
                 "versions": [
                     {

@@ -208,6 +208,11 @@ class Config:
             found.append(NamedPlace("Site", subject, self.sites[modalities[0]].place, False))
         return found
 
+    @property
+    def new_schema(self) -> int:
+        """The format in which a new journal begins: 1 with the layout of the 2024 tool, because that tool destroys any other."""
+        return 1 if self.layout is Layout.FLAT else 2
+
     def store_path(self, modality: str, path: str, version: str) -> str:
         """Where a file goes: the path of its blob, relative to the central store, version folder included.
 

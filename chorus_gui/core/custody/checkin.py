@@ -56,6 +56,8 @@ def checkin(
             local = Path(before.memory.local)
             if local_journal is None and rows_of(local) == before.memory.sent_rows:
                 return Returned(True, ("The interrupted check-in had reached the cloud. The lock is now removed.",))
+        if seen.memory.phase is Phase.FREE and before.state is State.CHANGED and local_journal is None:
+            return Returned(True, ("The journal is already checked in: the cloud journal is the file that you checked out.",))
         return send_and_unlock(home, seen, ctx, local_journal=local_journal, keep=keep_checked_out)
 
 

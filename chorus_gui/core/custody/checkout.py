@@ -151,20 +151,25 @@ def _compared(home: CloudJournal, seen: CustodyState, copy: Path | None) -> tupl
     return used, Around(home.local, home.history_file, home.elsewhere, traces)
 
 
-def lost_history(home: CloudJournal, seen: CustodyState, file: Path | None, ctx: JobContext) -> LessHistoryError | None:
+def lost_history(
+    home: CloudJournal, seen: CustodyState, file: Path | None, ctx: JobContext, *, damaged: bool = False
+) -> LessHistoryError | None:
     """What a person must decide about the journal, if it has less history than another one that is known.
 
     ``file`` is what a command would read: a copy of the cloud journal, or the local journal; None: it is fetched, if it may have changed.
+    ``damaged``: a journal that cannot be used counts as empty.
     """
     copy = file if file is not None and file != home.local else None
     with ExitStack() as stack:
         if file is None and seen.content is not None and seen.state is not State.MINE:
-            if seen.content.size and seen.content.etag == seen.memory.journal_etag:
+            if seen.content.size and seen.content.etag == seen.memory.journal_etag and not damaged:
                 return None  # the one that was last seen here
             copy = beside(home.local, "status")
             stack.callback(lambda: beside(home.local, "status"))  # which removes it
             fetch(home, seen, copy, ctx)
         used, around = _compared(home, seen, copy)
+        if damaged and not used.readable:
+            used = replace(used, blank=True, readable=True)
         found = history_check.fuller(used, around, ctx) if used.readable else None
         return LessHistoryError(used, found) if found is not None else None
 
@@ -232,6 +237,7 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str,
                 notes = (f"{lacks} {why} Your local journal is kept as “{kept}”.",)
             backups.restore(home.local, copy)
         elif is_empty(home.local):
+            Journal.begin(home.local, schema=home.schema)
             Journal.open(home.local, create=True).close()
             memory = replace(memory, next_base=rows_of(home.local))
             notes = ("There was no journal in the cloud yet. A new one was started.",)

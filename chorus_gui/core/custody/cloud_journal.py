@@ -25,7 +25,7 @@ class CloudJournal:
 
     ``memory_file`` is what this computer remembers of it; ``readable_lock``: the lock is a small text that colleagues can read,
     because a share has no metadata; otherwise it is empty, which suits the older tools best.  ``accept_less``: a person accepted a
-    journal with less history; ``elsewhere`` finds copies of the journal in other places.
+    journal with less history; ``elsewhere`` finds copies of the journal in other places; a new journal begins in ``schema``.
     """
 
     store: Store
@@ -39,6 +39,7 @@ class CloudJournal:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     accept_less: bool = False
     elsewhere: Elsewhere | None = None
+    schema: int = 2
 
     @property
     def lock(self) -> str:
@@ -83,6 +84,7 @@ def cloud_journal(config: Config, store: Store) -> CloudJournal:
         place.kind is PlaceKind.FOLDER,
         me.user,
         me.host,
+        schema=config.new_schema,
     )
 
 

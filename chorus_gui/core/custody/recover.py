@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -11,9 +12,10 @@ from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
 from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.lock import release
 from chorus_gui.core.custody.sides import rows_of
-from chorus_gui.core.custody.state import CustodyState, State, look
+from chorus_gui.core.custody.state import CustodyState, State, holds, look
 from chorus_gui.core.errors import JournalError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal import opening
 
 
 class Choice(Enum):
@@ -90,10 +92,27 @@ def complete_interrupted(home: CloudJournal, ctx: JobContext, now: CustodyState 
             else:
                 release(home, memory.lock_etag, ctx)
                 memory = memory.freed()
+    elif now.state is State.CHANGED and same_journal(home, now, ctx):
+        assert now.journal is not None
+        memory = replace(memory, base=rows_of(Path(memory.local)), journal_etag=now.journal.etag)
+        memory = memory.held() if now.own_lock else memory.freed()
     else:
         return now
     remembering.save(home.memory_file, memory)
     return look(home, ctx)
+
+
+def same_journal(home: CloudJournal, now: CustodyState, ctx: JobContext) -> bool:
+    """The cloud journal is, byte for byte, the file that was checked out here: another tool checked it in."""
+    local = Path(now.memory.local)
+    try:
+        if now.journal is None or now.journal.etag == now.memory.journal_etag or not local.is_file() or opening.side_files(local):
+            return False
+        with local.open("rb") as stream:
+            md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return holds(home, now.journal, md5, local.stat().st_size, ctx)
+    except OSError:
+        return False
 
 
 def _swapped(local: Path, coming: str) -> bool:

@@ -57,7 +57,13 @@ def session(
         with guard(home, purpose, wait, ctx), _working(home, purpose, ctx) as work:
             yield work
     else:
-        yield _reading(home, ctx, strict=purpose in STRICT)
+        work = _reading(home, ctx, strict=purpose in STRICT)
+        try:
+            yield work
+        except JournalError as error:  # people know the journal by its place in the cloud, not by the copy that is read
+            if work.journal not in (home.local, Path(remembering.load(home.memory_file).local)):
+                error.what, error.meaning = (text.replace(str(work.journal), home.url) for text in (error.what, error.meaning))
+            raise
 
 
 @contextmanager

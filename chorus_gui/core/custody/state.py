@@ -111,7 +111,8 @@ class CustodyState:
             case State.LOCKED:
                 return f"The journal is locked by {self.who or 'somebody'} on {self.host or 'another computer'}{since}."
             case State.FOREIGN:
-                inside = "" if self.journal else " The journal itself is in that lock."
+                empty = "" if self.journal else " There is no journal in the cloud."
+                inside = " The journal itself is in that lock." if not self.journal and self.lock and self.lock.size else empty
                 return f"The journal is checked out with another tool{since}.{inside}"
             case State.CHANGED:
                 return self.reason

@@ -6,17 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chorus_gui.core.custody import history_check
 from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
 from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.lock import release
 from chorus_gui.core.custody.recover import complete_interrupted
+from chorus_gui.core.custody.sides import beside, fetch
 from chorus_gui.core.custody.state import CustodyState, State, look
-from chorus_gui.core.errors import ConditionError, CustodyError
+from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalMissingError, JournalMixedError
 from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.lock import WriterLock
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Row
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo
 
 
@@ -101,6 +105,28 @@ def put_content_back(home: CloudJournal, state: CustodyState, ctx: JobContext) -
     return found
 
 
+def sent_again(home: CloudJournal, ctx: JobContext) -> list[Row]:
+    """Files that are uploaded in the local journal and not in the cloud journal: a submission would upload them again."""
+    state = look(home, ctx)
+    local = state.local or home.local
+    copy = beside(home.local, "aside")
+    try:
+        there = fetch(home, state, copy, ctx)
+        with Journal.open(local, readonly=True) as journal:
+            mine = list(journal.rows(active=True, uploaded=True))
+        if not there:
+            return mine
+        with Journal.open(copy, readonly=True) as journal:
+            known = {(row.modality, row.path, row.size, row.mtime_us) for row in journal.rows(uploaded=True)}
+        return [row for row in mine if (row.modality, row.path, row.size, row.mtime_us) not in known]
+    except JournalMissingError:
+        return []
+    except (JournalDamagedError, JournalMixedError):  # what cannot be read cannot be counted
+        return []
+    finally:
+        copy.unlink(missing_ok=True)
+
+
 def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path:
     """Move the local journal among the kept copies, for good, and end its check-out if there is one; returns its new path.
 
@@ -117,7 +143,9 @@ def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path
             if state.memory.phase is not Phase.FREE:
                 release(home, state.memory.lock_etag, ctx)
                 remembering.save(home.memory_file, state.memory.freed())
-            return move_aside(local)
+            kept = move_aside(local)
+            history_check.remember(home.history_file, history_check.Known(""), accepted=True)  # the cloud's counts from here on
+            return kept
         finally:
             lock.release()
 
@@ -126,7 +154,7 @@ def move_aside(local: Path) -> Path:
     """Rename a journal, with SQLite's files next to it, into the folder of its copies."""
     target = backups.new_name(local, ".aside", "db")
     with opening.translated(local):
-        for beside in opening.side_files(local):
-            replace_file(beside, target.with_name(target.name + beside.name.removeprefix(local.name)))
+        for side in opening.side_files(local):
+            replace_file(side, target.with_name(target.name + side.name.removeprefix(local.name)))
         replace_file(local, target)
     return target

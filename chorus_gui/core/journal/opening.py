@@ -122,7 +122,7 @@ def schema_of(conn: sqlite3.Connection, path: Path) -> Schema | None:
             f"The journal “{path}” has entries in both formats.",
             meaning="The 2024 tool was used on a journal in format 2, and recorded every file a second time. So it is not known which entries "
             "are right.",
-            remedy="Restore the copy from before that (“chorus-upload journal restore”), or check the journal out again. Then use only one tool.",
+            remedy="Use the copy from before that (run “chorus-upload journal recover”). Then use only one tool.",
         )
     for kind in (V2, V1):
         if kind.table not in tables and not tables <= {kind.history_table, "sqlite_sequence"}:
@@ -142,6 +142,11 @@ def schema_of(conn: sqlite3.Connection, path: Path) -> Schema | None:
         meaning=f"It has the tables {', '.join(sorted(tables)[:5])}.",
         remedy="Check the journal's path in the configuration.",
     )
+
+
+def of_number(schema: int) -> type[V1] | type[V2]:
+    """The schema with this number."""
+    return V1 if schema == 1 else V2
 
 
 def complete(conn: sqlite3.Connection, schema: Schema | None) -> Schema:

@@ -106,6 +106,13 @@ class Journal:
         return journal
 
     @staticmethod
+    def begin(path: Path, *, schema: int) -> None:
+        """Create an empty journal in this format, if there is none or one of zero bytes.  Errors as :meth:`open`."""
+        if not path.exists() or not path.stat().st_size:
+            with opening.translated(path), closing(opening.connect(path, "rwc")) as conn:
+                opening.complete(conn, opening.of_number(schema)(conn))
+
+    @staticmethod
     def verify_file(path: Path) -> None:
         """Let SQLite check the whole file; raises :class:`JournalDamagedError` and what :meth:`open` raises."""
         conn, _ = opening.open_reading(opening.real(path))

@@ -1,0 +1,111 @@
+"""What a message names as a way out exists, and works in the state that the message is about."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from custodyworld import BLOB
+from faces import ONE, CommandLine
+from world import World
+
+from chorus_gui.app.status import Status
+from chorus_gui.core.custody.cloud_journal import memory_folder
+
+
+def in_the_cloud(world: World) -> Path:
+    share = world.base / "share"
+    share.mkdir()
+    text = world.file.read_text("utf-8")
+    world.file.write_text(f'{text}[journal.source]\npath = "{(share / BLOB).as_posix()}"\n', "utf-8")
+    return share / BLOB
+
+
+def mix(journal: Path) -> None:
+    """The tool of 2024 adds its own table."""
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("CREATE TABLE journal (x)")
+
+
+@pytest.mark.parametrize("local", ["there", "gone"])
+@pytest.mark.parametrize("cloud", [True, False])
+def test_tables_of_both_generations(cloud: bool, local: str, cli: CommandLine, world: World) -> None:
+    file = in_the_cloud(world) if cloud else world.journal
+    world.run("submit", version="v1")
+    rows = {row.path for row in world.rows()}
+    if cloud and local == "gone":
+        world.journal.unlink()
+    mix(file)
+    said = cli.run("journal check").said
+    assert "entries in both formats" in said
+    assert "journal recover" in said
+    assert str(memory_folder()) not in said
+    assert cli.run("journal recover --yes").status == Status.DONE
+    assert cli.run("submit --yes").status == Status.DONE
+    assert {row.path for row in world.rows()} == rows
+    assert ONE in world.active()
+    world.check_truth()
+
+
+FLAT = """\
+[configuration]
+supported_modalities = "OMOP,Images,Waveforms"
+[journal]
+{journal}
+[central_path]
+path = "{central}"
+[site_path.default]
+path = "{site}"
+"""
+
+
+@pytest.mark.parametrize("words", ["journal update", "submit --yes"])
+@pytest.mark.parametrize("cloud", [True, False])
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_new_journal_begins_in_the_schema_of_its_layout(flat: bool, cloud: bool, words: str, cli: CommandLine, world: World) -> None:
+    """The tool of 2024 destroys a journal of the present schema."""
+    if flat:
+        share = world.base / "share"
+        share.mkdir()
+        place = (share / BLOB).as_posix() if cloud else world.journal.as_posix()
+        named = f'path = "{place}"\nlocal_path = "{world.journal.as_posix()}"' if cloud else f'local_path = "{place}"'
+        text = FLAT.format(journal=named, central=world.central.as_posix(), site=world.site.as_posix())
+        world.file.write_text(text, "utf-8")
+    elif cloud:
+        in_the_cloud(world)
+    assert cli.run(words).status == Status.DONE
+    with world.open() as journal:
+        assert journal.schema == (1 if flat else 2)
+
+
+@pytest.mark.parametrize("local", ["there", "gone"])
+@pytest.mark.parametrize("json", [True, False])
+def test_the_list_names_the_journal_in_the_cloud(local: str, json: bool, cli: CommandLine, world: World) -> None:
+    file = in_the_cloud(world)
+    world.run("submit", version="v1")
+    if local == "gone":
+        world.journal.unlink()
+    out = cli.run(f"journal list{' --json' if json else ''}").out
+    assert file.as_posix() in out
+    assert str(memory_folder()) not in out
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_set_aside_says_what_is_sent_again(sent: bool, cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_cloud(world)
+    assert cli.run("journal checkout").status == Status.DONE
+    assert cli.run("submit --yes --version v1" if sent else "journal update --version v1").status == Status.DONE
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    ended = cli.run("journal set-aside")
+    assert ended.status == (Status.DECISION if sent else Status.DONE), ended
+    assert ("4 files are uploaded in the local journal only" in ended.out) is sent
+    assert (f"v1: {ONE}" in ended.out) is sent
+    assert world.journal.exists() is sent
+    if sent:
+        assert cli.run("journal set-aside --yes").status == Status.DONE
+        assert not world.journal.exists()
+    assert cli.run("submit --yes --version v2").status == Status.DONE
+    assert {row.version for row in world.rows(active=True)} == {"v2"}
