@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from chorus_gui.core.custody.state import CustodyState
 
 RECEIPTS_SHOWN = 500
+UPLOADING = ("submit", "file upload", "file repair")
+"""The commands that upload, as the journal's history has them."""
 _TEST_WORD = re.compile(r"(?i)(?:^|[^a-z])(?:test|demo|sandbox|dev|staging)(?:[^a-z]|$)")
 
 
@@ -96,7 +98,10 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
     try:
         with Journal.open(path, readonly=True) as opened:
             versions = tuple(opened.versions())
-            return JournalFacts(path, True, "", opened.schema, versions, tuple(opened.counts()), tuple(by_modality(opened)), copies)
+            last = next(reversed(opened.history()), None)
+            interrupted = last is not None and last.seconds is None and last.command in UPLOADING
+            counts = tuple(opened.counts())
+            return JournalFacts(path, True, "", opened.schema, versions, counts, tuple(by_modality(opened)), copies, interrupted)
     except JournalMissingError:
         return JournalFacts(path, copies=copies)
     except JournalError as error:
@@ -140,14 +145,18 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             stale=stale,
             approval=Approval(**given) if given else None,
             pending=offered(staging),
+            out_of_reach=tuple(
+                f"{cause} {remedy}".strip()
+                for cause, remedy in staging.db.execute("SELECT DISTINCT cause, remedy FROM problem WHERE covers AND path = ''")
+            ),
         )
 
 
 def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, offer: bool = False) -> CustodyFacts:
     """Where the journal is.  Errors are part of the answer.
 
-    With ``recover`` an interrupted check-out or check-in is completed as far as possible.  ``offer``: say what the person can decide
-    about a check-out that exists; about one that was lost it is always said.
+    With ``recover`` an interrupted check-out or check-in is completed as far as possible, and what the person can decide about it
+    then is said.  ``offer``: say it of every check-out; about one that was lost it is always said.
     """
     config = workspace.config
     if config.journal.cloud is None:
@@ -160,7 +169,7 @@ def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, off
         )
     try:
         with workspace:
-            return _cloud_custody(workspace.cloud_journal(), ctx, recover=recover, offer=offer or recover)
+            return _cloud_custody(workspace.cloud_journal(), ctx, recover=recover, offer=offer)
     except ChorusError as error:
         return CustodyFacts(None, "Cloud journal not reachable", str(error), Grade.BAD)
 
@@ -170,8 +179,9 @@ def _cloud_custody(home: CloudJournal, ctx: JobContext, *, recover: bool, offer:
     from chorus_gui.core.custody.state import look
     from chorus_gui.core.custody.unlock import consequences
 
+    interrupted = recover and recovering.was_interrupted(home)
     found = recovering.recover(home, ctx)[0] if recover else look(home, ctx)
-    offers = recovering.offers(found) if offer or found.state is Custody.CHANGED else []
+    offers = recovering.offers(found) if offer or interrupted or found.state is Custody.CHANGED else []
     mine = found.state is Custody.MINE
     return CustodyFacts(
         state=found.state,

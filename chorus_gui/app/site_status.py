@@ -7,32 +7,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeGuard
 
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
 from chorus_gui.app.words import files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.model import ChangeKind, Grade
+from chorus_gui.core.model import ChangeKind, Grade, Tally
 
-SHOW_PROGRESS = "Show progress"
 SENDS = ("submission", "upload", "repair")
 """The kinds of receipts of runs that upload."""
 
 
 class Action(Enum):
-    """What a person can do next.  The value is the command of the command line, "" where there is none."""
+    """What a person can do next; the window has a button for each, :data:`COMMANDS` the command."""
 
-    NOTHING = ""
-    CORRECT_CONFIGURATION = "doctor"
-    TRY_AGAIN = "status"
-    CHECK_OUT = "journal checkout"
-    DECIDE_CUSTODY = "journal status"
-    SCAN = "journal update --dry-run"
-    REVIEW = "submit"
-    UPLOAD = "file upload"
-    MAKE_SCRIPT = "file list --output-type azcli"
-    VERIFY = "file verify"
-    SEE_VERIFICATION = "file verify "
-    CHECK_IN = "journal checkin"
+    NOTHING = "nothing"
+    CORRECT_CONFIGURATION = "correct configuration"
+    TRY_AGAIN = "try again"
+    CHECK_OUT = "check out"
+    DECIDE_CUSTODY = "decide custody"
+    SCAN = "scan"
+    REVIEW = "review"
+    SHOW_PROGRESS = "show progress"
+    UPLOAD = "upload"
+    RESUME = "resume"
+    MAKE_SCRIPT = "make script"
+    VERIFY = "verify"
+    SEE_VERIFICATION = "see verification"
+    CHECK_IN = "check in"
+
+
+COMMANDS = {
+    Action.CORRECT_CONFIGURATION: "doctor",
+    Action.TRY_AGAIN: "status",
+    Action.CHECK_OUT: "journal checkout",
+    Action.DECIDE_CUSTODY: "journal status",
+    Action.SCAN: "journal update --dry-run",
+    Action.REVIEW: "submit",
+    Action.UPLOAD: "file upload",
+    Action.RESUME: "submit",
+    Action.MAKE_SCRIPT: "file list --output-type azcli",
+    Action.VERIFY: "file verify",
+    Action.SEE_VERIFICATION: "file verify",
+    Action.CHECK_IN: "journal checkin",
+}
+"""What a person can do next → its command; not in it: there is none."""
 
 
 class Progress(Enum):
@@ -46,7 +65,10 @@ class Progress(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of the four steps.  ``action`` is what its button does, ``label`` what the button says, "" for no button."""
+    """One of the four steps.  ``action`` is what its button does, ``label`` what the button says, "" for no button.
+
+    ``headline`` says where the site is while this is the next step; "": it follows from ``name``.
+    """
 
     name: str
     progress: Progress
@@ -54,6 +76,7 @@ class Step:
     label: str = ""
     action: Action = Action.NOTHING
     version: str | None = None
+    headline: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +94,7 @@ class Known:
     looking: bool = False
     uses_scripts: bool = False
     configuration_problems: int = 0
+    configuration_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +123,15 @@ def site_status(known: Known) -> SiteStatus:
     warnings = _warnings(known)
     if known.configuration_problems:
         problems = plural(known.configuration_problems, "problem")
-        step = Step("Configuration", Progress.STOPPED, f"{problems} to fix.", "Open Configuration", Action.CORRECT_CONFIGURATION)
+        text = f"{known.configuration_error} {problems} to fix.".strip()
+        step = Step("Configuration", Progress.STOPPED, text, "Open Configuration", Action.CORRECT_CONFIGURATION)
         return SiteStatus("The configuration has problems", step.text, Grade.BAD, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
     if at is not None:
         step = steps[at]
         grade = Grade.BAD if step.progress is Progress.STOPPED else Grade.WARNING if warnings else Grade.INFO
-        return SiteStatus(f"Next step: {step.name.lower()}", step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
+        return SiteStatus(
+            step.headline or f"Next step: {step.name.lower()}", step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings
+        )
     step = _after_all(known)
     grade = Grade.WARNING if warnings else Grade.INFO if known.looking else Grade.GOOD
     return SiteStatus(_closing(known, warnings), step.text, grade, step, (steps[0], steps[1], steps[2], steps[3]), warnings)
@@ -130,7 +157,7 @@ def _check_out(known: Known) -> Step:
     name, custody = "Check out", known.custody
     if custody.state is None:
         if custody.grade is Grade.BAD:
-            return Step(name, Progress.STOPPED, custody.detail, "Retry", Action.TRY_AGAIN)
+            return Step(name, Progress.STOPPED, custody.detail, "Retry", Action.TRY_AGAIN, headline="Could not reach the journal")
         return Step(name, Progress.LATER, "Checking where the journal is…")
     if custody.may_write:
         text = "The journal is on this computer." if custody.state is Custody.NOT_IN_CLOUD else f"{custody.text}."
@@ -140,24 +167,26 @@ def _check_out(known: Known) -> Step:
             return Step(name, Progress.DONE, "The journal is checked in.")
         label = "Start the journal" if custody.state is Custody.NEW else "Check out the journal"
         return Step(name, Progress.NOW, custody.detail, label, Action.CHECK_OUT)
-    return Step(name, Progress.STOPPED, custody.detail, "Show options", Action.DECIDE_CUSTODY)
+    return Step(name, Progress.STOPPED, custody.detail, "Show options", Action.DECIDE_CUSTODY, headline=custody.text)
 
 
 def _review(known: Known) -> Step:
     name, review, journal = "Scan and review", known.review, known.journal
     if "scan" in known.running:
-        return Step(name, Progress.NOW, "Scanning the site…")
+        return Step(name, Progress.NOW, "The site is compared with the journal.", headline="Scanning the site…")
     if known.looking and review is None:
         return Step(name, Progress.LATER, "Loading…")
     if journal is not None and journal.error:
-        return Step(name, Progress.STOPPED, journal.error, "Retry", Action.TRY_AGAIN)
-    if _pending(known) and not _waits_for_approval(review):
+        return Step(name, Progress.STOPPED, journal.error, "Retry", Action.TRY_AGAIN, headline="The journal cannot be read")
+    if _site_is_gone(review):
+        return _gone(name, review)
+    if (_pending(known) or _left_to_submit(known).files) and not _waits_for_approval(review):
         return Step(name, Progress.DONE, "Recorded changes are uploaded first.")
     if review is None or review.stale:
         if _differs(known):
             return Step(name, Progress.DONE, "Files that differ in the central store come first.")
         if _sent_since_scan(known):
-            return Step(name, Progress.DONE, "Submitted. Scan again when the site has new files.")
+            return Step(name, Progress.DONE, "Submitted.")
         if review is None:
             return Step(name, Progress.NOW, "Find out what changed on the site since the last submission.", "Scan the site", Action.SCAN)
         return Step(name, Progress.NOW, "The journal has changed since the scan.", "Scan the site again", Action.SCAN)
@@ -165,33 +194,36 @@ def _review(known: Known) -> Step:
     if _waits_for_approval(review):
         unread = f" {plural(problems, 'item')} could not be read." if problems else ""
         text = f"{plural(review.to_do_total.files, 'change')}, {size(review.to_send.bytes)} to upload.{unread}"
-        return Step(name, Progress.NOW, text, "Review the changes", Action.REVIEW)
-    if problems and not review.summary.total(ChangeKind.UNCHANGED).files:
-        return Step(
-            name,
-            Progress.STOPPED,
-            "Could not read the site's files. Check the folder and the drive, then scan again.",
-            "Scan the site again",
-            Action.SCAN,
-        )
+        found = f"{plural(review.to_do_total.files, 'change')} to review"
+        return Step(name, Progress.NOW, text, "Review the changes", Action.REVIEW, headline=found)
+    if review.out_of_reach:
+        return _gone(name, review)
     return Step(name, Progress.DONE, "No changes to approve.")
 
 
 def _submit(known: Known) -> Step:
     name, journal = "Submit", known.journal
     if known.running & {"record", "submit", "upload"}:
-        return Step(name, Progress.NOW, "Submitting…", SHOW_PROGRESS, Action.UPLOAD)
+        return Step(
+            name, Progress.NOW, "Approved changes are recorded and uploaded.", "Show progress", Action.SHOW_PROGRESS, headline="Submitting…"
+        )
+    rest = _left_to_submit(known)
+    if rest.files:
+        return _resume(name, rest + (journal.pending if journal else Tally()))
     if journal is None or not journal.versions:
         return Step(name, Progress.LATER, "What you approve is recorded and uploaded.")
     if _pending(known):
         text = f"{files_and_size(journal.pending)} recorded, not uploaded."
         if known.uses_scripts:
             return Step(name, Progress.NOW, text, "Upload with a script", Action.MAKE_SCRIPT)
-        return Step(name, Progress.NOW, text, "Resume the upload" if _interrupted(known) else "Upload pending files", Action.UPLOAD)
+        if _interrupted(known):
+            return _resume(name, journal.pending)
+        label = f"Upload {plural(journal.pending.files, 'pending file')}"
+        return Step(name, Progress.NOW, text, label, Action.UPLOAD, headline=f"{plural(journal.pending.files, 'file')} to upload")
     failed = _failed(known)
     if failed:
         text = f"{plural(failed, 'file')} of the last submission failed. Fix the cause, then scan again."
-        return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN)
+        return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN, headline=f"{plural(failed, 'file')} failed")
     return Step(name, Progress.DONE, f"Version {journal.last_version} is in the central store.")
 
 
@@ -200,20 +232,42 @@ def _finish(known: Known) -> Step:
     cloud = custody.state not in (None, Custody.NOT_IN_CLOUD)
     name = "Verify and check in" if cloud else "Verify"
     if "verify" in known.running:
-        return Step(name, Progress.NOW, "Comparing the central store with the journal…")
+        text = "Every file of the version is compared with the journal."
+        return Step(name, Progress.NOW, text, headline="Verifying the central store…")
     last = journal.last_version if journal else None
     if last is None:
         return Step(name, Progress.LATER, "Compare the central store with the journal.")
-    if _pending(known):
+    if _pending(known) or _left_to_submit(known).files:
         return Step(name, Progress.LATER, "Compare the central store with the journal after the upload.")
     verified = verification(known.receipts, last)
     if verified is None:
         return Step(name, Progress.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", Action.VERIFY, last)
     if not verified.clean:
-        return Step(name, Progress.STOPPED, _failed_verification(verified), "Show the verification", Action.SEE_VERIFICATION, last)
+        text, headline = _failed_verification(verified), "The verification found differences" if verified.failures else "Not verified"
+        return Step(name, Progress.STOPPED, text, "Show the verification", Action.SEE_VERIFICATION, last, headline)
     if custody.can_check_in:
-        return Step(name, Progress.NOW, "Verified. Check in, so that colleagues can submit.", "Check in the journal", Action.CHECK_IN)
+        text = "Check in the journal, so that colleagues can submit."
+        return Step(name, Progress.NOW, text, "Check in the journal", Action.CHECK_IN, headline="Everything is submitted and verified")
     return Step(name, Progress.DONE, f"Version {last} is verified.")
+
+
+def _resume(name: str, left: Tally) -> Step:
+    """After a stop or a crash: one button that says how much is left."""
+    text = "The last upload was interrupted. Nothing is uploaded twice."
+    return Step(
+        name,
+        Progress.NOW,
+        text,
+        f"Resume: {plural(left.files, 'file')}, {size(left.bytes)} left",
+        Action.RESUME,
+        headline="The upload is not complete",
+    )
+
+
+def _gone(name: str, review: ReviewFacts) -> Step:
+    """The site, or one of its folders, could not be read."""
+    text = " ".join(review.out_of_reach) or "No file of the site could be read. Check the folder and the drive."
+    return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN, headline="Could not read the site's files")
 
 
 # --- what is known about a version -------------------------------------------------------------------------------------------
@@ -244,6 +298,23 @@ def _waits_for_approval(review: ReviewFacts | None) -> bool:
     return review is not None and not review.stale and review.approval is None and review.to_do_total.files > 0
 
 
+def _site_is_gone(review: ReviewFacts | None) -> TypeGuard[ReviewFacts]:
+    """The last scan could read nothing of the site."""
+    if review is None or review.stale or review.approval is not None or review.to_do_total.files:
+        return False
+    return bool(review.summary.total(ChangeKind.PROBLEM).files) and not review.summary.total(ChangeKind.UNCHANGED).files
+
+
+def _left_to_submit(known: Known) -> Tally:
+    """Files of an approved review that an interruption left; those that failed are not among them."""
+    review = known.review
+    if review is None or review.stale or review.approval is None:
+        return Tally()
+    last = _last_run(known)
+    failed = last.failures if last is not None and last.ended_us > review.approval.at_us else 0
+    return review.to_send if review.to_do_total.files > failed and review.to_send.files else Tally()
+
+
 def _last_run(known: Known) -> ReceiptFacts | None:
     return next((receipt for receipt in known.receipts if receipt.kind in (*SENDS, "record")), None)
 
@@ -263,8 +334,11 @@ def _differs(known: Known) -> bool:
 
 
 def _interrupted(known: Known) -> bool:
+    """An upload of what is pending was stopped, or ended without a word: it was not only recorded."""
     last = _last_run(known)
-    return last is not None and last.kind in SENDS and not last.clean
+    pending = {count.version for count in known.journal.counts if count.pending} if known.journal else set[str]()
+    stopped = last is not None and last.kind in SENDS and bool(pending & set(last.versions))
+    return stopped or (known.journal is not None and known.journal.interrupted)
 
 
 def _failed(known: Known) -> int:
@@ -279,7 +353,7 @@ def _failed(known: Known) -> int:
 def _nothing_to_do(known: Known) -> bool:
     """Nothing is left of the last submission: the journal does not have to be checked out again."""
     journal = known.journal
-    if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review):
+    if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
     verified = verification(known.receipts, journal.versions[-1])
     return verified is not None and verified.clean
@@ -287,13 +361,16 @@ def _nothing_to_do(known: Known) -> bool:
 
 def _warnings(known: Known) -> tuple[str, ...]:
     out: list[str] = []
-    if known.credential.grade in (Grade.BAD, Grade.WARNING) and known.credential.expires is not None:
-        out.append(f"{known.credential.text}.")
+    credential = known.credential
+    if credential.grade is Grade.BAD or (credential.grade is Grade.WARNING and credential.expires is not None):
+        out.append(f"{credential.text}.")
     review = known.review
     if review is not None and not review.stale:
         problems = review.summary.total(ChangeKind.PROBLEM).files
-        if problems:
+        if problems and not (review.out_of_reach and problems == len(review.out_of_reach)):
             out.append(f"{plural(problems, 'item')} on the site could not be read.")
+        if review.to_do_total.files or review.approval is not None:
+            out += review.out_of_reach  # otherwise it is the next step's own text
         if review.summary.excluded:
             out.append(f"{plural(review.summary.excluded, 'change')} {'is' if review.summary.excluded == 1 else 'are'} held back.")
     if known.journal is not None:

@@ -73,7 +73,8 @@ class CopyFacts:
 class JournalFacts:
     """What the local journal holds.  ``exists`` False: there is none yet.  ``error``: it is there, but cannot be read.
 
-    ``versions`` are all, ascending; ``counts`` by version and modality, ``modalities`` their sums.
+    ``versions`` are all, ascending; ``counts`` by version and modality, ``modalities`` their sums.  ``interrupted``: the last command
+    uploaded, and never ended.
     """
 
     path: Path
@@ -84,6 +85,7 @@ class JournalFacts:
     counts: tuple[VersionCount, ...] = ()
     modalities: tuple[ModalityCount, ...] = ()
     copies: tuple[CopyFacts, ...] = ()
+    interrupted: bool = False
 
     @property
     def last_version(self) -> str | None:
@@ -109,7 +111,7 @@ class ReviewFacts:
     ``to_do`` is what an approval would record now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
     (deleted, current entries) where a typed confirmation is needed.  ``stale`` says, as a sentence, why it can no longer be
     approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
-    these modalities.
+    these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.
     """
 
     path: Path
@@ -125,6 +127,7 @@ class ReviewFacts:
     stale: str = ""
     approval: Approval | None = None
     pending: Pending = field(default_factory=Pending)
+    out_of_reach: tuple[str, ...] = ()
 
     @property
     def to_send(self) -> Tally:

@@ -22,6 +22,7 @@ from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobProgress, SessionState
+from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_name
@@ -162,7 +163,9 @@ class MainWindow(QMainWindow):
             page.render(state)
 
     def _entitle(self) -> None:
-        title = f"{site_name(self.state)} – CHoRUS Upload" if self.state.config_file else "CHoRUS Upload"
+        status = status_of(self.state)
+        title = f"{site_name(self.state)}: {status.headline} – CHoRUS Upload" if status else "CHoRUS Upload"
+        self.notifier.show_status(f"{site_name(self.state)}: {spoken(status)}" if status else "")
         self.setWindowTitle(f"• {title}" if self._unsaved else title)
 
     def _mark_unsaved(self, entry: PageEntry, *, unsaved: bool) -> None:

@@ -37,6 +37,10 @@ class Tray(Protocol):
         """It is no longer needed."""
         ...
 
+    def setToolTip(self, tip: str) -> None:
+        """What the icon says when the pointer is over it."""
+        ...
+
     def showMessage(self, title: str, msg: str, icon: QSystemTrayIcon.MessageIcon, msecs: int) -> None:
         """Show a message."""
         ...
@@ -48,7 +52,6 @@ def system_tray(parent: QObject) -> Tray | None:
         return None
     tray: QObject = QSystemTrayIcon(QIcon(program_icon()), parent)
     assert isinstance(tray, QSystemTrayIcon)
-    tray.setToolTip("CHoRUS Upload")
     return tray  # type: ignore[return-value]  # Qt overloads showMessage
 
 
@@ -66,6 +69,13 @@ class Notifier(QObject):
         super().__init__(window)
         self._window, self._make_tray, self._alert = window, make_tray, alert
         self._tray: Tray | None = None
+        self._status = ""
+
+    def show_status(self, text: str) -> None:
+        """Where the open site is, for the icon; "": nothing is open."""
+        self._status = text
+        if self._tray is not None:
+            self._tray.setToolTip(f"CHoRUS Upload\n{text}".strip())
 
     def ended(self, end: JobEnd) -> None:
         """A job has ended: say so, if it was long and the window is not in front."""
@@ -77,6 +87,7 @@ class Notifier(QObject):
             if self._tray is None:
                 return
             self._tray.messageClicked.connect(self._clicked)
+            self.show_status(self._status)
         self._tray.show()
         self._tray.showMessage(
             end.title or end.kind.value, end.text, _ICONS.get(end.grade, QSystemTrayIcon.MessageIcon.Information), SHOWN_MS

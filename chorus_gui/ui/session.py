@@ -276,7 +276,7 @@ class Session(QObject):
         workspace = self._workspace
         if workspace is None or self.state.busy:
             return
-        look, offer, config = self._looks, recover or (timed and bool(self.state.custody.offers)), workspace.config
+        look, offer, config = self._looks, timed and bool(self.state.custody.offers), workspace.config
         self._remote.ask(
             self,
             lambda ctx: facts.custody(workspace, ctx, recover=recover, offer=offer),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chorus_gui.app.site_status import Action, Known, Progress, SiteStatus, site_status, verification
+from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status, verification
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
@@ -18,6 +18,7 @@ MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_chec
 FREE = CustodyFacts(Custody.FREE, "Not checked out", "The journal is in the cloud.", Grade.INFO, can_check_out=True)
 NEW = replace(FREE, state=Custody.NEW)
 LOCKED = CustodyFacts(Custody.LOCKED, "Checked out by Bob", "Bob has it.", Grade.WARNING, can_unlock=True)
+GONE = ("The site folder “S:/site” does not exist. Check the drive.",)
 AWAY = CustodyFacts(None, "Journal out of reach", "Could not reach the store.", Grade.BAD)
 SCANNED, AFTER, BEFORE = 1_700_000_000_000_000, 1_700_000_100_000_000, 1_600_000_000_000_000
 APPROVAL = Approval("hash", "two", "me@here", SCANNED + 1)
@@ -28,12 +29,21 @@ def journal(*, pending: int = 0, versions: tuple[str, ...] = ("one", "two"), err
     return JournalFacts(Path("journal.db"), True, error, 2, versions, (count,) if versions else ())
 
 
-def review(to_do: int = 0, *, problems: int = 0, unchanged: int = 5, stale: str = "", held: int = 0, approved: bool = False) -> ReviewFacts:
+def review(
+    to_do: int = 0,
+    *,
+    problems: int = 0,
+    unchanged: int = 5,
+    stale: str = "",
+    held: int = 0,
+    approved: bool = False,
+    gone: tuple[str, ...] = (),
+) -> ReviewFacts:
     kinds = {ChangeKind.ADDED: Tally(to_do, to_do * 10)} if to_do else {}
     found = {ChangeKind.PROBLEM: Tally(problems, 0), ChangeKind.UNCHANGED: Tally(unchanged, 0)}
     summary = DiffSummary({"OMOP": {kind: tally for kind, tally in found.items() if tally.files}}, excluded=held)
     approval = APPROVAL if approved else None
-    return ReviewFacts(Path("review.db"), 1, SCANNED, "full", ("OMOP",), summary, kinds, stale=stale, approval=approval)
+    return ReviewFacts(Path("review.db"), 1, SCANNED, "full", ("OMOP",), summary, kinds, stale=stale, approval=approval, out_of_reach=gone)
 
 
 def receipt(kind: str, *versions: str, clean: bool = True, failures: int = 0, at: int = AFTER) -> ReceiptFacts:
@@ -62,8 +72,38 @@ STATES = {
     "recorded only": (Known(MINE, journal(pending=3), None, (receipt("record", "two"),)), Action.UPLOAD, Grade.INFO),
     "an upload that was stopped": (
         Known(MINE, journal(pending=3), review(1, stale="changed"), (receipt("submission", "two", clean=False),)),
-        Action.UPLOAD,
+        Action.RESUME,
         Grade.INFO,
+    ),
+    "an upload that was killed": (
+        Known(MINE, replace(journal(pending=3), interrupted=True), review(1, stale="changed"), (receipt("record", "two"),)),
+        Action.RESUME,
+        Grade.INFO,
+    ),
+    "a submission that was stopped before everything was recorded": (
+        Known(MINE, journal(), review(5, approved=True), (receipt("submission", "two", clean=False, failures=1),)),
+        Action.RESUME,
+        Grade.INFO,
+    ),
+    "a submission that was killed": (
+        Known(MINE, journal(versions=("one",)), review(5, approved=True), (receipt("submission", "one", at=BEFORE),)),
+        Action.RESUME,
+        Grade.INFO,
+    ),
+    "one of the site's folders is gone, the others have changes": (
+        Known(MINE, journal(), review(5, problems=1, gone=GONE)),
+        Action.REVIEW,
+        Grade.WARNING,
+    ),
+    "one of the site's folders is gone, the others are unchanged": (
+        Known(MINE, journal(), review(problems=1, gone=GONE), (GOOD, SENT)),
+        Action.SCAN,
+        Grade.BAD,
+    ),
+    "the drive is gone, and files are pending": (
+        Known(MINE, journal(pending=3), review(problems=1, unchanged=0, gone=GONE), (receipt("record", "two"),)),
+        Action.SCAN,
+        Grade.BAD,
     ),
     "one file failed while recording, the others wait": (
         Known(MINE, journal(pending=3_031), review(1, approved=True), (receipt("record", "two", clean=False, failures=1),)),
@@ -134,6 +174,8 @@ def assert_nothing_is_left(known: Known, status: SiteStatus) -> None:
     assert known.journal is not None
     assert known.journal.pending.files == 0
     assert known.custody.grade is not Grade.BAD
+    assert not known.journal.interrupted or not known.journal.pending.files
+    assert known.review is None or not (known.review.out_of_reach or (known.review.approval and known.review.to_send.files))
     found = verification(known.receipts, known.journal.versions[-1])
     assert found is not None
     assert found.clean
@@ -148,3 +190,28 @@ def test_an_expired_token_is_never_green() -> None:
     known, _, _ = STATES["all done, on this computer"]
     assert site_status(known).grade is Grade.GOOD
     assert site_status(replace(known, credential=expired)).grade is Grade.WARNING
+
+
+def test_after_a_stop_one_button_says_how_much_is_left() -> None:
+    known, _, _ = STATES["an upload that was stopped"]
+    assert site_status(known).next.label == "Resume: 3 files, 30 B left"
+    known, _, _ = STATES["a submission that was killed"]
+    assert site_status(known).next.label == "Resume: 5 files, 50 B left"
+    assert site_status(replace(known, journal=journal(pending=2))).next.label == "Resume: 7 files, 70 B left"
+
+
+def test_what_stops_is_named_in_the_headline_and_where_in_the_text() -> None:
+    """Not “Next step: scan and review”, in red."""
+    for name, (known, _, _) in STATES.items():
+        status = site_status(known)
+        if status.next.progress is Progress.STOPPED and status.next.action is not Action.CORRECT_CONFIGURATION:
+            assert status.headline == status.next.headline, name
+    for name in ("one of the site's folders is gone, the others are unchanged", "the drive is gone, and files are pending"):
+        status = site_status(STATES[name][0])
+        assert status.headline == "Could not read the site's files"
+        assert "S:/site" in status.text
+    assert GONE[0] in site_status(STATES["one of the site's folders is gone, the others have changes"][0]).warnings
+
+
+def test_every_action_has_a_command_or_needs_none() -> None:
+    assert set(Action) - set(COMMANDS) == {Action.NOTHING, Action.SHOW_PROGRESS}

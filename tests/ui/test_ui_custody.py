@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from azure_places import key_place, service
-from custodyworld import BLOB, LOCK, names, person, record
+from custodyworld import BLOB, LOCK, names, opened_home, person, record
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -18,7 +18,7 @@ from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.custody.checkin import checkin
-from chorus_gui.core.custody.checkout import checkout
+from chorus_gui.core.custody.checkout import checkout, lock_and_fetch
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Store
@@ -234,20 +234,34 @@ def test_somebody_acts_while_a_person_decides(qtbot: QtBot, windows: list[MainWi
     assert cloud.head(LOCK) is None
 
 
-def test_the_next_start_asks_what_to_do_with_a_check_out(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+def offered(window: MainWindow) -> dict[str, QPushButton]:
+    """The choices of the card on Overview."""
+    overview = window.page("overview")
+    assert overview is not None
+    choices = {"Keep checked out", "Check in", "Set aside…"}
+    return {b.text(): b for b in overview.findChildren(QPushButton) if b.isVisible() and b.text() in choices}
+
+
+def test_the_next_start_asks_nothing_about_a_check_out_of_the_person(qtbot: QtBot, windows: list[MainWindow], world: World) -> None:
     window = start(qtbot, windows, world)
     press(qtbot, window, "Check out")
-    record(world.journal, "1001/Images/a.dcm")
     stop(qtbot, window)
+    again = start(qtbot, windows, world)
+    assert again.state.custody.state is Custody.MINE
+    assert offered(again) == {}
+
+
+def test_the_next_start_asks_what_to_do_after_an_interrupted_command(
+    qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store
+) -> None:
+    with opened_home(world.config) as home:
+        lock_and_fetch(home, JobContext(), automatic=True, purpose="file upload")
+    record(world.journal, "1001/Images/a.dcm")
 
     again = start(qtbot, windows, world)
-    overview = again.page("overview")
-    assert overview is not None
-    offers = {"Keep checked out", "Check in", "Set aside…"}
-    offered = {b.text(): b for b in overview.findChildren(QPushButton) if b.isVisible() and b.text() in offers}
-    assert set(offered) == offers
+    assert set(offered(again)) == {"Keep checked out", "Check in", "Set aside…"}
     with qtbot.waitSignal(again.session.ended, timeout=20_000):
-        offered["Keep checked out"].click()
+        offered(again)["Keep checked out"].click()
     settle(qtbot, again.session)
     assert again.state.custody.state is Custody.MINE
     assert again.state.custody.offers == ()

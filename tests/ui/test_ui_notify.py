@@ -20,6 +20,7 @@ class Tray(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.visible = False
+        self.tip = ""
         self.shown: list[tuple[str, str, QSystemTrayIcon.MessageIcon]] = []
 
     def show(self) -> None:
@@ -27,6 +28,9 @@ class Tray(QObject):
 
     def hide(self) -> None:
         self.visible = False
+
+    def setToolTip(self, tip: str) -> None:
+        self.tip = tip
 
     def showMessage(self, title: str, msg: str, icon: QSystemTrayIcon.MessageIcon, msecs: int) -> None:
         assert self.visible, "Qt shows no message of a hidden icon"

@@ -17,9 +17,10 @@ from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Tally, VersionCount
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages import Services
-from chorus_gui.ui.pages.overview import OverviewPage, intent_of, status_of
+from chorus_gui.ui.pages.overview import OverviewPage, intent_of
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind, JobView, SessionState
+from chorus_gui.ui.status import status_of
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
@@ -78,6 +79,7 @@ def test_the_button_does_what_the_status_says(
     """tests/app/test_site_status.py has every state; here each action reaches its intent, and the words the screen."""
     state = change(fresh)
     status = status_of(state)
+    assert status is not None
     page.render(state)
     assert page.title.text() == status.headline
     assert page.lead.text().startswith(status.text)
@@ -96,9 +98,11 @@ def test_every_action_with_a_button_has_an_intent() -> None:
 
 def test_while_a_job_runs_its_step_is_the_one(fresh: SessionState) -> None:
     status = status_of(replace(fresh, jobs=(job(fresh, JobKind.SCAN),)))
-    assert status.next.text == "Scanning the site…"
+    assert status is not None
+    assert status.headline == "Scanning the site…"
     assert intent_of(status.next) is None
     status = status_of(replace(fresh, review=review(0), jobs=(job(fresh, JobKind.SUBMIT),)))
+    assert status is not None
     assert intent_of(status.next) == intents.ShowPage("upload")
 
 

@@ -48,6 +48,12 @@ def recover(home: CloudJournal, ctx: JobContext | None = None, *, wait: float = 
     return state, offers(state)
 
 
+def was_interrupted(home: CloudJournal) -> bool:
+    """A step on the cloud journal, or a command that had checked it out, has not come to its end on this computer."""
+    memory = remembering.load(home.memory_file)
+    return memory.phase in (Phase.TAKING, Phase.RETURNING) or (memory.phase is Phase.HELD and memory.automatic)
+
+
 def offers(state: CustodyState) -> list[Offer]:
     """What a person can decide about a check-out of this computer; empty if there is none."""
     local = state.memory.local

@@ -19,14 +19,14 @@ from PySide6.QtWidgets import (
 from chorus_gui.app.custody import Choice
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.receipts import TITLES
-from chorus_gui.app.site_status import SHOW_PROGRESS, Action, Known, Progress, SiteStatus, Step, site_status
+from chorus_gui.app.site_status import Action, Progress, SiteStatus, Step
 from chorus_gui.app.values import ReceiptFacts
-from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.state import JobKind, SessionState
+from chorus_gui.ui.state import SessionState
+from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Picture, button, column, label, row, scrolled, set_grade
@@ -53,23 +53,6 @@ ICONS = {
 SPOKEN = {Progress.DONE: "done", Progress.NOW: "now", Progress.LATER: "later", Progress.STOPPED: "needs attention"}
 
 
-def status_of(state: SessionState) -> SiteStatus:
-    """Where the site is, from everything that is on screen."""
-    kinds = {JobKind.SCAN: "scan", JobKind.RECORD: "record", JobKind.SUBMIT: "submit", JobKind.UPLOAD: "upload", JobKind.VERIFY: "verify"}
-    return site_status(
-        Known(
-            state.custody,
-            state.journal,
-            state.review,
-            state.receipts,
-            state.credential,
-            frozenset(name for kind, name in kinds.items() if state.busy_with(kind)),
-            looking=state.loading,
-            uses_scripts=state.config is not None and state.config.upload_method is UploadMethod.AZCLI,
-        )
-    )
-
-
 def intent_of(step: Step) -> intents.Intent | None:
     """What a step's button asks for; None: it has no button."""
     if not step.label:
@@ -81,9 +64,9 @@ def intent_of(step: Step) -> intents.Intent | None:
         Action.DECIDE_CUSTODY: intents.ShowPage("overview", "custody"),
         Action.SCAN: intents.Scan(),
         Action.REVIEW: intents.ShowPage("review"),
-        Action.UPLOAD: intents.ShowPage("upload")
-        if step.progress is Progress.NOW and step.label == SHOW_PROGRESS
-        else intents.UploadPending(),
+        Action.SHOW_PROGRESS: intents.ShowPage("upload"),
+        Action.UPLOAD: intents.UploadPending(),
+        Action.RESUME: intents.RetryFailed(),
         Action.MAKE_SCRIPT: intents.ShowPage("upload"),
         Action.VERIFY: intents.Verify(step.version),
         Action.SEE_VERIFICATION: intents.ShowPage("verify"),
@@ -175,18 +158,13 @@ class OverviewPage(Page):
         has_config = state.config is not None
         self._body_area.setVisible(state.config_file is not None)
         self._first.setVisible(state.config_file is None)
-        if state.config_file is None:
-            return
-        if not has_config:
-            self._render_faulty(state)
-            return
         status = status_of(state)
-        step = status.next
-        self._intent = intent_of(step)
-        self.title.setText(status.headline)
-        self.lead.setText(" ".join((status.text, *status.warnings)))
-        set_grade(self.lead, status.grade if status.grade in (Grade.BAD, Grade.WARNING, Grade.GOOD) else None)
-        self._say(step.label, enabled=self._intent is not None and (not state.busy or isinstance(self._intent, intents.ShowPage)))
+        if status is None:
+            return
+        self._render_status(status, busy=state.busy)
+        if not has_config:
+            self._render_faulty()
+            return
         for card, view in zip(self.cards, status.steps, strict=True):
             card.show()
             card.show_step(view, now=view.progress in (Progress.NOW, Progress.STOPPED))
@@ -203,13 +181,14 @@ class OverviewPage(Page):
         if topic == "custody":
             self._body_area.ensureWidgetVisible(self._offers)
 
-    def _render_faulty(self, state: SessionState) -> None:
-        self._intent = intents.ShowPage("configuration")
-        self.title.setText("The configuration has problems")
-        count = words.count_of(len(state.faults), "problem")
-        self.lead.setText(f"{state.config_error} {count} to fix." if state.faults else state.config_error)
-        set_grade(self.lead, Grade.BAD)
-        self._say("Open Configuration", enabled=True)
+    def _render_status(self, status: SiteStatus, *, busy: bool) -> None:
+        self._intent = intent_of(status.next)
+        self.title.setText(status.headline)
+        self.lead.setText(" ".join((status.text, *status.warnings)))
+        set_grade(self.lead, status.grade if status.grade in (Grade.BAD, Grade.WARNING, Grade.GOOD) else None)
+        self._say(status.next.label, enabled=self._intent is not None and (not busy or isinstance(self._intent, intents.ShowPage)))
+
+    def _render_faulty(self) -> None:
         for card in self.cards:
             card.hide()
         self._offers.hide()

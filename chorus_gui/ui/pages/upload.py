@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from chorus_gui.app.site_status import Action
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Tally
@@ -15,6 +16,7 @@ from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.upload_parts import FailuresCard, LimitBar, RunView, SummaryCard, summary_intent
 from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row, scrolled, set_icon
 
@@ -57,21 +59,24 @@ def idle(state: SessionState) -> Idle:
         if state.custody.can_check_out:
             return Idle("Check out the journal first", state.custody.detail, "Check out the journal", intents.CheckOut())
         return Idle("Nothing can be uploaded now", state.custody.detail, "Show options", intents.ShowPage("overview", "custody"))
-    rest = review.to_do_total if review and review.approval and not review.stale else None
-    if rest and rest.files:
-        left = words.count_of(rest.files, "approved change")
-        return Idle(
-            f"{left} {words.agree(rest.files, 'is', 'are')} not submitted yet",
-            "An earlier submission was stopped. Resume it to upload the rest; nothing is uploaded twice.",
-            "Resume submission",
-            intents.RetryFailed(),
-        )
+    status = status_of(state)
+    if status is not None and status.next.action is Action.RESUME:
+        return Idle(status.headline, status.text, status.next.label, intents.RetryFailed())
     if pending.files:
         return Idle(
             f"{words.files_and_size(pending)} pending",
             f"{words.agree(pending.files, 'It is', 'They are')} recorded in the journal, but not uploaded yet.",
             f"Upload {words.count_of(pending.files, 'pending file')}",
             intents.UploadPending(),
+        )
+    rest = review.to_do_total if review and review.approval and not review.stale else None
+    if rest and rest.files:
+        are = words.agree(rest.files, "is", "are")
+        return Idle(
+            f"{words.count_of(rest.files, 'approved change')} {are} not submitted yet",
+            f"{words.agree(rest.files, 'It', 'They')} failed in the last submission. Fix the cause, then retry, or scan again.",
+            "Retry failed files",
+            intents.RetryFailed(),
         )
     if review and review.to_do_total.files and not review.stale:
         return Idle(
@@ -175,7 +180,6 @@ class UploadPage(Page):
         over = not running and (self._end is not None or bool(state.failures))
         self.failures.setVisible(over and bool(state.failures))
         self.failures.again.setEnabled(not state.busy and state.custody.may_write)
-        self.summary.setVisible(over and self._end is not None)
         self._over.setVisible(over and not state.failures)
         self._content.setStretch(1, 1 if running else 0)
         if job is not None:
@@ -205,7 +209,11 @@ class UploadPage(Page):
     def _render_summary(self, state: SessionState) -> None:
         pending = self._idle.intent if isinstance(self._idle.intent, intents.UploadPending | intents.RetryFailed) else None
         left = self._idle.action if pending else ""
-        self.summary.show_end(self._end, left=left)
+        self.summary.setVisible(self._end is not None or bool(left))
+        if self._end is None:  # something else failed, such as recording
+            self.summary.show_left(self._idle.title, self._idle.text)
+        else:
+            self.summary.show_end(self._end, left=left)
         self.summary.next.setVisible(bool(left))
         self.summary.next.setText(left)
         self.summary.next.setAccessibleName(left)

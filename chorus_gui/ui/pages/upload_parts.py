@@ -212,10 +212,15 @@ class SummaryCard(Card):
             column(self.heading, self.text, row(self.next, self.receipt, self.verify, self.check_in, None, space=SPACE), space=SPACE + 2)
         )
 
-    def show_end(self, end: JobEnd | None, *, left: str) -> None:
+    def show_left(self, heading: str, text: str) -> None:
+        """What is still to be uploaded, if no upload has ended."""
+        self.heading.setText(heading)
+        set_grade(self.heading, Grade.WARNING)
+        self.text.setText(text)
+        self.receipt.hide()
+
+    def show_end(self, end: JobEnd, *, left: str) -> None:
         """``left``: the button for what is still to be uploaded; "" if nothing is."""
-        if end is None:
-            return
         grade = Grade.WARNING if end.grade is Grade.GOOD and left else end.grade
         titles = {
             Grade.GOOD: "The upload is complete",

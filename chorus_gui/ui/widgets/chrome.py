@@ -11,6 +11,7 @@ from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
+from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
 
@@ -62,7 +63,7 @@ class Rail(QFrame):
 
 
 class TopBar(QFrame):
-    """Which site, which store, who has the journal, how long the credential is valid."""
+    """Which site, which store, where the site is in its submission, who has the journal, how long the credential is valid."""
 
     intent = Signal(object)
 
@@ -73,12 +74,21 @@ class TopBar(QFrame):
         self.badge = QLabel()
         self.badge.setProperty("badge", "test")
         self.container = ElidedLabel("", "muted")
+        self.status = Chip("Status")
+        self.status.clicked.connect(lambda: self.intent.emit(intents.ShowPage("overview")))
         self.journal = Chip("Journal")
         self.journal.clicked.connect(lambda: self.intent.emit(intents.ShowPage("overview", "custody")))
         self.credential = Chip("Credential")
         self.credential.clicked.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "credentials")))
         line = row(
-            self.site, self.badge, self.container, self.journal, self.credential, space=2 * SPACE, margins=(3 * SPACE, 10, 2 * SPACE, 10)
+            self.site,
+            self.badge,
+            self.container,
+            self.status,
+            self.journal,
+            self.credential,
+            space=2 * SPACE,
+            margins=(3 * SPACE, 10, 2 * SPACE, 10),
         )
         line.setStretch(0, 3)
         line.setStretch(2, 4)
@@ -110,6 +120,8 @@ class TopBar(QFrame):
             f"{account} / {place.container}/{place.prefix}".rstrip("/") if account and place else place.text if place else ""
         )
         self.container.setVisible(place is not None)
+        status = status_of(state)
+        self.status.show_fact(status.headline if status else "", status.grade if status else Grade.INFO, spoken(status) if status else "")
         custody, credential = state.custody, state.credential
         self.journal.show_fact(custody.text if config else "", custody.grade, custody.detail)
         self.credential.show_fact(credential.text if config else "", credential.grade, credential.detail)

@@ -1,0 +1,250 @@
+"""What the window says about the site, at every place where it says it, after things that go wrong."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QSystemTrayIcon
+from pytestqt.qtbot import QtBot
+from uiworld import run_job, settle
+from world import World
+
+from chorus_gui.app.site_status import Action, site_status
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import ChangeKind, Grade
+from chorus_gui.ui import intents
+from chorus_gui.ui.main_window import MainWindow
+from chorus_gui.ui.notify import Notifier
+from chorus_gui.ui.pages.overview import OverviewPage
+from chorus_gui.ui.session import Session
+from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.state import JobEnd
+from chorus_gui.ui.status import status_of
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path, world: World) -> Iterator[MainWindow]:
+    made = MainWindow(Session(Settings(tmp_path / "window.ini")))
+    made.show()
+    made.session.open(world.file)
+    settle(qtbot, made.session)
+    yield made
+    with qtbot.waitSignal(made.closed, timeout=20_000):
+        made._stop()
+    made.deleteLater()
+    made.session.deleteLater()
+
+
+def overview(window: MainWindow) -> OverviewPage:
+    page = window.page("overview")
+    assert isinstance(page, OverviewPage)
+    return page
+
+
+def ended(window: MainWindow) -> JobEnd:
+    assert window.state.last is not None
+    return window.state.last
+
+
+def scan(qtbot: QtBot, window: MainWindow) -> None:
+    run_job(qtbot, window.session, intents.Scan())
+
+
+def approve(qtbot: QtBot, window: MainWindow, *, record_only: bool = False) -> None:
+    review = window.state.review
+    assert review is not None
+    run_job(qtbot, window.session, intents.Approve(review.revision, record_only=record_only))
+
+
+def assert_said_everywhere(window: MainWindow) -> None:
+    """Overview, its steps, the title, the chip and the tray's icon say one thing."""
+    status = status_of(window.state)
+    assert status is not None
+    page = overview(window)
+    assert page.title.text() == status.headline
+    assert page.lead.text() == " ".join((status.text, *status.warnings))
+    assert window.windowTitle().endswith(f"{status.headline} – CHoRUS Upload")
+    assert window.top.status.accessibleName() == f"Status: {status.headline}"
+    assert window.top.status.property("chip") == status.grade.value
+    assert status.headline.rstrip("…") in window.notifier._status
+    for card, step in zip(page.cards, status.steps, strict=True):
+        assert card.accessibleName().endswith(step.text)
+
+
+# --- bad news is never green --------------------------------------------------------------------------------------------
+
+
+def test_a_scan_with_a_problem(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    world.put("1001/Images/1002/Images/a.dcm")
+    locked = world.site / "1002" / "Images"
+    shutil.rmtree(locked)
+    locked.symlink_to(world.base / "nowhere")
+    scan(qtbot, window)
+    review = window.state.review
+    assert review is not None
+    if not review.summary.total(ChangeKind.PROBLEM).files:
+        pytest.skip("this system follows the link")
+    assert ended(window).grade is Grade.WARNING
+    assert window.notice.property("notice") == "warning"
+    assert_said_everywhere(window)
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+@pytest.mark.parametrize("how", ["renamed", "emptied"])
+def test_the_drive_is_gone(qtbot: QtBot, window: MainWindow, world: World, how: str, submitted: bool) -> None:
+    if submitted:
+        scan(qtbot, window)
+        approve(qtbot, window)
+        run_job(qtbot, window.session, intents.Verify())
+        assert status_of(window.state).grade is Grade.GOOD  # type: ignore[union-attr]
+    world.site.rename(world.base / "elsewhere")
+    if how == "emptied":
+        world.site.mkdir()
+    scan(qtbot, window)
+    status = status_of(window.state)
+    assert status is not None
+    assert (status.grade, status.headline) == (Grade.BAD, "Could not read the site's files")
+    assert str(world.site) in status.text
+    assert status.next.action is Action.SCAN
+    assert window.notice.property("notice") != "good"
+    assert_said_everywhere(window)
+
+
+def test_a_verification_that_failed(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    scan(qtbot, window)
+    approve(qtbot, window)
+    run_job(qtbot, window.session, intents.Verify())
+    next(world.central.rglob("a.dcm")).unlink()
+    run_job(qtbot, window.session, intents.Verify())
+    assert ended(window).grade is Grade.WARNING
+    status = status_of(window.state)
+    assert status is not None
+    assert (status.grade, status.headline) == (Grade.BAD, "The verification found differences")
+    assert "1 file that differs" in status.text
+    assert_said_everywhere(window)
+
+
+def test_a_failure_while_sending(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    scan(qtbot, window)
+    (world.site / "1001/Images/a.dcm").unlink()
+    approve(qtbot, window)
+    assert ended(window).grade is Grade.WARNING
+    status = status_of(window.state)
+    assert status is not None
+    assert (status.grade, status.headline) == (Grade.BAD, "1 file failed")
+    assert_said_everywhere(window)
+
+
+# --- nothing is forgotten -----------------------------------------------------------------------------------------------
+
+
+def test_one_bad_file_does_not_hide_the_others(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    scan(qtbot, window)
+    (world.site / "1001/Images/a.dcm").unlink()
+    approve(qtbot, window, record_only=True)
+    assert overview(window).primary.text() == "Upload 3 pending files"
+    window.show_page("upload")
+    page = window.page("upload")
+    assert page is not None
+    buttons = {button.text() for button in page.findChildren(type(overview(window).primary)) if button.isVisible()}
+    assert any(("3 " in text and "pending" in text) or text.startswith("Resume") for text in buttons), buttons
+    run_job(qtbot, window.session, intents.UploadPending())
+    assert {file.name for file in world.central.rglob("*.d??")} == {"a.dat", "b.dcm"}
+
+
+def test_after_a_stop_it_offers_to_resume_and_that_does(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    for number in range(40):
+        world.put(f"1001/Images/{number}.dcm", "x" * 50_000 + str(number))
+    scan(qtbot, window)
+    window.do(intents.SetLimit(400_000))
+    review = window.state.review
+    assert review is not None
+    window.do(intents.Approve(review.revision))
+    qtbot.waitUntil(lambda: len(list(world.central.rglob("*.dcm"))) > 3, timeout=20_000)
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        window.do(intents.CancelJob())
+    settle(qtbot, window.session)
+    window.do(intents.SetLimit(None))
+    page = overview(window)
+    left = page.primary.text()
+    assert left.startswith("Resume: ")
+    assert left.endswith(" left")
+    assert_said_everywhere(window)
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        page.primary.click()
+    settle(qtbot, window.session)
+    assert len(list(world.central.rglob("*.dcm"))) == 42
+    assert page.primary.text().startswith("Verify ")
+
+
+def test_after_a_crash_it_offers_to_resume(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    world.run("record")
+    with Journal.open(world.journal) as journal:  # a process that was killed while it uploaded
+        journal.begin_command("file upload", "", common="", src_paths={}, dest=None)
+    window.do(intents.Refresh())
+    settle(qtbot, window.session)
+    assert overview(window).primary.text().startswith("Resume: 4 files, ")
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        overview(window).primary.click()
+    settle(qtbot, window.session)
+    assert overview(window).primary.text().startswith("Verify ")
+
+
+# --- another site, another job ------------------------------------------------------------------------------------------
+
+
+def test_another_site_starts_without_messages_and_filters(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    scan(qtbot, window)
+    page = window.page("review")
+    assert page is not None
+    page.show_topic("deleted")
+    assert window.state.last is not None
+    other = World(tmp_path / "other")
+    other.put("1/Images/a.dcm", "a")
+    window.do(intents.OpenConfig(other.file))
+    settle(qtbot, window.session)
+    assert window.state.last is None
+    assert not window.notice.isVisible()
+    assert not any(tile.isChecked() for tile in page.tiles.tiles.values())  # type: ignore[attr-defined]
+
+
+def test_the_banner_of_a_job_goes_when_the_next_begins(qtbot: QtBot, window: MainWindow) -> None:
+    scan(qtbot, window)
+    assert window.notice.isVisible()
+    window.do(intents.Verify())
+    assert window.state.last is None or window.state.last.title != "Scan"
+    settle(qtbot, window.session)
+
+
+# --- faces --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_tray_has_the_grade_of_the_end_and_the_status(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    from test_ui_notify import Tray
+
+    tray = Tray()
+    notifier = Notifier(window, lambda _: tray, lambda _: None)
+    notifier.show_status("site: Could not read the site's files. Check the drive.")
+    world.site.rename(world.base / "elsewhere")
+    scan(qtbot, window)
+    end = ended(window)
+    window.hide()
+    notifier.ended(JobEnd(end.id, end.kind, end.title, end.outcome, end.text, seconds=100.0, faulty=end.faulty))
+    ((_, _, icon),) = tray.shown
+    assert icon is QSystemTrayIcon.MessageIcon.Warning
+    assert "Could not read the site's files" in tray.tip
+
+
+def test_the_command_line_says_the_same(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    from chorus_gui.app.facts import known
+    from chorus_gui.core.job import JobContext
+
+    for step in ("nothing", "scan", "gone"):
+        if step == "gone":
+            world.site.rename(world.base / "elsewhere")
+        if step != "nothing":
+            scan(qtbot, window)
+        assert site_status(known(world.workspace(), JobContext())) == status_of(window.state)
