@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +35,7 @@ class Server:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 server.seen.append((f"{self.command} {self.path}", dict(self.headers)))
                 server.bodies.append(body)
+                self.body = body
                 replies[min(len(server.seen), len(replies)) - 1](self)
 
             do_GET = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815
@@ -85,6 +88,12 @@ def reply(status: int, body: bytes = b"", *, promised: int | None = None, **head
     return send
 
 
+def wrote(handler: Any) -> None:
+    """What Azure says after a write: always the blob's ETag and the MD5 of what arrived."""
+    arrived = b64encode(hashlib.md5(handler.body).digest()).decode()
+    reply(201, ETag='"1"', Content_MD5=arrived, x_ms_request_id="r")(handler)
+
+
 def hang_up(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
@@ -128,4 +137,4 @@ def empty_container(handler: BaseHTTPRequestHandler) -> None:
     elif handler.command in ("GET", "HEAD"):
         reply(404, x_ms_error_code="BlobNotFound", x_ms_request_id="r")(handler)
     else:
-        reply(202 if handler.command == "DELETE" else 201, ETag='"1"', x_ms_request_id="r")(handler)
+        wrote(handler) if handler.command == "PUT" else reply(202, x_ms_request_id="r")(handler)

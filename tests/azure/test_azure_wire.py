@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure_server import Server, certificate, hang_up, reply, tls
+from azure_server import Server, certificate, hang_up, reply, tls, wrote
 from azure_ways import SCOPE, Way, login_by
 
 from chorus_gui.core.config.model import AuthMode
@@ -68,7 +68,7 @@ def test_a_download_that_breaks_off_is_no_shorter_file(serve: Callable[..., Serv
 
 
 def test_names_are_escaped_once(serve: Callable[..., Server]) -> None:
-    server = serve(reply(201, ETag='"1"', x_ms_request_id="r"))
+    server = serve(wrote)
     server.store().put("a b/100%/#?&+;=~é", b"x")
     assert server.seen[0][0] == "PUT /box/a%20b/100%25/%23%3F%26%2B%3B%3D~%C3%A9"
 
@@ -89,7 +89,7 @@ def test_a_certificate_nobody_knows_is_refused_and_one_that_is_added_believed(
 def test_a_login_sends_its_token_and_a_missing_role_is_named(serve_login: Callable[..., Server]) -> None:
     way = Way("made-up-token")
     denied = reply(403, x_ms_error_code="AuthorizationPermissionMismatch", x_ms_request_id="r")
-    server = serve_login(reply(201, ETag='"1"', x_ms_request_id="r"), denied)
+    server = serve_login(wrote, denied)
     store = AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))
     assert store.put("a", b"x").etag == "1"
     assert server.seen[0][1]["Authorization"] == "Bearer made-up-token"

@@ -64,6 +64,11 @@ def review_site(
 def present(work: Work, store: Store, rows: Iterable[Row]) -> set[int]:
     """The file ids of rows whose content is confirmed to be in the store.  A blob that has no MD5 is read: a later amendment may have
     overwritten it with as many bytes."""
+    return {key for key, result in looked_up(work, store, rows).items() if result is VerifyResult.OK}
+
+
+def looked_up(work: Work, store: Store, rows: Iterable[Row]) -> dict[int, VerifyResult]:
+    """What the store holds for each row, by its id: one listing for a version.  A blob without an MD5 property is read."""
     by_version = sorted(rows, key=lambda row: (row.version, row.modality, row.path))
     verdicts = verify(by_version, work.config.store_paths, store, work.ctx, Effort(work.config.threads), reread=False)
-    return {verdict.row.file_id for verdict in verdicts if verdict.result is VerifyResult.OK}
+    return {verdict.row.file_id: verdict.result for verdict in verdicts}

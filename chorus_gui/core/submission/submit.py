@@ -3,25 +3,33 @@
 Order: what needs no bytes (MOVED, RESTORED, DELETED) goes into the journal first, in one transaction; then each new or
 updated file is sent and entered when it is proved (or, recording only, hashed and entered as pending).  At every moment each
 row of the journal is true; a kill loses at most the files in flight and the last batch of proofs.
+
+A row that says “uploaded” needs evidence: the proof of this transfer, or a look at the store that found the row's size and MD5.
+So MOVED and RESTORED rows are looked up before they are repeated, and a MOVED file whose copy is missing or different is sent again
+as UPDATED.  Where the store could not be asked, the row of a MOVED file stays as it is, and the next submission asks again.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from chorus_gui.core.errors import (
+    ChorusError,
     JournalError,
+    PatternError,
     ReviewError,
     SourceChangedError,
     SourceError,
     SourceVanishedError,
     StaleReviewError,
     StoreError,
+    StoreUnavailableError,
 )
-from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Item, Level, Proof, Row, Tally
+from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Item, Proof, Tally
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.approval import check_approval
 from chorus_gui.core.review.changes import stream
@@ -32,9 +40,11 @@ from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.hashing import digested
-from chorus_gui.core.submission.review_site import present
+from chorus_gui.core.submission.review_site import looked_up
 from chorus_gui.core.submission.work import Work
+from chorus_gui.core.transfer.copy import copy_proved
 from chorus_gui.core.transfer.transfer import failure_of
+from chorus_gui.core.transfer.verify import DIFFERENT, VerifyResult
 
 _TO_DO = Query(excluded=False, done=False, order="id")
 _SENDING = "kind IN ('added', 'updated') AND NOT excluded AND NOT done"
@@ -55,14 +65,17 @@ class Approved:
         """What is approved and not done yet."""
         return stream(self.staging, replace(_TO_DO, kinds=kinds))
 
-    def to_send(self) -> dict[str, Tally]:
-        """Files and bytes to send, by modality."""
-        rows = self.staging.db.execute(f"SELECT modality, count(*), sum(size) FROM change WHERE {_SENDING} GROUP BY modality")
+    def to_send(self, again: Collection[int] = ()) -> dict[str, Tally]:
+        """Files and bytes to send, by modality; ``again`` are the ids of MOVED changes that are sent too."""
+        rows = self.staging.db.execute(
+            f"SELECT modality, count(*), sum(size) FROM change WHERE {_SENDING} OR id IN (SELECT value FROM json_each(?)) GROUP BY modality",
+            (json.dumps(sorted(again)),),
+        )
         return {modality: Tally(files, size) for modality, files, size in rows}
 
 
 def record(work: Work, approved: Approved, store: Store | None = None) -> None:
-    """Record the approved changes; new content is hashed and pending.  ``store`` is asked for RESTORED files.
+    """Record the approved changes; new content is hashed and pending.  ``store`` is asked for MOVED and RESTORED files.
 
     Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  :class:`ReviewError` if two
     files would get one place in an amended version: then nothing is entered.  Files that no longer match the review are in
@@ -70,8 +83,13 @@ def record(work: Work, approved: Approved, store: Store | None = None) -> None:
     """
     _begin(work, approved)
     try:
-        _without_bytes(work, approved, store)
-        _enter_pending(work, approved, approved.changes(ChangeKind.ADDED, ChangeKind.UPDATED))
+        try:
+            found = _looked_up(work, approved, store)
+        except StoreError as error:  # recording needs no store
+            work.log.notes.append(f"The central store could not be asked what it holds. {error.what}")
+            found = {}
+        again = _without_bytes(work, approved, found)
+        _enter_pending(work, approved, _new_content(approved, again), again)
     finally:
         remember(work, approved)
 
@@ -83,7 +101,7 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
     """
     _begin(work, approved)
     try:
-        _without_bytes(work, approved, store)
+        again = _without_bytes(work, approved, _looked_up(work, approved, store))
         # A file that is replaced inside its own version overwrites a blob that an open row vouches for: close that row first.
         replaced = (
             change
@@ -91,9 +109,9 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
             if change.old and change.old.uploaded and change.old.version == approved.version_of(change)
         )
         _enter_pending(work, approved, replaced, sends=True)
-        work.ctx.progress.begin("upload", approved.to_send())
+        work.ctx.progress.begin("upload", approved.to_send(again))
         _copy_renamed(work, approved, store)
-        _send(work, approved, store)
+        _send(work, approved, store, again)
     finally:
         remember(work, approved)
 
@@ -118,7 +136,7 @@ def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
     work.log.enter((change.modality, change.kind, change.bytes) for change in changes)
 
 
-def _failed(work: Work, change: Change, error: SourceError) -> None:
+def _failed(work: Work, change: Change, error: ChorusError) -> None:
     """This change cannot be recorded."""
     work.log.failures.append(failure_of(Item.of_change(change, ""), error))
     work.ctx.progress.add(change.modality, failed=1)
@@ -155,13 +173,24 @@ def _check_places(work: Work, approved: Approved) -> None:
                 )
 
 
-def _without_bytes(work: Work, approved: Approved, store: Store | None) -> None:
-    """MOVED, RESTORED, DELETED and stray rows, in one transaction.  Each is checked once more: the site may have changed."""
+def _looked_up(work: Work, approved: Approved, store: Store | None) -> dict[int, VerifyResult]:
+    """What the store has for the uploaded entries of MOVED and RESTORED changes.  Nothing is known without a store."""
+    if store is None:
+        return {}
+    changes = approved.changes(ChangeKind.MOVED, ChangeKind.RESTORED)
+    return looked_up(work, store, [change.old for change in changes if change.old and change.old.uploaded])
+
+
+def _without_bytes(work: Work, approved: Approved, found: Mapping[int, VerifyResult]) -> set[int]:
+    """MOVED, RESTORED, DELETED and stray rows, in one transaction.  Each is checked once more: the site may have changed.
+
+    ``found`` is what the store has of the rows.  Returns the ids of MOVED changes whose file must be sent again.
+    """
     strays = [row for key in approved.staging.get("strays", []) if (row := work.journal.row(key)) and row.active]
     entries = [Entry(Action.CLOSE, old_id=row.file_id, state="OUTDATED") for row in strays]
     done: list[Change] = []
-    restored: list[Row] = [change.old for change in approved.changes(ChangeKind.RESTORED) if change.old]
-    there = present(work, store, restored) if store is not None and restored else set[int]()
+    again: dict[int, Change] = {}
+    unasked = 0
     for change in approved.changes(ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED):
         work.ctx.checkpoint()
         old = change.old
@@ -173,15 +202,18 @@ def _without_bytes(work: Work, approved: Approved, store: Store | None) -> None:
                 entries.append(Entry(Action.CLOSE, old_id=old.file_id, state="DELETED"))
             else:
                 _still_same(work.sources[change.modality], change)
-                if change.kind is ChangeKind.RESTORED and old.file_id not in there:
-                    raise SourceChangedError(
-                        "Its copy is no longer in the central store.",
-                        remedy="Scan again while the central store can be reached. The file is then uploaded again.",
-                    )
+                result = found.get(old.file_id) if old.uploaded else VerifyResult.OK  # a pending row says nothing of the store
+                if change.kind is ChangeKind.MOVED and result in DIFFERENT:
+                    again[change.id] = change
+                    continue
+                if change.kind is ChangeKind.MOVED and result is None:
+                    unasked += 1
+                    continue
+                _check_found(result)
                 entries.append(
                     Entry(Action.REPEAT, old_id=old.file_id, mtime_us=change.mtime_us or 0, state="MOVED", md5_seconds=change.md5_seconds)
                 )
-        except SourceError as error:
+        except (SourceError, StoreUnavailableError) as error:
             _failed(work, change, error)
             continue
         done.append(change)
@@ -189,6 +221,82 @@ def _without_bytes(work: Work, approved: Approved, store: Store | None) -> None:
         work.journal.commit(entries)
         approved.staging.put("strays", [])
         _done(work, approved, done)
+    if unasked:
+        work.log.notes.append(_not_asked(unasked))
+    if again:
+        work.log.notes.append(_sent_again(len(again)))
+    return {change.id for change in again.values() if _has_its_place(work, approved, change, again.values())}
+
+
+def _check_found(result: VerifyResult | None) -> None:
+    """Raise unless the store holds what the row says."""
+    if result is VerifyResult.OK:
+        return
+    if result in DIFFERENT or result is None:
+        raise SourceChangedError(
+            "Its copy is no longer in the central store.",
+            remedy="Scan again while the central store can be reached. The file is then uploaded again.",
+        )
+    raise StoreUnavailableError(
+        "Its copy in the central store could not be checked.",
+        meaning="Its entry in the journal was not changed.",
+        remedy="Submit again when the central store can be reached.",
+    )
+
+
+def _not_asked(count: int) -> str:
+    files = "1 file has another time and the same content." if count == 1 else f"{count:,} files have another time and the same content."
+    return (
+        f"{files} Their copies in the central store were not checked, so the journal keeps the old time. "
+        "The next submission that reaches the store checks them."
+    )
+
+
+def _sent_again(count: int) -> str:
+    if count == 1:
+        return "1 file with another time is missing or different in the central store. It is uploaded again, and counts as updated."
+    return (
+        f"{count:,} files with another time are missing or different in the central store. They are uploaded again, and count as updated."
+    )
+
+
+def _has_its_place(work: Work, approved: Approved, change: Change, again: Iterable[Change]) -> bool:
+    """Nothing else of this submission, and no open row, has the place that a MOVED file is sent to; otherwise it is a failure."""
+    version = approved.version_of(change)
+    try:
+        place = work.config.store_path(change.modality, change.path, version)
+    except PatternError as error:
+        _failed(work, change, error)
+        return False
+    other = approved.staging.db.execute(
+        f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND {_SENDING}",
+        (place[len(version) + 1 :], approved.approval.version, version),
+    ).fetchone()
+    paths = [other[0]] if other else []
+    paths += [c.path for c in again if c.id != change.id and work.config.store_path(c.modality, c.path, approved.version_of(c)) == place]
+    if version in work.journal.versions():
+        rows = work.journal.rows(version=version, active=True)
+        paths += [
+            row.path for row in rows if row.path != change.path and place in work.config.store_paths(row.modality, row.path, version)[:1]
+        ]
+    if paths:
+        _failed(
+            work,
+            change,
+            ReviewError(
+                f"“{paths[0]}” and “{change.path}” would have the same place in the central store, “{place}”.",
+                remedy="Rename one of them on the site, and submit again.",
+            ),
+        )
+    return not paths
+
+
+def _new_content(approved: Approved, again: Collection[int]) -> Iterator[Change]:
+    """ADDED and UPDATED, and the MOVED changes ``again``, which count as UPDATED."""
+    yield from approved.changes(ChangeKind.ADDED, ChangeKind.UPDATED)
+    for change in approved.changes(ChangeKind.MOVED) if again else ():
+        if change.id in again:
+            yield replace(change, kind=ChangeKind.UPDATED)
 
 
 def _still_gone(source: Source, change: Change) -> None:
@@ -229,9 +337,9 @@ def _entry(approved: Approved, change: Change, md5: str, md5_seconds: float, pro
     )
 
 
-def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change], *, sends: bool = False) -> None:
+def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change], again: Collection[int] = (), *, sends: bool = False) -> None:
     """Hash and enter as pending.  ``sends``: this submission sends them afterwards."""
-    work.ctx.progress.begin("record", approved.to_send())
+    work.ctx.progress.begin("record", approved.to_send(again))
 
     def done(entered: list[Change]) -> None:
         if sends:
@@ -255,7 +363,7 @@ def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change], *,
 def _copy_renamed(work: Work, approved: Approved, store: Store) -> None:
     """The new half of a rename whose content is the old half's is copied inside the store instead of sent.
 
-    The old blob was proved when its row was marked as uploaded.  Whatever prevents it, the file is simply sent.
+    The old blob and its copy both have to show the row's size and MD5.  Whatever prevents it, the file is simply sent.
     """
     pairs = approved.staging.db.execute(
         "SELECT a.id, d.old_md5, d.modality, d.path, d.old_version FROM change a JOIN change d ON d.id = a.pair "
@@ -281,31 +389,16 @@ def _copy_renamed(work: Work, approved: Approved, store: Store) -> None:
             if result != md5:
                 continue
             target = work.config.store_path(change.modality, change.path, approved.version_of(change))
-            proof = _copy(store, paths, replace(Item.of_change(change, target), md5=md5), md5)
+            proof = copy_proved(store, paths, replace(Item.of_change(change, target), md5=md5), work.ctx)
             if proof is not None:
                 batch.add(_entry(approved, change, md5, seconds, proof), (change, proof))
 
 
-def _copy(store: Store, paths: tuple[str, ...], item: Item, md5: str) -> Proof | None:
-    """Copy one of these blobs to the item's place, if it holds the item's content; None if nothing was copied."""
-    try:
-        for path in paths:
-            found = store.head(path)
-            if found is not None and found.size == item.size and found.md5 in (None, md5):
-                copied = store.copy(path, item.store_path)
-                if copied.size == item.size and copied.md5 in (None, md5):
-                    return Proof(item, md5, copied.etag, Level.PROPERTIES)
-    except StoreError as error:
-        if error.fatal:
-            raise
-    return None
-
-
-def _send(work: Work, approved: Approved, store: Store) -> None:
+def _send(work: Work, approved: Approved, store: Store, again: Collection[int]) -> None:
     """Upload new files, and record the confirmed ones."""
 
     def files() -> Iterator[tuple[Change, Item]]:
-        for change in approved.changes(ChangeKind.ADDED, ChangeKind.UPDATED):
+        for change in _new_content(approved, again):
             yield change, Item.of_change(change, work.config.store_path(change.modality, change.path, approved.version_of(change)))
 
     def done(sent: list[tuple[Change, Proof]]) -> None:

@@ -25,6 +25,7 @@ from chorus_gui.core.storage.base import BlobInfo, FileReader, Source, SourceSta
 from chorus_gui.core.storage.digests import is_md5, md5_of
 from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
+from chorus_gui.core.transfer.copy import hash_of
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.outage import Outage
 from chorus_gui.core.transfer.pool import Pool
@@ -319,18 +320,11 @@ class _LargeFile:
             except BlobNotFoundError:
                 # the answer to an earlier request may have been lost: then the blocks are the blob by now
                 landed = self._store.head(path) if asked.count > 1 else None
-                if landed is None or landed.size != size or (landed.md5 or self._hash_of(landed)) != md5:
+                if landed is None or landed.size != size or (landed.md5 or hash_of(self._store, landed, self._ctx)) != md5:
                     raise
                 return landed
 
         return self._ask(commit)
-
-    def _hash_of(self, info: BlobInfo) -> str:
-        whole = md5_of()
-        for chunk in self._store.read(info.path, etag=info.etag):
-            self._ctx.checkpoint()
-            whole.update(chunk)
-        return whole.hexdigest()
 
     def _ask(self, request: Callable[[], T]) -> T:
         return self._sending.outage.call(request, self._tries)

@@ -38,6 +38,10 @@ class VerifyResult(Enum):
     """the blob could not be checked"""
 
 
+DIFFERENT = frozenset({VerifyResult.MISSING, VerifyResult.SIZE_DIFFERS, VerifyResult.CONTENT_DIFFERS})
+"""The store answered, and does not hold what the row says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``level`` is how an OK was confirmed, otherwise None.  ``store_path`` is the blob, or its first expected place."""
@@ -106,9 +110,12 @@ def _judge(row: Row, info: BlobInfo | None, paths: Sequence[str], *, reread: boo
         )
     if info.md5 is None and row.size:
         return None
-    if info.md5 in (expected, None):
+    if (info.md5 or _EMPTY) == expected:  # a blob of no bytes needs no property
         return Verdict(row, VerifyResult.OK, Level.PROPERTIES, info.path, "")
-    detail = f"The MD5 in the central store is {info.md5}, but {expected} in the journal. To compare the content itself, verify again and read the files (on the command line, add --reread)."
+    detail = (
+        f"The MD5 in the central store is {info.md5 or _EMPTY}, but {expected} in the journal. "
+        "To compare the content itself, verify again and read the files (on the command line, add --reread)."
+    )
     return Verdict(row, VerifyResult.CONTENT_DIFFERS, None, info.path, detail)
 
 

@@ -92,6 +92,8 @@ class Answer:
         return bool(self.request_id)
 
 
+_FACTS = {304, 404, 409, 412}
+"""Refusals that say what lies in the store: they are believed only if the service sent them."""
 _CONDITIONS = {"ConditionNotMet", "TargetConditionNotMet", "BlobAlreadyExists", "BlobOverwritten"}
 _NOT_FOUND = {"BlobNotFound", "InvalidBlockList", "ResourceNotFound"}
 _BUSY = {"ServerBusy", "InternalError", "OperationTimedOut", "TooManyRequests", "ContainerBeingDeleted", "IncomingBytesLimitExceeded"}
@@ -195,6 +197,8 @@ def explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
 def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
     code, status = answer.code, answer.status
     could_not = f"Could not {operation.verb} {operation.object} in the central store."
+    if status in _FACTS and not answer.genuine:
+        return _intermediary(answer, access)
     if code in _CONDITIONS or (status in (304, 412) and not code):
         return ConditionError(f"{operation.subject} exists already in the central store, or was changed meanwhile.")
     if code in _NOT_FOUND or (code == "CannotVerifyCopySource" and status == 404) or (status == 404 and not code and answer.genuine):

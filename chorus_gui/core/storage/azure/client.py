@@ -70,6 +70,8 @@ def connect(place: Place, login: Login) -> Connection:
     """
     from azure.storage.blob import ContainerClient
 
+    from chorus_gui.core.storage.azure.genuine_policy import GenuinePolicy
+
     quiet()
     credentials = place.credentials
     if not place.container:
@@ -92,9 +94,12 @@ def connect(place: Place, login: Login) -> Connection:
         "max_single_get_size": CHUNK_BYTES,
         "max_chunk_get_size": CHUNK_BYTES,
     }
+    steps: list[HTTPPolicy[Any, Any]] = [GenuinePolicy()]
     if isinstance(credential, Login):
         # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
-        credential, options["_additional_pipeline_policies"] = None, [_login_policy(credential, url)]
+        steps.insert(0, _login_policy(credential, url))
+        credential = None
+    options["_additional_pipeline_policies"] = steps
     try:
         client = ContainerClient(url, place.container, credential=credential, **options)
     except ValueError as error:  # the SDK's sentence, which holds no secret

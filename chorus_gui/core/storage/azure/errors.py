@@ -55,6 +55,10 @@ def translate(error: BaseException, access: Access, operation: Operation) -> Sto
         IncompleteReadError,
     )
 
+    from chorus_gui.core.storage.azure.genuine_policy import StrangeAnswerError
+
+    if isinstance(error, StrangeAnswerError):
+        return strange(access)
     if isinstance(error, HttpResponseError) and error.response is not None and (error.status_code or 0) >= 300:
         return explain(answer_of(error), access, operation)
     if isinstance(error, (DecodeError, DeserializationError)) and not isinstance(error, IncompleteReadError):

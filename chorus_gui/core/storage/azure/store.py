@@ -63,7 +63,7 @@ class AzureStore:
         """See :meth:`Store.put`: one Put Blob request."""
         done = self._wire.put(self._name(path), data, md5=md5, metadata=metadata, condition=condition)
         self._check_kept(path)
-        return BlobInfo(path, len(data), done.md5 or (md5.hex() if md5 else None), done.etag, done.modified_us, metadata or {})
+        return BlobInfo(path, len(data), done.md5, done.etag, done.modified_us, metadata or {})
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """See :meth:`Store.stage_block`: one Put Block request."""
@@ -164,14 +164,16 @@ class AzureStore:
         operation = Operation("copy", source, "w")
         blob = self._blob(target)
         begun = guarded(self._access, operation, lambda: blob.start_copy_from_url(address, **conditions(condition)))
-        copy_id = str(begun["copy_id"])
+        copy_id = str(begun.get("copy_id") or "")
+        if not copy_id:
+            raise strange(self._access)
         try:
             looks = 0
             while True:
                 found = guarded(self._access, operation, lambda: blob.get_blob_properties())
                 if found.copy.id != copy_id:
                     raise StoreError(f"Somebody replaced “{target}” while “{source}” was being copied to it.", remedy="Try again.")
-                if found.copy.status == "success":
+                if found.copy.status == "success" and found.etag:
                     return blob_info(found, target)
                 if found.copy.status != "pending":
                     raise StoreError(

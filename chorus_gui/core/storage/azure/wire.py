@@ -8,15 +8,16 @@ refusals, and with :class:`~.login.Bearer` for the tokens of a login.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chorus_gui.core.errors import BlobNotFoundError
+from chorus_gui.core.errors import BlobNotFoundError, ChecksumError
 from chorus_gui.core.storage.azure.answers import Access, Operation
 from chorus_gui.core.storage.azure.errors import guarded, strange
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers
 from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition
+from chorus_gui.core.storage.digests import md5_of
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, ContentSettings
@@ -63,8 +64,9 @@ class SdkWire:
     def _blob(self, name: str) -> BlobClient:
         return self._client.get_blob_client(name)
 
-    def _written(self, answer: Mapping[str, Any]) -> Written:
-        if not answer.get("etag"):
+    def _written(self, answer: Mapping[str, Any], sums: Sequence[str]) -> Written:
+        """What the service says after a write; it always gives the blob's ETag, and one of the checksums ``sums`` of what arrived."""
+        if not answer.get("etag") or not any(answer.get(name) for name in sums):
             raise strange(self._access)
         md5 = answer.get("content_md5")
         return Written(bare_etag(answer["etag"]), microseconds(answer.get("last_modified")), bytes(md5).hex() if md5 else None)
@@ -83,7 +85,7 @@ class SdkWire:
                 **conditions(condition),
             )
 
-        return self._written(guarded(self._access, Operation("write", name, "w"), send))
+        return self._written(guarded(self._access, Operation("write", name, "w"), send), ("content_md5",))
 
     def stage_block(self, name: str, block_id: str, data: Buffer, *, md5: bytes | None) -> None:
         """See :meth:`Wire.stage_block`."""
@@ -91,7 +93,9 @@ class SdkWire:
         def send() -> dict[str, Any]:
             return self._blob(name).stage_block(block_id, bytes(data), length=len(data), headers=_checked(md5))
 
-        guarded(self._access, Operation("write", name, "w"), send)
+        arrived = guarded(self._access, Operation("write", name, "w"), send).get("content_md5")
+        if md5 and arrived and bytes(arrived) != md5:  # the emulator does not say
+            raise other_bytes(name)
 
     def commit_blocks(
         self, name: str, block_ids: Sequence[str], *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition
@@ -99,16 +103,21 @@ class SdkWire:
         """See :meth:`Wire.commit_blocks`."""
         from azure.storage.blob import BlobBlock
 
+        block_list = _BlockList()
+
         def send() -> dict[str, Any]:
             return self._blob(name).commit_block_list(
                 [BlobBlock(block_id) for block_id in block_ids],
                 content_settings=_settings(md5),
                 metadata=to_headers(metadata or {}),
-                raw_request_hook=_uncommitted_alone,
+                raw_request_hook=block_list.prepare,
                 **conditions(condition),
             )
 
-        return self._written(guarded(self._access, Operation("write", name, "w"), send))
+        done = self._written(guarded(self._access, Operation("write", name, "w"), send), ("content_md5", "content_crc64"))
+        if done.md5 not in (None, block_list.md5):
+            raise other_bytes(name)
+        return replace(done, md5=None)
 
     def head(self, name: str) -> BlobInfo | None:
         """See :meth:`Wire.head`."""
@@ -150,17 +159,31 @@ def microseconds(when: datetime | None) -> int:
     return int(when.timestamp()) * 1_000_000 if when else 0
 
 
-def _uncommitted_alone(request: Any) -> None:
-    """Ask for waiting blocks in a Put Block List, before it is signed.
+class _BlockList:
+    """The body of one Put Block List, as it is sent.  ``md5`` is its MD5."""
 
-    The SDK (12.31) writes "Latest" whatever state a block is given; that would quietly take a block of the blob that lay there
-    before, if one with the same id no longer waits.
-    """
-    http = request.http_request
-    body = http.data if isinstance(http.data, bytes) else str(http.data).encode()
-    body = body.replace(b"<Latest>", b"<Uncommitted>").replace(b"</Latest>", b"</Uncommitted>")
-    http.data = body
-    http.headers["Content-Length"] = str(len(body))
+    def __init__(self) -> None:
+        self.md5 = ""
+
+    def prepare(self, request: Any) -> None:
+        """Ask for waiting blocks, and have the list checked on arrival, before the request is signed.
+
+        The SDK (12.31) writes "Latest" whatever state a block is given; that would quietly take a block of the blob that lay there
+        before, if one with the same id no longer waits.
+        """
+        http = request.http_request
+        body = http.data if isinstance(http.data, bytes) else str(http.data).encode()
+        body = body.replace(b"<Latest>", b"<Uncommitted>").replace(b"</Latest>", b"</Uncommitted>")
+        whole = md5_of(body)
+        self.md5 = whole.hexdigest()
+        http.data = body
+        http.headers["Content-Length"] = str(len(body))
+        http.headers.update(_checked(whole.digest()))
+
+
+def other_bytes(name: str) -> ChecksumError:
+    """The error for an answer with the checksum of other bytes than were sent."""
+    return ChecksumError(f"The central store confirmed other bytes of “{name}” than were sent.", remedy="Upload the file again.")
 
 
 def _settings(md5: bytes | None) -> ContentSettings:

@@ -1,0 +1,34 @@
+"""The step in the SDK's pipeline that lets no answer through that the service did not give.
+
+A proxy or a sign-in page can answer a request with a status that means “done”.  The Blob service puts its request id into every
+answer, so an answer without one proves nothing.  Import it only where a store is opened: it imports the SDK.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azure.core.exceptions import AzureError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import HTTPPolicy
+
+REQUEST_ID = "x-ms-request-id"
+REFUSED = 300
+"""From this status on an answer is a refusal; :mod:`.answers` looks at who gave it."""
+
+
+class StrangeAnswerError(AzureError):
+    """An answer that is not the service's.  It never leaves :mod:`.errors`."""
+
+
+class GenuinePolicy(HTTPPolicy[Any, Any]):
+    """Raises :class:`StrangeAnswerError` for an answer that reports success and has no request id."""
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """See ``HTTPPolicy.send``."""
+        response = self.next.send(request)
+        answer = response.http_response
+        if answer.status_code < REFUSED and not answer.headers.get(REQUEST_ID):
+            answer.close()
+            raise StrangeAnswerError(f"HTTP status {answer.status_code} without {REQUEST_ID}")
+        return response
