@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from chorus_gui import __version__
 from chorus_gui.app.words import KINDS as KIND_WORDS
-from chorus_gui.app.words import duration, files, moment, size
+from chorus_gui.app.words import agree, duration, files, files_and_size, moment, size
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.folders import resource, user_name
@@ -30,12 +30,15 @@ from chorus_gui.core.submission.run_result import RunResult
 
 __all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt", "save", "to_html", "to_json", "to_text"]
 
+EXTRA_SHOWN = 5
+"""Files in the store that no row explains, and that the page names; the JSON has them all."""
 KINDS = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
 TITLES = {
     "submission": "Submission",
     "record": "Recording",
     "upload": "Upload",
     "verify": "Verification",
+    "repair": "Repair",
     "mark": "Marking",
     "undo": "Undo",
 }
@@ -117,10 +120,14 @@ def make_receipt(
 def headline(receipt: Receipt) -> str:
     """How the run ended, in a few words."""
     text = OUTCOMES[receipt.outcome]
-    failed = len(receipt.failures) + (len(receipt.verification.faults) if receipt.verification else 0)
-    if failed:
-        text = f"{text}, {files(failed)} failed" if receipt.outcome is not OutcomeKind.DONE else f"{files(failed)} failed"
-    return text
+    check, said = receipt.verification, list[str]()
+    if receipt.failures:
+        said.append(f"{files(len(receipt.failures))} failed")
+    if check and check.differing:
+        said.append(f"{files(check.differing)} {'differs' if check.differing == 1 else 'differ'}")
+    if check and check.unchecked_files:
+        said.append(f"{files(check.unchecked_files)} could not be checked")
+    return ", ".join([text, *said] if receipt.outcome is not OutcomeKind.DONE else said or [text])
 
 
 class _Line(NamedTuple):
@@ -171,7 +178,8 @@ def _grouped_failures(receipt: Receipt) -> list[tuple[str, str, list[str]]]:
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in receipt.failures:
         groups.setdefault((failure.cause, failure.remedy), []).append(f"{failure.item.modality}: {failure.item.path}")
-    for fault in receipt.verification.faults if receipt.verification else ():
+    check = receipt.verification
+    for fault in (*check.faults, *check.unchecked) if check else ():
         groups.setdefault((fault.cause, ""), []).append(f"{fault.modality}: {fault.path}")
     return [(cause, remedy, paths) for (cause, remedy), paths in groups.items()]
 
@@ -193,7 +201,20 @@ def _verified(receipt: Receipt) -> str:
     if receipt.verification is None:
         return ""
     check = receipt.verification
-    return f"Compared {files(check.checked.files)} ({size(check.checked.bytes)}) in the central store with the journal, {VERIFIED_BY[check.level]}."
+    said = [f"Compared {files_and_size(check.checked)} in the central store with the journal, {VERIFIED_BY[check.level]}."]
+    if check.differing:
+        right = check.checked.files - check.differing
+        said.append(
+            f"{files(right)} {agree(right, 'matches', 'match')}. {files(check.differing)} {agree(check.differing, 'differs', 'differ')}."
+        )
+    elif check.checked.files:
+        said.append(agree(check.checked.files, "It matches.", "All match."))
+    if check.unchecked_files:
+        said.append(f"{files(check.unchecked_files)} could not be checked.")
+    if check.extra_files:
+        shown = ", ".join(check.extra[:EXTRA_SHOWN]) + (", …" if check.extra_files > EXTRA_SHOWN else "")
+        said.append(f"{files(check.extra_files)} in the central store {agree(check.extra_files, 'is', 'are')} not in the journal: {shown}.")
+    return " ".join(said)
 
 
 def to_html(receipt: Receipt) -> str:

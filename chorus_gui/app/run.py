@@ -93,8 +93,13 @@ class Run:
     @property
     def found_faulty(self) -> bool:
         """Some files failed, differ, or could not be read."""
-        differing = self.verification.faults if self.verification else ()
+        differing = self.verification.differing if self.verification else 0
         return bool(self.faulty or self.log.failures or self.unread or differing)
+
+    @property
+    def unchecked(self) -> bool:
+        """A verification could not look at some files."""
+        return self.verification is not None and self.verification.unchecked_files > 0
 
     @property
     def work(self) -> Work:
@@ -125,7 +130,7 @@ class Done(Generic[T]):
 
     ``notes`` are sentences for the person, in their order; ``receipt`` is the page that was saved, ``made`` what it says.
     ``begun``: something was, or may have been, changed or checked.  ``faulty``: some files failed, differ, or could not be read;
-    ``unread``: how many could not be read (None: there was no review).
+    ``unread``: how many could not be read (None: there was no review); ``unchecked``: some could not be checked.
     """
 
     outcome: Outcome[T]
@@ -136,6 +141,7 @@ class Done(Generic[T]):
     begun: bool = False
     faulty: bool = False
     unread: int | None = None
+    unchecked: bool = False
 
     @property
     def ok(self) -> bool:
@@ -151,7 +157,7 @@ class Done(Generic[T]):
     @property
     def status(self) -> Status:
         """The exit status."""
-        return status_of(self.outcome, begun=self.begun, faulty=self.faulty)
+        return status_of(self.outcome, begun=self.begun, faulty=self.faulty, unchecked=self.unchecked)
 
 
 @dataclass(slots=True)
@@ -167,6 +173,7 @@ class _Kept:
     unread: int | None = None
     declined: bool = False
     """the person answered the command's question with no"""
+    unchecked: bool = False
 
 
 def run(workspace: Workspace, command: Command, ctx: JobContext, step: Callable[[Run], T]) -> Done[T]:
@@ -211,7 +218,7 @@ def run_on_file(workspace: Workspace, command: Command, ctx: JobContext, step: C
 
 
 def _done(outcome: Outcome[T], kept: _Kept) -> Done[T]:
-    return Done(outcome, kept.log, tuple(kept.notes), kept.receipt, kept.made, kept.begun, kept.faulty, kept.unread)
+    return Done(outcome, kept.log, tuple(kept.notes), kept.receipt, kept.made, kept.begun, kept.faulty, kept.unread, kept.unchecked)
 
 
 @contextmanager
@@ -309,6 +316,7 @@ def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
         raise
     finally:
         kept.begun, kept.faulty, kept.unread = active.began, active.found_faulty, active.unread
+        kept.unchecked = active.unchecked
         if command.receipt and active.began:
             _save(command, active, kept, kind)
 

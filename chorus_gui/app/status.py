@@ -34,11 +34,15 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
-def status_of(outcome: Outcome[Any], *, begun: bool = False, faulty: bool = False) -> Status:
-    """The status of an outcome.  ``begun``: something was, or may have been, changed; ``faulty``: some files failed or differ."""
+def status_of(outcome: Outcome[Any], *, begun: bool = False, faulty: bool = False, unchecked: bool = False) -> Status:
+    """The status of an outcome.
+
+    ``begun``: something was, or may have been, changed; ``faulty``: some files failed or differ; ``unchecked``: some could not be
+    checked, and the same command may find out.
+    """
     match outcome.kind:
         case OutcomeKind.DONE:
-            return Status.FAULTY if faulty else Status.DONE
+            return Status.FAULTY if faulty else Status.STOPPED if unchecked else Status.DONE
         case OutcomeKind.CANCELLED:
             return Status.INTERRUPTED
         case OutcomeKind.CRASHED:

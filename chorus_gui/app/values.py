@@ -169,7 +169,11 @@ class VerifyLine:
 
 @dataclass(frozen=True, slots=True)
 class VerifyFacts:
-    """The last verification: ``counts`` (modality, result) → files; ``bad`` the first of what differs (``bad_total`` of them)."""
+    """The last verification: ``counts`` (modality, result) → files; ``bad`` the first of what differs (``bad_total`` of them).
+
+    ``unchecked`` are the first files of which nothing is known, for the store could not be asked; ``extra`` the first blobs that no row
+    explains.
+    """
 
     version: str | None
     modalities: tuple[str, ...]
@@ -179,3 +183,12 @@ class VerifyFacts:
     counts: dict[tuple[str, str], int]
     bad: tuple[VerifyLine, ...] = ()
     bad_total: int = 0
+    unchecked: tuple[VerifyLine, ...] = ()
+    unchecked_total: int = 0
+    extra: tuple[str, ...] = ()
+    extra_total: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many files the verification was about."""
+        return sum(self.counts.values())

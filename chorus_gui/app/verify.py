@@ -13,8 +13,9 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.values import VerifyFacts, VerifyLine
 from chorus_gui.app.verdict_book import Book, book_for
-from chorus_gui.app.words import RESULTS
+from chorus_gui.app.words import RESULTS, agree, files
 from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Tally
 from chorus_gui.core.submission.verdict_file import VerdictFile, verdict_file, verdict_values
@@ -22,7 +23,8 @@ from chorus_gui.core.submission.work import Selection
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 
 if TYPE_CHECKING:
-    from chorus_gui.core.receipt import Verification
+    from chorus_gui.core.receipt import Verification, VerifyFault
+    from chorus_gui.core.storage.base import Store
 
 BAD_SHOWN = 20_000
 """Files that differ and are named in the receipt and on screen; the verdict book has all of them."""
@@ -58,7 +60,9 @@ def verify(
                     found.take(verdicts, book, writer)
             finally:
                 active.verification = found.verification(reread=reread)
-        return VerifyFacts(version, modalities, reread, time.time_ns() // 1000, True, dict(found.counts), tuple(found.bad), found.bad_total)
+            found.look_for_extra(active, store, Selection(version))
+            active.verification = found.verification(reread=reread)
+        return found.facts(version, modalities, reread=reread)
 
     return run(workspace, Command("file verify", receipt="verify"), ctx, step)
 
@@ -68,8 +72,12 @@ class _Found:
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.bad: list[VerifyLine] = []
-        self.bad_total = 0
+        self._bad: list[VerifyLine] = []
+        self._bad_total = 0
+        self._unchecked: list[VerifyLine] = []
+        self._unchecked_total = 0
+        self._extra: list[str] = []
+        self._extra_total = 0
         self._checked = Tally()
 
     def take(self, verdicts: Iterable[Verdict], book: Book, writer: VerdictFile | None) -> None:
@@ -79,15 +87,84 @@ class _Found:
                 writer.write(verdict_values(verdict))
             row, result = verdict.row, verdict.result
             self.counts[row.modality, result.value] += 1
+            line = VerifyLine(row.modality, row.path, row.version, verdict.store_path, result.value, verdict.detail)
+            if result is VerifyResult.UNCHECKED:
+                self._unchecked_total += 1
+                self._unchecked += [line] if len(self._unchecked) < BAD_SHOWN else []
+                continue
             self._checked += Tally(1, row.size)
             if result is not VerifyResult.OK:
-                self.bad_total += 1
-                if len(self.bad) < BAD_SHOWN:
-                    self.bad.append(VerifyLine(row.modality, row.path, row.version, verdict.store_path, result.value, verdict.detail))
+                self._bad_total += 1
+                self._bad += [line] if len(self._bad) < BAD_SHOWN else []
+
+    def look_for_extra(self, active: Run, store: Store, which: Selection) -> None:
+        """Blobs that no row explains.  They are reported, and make no file wrong: a store that cannot be listed is a note."""
+        from chorus_gui.core.submission.verification import unexplained
+
+        try:
+            for path in unexplained(active.work, store, which):
+                self._extra_total += 1
+                self._extra += [path] if len(self._extra) < BAD_SHOWN else []
+        except StoreError as error:
+            active.log.notes.append(f"Could not search the central store for files that are not in the journal. {error.what}")
+
+    def facts(self, version: str | None, modalities: tuple[str, ...], *, reread: bool) -> VerifyFacts:
+        """For the face."""
+        return VerifyFacts(
+            version,
+            modalities,
+            reread,
+            time.time_ns() // 1000,
+            True,
+            dict(self.counts),
+            tuple(self._bad),
+            self._bad_total,
+            tuple(self._unchecked),
+            self._unchecked_total,
+            tuple(self._extra),
+            self._extra_total,
+        )
 
     def verification(self, *, reread: bool) -> Verification:
         """For the receipt."""
-        from chorus_gui.core.receipt import Verification, VerifyFault
+        from chorus_gui.core.receipt import Verification
 
-        faults = tuple(VerifyFault(line.modality, line.path, f"{RESULTS[line.result][1]} {line.detail}".strip()) for line in self.bad)
-        return Verification(Level.REREAD if reread else Level.PROPERTIES, self._checked, faults)
+        return Verification(
+            Level.REREAD if reread else Level.PROPERTIES,
+            self._checked,
+            _faults(self._bad),
+            self._bad_total,
+            _faults(self._unchecked),
+            self._unchecked_total,
+            tuple(self._extra),
+            self._extra_total,
+        )
+
+
+def _faults(lines: Iterable[VerifyLine]) -> tuple[VerifyFault, ...]:
+    from chorus_gui.core.receipt import VerifyFault
+
+    return tuple(VerifyFault(line.modality, line.path, f"{RESULTS[line.result][1]} {line.detail}".strip()) for line in lines)
+
+
+COMPARED = {False: "by size and MD5", True: "by their content"}
+"""How files were compared, for each value of ``reread``."""
+
+
+def sentences(found: VerifyFacts) -> list[str]:
+    """What was compared, how, and with what result: the same words in the window and on the command line."""
+    if not found.counts:
+        return ["Nothing to verify: no files in this selection have been uploaded."]
+    compared = found.total - found.unchecked_total
+    said = [f"Compared {files(compared)} with the journal, {COMPARED[found.reread]}."]
+    if found.bad_total:
+        said.append(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
+        said.append("To upload them again, run “chorus-upload file repair”.")
+    if found.unchecked_total:
+        said.append(f"{files(found.unchecked_total)} could not be checked. Verify again.")
+    if not found.bad_total and not found.unchecked_total:
+        said.append(agree(compared, "It matches.", "All match."))
+        said += [] if found.reread else ["To compare their content too, add --reread."]
+    if found.extra_total:
+        said.append(f"{files(found.extra_total)} in the central store {agree(found.extra_total, 'is', 'are')} not in the journal.")
+    return said

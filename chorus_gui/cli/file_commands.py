@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,9 +148,9 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
 
 
 def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
-    """Compare the store with the journal; 1 if anything differs."""
-    from chorus_gui.app.verify import verify
-    from chorus_gui.app.words import RESULTS, agree, files
+    """Compare the store with the journal; 1 if anything differs, otherwise 3 if something could not be checked."""
+    from chorus_gui.app.verify import sentences, verify
+    from chorus_gui.app.words import RESULTS, files
     from chorus_gui.cli.arguments import selection, workspace
 
     with workspace(args, report) as opened:
@@ -167,34 +168,25 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         ("modality", *(f">{RESULTS[name][0]}" for name in names)),
         [[m, *(counts[m, name] for name in names)] for m in found.modalities if any(counts[m, n] for n in names)],
     )
-    for line in found.bad if report.verbose else found.bad[:SHOWN]:
+    for line in (*found.bad, *found.unchecked) if report.verbose else (*found.bad[:SHOWN], *found.unchecked[:SHOWN]):
         report.say(f"  {RESULTS[line.result][0]}: {line.store_path}  {line.detail}")
-    if found.bad_total:
-        report.say(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
-    else:
-        report.say(
-            "Every file in the central store matches the journal."
-            if counts
-            else "Nothing to verify: no files in this selection have been uploaded."
-        )
+    for path in found.extra if report.verbose else found.extra[:SHOWN]:
+        report.say(f"  not in the journal: {path}")
+    for sentence in sentences(found):
+        report.say(sentence)
     if done.receipt:
         report.say(f"Receipt: {done.receipt}")
     report.json(
         {
             "version": found.version,
             "counts": {m: {name: counts[m, name] for name in names if counts[m, name]} for m in found.modalities},
-            "differing": [
-                {
-                    "version": line.version,
-                    "modality": line.modality,
-                    "path": line.path,
-                    "result": line.result,
-                    "store_path": line.store_path,
-                    "detail": line.detail,
-                }
-                for line in found.bad
-            ],
+            "compared": "content" if found.reread else "properties",
+            "differing": [asdict(line) for line in found.bad],
             "differing_files": found.bad_total,
+            "unchecked": [asdict(line) for line in found.unchecked],
+            "unchecked_files": found.unchecked_total,
+            "extra": list(found.extra),
+            "extra_files": found.extra_total,
             "receipt": str(done.receipt) if done.receipt else None,
         }
     )

@@ -37,13 +37,26 @@ class Verification:
     level: Level
     checked: Tally
     faults: tuple[VerifyFault, ...] = ()
+    differing_files: int = 0
+    """how many differ, where ``faults`` names only the first of them"""
+    unchecked: tuple[VerifyFault, ...] = ()
+    """the first that could not be checked, and why"""
+    unchecked_files: int = 0
+    extra: tuple[str, ...] = ()
+    """the first blobs that no row of the journal explains"""
+    extra_files: int = 0
+
+    @property
+    def differing(self) -> int:
+        """How many files are not as the journal says."""
+        return max(self.differing_files, len(self.faults))
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What one run did.
 
-    ``kind`` is submission, record, upload, verify, mark or undo.  ``by_modality`` counts the changes that stand in the journal,
+    ``kind`` is submission, record, upload, verify, repair, mark or undo.  ``by_modality`` counts the changes that stand in the journal,
     ``uploaded`` the files that lie in the store since.  ``started_us`` and ``ended_us`` are microseconds since 1970, UTC.
     ``problems`` counts what the scan could not read, ``unmatched`` the files that belong to no modality; both None where
     nothing was scanned.  ``notes`` are sentences.  No field holds a secret.
@@ -81,8 +94,12 @@ class Receipt:
 
     @property
     def clean(self) -> bool:
-        """It finished, and nothing failed."""
-        return self.outcome is OutcomeKind.DONE and not self.failures and not (self.verification and self.verification.faults)
+        """It finished, nothing failed, and everything that was verified matches."""
+        return (
+            self.outcome is OutcomeKind.DONE
+            and not self.failures
+            and not (self.verification and (self.verification.differing or self.verification.unchecked_files))
+        )
 
 
 def to_json(receipt: Receipt) -> str:
@@ -94,8 +111,11 @@ def to_json(receipt: Receipt) -> str:
     out["held_back"] = [entry._asdict() for entry in receipt.held_back]
     if receipt.verification:
         check = receipt.verification
-        faults = [fault._asdict() for fault in check.faults]
-        out["verification"] = {"level": check.level.value, "checked": asdict(check.checked), "faults": faults}
+        out["verification"] |= {
+            "level": check.level.value,
+            "faults": [fault._asdict() for fault in check.faults],
+            "unchecked": [fault._asdict() for fault in check.unchecked],
+        }
     return json.dumps(out, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -113,8 +133,7 @@ def from_json(text: str) -> Receipt:
             proofs={Level(level): count for level, count in data["proofs"].items()},
             failures=tuple(_failure(entry) for entry in data["failures"]),
             held_back=tuple(HeldBack(**entry) for entry in data["held_back"]),
-            verification=check
-            and Verification(Level(check["level"]), Tally(**check["checked"]), tuple(VerifyFault(**f) for f in check["faults"])),
+            verification=check and _verification(check),
             notes=tuple(data["notes"]),
             outcome=OutcomeKind(data["outcome"]),
         )
@@ -124,6 +143,20 @@ def from_json(text: str) -> Receipt:
             "This file is not a receipt of CHoRUS Upload, or it was made by a newer version.",
             remedy="Choose another file, or update CHoRUS Upload.",
         ) from error
+
+
+def _verification(data: dict[str, Any]) -> Verification:
+    faults = tuple(VerifyFault(**fault) for fault in data["faults"])
+    return Verification(
+        Level(data["level"]),
+        Tally(**data["checked"]),
+        faults,
+        data.get("differing_files", len(faults)),
+        tuple(VerifyFault(**fault) for fault in data.get("unchecked", ())),
+        data.get("unchecked_files", 0),
+        tuple(data.get("extra", ())),
+        data.get("extra_files", 0),
+    )
 
 
 def _failure(entry: dict[str, Any]) -> Failure:

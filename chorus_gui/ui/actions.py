@@ -250,17 +250,14 @@ def _retry(host: Host, _: intents.RetryFailed) -> None:
 
 
 def _verify(host: Host, intent: intents.Verify) -> None:
-    from chorus_gui.app.verify import verify
+    from chorus_gui.app.verify import sentences, verify
 
     workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
 
     def told(done: Done[VerifyFacts]) -> str:
         found = done.value
         host.update(verify=found)
-        total = sum(found.counts.values())
-        if found.bad_total:
-            return f"{number(found.bad_total)} of {count_of(total, 'file')} {agree(found.bad_total, 'differs', 'differ')} from the journal."
-        return f"Compared {count_of(total, 'file')}. {agree(total, 'It matches', 'All match')} the journal."
+        return " ".join(sentences(found))
 
     title = f"Verify {intent.version or 'all versions'}"
     host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, reread=intent.reread), told)

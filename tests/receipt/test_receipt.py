@@ -153,7 +153,7 @@ def test_the_plain_text_fits_a_terminal(receipt: Receipt) -> None:
     [
         (EMPTY, "Complete", True),
         (FULL, "2 files failed", False),
-        (VERIFIED, "1 file failed", False),
+        (VERIFIED, "1 file differs", False),
         (replace(EMPTY, outcome=OutcomeKind.CANCELLED), "Stopped on request", False),
         (replace(FULL, outcome=OutcomeKind.FAILED), "Stopped by an error, 2 files failed", False),
     ],

@@ -12,11 +12,20 @@ import pytest
 from memorystore import MemoryStore
 from sending import QUICK, md5_hex
 
-from chorus_gui.core.errors import AccessError, BlobNotFoundError, Cancelled, ConditionError, StoreUnavailableError
+from chorus_gui.core.errors import (
+    AccessError,
+    BlobNotFoundError,
+    Cancelled,
+    ChecksumError,
+    ConditionError,
+    StoreError,
+    StoreUnavailableError,
+)
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.transfer import outage
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import FEW, Verdict, VerifyResult, verify
 
@@ -170,18 +179,18 @@ def test_retries_and_the_progress_of_bytes():
     torn.reads = -100
     ctx = JobContext()
     verdict = run([row("a", data)], torn, reread=True, ctx=ctx)["a"]
-    assert (verdict.result, "reset" in verdict.detail) == (VerifyResult.ERROR, True)
+    assert (verdict.result, "reset" in verdict.detail) == (VerifyResult.UNCHECKED, True)
     total = ctx.progress.snapshot().total
     assert (total.files, total.bytes, total.failed) == (1, 9_000_000, 1)
 
 
 @pytest.mark.parametrize(
-    ("error", "result"), [(BlobNotFoundError("gone"), VerifyResult.MISSING), (ConditionError("changed"), VerifyResult.ERROR)]
+    ("error", "result"), [(BlobNotFoundError("gone"), VerifyResult.MISSING), (ConditionError("changed"), VerifyResult.UNCHECKED)]
 )
 def test_a_blob_that_changes_while_it_is_verified(error: Exception, result: VerifyResult):
     store = MemoryStore()
     store.put(f"{V}/Images/a", b"content")
-    store.fail_next("read", error)
+    store.fail_next("read", error, 10)
     assert run([row("a")], store, reread=True)["a"].result is result
 
 
@@ -229,3 +238,114 @@ def test_reading_again_takes_constant_memory(tmp_path: Path):
         assert tracemalloc.get_traced_memory()[1] < 3 * 2 * 4.2e6 + 2e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(outage, "PAUSE_S", 0.02)
+
+
+class Away(MemoryStore):
+    """No answer to the requests of these numbers (of these calls), whichever blob they are for."""
+
+    def __init__(self, silent: range, calls: tuple[str, ...] = ("head", "list", "read")) -> None:
+        super().__init__()
+        self.silent, self.only, self.asked = silent, calls, 0
+
+    def _enter(self, call: str, path: str | None) -> object:
+        if call in self.only:
+            self.asked += 1
+            if self.asked in self.silent:
+                raise StoreUnavailableError("no answer", remedy="Check the network.")
+        return super()._enter(call, path)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("reread", [False, True])
+@pytest.mark.parametrize("files", [5, 60])
+@pytest.mark.parametrize("after", [2, 3, 30])
+def test_a_store_that_is_away_for_a_while_is_waited_for(files: int, after: int, reread: bool):
+    store = Away(range(0))
+    for number in range(files):
+        store.put(f"{V}/Images/{number}", b"content")
+    store.silent = range(after, after + 40)
+    verdicts = run([row(str(number)) for number in range(files)], store, reread=reread)
+    assert {verdict.result for verdict in verdicts.values()} == {VerifyResult.OK}
+    assert len(verdicts) == files
+
+
+@pytest.mark.parametrize("reread", [False, True])
+@pytest.mark.parametrize("files", [5, 60])
+def test_what_could_not_be_looked_at_is_tried_again_at_the_end(files: int, reread: bool):
+    """Without patience: each request fails at once, and the store is back when all the others are done."""
+    store = Away(range(0))
+    for number in range(files):
+        store.stage_block(f"{V}/Images/{number}", "1", b"content")
+        store.commit_blocks(f"{V}/Images/{number}", ["1"])  # no MD5 property: it is read at either level
+    store.silent = range(3, 20)
+    verdicts = run([row(str(number)) for number in range(files)], store, reread=reread)
+    assert {verdict.result for verdict in verdicts.values()} == {VerifyResult.OK}
+    assert len(verdicts) == files
+
+
+@pytest.mark.parametrize("reread", [False, True])
+@pytest.mark.parametrize("files", [5, 60])
+def test_a_store_that_stays_away_leaves_rows_unchecked_and_none_different(files: int, reread: bool):
+    store = Away(range(0))
+    for number in range(files):
+        store.stage_block(f"{V}/Images/{number}", "1", b"content")
+        store.commit_blocks(f"{V}/Images/{number}", ["1"])
+    store.silent = range(3, 1_000_000)
+    ctx = JobContext()
+    verdicts = run([row(str(number)) for number in range(files)], store, reread=reread, ctx=ctx)
+    assert {verdict.result for verdict in verdicts.values()} <= {VerifyResult.OK, VerifyResult.UNCHECKED}
+    unchecked = [verdict for verdict in verdicts.values() if verdict.result is VerifyResult.UNCHECKED]
+    assert len(verdicts) == files
+    assert unchecked
+    assert all("no answer" in verdict.detail for verdict in unchecked)
+    assert store.asked < 400, "a store that is gone is not asked for every blob"
+    total = ctx.progress.snapshot().total
+    assert (total.files, total.bytes) == (files, files * 7)
+
+
+@pytest.mark.parametrize("call", ["head", "read"])
+@pytest.mark.parametrize("error", [StoreError("odd"), StoreUnavailableError("503"), ConditionError("changed"), ChecksumError("torn")])
+def test_one_blob_that_cannot_be_looked_at_is_unchecked(call: str, error: StoreError):
+    class Odd(MemoryStore):
+        def _enter(self, name: str, path: str | None) -> object:
+            if name == call and path is not None and path.endswith("/2"):
+                raise error
+            return super()._enter(name, path)
+
+    store = Odd()
+    for number in range(5):
+        store.put(f"{V}/Images/{number}", b"content")
+    verdicts = run([row(str(number)) for number in range(5)], store, reread=True)
+    assert {path: verdict.result for path, verdict in verdicts.items()} == {
+        str(number): VerifyResult.UNCHECKED if number == 2 else VerifyResult.OK for number in range(5)
+    }
+
+
+@pytest.mark.parametrize(
+    ("downloads", "result"),
+    [
+        ([b"cOntent", b"content"], VerifyResult.OK),
+        ([b"cont", b"content"], VerifyResult.OK),
+        ([b"cOntent", b"cOntent"], VerifyResult.CONTENT_DIFFERS),
+        ([b"cOntent", b"coNtent", b"conTent", b"contEnt"], VerifyResult.UNCHECKED),
+        ([b"cOntent", b"coNtent", b"content"], VerifyResult.OK),
+        ([b"cont"] * 4, VerifyResult.UNCHECKED),
+    ],
+)
+def test_a_bad_download_is_read_once_more(downloads: list[bytes], result: VerifyResult):
+    class Flipped(MemoryStore):
+        def read(self, path: str, **conditions: object) -> Iterator[bytes]:
+            yield downloads.pop(0)
+
+    store = Flipped()
+    store.put(f"{V}/Images/a", b"content")
+    ctx = JobContext()
+    assert run([row("a")], store, reread=True, ctx=ctx)["a"].result is result
+    assert not downloads
+    assert ctx.progress.snapshot().total.bytes == 7

@@ -111,7 +111,7 @@ def test_all_is_in_order(qtbot: QtBot, page: VerifyPage, submitted: Session) -> 
         qtbot.mouseClick(page.choice.begin, CLICK)
     settle(qtbot, submitted)
     shows(qtbot, page, "OMOP/person.csv", "1001/Images/a.dcm", "1001/Waveforms/a.dat", "1002/Images/b.dcm", "1003/Images/c.dcm")
-    assert page.status.text().startswith("Compared 5 files. All match the journal.")
+    assert page.status.text().startswith("Compared 5 files, by size and MD5. All match the journal.")
     assert page.shown.text() == "", "all of them are shown"
     assert page.tiles["ok"].isEnabled()
     assert not page.tiles["missing"].isEnabled()

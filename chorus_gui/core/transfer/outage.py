@@ -24,6 +24,8 @@ PAUSE_S = 10.0
 """Seconds between two probes of the store."""
 ROUND_S = 120.0
 """The longest time that one probe adds to the wait, in seconds, so that the time during which the computer slept does not count."""
+NOTHING = "no-such-file"
+"""A name to ask for, to find out if the store answers at all."""
 REFUSALS = 2
 """Number of probes that one request may miss while the store answers other requests."""
 
@@ -40,6 +42,11 @@ class Outage:
         self.silent = False
         """nothing at all was answered while the last request waited, nor since"""
         self._since: datetime | None = None
+
+    @property
+    def answered(self) -> bool:
+        """The store answered at least once."""
+        return self._answers > 0
 
     def call(self, request: Callable[[], T], tries: Tries) -> T:
         """The request's answer, however long it takes.  Raises its last :class:`StoreError`, and ``Cancelled`` while waiting."""

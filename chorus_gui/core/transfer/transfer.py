@@ -27,7 +27,7 @@ from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
 from chorus_gui.core.transfer.copy import hash_of
 from chorus_gui.core.transfer.effort import Effort
-from chorus_gui.core.transfer.outage import Outage
+from chorus_gui.core.transfer.outage import NOTHING, Outage
 from chorus_gui.core.transfer.pool import Pool
 
 T = TypeVar("T")
@@ -37,9 +37,6 @@ WINDOW = 16
 
 OUTAGE = 8
 """The job stops when this many files in a row got no answer, although each waited for the store."""
-
-_NOTHING = "no-such-file"
-"""A name to ask for, to find out if the store answers at all."""
 
 
 def transfer(
@@ -80,7 +77,7 @@ class _Sending:
         self.ctx = self.pool.ctx
         self.store = store
         self.sources = sources
-        self.outage = Outage(effort.retry, self.ctx, lambda: store.head(_NOTHING))
+        self.outage = Outage(effort.retry, self.ctx, lambda: store.head(NOTHING))
         self.buffers = _Buffers(self.pool, max(1, threads))
         self._own = threading.local()
         self._put_bytes = store.limits.put_bytes

@@ -7,20 +7,28 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import chain, groupby, islice
 from operator import attrgetter
+from typing import TypeVar
 
-from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ConditionError, StoreError
+from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
-from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.effort import Effort
+from chorus_gui.core.transfer.outage import NOTHING, Outage
 from chorus_gui.core.transfer.pool import Pool
+
+T = TypeVar("T")
 
 FEW = 16
 """For a version of up to this many rows each blob is requested; for a larger one the version's folder is listed once."""
+
+SILENT = 8
+"""After so many blobs in a row that got no answer, each after waiting, the rest is asked for once and without waiting."""
 
 _EMPTY = md5_of().hexdigest()
 
@@ -34,8 +42,8 @@ class VerifyResult(Enum):
     CONTENT_DIFFERS = "content_differs"
     UNPROVABLE = "unprovable"
     """a blob of the right size, but the journal has no MD5 to compare its content with"""
-    ERROR = "error"
-    """the blob could not be checked"""
+    UNCHECKED = "unchecked"
+    """the blob could not be checked: nothing is known of it"""
 
 
 DIFFERENT = frozenset({VerifyResult.MISSING, VerifyResult.SIZE_DIFFERS, VerifyResult.CONTENT_DIFFERS})
@@ -70,28 +78,59 @@ def verify(
     writer's claim).  Reading takes ``effort.threads`` threads, and memory that does not grow.  A row without a valid MD5 (an S3 ETag,
     nothing) is at best UNPROVABLE.
 
+    A store that stops answering is waited for as an upload waits.  What could not be checked is tried again when all the others are
+    done, and is UNCHECKED only if that fails, too.  A blob whose content differs is read once more before it counts as different.
+
     Raises :class:`Cancelled` and the :class:`StoreError` that stops the job: access refused, or a version that cannot be listed.
     """
-    with closing(_Listing(store, ctx, effort.retry)) as listing, _Reading(store, ctx, effort).pool as pool:
+    later: list[Row] = []
+
+    def settled(verdicts: Iterable[tuple[Verdict, int]], *, last: bool = False) -> Iterator[Verdict]:
+        for verdict, counted in verdicts:
+            if verdict.result is VerifyResult.UNCHECKED and not last:
+                later.append(verdict.row)
+            else:
+                failed = verdict.result not in (VerifyResult.OK, VerifyResult.UNPROVABLE)
+                ctx.progress.add(verdict.row.modality, files=1, size=verdict.row.size - counted, failed=int(failed))
+                yield verdict
+
+    reading = _Reading(store, ctx, effort, reread=reread)
+    with closing(_Listing(store, ctx, reading.outage)) as listing, reading.pool as pool:
         for version, group in groupby(rows, key=attrgetter("version")):
             first = list(islice(group, FEW + 1))
             find = listing.load(f"{version}/") if len(first) > FEW else listing.ask
             for row in chain(first, group):
                 ctx.checkpoint()
                 paths = store_paths(row.modality, row.path, row.version)
-                found = [info for path in paths if (info := find(path)) is not None]
-                info = max(found, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
-                verdict = _judge(row, info, paths, reread=reread)
-                if verdict is not None:
-                    _count(ctx, verdict, row.size)
-                    yield verdict
-                elif info is not None:
+                found = _find(row, paths, find, reread=reread)
+                if isinstance(found, Verdict):
+                    yield from settled([(found, 0)])
+                else:
                     while not pool.room:
-                        yield pool.take()
-                    pool.give((row, info))
-                yield from pool.ready()
+                        yield from settled([pool.take()])
+                    pool.give((row, found, paths))
+                yield from settled(pool.ready())
         while pool.busy:
-            yield pool.take()
+            yield from settled([pool.take()])
+        reading.begin_again()
+        again = ((row, None, store_paths(row.modality, row.path, row.version)) for row in later)
+        yield from settled(pool.map(again), last=True)
+
+
+def _find(row: Row, paths: Sequence[str], find: Callable[[str], BlobInfo | None], *, reread: bool) -> Verdict | BlobInfo:
+    """What can be said of a row without reading, or the blob that has to be read."""
+    try:
+        there = [info for path in paths if (info := find(path)) is not None]
+    except StoreError as error:
+        if error.fatal:
+            raise
+        return _refused(row, paths[0], error)
+    info = max(there, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
+    return _judge(row, info, paths, reread=reread) or info or _unchecked(row, paths[0], "")
+
+
+def _unchecked(row: Row, path: str, why: str) -> Verdict:
+    return Verdict(row, VerifyResult.UNCHECKED, None, path, why)
 
 
 def _judge(row: Row, info: BlobInfo | None, paths: Sequence[str], *, reread: bool) -> Verdict | None:
@@ -129,36 +168,70 @@ def _unprovable(row: Row, info: BlobInfo, more: str) -> Verdict:
     return Verdict(row, VerifyResult.UNPROVABLE, None, info.path, f"The size matches, but the journal has {has}. {more}")
 
 
-def _count(ctx: JobContext, verdict: Verdict, size: int) -> None:
-    failed = verdict.result not in (VerifyResult.OK, VerifyResult.UNPROVABLE)
-    ctx.progress.add(verdict.row.modality, files=1, size=size, failed=int(failed))
-
-
 class _Reading:
     """Reads blobs and hashes them."""
 
-    def __init__(self, store: Store, ctx: JobContext, effort: Effort) -> None:
-        self.pool: Pool[tuple[Row, BlobInfo], Verdict] = Pool(self._read, ctx, effort.threads, window=4 * effort.threads)
+    def __init__(self, store: Store, ctx: JobContext, effort: Effort, *, reread: bool) -> None:
+        self.pool: Pool[tuple[Row, BlobInfo | None, Sequence[str]], tuple[Verdict, int]] = Pool(
+            self._read, ctx, effort.threads, window=4 * effort.threads
+        )
         self._ctx = self.pool.ctx
         self._store = store
-        self._retry = effort.retry
+        self.outage = Outage(effort.retry, self._ctx, lambda: store.head(NOTHING))
+        self._reread = reread
+        self._silent = 0
+        self._unanswered: StoreUnavailableError | None = None
 
-    def _read(self, task: tuple[Row, BlobInfo]) -> Verdict:
-        row, info = task
-        progress = self._ctx.progress
-        token = progress.start_file(row.modality, row.path, row.size)
+    def begin_again(self) -> None:
+        """What is given from here on is asked for even if the store had been silent."""
+        self._silent = 0
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        """The answer, waited for; once the store has been silent for long, nothing more is asked."""
+        if self._silent >= SILENT and self._unanswered is not None:
+            raise self._unanswered
         try:
-            size, md5 = self._retry.call(lambda: self._hash(row, info, token), self._ctx)
+            answer = self.outage.call(request, Tries())
+        except StoreUnavailableError as error:
+            self._silent, self._unanswered = self._silent + 1, error
+            raise
+        self._silent = 0
+        return answer
+
+    def _read(self, task: tuple[Row, BlobInfo | None, Sequence[str]]) -> tuple[Verdict, int]:
+        """The verdict on a blob, and how many bytes of it the progress has counted."""
+        row, info, paths = task
+        token = self._ctx.progress.start_file(row.modality, row.path, row.size)
+        try:
+            if info is None:  # the second try: look again at what is there now
+                found = _find(row, paths, lambda path: self._ask(lambda: _head(self._store, path)), reread=self._reread)
+                if isinstance(found, Verdict):
+                    return found, 0
+                info = found
+            return self._compared(row, info, token)
         except StoreError as error:
             if error.fatal:
                 raise
-            size, verdict = 0, _refused(row, info, error)
-        else:
-            verdict = _compare(row, info, size, md5)
+            return _refused(row, info.path if info else paths[0], error), 0
         finally:
-            progress.end_file(token)
-        _count(self._ctx, verdict, row.size - size)
-        return verdict
+            self._ctx.progress.end_file(token)
+
+    def _compared(self, row: Row, info: BlobInfo, token: int) -> tuple[Verdict, int]:
+        """Read; a blob whose content differs is read once more: the download may be at fault."""
+        size, md5 = self._ask(lambda: self._hash(row, info, token))
+        verdict = _compare(row, info, size, md5)
+        if verdict.result in (VerifyResult.CONTENT_DIFFERS, VerifyResult.UNCHECKED):
+            self._ctx.progress.add(row.modality, size=-size)
+            size, again = self._ask(lambda: self._hash(row, info, token))
+            verdict = _compare(row, info, size, again)
+            if verdict.result is VerifyResult.CONTENT_DIFFERS and again != md5:
+                verdict = _unchecked(
+                    row, info.path, "Two downloads of the file gave different bytes. Check the network, then verify again."
+                )
+        if verdict.result is VerifyResult.UNCHECKED:
+            self._ctx.progress.add(row.modality, size=-size)
+            size = 0
+        return verdict, size
 
     def _hash(self, row: Row, info: BlobInfo, token: int) -> tuple[int, str]:
         """Bytes and MD5 of what is read; a failed attempt subtracts its bytes from the progress."""
@@ -186,7 +259,7 @@ def _chunks(store: Store, info: BlobInfo) -> Generator[bytes, None, None]:
 def _compare(row: Row, info: BlobInfo, size: int, md5: str) -> Verdict:
     expected = _expected(row)
     if size != row.size:
-        return Verdict(row, VerifyResult.ERROR, None, info.path, f"Only {size:,} of {row.size:,} bytes could be read.")
+        return _unchecked(row, info.path, f"Only {size:,} of {row.size:,} bytes could be read.")
     if expected is None:
         return _unprovable(row, info, f"All of it was read; its MD5 is {md5}.")
     if md5 == expected:
@@ -200,45 +273,71 @@ def _compare(row: Row, info: BlobInfo, size: int, md5: str) -> Verdict:
     )
 
 
-def _refused(row: Row, info: BlobInfo, error: StoreError) -> Verdict:
+def _refused(row: Row, path: str, error: StoreError) -> Verdict:
     match error:
         case BlobNotFoundError():
             return Verdict(
-                row, VerifyResult.MISSING, None, info.path, "The file was removed from the central store while it was being verified."
+                row, VerifyResult.MISSING, None, path, "The file was removed from the central store while it was being verified."
             )
         case ConditionError():
-            return Verdict(
-                row,
-                VerifyResult.ERROR,
-                None,
-                info.path,
-                "The file in the central store was replaced while it was being verified. Verify again.",
-            )
+            return _unchecked(row, path, "The file in the central store was replaced while it was being verified. Verify again.")
         case _:
-            return Verdict(row, VerifyResult.ERROR, None, info.path, str(error))
+            return _unchecked(row, path, f"{error.summary} {error.remedy}".strip())
+
+
+def _head(store: Store, path: str) -> BlobInfo | None:
+    """Ask the store for one blob; a name that it cannot hold is not there."""
+    try:
+        return store.head(path)
+    except BlobNameError:
+        return None
+
+
+def _raise(error: StoreError, path: str) -> BlobInfo | None:
+    del path
+    raise error
+
+
+class _NeverAnsweredError(StoreUnavailableError):
+    """The store cannot be reached: no blob can be checked."""
+
+    fatal = True
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__(error.what, meaning=error.meaning, remedy=error.remedy, code=error.code, request_id=error.request_id)
 
 
 class _Listing:
     """The blobs of one version, in a temporary database that the system keeps in memory or on disk as it likes."""
 
-    def __init__(self, store: Store, ctx: JobContext, retry: RetryPolicy) -> None:
+    def __init__(self, store: Store, ctx: JobContext, outage: Outage) -> None:
         self._store = store
         self._ctx = ctx
-        self._retry = retry
+        self._outage = outage
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT) WITHOUT ROWID")
 
     def load(self, prefix: str) -> Callable[[str], BlobInfo | None]:
-        """List every blob whose path begins with ``prefix``; the answer finds one of them."""
-        self._retry.call(lambda: self._load(prefix), self._ctx)
+        """List every blob whose path begins with ``prefix``; the answer finds one of them, or raises what prevented the listing.
+
+        Raises :class:`StoreError` unless the store answered before and is silent now.
+        """
+        try:
+            self._outage.call(lambda: self._load(prefix), Tries())
+        except StoreUnavailableError as error:
+            if not self._outage.answered:
+                raise
+            return partial(_raise, error)
         return self._get
 
     def ask(self, path: str) -> BlobInfo | None:
-        """Ask the store for one blob; a name that it cannot hold is not there."""
+        """Ask the store for one blob.  Raises :class:`StoreError`; as a fatal one if the store never answered."""
         try:
-            return self._retry.call(lambda: self._store.head(path), self._ctx)
-        except BlobNameError:
-            return None
+            return self._outage.call(lambda: _head(self._store, path), Tries())
+        except StoreUnavailableError as error:
+            if not self._outage.answered:
+                raise _NeverAnsweredError(error) from error
+            raise
 
     def close(self) -> None:
         """Drop it."""

@@ -32,7 +32,7 @@ RESULTS = {
     "size_differs": ("size differs", Grade.BAD),
     "content_differs": ("content differs", Grade.BAD),
     "unprovable": ("not comparable", Grade.WARNING),
-    "error": ("error", Grade.WARNING),
+    "unchecked": ("not checked", Grade.WARNING),
 }
 """The value of a verdict's result → what people read, and how good or bad that is."""
 

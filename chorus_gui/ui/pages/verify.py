@@ -35,22 +35,26 @@ _TIPS = {
     "size_differs": "The file in the store has another size",
     "content_differs": "The file in the store has other content",
     "unprovable": "The size matches, but the journal has no MD5 to compare the content",
-    "error": "The file could not be compared; verify again",
+    "unchecked": "The file could not be checked; verify again",
 }
 
 
 def said(found: Verified) -> tuple[str, Grade]:
     """What a verification that has ended found, in a sentence."""
-    wrong = sum(files for result, (files, _) in found.counts.items() if result != "ok")
+    unchecked = found.counts.get("unchecked", (0, 0))[0]
+    wrong = sum(files for result, (files, _) in found.counts.items() if result not in ("ok", "unchecked"))
     if not found.complete:
         return f"Stopped after {words.count_of(found.files, 'file')}.", Grade.WARNING
     if not found.files:
         return "The journal has no uploaded files in this selection.", Grade.INFO
+    missed = f" {words.count_of(unchecked, 'file')} could not be checked. Verify again." if unchecked else ""
     if wrong:
         differ = words.agree(wrong, "differs", "differ")
-        return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} {differ} from the journal.", Grade.BAD
-    how = "Read and compared" if found.reread else "Compared"
-    return f"{how} {words.count_of(found.files, 'file')}. {words.agree(found.files, 'It matches', 'All match')} the journal.", Grade.GOOD
+        return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} {differ} from the journal.{missed}", Grade.BAD
+    compared = found.files - unchecked
+    how = "by their content" if found.reread else "by size and MD5"
+    match = words.agree(compared, "It matches", "All match")
+    return f"Compared {words.count_of(compared, 'file')}, {how}. {match} the journal.{missed}", Grade.WARNING if unchecked else Grade.GOOD
 
 
 class VerifyPage(Page):
