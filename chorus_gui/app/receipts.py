@@ -163,7 +163,7 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
         ("Ended", f"{moment(receipt.ended_us)} ({duration(receipt.seconds)})"),
         ("By", f"{receipt.user} on {receipt.host}"),
     ]
-    if receipt.kind in ("submission", "upload"):
+    if receipt.kind in ("submission", "upload", "repair"):
         again = f", {size(receipt.reused_bytes)} reused from an interrupted upload" if receipt.reused_bytes else ""
         facts.append(("Sent", f"{files(receipt.sent_files)}, {size(receipt.sent_bytes)}{again}"))
     if receipt.problems is not None:

@@ -98,7 +98,7 @@ class Run:
 
     @property
     def unchecked(self) -> bool:
-        """A verification could not look at some files."""
+        """A verification could not check some files."""
         return self.verification is not None and self.verification.unchecked_files > 0
 
     @property

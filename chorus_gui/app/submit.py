@@ -78,9 +78,19 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
         active.begin(leave_copies=store)
         with workspace.person.progress(ctx):
             upload_pending(active.work, store, which)
+        mention_wrong(active)
 
     params = params_text((("version", which.version), ("modalities", which.modalities), ("max-num-files", which.max_files)))
     return run(workspace, Command("file upload", params, writes=True, sends=True, receipt="upload"), ctx, step)
+
+
+def mention_wrong(active: Run) -> None:
+    """Note what a verification found and nobody has repaired."""
+    from chorus_gui.app.verify import kept_wrong
+
+    wrong = kept_wrong(active.journal, active.workspace.config.journal.local)
+    if wrong is not None:
+        active.log.notes.append(wrong.sentence)
 
 
 def check_built_in(config: Config) -> None:
@@ -125,6 +135,7 @@ def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Revi
         active.begin()
         with workspace.person.progress(active.ctx):
             record(active.work, approved, store)
+        mention_wrong(active)
         return
     store = workspace.store()
     active.begin(leave_copies=store)
@@ -135,6 +146,7 @@ def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Revi
             upload_pending(work, store, approved=staging)
         finally:
             remember(work, approved)
+    mention_wrong(active)
 
 
 def _reviewed(staging: Staging) -> Reviewed:

@@ -7,22 +7,23 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.values import VerifyFacts, VerifyLine
-from chorus_gui.app.verdict_book import Book, book_for
-from chorus_gui.app.words import RESULTS, agree, files
+from chorus_gui.app.verdict_book import Book, Verified, book_file, book_for, last_verification, values
+from chorus_gui.app.words import RESULTS, agree, files, moment
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Tally
-from chorus_gui.core.submission.verdict_file import VerdictFile, verdict_file, verdict_values
+from chorus_gui.core.submission.verdict_file import COLUMNS, VerdictFile, verdict_file, verdict_values
 from chorus_gui.core.submission.work import Selection
-from chorus_gui.core.transfer.verify import Verdict, VerifyResult
+from chorus_gui.core.transfer.verify import DIFFERENT, Verdict, VerifyResult
 
 if TYPE_CHECKING:
+    from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.receipt import Verification, VerifyFault
     from chorus_gui.core.storage.base import Store
 
@@ -46,7 +47,7 @@ def verify(
         modalities = choose_modalities(workspace.config, which.modalities)
         store = workspace.store()
         active.log.version = version or ""
-        found = _Found()
+        found = Found()
         local = workspace.config.journal.local
         with (
             book_for(local) as file,
@@ -67,7 +68,7 @@ def verify(
     return run(workspace, Command("file verify", receipt="verify"), ctx, step)
 
 
-class _Found:
+class Found:
     """What a verification has found so far."""
 
     def __init__(self) -> None:
@@ -81,6 +82,7 @@ class _Found:
         self._checked = Tally()
 
     def take(self, verdicts: Iterable[Verdict], book: Book, writer: VerdictFile | None) -> None:
+        """Count the verdicts and keep them."""
         for verdict in verdicts:
             book.add(verdict)
             if writer is not None:
@@ -147,19 +149,62 @@ def _faults(lines: Iterable[VerifyLine]) -> tuple[VerifyFault, ...]:
     return tuple(VerifyFault(line.modality, line.path, f"{RESULTS[line.result][1]} {line.detail}".strip()) for line in lines)
 
 
+class Wrong(NamedTuple):
+    """Files that were missing or different in the last verification, and still are in the journal; ``command`` repairs them."""
+
+    total: int
+    at_us: int
+    command: str
+
+    @property
+    def sentence(self) -> str:
+        """What was found, when, and what helps."""
+        return (
+            f"{files(self.total)} {agree(self.total, 'was', 'were')} missing or different in the central store at the last verification, "
+            f"{moment(self.at_us)}. To upload {agree(self.total, 'it', 'them')} again, run “{self.command}”."
+        )
+
+
+def kept_wrong(journal: Journal, local: Path) -> Wrong | None:
+    """What the verdict book of the journal ``local`` keeps of a failed verification, as far as ``journal`` still has those rows."""
+    from chorus_gui.core.journal.queries import active_by_paths
+
+    file = book_file(local)
+    last = last_verification(file)
+    if last is None or last.journal != str(local):
+        return None
+    key = COLUMNS.index("version"), COLUMNS.index("modality"), COLUMNS.index("path")
+    found = {tuple(line[at] for at in key) for line in values(file, [result.value for result in DIFFERENT])}
+    rows = active_by_paths(journal, {str(path) for _, _, path in found}) if found else []
+    count = sum((row.version, row.modality, row.path) in found for row in rows if row.uploaded)
+    return Wrong(count, last.ended_us or last.began_us, repair_command(last)) if count else None
+
+
+def repair_command(last: Verified) -> str:
+    """The command that repairs what this verification found."""
+    which = f"--version {last.version}" if last.version else "--all"
+    return f"chorus-upload file repair {which}{' --reread' if last.reread else ''}"
+
+
 COMPARED = {False: "by size and MD5", True: "by their content"}
 """How files were compared, for each value of ``reread``."""
 
 
-def sentences(found: VerifyFacts) -> list[str]:
-    """What was compared, how, and with what result: the same words in the window and on the command line."""
+def sentences(found: VerifyFacts, *, repairing: bool = False) -> list[str]:
+    """What was compared, how, and with what result: the same words in the window and on the command line.
+
+    ``repairing``: they were uploaded again if possible.
+    """
     if not found.counts:
         return ["Nothing to verify: no files in this selection have been uploaded."]
     compared = found.total - found.unchecked_total
     said = [f"Compared {files(compared)} with the journal, {COMPARED[found.reread]}."]
     if found.bad_total:
         said.append(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
-        said.append("To upload them again, run “chorus-upload file repair”.")
+        if not repairing:
+            which = f"--version {found.version}" if found.version else "--all"
+            again = agree(found.bad_total, "it", "them")
+            said.append(f"To upload {again} again, run “chorus-upload file repair {which}{' --reread' if found.reread else ''}”.")
     if found.unchecked_total:
         said.append(f"{files(found.unchecked_total)} could not be checked. Verify again.")
     if not found.bad_total and not found.unchecked_total:

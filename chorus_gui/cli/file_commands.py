@@ -53,6 +53,13 @@ def add(groups: Any) -> None:
     verify.add_argument("--json", action="store_true", help="print JSON")
     verify.set_defaults(run=run_verify, long=True)
 
+    repair = commands.add_parser("repair", help="verify, and upload again what is missing or different in the store")
+    _filters(repair, version="this version (default: the last one)")
+    repair.add_argument("--all", action="store_true", help="every version")
+    repair.add_argument("--reread", action="store_true", help="download and hash every file to find what is different")
+    repair.add_argument("--json", action="store_true", help="print JSON")
+    repair.set_defaults(run=run_repair, long=True)
+
     for place, words in (("local", "paths as in the journal"), ("central", "paths as in the central store, version folder included")):
         mark = commands.add_parser(f"mark_as_uploaded_{place}", help=f"find files in the store and mark them as uploaded ({words})")
         mark.add_argument(
@@ -190,6 +197,26 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
             "receipt": str(done.receipt) if done.receipt else None,
         }
     )
+    return done
+
+
+def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
+    """Upload again what is missing or different; 1 if a file could not be uploaded, otherwise 3 if something could not be checked."""
+    from chorus_gui.app.repair import repair
+    from chorus_gui.app.verify import sentences
+    from chorus_gui.app.words import agree, files
+    from chorus_gui.cli.arguments import selection, workspace
+    from chorus_gui.cli.review_text import tell
+
+    with workspace(args, report) as opened:
+        done = repair(opened, ctx, selection(args), last=not args.all, reread=args.reread)
+    if done.ok:
+        wrong = done.value.wrong
+        if wrong:
+            report.say(f"{files(wrong)} {agree(wrong, 'was', 'were')} missing or different in the central store.")
+        for sentence in sentences(done.value.now, repairing=True):
+            report.say(sentence)
+    tell(report, done, nothing="")
     return done
 
 

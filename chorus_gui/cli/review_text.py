@@ -167,7 +167,7 @@ def change_json(change: Change) -> dict[str, Any]:
     }
 
 
-def tell(report: Report, done: Done[Any]) -> None:
+def tell(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") -> None:
     """The result of a run that records or uploads, as text or as JSON.  Nothing for a run that had not begun."""
     if not done.begun:
         return
@@ -181,9 +181,9 @@ def tell(report: Report, done: Done[Any]) -> None:
     if log.uploaded:
         took = f" in {duration(made.seconds)}" if made else ""
         report.say(f"uploaded: {files(log.uploaded_total.files)}, {size(log.uploaded_total.bytes)}{took}")
-    if done.ok and not log.entered and not log.uploaded and not log.failures:
+    if done.ok and not log.entered and not log.uploaded and not log.failures and not log.notes:
         if done.unread is None:
-            report.say("Nothing to do.")
+            report.say(nothing) if nothing else None
         elif not done.unread:
             report.say("Nothing to do. The journal is up to date.")
     if done.unread:

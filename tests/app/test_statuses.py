@@ -307,6 +307,7 @@ NEEDS_A_FILE = (
     "file list",
     "file upload",
     "file verify",
+    "file repair",
     f"file mark_as_deleted --file {ONE}",
     f"file mark_as_uploaded_local --upload-datetime now --file {ONE}",
     f"file mark_as_uploaded_central --upload-datetime now --file {ONE}",
@@ -363,6 +364,8 @@ TABLE: list[Row] = [
     # some files failed, differ, or were found faulty
     (Status.FAULTY, one_gone, "file upload"),
     (Status.FAULTY, one_gone, "script ready --file-list {listed}"),
+    (Status.DONE, one_differs, "file repair"),
+    (Status.DONE, submitted, "file repair --all --reread"),
     (Status.FAULTY, one_differs, "file verify"),
     (Status.FAULTY, one_differs, "file verify --reread --json"),
     (Status.FAULTY, one_differs, "file verify --all --output-file {base}/found.csv"),

@@ -24,6 +24,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Journal", journal.check_file),
     ("Journal", journal.check_history),
     ("Journal", journal.check_rows),
+    ("Verification", journal.check_verification),
     ("Credentials", credentials.check_expiry),
     ("Central store", places.check_central),
     ("Cloud journal", places.check_journal),

@@ -75,6 +75,22 @@ def check_rows(case: Case) -> Iterator[Finding]:
         return  # check_file has reported it
 
 
+def check_verification(case: Case) -> Iterator[Finding]:
+    """What the last verification found missing or different was repaired."""
+    from chorus_gui.app.verify import kept_wrong
+
+    if case.config is None:
+        return
+    try:
+        with Journal.open(case.config.journal.local, readonly=True) as journal:
+            wrong = kept_wrong(journal, case.config.journal.local)
+    except JournalError:
+        return  # check_file has told it
+    if wrong is not None:
+        why = "According to the journal they were uploaded. The central store does not have them, or has other content."
+        yield Finding(Grade.WARNING, "Verification", wrong.sentence, why, f"Run “{wrong.command}”.")
+
+
 def check_clock(case: Case) -> Iterator[Finding]:
     """No entry was recorded later than now."""
     if case.config is None:

@@ -44,7 +44,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
     stray = doubled_rows(journal)
-    crowded = _crowded(work, {count.version for count in counts}, stray)
+    crowded = crowded_places(work, {count.version for count in counts}, stray)
 
     def files() -> Iterator[tuple[Row, Item]]:
         rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
@@ -57,7 +57,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
                 _refuse(work, Item.of_row(row, ""), error)
                 continue
             if hash(path) in crowded:
-                _refuse(work, Item.of_row(row, path), _two_at_one_place())
+                _refuse(work, Item.of_row(row, path), two_at_one_place())
                 continue
             yield row, Item.of_row(row, path)
 
@@ -99,14 +99,15 @@ def _refuse(work: Work, item: Item, error: ChorusError) -> None:
     work.ctx.progress.add(item.modality, failed=1)
 
 
-def _two_at_one_place() -> ReviewError:
+def two_at_one_place() -> ReviewError:
+    """Why a file is not sent whose place another open row has."""
     return ReviewError(
         "Another file of the journal has the same place in the central store, and one would overwrite the other.",
         remedy="Rename all but one on the site, and scan again.",
     )
 
 
-def _crowded(work: Work, versions: Collection[str], stray: Collection[int]) -> set[int]:
+def crowded_places(work: Work, versions: Collection[str], stray: Collection[int]) -> set[int]:
     """Places (their hashes) that two open rows of these versions have.  This program never records that, other tools do.
 
     Only a row whose place differs from its own path can meet another one; there are few of those, usually none.

@@ -1,0 +1,98 @@
+"""Upload files again that are missing or different in the store, to where their rows say they are.
+
+The journal is not changed: its rows say what was uploaded and when, and after the repair that is true again.  So only the content that
+a row records may be sent.  A file that has changed since is a failure, and the next submission takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from chorus_gui.core.errors import ChorusError, ReviewError, SourceChangedError, SourceError, SourceVanishedError
+from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
+from chorus_gui.core.submission.work import Work
+from chorus_gui.core.transfer.effort import Effort
+from chorus_gui.core.transfer.transfer import failure_of, transfer
+from chorus_gui.core.transfer.verify import Verdict, VerifyResult
+
+
+def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Send the files of these verdicts; each verdict again: OK where the file was uploaded and confirmed, otherwise as it was.
+
+    What could not be sent is in ``work.log.failures``.  Raises as :func:`~chorus_gui.core.transfer.transfer.transfer`.
+    """
+    waiting = {verdict.row.file_id: verdict for verdict in wrong}
+    work.ctx.progress.begin("upload", sums((v.row.modality, Tally(1, v.row.size)) for v in waiting.values()))
+    stray = doubled_rows(work.journal)
+    crowded = crowded_places(work, {verdict.row.version for verdict in waiting.values()}, stray)
+    refused: list[Verdict] = []
+
+    def items() -> Iterator[Item]:
+        for verdict in waiting.values():
+            row = verdict.row
+            try:
+                item = Item.of_row(row, work.config.store_path(row.modality, row.path, row.version))
+                if hash(item.store_path) in crowded or row.file_id in stray:
+                    raise two_at_one_place()
+                check_still_the_file(work, item)
+            except ChorusError as error:
+                if error.fatal or not isinstance(error, (SourceError, ReviewError)):
+                    raise
+                work.log.failures.append(failure_of(Item.of_row(row, ""), error))
+                work.ctx.progress.add(row.modality, failed=1)
+                refused.append(verdict)
+                continue
+            yield item
+
+    with closing(transfer(items(), work.sources, store, work.ctx, Effort(work.config.threads))) as results:
+        for result in results:
+            verdict = waiting[result.item.key]
+            if isinstance(result, Proof):
+                work.log.prove(result, verdict.row.version)
+                yield replace(
+                    verdict, result=VerifyResult.OK, level=result.level, store_path=result.item.store_path, detail="Uploaded again."
+                )
+            else:
+                work.log.failures.append(_explained(work, result))
+                yield verdict
+    yield from refused
+
+
+def check_still_the_file(work: Work, item: Item) -> None:
+    """Raise :class:`SourceError` unless the site has the file with the size and time that the journal recorded."""
+    try:
+        now = work.sources[item.modality].stat(item.path)
+    except SourceVanishedError as error:
+        raise SourceVanishedError(
+            f"“{item.path}” is no longer on the site, so it cannot be uploaded again.",
+            remedy="Put the file back on the site, then repair again. If it was deleted on purpose, mark it as deleted with “file mark_as_deleted”.",
+        ) from error
+    if now.size != item.size:
+        how = f"it has {now.size:,} bytes, and {item.size:,} were uploaded"
+    elif now.mtime_us != item.mtime_us:
+        how = "it has another time"
+    else:
+        return
+    raise SourceChangedError(
+        f"“{item.path}” has changed on the site since it was uploaded: {how}.",
+        remedy="Submit: the file is compared, and uploaded with its present content.",
+    )
+
+
+def _explained(work: Work, failure: Failure) -> Failure:
+    """A failed upload, explained for a repair if the file has changed meanwhile."""
+    if failure.kind not in (SourceChangedError.__name__, SourceVanishedError.__name__):
+        return failure
+    try:
+        check_still_the_file(work, failure.item)
+    except SourceError as error:
+        return failure_of(failure.item, error, failure.attempts)
+    return replace(
+        failure,
+        cause=f"“{failure.item.path}” has changed on the site since it was uploaded: it has other content, but the same size and time.",
+        remedy="Find out which content is right. To submit the present content, give the file another time, then submit.",
+    )
