@@ -186,6 +186,11 @@ def repair_command(last: Verified) -> str:
     return f"chorus-upload file repair {which}{' --reread' if last.reread else ''}"
 
 
+def missed(found: VerifyFacts) -> str:
+    """What could not be checked; "" if nothing."""
+    return f"{files(found.unchecked_total)} could not be checked. Verify again." if found.unchecked_total else ""
+
+
 COMPARED = {False: "by size and MD5", True: "by their content"}
 """How files were compared, for each value of ``reread``."""
 
@@ -206,7 +211,7 @@ def sentences(found: VerifyFacts, *, repairing: bool = False) -> list[str]:
             again = agree(found.bad_total, "it", "them")
             said.append(f"To upload {again} again, run “chorus-upload file repair {which}{' --reread' if found.reread else ''}”.")
     if found.unchecked_total:
-        said.append(f"{files(found.unchecked_total)} could not be checked. Verify again.")
+        said.append(missed(found))
     if not found.bad_total and not found.unchecked_total:
         said.append(agree(compared, "It matches.", "All match."))
         said += [] if found.reread else ["To compare their content too, add --reread."]

@@ -15,6 +15,7 @@ from chorus_gui.core.job import JobContext
 if TYPE_CHECKING:
     from chorus_gui.app.journal import Marked
     from chorus_gui.app.run import Done
+    from chorus_gui.app.values import VerifyFacts
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.cli.report import Report
     from chorus_gui.core.model import Row
@@ -156,7 +157,7 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
 
 def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Compare the store with the journal; 1 if anything differs, otherwise 3 if something could not be checked."""
-    from chorus_gui.app.verify import sentences, verify
+    from chorus_gui.app.verify import verify
     from chorus_gui.app.words import RESULTS, files
     from chorus_gui.cli.arguments import selection, workspace
 
@@ -179,8 +180,7 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         report.say(f"  {RESULTS[line.result][0]}: {line.store_path}  {line.detail}")
     for path in found.extra if report.verbose else found.extra[:SHOWN]:
         report.say(f"  not in the journal: {path}")
-    for sentence in sentences(found):
-        report.say(sentence)
+    _say(report, found)
     if done.receipt:
         report.say(f"Receipt: {done.receipt}")
     report.json(
@@ -203,7 +203,6 @@ def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
 def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Upload again what is missing or different; 1 if a file could not be uploaded, otherwise 3 if something could not be checked."""
     from chorus_gui.app.repair import repair
-    from chorus_gui.app.verify import sentences
     from chorus_gui.app.words import agree, files
     from chorus_gui.cli.arguments import selection, workspace
     from chorus_gui.cli.review_text import tell
@@ -214,10 +213,17 @@ def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         wrong = done.value.wrong
         if wrong:
             report.say(f"{files(wrong)} {agree(wrong, 'was', 'were')} missing or different in the central store.")
-        for sentence in sentences(done.value.now, repairing=True):
-            report.say(sentence)
+        _say(report, done.value.now, repairing=True)
     tell(report, done, nothing="")
     return done
+
+
+def _say(report: Report, found: VerifyFacts, *, repairing: bool = False) -> None:
+    """The result in sentences; what could not be checked is an error that the same command may clear up."""
+    from chorus_gui.app.verify import missed, sentences
+
+    for sentence in sentences(found, repairing=repairing):
+        report.error(sentence) if sentence == missed(found) else report.say(sentence)
 
 
 def _listed(args: argparse.Namespace) -> list[str]:

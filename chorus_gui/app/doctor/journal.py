@@ -85,7 +85,7 @@ def check_verification(case: Case) -> Iterator[Finding]:
         with Journal.open(case.config.journal.local, readonly=True) as journal:
             wrong = kept_wrong(journal, case.config.journal.local)
     except JournalError:
-        return  # check_file has told it
+        return  # check_file has reported it
     if wrong is not None:
         why = "According to the journal they were uploaded. The central store does not have them, or has other content."
         yield Finding(Grade.WARNING, "Verification", wrong.sentence, why, f"Run “{wrong.command}”.")
