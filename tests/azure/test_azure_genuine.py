@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from azure_server import NOTHING, Reply, Server, reply
 
-from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError, StoreError, StoreUnavailableError
+from chorus_gui.core.errors import (
+    BlobNotFoundError,
+    ChecksumError,
+    ConditionError,
+    SourceUnreadableError,
+    StoreError,
+    StoreUnavailableError,
+)
+from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import IF_ABSENT
 
@@ -98,3 +106,26 @@ def test_a_list_of_parts_is_sent_under_its_checksum(serve: Callable[..., Server]
     server = serve(answer(201, b"", **BLOB, **REFERENCE, x_ms_content_crc64="V0JSBnCFdzM="))
     server.store().commit_blocks("a", [])
     assert server.seen[0][1]["Content-MD5"] == b64(hashlib.md5(server.bodies[0]).digest())
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_body_that_is_not_what_its_label_says_is_not_a_broken_connection(serve: Callable[..., Server], status: int) -> None:
+    odd = answer(status, b"this is no gzip", Content_Encoding="gzip", Content_Type="application/xml", **REFERENCE)
+    with pytest.raises(StoreUnavailableError, match="did not come from Azure"):
+        list(serve(odd).store().list())
+
+
+def test_what_is_damaged_on_the_way_does_not_promise_to_be_sent_again(serve: Callable[..., Server]) -> None:
+    with pytest.raises(ChecksumError) as caught:
+        serve(answer(400, b"", x_ms_error_code="Md5Mismatch", **REFERENCE)).store().put("a", DATA, md5=MD5)
+    assert "sent again" not in caught.value.remedy
+    assert "Run the same command again" in caught.value.remedy
+
+
+def test_a_name_of_the_site_is_not_blamed_on_the_central_store(serve: Callable[..., Server]) -> None:
+    source = AzureSource(serve(answer(200)).place())
+    for ask in (source.stat, source.open):
+        with pytest.raises(SourceUnreadableError) as caught:
+            ask("1000001/Images//b.dcm")
+        assert "central store" not in str(caught.value)
+        assert "site's container" in caught.value.remedy

@@ -6,6 +6,7 @@ opened by other means than SQLite in the same process; copies are made by SQLite
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Generator
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 from chorus_gui.core.errors import (
     JournalBusyError,
+    JournalChangedError,
     JournalDamagedError,
     JournalError,
     JournalForeignError,
@@ -36,6 +38,10 @@ def _uri(path: Path, mode: str) -> str:
     """A SQLite URI.  A Windows share keeps its two slashes behind an empty authority."""
     full = os.path.abspath(path).replace("\\", "/") if os.name == "nt" else os.path.abspath(path)
     return "file://" + ("" if full.startswith("/") else "/") + quote(os.fsencode(full)) + f"?mode={mode}"
+
+
+_WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite says of a file that it writes."""
 
 
 def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
@@ -68,6 +74,12 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
             f"The disk is full: could not write {name[0].lower()}{name[1:]}.",
             meaning="The last change was undone. Everything that was recorded before it stays.",
             remedy="Free space on that disk, and start again.",
+        )
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return JournalChangedError(
+            f"{name} was deleted, moved or replaced while it was in use.",
+            meaning="Nothing more was recorded. What was recorded before is in the old file.",
+            remedy="Find out which program did it. Put the old file back, or restore a kept copy (“chorus-upload journal restore” lists them), and start again.",
         )
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return JournalError(
@@ -232,7 +244,7 @@ def copy_whole(conn: sqlite3.Connection, source: Path, target: Path) -> None:
     """A consistent, checked copy in the classic file format; ``target`` is replaced in one step or not at all."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with translated(source):
+        with translated(source), _copying_to(target):
             part.unlink(missing_ok=True)
             with closing(sqlite3.connect(_uri(part, "rwc"), uri=True, isolation_level=None)) as copy:
                 conn.backup(copy)
@@ -242,6 +254,24 @@ def copy_whole(conn: sqlite3.Connection, source: Path, target: Path) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _copying_to(target: Path) -> Generator[None]:
+    """What only the copy can have met (reading fills no disk and needs no right to write) names the copy's folder."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        primary = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        if isinstance(error, sqlite3.Error) and primary not in _WRITING:
+            raise
+        full = primary == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        why = "The disk is full" if full else getattr(error, "strerror", None) or str(error)
+        raise JournalError(
+            f"Could not copy the journal to the folder {target.parent}: {why}.",
+            meaning="The journal itself is intact. Only its copy is missing.",
+            remedy=f"{'Free space in that folder' if full else 'Check that you have permission to write in that folder'}, and start again.",
+        ) from error
 
 
 def drop_side_files(path: Path) -> None:

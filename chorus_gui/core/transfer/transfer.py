@@ -213,7 +213,7 @@ class _LargeFile:
                 raise self._error
             check_unchanged(source.stat(self._item.path), self._item)
             check_content(self._item, md5)
-            info = self._commit(md5, digest)
+            info, level = self._commit(md5, digest)
         except ChorusError as error:
             self._give_up(error)
             raise
@@ -221,7 +221,7 @@ class _LargeFile:
             self._item,
             md5,
             info.etag,
-            Level.TRANSPORT,
+            level,
             sent_bytes=self._item.size - self._reused,
             reused_bytes=self._reused,
             md5_seconds=reading,
@@ -305,23 +305,35 @@ class _LargeFile:
 
         self._pool.change(change)
 
-    def _commit(self, md5: str, digest: bytes) -> BlobInfo:
-        path, size = self._item.store_path, self._item.size
-        asked = Tries(0)
+    def _commit(self, md5: str, digest: bytes) -> tuple[BlobInfo, Level]:
+        path = self._item.store_path
 
-        def commit() -> BlobInfo:
+        def commit() -> tuple[BlobInfo, Level]:
             self._ctx.checkpoint()
-            asked.count += 1
             try:
-                return self._store.commit_blocks(path, self._ids, md5=digest)
-            except BlobNotFoundError:
-                # the answer to an earlier request may have been lost: then the blocks are the blob by now
-                landed = self._store.head(path) if asked.count > 1 else None
-                if landed is None or landed.size != size or (landed.md5 or hash_of(self._store, landed, self._ctx)) != md5:
-                    raise
-                return landed
+                return self._store.commit_blocks(path, self._ids, md5=digest), Level.TRANSPORT
+            except BlobNotFoundError as error:
+                # The answer to an earlier request may have been lost, or a request delivered twice: the blocks are the blob by now.
+                if (landed := self._landed(md5)) is not None:
+                    return landed
+                if set(self._ids) <= {block.id for block in self._store.list_staged(path)}:
+                    raise ChecksumError(
+                        f"The list of the parts of “{path}” was damaged on its way to the central store.",
+                        meaning="All parts of the file have arrived there.",
+                        remedy="Run the same command again. The parts are not sent again.",
+                    ) from error
+                raise
 
         return self._ask(commit)
+
+    def _landed(self, md5: str) -> tuple[BlobInfo, Level] | None:
+        """The blob, if it has the file's size and content by now, and how well that is known."""
+        found = self._store.head(self._item.store_path)
+        if found is None or found.size != self._item.size:
+            return None
+        if found.md5 is not None:
+            return (found, Level.PROPERTIES) if found.md5 == md5 else None
+        return (found, Level.REREAD) if hash_of(self._store, found, self._ctx) == md5 else None
 
     def _ask(self, request: Callable[[], T]) -> T:
         return self._sending.outage.call(request, self._tries)

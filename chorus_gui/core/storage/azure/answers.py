@@ -92,6 +92,10 @@ class Answer:
         return bool(self.request_id)
 
 
+_DAMAGED = (
+    "Run the same command again. If it fails again, something on the way changes the data. Try another network, "
+    "or ask your IT department if a proxy or firewall does it."
+)
 _FACTS = {304, 404, 409, 412}
 """Refusals that say what lies in the store: they are believed only if the service sent them."""
 _CONDITIONS = {"ConditionNotMet", "TargetConditionNotMet", "BlobAlreadyExists", "BlobOverwritten"}
@@ -209,9 +213,7 @@ def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError
             else f"{operation.subject} is not in the central store."
         )
     if code in _BAD_SUM:
-        return ChecksumError(
-            could_not, meaning="The bytes that arrived differ from the bytes that were sent.", remedy="Upload the file again."
-        )
+        return ChecksumError(could_not, meaning="The bytes that arrived differ from the bytes that were sent.", remedy=_DAMAGED)
     if code in _BUSY or status in (408, 429, 500, 502, 503, 504):
         return StoreUnavailableError(could_not, meaning=_busy(answer), remedy="Try again in a few minutes.")
     if code in _ACCESS:

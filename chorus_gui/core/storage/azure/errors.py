@@ -225,6 +225,8 @@ def _connection(error: BaseException, access: Access) -> StoreError:
             meaning="A firewall may have closed it.",
             remedy=f"Try again. If it fails again, ask your IT department to let this computer reach https://{host}.",
         )
+    if any(isinstance(cause, requests.exceptions.ContentDecodingError) or type(cause).__name__ == "DecodeError" for cause in causes):
+        return strange(access)
     timeout = (TimeoutError, ServiceRequestTimeoutError, requests.exceptions.Timeout)
     if any(isinstance(cause, timeout) or "Timeout" in type(cause).__name__ for cause in causes):
         return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")

@@ -8,6 +8,7 @@ from typing import TypeVar
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import (
     AccessError,
+    BlobNameError,
     BlobNotFoundError,
     ConditionError,
     SourceChangedError,
@@ -128,6 +129,12 @@ def _as_source(path: str, action: Callable[[], T]) -> T:
         raise SourceChangedError(f"“{path}” was replaced while it was being read.", remedy="Scan again.") from error
     except (StoreUnavailableError, AccessError):
         raise
+    except BlobNameError as error:
+        raise SourceUnreadableError(
+            f"Could not read “{path}” in the site's container. A file cannot have this name.",
+            meaning=error.meaning,
+            remedy="Rename it in the site's container and scan again, or hold it back.",
+        ) from error
     except StoreError as error:
         raise SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
 
