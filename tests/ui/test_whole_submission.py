@@ -195,7 +195,7 @@ def test_a_whole_submission(qtbot: QtBot, window: MainWindow, site: Path, azurit
     verify.choice.again.setChecked(True)
     person.click(verify.choice.begin)
     person.settle()
-    qtbot.waitUntil(lambda: verify.status.text().startswith("Read and compared 3 files. All match the journal."), timeout=10_000)
+    qtbot.waitUntil(lambda: verify.status.text().startswith("Compared 3 files, by their content. All match the journal."), timeout=10_000)
 
     person.next_step("Check in the journal")
     assert window.state.custody.state is Custody.FREE
