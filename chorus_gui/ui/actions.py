@@ -15,7 +15,7 @@ from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import intents, journal_actions
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import DoctorFacts, JobKind
-from chorus_gui.ui.words import KINDS, agree, count_of, files_and_size, number
+from chorus_gui.ui.words import KINDS, count_of, files_and_size, number
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Done
