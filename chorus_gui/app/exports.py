@@ -6,7 +6,6 @@ import csv
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -24,6 +23,7 @@ from chorus_gui.core.model import Failure, Row
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
+from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -172,4 +172,5 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
 
 
 def _moment(us: int | None) -> str:
-    return "" if us is None else f"{datetime.fromtimestamp(us / 1e6, UTC):%Y-%m-%d %H:%M:%S}"
+    at = instant_us(us)
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"

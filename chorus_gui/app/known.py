@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.core.custody.history_check import Around, Known, LessHistoryError
 from chorus_gui.core.errors import BlobNameError, ChorusError, CustodyError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
@@ -62,7 +63,7 @@ def elsewhere(workspace: Workspace, ctx: JobContext) -> Sequence[Known]:
             with TemporaryDirectory() as folder:
                 copy = Path(folder) / "journal.db"
                 fetch_file(store, blob, copy, ctx)
-                at = datetime.fromtimestamp(blob.modified_us / 1e6, UTC)
+                at = instant_us(blob.modified_us) or datetime.now(UTC)
                 found = history_check.known(f"The copy {blob.path} in the central store", copy, at)
                 if found.readable and found.something:
                     return (Known(found.where, found.uploaded, found.files, found.versions, at, blob=blob.path),)

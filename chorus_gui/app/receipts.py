@@ -27,6 +27,7 @@ from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally
 from chorus_gui.core.receipt import HeldBack, Receipt, Verification, from_json, to_json
 from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.untrusted import instant_us
 
 __all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt", "save", "to_html", "to_json", "to_text"]
 
@@ -288,7 +289,7 @@ def save(receipt: Receipt, folder: Path) -> Path:
     ``OSError``; then nothing of the receipt is left.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    at = datetime.fromtimestamp(receipt.ended_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
+    at = f"{instant_us(receipt.ended_us) or datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     version = re.sub(r"[^A-Za-z0-9._-]", "_", receipt.versions[-1])[:60] if receipt.versions else "none"
     stem, count = f"{at}_{receipt.kind}_{version}", 1
     while (folder / f"{stem}.html").exists() or (folder / f"{stem}.json").exists():

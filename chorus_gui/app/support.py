@@ -10,7 +10,6 @@ import os
 import platform
 import re
 import sys
-import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -27,6 +26,7 @@ from chorus_gui.core.folders import log_folder, replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.redact import MASK, redact
+from chorus_gui.core.untrusted import toml_tables
 
 LOG_BYTES = 2_000_000
 """The end of each log file."""
@@ -107,8 +107,8 @@ def config_text(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         return f"Could not be read: {error}"
     try:
-        return tomli_w.dumps(_masked(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError as error:
+        return tomli_w.dumps(_masked(toml_tables(text)))
+    except ValueError as error:
         names = [
             f"{line.partition('=')[0].rstrip()} = {CUT}" if "=" in line else line
             for line in text.splitlines()

@@ -23,6 +23,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import data_folder, remove_file
 from chorus_gui.core.submission.verdict_file import COLUMNS, verdict_values
 from chorus_gui.core.transfer.verify import Verdict
+from chorus_gui.core.untrusted import DATA_ERRORS
 
 BATCH = 1000
 BATCH_SECONDS = 0.5
@@ -189,8 +190,15 @@ def _reading(file: Path) -> Generator[sqlite3.Connection | None]:
     if not file.exists():
         yield None
         return
-    with closing(sqlite3.connect(file.absolute().as_uri() + "?mode=ro", uri=True, timeout=5)) as db:
-        yield db
+    try:
+        with closing(sqlite3.connect(file.absolute().as_uri() + "?mode=ro", uri=True, timeout=5)) as db:
+            yield db
+    except (sqlite3.DatabaseError, *DATA_ERRORS) as error:
+        raise UsageError(
+            "The results of the last verification cannot be read.",
+            meaning="Their file on this computer is damaged.",
+            remedy="Verify again.",
+        ) from error
 
 
 def last_verification(file: Path) -> Verified | None:
@@ -202,7 +210,7 @@ def last_verification(file: Path) -> Verified | None:
             db.execute("BEGIN")
             found = db.execute("SELECT * FROM run").fetchone()
             counts = db.execute("SELECT result, sum(files), sum(bytes) FROM count GROUP BY result").fetchall()
-    except sqlite3.DatabaseError:
+    except UsageError:
         return None
     if found is None:
         return None

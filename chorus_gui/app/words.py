@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
@@ -81,8 +82,12 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(us: int) -> str:
-    """Microseconds since 1970, UTC → local time with its distance from UTC: "2026-11-22 13:05:09 +0100"."""
-    return datetime.fromtimestamp(us / 1e6, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    """Microseconds since 1970, UTC → local time with its distance from UTC: "2026-11-22 13:05:09 +0100"; "?" if they are no time."""
+    try:
+        at = instant_us(us)
+        return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %z") if at else "?"
+    except (OverflowError, OSError, ValueError):  # the first and last day of the calendar, in some zones
+        return "?"
 
 
 def utc(at: datetime) -> str:

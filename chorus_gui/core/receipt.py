@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import ChangeKind, Failure, Item, Level, Tally
+from chorus_gui.core.model import ChangeKind, Failure, Level, Tally
+from chorus_gui.core.untrusted import MalformedError, json_value, record
 
 SCHEMA = "chorus-upload-receipt/1"
 
@@ -122,43 +123,12 @@ def to_json(receipt: Receipt) -> str:
 def from_json(text: str) -> Receipt:
     """Read what :func:`to_json` wrote.  Raises :class:`UsageError` for anything else."""
     try:
-        data: dict[str, Any] = json.loads(text)
-        if data.pop("schema") != SCHEMA:
-            raise ValueError("another format")
-        check = data["verification"]
-        data.update(
-            versions=tuple(data["versions"]),
-            by_modality={m: {ChangeKind(k): Tally(**t) for k, t in kinds.items()} for m, kinds in data["by_modality"].items()},
-            uploaded={m: Tally(**t) for m, t in data["uploaded"].items()},
-            proofs={Level(level): count for level, count in data["proofs"].items()},
-            failures=tuple(_failure(entry) for entry in data["failures"]),
-            held_back=tuple(HeldBack(**entry) for entry in data["held_back"]),
-            verification=check and _verification(check),
-            notes=tuple(data["notes"]),
-            outcome=OutcomeKind(data["outcome"]),
-        )
-        return Receipt(**data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        data = json_value(text)
+        if not isinstance(data, dict) or cast("dict[str, object]", data).get("schema") != SCHEMA:
+            raise MalformedError("another format")
+        return record(Receipt, cast("object", data))
+    except MalformedError as error:
         raise UsageError(
             "This file is not a receipt of CHoRUS Upload, or it was made by a newer version.",
             remedy="Choose another file, or update CHoRUS Upload.",
         ) from error
-
-
-def _verification(data: dict[str, Any]) -> Verification:
-    faults = tuple(VerifyFault(**fault) for fault in data["faults"])
-    return Verification(
-        Level(data["level"]),
-        Tally(**data["checked"]),
-        faults,
-        data.get("differing_files", len(faults)),
-        tuple(VerifyFault(**fault) for fault in data.get("unchecked", ())),
-        data.get("unchecked_files", 0),
-        tuple(data.get("extra", ())),
-        data.get("extra_files", 0),
-    )
-
-
-def _failure(entry: dict[str, Any]) -> Failure:
-    entry["item"] = Item(**entry["item"])
-    return Failure(**entry)

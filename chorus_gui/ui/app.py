@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import QApplication
 from chorus_gui import __version__
 from chorus_gui.app.folders import data_folder, log_folder, replace_file
 from chorus_gui.core.redact import RedactingFilter, redact
+from chorus_gui.core.untrusted import json_value, record
 from chorus_gui.ui import theme
 from chorus_gui.ui.intents import OpenDemo, ShowPage
 from chorus_gui.ui.main_window import MainWindow
@@ -35,6 +37,13 @@ LOGOFF_PATIENCE = 4000
 BUG = 70
 """the exit status when the window could not be opened"""
 _LOG = logging.getLogger("chorus.ui")
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a second start leaves for the first: the file to open, None for none."""
+
+    file: str | None
 
 
 class SingleInstance(QObject):
@@ -83,9 +92,9 @@ class SingleInstance(QObject):
 
     def _look(self) -> None:
         try:
-            file = json.loads(self._note.read_text("utf-8"))["file"]
+            file = record(_Call, json_value(self._note.read_text("utf-8"))).file
             self._note.unlink()
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             return
         self.called.emit(Path(file) if file else None)
 

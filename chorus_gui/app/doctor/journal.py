@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.known import LessHistoryError, lost
@@ -12,6 +12,7 @@ from chorus_gui.core.errors import ChorusError, JournalError, JournalMissingErro
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Finding, Grade
+from chorus_gui.core.untrusted import instant_us
 
 SUBJECT = "Journal"
 AHEAD = timedelta(minutes=10)
@@ -102,8 +103,8 @@ def check_clock(case: Case) -> Iterator[Finding]:
         return
     if not latest:
         return
-    at = datetime.fromtimestamp(latest[0].valid_us / 1e6, UTC)
-    if at > case.now + AHEAD:
+    at = instant_us(latest[0].valid_us)
+    if at and at > case.now + AHEAD:
         why = "Either this computer's clock is slow, or the clock of the computer that recorded the entry was fast."
         what = f"The journal has an entry of {at:%Y-%m-%d %H:%M} UTC, but this computer's clock says {case.now:%Y-%m-%d %H:%M} UTC."
         yield Finding(Grade.WARNING, "Clock", what, why, "Set the clock and the time zone of this computer.")

@@ -8,9 +8,11 @@ container's address: "choruspilot.blob.core.windows.net/site-one".
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 from chorus_gui.core.config.secrets import clean_sas
 from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.untrusted import MalformedError
 
 SERVICE = "CHoRUS Upload"
 """What a person finds the entries under."""
@@ -61,7 +63,10 @@ def _ask(name: str) -> str | KeychainError:
     from keyring.errors import NoKeyringError
 
     try:
-        return keyring.get_password(SERVICE, name) or ""
+        answer = cast("object", keyring.get_password(SERVICE, name))
+        if answer is not None and not isinstance(answer, str):  # the backend may be anybody's
+            raise MalformedError(type(answer).__name__)
+        return answer or ""
     except NoKeyringError:
         return ""
     except Exception as error:  # noqa: BLE001 - the library lets the system's own errors through, of many classes

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
@@ -23,10 +24,15 @@ from chorus_gui.core.errors import ConfigError, Fault, PatternError
 from chorus_gui.core.model import MODALITIES, Mode
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS, OMOP_PER_PATIENT, Pattern
 from chorus_gui.core.redact import redact
+from chorus_gui.core.untrusted import MalformedError, toml_tables
 
 _MODES = {"append": Mode.APPEND, "full": Mode.FULL, "snapshot": Mode.FULL}
 _UPLOAD_METHODS = {"builtin": UploadMethod.BUILTIN, "azcli": UploadMethod.AZCLI}
 _NOTHING_STARTED = "Nothing was started."
+LONGEST = 1_000_000
+"""characters of a configuration: real ones have some thousand"""
+MOST_ENTRIES = 2_000
+"""keys of a configuration: real ones have some dozen, and each unknown one is compared with all that are known"""
 
 
 def load(
@@ -177,7 +183,15 @@ def _error(file: Path, faults: Sequence[Fault]) -> ConfigError:
 def parse(text: str, file: Path) -> Tables:
     """The file as tables.  Raises :class:`ConfigError` with one fault, line and column, for a syntax error."""
     try:
-        return tomllib.loads(text)
+        if len(text) > LONGEST:
+            raise MalformedError("a long text")
+        tables = toml_tables(text)
+        if _entries(tables) > MOST_ENTRIES:
+            raise MalformedError("many entries")
+        return tables
+    except MalformedError as error:
+        problem = "This is not a configuration: it is too long, or has too many keys, too many levels or a number that is too large."
+        raise _error(file, [Fault(file.name, problem, "Choose another file, or create one with “chorus-upload config-help”.")]) from error
     except tomllib.TOMLDecodeError as error:
         message = redact(str(error))
         where = re.search(r" \((?:at line (\d+), column (\d+)|at end of document)\)$", message)
@@ -189,6 +203,22 @@ def parse(text: str, file: Path) -> Tables:
         if line <= len(lines) and "\\" in lines[line - 1]:
             remedy = "Write “/” between folders, on Windows too, or put the path in single quotes."
         raise _error(file, [Fault(file.name, problem, remedy, line=line)]) from error
+
+
+def _entries(tables: Mapping[str, object]) -> int:
+    """Keys and elements of lists, at all levels."""
+    count, level = 0, [tables]
+    while level:
+        one = level.pop()
+        values = list(one.values())
+        while values:
+            value = values.pop()
+            count += 1
+            if isinstance(value, dict):
+                level.append(cast("dict[str, object]", value))
+            elif isinstance(value, list):
+                values.extend(cast("list[object]", value))
+    return count
 
 
 def _modalities(reading: Reading) -> tuple[str, ...]:

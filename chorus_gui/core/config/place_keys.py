@@ -74,7 +74,12 @@ class Places:
         """The journal file on this computer; a fault if it is only where the older tools would have looked for it."""
         beside = Path(os.path.normpath(self.base / text))
         working = Path(os.path.normpath(Path.cwd() / text))
-        if beside != working and working.is_file() and not beside.exists():
+        try:
+            elsewhere = beside != working and working.is_file() and not beside.exists()
+        except (OSError, ValueError) as error:
+            value.fault(f"The system does not accept this path ({getattr(error, 'strerror', None) or 'invalid'}).", "Write a shorter path.")
+            return beside
+        if elsewhere:
             value.fault(
                 f"The local journal is in the current folder (“{working}”), not in the folder of the configuration file (“{beside}”).",
                 f"If it is the right one, move it to that folder, or add --local-journal {text}. Otherwise move it away.",

@@ -15,6 +15,8 @@ from chorus_gui.core.redact import redact
 
 T = TypeVar("T")
 Tables = Mapping[str, object]
+LARGEST = 1_000_000
+"""No key of a configuration means a larger number."""
 
 _NAME = r"(?:[\w-]+|\"[^\"]*\"|'[^']*')"
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
@@ -134,6 +136,9 @@ class Value:
             return default
         if self.raw < 1:
             self.fault(f"{self.raw} is too small.", f"Write 1 or more, for example {default}.")
+            return default
+        if self.raw > LARGEST:
+            self.fault(f"The number is too large; the largest is {LARGEST:,}.", f"Write a smaller one, for example {default}.")
             return default
         return self.raw
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+from chorus_gui.core.untrusted import instant
+
 PERMISSIONS = {"r": "read", "c": "create", "w": "write", "d": "delete", "l": "list"}
 """Letters of ``sp`` that matter here, in words."""
 
@@ -170,11 +172,7 @@ def _fields(token: str) -> list[tuple[str, str]]:
 
 
 def _time(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return instant(text, zone=UTC)
 
 
 def _moment(moment: datetime) -> str:

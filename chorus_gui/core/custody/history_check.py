@@ -18,6 +18,7 @@ from chorus_gui.core.errors import CustodyError
 from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
+from chorus_gui.core.untrusted import instant_us, json_value, record
 
 ACCEPT = "--accept-less-history"
 
@@ -93,7 +94,7 @@ def known(where: str, file: Path, at: datetime | None = None) -> Known:
     if not file.is_file():
         return Known(where, blank=True)
     found = backups.describe(file)
-    return _of(where, found, at or datetime.fromtimestamp(file.stat().st_mtime, UTC), file)
+    return _of(where, found, at or instant_us(file.stat().st_mtime_ns // 1000) or datetime.now(UTC), file)
 
 
 def _of(where: str, found: backups.Backup, at: datetime, file: Path) -> Known:
@@ -136,10 +137,8 @@ class Memory:
 def remembered(file: Path) -> Memory | None:
     """What was remembered; None if nothing was, or it cannot be read."""
     try:
-        found = json.loads(file.read_text("utf-8"))
-        times = [datetime.fromisoformat(text) if text else None for text in (found["at"], found["accepted"])]
-        return Memory(int(found["uploaded"]), int(found["files"]), tuple(map(str, found["versions"])), *times)
-    except (OSError, ValueError, KeyError, TypeError):
+        return record(Memory, json_value(file.read_text("utf-8")))
+    except (OSError, ValueError):
         return None
 
 

@@ -7,16 +7,15 @@ at all.  No secret is in it.
 from __future__ import annotations
 
 import os
-import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
 from chorus_gui.core.errors import CustodyError
 from chorus_gui.core.folders import replace_file
+from chorus_gui.core.untrusted import MalformedError, record, toml_tables
 
 
 class Phase(Enum):
@@ -70,12 +69,13 @@ class LocalState:
 def load(file: Path) -> LocalState:
     """What is remembered; nothing, if there is no file."""
     try:
-        table: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
-        table["phase"] = Phase(table["phase"])
-        return LocalState(**{name: table[name] for name in _NAMES if name in table})
+        table = toml_tables(file.read_text("utf-8"))
+        if "phase" not in table:
+            raise MalformedError("no phase")
+        return record(LocalState, table)
     except FileNotFoundError:
         return LocalState()
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise CustodyError(
             f"Could not read this computer's note about the check-out: “{file}”.",
             meaning="So it is not known if the journal is checked out here.",
@@ -98,6 +98,3 @@ def save(file: Path, memory: LocalState) -> None:
             meaning="The program needs it to recover from an interruption, so nothing was done.",
             remedy="Free space on that disk, and check that you are allowed to write there.",
         ) from error
-
-
-_NAMES = tuple(field.name for field in fields(LocalState))

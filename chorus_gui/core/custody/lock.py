@@ -17,6 +17,7 @@ from chorus_gui.core.errors import BlobNotFoundError, ConditionError, StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.untrusted import json_value
 
 _NOTE_BYTES = 4096
 
@@ -44,7 +45,7 @@ def read_note(home: CloudJournal, lock: BlobInfo, ctx: JobContext) -> LockNote |
         return None
     try:
         text = home.retry.call(lambda: b"".join(home.store.read(lock.path, etag=lock.etag)), ctx)
-        fields = json.loads(text)
+        fields = json_value(text)
     except (ValueError, ConditionError, BlobNotFoundError):
         return None
     return _note(cast("dict[str, object]", fields)) if isinstance(fields, dict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from chorus_gui.core.custody.cloud_journal import CloudJournal
@@ -24,6 +24,7 @@ from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.opening import translated
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.one_file import fetch_file
+from chorus_gui.core.untrusted import instant_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def side(where: str, file: Path, modified_us: int | None = None) -> Side:
         return Side(where, False)
     found = backups.describe(file)
     at_us = file.stat().st_mtime_ns // 1000 if modified_us is None else modified_us
-    at = datetime.fromtimestamp(at_us / 1e6, UTC)
+    at = instant_us(at_us)
     return Side(where, True, found.size, at, found.schema, found.active, found.pending, found.versions)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from chorus_gui.core.errors import BlobNotFoundError, ConditionError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.untrusted import instant, instant_us
 
 
 class State(Enum):
@@ -62,12 +63,8 @@ class CustodyState:
     @property
     def since(self) -> datetime | None:
         """Since when the journal is locked."""
-        if self.note:
-            try:
-                return datetime.fromisoformat(self.note.since).astimezone(UTC)
-            except ValueError:
-                pass
-        return datetime.fromtimestamp(self.lock.modified_us / 1e6, UTC) if self.lock and self.lock.modified_us else None
+        noted = instant(self.note.since) if self.note else None
+        return noted or (instant_us(self.lock.modified_us) if self.lock and self.lock.modified_us else None)
 
     @property
     def local(self) -> Path | None:
@@ -120,7 +117,7 @@ class CustodyState:
 
 def moment_of(blob: BlobInfo | None) -> datetime | None:
     """When a blob was written."""
-    return datetime.fromtimestamp(blob.modified_us / 1e6, UTC) if blob is not None and blob.modified_us else None
+    return instant_us(blob.modified_us) if blob is not None and blob.modified_us else None
 
 
 def moment(at: datetime | None) -> str:

@@ -10,6 +10,7 @@ from typing import cast
 
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.redact import redact
+from chorus_gui.core.untrusted import MalformedError, json_value
 
 NO_DESTINATION = "None"
 """what the present tool writes where a command has no destination; version 1 has NULL"""
@@ -71,10 +72,10 @@ def read(schema: Schema) -> list[Command]:
 
 
 def _command(row: tuple[object, ...]) -> Command:
-    file_id, at, common, command, params, sources, dest, seconds = row
+    command_id, at, common, command, params, sources, dest, seconds = row
     name = _text(command)
     return Command(
-        int(str(file_id)),
+        command_id if isinstance(command_id, int) else 0,
         _text(at),
         redact(_text(common)),  # other tools' rows are shown too, and may hold what ours would not enter
         name,
@@ -109,8 +110,8 @@ def _number(value: object) -> float | None:
 
 def _paths(text: str) -> dict[str, str]:
     try:
-        loaded: object = json.loads(text) if text else {}
-    except ValueError:
+        loaded = json_value(text) if text else {}
+    except MalformedError:
         return {}
     if not isinstance(loaded, dict):
         return {}

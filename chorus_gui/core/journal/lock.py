@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import filelock
 
@@ -21,6 +20,7 @@ from chorus_gui.core.errors import JournalBusyError, JournalError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.redact import redact
+from chorus_gui.core.untrusted import json_value, record
 
 PROGRAM = "CHoRUS Upload"
 
@@ -86,11 +86,8 @@ class WriterLock:
     def holder(self) -> Holder | None:
         """Who the note names, or None if there is no (readable) note."""
         try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-            fields = cast("dict[str, object]", note)
-            text = {key: str(fields[key]) for key in ("user", "host", "program", "purpose", "since")}
-            return Holder(pid=int(str(fields["pid"])), **text)
-        except (OSError, ValueError, KeyError, TypeError):
+            return record(Holder, json_value(self._note.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
             return None
 
     def _try(self) -> bool:

@@ -28,6 +28,7 @@ from chorus_gui.core.folders import remove_file, replace_file
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.journal.v2 import V2
+from chorus_gui.core.untrusted import DATA_ERRORS
 
 BUSY_SECONDS = 10.0
 RESTORE = "Restore one of the kept copies (“chorus-upload journal restore”), or check the journal out again."
@@ -57,8 +58,14 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     return conn
 
 
-def translate(error: sqlite3.Error, path: Path) -> Exception:
-    """The error for a person; ``error`` itself if it is this program's own."""
+def translate(error: Exception, path: Path) -> Exception:
+    """The error for a person; ``error`` itself if it is this program's own, such as a closed connection.
+
+    Whoever can write the file decides what is in it, so everything else is blamed on the file: text that is not UTF-8, a number that does
+    not fit, a trigger or a view in place of a table.
+    """
+    if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+        return error
     name = f"The journal “{path}”"
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
@@ -96,10 +103,16 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
             meaning="The disk or the network share failed. The last change was undone.",
             remedy="Check the disk or the connection to the share, and start again.",
         )
-    return error
+    return JournalDamagedError(
+        f"{name} contains something that this program cannot read.",
+        meaning=f"SQLite reports: {error}. The last change was undone."
+        if isinstance(error, sqlite3.Error)
+        else "A value in it has the wrong type or is too large. The last change was undone.",
+        remedy=RESTORE,
+    )
 
 
-def reraise(error: sqlite3.Error, path: Path) -> NoReturn:
+def reraise(error: Exception, path: Path) -> NoReturn:
     """Raise what :func:`translate` says."""
     known = translate(error, path)
     if known is error:
@@ -109,10 +122,13 @@ def reraise(error: sqlite3.Error, path: Path) -> NoReturn:
 
 @contextmanager
 def translated(path: Path) -> Generator[None]:
-    """SQLite's and the system's errors become a :class:`JournalError`; this program's own are not changed."""
+    """What the file causes becomes a :class:`JournalError`; this program's own errors are not changed.
+
+    For blocks that read or write the file and nothing else: Python's errors are taken for the file's (see :func:`translate`).
+    """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, *DATA_ERRORS) as error:
         reraise(error, path)
     except OSError as error:
         raise JournalError(

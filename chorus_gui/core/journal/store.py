@@ -7,17 +7,19 @@ another program wrote, and the rows that an entry speaks of must still be what i
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 import time
 from array import array
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from chorus_gui.core.errors import JournalChangedError, JournalError
+from chorus_gui.core.errors import JournalChangedError, JournalDamagedError, JournalError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, findings, history, opening
 from chorus_gui.core.journal import writer as writing
@@ -26,9 +28,11 @@ from chorus_gui.core.journal.history import Command
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.model import Entry, Row, VersionCount
+from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError
 
 PAGE = 2000
 """rows fetched at a time while iterating"""
+_log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -76,7 +80,12 @@ class Journal:
         path = opening.real(path)
         if readonly:
             conn, schema = opening.open_reading(path)
-            return cls(path, conn, schema, None, _wal_note(conn, turned=False))
+            try:
+                with opening.translated(path):
+                    return cls(path, conn, schema, None, _wal_note(conn, turned=False))
+            except BaseException:
+                conn.close()
+                raise
         if not create:
             opening.check_present(path)
         elif not path.parent.is_dir():
@@ -173,7 +182,7 @@ class Journal:
         For :mod:`.queries`; ``condition`` is never made of what a person typed, ``values`` are bound.
         """
         with self._using() as conn:
-            return [Row(*row) for row in conn.execute(f"SELECT * FROM ({self._schema.rows_sql()}) WHERE {condition}", values)]
+            return [_row(row) for row in conn.execute(f"SELECT * FROM ({self._schema.rows_sql()}) WHERE {condition}", values)]
 
     def counts(self) -> list[VersionCount]:
         """What each version of each modality holds, by version and modality."""
@@ -239,9 +248,10 @@ class Journal:
         moment = time.time_ns() // 1000 if at_us is None else at_us
         with self._changing():
             for entry in chain((first,), pending):
+                writing.require_sense(entry)
                 try:  # around this alone: what the caller's iterator raises is the caller's
                     self._writer.write(entry, moment)
-                except sqlite3.Error as error:
+                except (sqlite3.Error, *DATA_ERRORS) as error:
                     opening.reraise(error, self.path)
 
     def keep_copy(self) -> None:
@@ -252,14 +262,30 @@ class Journal:
                 self._kept = True
 
     def begin_command(self, command: str, params: str, *, common: str, src_paths: Mapping[str, str], dest: str | None) -> int:
-        """Enter a command ("journal update") in the history; the id is for :meth:`end_command`.  Secrets are masked."""
-        with self._changing(), opening.translated(self.path):
-            return history.begin(self._schema, command, params, common=common, src_paths=src_paths, dest=dest)
+        """Enter a command ("journal update") in the history; the id is for :meth:`end_command`.  Secrets are masked.
+
+        0 if the history's table cannot take it: that stops no command, because the entries do not depend on it.
+        """
+        with self._changing():
+            return (
+                self._of_history(lambda: history.begin(self._schema, command, params, common=common, src_paths=src_paths, dest=dest)) or 0
+            )
 
     def end_command(self, command_id: int, seconds: float) -> None:
-        """The command took so many seconds."""
-        with self._changing(), opening.translated(self.path):
-            history.end(self._schema, command_id, seconds)
+        """The command took so many seconds.  Without effect for the id 0."""
+        if command_id:
+            with self._changing():
+                self._of_history(lambda: history.end(self._schema, command_id, seconds))
+
+    def _of_history(self, write: Callable[[], int | None]) -> int | None:
+        try:
+            with opening.translated(self.path):
+                return write()
+        except JournalDamagedError as error:
+            if not self._conn.in_transaction:  # a trigger of somebody else's has undone it
+                self._conn.execute("BEGIN IMMEDIATE")
+            _log.warning("the command is not in the journal's history: %s", error, exc_info=True)
+            return None
 
     def undo(self, version: str) -> int:
         """Remove what was recorded for ``version`` and not uploaded; how many rows were removed.
@@ -316,6 +342,13 @@ class Journal:
                 self._schema.forget()
                 self._writer = writing.Writer(self._schema)
                 raise
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    """The other columns are cast by ``rows_sql``; a cast id could not be looked up by its index."""
+    if type(values[0]) is not int:
+        raise MalformedError("the id of an entry")
+    return Row(*values)
 
 
 def _filter(

@@ -58,11 +58,11 @@ class V1(Schema):
     def rows_sql(self, alias: str = "main") -> str:
         """See :meth:`Schema.rows_sql`."""
         return (
-            "SELECT FILE_ID AS file_id, COALESCE(MODALITY, '') AS modality, COALESCE(FILEPATH, '') AS path, "
+            "SELECT FILE_ID AS file_id, CAST(COALESCE(MODALITY, '') AS TEXT) AS modality, CAST(COALESCE(FILEPATH, '') AS TEXT) AS path, "
             "CAST(PERSON_ID AS TEXT) AS patient_id, COALESCE(CAST(SIZE AS INTEGER), -1) AS size, "
             "COALESCE(CAST(SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(lower(MD5), '') AS md5, "
-            "COALESCE(TIME_VALID_us, 0) AS valid_us, TIME_INVALID_us AS invalid_us, UPLOAD_DTSTR AS uploaded, "
-            f"COALESCE(VERSION, '') AS version FROM {alias}.journal"
+            "COALESCE(CAST(TIME_VALID_us AS INTEGER), 0) AS valid_us, CAST(TIME_INVALID_us AS INTEGER) AS invalid_us, "
+            f"CAST(UPLOAD_DTSTR AS TEXT) AS uploaded, CAST(COALESCE(VERSION, '') AS TEXT) AS version FROM {alias}.journal"
         )
 
     def insert(self, entry: Entry, at_us: int) -> None:

@@ -86,13 +86,13 @@ class V2(Schema):
     def rows_sql(self, alias: str = "main") -> str:
         """See :meth:`Schema.rows_sql`."""
         return (
-            "SELECT j.FILE_ID AS file_id, COALESCE(m.MODALITY, '') AS modality, "
-            f"CASE WHEN p.SRC_PATH IN ('{ROOT}', '') THEN j.FILENAME ELSE COALESCE(p.SRC_PATH, '?') || '/' || j.FILENAME END AS path, "
+            "SELECT j.FILE_ID AS file_id, CAST(COALESCE(m.MODALITY, '') AS TEXT) AS modality, CAST(COALESCE("
+            f"CASE WHEN p.SRC_PATH IN ('{ROOT}', '') THEN j.FILENAME ELSE COALESCE(p.SRC_PATH, '?') || '/' || j.FILENAME END, '') AS TEXT) AS path, "
             "CAST(j.PERSON_ID AS TEXT) AS patient_id, COALESCE(CAST(j.SIZE AS INTEGER), -1) AS size, "
-            "COALESCE(CAST(j.SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(lower(j.MD5), '') AS md5, j.TIME_VALID_us AS valid_us, "
-            "j.TIME_INVALID_us AS invalid_us, "
-            f"CASE WHEN j.UPLOAD_DT_ID IS NULL THEN NULL ELSE COALESCE(u.UPLOAD_DT, '{UNKNOWN_UPLOAD}') END AS uploaded, "
-            f"COALESCE(v.VERSION, '') AS version FROM {alias}.journal_v2 j "
+            "COALESCE(CAST(j.SRC_MODTIME_us AS INTEGER), 0) AS mtime_us, NULLIF(lower(j.MD5), '') AS md5, "
+            "COALESCE(CAST(j.TIME_VALID_us AS INTEGER), 0) AS valid_us, CAST(j.TIME_INVALID_us AS INTEGER) AS invalid_us, "
+            f"CASE WHEN j.UPLOAD_DT_ID IS NULL THEN NULL ELSE CAST(COALESCE(u.UPLOAD_DT, '{UNKNOWN_UPLOAD}') AS TEXT) END AS uploaded, "
+            f"CAST(COALESCE(v.VERSION, '') AS TEXT) AS version FROM {alias}.journal_v2 j "
             f"LEFT JOIN {alias}.srcpaths p ON p.id = j.SRC_PATH_ID LEFT JOIN {alias}.modalities m ON m.id = j.MODALITY_ID "
             f"LEFT JOIN {alias}.uploads u ON u.id = j.UPLOAD_DT_ID LEFT JOIN {alias}.versions v ON v.id = j.VERSION_ID"
         )

@@ -37,8 +37,6 @@ class Writer:
                 self._uploaded(entry)
 
     def _enter(self, entry: Entry, at_us: int) -> None:
-        if entry.md5 is None:
-            raise ValueError(f"an entry without an MD5: {entry.path}")
         old = None if entry.old_id is None else self._active_row(entry)
         if old is not None:
             self._retire(old, at_us, "OUTDATED")
@@ -59,8 +57,7 @@ class Writer:
             self._retire(old, at_us, "OUTDATED")
 
     def _uploaded(self, entry: Entry) -> None:
-        if entry.uploaded is None:
-            raise ValueError(f"marked as uploaded without a time: entry {entry.old_id}")
+        assert entry.uploaded is not None
         row = self._row(entry)
         if not row.pending:
             raise JournalChangedError(f"{_name(row)} is no longer pending.", remedy=_AGAIN)
@@ -74,8 +71,6 @@ class Writer:
         self._count(row.modality, row.path, -1)
 
     def _row(self, entry: Entry) -> Row:
-        if entry.old_id is None:
-            raise ValueError(f"{entry.action} needs the entry that it is about")
         found = self._schema.conn.execute(f"SELECT * FROM ({self._rows}) WHERE file_id = ?", (entry.old_id,)).fetchone()
         if found is None:
             raise JournalChangedError(
@@ -103,6 +98,16 @@ class Writer:
     def _count(self, modality: str, path: str, by: int) -> None:
         if self._active is not None:
             self._active[hash((modality, path))] += by
+
+
+def require_sense(entry: Entry) -> None:
+    """Raise :class:`ValueError` for an entry that lacks what its action reads: a fault of the caller, whatever is in the journal."""
+    if entry.action is Action.ENTER and entry.md5 is None:
+        raise ValueError(f"an entry without an MD5: {entry.path}")
+    if entry.action is Action.UPLOADED and entry.uploaded is None:
+        raise ValueError(f"marked as uploaded without a time: entry {entry.old_id}")
+    if entry.action is not Action.ENTER and entry.old_id is None:
+        raise ValueError(f"{entry.action} needs the entry that it is about")
 
 
 def _name(row: Row) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-import tomllib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
@@ -18,6 +18,7 @@ from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import ACTIONABLE, Hold
+from chorus_gui.core.untrusted import record, toml_tables
 
 
 class Holds:
@@ -98,17 +99,18 @@ class Holds:
     def import_(self, file: Path) -> int:
         """Add a colleague's holds; how many.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
         try:
-            entries = tomllib.loads(file.read_text("utf-8"))["hold"]
-            holds = [
-                Hold(str(e["modality"]), str(e["path"]), str(e["patient_id"]), str(e["reason"]), str(e["held_by"]), int(e["at_us"]))
-                for e in entries
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            holds = record(_Exported, toml_tables(file.read_text("utf-8"))).hold
+        except (OSError, ValueError) as error:
             raise UsageError(
                 f"“{file}” is not a list of held-back files.", remedy="Choose a file that was exported as a list of held-back files."
             ) from error
         self.add(holds)
         return len(holds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exported:
+    hold: tuple[Hold, ...]
 
 
 def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -> None:

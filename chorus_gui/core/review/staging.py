@@ -18,6 +18,7 @@ from typing import Any
 from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
+from chorus_gui.core.untrusted import DATA_ERRORS
 
 FORMAT = 2
 
@@ -102,7 +103,7 @@ class Staging:
             db.executescript("PRAGMA cache_size=-65536; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=OFF;")
             if staging.get("format") == FORMAT and staging.get("ready"):
                 return staging
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *DATA_ERRORS) as error:
             db.close()
             raise StaleReviewError("The kept review could not be read.", remedy="Scan the site again.") from error
         db.close()

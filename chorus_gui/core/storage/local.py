@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -37,6 +38,7 @@ from chorus_gui.core.storage.disk import (
 from chorus_gui.core.storage.exact_names import Spelling
 from chorus_gui.core.storage.names import check_block_id, check_path, name_error
 from chorus_gui.core.storage.staged import Partials, key_of, staged_blocks
+from chorus_gui.core.untrusted import MalformedError, json_value, record
 
 STAGING = ".chorus-staging"
 """The folder in the root that holds what is not a blob (yet)."""
@@ -372,15 +374,14 @@ class LocalStore:
     def _metadata(self, path: str, etag: str) -> dict[str, str]:
         try:
             with open(os.path.join(self._metas, f"{key_of(path)}.{etag}"), "rb") as file:
-                kept: dict[str, str] = json.load(file)["metadata"]
+                return record(_Note, json_value(file.read())).metadata
         except FileNotFoundError:
             return {}
-        except (ValueError, KeyError) as error:
+        except MalformedError as error:
             raise StoreUnavailableError(
                 f"The notes about “{path}” in the central store are damaged.",
                 remedy=f"Ask the central team to check the folder {STAGING}/meta there.",
             ) from error
-        return kept
 
     def _drop_metadata(self, path: str, etag: str) -> None:
         """Those of versions of a blob that no longer exist."""
@@ -392,6 +393,11 @@ class LocalStore:
         for name in names:
             if name.startswith(key) and name != key + etag:
                 remove(os.path.join(self._metas, name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    metadata: dict[str, str]
 
 
 def _check_md5(path: str, data: Buffer, md5: bytes | None) -> None:

@@ -17,7 +17,6 @@ import time
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import cast
 
 from filelock import FileLock, Timeout
 
@@ -25,6 +24,7 @@ from chorus_gui.core.errors import StoreUnavailableError
 from chorus_gui.core.storage.base import Buffer, StagedBlock
 from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, not_found, write_all
 from chorus_gui.core.storage.names import check_block_id
+from chorus_gui.core.untrusted import MalformedError, json_value
 
 WEEK = 7 * 24 * 3600
 _OPEN = 64
@@ -217,11 +217,11 @@ def read_index(folder: str) -> dict[str, tuple[int, int]]:
     blocks: dict[str, tuple[int, int]] = {}
     for line in lines:
         try:
-            entry = cast("object", json.loads(line))
-        except ValueError:
+            entry = json_value(line)
+        except MalformedError:
             continue
         match entry:
-            case [str(name), int(offset), int(size)] if offset + size <= there:
+            case [str(name), int(offset), int(size)] if offset >= 0 and size >= 0 and offset + size <= there:
                 blocks[name] = (offset, size)
             case _:
                 continue
