@@ -34,7 +34,8 @@ class SubmitOptions:
 
     ``modalities`` empty: all.  ``mode`` None: the configuration's.  ``version`` None: a new one, or with ``amend`` the last one.
     ``allow_deletions``: a person confirmed that a large part of a modality was deleted.  ``pending`` False: pending files are
-    left for later; otherwise those of the chosen modalities (and version, if one is named) are part of the approval.
+    left for later; otherwise those of the chosen modalities (and version, if one is named) are part of the approval.  ``hashed``: the
+    share (0 to 1) of the files of equal size and time whose content is compared with the journal, too.
     """
 
     version: str | None = None
@@ -43,6 +44,7 @@ class SubmitOptions:
     mode: Mode | None = None
     allow_deletions: bool = False
     pending: bool = True
+    hashed: float = 0.0
 
     @property
     def params(self) -> str:
@@ -55,6 +57,8 @@ class SubmitOptions:
                 ("mode", self.mode.value if self.mode else None),
                 ("allow-deletions", self.allow_deletions),
                 ("without-pending", not self.pending),
+                ("hash", bool(self.hashed)),
+                ("sample", f"{self.hashed:.4%}" if 0 < self.hashed < 1 else None),
             )
         )
 

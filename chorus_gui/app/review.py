@@ -74,7 +74,7 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
 
     def step(active: Run) -> Reviewed:
         store = workspace.store_if_reachable()
-        reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store)
+        reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, hash_share=options.hashed)
         with workspace.staged() as staging:
             staging.put(ASKED, options.scanned())
             prepare(staging)
@@ -88,8 +88,10 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
     return run(workspace, Command("scan", local=True, creates=workspace.config.journal.cloud is None), ctx, begun)
 
 
-def look(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing) -> Done[Reviewed]:
-    """Scan, show the review, and keep nothing."""
+def look(
+    workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing, name: str = "journal update"
+) -> Done[Reviewed]:
+    """Scan, show the review, and keep nothing.  ``name`` is the command's."""
 
     def step(active: Run) -> Reviewed:
         with reviewed_site(active, options, keep=False) as (review, _, reviewed):
@@ -97,7 +99,7 @@ def look(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewin
             active.faulty = reviewed.summary.total(ChangeKind.PROBLEM).files > 0
         return reviewed
 
-    return run(workspace, Command("journal update", creates=True), ctx, step)
+    return run(workspace, Command(name, creates=True), ctx, step)
 
 
 @contextmanager
@@ -116,7 +118,9 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
     store = workspace.store_if_reachable()
     with _own_staging(workspace, keep=keep) as path:
         with workspace.person.progress(active.ctx):
-            reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, path=path)
+            reviewed = review_site(
+                active.work, modalities=options.modalities, mode=options.mode, store=store, path=path, hash_share=options.hashed
+            )
         with Staging.open(reviewed.path) as staging:
             yield Review(staging, active.journal, reviewed, version, options), staging, reviewed
 

@@ -98,7 +98,28 @@ def submit_options(args: argparse.Namespace) -> SubmitOptions:
 
     mode = Mode(args.mode) if getattr(args, "mode", None) else None
     amend, allow = getattr(args, "amend", False), getattr(args, "allow_deletions", False)
-    return SubmitOptions(args.version, amend, modalities(args), mode, allow, getattr(args, "pending", True))
+    pending = getattr(args, "pending", True)
+    return SubmitOptions(getattr(args, "version", None), amend, modalities(args), mode, allow, pending, hash_share(args))
+
+
+def share(text: str) -> float:
+    """A percentage ("1%", "0.5 %", "1") as a share between 0 and 1."""
+    try:
+        value = float(text.strip().removesuffix("%").strip().replace(",", ".")) / 100
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a percentage. Write it as 1%, up to 100%.")
+    return value
+
+
+def hash_share(args: argparse.Namespace) -> float:
+    """The share of the unchanged files whose content is compared."""
+    if not getattr(args, "hash", False):
+        if getattr(args, "sample", None) is not None:
+            raise UsageError("--sample limits what --hash reads.", remedy="Add --hash, or leave out --sample.")
+        return 0.0
+    return args.sample or 1.0
 
 
 def params_text(args: argparse.Namespace, *names: str) -> str:

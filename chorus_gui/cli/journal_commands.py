@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.cli import custody_commands
-from chorus_gui.cli.arguments import add_accept_less
+from chorus_gui.cli.arguments import add_accept_less, share
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
@@ -68,9 +68,18 @@ def add_review_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=("full", "append"), help="choose what a missing file means in this scan: full, it was deleted; append, nothing"
     )
+    add_hash_options(parser)
     add_accept_less(parser)
     parser.add_argument("--allow-deletions", action="store_true", help="confirm that a large part of a modality was really deleted")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_hash_options(parser: argparse.ArgumentParser) -> None:
+    """The options that compare the content of files whose size and time are those of the journal."""
+    parser.add_argument(
+        "--hash", action="store_true", help="read every file, and find those that changed although their size and time are the same"
+    )
+    parser.add_argument("--sample", metavar="P", type=share, help="with --hash: read only this share of the files, such as 1%%")
 
 
 def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:

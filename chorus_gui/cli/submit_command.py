@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    from chorus_gui.cli.journal_commands import add_review_options
+    from chorus_gui.cli.arguments import add_accept_less
+    from chorus_gui.cli.journal_commands import add_hash_options, add_review_options
 
     parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
     add_review_options(parser)
@@ -28,6 +29,30 @@ def add(groups: Any) -> None:
     )
     pending.add_argument("--without-pending", dest="pending", action="store_false", help="leave pending files for later")
     parser.set_defaults(run=run, long=True)
+
+    scan = groups.add_parser("scan", help="scan the site and show what changed; nothing is recorded or uploaded")
+    scan.add_argument("--modalities", metavar="A,B", help="scan only these modalities")
+    scan.add_argument(
+        "--mode", choices=("full", "append"), help="choose what a missing file means in this scan: full, it was deleted; append, nothing"
+    )
+    add_hash_options(scan)
+    add_accept_less(scan)
+    scan.add_argument("--json", action="store_true", help="print JSON")
+    scan.set_defaults(run=run_scan, long=True)
+
+
+def run_scan(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
+    """Scan and show."""
+    from chorus_gui.app.review import look
+    from chorus_gui.cli.arguments import submit_options, workspace
+    from chorus_gui.cli.review_text import DryRun
+
+    options = submit_options(args)
+    with workspace(args, report) as opened:
+        done = look(opened, ctx, options, DryRun(report), "scan")
+    if done.ok and options.hashed:
+        report.say("To submit files whose content changed, run “chorus-upload submit --hash”.")
+    return done
 
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:

@@ -155,7 +155,7 @@ def _scan(host: Host, intent: intents.Scan) -> None:
             f"Scanned the site: {', '.join(parts) or 'nothing has changed'}; {number(found.total(ChangeKind.UNCHANGED).files)} unchanged."
         )
 
-    options = SubmitOptions(mode=intent.mode, modalities=tuple(intent.modalities))
+    options = SubmitOptions(mode=intent.mode, modalities=tuple(intent.modalities), hashed=intent.hashed)
     host.update(review=None)  # its file is written again: nobody may read it meanwhile
     host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), told))
 

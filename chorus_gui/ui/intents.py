@@ -214,10 +214,14 @@ class Restore(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Scan(Intent):
-    """Scan and compare.  ``mode`` None and ``modalities`` empty: as the configuration says."""
+    """Scan and compare.  ``mode`` None and ``modalities`` empty: as the configuration says.
+
+    ``hashed``: the share (0 to 1) of the files of equal size and time whose content is compared with the journal, too.
+    """
 
     mode: Mode | None = None
     modalities: tuple[str, ...] = ()
+    hashed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

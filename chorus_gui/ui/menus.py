@@ -200,6 +200,10 @@ class Menus:
         self._add(
             menu, "&Scan the site", lambda: self._do(intents.Scan()), "Find out what changed since the last submission", "Ctrl+R", ready
         )
+        content = "Read every file, and find those that changed although their size and time are the same"
+        self._add(menu, "Scan and read &every file…", self._scan_content, content, None, ready)
+        sample = lambda: self._do(intents.Scan(hashed=0.01))  # noqa: E731
+        self._add(menu, "Scan and read a sa&mple", sample, "The same for 1 % of the files, chosen at random", None, ready)
         review = lambda: self._do(intents.ShowPage("review"))  # noqa: E731
         self._add(
             menu, "&Review changes", review, "Check the changes and approve them", "Ctrl+Shift+R", lambda state: state.review is not None
@@ -340,6 +344,18 @@ class Menus:
                 danger=True,
             ),
             lambda: self._do(intents.UpgradeJournal()),
+        ).open()
+
+    def _scan_content(self) -> None:
+        ConfirmDialog(
+            self._window,
+            Question(
+                "Read every file of the site?",
+                "The scan compares the content of every file with the journal, and shows the files that changed at the same size and time "
+                "as updated. It takes as long as reading all files.",
+                "Read all files",
+            ),
+            lambda: self._do(intents.Scan(hashed=1.0)),
         ).open()
 
     def _keep_tokens(self) -> None:

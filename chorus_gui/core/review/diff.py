@@ -9,6 +9,7 @@ What a change means is said in ``ChangeKind`` and ARCHITECTURE.md; the rule behi
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -48,8 +49,9 @@ class Scanned:
 class Comparison:
     """The comparison of a scan with the journal, step by step, because the caller hashes files and checks the store in between.
 
-    Call :meth:`begin`, :meth:`closed` and :meth:`restore`, :meth:`find_deleted`, :meth:`touched` and :meth:`hashed`, and
-    :meth:`finish`, in this order.  Without :meth:`restore` nothing is RESTORED.  Every method may raise
+    Call :meth:`begin`, :meth:`closed` and :meth:`restore`, :meth:`find_deleted`, :meth:`also_hash`, :meth:`touched` and
+    :meth:`hashed`, and :meth:`finish`, in this order.  Without :meth:`restore` nothing is RESTORED, without :meth:`also_hash` a file
+    of equal size and time is unchanged.  Every method may raise
     :class:`~chorus_gui.core.errors.JournalError`; begin and finish ``Cancelled``.
     """
 
@@ -110,8 +112,24 @@ class Comparison:
             _deleted(self._staging, self._scanned.unread)
             _patients_of_deleted(self._config, self._staging)
 
+    def also_hash(self, share: float) -> int:
+        """Have :meth:`touched` name this share (0 to 1) of the files of equal size and time, too, chosen at random; their number.
+
+        At least one, if there is one.  Files without an MD5 in the journal cannot be compared.
+        """
+        db = self._staging.db
+        same = "FROM site s JOIN was w ON w.path = s.path AND w.modality = s.modality WHERE w.size = s.size AND w.mtime_us = s.mtime_us"
+        values = {"kind": "'moved'", **{name: f"s.{name}" for name in SourceFile._fields}, **_OLD}
+        known = f"{same} AND length(w.md5) = 32"
+        if share < 1:
+            (total,) = db.execute(f"SELECT count(*) {known}").fetchone()
+            known += f" ORDER BY random() LIMIT {math.ceil(total * share)}"
+        before = db.total_changes
+        _insert(self._staging, values, known)
+        return db.total_changes - before
+
     def touched(self) -> Iterator[Change]:
-        """The files of equal size and another time: only their content shows whether they changed.
+        """The files of equal size and another time, and those of :meth:`also_hash`: only their content shows whether they changed.
 
         They may be passed to :meth:`hashed` before the last one is read.
         """
@@ -123,12 +141,22 @@ class Comparison:
         """MOVED if the content is the journal's, UPDATED if not, PROBLEM if it could not be read."""
         db = self._staging.db
         self._ctx.progress.add(change.modality, files=1, size=change.bytes)
+        if change.old is not None and change.old.mtime_us == change.mtime_us:
+            if result == change.old.md5:
+                db.execute("DELETE FROM change WHERE id = ?", (change.id,))
+                return
+            db.execute(
+                "UPDATE tally SET files = files - 1, bytes = bytes - ? WHERE modality = ? AND kind = 'unchanged'",
+                (change.bytes, change.modality),
+            )
         if isinstance(result, SourceError):
             db.execute("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", (str(result), change.id))
             return
         old = change.old.md5 if change.old else None
         kind = ChangeKind.MOVED if result == old else ChangeKind.UPDATED
         note = "" if is_md5(old) else "The journal has no MD5, so the content could not be compared."
+        if change.old is not None and change.old.mtime_us == change.mtime_us:
+            note = "Its content changed, but neither its size nor its time."
         db.execute(
             "UPDATE change SET kind = ?, md5 = ?, md5_seconds = ?, note = ? WHERE id = ?", (kind.value, result, seconds, note, change.id)
         )

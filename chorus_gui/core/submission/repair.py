@@ -94,5 +94,5 @@ def _explained(work: Work, failure: Failure) -> Failure:
     return replace(
         failure,
         cause=f"“{failure.item.path}” has changed on the site since it was uploaded: it has other content, but the same size and time.",
-        remedy="Find out which content is right. To submit the present content, give the file another time, then submit.",
+        remedy="Find out which content is right. To submit the present content, run “chorus-upload submit --hash”.",
     )

@@ -30,9 +30,10 @@ def review_site(
     mode: Mode | None = None,
     store: Store | None = None,
     path: Path | None = None,
+    hash_share: float = 0.0,
 ) -> Reviewed:
     """Scan and compare.  No ``modalities``: all that are configured.  ``mode`` None: the configuration's.  ``store`` None: nothing can
-    be RESTORED.
+    be RESTORED.  ``hash_share`` (0 to 1): this share of the files of equal size and time is read and compared with the journal's MD5.
 
     Nothing is written but the staging database, at ``path``; None: where the review of this configuration's journal waits.  Raises
     what :func:`~chorus_gui.core.scan.scan.scan` and :class:`~chorus_gui.core.review.diff.Comparison` raise.
@@ -50,6 +51,8 @@ def review_site(
             comparison.restore((change, row) for change, row in closed if row.file_id in there)
             ctx.checkpoint()
         comparison.find_deleted()
+        if hash_share:
+            comparison.also_hash(hash_share)
         with closing(digested(work, comparison.touched())) as results:
             for change, result, seconds in results:
                 comparison.hashed(change, result, seconds)

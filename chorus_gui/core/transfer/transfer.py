@@ -387,7 +387,7 @@ def check_content(item: Item, md5: str) -> None:
         raise SourceChangedError(
             f"The content of “{item.path}” differs from the journal, although its size and time are the same.",
             meaning="The file was not uploaded.",
-            remedy="Check the file and its disk. If the file is right, scan again.",
+            remedy="Check the file and its disk. If the file is right, submit it with “chorus-upload submit --hash”.",
         )
 
 
