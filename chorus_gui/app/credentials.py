@@ -22,6 +22,7 @@ from chorus_gui.core.config.secrets import (
     account_of_url,
     clean_sas,
     connection_parts,
+    time_left,
 )
 from chorus_gui.core.model import Grade
 
@@ -78,11 +79,7 @@ def _expiry(info: SasInfo, now: datetime) -> str:
         return "Its policy says when it expires" if info.policy else "Does not say when it expires"
     if info.expired(now):
         return f"Expired on {info.expires:%Y-%m-%d}"
-    left = info.expires - now
-    for count, word in ((left.days, "day"), (left.seconds // 3600, "hour"), (max(left.seconds // 60, 1), "minute")):
-        if count:
-            return f"Expires in {count} {word}{'s' * (count != 1)}, on {info.expires:%Y-%m-%d}"
-    raise AssertionError("unreachable: a minute at least is left")
+    return f"Expires in {time_left(info.expires - now)}, on {info.expires:%Y-%m-%d}"
 
 
 def secret_facts(name: str, text: str, needs: str = NEEDS_STORE, now: datetime | None = None) -> Facts | None:

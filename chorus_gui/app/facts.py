@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind
-from chorus_gui.app.words import plural
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
-from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo
+from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo, time_left
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.errors import ChorusError, JournalError, JournalMissingError, ReviewError
 from chorus_gui.core.job import JobContext
@@ -71,13 +70,13 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
     detail = " ".join(sentences) or "It allows everything that is needed."
     detail += f" It is kept in {keychain.title()}." if place.credentials.kept else ""
     if info.expires is None:
-        return CredentialFacts("SAS token", detail, Grade.WARNING if sentences else Grade.GOOD)
+        grade = Grade.BAD if info.missing(NEEDS_STORE) else Grade.WARNING if sentences else Grade.GOOD
+        return CredentialFacts("SAS token", detail, grade)
     if info.expired(now):
         return CredentialFacts("SAS token expired", detail, Grade.BAD, info.expires)
     left = info.expires - now
-    span = plural(left.days, "day") if left.days else plural(max(left.seconds // 3600, 1), "hour")
     grade = Grade.BAD if info.missing(NEEDS_STORE) or left.days < 1 else Grade.WARNING if sentences else Grade.GOOD
-    return CredentialFacts(f"SAS token expires in {span}", detail, grade, info.expires)
+    return CredentialFacts(f"SAS token expires in {time_left(left)}", detail, grade, info.expires)
 
 
 def journal(config: Config, ctx: JobContext) -> JournalFacts:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from chorus_gui.app.words import plural
 from chorus_gui.core.config.load import Checked
 from chorus_gui.core.config.model import Place, Site, store_path
 from chorus_gui.core.errors import ChorusError, PatternError
@@ -52,7 +53,9 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Sample:
-    """What was seen.  ``complete``: every file of every folder was.  ``problems`` are sentences about folders that could not be read."""
+    """What was seen.  ``complete``: every file of every folder that could be read was.  ``problems`` are sentences about a site's folder
+    that could not be read, ``unread`` the files and folders below it.
+    """
 
     files: int = 0
     complete: bool = True
@@ -62,6 +65,7 @@ class Sample:
     examples: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
     """modality, or "" for the unmatched → the first of each of many folders"""
     problems: list[str] = field(default_factory=list[str])
+    unread: list[str] = field(default_factory=list[str])
 
 
 def explain(checked: Checked, path: str, modalities: tuple[str, ...] = ()) -> Example:
@@ -132,6 +136,7 @@ class _Walk:
         for folder in source.folders(self._want, ctx.checkpoint):
             ctx.checkpoint()
             prefix = folder.path + "/" if folder.path else ""
+            self._found.unread += [problem.path for problem in folder.problems]
             names = [*(name for name, _, _ in folder.files), *folder.unsized]
             self._take(prefix, sorted(names)[: self._left])
             if len(names) > self._left or time.monotonic() > self._until:
@@ -166,10 +171,21 @@ class _Walk:
                     examples.append(example)
 
 
-def sentence(found: Sample, count: Callable[[int, str], str]) -> str:
-    """How much was sampled.  ``count`` writes a number with its word."""
+def sentence(found: Sample) -> str:
+    """How much was sampled, and how much could not be read."""
     if not found.files:
-        return "There are no files in the site's folder." if not found.problems else ""
-    if found.complete:
-        return f"Checked the whole site: {count(found.files, 'file')}."
-    return f"Checked a sample of {count(found.files, 'file')}. A scan checks all of them."
+        read = "There are no files in the site's folder." if not found.problems and not found.unread else ""
+    elif found.complete:
+        read = f"Checked {'every file that could be read' if found.unread else 'the whole site'}: {plural(found.files, 'file')}."
+    else:
+        read = f"Checked a sample of {plural(found.files, 'file')}. A scan checks all of them."
+    return " ".join(part for part in (read, unreadable(found)) if part)
+
+
+def unreadable(found: Sample) -> str:
+    """How many files or folders could not be read, and one of them; "" if none."""
+    if not found.unread:
+        return ""
+    count = len(found.unread)
+    what = plural(count, "file or folder", "files or folders")
+    return f"{what} could not be read{', such as' if count > 1 else ':'} “{found.unread[0]}”."

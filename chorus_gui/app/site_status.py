@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeGuard
 
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
-from chorus_gui.app.words import files_and_size, plural, size
+from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 
@@ -360,24 +360,37 @@ def _nothing_to_do(known: Known) -> bool:
 
 
 def _warnings(known: Known) -> tuple[str, ...]:
-    out: list[str] = []
+    return (*_credential_warnings(known), *_site_warnings(known), *submission_warnings(known))
+
+
+def _credential_warnings(known: Known) -> list[str]:
     credential = known.credential
-    if credential.grade is Grade.BAD or (credential.grade is Grade.WARNING and credential.expires is not None):
-        out.append(f"{credential.text}.")
-    review = known.review
-    if review is not None and not review.stale:
-        problems = review.summary.total(ChangeKind.PROBLEM).files
-        if problems and not (review.out_of_reach and problems == len(review.out_of_reach)):
-            out.append(f"{plural(problems, 'item')} on the site could not be read.")
-        if review.to_do_total.files or review.approval is not None:
-            out += review.out_of_reach  # otherwise it is the next step's own text
-        if review.summary.excluded:
-            out.append(f"{plural(review.summary.excluded, 'change')} {'is' if review.summary.excluded == 1 else 'are'} held back.")
-    if known.journal is not None:
-        last = verification(known.receipts, known.journal.versions[-1]) if known.journal.versions else None
-        for version in known.journal.versions[:-1]:
-            found = verification(known.receipts, version)
-            if found is not None and not found.clean and found is not last:
-                text = _failed_verification(found)
-                out.append(f"Version {version}: {text[0].lower()}{text[1:]}")
-    return tuple(out)
+    lasts = credential.grade is Grade.WARNING and credential.expires is None
+    return [f"{credential.text}."] if credential.grade in (Grade.BAD, Grade.WARNING) and not lasts else []
+
+
+def _site_warnings(known: Known) -> list[str]:
+    review, out = known.review, list[str]()
+    if review is None or review.stale:
+        return out
+    problems = review.summary.total(ChangeKind.PROBLEM).files
+    if problems and not (review.out_of_reach and problems == len(review.out_of_reach)):
+        out.append(f"{plural(problems, 'item')} on the site could not be read.")
+    if review.to_do_total.files or review.approval is not None:
+        out += review.out_of_reach  # otherwise it is the next step's own text
+    return out
+
+
+def submission_warnings(known: Known) -> list[str]:
+    """What is left or wrong about submissions, in addition to the next step."""
+    review, journal, out = known.review, known.journal, list[str]()
+    if review is not None and not review.stale and review.summary.excluded:
+        held = review.summary.excluded
+        out.append(f"{plural(held, 'change')} {agree(held, 'is', 'are')} held back.")
+    last = verification(known.receipts, journal.versions[-1]) if journal and journal.versions else None
+    for version in journal.versions[:-1] if journal else ():
+        found = verification(known.receipts, version)
+        if found is not None and not found.clean and found is not last:
+            text = _failed_verification(found)
+            out.append(f"Version {version}: {text[0].lower()}{text[1:]}")
+    return out

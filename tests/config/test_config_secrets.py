@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from chorus_gui.core.config.load import loads
 from chorus_gui.core.config.model import AuthMode, Config, Credentials, Secret
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo, account_url_problem, clean_sas
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo, account_url_problem, clean_sas, time_left
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 SAS = "sv=2022-11-02&sp=racwdl&sr=c&se=2030-01-01T00:00:00Z&sig=SECRETSIG%3D"
@@ -146,10 +146,10 @@ def test_write_includes_create_but_create_is_not_write() -> None:
     ("token", "words"),
     [
         ("se=2026-02-01T11:59:59Z&sp=rwdl", "The SAS token expired on 2026-02-01 11:59 UTC."),
-        ("se=2026-02-01T12:30:00Z&sp=rwdl", "expires in less than an hour"),
+        ("se=2026-02-01T12:30:00Z&sp=rwdl", "expires in 30 minutes"),
         ("se=2026-02-01T15:00:00Z&sp=rwdl", "expires in 3 hours"),
-        ("se=2026-02-02T13:00:00Z&sp=rwdl", "expires in 1 day,"),
-        ("se=2030-01-01&ske=2026-02-03T12:00:00Z&sp=rwdl", "expires in 2 days"),
+        ("se=2026-02-02T13:00:00Z&sp=rwdl", "expires in 25 hours,"),
+        ("se=2030-01-01&ske=2026-02-03T12:00:00Z&sp=rwdl", "expires in 48 hours"),
         ("se=2030-01-01&st=2026-03-01&sp=rwdl", "not valid before 2026-03-01 00:00 UTC"),
         ("sp=rwdl", "does not say when it expires"),
         ("se=soon&sp=rwdl", "does not say when it expires"),
@@ -183,3 +183,28 @@ def test_a_secret_stays_closed() -> None:
     assert hash(secret) == hash(Secret("SECRETSIG"))
     assert (bool(secret), bool(Secret(""))) == (True, False)
     assert copy.deepcopy(secret) == pickle.loads(pickle.dumps(secret)) == secret
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(hours=47), "47 hours"),
+        (timedelta(hours=24), "24 hours"),
+        (timedelta(hours=72), "3 days"),
+        (timedelta(days=9, hours=23), "9 days"),
+        (timedelta(minutes=119), "119 minutes"),
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(seconds=59), "less than a minute"),
+    ],
+)
+def test_the_time_that_is_left(left: timedelta, words: str) -> None:
+    assert time_left(left) == words
+
+
+def test_the_time_that_is_left_is_never_more_and_not_much_less_than_there_is() -> None:
+    units = {"minute": 60, "hour": 3600, "day": 86400}
+    for seconds in range(60, 40 * 86400, 59):
+        count, unit = time_left(timedelta(seconds=seconds)).split()
+        said = int(count) * units[unit.removesuffix("s")]
+        assert said <= seconds
+        assert seconds < 1.5 * said or seconds < 120

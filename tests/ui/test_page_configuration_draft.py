@@ -217,7 +217,7 @@ def test_a_small_site_is_seen_whole(tmp_path: Path) -> None:
     assert [example.path for example in found.examples["Images"]] == ["7/Images/a.dcm", "8/Images/a.dcm"]
     assert found.examples["Images"][0].store_path == "VERSION/7/Images/a.dcm"
     assert [example.path for example in found.examples[""]] == ["stray.txt"]
-    assert "6 files" in sampling.sentence(found, lambda count, word: f"{count} {word}s")
+    assert "6 files" in sampling.sentence(found)
 
 
 def test_a_large_site_is_seen_in_part(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_large_site_is_seen_in_part(tmp_path: Path) -> None:
     short = sampling.sample(checked, JobContext(), extent=sampling.Extent(files=10))
     assert not short.complete
     assert short.files <= 10
-    assert "sample" in sampling.sentence(short, lambda count, word: f"{count} {word}")
+    assert "sample" in sampling.sentence(short)
     stopped = JobContext()
     stopped.cancel()
     with pytest.raises(Cancelled):

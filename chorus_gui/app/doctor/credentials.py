@@ -34,7 +34,13 @@ def _sas(case: Case, name: str, info: SasInfo) -> Finding:
     when = f"{info.expires:%Y-%m-%d %H:%M} UTC"
     remedy = "Ask the central team for a new SAS token, and paste it on the Configuration page."
     if info.expired(case.now):
-        return Finding(Grade.BAD, SUBJECT, f"The SAS token of {name} expired on {when}.", "The store refuses it.", remedy)
+        return Finding(
+            Grade.BAD,
+            SUBJECT,
+            f"The SAS token of {name} expired on {when}.",
+            "The store refuses it. Nothing can be read or written there.",
+            remedy,
+        )
     if info.expires - case.now < SOON:
         why = "An upload that is still running then stops."
         return Finding(Grade.WARNING, SUBJECT, f"The SAS token of {name} expires on {when}.", why, remedy)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, site
+from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, site, submission
 from chorus_gui.app.doctor.model import Case, Check
 from chorus_gui.app.words import plural
 from chorus_gui.core.config.load import load
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("Configuration", configuration.check_file),
     ("Site", places.check_sources),
+    ("Site", site.check_folders),
     ("Site", site.check_online_only),
     ("Journal", journal.check_file),
     ("Journal", journal.check_history),
     ("Journal", journal.check_rows),
     ("Verification", journal.check_verification),
+    ("Submission", submission.check_status),
     ("Credentials", credentials.check_expiry),
     ("Central store", places.check_central),
     ("Cloud journal", places.check_journal),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config.model import NamedPlace, PlaceKind
+from chorus_gui.core.config.secrets import SasInfo
 from chorus_gui.core.custody.cloud_journal import journal_parent
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.folders import disk_path
@@ -52,13 +53,14 @@ def check_sources(case: Case) -> Iterator[Finding]:
 
 def _check(case: Case, role: str) -> Iterator[Finding]:
     for place in case.config.places() if case.config else ():
-        if place.role == role:
+        token = place.place.credentials.sas_token
+        if place.role == role and not (token and SasInfo.parse(token.reveal()).expired(case.now)):  # check_expiry says that, once
             case.ctx.checkpoint()
-            yield from check_place(place, case.login)
+            yield from check_place(place, case.login, expiry=False)
 
 
-def check_place(named: NamedPlace, login: Login | None) -> list[Finding]:
-    """Test one place of a configuration; raises no expected error."""
+def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) -> list[Finding]:
+    """Test one place of a configuration; raises no expected error.  Without ``expiry``, how long its SAS token is valid is left out."""
     place = named.place
     if named.role == JOURNAL and place.folder is not None:
         place = journal_parent(place)[0]
@@ -66,7 +68,7 @@ def check_place(named: NamedPlace, login: Login | None) -> list[Finding]:
         if place.kind is PlaceKind.AZURE:
             from chorus_gui.core.storage.azure.probe import probe
 
-            found = probe(place, write=named.write, login=login)
+            found = probe(place, write=named.write, login=login, expiry=expiry)
         elif place.folder is not None:
             found = [_folder(os.fspath(place.folder), write=named.write)]
         else:
@@ -77,7 +79,7 @@ def check_place(named: NamedPlace, login: Login | None) -> list[Finding]:
     except ChorusError as error:
         found = [Finding(Grade.BAD, "", error.what, error.meaning, error.remedy)]
     why = WHY[named.role]
-    return [replace(one, subject=named.subject, why=one.why or (why if one.grade is not Grade.GOOD else "")) for one in found]
+    return [replace(one, subject=named.subject, why=one.why or (why if one.grade is Grade.BAD else "")) for one in found]
 
 
 def _folder(folder: str, *, write: bool) -> Finding:
@@ -96,4 +98,4 @@ def _folder(folder: str, *, write: bool) -> Finding:
         why = "A drive that is not connected looks empty, too."
         remedy = "Check the path and the drive. If the site has no files yet, ignore this warning."
         return Finding(Grade.WARNING, "", f"The folder {folder} is empty.", why, remedy)
-    return Finding(Grade.GOOD, "", f"{folder} can be {'read and written' if write else 'read'}.")
+    return Finding(Grade.GOOD, "", f"{folder} can be {'read and written' if write else 'opened'}.")

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from chorus_gui.app import sampling
+from chorus_gui.app.configuration import Checked
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.doctor.places import SITE
-from chorus_gui.app.words import agree
+from chorus_gui.app.words import agree, plural
 from chorus_gui.app.words import files as files_of
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Finding, Grade
 
@@ -26,6 +29,32 @@ def check_online_only(case: Case) -> Iterator[Finding]:
         case.ctx.checkpoint()
         if named.role == SITE and named.place.folder is not None:
             yield from _online(named.subject, named.place.folder, case)
+
+
+def check_folders(case: Case) -> Iterator[Finding]:
+    """Files and folders of the site that cannot be read now, or could not be in the last scan: they are not part of a submission."""
+    if case.config is None:
+        return
+    config = case.config
+    checked = Checked(case.file, config, config.layout, config.modalities, config.sites)
+    found = sampling.sample(checked, case.ctx, login=case.login)
+    unread = sorted({*found.unread, *_unread_in_the_last_scan(case.config)})
+    if unread:
+        what = f"{plural(len(unread), 'file or folder', 'files or folders')} of the site could not be read."
+        why = "What cannot be read is not uploaded. It is not marked as deleted for this reason."
+        remedy = "Check the permissions of these files and folders, then scan again."
+        yield Finding(Grade.WARNING, SITE, what, why, remedy, tuple(unread[:5]))
+
+
+def _unread_in_the_last_scan(config: Config) -> list[str]:
+    from chorus_gui.core.errors import ReviewError
+    from chorus_gui.core.review.staging import Staging, staging_path
+
+    try:
+        with Staging.open(staging_path(config.journal.local)) as staging:
+            return [path for (path,) in staging.db.execute("SELECT path FROM problem WHERE path != ''")]
+    except ReviewError:
+        return []
 
 
 def _online(names: str, folder: Path, case: Case) -> Iterator[Finding]:

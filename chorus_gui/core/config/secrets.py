@@ -133,7 +133,7 @@ class SasInfo:
 
     def sentences(self, now: datetime, needs: str) -> tuple[str, ...]:
         """What a person should know before anything is sent, worst first; empty if it works for at least two weeks."""
-        return tuple(s for s in (self._time_sentence(now), *self._scope_sentences(needs), self._network_sentence()) if s)
+        return tuple(s for s in (self._time_sentence(now), *self.scope_sentences(needs), self._network_sentence()) if s)
 
     def _time_sentence(self, now: datetime) -> str:
         if self.expires is None:
@@ -145,11 +145,10 @@ class SasInfo:
         left = self.expires - now
         if left > SOON:
             return ""
-        days, hours = left.days, left.seconds // 3600
-        span = f"{days} day{'s' * (days != 1)}" if days else f"{hours} hour{'s' * (hours != 1)}" if hours else "less than an hour"
-        return f"The SAS token expires in {span}, on {_moment(self.expires)}."
+        return f"The SAS token expires in {time_left(left)}, on {_moment(self.expires)}."
 
-    def _scope_sentences(self, needs: str) -> list[str]:
+    def scope_sentences(self, needs: str) -> list[str]:
+        """What the token does not allow or cover, of what is needed."""
         out: list[str] = []
         if missing := self.missing(needs):
             out.append(f"The SAS token does not allow {_list(missing)}.")
@@ -165,6 +164,16 @@ class SasInfo:
 
     def _network_sentence(self) -> str:
         return f"The SAS token works only from the network address {self.addresses}." if self.addresses else ""
+
+
+def time_left(left: timedelta) -> str:
+    """How much time is left: "30 minutes", "47 hours", "9 days".  Never more than there is, and at least two thirds of it."""
+    minutes = int(left.total_seconds() // 60)
+    for unit, each, least in (("day", 1440, 3), ("hour", 60, 2), ("minute", 1, 1)):
+        if minutes >= each * least:
+            count = minutes // each
+            return f"{count:,} {unit}{'s' * (count != 1)}"
+    return "less than a minute"
 
 
 def _fields(token: str) -> list[tuple[str, str]]:

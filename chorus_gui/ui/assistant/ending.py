@@ -18,7 +18,6 @@ from chorus_gui.ui.pages.configuration_findings import FindingCard, clear
 from chorus_gui.ui.pages.configuration_tester import UNMATCHED, example_table
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, Tile, button, column, label, row, scrolled, set_grade
-from chorus_gui.ui.words import count_of
 
 
 class TestStep(Step):
@@ -107,8 +106,9 @@ class PreviewStep(Step):
             self.status.setText("Reading the site's folder…")
             self.advice.setText("")
             return
-        told = [*found.problems, sampling.sentence(found, lambda count, word: count_of(count, word))]
+        told = [*found.problems, sampling.sentence(found)]
         self.status.setText("  ".join(part for part in told if part))
+        set_grade(self.status, Grade.BAD if found.problems else Grade.WARNING if found.unread else None)
         text, grade = advice(found)
         self.advice.setText(text)
         set_grade(self.advice, grade)
@@ -127,6 +127,8 @@ class PreviewStep(Step):
 
 def advice(found: sampling.Sample) -> tuple[str, Grade]:
     """What that means for a person."""
+    if not found.files and found.unread:
+        return "No file could be read. Check the permissions of the folder.", Grade.WARNING
     if not found.files:
         return "The folder is empty. You can continue, and try the patterns later on the Configuration page.", Grade.WARNING
     if not any(found.matched.values()):
@@ -146,6 +148,8 @@ def advice(found: sampling.Sample) -> tuple[str, Grade]:
             "Files that match no pattern are never uploaded. If some of them should be, change the patterns on the Configuration page.",
             Grade.INFO,
         )
+    if found.unread:
+        return "Every file that could be read matches a pattern. Check the permissions of what could not be read.", Grade.WARNING
     return "Every file matches a pattern.", Grade.GOOD
 
 

@@ -14,7 +14,6 @@ from chorus_gui.ui import theme
 from chorus_gui.ui.models.examples import ExampleModel
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, FormRow, Tile, button, column, label, row, set_grade
-from chorus_gui.ui.words import count_of
 
 UNMATCHED = ""
 
@@ -97,9 +96,9 @@ class TesterTab(QWidget):
             self.status.setText(told)
             set_grade(self.status, None)
             return
-        told = [*found.problems, sampling.sentence(found, lambda count, word: count_of(count, word))]
+        told = [*found.problems, sampling.sentence(found)]
         self.status.setText("  ".join(part for part in told if part))
-        set_grade(self.status, Grade.BAD if found.problems else Grade.WARNING if not found.files else None)
+        set_grade(self.status, Grade.BAD if found.problems else Grade.WARNING if not found.files or found.unread else None)
 
     def _choose(self, name: str) -> None:
         self._filter = None if self._filter == name else name

@@ -18,13 +18,13 @@ PROBE_NAME = ".chorus-upload-probe-"
 """How the name of a write test's blob begins; it exists for a moment."""
 
 
-def probe(place: Place, *, write: bool = False, login: Login | None = None) -> list[Finding]:
+def probe(place: Place, *, write: bool = False, login: Login | None = None, expiry: bool = True) -> list[Finding]:
     """Test a place in Azure: its SAS, whether it can be listed, the clock; with ``write`` also writing and deleting.
 
-    ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
+    Without ``expiry``, how long the SAS is valid is left out.  ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
     that nobody uses.  Raises nothing: a failure is a finding, and tests that would fail for the same reason are left out.
     """
-    found = _sas_findings(place, NEEDS_JOURNAL if write else NEEDS_SOURCE)
+    found = _sas_findings(place, NEEDS_JOURNAL if write else NEEDS_SOURCE, expiry=expiry)
     try:
         store = AzureStore(place, login=login)
     except StoreError as error:
@@ -38,15 +38,19 @@ def probe(place: Place, *, write: bool = False, login: Login | None = None) -> l
     return found
 
 
-def _sas_findings(place: Place, needs: str) -> list[Finding]:
+def _sas_findings(place: Place, needs: str, *, expiry: bool) -> list[Finding]:
     token = place.credentials.sas_token
     if not token or place.credentials.auth_mode not in (AuthMode.SAS, AuthMode.CONNECTION_STRING):
         return []
     info, now = SasInfo.parse(token.reveal()), datetime.now(UTC)
-    grade = Grade.BAD if info.expired(now) or info.missing(needs) else Grade.WARNING
-    sentences = info.sentences(now, needs)
+    scope = info.scope_sentences(needs)
+    sentences = info.sentences(now, needs) if expiry else tuple(scope)
     if sentences:
-        return [Finding(grade, "", sentence, remedy="Ask the central team for a new SAS token.") for sentence in sentences]
+        remedy = "Ask the central team for a new SAS token."
+        bad = [*(scope if info.missing(needs) else ()), *(sentences[:1] if expiry and info.expired(now) else ())]
+        return [Finding(Grade.BAD if text in bad else Grade.WARNING, "", text, remedy=remedy) for text in sentences]
+    if not expiry:
+        return [Finding(Grade.GOOD, "", "The SAS token allows everything that is needed.")]
     until = f"until {info.expires:%Y-%m-%d}" if info.expires else "for as long as its policy allows"
     return [Finding(Grade.GOOD, "", f"The SAS token allows everything that is needed {until}.")]
 
