@@ -113,7 +113,7 @@ def test_the_doctor_reports_a_verification_that_failed(world: World) -> None:
     (finding,) = submission.check_status(case(world))
     assert finding.grade is Grade.BAD
     assert "1 file that differs" in finding.what
-    assert "Show the verification" in finding.remedy
+    assert "file repair" in finding.remedy
     assert finding in examine(world.file, JobContext())
 
 

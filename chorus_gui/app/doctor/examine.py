@@ -25,7 +25,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Journal", journal.check_file),
     ("Journal", journal.check_history),
     ("Journal", journal.check_rows),
-    ("Verification", journal.check_verification),
     ("Submission", submission.check_status),
     ("Credentials", credentials.check_expiry),
     ("Central store", places.check_central),

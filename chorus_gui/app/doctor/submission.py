@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chorus_gui.app import facts
+from chorus_gui.app.doctor.journal import check_verification
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.site_status import COMMANDS, Action, site_status, submission_warnings
 from chorus_gui.app.workspace import Workspace
@@ -21,7 +22,7 @@ def check_status(case: Case) -> Iterator[Finding]:
         return
     known = facts.known(Workspace(case.config, case.login), case.ctx)
     status = site_status(known)
-    step = status.next
+    step, wrong = status.next, list(check_verification(case))
     site_is_gone = step is status.steps[1] and status.grade is Grade.BAD  # the checks of the site say how it is now
     if step.action not in ELSEWHERE and not site_is_gone:
         grade = Grade.GOOD
@@ -29,6 +30,11 @@ def check_status(case: Case) -> Iterator[Finding]:
             grade = Grade.WARNING if step.action is Action.DECIDE_CUSTODY else Grade.BAD
         command = COMMANDS.get(step.action, "")
         remedy = f"Select “{step.label}” on the Overview page, or use “chorus-upload {command}”." if grade is not Grade.GOOD else ""
-        yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", remedy=remedy)
+        if step.action is Action.SEE_VERIFICATION and wrong:
+            why, remedy, wrong = wrong[0].why, wrong[0].remedy, []
+            yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", why, remedy)
+        else:
+            yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", remedy=remedy)
+    yield from wrong
     for warning in submission_warnings(known):
         yield Finding(Grade.WARNING, SUBJECT, warning)
