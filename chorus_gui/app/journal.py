@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +17,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.history import Command as HistoryCommand
 from chorus_gui.core.model import Row, VersionCount
 from chorus_gui.core.submission.mark import read_list
+from chorus_gui.core.submission.marker import Complete, Completeness
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.backups import Backup
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 __all__ = [
+    "Complete",
+    "Completeness",
     "HistoryCommand",
     "Listing",
     "check",
@@ -35,6 +38,7 @@ __all__ = [
     "history",
     "mark_deleted",
     "mark_uploaded",
+    "markers",
     "read_list",
     "restore",
     "undo",
@@ -45,12 +49,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The versions of a journal.  ``name`` is shown to people: its place in the cloud if the cloud journal was read."""
+    """The versions of a journal.  ``name`` is shown to people: its place in the cloud if the cloud journal was read.
+
+    ``complete`` has what each version's completion marker says; a version whose marker could not be read is not in it.
+    """
 
     name: str
     path: Path
     schema: int
     counts: tuple[VersionCount, ...]
+    complete: Mapping[str, Completeness] = field(default_factory=dict[str, Completeness])
 
 
 def look(workspace: Workspace, ctx: JobContext, name: str, step: Callable[[Run], T]) -> Done[T]:
@@ -70,9 +78,25 @@ def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Li
         counts = tuple(c for c in journal.counts() if which.version in (None, c.version) and (wanted is None or c.modality in wanted))
         cloud = config.journal.cloud
         copied = journal.path != config.journal.local and journal.path.parent == memory_folder()
-        return Listing(cloud.text if cloud and copied else str(journal.path), journal.path, journal.schema, counts)
+        complete = _markers(workspace, ctx, [c for c in journal.counts() if which.version in (None, c.version)])
+        return Listing(cloud.text if cloud and copied else str(journal.path), journal.path, journal.schema, counts, complete)
 
     return look(workspace, ctx, "journal list", step)
+
+
+def markers(workspace: Workspace, journal: Path, ctx: JobContext) -> dict[str, Completeness]:
+    """What the completion marker of each version of this local journal says; those that cannot be read are not in it."""
+    from chorus_gui.core.journal.store import Journal
+
+    with workspace, Journal.open(journal, readonly=True) as opened:
+        return _markers(workspace, ctx, opened.counts())
+
+
+def _markers(workspace: Workspace, ctx: JobContext, counts: Sequence[VersionCount]) -> dict[str, Completeness]:
+    from chorus_gui.core.submission.completion import completeness_of_all
+
+    store = workspace.store_if_reachable() if counts else None
+    return {} if store is None else completeness_of_all(store, counts, ctx)
 
 
 def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:
@@ -157,8 +181,8 @@ def mark_uploaded(workspace: Workspace, ctx: JobContext, request: MarkRequest, *
     def step(active: Run) -> Marked:
         moment = upload_time() if request.at == "now" else request.at
         check_upload_time(moment)
-        store = workspace.store()
-        active.begin()
+        store = active.store()
+        active.begin(complete=store)
         with workspace.person.progress(ctx):
             marked = mark_as_uploaded(active.work, store, request.paths, upload_time=moment, central=request.central)
         active.faulty = bool(marked.unknown or marked.refused)

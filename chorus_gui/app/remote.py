@@ -15,6 +15,7 @@ from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved
+from chorus_gui.core.submission.guard import GuardedStore
 from chorus_gui.core.submission.run_result import RunResult
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ def upload(
             remedy="Check the journal in with “chorus-upload journal checkin --local-journal F”, which makes sure that nothing is lost.",
         )
     return _one_by_one(
-        workspace, ctx, lambda ctx: remote.upload(workspace.store(), sources, target, ctx, recursive=recursive, overwrite=overwrite)
+        workspace,
+        ctx,
+        lambda ctx: remote.upload(
+            GuardedStore(workspace.store(), by_hand=True), sources, target, ctx, recursive=recursive, overwrite=overwrite
+        ),
     )
 
 
@@ -86,7 +91,9 @@ class Deletion:
 
     def delete(self) -> Done[list[str]]:
         """Delete them permanently; their paths."""
-        return _one_by_one(self._workspace, self._ctx, lambda ctx: remote.delete(self._workspace.store(), self.blobs, ctx))
+        return _one_by_one(
+            self._workspace, self._ctx, lambda ctx: remote.delete(GuardedStore(self._workspace.store(), by_hand=True), self.blobs, ctx)
+        )
 
 
 @contextmanager

@@ -127,11 +127,11 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
 
 @contextmanager
 def _own_staging(workspace: Workspace, *, keep: bool) -> Generator[Path]:
-    from chorus_gui.core.review.staging import staging_path
+    from chorus_gui.core.review.staging import command_staging_path, staging_path
 
     window = staging_path(workspace.config.journal.local)
     if keep:
-        yield window.with_name(window.name.replace("review-", "command-"))
+        yield command_staging_path(window)
         return
     with TemporaryDirectory(prefix="look-", dir=window.parent) as folder:
         yield Path(folder) / window.name

@@ -22,7 +22,7 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.status import Status, status_of
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
-from chorus_gui.core.errors import Cancelled, ChorusError, Declined
+from chorus_gui.core.errors import Cancelled, ChorusError, Declined, StoreError
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.receipt import Receipt, Verification
     from chorus_gui.core.review.values import Reviewed
     from chorus_gui.core.storage.base import Store
+    from chorus_gui.core.submission.guard import GuardedStore
     from chorus_gui.core.submission.history import Entered
     from chorus_gui.core.submission.work import Work
 
@@ -84,6 +85,9 @@ class Run:
     """what happens after the step, before the receipt"""
     line: Entered | None = None
     """its line in the journal's history"""
+    named: str = ""
+    """the version that the person named, to be completed whatever that takes"""
+    _guard: GuardedStore | None = None
 
     @property
     def unread(self) -> int | None:
@@ -113,15 +117,57 @@ class Run:
         self.notes.append(text)
         self.workspace.person.warn(text)
 
-    def begin(self, *, leave_copies: Store | None = None) -> None:
-        """From here on the run leaves a receipt, however it ends; and, if a store is given, copies of the journal in it."""
+    def store(self) -> GuardedStore:
+        """The central store, for a step that writes into it: a version's completion marker is removed before its files change.
+
+        Raises as :meth:`Workspace.store`.
+        """
+        from chorus_gui.core.submission.guard import guarded
+
+        if self._guard is None:
+            self._guard = guarded(self.workspace.store())
+            self.ends.callback(self._guard.proofs.close)
+        return self._guard
+
+    def store_if_reachable(self) -> GuardedStore | None:
+        """As :meth:`Workspace.store_if_reachable`, and guarded."""
+        return None if self.workspace.store_if_reachable() is None else self.store()
+
+    def begin(self, *, leave_copies: Store | None = None, complete: Store | None = None) -> None:
+        """From here on the run leaves a receipt, however it ends.
+
+        In ``leave_copies``, the run's :meth:`store`, it leaves copies of the journal too, however it ends; there, or in
+        ``complete``, it writes the completion markers of versions that are complete, if nothing stops it.
+        """
+        from chorus_gui.core.submission.guard import guarded
+
         self.began = True
         if self.line is not None:
             self.line.begin()
+        store = leave_copies or complete
+        if store is not None:
+            self.ends.enter_context(self._completed(guarded(store)))
         if leave_copies is not None:
             from chorus_gui.core.submission.upload import copies_left
 
-            self.ends.enter_context(copies_left(self.work, leave_copies))
+            self.ends.enter_context(copies_left(self.work, guarded(leave_copies)))
+
+    @contextmanager
+    def _completed(self, store: GuardedStore) -> Generator[None]:
+        """After the block, if nothing stopped it, write the markers; a marker that cannot be written is only a warning."""
+        from chorus_gui.core.submission.completion import complete_versions
+
+        yield
+        try:
+            completed = complete_versions(self.work, store, self.named)
+        except StoreError as error:
+            self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
+            return
+        for one in completed:
+            if one.marker is not None and one.version in store.changed:
+                self.log.complete.append(one.version)
+            elif not one.marker and not one.expected:
+                self.warn(f"Version {one.version} is not marked as complete. {one.why}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,8 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
         check_built_in(workspace.config)
         check_version(active, which.version)
         choose_modalities(workspace.config, which.modalities)
-        active.log.version = which.version or ""
-        store = workspace.store()
+        active.log.version = active.named = which.version or ""
+        store = active.store()
         active.begin(leave_copies=store)
         with workspace.person.progress(ctx):
             upload_pending(active.work, store, which)
@@ -131,13 +131,13 @@ def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Revi
     workspace, approved = active.workspace, Approved(staging, approval)
     active.reviewed = reviewed
     if approval.record_only:
-        store = workspace.store_if_reachable()
+        store = active.store_if_reachable()
         active.begin()
         with workspace.person.progress(active.ctx):
             record(active.work, approved, store)
         mention_wrong(active)
         return
-    store = workspace.store()
+    store = active.store()
     active.begin(leave_copies=store)
     with workspace.person.progress(active.ctx):
         work = active.work

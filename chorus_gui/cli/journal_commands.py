@@ -10,6 +10,7 @@ from chorus_gui.cli.arguments import add_accept_less, share
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.journal import Listing
     from chorus_gui.app.run import Done
     from chorus_gui.app.status import Status
     from chorus_gui.cli.report import Report
@@ -109,9 +110,23 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
         found = done.value
         report.say(f"Journal {found.name} (format {found.schema})")
         report.table(
-            ("version", "modality", ">files", ">size", ">pending", ">replaced or deleted", "last upload (UTC)"),
-            [(c.version, c.modality, c.active, size(c.active_bytes), c.pending, c.closed, c.last_upload or "–") for c in found.counts],
+            ("version", "modality", ">files", ">size", ">pending", ">replaced or deleted", "last upload (UTC)", "complete"),
+            [
+                (
+                    c.version,
+                    c.modality,
+                    c.active,
+                    size(c.active_bytes),
+                    c.pending,
+                    c.closed,
+                    c.last_upload or "–",
+                    _complete(found, c.version),
+                )
+                for c in found.counts
+            ],
         )
+        for outdated in (one for one in found.complete.values() if one.why):
+            report.warn(f"The completion marker of version {outdated.version} is outdated. {outdated.why}")
         report.json(
             {
                 "journal": found.name,
@@ -126,12 +141,17 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
                         "pending_bytes": c.pending_bytes,
                         "closed": c.closed,
                         "last_upload": c.last_upload,
+                        "complete": found.complete[c.version].complete.value if c.version in found.complete else None,
                     }
                     for c in found.counts
                 ],
             }
         )
     return done
+
+
+def _complete(found: Listing, version: str) -> str:
+    return found.complete[version].complete.value if version in found.complete else "–"
 
 
 def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any] | Status:

@@ -192,7 +192,13 @@ def test_remote_by_hand(world: World, run, monkeypatch) -> None:
     run("submit --yes --version v1")
     assert "v1/" in run("remote list")[0]
     lines = json.loads(run("remote list -r --json")[0])
-    assert {line["path"] for line in lines} == {"v1/1/Waveforms/a.dat", "v1/1/Images/b.dcm", "v1/OMOP/person.csv", "v1/journal.db"}
+    assert {line["path"] for line in lines} == {
+        "v1/1/Waveforms/a.dat",
+        "v1/1/Images/b.dcm",
+        "v1/OMOP/person.csv",
+        "v1/journal.db",
+        "v1/submission.json",
+    }
     assert json.loads(run("remote list v1/1 --json")[0]) == [
         {"path": "v1/1/Images/", "folder": True, "files": 1, "size": 3000, "md5": None},
         {"path": "v1/1/Waveforms/", "folder": True, "files": 1, "size": 1, "md5": None},

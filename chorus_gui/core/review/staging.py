@@ -53,6 +53,11 @@ def staging_path(journal: Path) -> Path:
     return folder / f"review-{key}.db"
 
 
+def command_staging_path(window: Path) -> Path:
+    """Where the review of the last command of the command line is kept; ``window``: :func:`staging_path`."""
+    return window.with_name(window.name.replace("review-", "command-"))
+
+
 def _begin(path: Path) -> None:
     """An empty file of this user alone in the place of an earlier one.  Raises OSError."""
     path.unlink(missing_ok=True)

@@ -12,7 +12,9 @@ from chorus_gui.core.journal.queries import active_by_paths
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, ChangeKind, Entry, Level, Row, Tally, sums
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import Batch
+from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult, verify
@@ -75,12 +77,13 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
     invalid time.
     """
     check_upload_time(upload_time)
-    out = Marked()
-    config = work.config
+    out, store, config = Marked(), guarded(store), work.config
     found = _central_rows(work, paths, out) if central else _open_rows(work.journal, paths, out, None)
     pending = [row for row in found if row.pending]
     out.already = [row.path for row in found if not row.pending]
     pending.sort(key=lambda row: (row.version, row.modality, row.path))
+    for version in sorted({row.version for row in pending}):  # another tool recorded more for a version that was complete
+        store.open(version, RetryPolicy())
     work.ctx.progress.begin("verify", sums((row.modality, Tally(1, row.size)) for row in pending))
 
     def done(verdicts: list[Verdict]) -> None:

@@ -26,6 +26,8 @@ class RunResult:
     sent_bytes: int = 0
     reused_bytes: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
+    complete: list[str] = field(default_factory=list[str])
+    """versions that became complete: their completion markers were written"""
     notes: list[str] = field(default_factory=list[str])
 
     def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:

@@ -37,8 +37,10 @@ from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
+from chorus_gui.core.submission.guard import GuardedStore, guarded
 from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.review_site import looked_up
 from chorus_gui.core.submission.work import Work
@@ -75,13 +77,16 @@ class Approved:
 
 
 def record(work: Work, approved: Approved, store: Store | None = None) -> None:
-    """Record the approved changes; new content is hashed and pending.  ``store`` is asked for MOVED and RESTORED files.
+    """Record the approved changes; new content is hashed and pending.  ``store`` is asked for MOVED and RESTORED files, and must be
+    there to amend a version that has files in it: such a version is not complete any longer.
 
     Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  :class:`ReviewError` if two
     files would get one place in an amended version: then nothing is entered.  Files that no longer match the review are in
     ``work.log.failures``.
     """
+    store = None if store is None else guarded(store)
     _begin(work, approved)
+    _reopen(work, approved, store)
     try:
         try:
             found = _looked_up(work, approved, store)
@@ -99,7 +104,9 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
 
     Errors as :func:`record`, and :class:`StoreError` for what stops the whole job.
     """
+    store = guarded(store)
     _begin(work, approved)
+    _reopen(work, approved, store)
     try:
         again = _without_bytes(work, approved, _looked_up(work, approved, store))
         # A file that is replaced inside its own version overwrites a blob that an open row vouches for: close that row first.
@@ -127,6 +134,23 @@ def _begin(work: Work, approved: Approved) -> None:
     work.journal.remove_never_uploaded_closed()
     work.log.version = approved.approval.version
     _check_places(work, approved)
+
+
+def _reopen(work: Work, approved: Approved, store: GuardedStore | None) -> None:
+    """Versions that have files in the store, and get more: their completion markers are removed before the journal changes."""
+    db, version = approved.staging.db, approved.approval.version
+    sending = "kind IN ('added', 'updated', 'moved') AND NOT excluded AND NOT done"  # a moved file may have to be uploaded again
+    changing = {v for (v,) in db.execute(f"SELECT DISTINCT coalesce(version, ?) FROM change WHERE {sending}", (version,))}
+    changing |= {v for (v,) in db.execute("SELECT DISTINCT old_version FROM change WHERE kind = 'restored' AND NOT excluded AND NOT done")}
+    there = {count.version for count in work.journal.counts() if count.last_upload}
+    for changed in sorted(changing & there):
+        if store is None:
+            raise StoreUnavailableError(
+                f"Version {changed} has files in the central store, which cannot be reached now.",
+                meaning="Nothing was recorded: the central team would not see that the version changes.",
+                remedy="Try again while the central store can be reached, or record the changes as a new version.",
+            )
+        store.open(changed, RetryPolicy())
 
 
 def _done(work: Work, approved: Approved, changes: list[Change]) -> None:

@@ -21,6 +21,7 @@ from chorus_gui.core.storage.one_file import send_file
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
+from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Selection, Work, choose_modalities
 from chorus_gui.core.transfer.transfer import failure_of
 
@@ -32,7 +33,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
 
     Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal does not have.
     """
-    journal, version = work.journal, which.version
+    journal, version, store = work.journal, which.version, guarded(store)
     chosen = choose_modalities(work.config, which.modalities)
     journal.remove_never_uploaded_closed()
     if version is not None and version not in journal.versions():
@@ -43,6 +44,8 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
         totals = pending.to_send(approved)
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
+    for changing in sorted({count.version for count in waiting if count.modality in chosen}):
+        store.open(changing, RetryPolicy())
     stray = doubled_rows(journal)
     crowded = crowded_places(work, {count.version for count in counts}, stray)
 
@@ -168,6 +171,7 @@ def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
 
     It cannot be cancelled, because a cancelled upload ends with it.  Raises :class:`StoreError`, :class:`JournalError`.
     """
+    store = guarded(store)  # a version whose copy changes is completed again
     if not versions:
         return
     with tempfile.TemporaryDirectory() as folder:

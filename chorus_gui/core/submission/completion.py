@@ -1,0 +1,314 @@
+"""Write a version's completion marker, if every approved file of the version is confirmed in the central store.
+
+The approved files of a version are its current entries in the journal, and what the last approval on this computer put into the
+version and could not record.  An approval ends when the site is scanned again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chorus_gui import __version__
+from chorus_gui.core.errors import BlobNameError, ReviewError, StoreError, UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Level, Row, Tally, VersionCount
+from chorus_gui.core.review.staging import Staging, command_staging_path, staging_path
+from chorus_gui.core.storage.base import BlobInfo, Store
+from chorus_gui.core.storage.digests import is_md5, md5_of
+from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.submission.commit import upload_time
+from chorus_gui.core.submission.guard import GuardedStore, read_text
+from chorus_gui.core.submission.marker import (
+    Complete,
+    Completeness,
+    JournalCopy,
+    Marker,
+    Root,
+    from_json,
+    judge,
+    marker_path,
+    ours,
+    to_json,
+)
+from chorus_gui.core.submission.upload import leave_copies
+from chorus_gui.core.submission.work import Work
+from chorus_gui.core.transfer.pool import Pool
+
+READ_UNASKED = 1_000_000_000
+"""Bytes that are read to complete a version that nobody named.  Only files without an MD5 in the store must be read."""
+
+_EMPTY = md5_of().hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """What the last approval on this computer left, by version: files that are not in the journal yet, and files held back."""
+
+    at_us: int = 0
+    left: Mapping[str, int] = field(default_factory=dict[str, int])
+    held: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def last_approval(journal: Path) -> Approvals:
+    """Read it from the reviews of this local journal, the window's and the command line's; nothing is left if there is none."""
+    window = staging_path(journal)
+    found = [_approval(path) for path in (window, command_staging_path(window))]
+    return max(found, key=lambda approvals: approvals.at_us)
+
+
+def _approval(path: Path) -> Approvals:
+    try:
+        with Staging.open(path) as staging:
+            approval: dict[str, Any] = staging.get("approval") or {}
+            version = approval.get("version")
+            if not version:
+                return Approvals()
+            grouped = "SELECT coalesce(version, ?), count(*) FROM change WHERE {} GROUP BY 1"
+            left = staging.db.execute(grouped.format("kind IN ('added', 'updated') AND NOT excluded AND NOT done"), (version,)).fetchall()
+            once = "excluded AND NOT (kind = 'deleted' AND pair IS NOT NULL)"  # a renamed file is one file
+            held = staging.db.execute(grouped.format(once), (version,)).fetchall()
+            return Approvals(int(approval.get("at_us") or 0), dict(left), {version: 0} | dict(held))
+    except (ReviewError, sqlite3.Error):
+        return Approvals()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What became of a version's marker.  ``marker`` None: it was not written, because of ``why``, a sentence.
+
+    ``expected``: the reason is known already, because files are pending, failed, or there are none.
+    """
+
+    version: str
+    marker: Marker | None = None
+    why: str = ""
+    expected: bool = False
+
+
+def complete_versions(work: Work, store: GuardedStore, named: str = "") -> list[Completed]:
+    """Write the marker of every version that this run changed, of the last one, and of the one that is ``named``, where it is due.
+
+    A marker that still holds is left alone.  Files without an MD5 in the store are read, up to :data:`READ_UNASKED` unless the
+    version is named.  Raises :class:`StoreError`, :class:`JournalError`, ``Cancelled``; then no marker was written.
+    """
+    candidates = {*store.changed, work.journal.last_version() or "", named} - {""}
+    counts = work.journal.counts()
+    versions = sorted(candidates & {count.version for count in counts})
+    approvals = last_approval(work.config.journal.local)
+    return [_complete(work, store, _of(version, counts), approvals, named=named == version) for version in versions]
+
+
+def _of(version: str, counts: Sequence[VersionCount]) -> list[VersionCount]:
+    return [count for count in counts if count.version == version]
+
+
+def completeness(store: Store, version: str, counts: Sequence[VersionCount], policy: RetryPolicy = RetryPolicy()) -> Completeness:  # noqa: B008 - frozen
+    """What a version's marker says now.  Raises :class:`StoreError`."""
+    text = read_text(store, version, policy)
+    if text is None or not ours(text):
+        return Completeness(version, Complete.NO)
+    try:
+        marker = from_json(text)
+    except UsageError as error:
+        return Completeness(version, Complete.OUTDATED, None, error.what)
+    found = judge(version, marker, counts)
+    if found.complete is Complete.YES:
+        copy = policy.call(lambda: store.head(f"{version}/{marker.journal.name}"), JobContext())
+        if copy is None or copy.size != marker.journal.bytes or copy.md5 not in (None, marker.journal.md5):
+            why = "The copy of the journal in the version's folder was replaced or removed after the version was complete."
+            return Completeness(version, Complete.OUTDATED, marker, why)
+    return found
+
+
+def completeness_of_all(store: Store, counts: Sequence[VersionCount], ctx: JobContext) -> dict[str, Completeness]:
+    """What the marker of each version says now, the newest first; a store that does not answer is not asked again."""
+    found: dict[str, Completeness] = {}
+    for version in sorted({count.version for count in counts if count.version}, reverse=True):
+        ctx.checkpoint()
+        try:
+            found[version] = completeness(store, version, counts, RetryPolicy(attempts=1))
+        except BlobNameError:
+            continue
+        except StoreError:
+            break
+    return found
+
+
+def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], approvals: Approvals, *, named: bool) -> Completed:
+    version = counts[0].version
+    pending = sum(count.pending for count in counts)
+    left = approvals.left.get(version, 0)
+    if not sum(count.active for count in counts) or pending or left:
+        why = f"{pending:,} files are pending." if pending else f"{left:,} approved files are not uploaded." if left else "It has no files."
+        return Completed(version, why=why, expected=True)
+    if version not in store.changed:
+        now = completeness(store, version, counts)
+        if now.complete is Complete.YES:
+            return Completed(version, now.marker)
+    text = read_text(store, version)
+    if text is not None and not ours(text):
+        return Completed(version, why=f"A file of the site has the place of its completion marker, “{marker_path(version)}”.")
+    work.ctx.progress.note(f"Checking if version {version} is complete")
+    with closing(_Folder(store.inner, version, work.ctx)) as folder, closing(Root()) as root:
+        check = _Check(work, store, folder, root)
+        why = check.run(version, READ_UNASKED if not named else None)
+        if why:
+            return Completed(version, why=why)
+        copy = _journal_copy(work, store, version)
+        last = max((count.last_upload or "" for count in counts), default="")
+        marker = Marker(
+            version=version,
+            completed=max(upload_time(), last),  # a colleague's clock may be ahead
+            modalities=check.modalities,
+            root=root.hexdigest(),
+            journal=copy,
+            verified=check.levels,
+            held_back=approvals.held.get(version),
+            other_files=folder.others({f"{version}/{copy.name}", marker_path(version)}),
+            app_version=__version__,
+        )
+    data = to_json(marker).encode()
+    md5 = md5_of(data).digest()
+    RetryPolicy().call(lambda: store.inner.put(marker_path(version), data, md5=md5), work.ctx)
+    return Completed(version, marker)
+
+
+def _journal_copy(work: Work, store: GuardedStore, version: str) -> JournalCopy:
+    """The copy of the journal that this run left in the version's folder; a new one if it has not left any."""
+    name = work.config.journal.local.name
+    path = f"{version}/{name}"
+    for _ in range(2):
+        info = RetryPolicy().call(lambda: store.head(path), work.ctx)
+        md5 = store.proofs.md5_of(info) if info else None
+        if info and md5:
+            return JournalCopy(name, info.size, md5, work.journal.schema)
+        leave_copies(work, store, [version])
+    raise StoreError(f"“{path}” was replaced while it was being checked.", remedy="Make sure that nobody else writes there.")
+
+
+class _Check:
+    """Compares the current entries of a version with its folder, and adds them up."""
+
+    def __init__(self, work: Work, store: GuardedStore, folder: _Folder, root: Root) -> None:
+        self.modalities: dict[str, Tally] = {}
+        self.levels: Counter[Level] = Counter()
+        self._work = work
+        self._store = store
+        self._folder = folder
+        self._root = root
+        self._unread: list[tuple[Row, BlobInfo, str]] = []
+
+    def run(self, version: str, read_limit: int | None) -> str:
+        """A sentence that says why the version is not complete; "" if it is.  ``read_limit``: None, or the bytes that may be read."""
+        faults: Counter[str] = Counter()
+        for row in self._work.journal.rows(version=version, active=True):
+            self._work.ctx.checkpoint()
+            fault = self._look_at(row, version)
+            if fault:
+                faults[fault] += 1
+        if not faults and read_limit is not None and sum(info.size for _, info, _ in self._unread) > read_limit:
+            files = len(self._unread)
+            return (
+                f"{files:,} of its files have no MD5 in the central store, so they must be read. "
+                f"To do that, run “chorus-upload file upload --version {version}”."
+            )
+        if not faults:
+            faults.update(self._read_all())
+        if not faults:
+            return ""
+        count = faults.total()
+        return f"{count:,} of its files {'is' if count == 1 else 'are'} not confirmed: {', '.join(sorted(faults))}. Verify the version."
+
+    def _look_at(self, row: Row, version: str) -> str:
+        paths = self._work.config.store_paths(row.modality, row.path, row.version)
+        there = [info for path in paths if (info := self._folder.find(path)) is not None]
+        info = max(there, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
+        if info is None:
+            return "missing in the central store"
+        if info.size != row.size:
+            return "another size in the central store"
+        md5 = row.md5 if is_md5(row.md5) else None if row.size else _EMPTY
+        if md5 is None:
+            return "no MD5 in the journal"
+        if not self._root.add(info.path[len(version) + 1 :], row.size, md5):
+            return "the same place as another file"
+        if self._store.proofs.proved(info, md5):
+            self._count(row, Level.TRANSPORT)
+        elif info.md5 == md5 or (info.md5 is None and not row.size):
+            self._count(row, Level.PROPERTIES)
+        elif info.md5 is None:
+            self._unread.append((row, info, md5))
+        else:
+            return "another MD5 in the central store"
+        return ""
+
+    def _read_all(self) -> Iterator[str]:
+        """Read what has no MD5 in the store; what is wrong with a file, once for each that is."""
+        threads = self._work.config.threads
+        reading: Pool[tuple[Row, BlobInfo, str], tuple[Row, bool]] = Pool(self._read, self._work.ctx, threads, window=4 * threads)
+        with reading as pool:
+            for row, right in pool.map(self._unread):
+                if right:
+                    self._count(row, Level.REREAD)
+                else:
+                    yield "another content in the central store"
+
+    def _read(self, task: tuple[Row, BlobInfo, str]) -> tuple[Row, bool]:
+        row, info, md5 = task
+
+        def attempt() -> str:
+            whole = md5_of()
+            for chunk in self._store.read(info.path, etag=info.etag):
+                self._work.ctx.throttle(len(chunk))
+                whole.update(chunk)
+            return whole.hexdigest()
+
+        return row, RetryPolicy().call(attempt, self._work.ctx) == md5
+
+    def _count(self, row: Row, level: Level) -> None:
+        self.levels[level] += 1
+        self.modalities[row.modality] = self.modalities.get(row.modality, Tally()) + Tally(1, row.size)
+
+
+class _Folder:
+    """The blobs of a version's folder, as one listing has them, in a temporary database."""
+
+    def __init__(self, store: Store, version: str, ctx: JobContext) -> None:
+        self._store = store
+        self._ctx = ctx
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT, used INTEGER) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+        RetryPolicy().call(lambda: self._load(f"{version}/"), ctx)
+
+    def find(self, path: str) -> BlobInfo | None:
+        """The blob of this path."""
+        found = self._db.execute("SELECT size, md5, etag FROM blob WHERE path = ?", (path,)).fetchone()
+        if found is None:
+            return None
+        self._db.execute("UPDATE blob SET used = 1 WHERE path = ?", (path,))
+        return BlobInfo(path, *found)
+
+    def others(self, known: Collection[str]) -> int:
+        """How many blobs nobody asked for, apart from the ``known`` ones."""
+        (count,) = self._db.execute("SELECT count(*) FROM blob WHERE NOT used").fetchone()
+        return int(count) - sum(
+            self._db.execute("SELECT 1 FROM blob WHERE NOT used AND path = ?", (path,)).fetchone() is not None for path in known
+        )
+
+    def close(self) -> None:
+        """Forget the listing."""
+        self._db.close()
+
+    def _load(self, prefix: str) -> None:
+        self._db.execute("DELETE FROM blob")
+        for number, info in enumerate(self._store.list(prefix)):
+            if number % 1000 == 0:
+                self._ctx.checkpoint()
+            self._db.execute("INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?, 0)", (info.path, info.size, info.md5, info.etag))

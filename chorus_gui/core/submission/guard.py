@@ -1,0 +1,203 @@
+"""A store that removes a version's completion marker before anything in the version's folder changes.
+
+Every command that writes into the central store does it through this, so no command can forget it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from chorus_gui.core.errors import BlobNotFoundError, UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
+
+_ONCE = RetryPolicy(attempts=1)
+
+
+class GuardedStore:
+    """``store`` as :class:`~chorus_gui.core.storage.base.Store`.  Safe to use from many threads.
+
+    Before the first write or deletion below a folder, the folder's marker is removed; if that fails, the error is raised, and
+    nothing in the folder changes.  A site's own file of that name is not a marker and stays.  ``removed`` are the versions whose
+    marker was removed, ``changed`` those that something was written into or deleted from.
+    """
+
+    def __init__(self, store: Store, *, by_hand: bool = False) -> None:
+        """``by_hand``: a person names the paths, and may not write a marker (:class:`UsageError`)."""
+        self.inner = store.inner if isinstance(store, GuardedStore) else store
+        self._by_hand = by_hand
+        self.removed: set[str] = set()
+        self.changed: set[str] = set()
+        self.proofs = Proofs()
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """As :attr:`Store.url`."""
+        return self.inner.url
+
+    @property
+    def limits(self) -> StoreLimits:
+        """As :attr:`Store.limits`."""
+        return self.inner.limits
+
+    def open(self, version: str, policy: RetryPolicy = _ONCE) -> None:
+        """Remove the version's marker, if there is one: its files are about to change.  Raises :class:`StoreError`.
+
+        Writing and deleting call this, and their caller tries again; whoever calls it alone gives a ``policy``.
+        """
+        with self._lock:
+            if version in self.changed:
+                return
+            if remove_marker(self.inner, version, policy):
+                self.removed.add(version)
+            self.changed.add(version)
+
+    def put(
+        self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
+    ) -> BlobInfo:
+        """As :meth:`Store.put`."""
+        self._write(path)
+        info = self.inner.put(path, data, md5=md5, metadata=metadata, condition=condition)
+        self.proofs.keep(info, md5)
+        return info
+
+    def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
+        """As :meth:`Store.stage_block`; no blob changes by it."""
+        self.inner.stage_block(path, block_id, data, md5=md5)
+
+    def commit_blocks(
+        self,
+        path: str,
+        block_ids: Sequence[str],
+        *,
+        md5: bytes | None = None,
+        metadata: Mapping[str, str] | None = None,
+        condition: Condition = ALWAYS,
+    ) -> BlobInfo:
+        """As :meth:`Store.commit_blocks`."""
+        self._write(path)
+        info = self.inner.commit_blocks(path, block_ids, md5=md5, metadata=metadata, condition=condition)
+        self.proofs.keep(info, md5)
+        return info
+
+    def list_staged(self, path: str) -> list[StagedBlock]:
+        """As :meth:`Store.list_staged`."""
+        return self.inner.list_staged(path)
+
+    def head(self, path: str) -> BlobInfo | None:
+        """As :meth:`Store.head`."""
+        return self.inner.head(path)
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """As :meth:`Store.list`."""
+        return self.inner.list(prefix)
+
+    def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """As :meth:`Store.read`."""
+        return self.inner.read(path, offset=offset, length=length, etag=etag)
+
+    def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.copy`."""
+        self._open(target)
+        return self.inner.copy(source, target, condition=condition)
+
+    def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
+        """As :meth:`Store.delete`.  A marker that was removed before its folder changed is not asked for again."""
+        self._open(path)
+        try:
+            self.inner.delete(path, condition=condition)
+        except BlobNotFoundError:
+            version, _, name = path.partition("/")
+            if name != NAME or version not in self.removed:
+                raise
+
+    def close(self) -> None:
+        """As :meth:`Store.close`."""
+        self.proofs.close()
+        self.inner.close()
+
+    def _open(self, path: str) -> None:
+        version, folder, _ = path.partition("/")
+        if folder and version not in self.changed:
+            self.open(version)
+
+    def _write(self, path: str) -> None:
+        if self._by_hand:
+            refuse_marker_name(path)
+        self._open(path)
+
+
+def guarded(store: Store) -> GuardedStore:
+    """The store itself if it is guarded, otherwise a guard around it."""
+    return store if isinstance(store, GuardedStore) else GuardedStore(store)
+
+
+class Proofs:
+    """What this run wrote under a checksum: path, ETag and MD5.  A million of them need no memory.  Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute("CREATE TABLE proof (path TEXT PRIMARY KEY, etag TEXT, md5 TEXT) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+
+    def keep(self, info: BlobInfo, md5: bytes | None) -> None:
+        """The store acknowledged this blob; ``md5``: under this checksum."""
+        if md5 is not None:
+            with self._lock:
+                self._db.execute("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", (info.path, info.etag, md5.hex()))
+
+    def proved(self, info: BlobInfo, md5: str) -> bool:
+        """This very blob was written by this run, with this content."""
+        return self.md5_of(info) == md5
+
+    def md5_of(self, info: BlobInfo) -> str | None:
+        """The MD5 of the content with which this run wrote this very blob; None if it did not."""
+        with self._lock:
+            found = self._db.execute("SELECT md5 FROM proof WHERE path = ? AND etag = ?", (info.path, info.etag)).fetchone()
+        return None if found is None else str(found[0])
+
+    def close(self) -> None:
+        """Forget all of it."""
+        self._db.close()
+
+
+def read_text(store: Store, version: str, policy: RetryPolicy = RetryPolicy()) -> str | None:  # noqa: B008 - frozen
+    """The text of the blob that has the marker's name; None if there is none, "" if it cannot be a marker.  Raises :class:`StoreError`."""
+    ctx = JobContext()
+    path = marker_path(version)
+    info = policy.call(lambda: store.head(path), ctx)
+    if info is None:
+        return None
+    if info.size > LARGEST:
+        return ""
+    try:
+        return policy.call(lambda: b"".join(store.read(path)), ctx).decode("utf-8", "replace")
+    except BlobNotFoundError:
+        return None
+
+
+def remove_marker(store: Store, version: str, policy: RetryPolicy = RetryPolicy()) -> bool:  # noqa: B008 - frozen
+    """Remove a version's marker; True if there was one.  Raises :class:`StoreError`."""
+    text = read_text(store, version, policy)
+    if text is None or not ours(text):
+        return False
+    with suppress(BlobNotFoundError):  # an earlier attempt removed it, and its answer was lost
+        policy.call(lambda: store.delete(marker_path(version)), JobContext())
+    return True
+
+
+def refuse_marker_name(path: str) -> None:
+    """Raise :class:`UsageError` for a path that only the program may write."""
+    version, _, name = path.strip("/").partition("/")
+    if name == NAME and version:
+        raise UsageError(
+            f"“{path}” is the place of a completion marker. Only the program writes it, when every file of the version is confirmed.",
+            remedy="Choose another name.",
+        )

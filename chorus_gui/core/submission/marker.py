@@ -1,0 +1,214 @@
+"""The completion marker of a version: what ``VERSION/submission.json`` says to the central team, as a value and as JSON.
+
+:mod:`.guard` removes it before files of its version change, :mod:`.completion` writes it.  docs/formats.md is its reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple, cast
+
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.model import MODALITIES, Level, Tally, VersionCount
+
+NAME = "submission.json"
+SCHEMA = "chorus-upload-submission/1"
+LARGEST = 64 * 1024
+"""A marker is smaller than this many bytes; a larger blob of that name is a file of the site."""
+
+
+def marker_path(version: str) -> str:
+    """Where the marker of a version is in the central store."""
+    return f"{version}/{NAME}"
+
+
+class JournalCopy(NamedTuple):
+    """The copy of the journal in the version's folder: its file name, bytes, MD5, and the journal's format (1 or 2)."""
+
+    name: str
+    bytes: int
+    md5: str
+    format: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Every approved file of ``version`` was confirmed in the central store at ``completed`` (``YYYYMMDDHHMMSS`` in UTC).
+
+    ``modalities`` count the files, ``verified`` how each of them was confirmed: both add up to all files.  ``root`` is
+    :class:`Root`'s hash.  ``held_back``: files that the review of this version held back, None if not known.  ``other_files``:
+    files in the folder that the marker does not cover, because a later change replaced or deleted them, or no journal has them.
+    """
+
+    version: str
+    completed: str
+    modalities: Mapping[str, Tally]
+    root: str
+    journal: JournalCopy
+    verified: Mapping[Level, int]
+    held_back: int | None
+    other_files: int
+    app_version: str
+
+    @property
+    def total(self) -> Tally:
+        """Files and bytes of all modalities."""
+        return sum(self.modalities.values(), Tally())
+
+
+class Root:
+    """SHA-256 over one line for each file, sorted by the bytes of the path.
+
+    A line is the path below the version's folder in UTF-8, a zero byte, the size in decimal digits, a zero byte, the MD5 in 32
+    lower-case hex digits, and a line feed.  Takes the files in any order; a million of them need no memory.
+    """
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("CREATE TABLE line (path BLOB PRIMARY KEY, rest BLOB) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+
+    def add(self, path: str, size: int, md5: str) -> bool:
+        """Add a file; False if this path was added before."""
+        line = (path.encode("utf-8", "surrogateescape"), f"{size}\0{md5}\n".encode())
+        return self._db.execute("INSERT OR IGNORE INTO line VALUES (?, ?)", line).rowcount == 1
+
+    def hexdigest(self) -> str:
+        """The 64 lower-case digits."""
+        whole = hashlib.sha256()
+        for path, rest in self._db.execute("SELECT path, rest FROM line ORDER BY path"):
+            whole.update(path + b"\0" + rest)
+        return whole.hexdigest()
+
+    def close(self) -> None:
+        """Forget the files."""
+        self._db.close()
+
+
+def to_json(marker: Marker) -> str:
+    """The text of the blob."""
+    total = marker.total
+    names = [m for m in MODALITIES if m in marker.modalities] + sorted(set(marker.modalities) - set(MODALITIES))
+    out: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": marker.version,
+        "completed": _iso(marker.completed),
+        "files": total.files,
+        "bytes": total.bytes,
+        "modalities": {m: {"files": marker.modalities[m].files, "bytes": marker.modalities[m].bytes} for m in names},
+        "root_sha256": marker.root,
+        "journal": marker.journal._asdict(),
+        "verified": {level.value: marker.verified.get(level, 0) for level in Level if level.value in _LEVELS},
+        "held_back": marker.held_back,
+        "other_files": marker.other_files,
+        "program": f"CHoRUS Upload {marker.app_version}",
+    }
+    return json.dumps(out, indent=2, ensure_ascii=False) + "\n"
+
+
+_LEVELS = ("transport", "properties", "reread")
+
+
+def from_json(text: str) -> Marker:
+    """Read what :func:`to_json` wrote.  Raises :class:`UsageError` for anything else, whatever its types."""
+    try:
+        data = cast("dict[str, Any]", json.loads(text))
+        if data["schema"] != SCHEMA:
+            raise ValueError("another format")
+        return Marker(
+            version=_text(data["version"]),
+            completed=_compact(_text(data["completed"])),
+            modalities={_text(m): Tally(_count(t["files"]), _count(t["bytes"])) for m, t in data["modalities"].items()},
+            root=_text(data["root_sha256"]),
+            journal=JournalCopy(
+                _text(data["journal"]["name"]),
+                _count(data["journal"]["bytes"]),
+                _text(data["journal"]["md5"]),
+                _count(data["journal"]["format"]),
+            ),
+            verified={Level(level): _count(files) for level, files in data["verified"].items()},
+            held_back=None if data["held_back"] is None else _count(data["held_back"]),
+            other_files=_count(data["other_files"]),
+            app_version=_text(data["program"]).removeprefix("CHoRUS Upload "),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            "This file is not a completion marker of CHoRUS Upload, or a newer version of the program wrote it.",
+            remedy="Update CHoRUS Upload.",
+        ) from error
+
+
+def ours(text: str) -> bool:
+    """The text was written as a marker, by this or a later version of the program."""
+    try:
+        data: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and str(cast("dict[str, object]", data).get("schema", "")).startswith("chorus-upload-submission/")
+
+
+def _iso(moment: str) -> str:
+    return f"{moment[:4]}-{moment[4:6]}-{moment[6:8]}T{moment[8:10]}:{moment[10:12]}:{moment[12:14]}Z"
+
+
+def _compact(moment: str) -> str:
+    digits = "".join(character for character in moment if character.isdigit())
+    if len(digits) != 14 or not moment.endswith("Z"):
+        raise ValueError(moment)
+    return digits
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(value)
+    return value
+
+
+class Complete(Enum):
+    """What is known of a version's marker."""
+
+    YES = "yes"
+    """the marker is there, and the journal has nothing later"""
+    NO = "no"
+    """there is no marker"""
+    OUTDATED = "outdated"
+    """there is a marker, and another tool has changed the version since"""
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """A version's marker, and whether it still holds.  ``why``: a sentence for an outdated one."""
+
+    version: str
+    complete: Complete
+    marker: Marker | None = None
+    why: str = ""
+
+
+def judge(version: str, marker: Marker | None, counts: Sequence[VersionCount]) -> Completeness:
+    """A version's marker against what the journal counts for it now; ``counts`` may be of other versions, too.
+
+    Files that a later version replaced or deleted do not make a marker outdated: their blobs are still there.
+    """
+    if marker is None:
+        return Completeness(version, Complete.NO)
+    mine = [count for count in counts if count.version == version]
+    why = ""
+    if sum(count.pending for count in mine):
+        why = "Files were recorded for this version after it was complete, and are not uploaded yet."
+    elif max((count.last_upload or "" for count in mine), default="") > marker.completed:
+        why = "Files were uploaded into this version after it was complete, by another tool."
+    elif sum(count.active for count in mine) > marker.total.files:
+        why = "The journal has more files in this version than its completion marker."
+    return Completeness(version, Complete.OUTDATED if why else Complete.YES, marker, why)
