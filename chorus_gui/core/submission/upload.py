@@ -44,7 +44,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
         totals = pending.to_send(approved)
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
-    for changing in sorted({count.version for count in waiting if count.modality in chosen}):
+    for changing in sorted({count.version for count in counts}):
         store.open(changing, RetryPolicy())
     stray = doubled_rows(journal)
     crowded = crowded_places(work, {count.version for count in counts}, stray)
