@@ -39,7 +39,7 @@ def repair(workspace: Workspace, ctx: JobContext, which: Selection, *, last: boo
         check_version(active, which.version)
         version = which.version or (active.journal.last_version() if last else None)
         modalities = choose_modalities(workspace.config, which.modalities)
-        store = workspace.store()
+        store = active.store()
         active.log.version = version or ""
         found, wrong = Found(), list[Verdict]()
         local = workspace.config.journal.local

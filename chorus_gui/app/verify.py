@@ -61,6 +61,7 @@ def verify(
                     found.take(verdicts, book, writer)
             finally:
                 active.verification = found.verification(reread=reread)
+                found.withdraw_markers(active, store)
             found.look_for_extra(active, store, Selection(version))
             active.verification = found.verification(reread=reread)
         return found.facts(version, modalities, reread=reread)
@@ -80,6 +81,7 @@ class Found:
         self._extra: list[str] = []
         self._extra_total = 0
         self._checked = Tally()
+        self._wrong: set[str] = set()
 
     def take(self, verdicts: Iterable[Verdict], book: Book, writer: VerdictFile | None) -> None:
         """Count the verdicts and keep them."""
@@ -97,6 +99,7 @@ class Found:
             self._checked += Tally(1, row.size)
             if result is not VerifyResult.OK:
                 self._bad_total += 1
+                self._wrong |= {row.version} if result in DIFFERENT else set()
                 self._bad += [line] if len(self._bad) < BAD_SHOWN else []
 
     def look_for_extra(self, active: Run, store: Store, which: Selection) -> None:
@@ -109,6 +112,19 @@ class Found:
                 self._extra += [path] if len(self._extra) < BAD_SHOWN else []
         except StoreError as error:
             active.log.notes.append(f"Could not search the central store for files that are not in the journal. {error.what}")
+
+    def withdraw_markers(self, active: Run, store: Store) -> None:
+        """A version with missing or different files is not complete: its completion marker is removed."""
+        from chorus_gui.core.submission.guard import remove_marker
+
+        for version in sorted(self._wrong):
+            try:
+                if remove_marker(store, version):
+                    text = f"Version {version} is no longer marked as complete."
+                    active.log.notes.append(text)  # for the receipt
+                    active.warn(text)
+            except StoreError as error:
+                active.warn(f"Could not remove the completion marker of version {version}. {error.what}")
 
     def facts(self, version: str | None, modalities: tuple[str, ...], *, reread: bool) -> VerifyFacts:
         """For the face."""

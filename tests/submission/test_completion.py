@@ -259,6 +259,31 @@ def test_nobody_writes_a_marker_by_hand(line: CommandLine, world: World) -> None
     assert marker(world, "v1") == before
 
 
+def test_a_verification_that_fails_withdraws_the_marker_and_a_repair_writes_it_again(line: CommandLine, world: World) -> None:
+    world.run(version="v1")
+    world.put("OMOP/person.csv", "another person")
+    world.run(version="v2")
+    assert line.run("file verify --all").status == 0
+    assert "submission.json" not in line.run("file verify --all --json").out, "it is not an unexplained file"
+    assert check_markers(world) == ["v1", "v2"]
+    (world.central / "v1/1001/Images/a.dcm").write_bytes(b"imagE")
+    ended = line.run("file verify --all --reread")
+    assert ended.status == 1
+    assert marker(world, "v1") is None
+    assert "Version v1 is no longer marked as complete." in ended.said
+    assert check_markers(world) == ["v2"]
+    assert line.run("file repair --version v1 --reread").status == 0
+    assert check_markers(world) == ["v1", "v2"]
+
+
+def test_a_repair_that_cannot_help_leaves_no_marker(line: CommandLine, world: World) -> None:
+    world.run(version="v1")
+    (world.central / "v1/1001/Images/a.dcm").unlink()
+    world.put("1001/Images/a.dcm", "another image")
+    line.run("file repair --version v1")
+    assert marker(world, "v1") is None
+
+
 def test_what_another_tool_did_since_makes_a_marker_outdated(line: CommandLine, world: World) -> None:
     def complete() -> list[str]:
         return [version["complete"] for version in json.loads(line.run("journal list --json").out)["versions"]]
@@ -445,6 +470,12 @@ def record_and_upload(world: World) -> None:
     world.upload()
 
 
+def repaired(world: World) -> None:
+    from chorus_gui.app.repair import repair
+
+    repair(world.workspace(), JobContext(), Selection("v1"))
+
+
 def by_hand(world: World) -> None:
     from chorus_gui.app.remote import deletion
 
@@ -453,16 +484,20 @@ def by_hand(world: World) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the process is copied")
-@pytest.mark.parametrize("work", [amend, renamed, record_and_upload, by_hand])
+@pytest.mark.parametrize("work", [amend, renamed, record_and_upload, repaired, by_hand])
 def test_killed_at_each_step_there_is_never_a_false_marker(tmp_path: Path, work) -> None:
     at, struck = 0, True
     while struck:
         world = fill(World(tmp_path / str(at)))
         world.run(version="v1")
         assert check_markers(world) == ["v1"]
-        world.put("1001/Images/a.dcm", "another image")
-        world.put("1003/Images/c.dcm", "a third one")
-        (world.site / "1002/Images/b.dcm").rename(world.site / "1002/Images/d.dcm")
+        if work is repaired:
+            (world.central / "v1/1001/Images/a.dcm").unlink()
+            (world.central / "v1/submission.json").unlink()  # as the verification that found it does
+        else:
+            world.put("1001/Images/a.dcm", "another image")
+            world.put("1003/Images/c.dcm", "a third one")
+            (world.site / "1002/Images/b.dcm").rename(world.site / "1002/Images/d.dcm")
         struck = killed(world, at, work)
         check_markers(world)
         if work is by_hand:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from chorus_gui.core.errors import ChorusError, ReviewError, SourceChangedError, SourceError, SourceVanishedError
 from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.effort import Effort
@@ -25,7 +27,9 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
 
     What could not be sent is in ``work.log.failures``.  Raises as :func:`~chorus_gui.core.transfer.transfer.transfer`.
     """
-    waiting = {verdict.row.file_id: verdict for verdict in wrong}
+    waiting, store = {verdict.row.file_id: verdict for verdict in wrong}, guarded(store)
+    for version in sorted({verdict.row.version for verdict in waiting.values()}):
+        store.open(version, RetryPolicy())
     work.ctx.progress.begin("upload", sums((v.row.modality, Tally(1, v.row.size)) for v in waiting.values()))
     stray = doubled_rows(work.journal)
     crowded = crowded_places(work, {verdict.row.version for verdict in waiting.values()}, stray)

@@ -9,6 +9,7 @@ from contextlib import closing
 from chorus_gui.core.model import Tally, sums
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.submission.marker import NAME
 from chorus_gui.core.submission.work import Selection, Work, choose_modalities
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, verify
@@ -34,11 +35,11 @@ SIDE_FILES = (".chorus-upload-",)
 def unexplained(work: Work, store: Store, which: Selection) -> Iterator[str]:
     """The blobs below the selection's versions that no row of the journal explains, whatever their modality.
 
-    The journal's copy is ours.  Raises :class:`StoreError`, ``Cancelled``.
+    The journal's copy and the completion marker are ours.  Raises :class:`StoreError`, ``Cancelled``.
     """
     versions = [version for version in work.journal.versions() if which.version in (None, version)]
     local, cloud = work.config.journal.local.name, work.config.journal.cloud
-    ours = {local, *((cloud.text.rpartition("/")[2], cloud.text.rpartition("/")[2] + ".locked") if cloud else ())}
+    ours = {local, NAME, *((cloud.text.rpartition("/")[2], cloud.text.rpartition("/")[2] + ".locked") if cloud else ())}
     with closing(sqlite3.connect("", isolation_level=None)) as db:
         db.execute("CREATE TABLE known (path TEXT PRIMARY KEY) WITHOUT ROWID")
         for version in versions:
