@@ -27,7 +27,7 @@ from chorus_gui.core.model import Action, Entry
 from chorus_gui.core.review.holds import Holds, hold_back
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.submission import completion
-from chorus_gui.core.submission.marker import Root, from_json
+from chorus_gui.core.submission.marker import Root, from_json, to_json
 from chorus_gui.core.submission.work import Selection
 
 
@@ -222,6 +222,7 @@ def test_a_store_with_md5_is_not_read(tmp_path: Path) -> None:
     said = json.loads(text)
     assert said["verified"] == {"transport": 1, "properties": 3, "reread": 0}
     assert from_json(text).total.files == 4
+    assert to_json(from_json(text)) == text
 
 
 def test_a_file_of_that_name_that_is_not_a_marker_is_never_touched(line: CommandLine, world: World) -> None:

@@ -9,12 +9,13 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import MODALITIES, Level, Tally, VersionCount
+from chorus_gui.core.untrusted import MalformedError, json_value, record, strictly
 
 NAME = "submission.json"
 SCHEMA = "chorus-upload-submission/1"
@@ -117,26 +118,17 @@ _LEVELS = ("transport", "properties", "reread")
 def from_json(text: str) -> Marker:
     """Read what :func:`to_json` wrote.  Raises :class:`UsageError` for anything else, whatever its types."""
     try:
-        data = cast("dict[str, Any]", json.loads(text))
-        if data["schema"] != SCHEMA:
-            raise ValueError("another format")
-        return Marker(
-            version=_text(data["version"]),
-            completed=_compact(_text(data["completed"])),
-            modalities={_text(m): Tally(_count(t["files"]), _count(t["bytes"])) for m, t in data["modalities"].items()},
-            root=_text(data["root_sha256"]),
-            journal=JournalCopy(
-                _text(data["journal"]["name"]),
-                _count(data["journal"]["bytes"]),
-                _text(data["journal"]["md5"]),
-                _count(data["journal"]["format"]),
-            ),
-            verified={Level(level): _count(files) for level, files in data["verified"].items()},
-            held_back=None if data["held_back"] is None else _count(data["held_back"]),
-            other_files=_count(data["other_files"]),
-            app_version=_text(data["program"]).removeprefix("CHoRUS Upload "),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        with strictly():
+            data = cast("dict[str, Any]", json_value(text))
+            if data["schema"] != SCHEMA:
+                raise MalformedError("another format")
+            flat = {**data, "root": data["root_sha256"], "completed": _compact(data["completed"]), "app_version": data["program"]}
+            marker = record(Marker, flat)
+            counts = [*marker.verified.values(), marker.held_back or 0, marker.other_files, marker.total.files, marker.total.bytes]
+            if min(counts) < 0 or "/" in marker.journal.name:
+                raise MalformedError("a value that no marker has")
+            return replace(marker, app_version=marker.app_version.removeprefix("CHoRUS Upload "))
+    except MalformedError as error:
         raise UsageError(
             "This file is not a completion marker of CHoRUS Upload, or a newer version of the program wrote it.",
             remedy="Update CHoRUS Upload.",
@@ -146,10 +138,10 @@ def from_json(text: str) -> Marker:
 def ours(text: str) -> bool:
     """The text was written as a marker, by this or a later version of the program."""
     try:
-        data: object = json.loads(text)
-    except (ValueError, RecursionError):
+        with strictly():
+            return str(cast("dict[str, object]", json_value(text))["schema"]).startswith("chorus-upload-submission/")
+    except MalformedError:
         return False
-    return isinstance(data, dict) and str(cast("dict[str, object]", data).get("schema", "")).startswith("chorus-upload-submission/")
 
 
 def _iso(moment: str) -> str:
@@ -161,18 +153,6 @@ def _compact(moment: str) -> str:
     if len(digits) != 14 or not moment.endswith("Z"):
         raise ValueError(moment)
     return digits
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(value)
-    return value
 
 
 class Complete(Enum):
