@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.core.config.hosts import Host, confirm, unconfirmed, untrusted
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
 from chorus_gui.core.errors import ConfigChangedError, UsageError
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
 
 __all__ = [
-    "Checked", "Layout", "check", "default_pattern", "load", "loads", "read_text", "save", "template", "test_connection", "use_system_certificates",
+    "Checked", "Layout", "check", "default_pattern", "load", "loads", "read_text", "save", "template", "test_connection",
+    "trust_host", "unconfirmed_hosts", "use_system_certificates",
 ]  # fmt: skip
 
 
@@ -58,6 +60,16 @@ def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Pat
     return file
 
 
+def unconfirmed_hosts(config: Config) -> list[str]:
+    """The servers of a configuration that a person has to confirm before anything is sent to them.  Raises :class:`PolicyError`."""
+    return unconfirmed(named.place for named in config.places())
+
+
+def trust_host(text: str) -> str:
+    """Remember that this user trusts a server, given by its name or URL; the name.  Raises as :func:`~chorus_gui.core.config.hosts.confirm`."""
+    return confirm(text)
+
+
 def use_system_certificates(config: Config | None) -> None:
     """Verify TLS against the system's certificates if a place is in a cloud.  Only in the program's own process: it changes the whole process.
 
@@ -80,6 +92,8 @@ def test_connection(
     if config is None:
         raise UsageError("No configuration is open.", remedy="Open one with File → Open configuration, or fill in the form.")
     found: list[Finding] = []
+    if hosts := unconfirmed(named.place for named in config.places()):
+        raise untrusted(Host(hosts[0]))  # the window asks the person
     seen: set[str] = set()
     for place in config.places():
         ctx.checkpoint()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
 from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo, time_left
 from chorus_gui.core.custody.state import State as Custody
@@ -37,17 +36,10 @@ def store_kind(config: Config, marked_test: bool | None) -> StoreKind:
     if marked_test is not None:
         return StoreKind.TEST if marked_test else StoreKind.CENTRAL
     place = config.central
-    if place.kind is PlaceKind.FOLDER or _is_loopback(place.credentials.account_url):
+    host = Host.of_url(place.credentials.account_url)
+    if place.kind is PlaceKind.FOLDER or (host is not None and (host.is_loopback or host.name == "localhost")):
         return StoreKind.TEST
     return StoreKind.TEST if _TEST_WORD.search(f"{place.container}/{place.prefix}") else StoreKind.CENTRAL
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def credential(config: Config, now: datetime | None = None) -> CredentialFacts:

@@ -12,6 +12,7 @@ from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job, remote
 from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
+from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved
@@ -98,7 +99,11 @@ class Deletion:
 
 @contextmanager
 def deletion(workspace: Workspace, ctx: JobContext, patterns: Sequence[str], *, recursive: bool) -> Generator[Deletion]:
-    """The blobs that the patterns match, to be shown before they are deleted.  The cloud journal is matched only by its exact name."""
+    """The blobs that the patterns match, to be shown before they are deleted.  The cloud journal is matched only by its exact name.
+
+    Raises :class:`PolicyError` if the machine policy does not allow it.
+    """
+    read_policy().require(Rule.NO_REMOTE_DELETE)
     with workspace:
         store = workspace.store()
         yield Deletion(workspace, ctx, remote.matching(store, patterns, ctx, recursive=recursive, keep=journal_names(workspace.config)))

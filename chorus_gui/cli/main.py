@@ -60,6 +60,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-c", "--config", metavar="FILE", default=None, help="use this configuration file (default: config.toml in the current folder)"
     )
+    parser.add_argument(
+        "--trust-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="trust this server from now on: a configuration that names it may send credentials and files there",
+    )
     parser.add_argument("--version", action="version", version=f"chorus-upload {__version__}")
     groups = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for module in (
@@ -82,7 +89,8 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     """Run one command; the exit status.  ``own_process``: the process runs nothing else, so the system's trust store may be set."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = build_parser().parse_args(arguments)
+        trusted, rest = _trusted(arguments)
+        args = build_parser().parse_args(rest)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Status.NOT_STARTED
     from chorus_gui.app.logs import log_to_file
@@ -92,10 +100,11 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     args.main = main
     report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
     log_to_file("chorus-upload.log", verbose=args.verbose)
+    args.trust_host += trusted
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run
     ctx = JobContext()
     with _signals(ctx), _session(ctx, own_process=own_process), _awake(long=own_process and getattr(args, "long", False)):
-        outcome = run(lambda ctx: _asked(command, args, report, ctx), ctx)
+        outcome = run(lambda ctx: _trust_hosts(args, report) or _asked(command, args, report, ctx), ctx)
     if outcome.kind is not OutcomeKind.DONE:
         return _ended(report, outcome, status_of(outcome))
     from chorus_gui.app.run import Done
@@ -113,6 +122,24 @@ def _asked(command: Callable[..., int | Done[Any]], args: argparse.Namespace, re
     except Declined:
         report.note("Not confirmed. Nothing was changed.")
         return Status.DONE
+
+
+def _trusted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The values of ``--trust-host``, which may be anywhere on the line, and the other arguments."""
+    parser = _Parser(prog="chorus-upload", add_help=False, allow_abbrev=False, usage="chorus-upload [--trust-host HOST] COMMAND …")
+    parser.add_argument("--trust-host", action="append", default=[])
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # behind it are names of files
+    found, rest = parser.parse_known_args(arguments[:end])
+    return found.trust_host, [*rest, *arguments[end:]]
+
+
+def _trust_hosts(args: argparse.Namespace, report: Report) -> None:
+    """Remember the servers that ``--trust-host`` names."""
+    if args.trust_host:
+        from chorus_gui.app.configuration import trust_host
+
+        for text in args.trust_host:
+            report.note(f"“{trust_host(text)}” is a trusted server from now on.")
 
 
 def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:

@@ -34,6 +34,8 @@
         ├── BlobNameError          a name the store cannot hold
         ├── StoreUnavailableError  busy, timed out, no connection (may be retried)
         ├── AccessError            credentials, permissions, network rules (stops the job)
+        │   ├── UntrustedHostError a server that a person has to confirm first
+        │   └── PolicyError        the machine policy does not allow it
         └── StoreFullError         no space, over a quota (stops the job)
 
     Cancelled                      not an error: the person asked to stop
@@ -262,6 +264,24 @@ class AccessError(StoreError):
     """Credentials, permissions or network rules: every further request would be refused, too."""
 
     fatal = True
+
+
+class UntrustedHostError(AccessError):
+    """A server that is not known.  ``host`` is its name; a person has to confirm it once."""
+
+    needs_decision = True
+
+    def __init__(self, what: str, host: str, *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.host = host
+
+
+class PolicyError(AccessError):
+    """The machine policy does not allow it.  ``policy`` is the policy's name, "" if the policy itself cannot be used."""
+
+    def __init__(self, what: str, policy: str, *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.policy = policy
 
 
 class StoreFullError(StoreError):

@@ -40,6 +40,13 @@ class Refresh(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class TrustHosts(Intent):
+    """The person confirmed these servers: remember them, and read everything again."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DismissNotice(Intent):
     """The person has read how the last job ended."""
 

@@ -80,6 +80,7 @@ class MainWindow(QMainWindow):
         session.page_wanted.connect(self.show_page)
         session.path_wanted.connect(open_path)
         session.sign_in_wanted.connect(self._show_code)
+        session.trust_wanted.connect(self._ask_trust)
         session.script_wanted.connect(self._show_script)
         session.sides_wanted.connect(self._show_sides)
         session.less_history.connect(self._show_less_history)
@@ -225,6 +226,12 @@ class MainWindow(QMainWindow):
         dialog.intent.connect(self.do)
         self.session.changed.connect(dialog.render)
         dialog.open()
+
+    def _ask_trust(self, hosts: object) -> None:
+        from chorus_gui.ui.dialogs.trust import ask_trust
+
+        assert isinstance(hosts, tuple)
+        ask_trust(self, tuple(map(str, hosts)), self.do)
 
     def _show_code(self, code: object) -> None:
         from chorus_gui.app.signin import DeviceCode

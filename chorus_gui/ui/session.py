@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from chorus_gui.app import facts
-from chorus_gui.app.configuration import load
+from chorus_gui.app.configuration import load, trust_host, unconfirmed_hosts
 from chorus_gui.app.folders import log_folder, receipts_folder
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.app.run import Done
@@ -24,7 +24,7 @@ from chorus_gui.app.signin import login
 from chorus_gui.app.values import CustodyFacts, StoreKind
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import ChorusError, ConfigChangedError, ConfigError
+from chorus_gui.core.errors import ChorusError, ConfigChangedError, ConfigError, UntrustedHostError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
@@ -54,6 +54,8 @@ class Session(QObject):
     """a file or folder to open, or to show in its folder"""
     sign_in_wanted = Signal(object)
     """a :class:`~chorus_gui.app.signin.DeviceCode` to show; emitted from whatever thread asked"""
+    trust_wanted = Signal(object)
+    """the names of servers, as a tuple, that the person has to confirm before anything is sent to them"""
     sides_wanted = Signal(object, object)
     """a file and both journals, as :class:`~chorus_gui.app.custody.Sides`, for the person to decide"""
     less_history = Signal(object, object)
@@ -145,6 +147,7 @@ class Session(QObject):
             intents.OpenPath: lambda i: self.path_wanted.emit(i.path, i.select),
             intents.Refresh: lambda _: self.open(self.state.config_file) if self.state.config_file else None,
             intents.DismissNotice: lambda _: self.update(last=None),
+            intents.TrustHosts: self._trust_hosts,
             intents.SetTheme: self._set_theme,
             intents.OpenConfig: lambda i: self.open(i.file),
             intents.CloseConfig: self._close_config,
@@ -157,6 +160,12 @@ class Session(QObject):
             intents.AcceptLessHistory: self._accept_less,
             **actions.table(self),
         }
+
+    def _trust_hosts(self, intent: intents.TrustHosts) -> None:
+        for host in intent.hosts:
+            self.tell(f"“{trust_host(host)}” is a trusted server from now on.")
+        self.update(last=None)
+        self.look()
 
     def _set_theme(self, intent: intents.SetTheme) -> None:
         self.settings.put("theme", intent.theme)
@@ -222,7 +231,19 @@ class Session(QObject):
             self.tell(f"Opened {file}.")
         for warning in config.warnings if config else ():
             self.tell(warning, Grade.WARNING)
+        if config and not same:
+            self._ask_for_trust(config)
         self.look(recover=not same)
+
+    def _ask_for_trust(self, config: Config) -> None:
+        """Ask about servers that nobody confirmed.  Until then every connection to them is refused."""
+        try:
+            hosts = unconfirmed_hosts(config)
+        except ChorusError as error:  # the machine policy cannot be read
+            self._tell_error(error)
+            return
+        if hosts:
+            self.trust_wanted.emit(tuple(hosts))
 
     def _close_config(self, _: intents.CloseConfig) -> None:
         self.settings.put("last", None)
@@ -370,6 +391,8 @@ class Session(QObject):
         if here and self._workspace is not None:
             self._workspace.accept_less = False
         error = (run.outcome if run else outcome).error
+        if isinstance(error, UntrustedHostError) and not self._stopping:
+            self.trust_wanted.emit((error.host,))
         if here and isinstance(error, LessHistoryError):
             self.less_history.emit(error, doing)
 

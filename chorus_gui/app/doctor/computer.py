@@ -10,6 +10,7 @@ from pathlib import Path
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.words import size as bytes_of
 from chorus_gui.core.config.model import UploadMethod
+from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.folders import data_folder
 from chorus_gui.core.model import Finding, Grade
 
@@ -71,3 +72,11 @@ def _long_paths_allowed() -> bool | None:
             return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
     except OSError:
         return False
+
+
+def check_policy(_: Case) -> Iterator[Finding]:
+    """What the IT department pinned on this computer."""
+    policy = read_policy()
+    names = [rule.value for rule in Rule if rule in policy.forbidden or policy.allowed(rule) is not None]
+    if names:
+        yield Finding(Grade.GOOD, SUBJECT, f"The machine policy in {policy.place} applies: {', '.join(names)}.")

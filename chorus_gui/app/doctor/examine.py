@@ -33,6 +33,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Clock", journal.check_clock),
     ("This computer", computer.check_space),
     ("This computer", computer.check_long_paths),
+    ("This computer", computer.check_policy),
     ("Leftovers", leftovers.check_reviews),
     ("Leftovers", leftovers.check_copies),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.hosts import is_account
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
 from chorus_gui.core.config.model import AuthMode, Credentials, Layout, Secret
 from chorus_gui.core.config.reading import Reading, Value
@@ -15,6 +16,7 @@ from chorus_gui.core.config.secrets import account_of_url, account_url_problem, 
 _AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
+_TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
 _ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
 
 
@@ -100,6 +102,12 @@ class _Azure:
         elif mode is AuthMode.CONNECTION_STRING:
             sas = clean_sas(connection.get("sharedaccesssignature", ""))
         name, url = self._address(address["azure_account_name"], url, connection, mode)
+        if name and url and not is_account(name):
+            self._fault(
+                "azure_account_name",
+                "The value is not an account name: it must have 3 to 24 lower-case letters and digits.",
+                "Write the account's name here, and its address in azure_account_url.",
+            )
         if mode is AuthMode.KEY and url and not name:
             self._fault("azure_account_name", "The account key needs the storage account's name.", "Add azure_account_name.")
         kept = mode is asked is AuthMode.SAS and not (sas or source["azure_sas_token"])
@@ -114,6 +122,7 @@ class _Azure:
             sas_token=_secret(sas if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) else ""),
             account_key=_secret(key if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) else ""),
             connection_string=_secret(source["azure_connection_string"] if mode is AuthMode.CONNECTION_STRING else ""),
+            tenant=self._tenant() if mode is AuthMode.LOGIN else "",
         )
 
     def _environment(self) -> Mapping[str, str]:
@@ -122,6 +131,14 @@ class _Azure:
         parts = connection_parts(env["azure_connection_string"])
         elsewhere = parts.get("accountname") != own["azure_account_name"] and (own["azure_account_name"] or own["azure_account_url"])
         return {**env, "azure_connection_string": ""} if elsewhere else env
+
+    def _tenant(self) -> str:
+        """The tenant to sign in to: what the file says, otherwise what the environment says."""
+        tenant = self.given.own["azure_tenant_id"] or self.given.env["azure_tenant_id"]
+        if tenant and not _TENANT.fullmatch(tenant):
+            self._fault("azure_tenant_id", "The value is not a tenant.", "Write its ID (8-4-4-4-12 hexadecimal digits) or its domain name.")
+            return ""
+        return tenant
 
     def _fault(self, name: str, problem: str, remedy: str = "") -> None:
         self.given.values[name].fault(problem, remedy)

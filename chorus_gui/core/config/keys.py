@@ -81,6 +81,13 @@ _CREDENTIALS: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...
         (),
     ),
     (
+        "azure_tenant_id",
+        Kind.TEXT,
+        "For “login”. If empty, the tenant of your own account. Otherwise the tenant (directory) of the storage account.",
+        (),
+        (),
+    ),
+    (
         "azure_sas_token",
         Kind.SECRET,
         "If empty, the token comes from the environment, then from this computer's credential store.",
@@ -263,6 +270,7 @@ CREDENTIAL_TITLES = {
     "auth_mode": "Sign-in method",
     "azure_account_name": "Storage account",
     "azure_account_url": "Account address",
+    "azure_tenant_id": "Tenant",
     "azure_sas_token": "SAS token",
     "azure_account_key": "Account key",
     "azure_connection_string": "Connection string",

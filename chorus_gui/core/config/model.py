@@ -95,7 +95,8 @@ class Credentials:
     For a place in Azure ``account_url`` is always set, without a SAS (one that stood in it is in ``sas_token``), and so are the
     secrets that ``auth_mode`` needs; ``account_name`` too, unless the account is only known by a custom URL.  Parts of a
     connection string stand in their own fields besides.  ``kept``: the SAS token is not written in the file or the environment,
-    it comes from the operating system's credential store; ``in_file``: the credential is written in the file.
+    it comes from the operating system's credential store; ``in_file``: the credential is written in the file.  ``tenant``: where
+    a sign-in takes place; "": in the one of the person's own account.
     """
 
     auth_mode: AuthMode = AuthMode.NONE
@@ -110,6 +111,7 @@ class Credentials:
     aws_profile: str = ""
     kept: bool = False
     in_file: bool = False
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ Nothing here keeps or repeats a signature.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
+
+from chorus_gui.core.config.hosts import Host
 
 from chorus_gui.core.untrusted import instant
 
@@ -41,28 +42,25 @@ def split_account_url(text: str) -> tuple[str, str]:
 
 def account_url_problem(url: str) -> str:
     """What is wrong with an account URL, as a sentence that does not repeat it; "" if nothing."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        return "The account URL is not a valid URL."
-    if parts.scheme not in ("http", "https") or not host:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("http", "https") or not rest.partition("/")[0]:
         return "The account URL does not begin with “https://” and a host name."
-    if parts.username or parts.password:
+    if "@" in rest:
         return "The account URL has a user name or password in it."
-    if parts.scheme == "http" and not _is_loopback(host):
+    host = Host.of_url(url)
+    if host is None:
+        return "The account URL is not a valid URL."
+    if scheme == "http" and not (host.is_loopback or host.name == "localhost"):
         return "The account URL is not encrypted (http://); patient data and credentials would be readable on the way."
-    if host.endswith(".blob.core.windows.net") and parts.path.strip("/"):
+    if host.is_azure and rest.partition("/")[2].strip("/"):
         return "The account URL has more after the host name; the container belongs in the path (“az://container/…”)."
     return ""
 
 
 def account_of_url(url: str) -> str:
     """The account's name where the URL is Azure's own (NAME.blob.core.windows.net), else ""."""
-    host = urlsplit(url).hostname or ""
-    name, dot, rest = host.partition(".")
-    return name if dot and rest.startswith("blob.core.") else ""
+    host = Host.of_url(url)
+    return host.account if host else ""
 
 
 def connection_parts(text: str) -> dict[str, str]:
@@ -77,13 +75,6 @@ def connection_parts(text: str) -> dict[str, str]:
     if parts.get("usedevelopmentstorage", "").lower() == "true":
         return {"accountname": "devstoreaccount1", "blobendpoint": "http://127.0.0.1:10000/devstoreaccount1", "emulator": "true"}
     return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from chorus_gui.core.config.hosts import Host, admit, is_account
 from chorus_gui.core.config.model import AuthMode, Config, Place, PlaceKind, Secret
+from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Tool
 
@@ -52,7 +54,11 @@ class ScriptAccess:
 
 
 def access(config: Config, options: ScriptOptions) -> ScriptAccess:
-    """Resolve the central store.  Raises :class:`UsageError` if no script of these tools can reach it."""
+    """Resolve the central store.
+
+    Raises :class:`UsageError` if no script of these tools can reach it, :class:`PolicyError` if the machine policy does not allow it, and
+    what :func:`~chorus_gui.core.config.hosts.admit` raises.
+    """
     place = config.central
     if place.kind is not PlaceKind.AZURE:
         raise UsageError(
@@ -63,6 +69,10 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
         raise UsageError(
             "AzCopy always checks certificates, so --no-verify-tls is only for azcli.", remedy="Omit --no-verify-tls, or choose azcli."
         )
+    for named in config.places():
+        admit(named.place)
+    if not options.verify_tls:
+        read_policy().require(Rule.NO_UNVERIFIED_TLS)
     given = place.credentials
     auth = AuthMode.SAS if given.sas_token else AuthMode.KEY if given.account_key else AuthMode.LOGIN
     variables: list[Variable] = []
@@ -75,16 +85,20 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
     if given.account_url != f"https://{given.account_name}.blob.core.windows.net":
         words += ["--blob-endpoint", given.account_url]
     words += ["--auth-mode", "login"] if auth is AuthMode.LOGIN else ["--auth-mode", "key"] if auth is AuthMode.KEY else []
-    host = urlsplit(given.account_url).hostname or ""
+    host = Host.of_url(given.account_url)
+    foreign = host.name if host is not None and not host.account else ""
+    every = (*variables, *_bucket_variables(config, options))
+    if any(variable.value for variable in every):
+        read_policy().require(Rule.NO_SECRETS_IN_SCRIPTS)
     return ScriptAccess(
         auth,
         "/".join([given.account_url, place.container, *([quote(place.prefix)] if place.prefix else [])]),
         place.container,
         place.prefix,
         tuple(words),
-        (*variables, *_bucket_variables(config, options)),
+        every,
         sign,
-        host if auth is AuthMode.LOGIN and options.tool is Tool.AZCOPY and not host.endswith(".core.windows.net") else "",
+        foreign if auth is AuthMode.LOGIN and options.tool is Tool.AZCOPY else "",
     )
 
 
@@ -119,9 +133,9 @@ def remote_root(place: Place) -> str:
     """
     if place.kind is PlaceKind.AZURE:
         given = place.credentials
-        host = urlsplit(given.account_url).hostname or ""
-        loopback = host == "localhost" or host.startswith("127.")
-        named = given.account_name and not loopback
+        host = Host.of_url(given.account_url)
+        here = host is not None and (host.is_loopback or host.name == "localhost")
+        named = is_account(given.account_name) and not here and not (host and host.account)
         base = f"https://{given.account_name}.blob.core.windows.net" if named else given.account_url
     else:
         base = "https://s3.amazonaws.com" if place.kind is PlaceKind.S3 else "https://storage.cloud.google.com"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from chorus_gui.core.config.hosts import admit
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.storage.base import Source, Store
@@ -41,6 +42,7 @@ def open_source(place: Place, *, login: Login | None = None) -> Source:
         from chorus_gui.core.storage.azure.source import AzureSource
 
         return AzureSource(place, login=login)
+    admit(place)
     if place.kind is PlaceKind.FOLDER and place.folder is not None:
         from chorus_gui.core.storage.folder import FolderSource
 

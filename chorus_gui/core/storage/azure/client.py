@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chorus_gui.core.config.hosts import admit, is_account
 from chorus_gui.core.config.model import AuthMode, Credentials, Place
 from chorus_gui.core.config.secrets import SasInfo, account_of_url, account_url_problem
 from chorus_gui.core.errors import AccessError
@@ -66,7 +67,8 @@ class Connection:
 def connect(place: Place, login: Login) -> Connection:
     """Make the client; nothing is sent yet.  ``login`` is asked for tokens where the credentials say so.
 
-    Raises :class:`AccessError` for credentials that cannot work.
+    Raises :class:`AccessError` for credentials that cannot work; what :func:`~chorus_gui.core.config.hosts.admit` raises for a server
+    that may not get them.
     """
     from azure.storage.blob import ContainerClient
 
@@ -85,6 +87,7 @@ def connect(place: Place, login: Login) -> Connection:
             remedy="Correct the path or azure_container in the configuration.",
         )
     url, credential = _way_in(credentials, login)
+    admit(place, url)
     host = urlsplit(url).netloc
     options: dict[str, Any] = {
         "retry_total": 0,
@@ -97,7 +100,7 @@ def connect(place: Place, login: Login) -> Connection:
     steps: list[HTTPPolicy[Any, Any]] = [GenuinePolicy()]
     if isinstance(credential, Login):
         # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
-        steps.insert(0, _login_policy(credential, url))
+        steps.insert(0, _login_policy(credential, url, credentials.tenant))
         credential = None
     options["_additional_pipeline_policies"] = steps
     try:
@@ -143,7 +146,7 @@ def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
     raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or enter a SAS token or a key.')
 
 
-def _login_policy(login: Login, url: str) -> HTTPPolicy[Any, Any]:
+def _login_policy(login: Login, url: str, tenant: str) -> HTTPPolicy[Any, Any]:
     from chorus_gui.core.storage.azure.login_policy import LoginPolicy
 
     if urlsplit(url).scheme != "https":
@@ -151,7 +154,7 @@ def _login_policy(login: Login, url: str) -> HTTPPolicy[Any, Any]:
             "The account URL and the credentials do not match: a sign-in needs https.",
             remedy="Write the account URL with “https://”, or use a SAS token or a key.",
         )
-    return LoginPolicy(Bearer(login, urlsplit(url).netloc))
+    return LoginPolicy(Bearer(login, tenant))
 
 
 def _emulator(text: str) -> tuple[str, Any]:
@@ -196,7 +199,10 @@ def _transport(url: str) -> RequestsTransport:
 
 
 def _copy_base(url: str, account: str, container: str) -> str:
-    """Behind a custom URL the service still knows itself, as the source of a copy, by the account's own name."""
+    """Behind a custom URL the service still knows itself, as the source of a copy, by the account's own name.
+
+    The service sends the SAS there: what is no account's name must not become part of an address.
+    """
     parts = urlsplit(url)
-    own_name = account_of_url(url) or parts.scheme == "http"
+    own_name = account_of_url(url) or parts.scheme == "http" or not is_account(account)
     return f"{url}/{container}" if own_name else f"https://{account}.blob.core.windows.net/{container}"

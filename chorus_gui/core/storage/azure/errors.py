@@ -175,6 +175,16 @@ _NO_NETWORK = re.compile(
 
 
 def _not_signed_in(error: BaseException, access: Access) -> StoreError:
+    from chorus_gui.core.storage.azure.login_policy import OtherTenantError
+
+    if isinstance(error, OtherTenantError):
+        return AccessError(
+            "The central store does not accept this sign-in.",
+            meaning=f"{access.host} says that it belongs to the tenant “{error.tenant}”. CHoRUS Upload did not sign in there: only the "
+            "configuration can choose the tenant.",
+            remedy=f'If the central team confirms this tenant, set azure_tenant_id = "{error.tenant}" in the configuration. '
+            "Otherwise sign in with the account that has access to the central store.",
+        )
     if access.auth_mode is AuthMode.LOGIN and any(_NO_NETWORK.search(str(cause)) for cause in _causes(error, nested=True)):
         return StoreUnavailableError(
             "Could not renew the sign-in to Azure: login.microsoftonline.com does not answer.",

@@ -55,7 +55,7 @@ NOBODY = SignIn()
 
 _Key = tuple[tuple[str, ...], str | None, bool]
 """Scopes, tenant, and whether the token may be revoked at once (CAE)."""
-_TENANT = re.compile(r"""authorization_uri\s*=\s*"?https://[^/\s",]+/([0-9A-Za-z][0-9A-Za-z.-]*)(?=[/\s",]|$)""", re.IGNORECASE)
+_TENANT = re.compile(r"""authorization_uri\s*=\s*"?https://[^/\s",]+/([0-9A-Za-z][0-9A-Za-z.-]{1,252})(?=[/\s",]|$)""", re.IGNORECASE)
 
 
 class Login:
@@ -77,7 +77,6 @@ class Login:
         self._tokens: dict[_Key, AccessToken] = {}
         self._failures: dict[_Key, tuple[int, str]] = {}
         self._in_vain: dict[_Key, tuple[str, float]] = {}
-        self._tenants: dict[str, str] = {}
 
     @property
     def sign_in(self) -> SignIn:
@@ -131,14 +130,6 @@ class Login:
             self._in_vain[key] = (fresh.token, time.monotonic())
             return fresh
 
-    def tenant_of(self, host: str) -> str | None:
-        """The tenant that ``host`` named when it refused a token; None: not known, the one of the person's own account."""
-        return self._tenants.get(host)
-
-    def remember_tenant(self, host: str, tenant: str) -> None:
-        """Use tokens of ``tenant`` for ``host`` from now on."""
-        self._tenants[host] = tenant
-
     def _known(self, key: _Key) -> AccessToken | None:
         known = self._tokens.get(key)
         return known if known is not None and known.expires_on - REFRESH_SECONDS > time.time() else None
@@ -174,30 +165,33 @@ class Login:
 
 
 class Bearer:
-    """The tokens of a login for one host: what each request to it carries.  Safe for many threads.
+    """The tokens of a login for one place: what each request to it carries.  Safe for many threads.
 
-    Any client can use it: send :meth:`token`; after a 401 send the request once more with :meth:`replacement`, and no third time.
-    Both raise ``ClientAuthenticationError`` if no token can be had.
+    ``tenant`` is the configuration's, "" for the one of the person's own account.  Scope and tenant never come from an answer: a server
+    must not choose what it gets a token for.  Any client can use it: send :meth:`token`; after a 401 send the request once more with
+    :meth:`replacement`, and no third time.  Both raise ``ClientAuthenticationError`` if no token can be had.
     """
 
-    def __init__(self, login: Login, host: str) -> None:
+    def __init__(self, login: Login, tenant: str = "") -> None:
         self._login = login
-        self._host = host
+        self._tenant = tenant or None
 
     def token(self) -> str:
         """The token to send."""
-        return self._login.get_token(STORAGE_SCOPE, tenant_id=self._login.tenant_of(self._host)).token
+        return self._login.get_token(STORAGE_SCOPE, tenant_id=self._tenant).token
 
-    def replacement(self, refused: str, challenge: str) -> str | None:
-        """Another token than ``refused``; None if there is none, and the refusal is the answer to show.
-
-        ``challenge`` is the answer's WWW-Authenticate header, "" if it has none.  It names the tenant of the storage account,
-        which need not be the one of the person's own account.
-        """
-        if named := _TENANT.search(challenge):
-            self._login.remember_tenant(self._host, named[1])
-        fresh = self._login.renew(refused, STORAGE_SCOPE, tenant_id=self._login.tenant_of(self._host))
+    def replacement(self, refused: str) -> str | None:
+        """Another token than ``refused``; None if there is none, and the refusal is the answer to show."""
+        fresh = self._login.renew(refused, STORAGE_SCOPE, tenant_id=self._tenant)
         return fresh.token if fresh is not None else None
+
+    def other_tenant(self, challenge: str) -> str:
+        """The tenant that a refusal names, if it is not the configured one, for a sentence; "" otherwise.
+
+        ``challenge`` is the answer's WWW-Authenticate header.
+        """
+        named = _TENANT.search(challenge)
+        return named[1] if named and named[1].lower() != (self._tenant or "").lower() else ""
 
 
 def _refusal(message: str) -> ClientAuthenticationError:
@@ -210,7 +204,7 @@ def _refusal(message: str) -> ClientAuthenticationError:
 def _ways(sign_in: SignIn) -> list[TokenCredential]:
     from azure.identity import AzureCliCredential, DeviceCodeCredential, InteractiveBrowserCredential
 
-    any_tenant = ["*"]  # the service names the tenant in its challenge
+    any_tenant = ["*"]  # the configuration names the tenant; a login serves several configurations
     ways: list[TokenCredential] = [AzureCliCredential(additionally_allowed_tenants=any_tenant)]
     if sign_in.browser and _has_browser():
         ways.append(InteractiveBrowserCredential(additionally_allowed_tenants=any_tenant))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
 
@@ -16,6 +16,17 @@ from chorus_gui.core.storage.azure.login import Bearer
 
 UNAUTHORIZED = 401
 """The status of a token that the service refuses.  A login without the role that it needs gets 403."""
+
+
+MAX_CHALLENGE = 4096
+
+
+class OtherTenantError(ClientAuthenticationError):
+    """The service refuses the token, and names another tenant than the configured one."""
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__("The service names another tenant.")
+        self.tenant = tenant
 
 
 class LoginPolicy(HTTPPolicy[Any, Any]):
@@ -26,7 +37,7 @@ class LoginPolicy(HTTPPolicy[Any, Any]):
         self._bearer = bearer
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """See ``HTTPPolicy.send``.  Raises ``ClientAuthenticationError`` if no token can be had."""
+        """See ``HTTPPolicy.send``.  Raises ``ClientAuthenticationError`` if no token can be had, or the tenant is not the right one."""
         if not str(request.http_request.url).lower().startswith("https:"):
             raise ServiceRequestError("The sign-in's token is not sent, because the connection is not encrypted.")
         token = self._bearer.token()
@@ -35,14 +46,20 @@ class LoginPolicy(HTTPPolicy[Any, Any]):
             return response
         answer = response.http_response
         try:
-            other = self._bearer.replacement(token, str(answer.headers.get("WWW-Authenticate") or ""))
+            other = self._bearer.replacement(token)
         except BaseException:
             answer.close()
             raise
-        if other is None:
-            return response
-        answer.close()  # of a download: its body was not read, and would keep the connection
-        return self._send(request, other)
+        if other is not None:
+            answer.close()  # of a download: its body was not read, and would keep the connection
+            response = self._send(request, other)
+            answer = response.http_response
+        if answer.status_code == UNAUTHORIZED:
+            named = self._bearer.other_tenant(str(answer.headers.get("WWW-Authenticate") or "")[:MAX_CHALLENGE])
+            if named:
+                answer.close()
+                raise OtherTenantError(named)
+        return response
 
     def _send(self, request: PipelineRequest[Any], token: str) -> PipelineResponse[Any, Any]:
         request.http_request.headers["Authorization"] = f"Bearer {token}"
