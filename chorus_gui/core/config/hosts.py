@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.policy import NO_POLICY, Policy, Rule, read_policy
 from chorus_gui.core.errors import AccessError, UntrustedHostError, UsageError
 from chorus_gui.core.folders import replace_file, settings_folder, user_name
+from chorus_gui.core.untrusted import toml_tables
 
 AZURE_SUFFIXES = ("blob.core.windows.net", "blob.core.usgovcloudapi.net", "blob.core.chinacloudapi.cn", "blob.storage.azure.net")
 """Where Azure's own addresses end: the public cloud, the clouds of the US government and of China, accounts with a DNS zone.
@@ -160,8 +160,8 @@ def confirmed() -> frozenset[str]:
     """The hosts that this user confirmed.  A file that cannot be read confirms nothing."""
     try:
         with _file().open("rb") as stream:
-            table = tomllib.loads(stream.read(MAX_BYTES).decode("utf-8"))
-    except (OSError, ValueError, RecursionError):
+            table = toml_tables(stream.read(MAX_BYTES).decode("utf-8"))
+    except (OSError, ValueError):
         return frozenset()
     hosts = table.get("hosts")
     return frozenset(cast("dict[str, object]", hosts)) if isinstance(hosts, dict) else frozenset()

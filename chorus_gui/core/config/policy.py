@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from chorus_gui.core.errors import PolicyError
+from chorus_gui.core.untrusted import toml_tables
 
 POLICY_FILE = Path("/etc/chorus-upload/policy.toml")
 REGISTRY_KEY = r"Software\Policies\CHoRUS Upload"
@@ -142,8 +142,8 @@ def _file(file: Path) -> dict[str, object] | None:
     try:
         if len(data) > MAX_BYTES:
             raise ValueError("too long")
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # not UTF-8 and not TOML are ValueErrors, too
+        return toml_tables(data.decode("utf-8-sig"))
+    except ValueError as error:  # not UTF-8, not TOML, too deep
         raise _unreadable(str(file), "It is not valid TOML.") from error
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from chorus_gui.core.config.hosts import Host
-
 from chorus_gui.core.untrusted import instant
 
 PERMISSIONS = {"r": "read", "c": "create", "w": "write", "d": "delete", "l": "list"}
