@@ -123,6 +123,13 @@ class MemoryStore:
         for info in found:
             yield replace(info, metadata=None)
 
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """As :meth:`Store.list_folders`."""
+        _leave(self._enter("list_folders", None))
+        with self._lock:
+            below = {path.removeprefix(prefix) for path in self._blobs if path.startswith(prefix)}
+        yield from sorted({path.partition("/")[0] for path in below if "/" in path} - {""})
+
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`."""
         fault = self._enter("read", path)

@@ -107,6 +107,36 @@ def test_listed_and_headed_blobs_are_described_alike(store: Store):
         assert not listed.metadata
 
 
+def test_folders_are_listed_by_level(store: Store):
+    for path in ("v1/Images/a", "v1/Images/b", "v1/journal.db", "v1", "v2/b/c/d", "vé 3/x", "top.db", "top.db.chorus/holds.json"):
+        if path != "v1" or "Local" not in type(store).__name__:  # a folder of a disk has no file of the same name
+            store.put(path, b"")
+    assert sorted(store.list_folders()) == ["top.db.chorus", "v1", "v2", "vé 3"]
+    assert list(store.list_folders("v1/")) == ["Images"]
+    assert sorted(store.list_folders("v2/b/")) == ["c"]
+    assert list(store.list_folders("v1/Images/")) == []
+    assert list(store.list_folders("nothing/")) == []
+
+
+def test_folders_without_blobs_are_not_listed(store: Store):
+    assert list(store.list_folders()) == []
+    store.put("v/a/b", b"")
+    store.stage_block("w/c", "0001", b"x")
+    assert list(store.list_folders()) == ["v"]
+    store.delete("v/a/b")
+    assert list(store.list_folders()) == []
+
+
+def test_a_thousand_blobs_in_a_folder_are_one_name(store: Store):
+    def send(thread: int) -> None:
+        for index in range(thread, 1_000, 8):
+            store.put(f"v/Images/{index}", b"")
+
+    together(8, send)
+    store.put("w/x", b"")
+    assert sorted(store.list_folders()) == ["v", "w"]
+
+
 def test_if_absent_creates_and_never_replaces(store: Store):
     store.put("a", b"first", condition=IF_ABSENT)
     with pytest.raises(ConditionError):

@@ -127,6 +127,14 @@ class Store(Protocol):
         """Every blob whose path begins with the text ``prefix``, in no promised order, fetched page by page."""
         ...
 
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """The names of the folders directly below ``prefix``, which is "" or ends in "/": once each, in no promised order.
+
+        A folder is the part of a path before a further "/".  The blobs in the folders are not read: the cost is a request for every
+        few thousand names at this level.
+        """
+        ...
+
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """The blob's bytes in chunks of at most 4 MiB; nothing from its end on.
 

@@ -144,6 +144,17 @@ class LocalStore:
         if there:
             yield from self._list(folder, start)
 
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """As :meth:`Store.list_folders`.  A folder without files is none."""
+        folder = prefix.rstrip("/")
+        if (prefix and not prefix.endswith("/")) or next(self.list(prefix), None) is None:
+            return
+        with Translated(prefix), os.scandir(self._disk(folder)) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and (folder or entry.name != STAGING)]
+        for name in names:
+            if next(self._list(prefix + name, ""), None) is not None:
+                yield name
+
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`."""
         self._check(path)

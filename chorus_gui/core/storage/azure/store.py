@@ -125,6 +125,17 @@ class AzureStore:
                 if path and (found.metadata or {}).get("hdi_isfolder") != "true":
                     yield blob_info(found, path)
 
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """See :meth:`Store.list_folders`: the service lists one level, because a delimiter is given."""
+        operation = Operation("list", prefix, "l")
+        above = self._prefix + prefix
+        pages = self._client.walk_blobs(above or None, delimiter="/", results_per_page=PAGE).by_page()
+        while (page := guarded(self._access, operation, lambda: next(pages, None))) is not None:
+            for found in page:
+                name = found.name[len(above) :]
+                if name.endswith("/") and name != "/":
+                    yield name[:-1]
+
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """See :meth:`Store.read`: a request for each chunk, all of one version of the blob (its ETag is held to)."""
         if length == 0:
