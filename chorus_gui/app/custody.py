@@ -171,5 +171,4 @@ def recover(workspace: Workspace, ctx: JobContext, choice: Choice) -> tuple[str,
                 remedy="Compare and take over with “chorus-upload journal adopt --local-journal F”.",
             )
         case Choice.SET_ASIDE:
-            again = sent_again(workspace, ctx)[:1]
-            return (*set_aside(workspace, ctx), *again)
+            return set_aside(workspace, ctx)

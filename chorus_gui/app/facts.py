@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from chorus_gui.core.model import Approval, Grade, Tally
 if TYPE_CHECKING:
     from chorus_gui.app.site_status import Known
     from chorus_gui.app.workspace import Workspace
-    from chorus_gui.core.custody.cloud_journal import CloudJournal
+    from chorus_gui.core.custody.history_check import LessHistoryError
     from chorus_gui.core.custody.state import CustodyState
 
 RECEIPTS_SHOWN = 500
@@ -150,31 +151,44 @@ def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, off
     then is said.  ``offer``: say it of every check-out; about one that was lost it is always said.
     """
     config = workspace.config
-    if config.journal.cloud is None:
-        return CustodyFacts(
-            Custody.NOT_IN_CLOUD,
-            "Journal on this computer",
-            f"The journal is the file {config.journal.local}. It needs no check-out.",
-            Grade.GOOD,
-            may_write=True,
-        )
+    from chorus_gui.app.known import shown_less
+
     try:
+        if config.journal.cloud is None:
+            here = CustodyFacts(
+                Custody.NOT_IN_CLOUD,
+                "Journal on this computer",
+                f"The journal is the file {config.journal.local}. It needs no check-out.",
+                Grade.GOOD,
+                may_write=True,
+            )
+            return _with_less(here, shown_less(workspace, ctx, None))
         with workspace:
-            return _cloud_custody(workspace.cloud_journal(), ctx, recover=recover, offer=offer)
+            return _cloud_custody(workspace, ctx, recover=recover, offer=offer)
     except ChorusError as error:
         return CustodyFacts(None, "Cloud journal not reachable", str(error), Grade.BAD)
 
 
-def _cloud_custody(home: CloudJournal, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
+def _with_less(found: CustodyFacts, less: LessHistoryError | None) -> CustodyFacts:
+    """Show what the journal lacks before a job fails because of it."""
+    if less is None:
+        return found
+    detail = f"{less.what} {less.meaning.removesuffix(' Nothing was written.')}"
+    return replace(found, text="History is missing", detail=detail, grade=Grade.BAD, less=less)
+
+
+def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
+    from chorus_gui.app.known import shown_less
     from chorus_gui.core.custody import recover as recovering
     from chorus_gui.core.custody.state import look
     from chorus_gui.core.custody.unlock import consequences
 
+    home = workspace.cloud_journal()
     interrupted = recover and recovering.was_interrupted(home)
     found = recovering.recover(home, ctx)[0] if recover else look(home, ctx)
     offers = recovering.offers(found) if offer or interrupted or found.state is Custody.CHANGED else []
     mine = found.state is Custody.MINE
-    return CustodyFacts(
+    facts = CustodyFacts(
         state=found.state,
         text=_custody_text(found),
         detail=found.describe(),
@@ -195,6 +209,7 @@ def _cloud_custody(home: CloudJournal, ctx: JobContext, *, recover: bool, offer:
         warnings=consequences(found),
         offers=tuple((offer.choice.value, offer.text) for offer in offers),
     )
+    return _with_less(facts, shown_less(workspace, ctx, found))
 
 
 def _custody_text(found: CustodyState) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,27 +21,18 @@ from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
+    from chorus_gui.core.custody.state import CustodyState
     from chorus_gui.core.storage.base import BlobInfo, Store
 
-__all__ = ["Known", "LessHistoryError", "elsewhere", "lost", "recover", "remember_local", "require_local"]
-
-LOOKED_AT = 20_000
-"""How many blobs of the central store are read to find version folders, if nothing else is known."""
+__all__ = ["Known", "LessHistoryError", "elsewhere", "lost", "recover", "remember_local", "require_local", "shown_less"]
 
 _log = logging.getLogger("chorus")
 
 
-def version_copies(store: Store, name: str, limit: int | None = LOOKED_AT) -> list[BlobInfo]:
-    """The copies of the journal in version folders, the newest first."""
-    folders: set[str] = set()
-    for number, blob in enumerate(store.list()):
-        top, _, below = blob.path.partition("/")
-        if below:
-            folders.add(top)
-        if limit is not None and number >= limit:
-            break
+def version_copies(store: Store, name: str) -> list[BlobInfo]:
+    """The copies of the journal in version folders, the newest first.  ``name`` is the journal's file name."""
     found: list[BlobInfo] = []
-    for folder in folders:
+    for folder in store.list_folders():
         for named in dict.fromkeys((name, "journal.db")):
             with suppress(BlobNameError):
                 blob = store.head(f"{folder}/{named}")
@@ -50,26 +42,37 @@ def version_copies(store: Store, name: str, limit: int | None = LOOKED_AT) -> li
     return sorted(found, key=lambda blob: blob.modified_us, reverse=True)
 
 
-def elsewhere(workspace: Workspace, ctx: JobContext) -> Sequence[Known]:
-    """The newest copy of the journal in the central store.  Nothing if the store cannot be reached."""
-    from chorus_gui.core.custody import history_check
-    from chorus_gui.core.storage.one_file import fetch_file
+def elsewhere(workspace: Workspace, used: Known, ctx: JobContext) -> Sequence[Known]:
+    """Copies in the central store that may have more history than ``used``.  Nothing if the store cannot be reached.
 
+    They are the newest copy, and the newest one in the folder of a version that ``used`` lacks.
+    """
     store = workspace.store_if_reachable()
     if store is None:
         return ()
     try:
-        for blob in version_copies(store, workspace.config.journal.local.name):
-            with TemporaryDirectory() as folder:
-                copy = Path(folder) / "journal.db"
-                fetch_file(store, blob, copy, ctx)
-                at = instant_us(blob.modified_us) or datetime.now(UTC)
-                found = history_check.known(f"The copy {blob.path} in the central store", copy, at)
-                if found.readable and found.something:
-                    return (Known(found.where, found.uploaded, found.files, found.versions, at, blob=blob.path),)
+        copies = version_copies(store, workspace.config.journal.local.name)
+        lacking = [blob for blob in copies if blob.path.partition("/")[0] not in used.versions]
+        found = (_first_readable(store, copies, ctx), _first_readable(store, lacking, ctx))
+        return tuple(dict.fromkeys(copy for copy in found if copy is not None))
     except ChorusError as error:
         _log.warning("the version folders were not read: %s", error)
     return ()
+
+
+def _first_readable(store: Store, copies: Sequence[BlobInfo], ctx: JobContext) -> Known | None:
+    from chorus_gui.core.custody import history_check
+    from chorus_gui.core.storage.one_file import fetch_file
+
+    for blob in copies:
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / "journal.db"
+            fetch_file(store, blob, copy, ctx)
+            at = instant_us(blob.modified_us) or datetime.now(UTC)
+            found = history_check.known(f"The copy {blob.path} in the central store", copy, at)
+        if not found.problem and found.something:
+            return replace(found, file=None, blob=blob.path)
+    return None
 
 
 # --- a journal that is only on this computer -----------------------------------------------------------------------------------
@@ -80,7 +83,7 @@ def _local(workspace: Workspace) -> Around:
 
     local = workspace.config.journal.local
     key = hashlib.sha256(os.path.normcase(os.path.abspath(local)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Around(local, memory_folder() / f"local-{key}.history.json", lambda ctx: elsewhere(workspace, ctx))
+    return Around(local, memory_folder() / f"local-{key}.history.json", partial(elsewhere, workspace))
 
 
 def _used(workspace: Workspace) -> Known:
@@ -102,7 +105,7 @@ def remember_local(workspace: Workspace, *, accepted: bool = False) -> None:
     from chorus_gui.core.custody import history_check
 
     used = _used(workspace)
-    if used.readable and (accepted or not used.blank):
+    if not used.problem and (accepted or not used.blank):
         history_check.remember(_history_file(workspace), used, accepted=accepted)
 
 
@@ -116,19 +119,31 @@ def _history_file(workspace: Workspace) -> Path:
 
 def lost(workspace: Workspace, ctx: JobContext) -> LessHistoryError | None:
     """What a person must decide about the journal; None if nothing is missing."""
-    from chorus_gui.core.custody import history_check
     from chorus_gui.core.custody.checkout import lost_history
     from chorus_gui.core.custody.state import look
 
     with workspace:
         home = workspace.home()
         if home is not None:
-            return lost_history(home, look(home, ctx), None, ctx, damaged=True)
-        used = _used(workspace)
-        if not used.readable:
-            used = replace(used, blank=True, readable=True)
-        found = history_check.fuller(used, _local(workspace), ctx) if used.readable else None
-        return LessHistoryError(used, found) if found is not None else None
+            return lost_history(home, look(home, ctx), None, ctx)
+        return _lost_locally(workspace, _local(workspace), ctx)
+
+
+def shown_less(workspace: Workspace, ctx: JobContext, seen: CustodyState | None) -> LessHistoryError | None:
+    """As :func:`lost`, quick enough for a page: the central store is not asked.  ``seen`` is the cloud journal's state, if there is one."""
+    from chorus_gui.core.custody.checkout import shows_less
+
+    if seen is not None:
+        return shows_less(workspace.cloud_journal(), seen, ctx)
+    return _lost_locally(workspace, replace(_local(workspace), elsewhere=None), ctx)
+
+
+def _lost_locally(workspace: Workspace, around: Around, ctx: JobContext) -> LessHistoryError | None:
+    from chorus_gui.core.custody import history_check
+
+    used = _used(workspace)
+    found = history_check.fuller(used, around, ctx)
+    return LessHistoryError(used, found) if found is not None else None
 
 
 def recover(workspace: Workspace, ctx: JobContext, chosen: Known) -> tuple[str, ...]:

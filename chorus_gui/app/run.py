@@ -22,6 +22,7 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.status import Status, status_of
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
+from chorus_gui.core.custody.history_check import ACCEPT
 from chorus_gui.core.errors import Cancelled, ChorusError, Declined, StoreError
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
@@ -295,7 +296,8 @@ def _journal(
             )
         )
         if command.writes:
-            line = HistoryLine(command.name, command.params, workspace.common, command.sends)
+            params = f"{command.params} {ACCEPT}".strip() if workspace.accept_less else command.params
+            line = HistoryLine(command.name, params, workspace.common, command.sends)
             yield journal, stack.enter_context(in_history(journal, workspace.config, line))
         else:
             yield journal, None

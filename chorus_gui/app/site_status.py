@@ -14,6 +14,7 @@ from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 
+RECOVER = "Show both journals"
 SENDS = ("submission", "upload", "repair")
 """The kinds of receipts of runs that upload."""
 
@@ -25,6 +26,7 @@ class Action(Enum):
     CORRECT_CONFIGURATION = "correct configuration"
     TRY_AGAIN = "try again"
     CHECK_OUT = "check out"
+    RECOVER_JOURNAL = "recover journal"
     DECIDE_CUSTODY = "decide custody"
     SCAN = "scan"
     REVIEW = "review"
@@ -41,6 +43,7 @@ COMMANDS = {
     Action.CORRECT_CONFIGURATION: "doctor",
     Action.TRY_AGAIN: "status",
     Action.CHECK_OUT: "journal checkout",
+    Action.RECOVER_JOURNAL: "journal recover",
     Action.DECIDE_CUSTODY: "journal status",
     Action.SCAN: "journal update --dry-run",
     Action.REVIEW: "submit",
@@ -154,7 +157,12 @@ def _after_all(known: Known) -> Step:
 
 
 def _check_out(known: Known) -> Step:
-    name, custody = "Check out", known.custody
+    custody = known.custody
+    name = "Start the journal" if custody.state is Custody.NEW else "Check out"
+    if custody.less is not None:
+        return Step(
+            "Recover the journal", Progress.STOPPED, custody.detail, RECOVER, Action.RECOVER_JOURNAL, headline="The journal lacks history"
+        )
     if custody.state is None:
         if custody.grade is Grade.BAD:
             return Step(name, Progress.STOPPED, custody.detail, "Retry", Action.TRY_AGAIN, headline="Could not reach the journal")

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
+from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.journal.queries import ModalityCount
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
@@ -38,6 +39,7 @@ class CustodyFacts:
     ``state`` None: not read yet, or it could not be read (``grade`` BAD, and ``detail`` says why).  ``can_*`` say which of
     the Journal menu's commands make sense now; ``may_write`` whether a submission may begin.  ``warnings`` are what can go wrong
     if it is unlocked; ``offers`` what a person can decide after an interruption: (choice for :class:`.intents.Recover`, sentence).
+    ``less``: the journal has less history than another copy of it.
     """
 
     state: Custody | None = None
@@ -54,6 +56,7 @@ class CustodyFacts:
     may_write: bool = False
     warnings: tuple[str, ...] = ()
     offers: tuple[tuple[str, str], ...] = ()
+    less: LessHistoryError | None = None
 
 
 @dataclass(frozen=True, slots=True)

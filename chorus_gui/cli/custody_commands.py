@@ -28,6 +28,7 @@ def add(commands: Any) -> None:
     out.set_defaults(run=run_checkout)
     back = commands.add_parser("checkin", help="return the journal to the central store")
     back.add_argument("--local-journal", metavar="F", help="use this local journal file, relative to the current folder")
+    add_accept_less(back)
     back.add_argument("--keep", action="store_true", help="keep it checked out afterwards")
     back.set_defaults(run=run_checkin)
     status = commands.add_parser("status", help="show who has the cloud journal, and since when")

@@ -66,11 +66,13 @@ def add(groups: Any) -> None:
         mark.add_argument(
             "--upload-datetime", metavar="V", required=True, help="set when they were uploaded: YYYYMMDDHHMMSS in UTC, or “now”"
         )
+        add_accept_less(mark)
         _paths(mark, words)
         mark.set_defaults(run=run_mark_uploaded)
 
     deleted = commands.add_parser("mark_as_deleted", help="mark files as deleted in the journal; nothing is removed from the store")
     deleted.add_argument("--version", metavar="V", help="mark only files of this version")
+    add_accept_less(deleted)
     _paths(deleted, "paths as in the journal")
     deleted.set_defaults(run=run_mark_deleted)
 

@@ -40,11 +40,13 @@ def add(groups: Groups) -> None:
 
     undo = commands.add_parser("undo", help="remove what was recorded for a version and not uploaded")
     undo.add_argument("--version", metavar="V", required=True, help="undo this version")
+    add_accept_less(undo)
     undo.set_defaults(run=run_undo)
 
     upgrade = commands.add_parser(
         "upgrade", help="upgrade a journal of the 2024 tool to format 2 (there is no way back; the old file is kept)"
     )
+    add_accept_less(upgrade)
     upgrade.set_defaults(run=run_upgrade)
 
     restore = commands.add_parser("restore", help="list the kept copies of the journal, or restore one")

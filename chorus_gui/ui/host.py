@@ -60,6 +60,10 @@ class Host(Protocol):
         """Ask the person to decide between a file and the cloud journal."""
         ...
 
+    def ask_set_aside(self, again: tuple[str, ...]) -> None:
+        """Ask the person whether to set the local journal aside.  ``again``: sentences about the files that are uploaded again."""
+        ...
+
     def show_script(self, tool: str) -> None:
         """Ask the person about a script, or a list."""
         ...

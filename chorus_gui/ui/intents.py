@@ -191,6 +191,16 @@ class RecoverJournal(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class DecideHistory(Intent):
+    """Show both journals, as :attr:`.CustodyFacts.less` has them, and ask which one to use."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskSetAside(Intent):
+    """Find the files that are uploaded again if the local journal is set aside, then ask."""
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptLessHistory(Intent):
     """Do ``again`` with the journal, although another one has more history.  The person has seen both."""
 

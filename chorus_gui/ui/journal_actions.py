@@ -61,6 +61,16 @@ def _compare(host: Host, intent: intents.CompareJournals) -> None:
     host.start(JobKind.COMPARE, "Compare the journals", lambda ctx: custody.compare(workspace, ctx, file), done)
 
 
+def _ask_set_aside(host: Host, _: intents.AskSetAside) -> None:
+    workspace = host.workspace()
+
+    def done(again: tuple[str, ...]) -> str:
+        host.ask_set_aside(again)
+        return ""
+
+    host.start(JobKind.COMPARE, "Compare the journals", lambda ctx: custody.sent_again(workspace, ctx), done)
+
+
 def _adopt(host: Host, intent: intents.Adopt) -> None:
     workspace = host.workspace()
     title = f"Take over {intent.file.name}"
@@ -122,6 +132,7 @@ ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.Unlock: _unlock,
     intents.Recover: _recover,
     intents.CompareJournals: _compare,
+    intents.AskSetAside: _ask_set_aside,
     intents.Adopt: _adopt,
     intents.RecoverJournal: _recover_journal,
     intents.UpgradeJournal: _upgrade,

@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         session.trust_wanted.connect(self._ask_trust)
         session.script_wanted.connect(self._show_script)
         session.sides_wanted.connect(self._show_sides)
+        session.set_aside_wanted.connect(self._ask_set_aside)
         session.less_history.connect(self._show_less_history)
         self.notifier.wanted.connect(lambda: self.come_forward(None))
         session.ended.connect(self.notifier.ended)
@@ -211,6 +212,11 @@ class MainWindow(QMainWindow):
         from chorus_gui.ui.dialogs.custody import LessHistoryDialog
 
         LessHistoryDialog(self, error, again, self.session.do).open()
+
+    def _ask_set_aside(self, again: tuple[str, ...]) -> None:
+        from chorus_gui.ui.dialogs.custody import set_aside
+
+        set_aside(self, self.state, self.session.do, again)
 
     def _show_sides(self, file: Path, sides: object) -> None:
         from chorus_gui.app.custody import Sides

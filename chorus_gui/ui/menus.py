@@ -16,7 +16,6 @@ from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config.model import AuthMode, Config
 from chorus_gui.ui import intents
-from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
@@ -181,10 +180,19 @@ class Menus:
         self._add(
             menu,
             "Set the local journal &aside…",
-            self._set_aside,
+            lambda: self._do(intents.AskSetAside()),
             "Keep the local journal under another name, and use the cloud journal",
             None,
             held,
+        )
+        less = lambda state: _is_free(state) and state.custody.less is not None  # noqa: E731
+        self._add(
+            menu,
+            "&Recover the journal…",
+            lambda: self._do(intents.DecideHistory()),
+            "Use a fuller copy of the journal, if the journal has lost history",
+            None,
+            less,
         )
         menu.addSeparator()
         old = lambda state: _is_free(state) and state.journal is not None and state.journal.schema == 1 and state.custody.may_write  # noqa: E731
@@ -330,9 +338,6 @@ class Menus:
         file, _ = QFileDialog.getOpenFileName(self._window, title, start, "Journals (*.db);;All files (*)")
         if file:
             self._do(intents.CompareJournals(Path(file)))
-
-    def _set_aside(self) -> None:
-        set_aside(self._window, self._window.state, self._do)
 
     def _upgrade(self) -> None:
         ConfirmDialog(

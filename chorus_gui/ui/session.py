@@ -60,6 +60,8 @@ class Session(QObject):
     """a file and both journals, as :class:`~chorus_gui.app.custody.Sides`, for the person to decide"""
     less_history = Signal(object, object)
     """a :class:`~chorus_gui.app.known.LessHistoryError` and the intent that it stopped, for the person to decide"""
+    set_aside_wanted = Signal(object)
+    """sentences about the files that are uploaded again if the local journal is set aside, for the person to decide"""
     script_wanted = Signal(str)
     """the tool of a script to ask the person about, or "list" for a file list"""
     ended = Signal(object)
@@ -158,6 +160,7 @@ class Session(QObject):
             intents.ResumeJob: lambda i: self._on_job(i.job, self.jobs.resume),
             intents.SetLimit: self._set_limit,
             intents.AcceptLessHistory: self._accept_less,
+            intents.DecideHistory: lambda _: self._decide_history(),
             **actions.table(self),
         }
 
@@ -180,6 +183,11 @@ class Session(QObject):
         """For the next job alone; what it accepts is remembered."""
         self.workspace().accept_less = True
         self.do(intent.again)
+
+    def _decide_history(self) -> None:
+        custody = self.state.custody
+        if custody.less is not None:
+            self.less_history.emit(custody.less, intents.CheckOut() if custody.can_check_out else intents.Scan())
 
     def _on_job(self, number: int | None, act: Callable[[int], None]) -> None:
         number = number if number is not None else self.state.running.id if self.state.running else None
@@ -329,6 +337,10 @@ class Session(QObject):
     def show_sides(self, file: Path, sides: Any) -> None:
         """Ask the person to decide between a file and the cloud journal."""
         self.sides_wanted.emit(file, sides)
+
+    def ask_set_aside(self, again: tuple[str, ...]) -> None:
+        """Ask the person whether to set the local journal aside."""
+        self.set_aside_wanted.emit(again)
 
     def show_script(self, tool: str) -> None:
         """Ask the person about a script, or a list."""

@@ -69,8 +69,6 @@ HERE = ("this computer", "another computer")
 def test_every_command_stops(
     cloud: str, here: str, words: str, cli: CommandLine, clouded: World, share: LocalStore, tmp_path: Path
 ) -> None:
-    if here == "another computer" and cloud == "older":
-        pytest.skip("nothing here tells that it is older")
     if here == "another computer":
         forget(clouded)
     else:
@@ -122,8 +120,6 @@ def test_a_new_site_is_silent(words: str, cli: CommandLine, world: World) -> Non
 @pytest.mark.parametrize("here", HERE)
 @pytest.mark.parametrize("cloud", CLOUD)
 def test_recover(cloud: str, here: str, cli: CommandLine, clouded: World, share: LocalStore) -> None:
-    if here == "another computer" and cloud == "older":
-        pytest.skip("nothing here tells that it is older")
     rows = {row.path for row in clouded.rows()}
     if here == "another computer":
         forget(clouded)

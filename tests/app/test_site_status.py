@@ -10,6 +10,8 @@ import pytest
 
 from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status, verification
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
+from chorus_gui.core.custody.history_check import Known as Kept
+from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
 
@@ -20,6 +22,7 @@ NEW = replace(FREE, state=Custody.NEW)
 LOCKED = CustodyFacts(Custody.LOCKED, "Checked out by Bob", "Bob has it.", Grade.WARNING, can_unlock=True)
 GONE = ("The site folder “S:/site” does not exist. Check the drive.",)
 AWAY = CustodyFacts(None, "Journal out of reach", "Could not reach the store.", Grade.BAD)
+LESS = LessHistoryError(Kept("The journal az://box/journal.db", blank=True), Kept("The kept copy a.db", 5, 5, ("one",), file=Path("a.db")))
 SCANNED, AFTER, BEFORE = 1_700_000_000_000_000, 1_700_000_100_000_000, 1_600_000_000_000_000
 APPROVAL = Approval("hash", "two", "me@here", SCANNED + 1)
 
@@ -56,6 +59,8 @@ GOOD, WRONG = receipt("verify", "two"), receipt("verify", "two", clean=False, fa
 STATES = {
     "a new site": (Known(HERE, JournalFacts(Path("j"))), Action.SCAN, Grade.INFO),
     "a new site with a cloud journal": (Known(NEW, JournalFacts(Path("j"))), Action.CHECK_OUT, Grade.INFO),
+    "history is missing in the cloud": (Known(replace(FREE, less=LESS), journal()), Action.RECOVER_JOURNAL, Grade.BAD),
+    "the local journal is gone": (Known(replace(HERE, less=LESS), JournalFacts(Path("j"))), Action.RECOVER_JOURNAL, Grade.BAD),
     "a colleague has the journal": (Known(LOCKED, journal()), Action.DECIDE_CUSTODY, Grade.BAD),
     "the store is out of reach": (Known(AWAY, journal()), Action.TRY_AGAIN, Grade.BAD),
     "the journal is damaged": (Known(HERE, journal(error="The journal is damaged.")), Action.TRY_AGAIN, Grade.BAD),
@@ -142,6 +147,11 @@ def test_what_comes_next(name: str) -> None:
     known, action, grade = STATES[name]
     status = site_status(known)
     assert (status.next.action, status.grade) == (action, grade), status
+
+
+def test_a_first_start_begins_the_journal() -> None:
+    status = site_status(Known(NEW, JournalFacts(Path("j"))))
+    assert (status.next.name, status.next.label) == ("Start the journal", "Start the journal")
 
 
 def everything() -> list[Known]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from azure_places import key_place, service
-from custodyworld import BLOB, LOCK, names, opened_home, person, record
+from custodyworld import BLOB, LOCK, names, opened_home, person, record, record_uploaded
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -288,6 +288,7 @@ def test_setting_aside_asks_and_keeps_the_file(qtbot: QtBot, windows: list[MainW
     window.do(intents.Refresh())
     settle(qtbot, window.session)
     action(window, "Set the local journal aside…").trigger()
+    qtbot.waitUntil(lambda: bool(window.findChildren(ConfirmDialog)), timeout=20_000)
     box = question(window)
     assert any("The cloud journal is unlocked" in part.text() for part in box.findChildren(type(window.top.badge)))
     yes(qtbot, window, box)
@@ -296,6 +297,19 @@ def test_setting_aside_asks_and_keeps_the_file(qtbot: QtBot, windows: list[MainW
     assert window.state.last is not None
     kept = Path(window.state.last.text.removeprefix("The local journal is kept as ").partition(". ")[0])
     assert names(kept) == {"1001/Images/a.dcm"}
+
+
+def test_setting_aside_names_before_what_is_uploaded_again(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    from PySide6.QtWidgets import QLabel
+
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record_uploaded(world.journal, "1001/Images/a.dcm")
+    run_job(qtbot, window.session, intents.AskSetAside())
+    told = " ".join(part.text() for part in question(window).findChildren(QLabel))
+    assert "1 file is uploaded in the local journal only" in told
+    assert "1001/Images/a.dcm" in told
+    assert world.journal.exists()
 
 
 def test_a_lost_check_out_offers_both_ways_and_shows_both_sides(

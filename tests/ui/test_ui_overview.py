@@ -21,7 +21,6 @@ from chorus_gui.ui.pages.overview import OverviewPage, intent_of
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind, JobView, SessionState
 from chorus_gui.ui.status import status_of
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
 MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_check_in=True, may_write=True)
@@ -133,14 +132,22 @@ def test_a_lost_check_out_is_put_before_the_person(qtbot: QtBot, page: OverviewP
     with qtbot.waitSignal(page.intent) as asked:
         visible(page)["Take over…"].click()
     assert asked.args == [intents.Recover("take over")]
-    visible(page)["Set aside…"].click()
-    question = page.findChild(ConfirmDialog)
-    assert question is not None
     with qtbot.waitSignal(page.intent) as asked:
-        question.yes.click()
-    assert asked.args == [intents.Recover("set aside")]
+        visible(page)["Set aside…"].click()
+    assert asked.args == [intents.AskSetAside()]
     page.render(replace(fresh, custody=HERE))
     assert "Set aside…" not in visible(page)
+
+
+def test_missing_history_is_put_before_the_person(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:
+    from chorus_gui.app.known import Known, LessHistoryError
+
+    error = LessHistoryError(Known("The journal", blank=True), Known("A copy", 5, 5, ("v1",)))
+    page.render(replace(fresh, custody=replace(HERE, detail="The journal is empty.", grade=Grade.BAD, less=error)))
+    qtbot.waitUntil(lambda: "Show both journals" in visible(page))
+    with qtbot.waitSignal(page.intent) as asked:
+        page.primary.click()
+    assert asked.args == [intents.DecideHistory()]
 
 
 def test_a_faulty_configuration_leads_to_its_page(qtbot: QtBot, page: OverviewPage, fresh: SessionState) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,17 @@ from chorus_gui.core.custody.history_check import Around, Known, LessHistoryErro
 from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, release, take
 from chorus_gui.core.custody.recover import complete_interrupted
-from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, fetch, is_empty, missing_rows, rows_of, unsaved
+from chorus_gui.core.custody.sides import (
+    CustodyConflictError,
+    beside,
+    cached_copy,
+    compare,
+    fetch,
+    is_empty,
+    missing_rows,
+    rows_of,
+    unsaved,
+)
 from chorus_gui.core.custody.state import CustodyState, State, look, moment_of
 from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalForeignError, JournalMixedError, StoreError
 from chorus_gui.core.job import JobContext
@@ -24,6 +34,8 @@ from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import BlobInfo
 
+LARGE = 32 * 1024 * 1024
+"""A cloud journal up to this size, in bytes, is downloaded to show its history on a page."""
 ROUNDS = 3
 """How often a check-out starts again because the journal was changed between reading and locking."""
 
@@ -120,6 +132,7 @@ def _check(home: CloudJournal, before: CustodyState, copy: Path | None, ctx: Job
     try:
         Journal.verify_file(copy)
     except (JournalDamagedError, JournalForeignError, JournalMixedError) as error:
+        _history(home, before, copy, ctx)
         raise CustodyError(
             f"The cloud journal “{home.url}” is not intact. {error.what.replace(str(copy), home.url)}",
             meaning="It was not checked out, and your local journal was not changed.",
@@ -146,32 +159,37 @@ def _compared(home: CloudJournal, seen: CustodyState, copy: Path | None) -> tupl
     used, traces = mine, tuple[Known, ...]()
     if copy is not None:
         used, traces = history_check.known(f"The journal {home.url}", copy, moment_of(seen.content)), (mine,)
+    elif mine.blank:
+        used, traces = Known(f"The journal {home.url}", blank=True, missing=True), ()
     if seen.damage:
         traces = (*traces, Known(f"The lock of {seen.who} on {seen.host}", evidence=True))
-    return used, Around(home.local, home.history_file, home.elsewhere, traces)
+    unseen = copy is not None and (seen.content is None or seen.content.etag != seen.memory.journal_etag)
+    away = seen.lock is not None and not seen.own_lock
+    return used, Around(home.local, home.history_file, home.elsewhere, traces, unseen, away)
 
 
-def lost_history(
-    home: CloudJournal, seen: CustodyState, file: Path | None, ctx: JobContext, *, damaged: bool = False
-) -> LessHistoryError | None:
+def lost_history(home: CloudJournal, seen: CustodyState, file: Path | None, ctx: JobContext) -> LessHistoryError | None:
     """What a person must decide about the journal, if it has less history than another one that is known.
 
-    ``file`` is what a command would read: a copy of the cloud journal, or the local journal; None: it is fetched, if it may have changed.
-    ``damaged``: a journal that cannot be used counts as empty.
+    ``file`` is what a command would read: a copy of the cloud journal, or the local journal; None: a copy is made, if it is needed.
     """
     copy = file if file is not None and file != home.local else None
-    with ExitStack() as stack:
-        if file is None and seen.content is not None and seen.state is not State.MINE:
-            if seen.content.size and seen.content.etag == seen.memory.journal_etag and not damaged:
-                return None  # the one that was last seen here
-            copy = beside(home.local, "status")
-            stack.callback(lambda: beside(home.local, "status"))  # which removes it
-            fetch(home, seen, copy, ctx)
-        used, around = _compared(home, seen, copy)
-        if damaged and not used.readable:
-            used = replace(used, blank=True, readable=True)
-        found = history_check.fuller(used, around, ctx) if used.readable else None
-        return LessHistoryError(used, found) if found is not None else None
+    if file is None and seen.content is not None and seen.state is not State.MINE:
+        copy = cached_copy(home, seen, ctx)
+    used, around = _compared(home, seen, copy)
+    found = history_check.fuller(used, around, ctx)
+    return LessHistoryError(used, found) if found is not None else None
+
+
+def shows_less(home: CloudJournal, seen: CustodyState, ctx: JobContext) -> LessHistoryError | None:
+    """As :func:`lost_history`, but without a request to the central store, and without a large download that has no cause."""
+    memory = history_check.remembered(home.history_file)
+    large = seen.content is not None and seen.state is not State.MINE and seen.content.size > LARGE
+    if large and seen.content is not None:
+        shrunk = memory is not None and seen.content.size < memory.size
+        if seen.content.etag == seen.memory.journal_etag or not shrunk:
+            return None
+    return lost_history(replace(home, elsewhere=None), seen, None, ctx)
 
 
 def _overwritten(home: CloudJournal, before: CustodyState, copy: Path) -> int:

@@ -1,7 +1,8 @@
 """Less history never replaces more history without an explicit yes: the one place that compares.
 
 What counts is the rows that were ever uploaded: no command removes such a row (recorded rows can be undone, and a scan finds them
-again).  A *blank* journal (missing, of zero bytes, or without rows and commands) is less than any trace of an earlier one.
+again), and so no version that has such rows.  A *blank* journal (missing, of zero bytes, without rows and commands, or damaged) is less
+than any trace of an earlier one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ ACCEPT = "--accept-less-history"
 class Known:
     """A journal, or a trace of one.  ``where`` names it for people; ``uploaded`` counts rows that were ever uploaded, ``files`` current ones.
 
-    ``blank``: it is empty.  ``evidence``: there was a journal, with unknown content.  ``file`` is a copy on this computer,
+    ``versions`` are those with uploaded rows, ascending; ``size`` is in bytes.  ``blank``: it is empty, or (``problem`` says why)
+    unreadable.  ``evidence``: there was a journal, with unknown content.  ``file`` is a copy on this computer,
     ``blob`` one in the central store: :command:`journal recover` can use it.
     """
 
@@ -38,7 +40,9 @@ class Known:
     at: datetime | None = None
     blank: bool = False
     evidence: bool = False
-    readable: bool = True
+    problem: str = ""
+    missing: bool = False
+    size: int = 0
     file: Path | None = None
     blob: str = ""
 
@@ -57,8 +61,10 @@ class Known:
         at = f" ({self.at:%Y-%m-%d %H:%M} UTC)" if self.at else ""
         if self.evidence and not (self.uploaded or self.files):
             return f"{self.where}{at} shows that there was another journal."
+        if self.problem:
+            return f"{self.where}{at} cannot be used. {self.problem}"
         if self.blank:
-            return f"{self.where}{at} is empty."
+            return f"{self.where}{at} is {'missing' if self.missing else 'empty'}."
         last = f", the last version is {self.versions[-1]}" if self.versions else ""
         return f"{self.where}{at} has {self.uploaded:,} uploaded entries and {self.files:,} current files{last}."
 
@@ -80,9 +86,16 @@ class LessHistoryError(CustodyError):
         self.known = known
 
 
+def has_more(other: Known, used: Known) -> bool:
+    """``other`` has history that ``used`` lacks: more uploaded rows, or a version; or ``used`` is blank and ``other`` is not."""
+    if used.blank:
+        return other.something
+    return other.uploaded > used.uploaded or not set(other.versions) <= set(used.versions)
+
+
 def less(used: Known, others: Iterable[Known]) -> Known | None:
     """The fullest of the others, if it has more history than ``used``; otherwise None."""
-    more = [other for other in others if other.uploaded > used.uploaded or (used.blank and other.something)]
+    more = [other for other in others if has_more(other, used)]
     return max(more, key=lambda other: (other.uploaded, other.files, other.can_be_taken), default=None)
 
 
@@ -90,25 +103,22 @@ def less(used: Known, others: Iterable[Known]) -> Known | None:
 
 
 def known(where: str, file: Path, at: datetime | None = None) -> Known:
-    """What is in a journal file.  Never raises for its content; a file that cannot be read shows nothing."""
+    """What is in a journal file.  Never raises for its content; a file that cannot be read is blank, with its ``problem``."""
     if not file.is_file():
-        return Known(where, blank=True)
+        return Known(where, blank=True, missing=True)
     found = backups.describe(file)
     return _of(where, found, at or instant_us(file.stat().st_mtime_ns // 1000) or datetime.now(UTC), file)
 
 
 def _of(where: str, found: backups.Backup, at: datetime, file: Path) -> Known:
-    blank = found.size == 0 or (found.readable and not found.rows and not found.commands)
-    return Known(
-        where,
-        found.uploaded,
-        found.active,
-        found.versions,
-        at,
-        blank,
-        readable=found.readable,
-        file=file if found.readable and not blank else None,
-    )
+    if not found.size:
+        return Known(where, at=at, blank=True)
+    if not found.readable:
+        why = found.problem.replace(f"The journal “{file}”", "It").replace(f"“{file}”", "It")
+        return Known(where, at=at, blank=True, problem=why, size=found.size)
+    blank = not found.rows and not found.commands
+    taken = None if blank else file
+    return Known(where, found.uploaded, found.active, found.sent_versions, at, blank, size=found.size, file=taken)
 
 
 def kept_copies(journal: Path, since: datetime | None = None) -> Iterator[Known]:
@@ -127,6 +137,7 @@ class Memory:
     versions: tuple[str, ...] = ()
     at: datetime | None = None
     accepted: datetime | None = None
+    size: int = 0
 
     @property
     def known(self) -> Known:
@@ -156,6 +167,7 @@ def remember(file: Path, used: Known, *, accepted: bool = False) -> None:
         "versions": list(used.versions),
         "at": now.isoformat(timespec="seconds"),
         "accepted": until.isoformat() if until else None,
+        "size": used.size,
     }
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     with suppress(OSError):
@@ -165,18 +177,24 @@ def remember(file: Path, used: Known, *, accepted: bool = False) -> None:
 
 # --- the check ----------------------------------------------------------------------------------------------------------
 
-Elsewhere = Callable[[JobContext], Sequence[Known]]
-"""Finds copies of the journal elsewhere: in the version folders of the central store."""
+Elsewhere = Callable[[Known, JobContext], Sequence[Known]]
+"""Finds copies of a journal elsewhere, which may show that it lacks history: in the version folders of the central store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a journal is compared with: the local journal's file, what is remembered, copies elsewhere, traces such as a lock's note."""
+    """What a journal is compared with: the local journal's file, what is remembered, copies elsewhere, traces such as a lock's note.
+
+    ``unseen``: it is not the version that this computer last saw.  ``away``: somebody else works on it, and may have left newer
+    copies elsewhere.
+    """
 
     local: Path
     memory: Path
     elsewhere: Elsewhere | None = None
     traces: tuple[Known, ...] = ()
+    unseen: bool = False
+    away: bool = False
 
 
 def others(used: Known, around: Around, ctx: JobContext) -> Iterator[Known]:
@@ -186,10 +204,16 @@ def others(used: Known, around: Around, ctx: JobContext) -> Iterator[Known]:
     if memory is not None:
         yield memory.known
     yield from around.traces
-    if memory is None or used.blank or used.uploaded < memory.uploaded:
+    doubtful = memory is None or used.blank or has_more(memory.known, used)
+    if doubtful:
         yield from kept_copies(around.local, accepted)
-    if used.blank and around.elsewhere is not None:
-        yield from (copy for copy in around.elsewhere(ctx) if accepted is None or copy.at is None or copy.at > accepted)
+    if around.elsewhere is None or not (used.blank or ((doubtful or around.unseen) and not around.away)):
+        return
+    for copy in around.elsewhere(used, ctx):
+        later = accepted is None or copy.at is None or copy.at > accepted
+        # If nothing else is doubtful, only a copy that continues this very journal counts: other journals can share the central store.
+        if later and (doubtful or set(used.versions) <= set(copy.versions)):
+            yield copy
 
 
 def fuller(used: Known, around: Around, ctx: JobContext) -> Known | None:
@@ -203,7 +227,9 @@ def fuller(used: Known, around: Around, ctx: JobContext) -> Known | None:
 
 def require(used: Known, around: Around, ctx: JobContext, *, accept: bool = False) -> None:
     """Raise :class:`LessHistoryError` if ``used`` has less history than another known journal, unless the person accepted."""
-    found = fuller(used, around, ctx) if used.readable else None  # for one that cannot be read there are other errors
+    if accept and used.problem:
+        return  # whoever opens it says why it cannot be used
+    found = fuller(used, around, ctx)
     if found is None:
         return
     if not accept:

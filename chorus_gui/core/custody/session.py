@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from chorus_gui.core.custody.checkout import lock_and_fetch, lost_history
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
 from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.recover import complete_interrupted
-from chorus_gui.core.custody.sides import CustodyConflictError, compare, fetch, rows_of, unsaved
+from chorus_gui.core.custody.sides import CustodyConflictError, cached_copy, compare, rows_of, unsaved
 from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.errors import ChorusError, CustodyError, JournalError
 from chorus_gui.core.job import JobContext
@@ -150,12 +149,7 @@ def _to_read(home: CloudJournal, state: CustodyState, ctx: JobContext) -> Checke
     notes = [state.describe()] if state.lock else []
     if state.content is None:
         return CheckedOut(home.local, notes)
-    etag = hashlib.sha256(state.content.etag.encode()).hexdigest()[:16]
-    copy = home.copy_file.with_name(f"{home.copy_file.stem}.{etag}.db")
-    if not copy.exists():
-        for old in copy.parent.glob(f"{home.copy_file.stem}.*.db"):
-            old.unlink(missing_ok=True)
-        fetch(home, state, copy, ctx)
+    copy = cached_copy(home, state, ctx)
     with suppress(JournalError):
         if unsaved(home.local, state.memory, copy):
             notes.append(f"Your local journal “{home.local}” has changes that were never checked in. This is the cloud journal.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -133,6 +134,17 @@ def fetch(home: CloudJournal, seen: CustodyState, target: Path, ctx: JobContext)
             remedy="Try again in a minute.",
         ) from error
     return True
+
+
+def cached_copy(home: CloudJournal, seen: CustodyState, ctx: JobContext) -> Path:
+    """A copy of the cloud journal that was seen, only to be read; it is downloaded once for each version.  Errors as :func:`fetch`."""
+    etag = hashlib.sha256(seen.content.etag.encode() if seen.content else b"").hexdigest()[:16]
+    copy = home.copy_file.with_name(f"{home.copy_file.stem}.{etag}.db")
+    if not copy.exists():
+        for old in copy.parent.glob(f"{home.copy_file.stem}.*.db"):
+            old.unlink(missing_ok=True)
+        fetch(home, seen, copy, ctx)
+    return copy
 
 
 def beside(local: Path, purpose: str) -> Path:

@@ -44,6 +44,11 @@ def consequences(state: CustodyState) -> tuple[str, ...]:
     else:
         overwrites = "that tool's next check-in overwrites the cloud journal without checking it. What was checked in meanwhile is lost."
         out = [f"If somebody is working with the other tool, {overwrites}"]
+    note = state.note
+    if note and state.content and state.content.size and note.journal_etag not in ("", state.content.etag):
+        out.append(
+            "The cloud journal was changed after this check-out. Another tool may have overwritten it. Check it first (“journal status”)."
+        )
     if state.damage:
         out.append(f"{state.damage} Only the person who checked it out has the journal.")
     if state.content is None:

@@ -45,6 +45,8 @@ class Backup:
     rows: int = 0
     uploaded: int = 0
     commands: int = 0
+    sent_versions: tuple[str, ...] = ()
+    problem: str = ""
 
 
 def folder(journal: Path) -> Path:
@@ -107,13 +109,15 @@ def describe(path: Path) -> Backup:
                 "SELECT COALESCE(SUM(invalid_us IS NULL), 0), COALESCE(SUM(invalid_us IS NULL AND uploaded IS NULL), 0), COUNT(*), "
                 f"COUNT(uploaded) FROM ({rows})"
             ).fetchone()
-            versions = conn.execute(f"SELECT DISTINCT version FROM ({rows}) WHERE version <> '' ORDER BY version").fetchall()
-            names, commands = tuple(str(v) for (v,) in versions), len(history.read(schema))
-            return Backup(
-                path, at, stat.st_size, True, schema.number, int(active), int(pending), names, int(count), int(uploaded), commands
-            )
-    except JournalError:
-        return Backup(path, at, stat.st_size, False)
+            versions = conn.execute(
+                f"SELECT version, COUNT(uploaded) FROM ({rows}) WHERE version <> '' GROUP BY version ORDER BY version"
+            ).fetchall()
+            names, commands = tuple(str(v) for (v, _) in versions), len(history.read(schema))
+            sent = tuple(str(v) for (v, times) in versions if times)
+            counts = int(active), int(pending), names, int(count), int(uploaded), commands, sent
+            return Backup(path, at, stat.st_size, True, schema.number, *counts)
+    except JournalError as error:
+        return Backup(path, at, stat.st_size, False, problem=error.what)
 
 
 def restore(journal: Path, backup: Path) -> Path | None:

@@ -147,8 +147,8 @@ class LessHistoryDialog(Dialog):
         do(intent)
 
 
-def set_aside(parent: QWidget, state: SessionState, do: Callable[[intents.Intent], None]) -> None:
-    """Ask, then set the local journal aside."""
+def set_aside(parent: QWidget, state: SessionState, do: Callable[[intents.Intent], None], again: tuple[str, ...] = ()) -> None:
+    """Ask, then set the local journal aside.  ``again``: sentences about the files that are uploaded again."""
     checked_out = state.custody.can_check_in
     local = state.config.journal.local if state.config else "the local journal"
     ConfirmDialog(
@@ -158,6 +158,7 @@ def set_aside(parent: QWidget, state: SessionState, do: Callable[[intents.Intent
             f"{local} is kept under another name, and the cloud journal is used.",
             "Set aside",
             details=(
+                *again,
                 *(["The cloud journal is unlocked, and nothing is checked in."] if checked_out else []),
                 "What was recorded since the last check-in is not in the cloud journal. The next scan finds those changes again.",
                 "The next check-out downloads the cloud journal.",

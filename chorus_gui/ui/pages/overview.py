@@ -19,11 +19,10 @@ from PySide6.QtWidgets import (
 from chorus_gui.app.custody import Choice
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.receipts import TITLES
-from chorus_gui.app.site_status import Action, Progress, SiteStatus, Step
+from chorus_gui.app.site_status import RECOVER, Action, Progress, SiteStatus, Step
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
-from chorus_gui.ui.dialogs.custody import set_aside
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.status import status_of
@@ -61,6 +60,7 @@ def intent_of(step: Step) -> intents.Intent | None:
         Action.CORRECT_CONFIGURATION: intents.ShowPage("configuration"),
         Action.TRY_AGAIN: intents.Refresh(),
         Action.CHECK_OUT: intents.CheckOut(),
+        Action.RECOVER_JOURNAL: intents.DecideHistory(),
         Action.DECIDE_CUSTODY: intents.ShowPage("overview", "custody"),
         Action.SCAN: intents.Scan(),
         Action.REVIEW: intents.ShowPage("review"),
@@ -213,16 +213,19 @@ class OverviewPage(Page):
         _clear(self._offer_rows)
         for choice, text in offers:
             self._offer_rows.addWidget(self._offer(text, OFFERS[Choice(choice)], lambda choice=choice: self._decide(choice), state.busy))
+        if custody.less is not None:
+            decide = lambda: self.intent.emit(intents.DecideHistory())  # noqa: E731
+            self._offer_rows.addWidget(self._offer(custody.detail, RECOVER, decide, state.busy))
         if stuck and not offers:
             self._offer_rows.addWidget(self._offer(custody.detail, "Check again", lambda: self.intent.emit(intents.Refresh()), state.busy))
             if custody.can_unlock:
                 told = "If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."
                 self._offer_rows.addWidget(label(told, "muted", wrap=True))
-        self._offers.setVisible(stuck or bool(offers))
+        self._offers.setVisible(stuck or bool(offers) or custody.less is not None)
 
     def _decide(self, choice: str) -> None:
-        if choice == Choice.SET_ASIDE.value and self._drawn is not None:
-            set_aside(self, self._drawn, lambda intent: self.intent.emit(intent))
+        if choice == Choice.SET_ASIDE.value:
+            self.intent.emit(intents.AskSetAside())
         else:
             self.intent.emit(intents.Recover(choice))
 
