@@ -149,8 +149,10 @@ def test_a_folder_as_central_store_wants_no_script(config: Config) -> None:
 
 
 def test_a_line_that_cmd_cannot_read_is_refused(config: Config) -> None:
+    made = script(config, Tool.AZCLI, paths=("OMOP/" + "%" * 5000, "OMOP/a.csv"))
+    assert ([path[:6] for path, _ in made.left_out], made.files) == (["OMOP/%"], 1)  # no store has such a name
     with pytest.raises(UsageError, match="8,000"):
-        script(config, Tool.AZCLI, paths=("OMOP/" + "%" * 5000,))
+        make_script(config, rows(("OMOP/a.csv",)), ScriptOptions(Tool.AZCLI, Target.WINDOWS, ("C:/" + "%" * 5000,), "upload"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX rights")

@@ -24,6 +24,7 @@ from chorus_gui.core.scripts.access import ROUTES, ScriptAccess, access, needs_s
 from chorus_gui.core.scripts.filelist import file_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
+from chorus_gui.core.scripts.text import Quoted, note, only_quoted
 from chorus_gui.core.submission.review_site import choose_modalities
 
 LISTS = ".files"
@@ -159,8 +160,11 @@ def _render(config: Config, options: ScriptOptions, entrance: ScriptAccess, made
         lstrip_blocks=True,
         keep_trailing_newline=True,
         newline_sequence="\n",
+        finalize=only_quoted,
     )
-    environment.filters.update(cmd=batch.value, sh=shell.value)  # pyright: ignore[reportUnknownMemberType]
+    quoting = batch.CMD if options.target is Target.WINDOWS else shell.BASH
+    filters = {"cmd": quoting.value, "sh": quoting.value, "words": quoting.words, "note": note}
+    environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
     template = environment.get_template(f"{options.tool.value}{_ENDINGS[options.target]}.j2")
     return template.render(_scene(config, options, entrance, made))
 
@@ -169,7 +173,7 @@ def _scene(config: Config, options: ScriptOptions, entrance: ScriptAccess, made:
     """What the templates see; everything in it is plain text, not quoted yet."""
     windows = options.target is Target.WINDOWS
     return {
-        "app": f"CHoRUS Upload {__version__}",
+        "app": note(f"CHoRUS Upload {__version__}"),
         "program": options.program,
         "config": _plain(config.file, options),
         "name": options.name,
@@ -181,7 +185,7 @@ def _scene(config: Config, options: ScriptOptions, entrance: ScriptAccess, made:
         "url": entrance.url,
         "trusted": entrance.trusted,
         "sign": entrance.sign,
-        "variables": [{"name": v.name, "says": v.says, "value": v.value.reveal() if v.value else ""} for v in entrance.variables],
+        "variables": [{"name": v.name, "says": Quoted(v.says), "value": v.value.reveal() if v.value else ""} for v in entrance.variables],
         "source_sas": sorted({f.row.modality for p in made.pages for f in p.files if needs_sas(f.place)}),
         "total": made.files,
         "pages": [

@@ -14,7 +14,9 @@ from chorus_gui.core.errors import PatternError, UsageError
 from chorus_gui.core.model import Row
 from chorus_gui.core.scripts import batch, shell
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
+from chorus_gui.core.scripts.text import blob_problem
 from chorus_gui.core.storage.digests import is_md5
+from chorus_gui.core.storage.names import outside
 
 SINGLE_PUT = 256 * 1024 * 1024
 """Up to here az sends a file in one request, whose MD5 the service checks (azure-cli, storage/operations/blob.py)."""
@@ -122,7 +124,7 @@ def azcopy_problem(folder: str) -> str:
 
 
 def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple[list[File], list[tuple[str, str]]]:
-    problem = batch.problem if options.target is Target.WINDOWS else shell.problem
+    problem, quoting = (batch.problem, batch.CMD) if options.target is Target.WINDOWS else (shell.problem, shell.BASH)
     files: list[File] = []
     left_out: list[tuple[str, str]] = []
     for row in rows:
@@ -141,7 +143,9 @@ def _files(config: Config, rows: Iterable[Row], options: ScriptOptions) -> tuple
                 remedy="Choose AzCopy (--output-type azcopy) instead: it copies from cloud to cloud.",
             )
         file = File(row, site.place, blob)
-        why = problem(row.path)
+        windows = options.target is Target.WINDOWS
+        why = outside(row.path, windows=windows) or problem(row.path) or blob_problem(blob, config.central.prefix)
+        why = why or quoting.problem(blob) or quoting.problem(root_of(site.place, options.target))
         if not why and options.tool is Tool.AZCOPY and site.place.kind is PlaceKind.FOLDER:
             why = azcopy_problem(f"{root_of(site.place, options.target)}/{_split(file)[0]}")
         if why:

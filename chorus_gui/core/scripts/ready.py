@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import SourceError
 from chorus_gui.core.journal.queries import active_by_paths
+from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission.work import Work
 
 
@@ -35,6 +36,9 @@ def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Read
     for row in rows:
         work.ctx.checkpoint()
         place = work.config.sites[row.modality].place
+        if why := outside(row.path):
+            problems.append(f"“{row.path}” is not a path of this site. {why}")
+            continue
         if place.kind is not PlaceKind.FOLDER or place.folder is None:
             continue
         expected.add(_key(os.path.join(place.folder, *row.path.split("/"))))

@@ -19,6 +19,7 @@ from chorus_gui.core.errors import SourceError, SourceUnreadableError, SourceVan
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.base import ChooseFolder, FileReader, Folder, FolderChoice, SourceStat
+from chorus_gui.core.storage.names import check_below
 
 T = TypeVar("T")
 Identity = tuple[int, int] | str
@@ -130,6 +131,7 @@ class FolderSource:
 
     def stat(self, path: str) -> SourceStat:
         """As :meth:`Source.stat`."""
+        check_below(path)
         try:
             found = os.stat(disk_path(self._root, path))  # noqa: PTH116 - called for every file
         except OSError as error:
@@ -138,6 +140,7 @@ class FolderSource:
 
     def open(self, path: str, offset: int = 0) -> FileReader:
         """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
+        check_below(path)
         try:
             file = io.FileIO(_patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS)))
             if offset:

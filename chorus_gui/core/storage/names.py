@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 
-from chorus_gui.core.errors import BlobNameError
+from chorus_gui.core.errors import BlobNameError, SourceUnreadableError
 
 PATH_CHARS = 1024
 BLOCK_ID_CHARS = 64
 WINDOWS_NAME_CHARS = 255
 """UTF-16 units of one part of a path, however long the whole may be."""
 
+_OUTSIDE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
+_NOT_BELOW_ON_WINDOWS = re.compile(r"[\\:]")
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
 
@@ -32,6 +35,28 @@ def check_path(path: str, *, windows: bool = False) -> None:
     else:
         return
     raise name_error(path, problem)
+
+
+def outside(path: str, *, windows: bool = os.name == "nt") -> str:
+    """Why ``path`` (posix) does not name a file below a folder, as a sentence; "" if it does.
+
+    A journal can name anything.  With ``windows`` a part must not name a drive, a stream or a device path either.
+    """
+    if _OUTSIDE.search(path):
+        return "A part of its path is empty, “.” or “..”, so it would not be below the site's folder."
+    if windows and (found := _NOT_BELOW_ON_WINDOWS.search(path)):
+        return f"Its path has the character {found.group()!r}, so on Windows it would not be below the site's folder."
+    return ""
+
+
+def check_below(path: str) -> None:
+    """Raise :class:`SourceUnreadableError` for a path that does not name a file below its folder on this system."""
+    if why := outside(path):
+        raise SourceUnreadableError(
+            f"“{path[:200]}” is not a path of this site.",
+            meaning=f"{why} Nothing was read.",
+            remedy="Somebody wrote this entry into the journal. Mark it as deleted (“file mark_as_deleted”), and inform the central team.",
+        )
 
 
 def name_error(path: str, problem: str) -> BlobNameError:
