@@ -7,6 +7,9 @@ from typing import NoReturn
 
 def entry() -> NoReturn:
     """The windowed program."""
+    from chorus_gui.app.process import prepare
+
+    prepare()
     from chorus_gui.ui.app import main
 
     raise SystemExit(main())

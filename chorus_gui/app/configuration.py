@@ -34,6 +34,19 @@ def template(layout: Layout) -> str:
     return saving.template(layout)
 
 
+def new_file(file: Path, text: str) -> Path:
+    """Write a configuration that does not exist yet; its absolute path.  Raises :class:`UsageError`, also if the file exists."""
+    file = file.absolute()
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{file} exists already. It was not changed.", remedy="Name another file.") from error
+    except OSError as error:
+        raise UsageError(f"Could not write {file}: {error.strerror}.", remedy="Choose another folder.") from error
+    return file
+
+
 def read_text(file: Path) -> str:
     """The text of a configuration file.  Raises :class:`ConfigError`."""
     from chorus_gui.core.config.save import ConfigDocument

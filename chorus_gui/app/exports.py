@@ -29,6 +29,21 @@ if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
 
 
+def check_writable(file: Path) -> None:
+    """Raises :class:`UsageError` if a file cannot be written there, or replaced: before anything else is done.  Nothing is left or changed."""
+    there = file.exists()
+    try:
+        with file.open("ab"):
+            pass
+        if not there:
+            file.unlink()
+    except OSError as error:
+        why = "the folder does not exist" if not file.parent.is_dir() else error.strerror or str(error)
+        raise UsageError(
+            f"Could not write {file}: {why}.", remedy="Choose another folder, or close the program that has the file open."
+        ) from error
+
+
 @contextmanager
 def _table(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[Any]], object]]:
     """A CSV file that spreadsheet programs open directly, readable by this user alone, written completely or not at all; yields a function that adds lines."""

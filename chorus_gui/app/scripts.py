@@ -50,7 +50,7 @@ class Preview:
 class Written:
     """A script that was written.  ``files`` are uploaded; ``left_out``: (path, why) of those that are not; neither: nothing was pending.
 
-    ``lists`` names the folder that it needs next to it; ``foreign``: it is for another system.
+    ``lists`` names the folder that it needs next to it; ``foreign``: it is for another system; ``closed``: only this user can read it.
     """
 
     files: int
@@ -58,6 +58,7 @@ class Written:
     left_out: tuple[tuple[str, str], ...] = ()
     secret_inside: bool = False
     foreign: bool = False
+    closed: bool = True
 
 
 def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local: bool = False) -> Done[Written]:
@@ -73,11 +74,10 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
         script = _make(workspace.config, active.journal, wanted, ctx)
         if script is None:
             return Written(0, lists)
-        save(script, wanted.file)
+        closed = save(script, wanted.file)
         active.faulty = bool(script.left_out)
-        return Written(
-            script.files, lists, script.left_out, script.secret_inside, bool(wanted.target) and Target(wanted.target) is not Target.here()
-        )
+        foreign = bool(wanted.target) and Target(wanted.target) is not Target.here()
+        return Written(script.files, lists, script.left_out, script.secret_inside, foreign, closed)
 
     return run(workspace, Command("file list", local=local), ctx, step)
 
@@ -87,6 +87,8 @@ def sentences(made: Written, wanted: ScriptRequest) -> str:
     told = [f"{wanted.file.name} uploads {files(made.files)}. Keep the folder {made.lists} next to it."]
     if made.secret_inside:
         told.append("It contains your credential: anyone who can read the file can use it. Delete the script after the upload.")
+    if not made.closed:
+        told.append(f"Other users of {wanted.file.parent} may be able to read it and the lists: that folder does not support permissions.")
     if made.left_out:
         told.append(f"{files(len(made.left_out))} {'is' if len(made.left_out) == 1 else 'are'} not in it:")
         told += [f"{path}: {why}" for path, why in made.left_out[:LEFT_OUT_SHOWN]]

@@ -25,7 +25,7 @@ def config_file(args: argparse.Namespace) -> Path:
     if not file.is_file():
         raise UsageError(
             f"There is no configuration file {file}.",
-            remedy="Use -c to name the file, or create one with “chorus-upload config-help > config.toml” and fill it in.",
+            remedy="Use -c to name the file, or create one with “chorus-upload config-help --output config.toml” and fill it in.",
         )
     return file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.job import JobContext
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 USAGE = """\
 A submission from beginning to end
 
-  1. chorus-upload config-help > config.toml     then fill in the site's folder and the central store
-  2. chorus-upload journal update --dry-run      show what changed since the last submission; nothing is recorded
-  3. chorus-upload submit                        show it again, and after your approval record and upload it
-  4. chorus-upload file verify                   compare the central store with the journal
+  1. chorus-upload config-help --output config.toml     then fill in the site's folder and the central store
+  2. chorus-upload journal update --dry-run             show what changed since the last submission; nothing is recorded
+  3. chorus-upload submit                               show it again, and after your approval record and upload it
+  4. chorus-upload file verify                          compare the central store with the journal
 
 The same in two steps, as with the other tools
 
@@ -58,6 +59,7 @@ def add(groups: Any) -> None:
     history.set_defaults(run=run_history)
     config = groups.add_parser("config-help", help="print a configuration file in which every key is explained")
     config.add_argument("--flat", action="store_true", help="use the layout of the 2024 tool")
+    config.add_argument("--output", metavar="FILE", help="write it to this new file instead, in UTF-8")
     config.set_defaults(run=run_config_help)
     groups.add_parser("usage", help="show a submission from beginning to end").set_defaults(run=run_usage)
 
@@ -124,11 +126,15 @@ def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
 
 
 def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
-    """Print the template."""
+    """Print the template, or write it to a file."""
     del ctx
-    from chorus_gui.app.configuration import Layout, template
+    from chorus_gui.app.configuration import Layout, new_file, template
 
-    report.text(template(Layout.FLAT if args.flat else Layout.NESTED).rstrip("\n"))
+    text = template(Layout.FLAT if args.flat else Layout.NESTED)
+    if args.output:
+        report.say(f"Wrote {new_file(Path(args.output), text)}. Fill in the site's folders and the central store.")
+    else:
+        report.text(text.rstrip("\n"))
     return 0
 
 

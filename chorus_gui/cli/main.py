@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chorus_gui import __version__
+from chorus_gui.app.process import prepare
 from chorus_gui.app.status import Status, status_of
 from chorus_gui.core.errors import ChorusError, Declined
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, run
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         file_commands,
         info_commands,
         journal_commands,
+        purge_command,
         remote_commands,
         script_commands,
         self_test_command,
@@ -80,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
         demo_command,
         script_commands,
         self_test_command,
+        purge_command,
     ):
         module.add(groups)
     return parser
@@ -225,10 +228,7 @@ def _awake(*, long: bool) -> AbstractContextManager[None]:
 
 def entry() -> NoReturn:
     """The console program."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:  # a console or pipe that cannot show a file's name must not stop a submission
-            reconfigure(errors="backslashreplace")
+    prepare()
     try:
         status: int = main(own_process=True)
     except (KeyboardInterrupt, ChorusError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import logging
 import os
@@ -78,7 +79,9 @@ class SingleInstance(QObject):
         return True
 
     def call(self, file: Path | None) -> None:
-        """Leave a note for the first one."""
+        """Leave a note for the first one, which Windows lets come to the front only if this one allows it."""
+        if sys.platform == "win32":
+            ctypes.windll.user32.AllowSetForegroundWindow(-1)
         part = self._note.with_suffix(".part")
         part.write_text(json.dumps({"file": str(file) if file else None}), "utf-8")
         replace_file(part, self._note)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.ui import theme
@@ -24,6 +24,7 @@ from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobProgress, SessionState
 from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets import files
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_name
 from chorus_gui.ui.widgets.dialogs import ReportDialog
@@ -152,6 +153,7 @@ class MainWindow(QMainWindow):
 
     def render_state(self, state: SessionState) -> None:
         """Draw the state: the frame, then every page."""
+        files.begin_at(state.config_file)
         if self._theme != state.preferences.theme:
             self._theme = state.preferences.theme
             self._dress()
@@ -262,7 +264,13 @@ class MainWindow(QMainWindow):
         self.show()
         self.raise_()
         self.activateWindow()
-        if file is not None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QDialog):  # what it asks comes first
+            dialog.raise_()
+            dialog.activateWindow()
+            if file is not None:
+                dialog.finished.connect(lambda _: self.do(OpenConfig(file)))
+        elif file is not None:
             self.do(OpenConfig(file))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

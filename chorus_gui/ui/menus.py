@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QMenu
 
 from chorus_gui.app import credential_store
 from chorus_gui.app.custody import State as Custody
@@ -19,6 +19,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
+from chorus_gui.ui.widgets.files import ask_open
 
 if TYPE_CHECKING:
     from chorus_gui.ui.main_window import MainWindow
@@ -141,7 +142,7 @@ class Menus:
             QKeySequence.StandardKey.Refresh,
             _is_open,
         )
-        self._add(menu, "&Quit", self._quit, "Close the program; if a job is running, you are asked first", QKeySequence.StandardKey.Quit)
+        self._add(menu, "&Quit", self._quit, "Close the program; if a job is running, you are asked first", "Ctrl+Q")
 
     def _journal(self) -> None:
         menu = self._menu("&Journal")
@@ -297,10 +298,8 @@ class Menus:
 
     def _open(self) -> None:
         window = self._window
-        start = str(window.state.config_file.parent) if window.state.config_file else ""
-        file, _ = QFileDialog.getOpenFileName(window, "Open configuration", start, CONFIGURATIONS)
-        if file:
-            self._do(intents.OpenConfig(Path(file)))
+        if file := ask_open(window, "Open configuration", CONFIGURATIONS):
+            self._do(intents.OpenConfig(file))
 
     def _quit(self) -> None:
         self._window.close()
@@ -333,11 +332,9 @@ class Menus:
 
     def _take_over(self) -> None:
         config = self._window.state.config
-        start = str(config.journal.local) if config else ""
-        title = "Take over a journal"
-        file, _ = QFileDialog.getOpenFileName(self._window, title, start, "Journals (*.db);;All files (*)")
-        if file:
-            self._do(intents.CompareJournals(Path(file)))
+        start = config.journal.local if config else None
+        if file := ask_open(self._window, "Take over a journal", "Journals (*.db);;All files (*)", start):
+            self._do(intents.CompareJournals(file))
 
     def _upgrade(self) -> None:
         ConfirmDialog(

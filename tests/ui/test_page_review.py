@@ -288,8 +288,8 @@ def test_paths_files_and_exports(
     select(page, "1001/Images/new.dcm")
     page.area.open_action.trigger()
     assert asked.pop() == intents.OpenPath(world.site / "1001/Images/new.dcm", select=True)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out"), ""))
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "in"), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "out"), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(tmp_path / "in"), ""))
     page.area.export.emit()
     page.area.export_holds.emit()
     page.area.import_holds.emit()
@@ -299,7 +299,7 @@ def test_paths_files_and_exports(
         intents.ImportHolds(tmp_path / "in"),
     ]
     asked.clear()
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: ("", ""))
     page.area.export.emit()
     assert asked == []
 

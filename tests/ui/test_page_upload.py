@@ -227,7 +227,7 @@ def test_failures_by_cause(qtbot: QtBot, page: UploadPage, state: SessionState, 
     assert page.view.modalities.index(0, 6).data() == "4"
     assert asked(qtbot, page, page.failures.again) == intents.RetryFailed()
     file = tmp_path / "failures.csv"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(file), ""))
     assert asked(qtbot, page, page.failures.save) == intents.ExportFailures(file)
 
 

@@ -151,7 +151,7 @@ def test_tiles_and_search_filter(qtbot: QtBot, page: VerifyPage, damaged: Sessio
 def test_what_is_shown_is_exported(
     qtbot: QtBot, page: VerifyPage, damaged: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "found"), "JSON (*.json)"))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "found"), "JSON (*.json)"))
     qtbot.mouseClick(page.tiles["missing"], CLICK)
     with qtbot.waitSignal(damaged.ended, timeout=20_000):
         qtbot.mouseClick(page.export, CLICK)

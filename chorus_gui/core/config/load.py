@@ -150,7 +150,7 @@ def read_text(file: Path) -> str:
         raise ConfigError(
             f"There is no configuration file “{file}”.",
             meaning=_NOTHING_STARTED,
-            remedy="Use -c to name another file, or create one with “chorus-upload config-help”.",
+            remedy="Use -c to name another file, or create one with “chorus-upload config-help --output config.toml”.",
         ) from error
     except OSError as error:
         raise ConfigError(
@@ -162,7 +162,8 @@ def read_text(file: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        fault = Fault(file.name, "The file is not encoded in UTF-8.", "Save it again with the encoding “UTF-8”.", line=line)
+        remedy = "Save it again with the encoding “UTF-8”. To create one, use “chorus-upload config-help --output FILE”."
+        fault = Fault(file.name, "The file is not encoded in UTF-8.", remedy, line=line)
         raise _error(file, [fault]) from error
 
 

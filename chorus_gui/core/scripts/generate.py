@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chorus_gui import __version__
+from chorus_gui.core.access import close_to_others
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import resource
@@ -81,11 +81,11 @@ def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> 
     return Script(text, _lists(made, options), made.files, made.left_out, entrance.secret_inside, options.name)
 
 
-def save(script: Script, file: Path) -> None:
-    """Write the script and its lists, for the user alone: they name patients, and may hold a secret.
+def save(script: Script, file: Path) -> bool:
+    """Write the script and its lists, for the user alone: they name patients, and may hold a secret; whether nobody else can read them.
 
-    An existing file is replaced.  Raises :class:`UsageError` if it cannot be written, and for a file with another name than the
-    script was made for (it looks for its lists by that name).
+    An existing file is replaced.  Raises :class:`UsageError` if it cannot be written, for a secret that others could read, and for a
+    file with another name than the script was made for (it looks for its lists by that name).
     """
     if file.stem != script.name:
         raise UsageError(
@@ -95,7 +95,7 @@ def save(script: Script, file: Path) -> None:
     folder = file.with_name(script.name + LISTS)
     try:
         folder.mkdir(exist_ok=True)
-        _close(folder, 0o700)
+        closed = close_to_others(folder, 0o700)
         for old in folder.glob("*.txt"):
             old.unlink()
         for name, text in script.lists.items():
@@ -103,19 +103,18 @@ def save(script: Script, file: Path) -> None:
         with suppress(FileNotFoundError):
             file.unlink()
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "w", encoding="utf-8", newline="") as out:
-            _close(file, 0o700)
-            out.write(script.text)
+            closed = close_to_others(file, 0o700) and closed
+            if closed or not script.secret_inside:
+                out.write(script.text)
+        if script.secret_inside and not closed:
+            file.unlink()
+            raise UsageError(
+                f"The script was not saved: in {file.parent}, other users could read the credential in it.",
+                remedy="Choose a folder on a disk of this computer, or let the script read the credential from an environment variable.",
+            )
+        return closed
     except OSError as error:
         raise UsageError(f"Could not write the script “{file}”: {error.strerror}.", remedy="Choose another folder.") from error
-
-
-def _close(path: Path, mode: int) -> None:
-    """Remove everybody else's permissions."""
-    if os.name == "nt":  # otherwise the folder's permissions are inherited; (OI)(CI): also for what is made in it
-        rights = f"{os.environ.get('USERNAME', '*S-1-3-4')}:{'(OI)(CI)' if path.is_dir() else ''}F"
-        subprocess.run(["icacls", str(path), "/inheritance:r", "/grant:r", rights], capture_output=True, check=False)  # noqa: S603, S607 (a system program)
-    else:
-        path.chmod(mode)
 
 
 def _lists(made: Plan, options: ScriptOptions) -> dict[str, str]:

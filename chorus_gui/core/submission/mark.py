@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,12 +34,20 @@ class Marked:
 
 
 def read_list(file: Path) -> list[str]:
-    """The paths of a file list: one per line, UTF-8, empty lines ignored.  Raises :class:`UsageError` if it cannot be read."""
+    """The paths of a file list: one per line, UTF-8 (or UTF-16 with a byte order mark), empty lines ignored.  Raises :class:`UsageError` if it cannot be read."""
     try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        data = file.read_bytes()
+    except OSError as error:
         raise UsageError(
-            f"Could not read the file list “{file}”: {error}.", remedy="Use a text file in UTF-8 with one path per line."
+            f"Could not read the file list “{file}”: {error.strerror}.", remedy="Use a text file with one path per line."
+        ) from error
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's ">" writes it
+    try:
+        text = data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"The file list “{file}” is not encoded in UTF-8 (line {line}).", remedy="Save it again with the encoding “UTF-8”."
         ) from error
     lines = (line.removesuffix("\r") for line in text.split("\n"))
     return [line for line in lines if line]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers
@@ -18,6 +18,7 @@ from chorus_gui.ui.pages.configuration_findings import FindingCard, clear
 from chorus_gui.ui.pages.configuration_tester import UNMATCHED, example_table
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, Tile, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.files import ask_save
 
 
 class TestStep(Step):
@@ -226,8 +227,6 @@ class SaveStep(Step):
         return step
 
     def _choose(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, "Save the configuration", str(self.file), "Configurations (*.toml)", options=QFileDialog.Option.DontConfirmOverwrite
-        )
+        chosen, _ = ask_save(self, "Save the configuration", self.file, "Configurations (*.toml)", confirm=False)
         if chosen:
-            self.edit.setText(chosen)
+            self.edit.setText(str(chosen))

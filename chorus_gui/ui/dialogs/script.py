@@ -10,10 +10,12 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QFontDatabase, QFontMetrics
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QPlainTextEdit, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QPlainTextEdit, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
 
+from chorus_gui.app.exports import check_writable
 from chorus_gui.app.scripts import Preview, SecretMode, Target, preview, preview_list
 from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
@@ -22,6 +24,7 @@ from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.widgets.files import ask_save
 
 LIST = "list"
 TOOLS = {"azcli": "Batch file for the Azure CLI (az)", "azcopy": "Script for AzCopy", LIST: "List of files, one per line"}
@@ -80,10 +83,13 @@ class ScriptDialog(Dialog):
         cancel.clicked.connect(self.reject)
         shown = column(self.said, self.text, self.left_out, space=SPACE)
         shown.setStretch(1, 1)
+        self.failed = label("", wrap=True, selectable=True)
+        set_grade(self.failed, Grade.BAD)
+        self.failed.hide()
         body = row(self._form(), shown, space=3 * SPACE)
         body.setStretch(1, 1)
         edge = 3 * SPACE
-        whole = column(body, row(None, cancel, self.save), space=2 * SPACE, margins=(edge, edge, edge, 2 * SPACE))
+        whole = column(body, self.failed, row(None, cancel, self.save), space=2 * SPACE, margins=(edge, edge, edge, 2 * SPACE))
         whole.setStretch(0, 1)
         self.setLayout(whole)
         self.save.setDefault(True)
@@ -328,14 +334,20 @@ class ScriptDialog(Dialog):
     def _save(self) -> None:
         name = "pending" if self.is_list else "upload"
         kinds = f"{self.tool.currentText().partition(',')[0]} (*{self.ending})"
-        chosen, _ = QFileDialog.getSaveFileName(self, self.windowTitle(), name + self.ending, kinds)
+        chosen, _ = ask_save(self, self.windowTitle(), name + self.ending, kinds)
         if chosen:
-            self.save_to(Path(chosen))
+            self.save_to(chosen)
 
     def save_to(self, file: Path) -> None:
-        """Ask for the file, and close.  A script needs its ending to be run."""
+        """Ask for the file, and close.  A script needs its ending to be run.  If it cannot be written, say why and stay open."""
         if not self.is_list and file.suffix != self.ending:
             file = file.with_name(file.name + self.ending)
+        try:
+            check_writable(file)
+        except UsageError as error:
+            self.failed.setText(str(error))
+            self.failed.show()
+            return
         self.intent.emit(self.wanted(file))
         self.accept()
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
+from PySide6.QtWidgets import QCheckBox, QWidget
 
+from chorus_gui.app.exports import check_writable
+from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.widgets.files import ask_save
 
 CONTENTS = (
     "the versions of the program and of the system",
@@ -32,6 +35,9 @@ class SupportDialog(Dialog):
         self.paths.setAccessibleName("Include patient IDs and file paths")
         self.paths.toggled.connect(self._look)
         self.said = label("", wrap=True)
+        self.failed = label("", wrap=True, selectable=True)
+        set_grade(self.failed, Grade.BAD)
+        self.failed.hide()
         save = button("&Save…", "Choose where to save the file", icon="save", primary=True)
         save.clicked.connect(self._save)
         cancel = button("Cancel", "Close without saving (Esc)")
@@ -47,6 +53,7 @@ class SupportDialog(Dialog):
             SPACE,
             self.paths,
             self.said,
+            self.failed,
             SPACE,
             row(None, cancel, save),
         )
@@ -64,11 +71,18 @@ class SupportDialog(Dialog):
         set_grade(self.said, Grade.BAD if on else None)
 
     def _save(self) -> None:
-        file, _ = QFileDialog.getSaveFileName(self, "Save the support bundle", "chorus-upload-support.zip", "ZIP files (*.zip)")
+        file, _ = ask_save(self, "Save the support bundle", "chorus-upload-support.zip", "ZIP files (*.zip)")
         if file:
-            self.save_to(Path(file))
+            self.save_to(file)
 
     def save_to(self, file: Path) -> None:
-        """Ask for the file, and close."""
-        self._then(file if file.suffix.lower() == ".zip" else file.with_name(file.name + ".zip"), self.paths.isChecked())
+        """Ask for the file, and close.  If it cannot be written, say why and stay open."""
+        file = file if file.suffix.lower() == ".zip" else file.with_name(file.name + ".zip")
+        try:
+            check_writable(file)
+        except UsageError as error:
+            self.failed.setText(str(error))
+            self.failed.show()
+            return
+        self._then(file, self.paths.isChecked())
         self.accept()

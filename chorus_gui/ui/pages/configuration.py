@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QSplitter, QTabWidget, QWidget
+from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.configuration import Checked, check, read_text
@@ -32,6 +32,7 @@ from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
+from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.words import agree, count_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ConfigurationPage(Page):
         self.text.edited.connect(lambda text: self._apply(self._draft.with_text(text)) if self._draft else None)
         self.tester.look_wanted.connect(lambda: self._look(asked=True))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Save), self, self._save)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.SaveAs), self, self._save_as)
+        QShortcut(QKeySequence("Ctrl+Shift+S"), self, self._save_as)
         self._read(self._state.config_file)
         self.render(self._state)
 
@@ -396,9 +397,9 @@ class ConfigurationPage(Page):
     def _save_as(self) -> None:
         if self._draft is None or self._saving is not None:
             return
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the configuration as", str(self._draft.file), FILES)
+        chosen, _ = ask_save(self, "Save the configuration as", self._draft.file, FILES)
         if chosen:
-            self.save_to(Path(chosen))
+            self.save_to(chosen)
 
     def save_to(self, file: Path) -> None:
         """Save the text as another file, and open that one.  The open file is not changed."""

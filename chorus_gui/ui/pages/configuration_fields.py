@@ -22,6 +22,7 @@ from chorus_gui.ui import theme
 from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.secret import SecretEdit
 
 
@@ -325,10 +326,8 @@ def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
     text = edit.text().strip()
     start = str(base / text) if text and "://" not in text else str(base)
     if meaning.startswith("journal."):
-        options = QFileDialog.Option.DontConfirmOverwrite
-        chosen, _ = QFileDialog.getSaveFileName(
-            edit, f"Choose the file: {title(meaning)}", start, "Journals (*.db);;All files (*)", options=options
-        )
+        kinds = "Journals (*.db);;All files (*)"
+        chosen, _ = ask_save(edit, f"Choose the file: {title(meaning)}", Path(start), kinds, confirm=False)
     else:
         chosen = QFileDialog.getExistingDirectory(edit, f"Choose the folder: {edit.accessibleName()}", start)
     return Path(chosen).as_posix() if chosen else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.review import reasons
@@ -28,6 +28,7 @@ from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
+from chorus_gui.ui.widgets.files import ask_open, ask_save
 
 CSV = "Comma-separated values (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
@@ -328,14 +329,13 @@ class ReviewPage(Page):
         self._save("Export the held-back list", "held-back.toml", HOLDS, intents.ExportHolds)
 
     def _save(self, title: str, name: str, kinds: str, make: Callable[[Path], intents.Intent]) -> None:
-        file, _ = QFileDialog.getSaveFileName(self, title, name, kinds)
+        file, _ = ask_save(self, title, name, kinds)
         if file:
-            self.intent.emit(make(Path(file)))
+            self.intent.emit(make(file))
 
     def _import_holds(self) -> None:
-        file, _ = QFileDialog.getOpenFileName(self, "Import a held-back list", "", HOLDS)
-        if file:
-            self.intent.emit(intents.ImportHolds(Path(file)))
+        if file := ask_open(self, "Import a held-back list", HOLDS):
+            self.intent.emit(intents.ImportHolds(file))
 
     def _approve(self) -> None:
         review = self._state.review

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QProgressBar, QSizePolicy, QTreeView, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QProgressBar, QSizePolicy, QTreeView, QWidget
 
 from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, words
@@ -16,6 +16,7 @@ from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.charts import LineChart
+from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, table
 
 UNITS = {"kB/s": 1_000, "MB/s": 1_000_000, "Mbit/s": 125_000}
@@ -276,9 +277,9 @@ class FailuresCard(Card):
             self.tree.expandAll()
 
     def _export(self) -> None:
-        file, _ = QFileDialog.getSaveFileName(self, "Export failed files", "failures.csv", CSV)
+        file, _ = ask_save(self, "Export failed files", "failures.csv", CSV)
         if file:
-            self.export.emit(Path(file))
+            self.export.emit(file)
 
 
 def summary_intent(end: JobEnd | None) -> intents.Intent | None:

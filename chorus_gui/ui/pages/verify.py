@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QStackedWidget, QWidget
+from PySide6.QtWidgets import QLineEdit, QProgressBar, QStackedWidget, QWidget
 
 from chorus_gui.app import verdict_book as verdicts
 from chorus_gui.app.verdict_book import Verified
@@ -22,6 +22,7 @@ from chorus_gui.ui.pages.verify_choice import ChoiceCard
 from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 LIVE_SECONDS = 0.5
@@ -296,9 +297,8 @@ class VerifyPage(Page):
         self.model.filter(self._wanted(), self.search.text().strip())
 
     def _export(self) -> None:
-        file, kind = QFileDialog.getSaveFileName(self, "Export the verification", "verification.csv", FILES)
-        if file:
-            path = Path(file)
+        path, kind = ask_save(self, "Export the verification", "verification.csv", FILES)
+        if path:
             if not path.suffix:
                 path = path.with_suffix(".json" if "json" in kind else ".csv")
             self.intent.emit(intents.ExportVerify(path, self._wanted()))

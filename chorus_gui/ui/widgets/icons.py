@@ -152,10 +152,16 @@ def _path(drawing: str) -> tuple[QPainterPath, list[QPointF]]:
     return path, dots
 
 
+SIZES = (16, 20, 24, 32, 40, 48, 64, 128, 256)
+"""Sides of the program's icon in pixels: what Windows shows at 100 % to 200 %, and in large views."""
+_BY_PIXEL = 32
+"""Up to this size the icon is drawn on whole pixels: lines between pixels would be blurred."""
+
+
 def program_icon() -> QIcon:
     """The program's own icon: an arrow into the store, white on the accent."""
     out = QIcon()
-    for size in (16, 24, 32, 48, 64, 128, 256):
+    for size in SIZES:
         drawn = QPixmap(size, size)
         drawn.fill(Qt.GlobalColor.transparent)
         painter = QPainter(drawn)
@@ -163,9 +169,23 @@ def program_icon() -> QIcon:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.LIGHT.accent))
         painter.drawRoundedRect(QRectF(0, 0, size, size), size * 0.2, size * 0.2)
-        painter.translate(size * 0.14, size * 0.14)
-        painter.scale(size * 0.72 / 24, size * 0.72 / 24)
-        paint(painter, "upload", QColor("white"))
+        if size <= _BY_PIXEL:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            for rectangle in _arrow(size):
+                painter.fillRect(*rectangle, QColor("white"))
+        else:
+            painter.translate(size * 0.14, size * 0.14)
+            painter.scale(size * 0.72 / 24, size * 0.72 / 24)
+            paint(painter, "upload", QColor("white"))
         painter.end()
         out.addPixmap(drawn)
     return out
+
+
+def _arrow(size: int) -> list[tuple[int, int, int, int]]:
+    """The arrow and the line below it as rectangles (x, y, width, height) of whole pixels, symmetric in a square of an even side."""
+    middle, thick = size // 2, max(1, size // 16)
+    head, top, base = size // 4, size * 3 // 16, size * 12 // 16
+    rows = [(middle - thick - at, top + at, 2 * (thick + at), 1) for at in range(head)]
+    stem = (middle - thick, top + head, 2 * thick, base - 2 * thick + 1 - top - head)
+    return [*rows, stem, (middle - size * 5 // 16, base - thick + 1, 2 * (size * 5 // 16), 2 * thick)]

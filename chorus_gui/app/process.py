@@ -1,0 +1,43 @@
+"""What a program of ours does first in its own process: it can be started without a console, by a service or a scheduler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+
+def prepare() -> None:
+    """Make the standard streams usable, and keep console windows of child processes away.
+
+    Without handles (detached, or a windowed program on Windows) the streams are None, which breaks what prints: then nobody reads
+    what is printed.  A console or pipe that cannot show a file's name must not stop a submission.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as the process
+        elif mode == "w" and (reconfigure := getattr(stream, "reconfigure", None)):
+            reconfigure(errors="backslashreplace")
+    if sys.platform == "win32" and not _has_console():
+        subprocess.Popen = quiet(subprocess.Popen)  # also of the libraries, which start az
+
+
+def quiet(popen: Any) -> Any:
+    """A ``Popen`` that opens no console window, unless its caller chooses how a console is made."""
+    hidden, chosen = 0x08000000, 0x00000008 | 0x00000010  # CREATE_NO_WINDOW; DETACHED_PROCESS, CREATE_NEW_CONSOLE
+
+    def begin(self: Any, *args: Any, **options: Any) -> None:
+        flags = options.get("creationflags", 0)
+        popen.__init__(self, *args, **{**options, "creationflags": flags if flags & chosen else flags | hidden})
+
+    return type("Popen", (popen,), {"__init__": begin})  # still a class: libraries write Popen[bytes]
+
+
+if sys.platform == "win32":
+
+    def _has_console() -> bool:
+        import ctypes
+
+        return bool(ctypes.windll.kernel32.GetConsoleCP())

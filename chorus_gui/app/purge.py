@@ -1,0 +1,86 @@
+"""Remove what this program keeps of a user on this computer, when the user leaves it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from chorus_gui.app.folders import data_folder, log_folder, settings_folder
+from chorus_gui.core.config.keychain import SERVICE
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.folders import patiently, remove_file
+
+FOLDERS = ("staging", "verify", "receipts", "custody", "theme", "instance")
+"""What the program makes below the user's data folder.  A test looks for others."""
+FILES = ("window.ini", "window.ini.lock", "trusted-hosts.toml")
+
+
+def purge() -> tuple[int, int]:
+    """Remove settings, reviews, verifications, receipts, the state of check-outs, logs and stored tokens; how many files, and tokens.
+
+    Only what this program makes is removed, wherever its folders are.  Configurations and journals are the site's, and stay.
+    Raises :class:`UsageError` if the window is open, or something is left.
+    """
+    import filelock
+
+    lock = data_folder() / "instance" / "window.lock"
+    if lock.parent.is_dir():
+        try:
+            with filelock.FileLock(lock, timeout=0):
+                pass
+        except filelock.Timeout as error:
+            raise UsageError("CHoRUS Upload is open. Nothing was removed.", remedy="Close its window, then try again.") from error
+    _close_logs()
+    count = 0
+    try:
+        for folder in [data_folder() / name for name in FOLDERS]:
+            if folder.is_symlink():
+                folder.unlink()
+            elif folder.is_dir():
+                count += sum(1 for file in folder.rglob("*") if file.is_file())
+                patiently(partial(shutil.rmtree, folder))
+        files = [settings_folder() / name for name in FILES] + sorted(log_folder().glob("*.log*"))
+        for file in files:
+            count += file.is_file()
+            remove_file(file)
+    except OSError as error:
+        raise UsageError(
+            f"Could not remove everything: {error.filename} ({error.strerror or error}).",
+            remedy="Close every window and command of CHoRUS Upload, then try again.",
+        ) from error
+    tokens = _forget_tokens()
+    for folder in (log_folder(), settings_folder(), data_folder()):
+        with suppress(OSError):  # other things are in it
+            folder.rmdir()
+    return count, tokens
+
+
+def _close_logs() -> None:
+    logger = logging.getLogger()
+    for handler in list(logger.handlers):
+        if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == log_folder().absolute():
+            logger.removeHandler(handler)
+            handler.close()
+
+
+def _forget_tokens() -> int:
+    """On Windows, whose store can be searched."""
+    if sys.platform != "win32":
+        return 0
+    from win32ctypes.pywin32 import pywintypes, win32cred  # pyright: ignore[reportMissingImports]
+
+    try:
+        names = [entry["TargetName"] for entry in win32cred.CredEnumerate(f"*{SERVICE}")]
+    except pywintypes.error:  # there are none, or the store is not allowed
+        return 0
+    mine = [name for name in names if name == SERVICE or name.endswith(f"@{SERVICE}")]
+    for name in mine:
+        try:
+            win32cred.CredDelete(name, win32cred.CRED_TYPE_GENERIC)
+        except pywintypes.error as error:
+            raise UsageError(f"Could not remove the token “{name}”.", remedy="Remove it in Windows Credential Manager.") from error
+    return len(mine)
