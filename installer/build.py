@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -47,6 +48,7 @@ def finish(target: Path, work: Path, packages: Path, python_licence: Path | None
         sys.exit(f"No package was found in {packages}: the licences would be missing.")
     inventory.write_licences(target, inside, python_licence, ROOT)
     sign(*sorted(target.glob("*.exe")))
+    inventory.write_list(target, ROOT)
     bill = target.parent / f"CHoRUS-Upload-{inventory.version_of(ROOT)}.cdx.json"
     runtime = {**runtime, "pyinstaller-bootloader": importlib.metadata.version("pyinstaller")}
     bill.write_text(inventory.bill(inside, runtime, ROOT), "utf-8")
@@ -54,7 +56,10 @@ def finish(target: Path, work: Path, packages: Path, python_licence: Path | None
 
 
 def native() -> int:
-    """For this system: a folder; on Windows, if makensis is installed, the installer, too."""
+    """For this system: a folder; on Windows the installer, too."""
+    makensis = shutil.which("makensis") or _usual_makensis()
+    if sys.platform == "win32" and not makensis:
+        sys.exit("NSIS 3 is not installed: there would be no installer. Install it (choco install nsis), then start again.")
     work = ROOT / "build" / "pyinstaller"
     options = ["--noconfirm", "--log-level", "WARN", "--distpath", str(DIST), "--workpath", str(work)]
     subprocess.run([sys.executable, "-m", "PyInstaller", *options, str(ROOT / "build_exe.spec")], cwd=ROOT, check=True)
@@ -64,11 +69,11 @@ def native() -> int:
     target = DIST / "chorus-upload"
     bill = finish(target, work / "build_exe", Path(sysconfig.get_path("purelib")), licence, runtime, ROOT)
     made: Path | None = None
-    if sys.platform == "win32" and (program := shutil.which("makensis") or _usual_makensis()):
+    if sys.platform == "win32" and makensis:
         made = DIST / setup_name()
-        definitions = definitions_for(str(target), str(ROOT), str(made), signing=True)
+        definitions = [*definitions_for(str(target), str(ROOT), str(made), signing=True), f"KILOBYTES={inventory.kilobytes(target)}"]
         subprocess.run(
-            [program, "-V2", "-NOCD", *(f"-D{each}" for each in definitions), str(ROOT / "installer" / "chorus-upload.nsi")], check=True
+            [makensis, "-V2", "-NOCD", *(f"-D{each}" for each in definitions), str(ROOT / "installer" / "chorus-upload.nsi")], check=True
         )
     inventory.write_sums(DIST, [bill, *([made] if made else [])])
     return 0 if inventory.report(made, target) else 1
@@ -86,7 +91,8 @@ def setup_name() -> str:
 
 def definitions_for(source: str, project: str, out: str, *, signing: bool) -> list[str]:
     """The definitions that the installer's script needs."""
-    words = [f"VERSION={inventory.version_of(ROOT)}", f"SOURCE={source}", f"PROJECT={project}", f"OUTFILE={out}"]
+    version = inventory.version_of(ROOT)
+    words = [f"VERSION={version}", f"NUMBERS={inventory.numbers(version)}", f"SOURCE={source}", f"PROJECT={project}", f"OUTFILE={out}"]
     if signing and os.environ.get("SIGN_COMMAND"):
         words.append(f"SIGN={os.environ['SIGN_COMMAND']}")
     return words
@@ -107,7 +113,8 @@ def windows() -> Path:
     runtime = json.loads(versions.read_text("utf-8"))
     packages = base / "python" / "Lib" / "site-packages"
     bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", runtime, base / "src")
-    chroot.makensis(definitions_for("/build/dist/chorus-upload", "/build/src", "/build/dist/" + setup_name(), signing=False))
+    definitions = definitions_for("/build/dist/chorus-upload", "/build/src", "/build/dist/" + setup_name(), signing=False)
+    chroot.makensis([*definitions, f"KILOBYTES={inventory.kilobytes(target)}"])
     made = Path(shutil.copy(target.parent / setup_name(), out))
     sign(made)
     inventory.write_sums(out, [made, Path(shutil.copy(bill, out))])
@@ -144,22 +151,30 @@ def test_windows(words: list[str]) -> int:
             logs.mkdir()
             service = stack.enter_context(running(logs))
             services.append((service.url, service.account, service.key))
+        stack.enter_context(windows_chroot.alone())
         return windows_chroot.test(words, CHORUS_TEST_AZURITE=json.dumps(services))
 
 
 def main(words: list[str]) -> int:
     """``[windows] [smoke]``, or ``test`` and words for pytest."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing stays running
     if words[:1] == ["test"]:
         return test_windows(words[1:])
     if "windows" in words:
-        made = windows()
-        if "smoke" in words:
-            import smoke_chroot
+        import windows_chroot
 
-            return smoke_chroot.run(made)
-        return 0
+        with windows_chroot.alone():
+            made = windows()
+            if "smoke" in words:
+                import smoke_chroot
+
+                return smoke_chroot.run(made)
+            return 0
     return native() or (try_native() if "smoke" in words else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

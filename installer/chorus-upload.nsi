@@ -1,21 +1,34 @@
-; The installer of CHoRUS Upload.  makensis -DVERSION=… -DSOURCE=FOLDER -DPROJECT=FOLDER -DOUTFILE=FILE [-DSIGN=COMMAND]
+; The installer of CHoRUS Upload.  makensis -DVERSION=… -DNUMBERS=N.N.N.N -DKILOBYTES=N -DSOURCE=FOLDER -DPROJECT=FOLDER
+;   -DOUTFILE=FILE [-DSIGN=COMMAND]
 ;
 ; For one user, without administrator rights; for all users when it is started as administrator (or /ALLUSERS, /CURRENTUSER).
 ; Silent: /S, with /D=FOLDER last.  Options: /DESKTOP /PATH (an upgrade keeps what was chosen before).
-; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program is running or cannot be replaced.
+; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program is running or cannot be replaced.  After 2 and 3 nothing has changed.
+;
+; SOURCE has a list of its files (installed-files.txt, by build.py), which is installed, too.  Only what a list names is ever
+; replaced or removed, and never a folder with what is in it.  An upgrade unpacks into a folder beside the old files, moves the old
+; ones aside and the new ones in; if one cannot be moved, all are moved back.
 
+; NSIS for Windows makes 32-bit installers only, which is right on every 64-bit Windows.  A Wine without 32 bits needs the other kind.
 !if "${NSIS_PTR_SIZE}" != 8
-  Target amd64-unicode ; the default is a 32-bit installer
+  !if /FileExists "${NSISDIR}/Stubs/lzma_solid-amd64-unicode"
+    Target amd64-unicode
+  !endif
 !endif
 Unicode true
 SetCompressor /SOLID lzma
-SetCompressorDictSize 64 ; both programs hold the same modules: packed once
+SetCompressorDictSize 64
 
 !define NAME "CHoRUS Upload"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\${NAME}"
 !define OWN "Software\CHoRUS\${NAME}"
 !define CLASSES "Software\Classes"
 !define PROGID "CHoRUSUpload.Configuration"
+!define LIST "installed-files.txt"
+!define HEADING "${NAME} " ; how the first line of the list begins
+!define NEW "$INSTDIR\chorus-upload.new"
+!define OLD "$INSTDIR\chorus-upload.old"
+!define UNSET "C:\-\${NAME}"
 !define MACHINE_ENVIRONMENT "SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
 
 !include MUI2.nsh
@@ -24,15 +37,17 @@ SetCompressorDictSize 64 ; both programs hold the same modules: packed once
 !include Sections.nsh
 !include WinMessages.nsh
 !include StrFunc.nsh
+${Using:StrFunc} StrRep
 ${Using:StrFunc} UnStrRep
 
 Name "${NAME}"
 OutFile "${OUTFILE}"
+InstallDir "${UNSET}" ; the wizard adds its last part to a folder that a person selects
 RequestExecutionLevel user
 ManifestDPIAware true
 ManifestLongPathAware true
 BrandingText "${NAME} ${VERSION}"
-VIProductVersion "${VERSION}.0"
+VIProductVersion "${NUMBERS}"
 VIAddVersionKey "ProductName" "${NAME}"
 VIAddVersionKey "ProductVersion" "${VERSION}"
 VIAddVersionKey "FileVersion" "${VERSION}"
@@ -40,18 +55,24 @@ VIAddVersionKey "FileDescription" "${NAME} Setup"
 VIAddVersionKey "CompanyName" "CHoRUS"
 VIAddVersionKey "LegalCopyright" "MIT License"
 !ifdef SIGN
-  !uninstfinalize '${SIGN} "%1"' = 0
-  !finalize '${SIGN} "%1"' = 0
+  !uninstfinalize `${SIGN} "%1"` = 0
+  !finalize `${SIGN} "%1"` = 0
 !endif
 
 Var Everyone ; 1: for all users
-Var Found
+Var Found ; a file that cannot be replaced, "" if all can
+Var Options ; what was given, with a space before and after each
+Var Former ; the folder of the installation that is registered, "" if there is none
+Var Where ; for whom it is installed, for the wizard
+Var Back ; 1: while files are moved back
 
 !define MUI_ICON "${PROJECT}\resources\icons\chorus-upload.ico"
 !define MUI_UNICON "${PROJECT}\resources\icons\chorus-upload.ico"
 !define MUI_ABORTWARNING
 !insertmacro MUI_PAGE_LICENSE "${PROJECT}\LICENSE"
 !insertmacro MUI_PAGE_COMPONENTS
+!define MUI_DIRECTORYPAGE_TEXT_TOP "$Where"
+!define MUI_PAGE_CUSTOMFUNCTION_LEAVE OwnFolder
 !insertmacro MUI_PAGE_DIRECTORY
 !insertmacro MUI_PAGE_INSTFILES
 !define MUI_FINISHPAGE_RUN "$INSTDIR\ChorusUpload.exe"
@@ -60,35 +81,181 @@ Var Found
 !insertmacro MUI_UNPAGE_INSTFILES
 !insertmacro MUI_LANGUAGE "English"
 
+; Whether an option was given: $R0 is 1 or 0.
+!macro Given option
+  System::Call 'shlwapi::StrStrIW(w "$Options", w " ${option} ") p .R1'
+  StrCpy $R0 0
+  ${If} $R1 P<> 0
+    StrCpy $R0 1
+  ${EndIf}
+!macroend
+
 ; --- what installer and uninstaller share -----------------------------------------------------------------------------
 
-!macro Shared un
-; A running program cannot be opened for writing.
-Function ${un}RefuseWhileRunning
-  retry:
+!macro Shared un replace
+; The options that were given, in $Options.  $0: those that there are.  A misspelt one must not do something else.
+Function ${un}ReadOptions
+  ${GetParameters} $R0
+  StrCpy $Options " "
+  ${Do}
+    StrCpy $R1 $R0 1
+    ${If} $R1 == " "
+      StrCpy $R0 $R0 "" 1
+      ${Continue}
+    ${EndIf}
+    ${If} $R0 == ""
+      ${Break}
+    ${EndIf}
+    StrCpy $R2 0
+    ${Do}
+      StrCpy $R1 $R0 1 $R2
+      ${If} $R1 == " "
+      ${OrIf} $R1 == ""
+        ${Break}
+      ${EndIf}
+      IntOp $R2 $R2 + 1
+    ${Loop}
+    StrCpy $R1 $R0 $R2
+    StrCpy $R0 $R0 "" $R2
+    StrCpy $R3 $R1 3
+    ${If} $R3 == "_?=" ; the uninstaller's own: a folder, to the end
+      ${Break}
+    ${EndIf}
+    System::Call 'shlwapi::StrStrIW(w r0, w " $R1 ") p .R3'
+    ${If} $R3 P= 0
+    ${OrIf} $R1 S== "/s"
+      MessageBox MB_OK|MB_ICONSTOP "There is no option $R1.$\n$\nOptions:$0" /SD IDOK
+      SetErrorLevel 2
+      Quit
+    ${EndIf}
+    StrCpy $Options "$Options$R1 "
+  ${Loop}
+FunctionEnd
+
+; Whether the list in the folder $R0 is one of this installer: $R1 is 1 or 0.
+Function ${un}IsOurs
+  StrCpy $R1 0
+  ClearErrors
+  FileOpen $R9 "$R0\${LIST}" r
+  ${IfNot} ${Errors}
+    FileRead $R9 $R8
+    FileClose $R9
+    StrLen $R7 "${HEADING}"
+    StrCpy $R8 $R8 $R7
+    ${If} $R8 == "${HEADING}"
+      StrCpy $R1 1
+    ${EndIf}
+  ${EndIf}
+FunctionEnd
+
+; The next line of the list that is open in $R9, in $R8; "" at its end.  A line that leads out of the folder is left out.
+Function ${un}NextLine
+  ${Do}
+    ClearErrors
+    FileRead $R9 $R8
+    ${If} ${Errors}
+      StrCpy $R8 ""
+      Return
+    ${EndIf}
+    ${Do}
+      StrCpy $R7 $R8 1 -1
+      ${If} $R7 != "$\r"
+      ${AndIf} $R7 != "$\n"
+        ${Break}
+      ${EndIf}
+      StrCpy $R8 $R8 -1
+    ${Loop}
+    StrCpy $R7 $R8 1
+    System::Call 'shlwapi::StrStrIW(w R8, w "..") p .R6'
+    System::Call 'shlwapi::StrStrIW(w R8, w ":") p .R5'
+    ${If} $R8 != ""
+    ${AndIf} $R7 != "\"
+    ${AndIf} $R6 P= 0
+    ${AndIf} $R5 P= 0
+      Return
+    ${EndIf}
+  ${Loop}
+FunctionEnd
+
+; The first file of the list in the folder $R0 that another program has open, in $Found.
+Function ${un}FindBusy
   StrCpy $Found ""
-  ${If} ${FileExists} "$INSTDIR\ChorusUpload.exe"
-    ClearErrors
-    FileOpen $0 "$INSTDIR\ChorusUpload.exe" a
-    ${If} ${Errors}
-      StrCpy $Found "ChorusUpload.exe"
-    ${Else}
-      FileClose $0
-    ${EndIf}
+  ClearErrors
+  FileOpen $R9 "$R0\${LIST}" r
+  ${If} ${Errors}
+    Return
   ${EndIf}
-  ${If} ${FileExists} "$INSTDIR\chorus-upload.exe"
-    ClearErrors
-    FileOpen $0 "$INSTDIR\chorus-upload.exe" a
-    ${If} ${Errors}
-      StrCpy $Found "chorus-upload.exe"
-    ${Else}
-      FileClose $0
+  FileRead $R9 $R8 ; the heading
+  ${Do}
+    Call ${un}NextLine
+    ${If} $R8 == ""
+      ${Break}
     ${EndIf}
+    StrCpy $R7 $R8 1 -1
+    ${If} $R7 != "\"
+    ${AndIf} $R8 != "uninstall.exe" ; it may be what runs
+    ${AndIf} ${FileExists} "$R0\$R8"
+      ; to read, write and delete, shared with nobody
+      System::Call 'kernel32::CreateFileW(w "$R0\$R8", i 0xC0010000, i 0, p 0, i 3, i 0x80, p 0) p .R7'
+      ${If} $R7 P= -1
+        StrCpy $Found $R8
+        ${Break}
+      ${EndIf}
+      System::Call 'kernel32::CloseHandle(p R7)'
+    ${EndIf}
+  ${Loop}
+  FileClose $R9
+FunctionEnd
+
+; Ends the installer if a file of the installation in the folder $R0 cannot be replaced.
+Function ${un}RefuseWhileBusy
+  again:
+  StrCpy $R4 0
+  ${Do}
+    Call ${un}FindBusy
+    ${If} $Found == ""
+      Return
+    ${EndIf}
+    IntOp $R4 $R4 + 1
+    ${If} $R4 > 4 ; a virus scanner looks at a file for a moment
+      ${Break}
+    ${EndIf}
+    Sleep 500
+  ${Loop}
+  MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "$Found is used by a program, or you are not allowed to replace it. Nothing was changed.$\n$\nClose ${NAME} and wait until scheduled jobs have ended. Then try again." /SD IDCANCEL IDRETRY again
+  SetErrorLevel 3
+  Quit
+FunctionEnd
+
+; Remove what the list in the folder $R0 names, and the list; then the folders that are empty.  $Found: a file that is left.
+Function ${un}RemoveListed
+  StrCpy $Found ""
+  ClearErrors
+  FileOpen $R9 "$R0\${LIST}" r
+  ${If} ${Errors}
+    Return
   ${EndIf}
-  ${If} $Found != ""
-    MessageBox MB_RETRYCANCEL|MB_ICONEXCLAMATION "$Found is running, or you are not allowed to replace it.$\n$\nClose ${NAME} and wait until scheduled jobs have ended. Then try again." /SD IDCANCEL IDRETRY retry
-    SetErrorLevel 3
-    Quit
+  FileRead $R9 $R8
+  ${Do}
+    Call ${un}NextLine
+    ${If} $R8 == ""
+      ${Break}
+    ${EndIf}
+    StrCpy $R7 $R8 1 -1
+    ${If} $R7 == "\" ; after all files: the folders, from the inside
+      StrCpy $R8 $R8 -1
+      RMDir "$R0\$R8"
+    ${Else}
+      Delete "$R0\$R8"
+      ${If} ${FileExists} "$R0\$R8"
+        StrCpy $Found $R8
+      ${EndIf}
+    ${EndIf}
+  ${Loop}
+  FileClose $R9
+  ${If} $Found == ""
+    Delete "$R0\${LIST}"
+    RMDir "$R0"
   ${EndIf}
 FunctionEnd
 
@@ -133,6 +300,23 @@ Function ${un}WritePath
   SendMessage ${HWND_BROADCAST} ${WM_SETTINGCHANGE} 0 "STR:Environment" /TIMEOUT=2000
 FunctionEnd
 
+; Take the folder $R0 off the search path.
+Function ${un}LeavePath
+  Call ${un}ReadPath
+  ${If} $0 == ""
+    StrCpy $2 $1
+    ${${replace}} $1 ";$1;" ";$R0;" ";"
+    StrCpy $1 $1 "" 1 ; the ";" before and after that were put there
+    StrLen $3 $1
+    ${If} $3 > 0
+      StrCpy $1 $1 -1
+    ${EndIf}
+    ${If} $1 != $2
+      Call ${un}WritePath
+    ${EndIf}
+  ${EndIf}
+FunctionEnd
+
 Function ${un}ForWhom
   SetRegView 64
   ${If} $Everyone == 1
@@ -142,26 +326,277 @@ Function ${un}ForWhom
   ${EndIf}
 FunctionEnd
 !macroend
-!insertmacro Shared ""
-!insertmacro Shared "un."
+!insertmacro Shared "" StrRep
+!insertmacro Shared "un." UnStrRep
 
 ; --- installing -------------------------------------------------------------------------------------------------------
 
-Section "${NAME}" SecProgram
-  SectionIn RO
-  Call RefuseWhileRunning
-  SetOutPath "$INSTDIR"
-  ${If} ${FileExists} "$INSTDIR\ChorusUpload.exe" ; an upgrade: nothing of the earlier version may stay in the folders that only the program uses
-    RMDir /r "$INSTDIR\_internal"
-    RMDir /r "$INSTDIR\licences"
+; A folder of its own: one that has other things in it gets one inside.
+Function OwnFolder
+  ${Do}
+    StrCpy $R1 $INSTDIR 1 -1
+    ${If} $R1 != "\"
+      ${Break}
+    ${EndIf}
+    StrCpy $INSTDIR $INSTDIR -1
+  ${Loop}
+  StrCpy $R0 $INSTDIR
+  Call IsOurs
+  ${If} $R1 == 1
+    Return
+  ${EndIf}
+  ${GetFileName} $INSTDIR $R1
+  ${If} $R1 == "${NAME}"
+    Return
   ${EndIf}
   ClearErrors
-  File /r "${SOURCE}\*"
+  FindFirst $R2 $R3 "$INSTDIR\*.*"
+  ${Do}
+    ${If} ${Errors}
+    ${OrIf} $R3 == ""
+      ${Break}
+    ${EndIf}
+    ${If} $R3 != "."
+    ${AndIf} $R3 != ".."
+      StrCpy $INSTDIR "$INSTDIR\${NAME}"
+      ${Break}
+    ${EndIf}
+    FindNext $R2 $R3
+  ${Loop}
+  FindClose $R2
+FunctionEnd
+
+; Move the files of the list $R1 from the folder $R2 to the folder $R3.  Forward it stops at a file that cannot be moved ($Found);
+; $Back: what is in the other folder already is left out.
+Function MoveListed
+  StrCpy $Found ""
+  ClearErrors
+  FileOpen $R9 $R1 r
   ${If} ${Errors}
-    SetErrorLevel 2
-    Abort "Could not write the files. Check the free disk space and your permissions, then start the installer again."
+    Return
   ${EndIf}
-  WriteUninstaller "$INSTDIR\uninstall.exe"
+  FileRead $R9 $R8
+  ${Do}
+    Call NextLine
+    ${If} $R8 == ""
+      ${Break}
+    ${EndIf}
+    StrCpy $R7 $R8 1 -1
+    ${If} $R7 != "\"
+    ${AndIf} ${FileExists} "$R2\$R8"
+      ${If} ${FileExists} "$R3\$R8"
+        ${If} $Back != 1
+          StrCpy $Found $R8
+          ${Break}
+        ${EndIf}
+      ${Else}
+        ${GetParent} "$R3\$R8" $R6
+        CreateDirectory $R6
+        ClearErrors
+        Rename "$R2\$R8" "$R3\$R8"
+        ${If} ${Errors}
+        ${AndIf} $Back != 1
+          StrCpy $Found $R8
+          ${Break}
+        ${EndIf}
+      ${EndIf}
+    ${EndIf}
+  ${Loop}
+  FileClose $R9
+FunctionEnd
+
+; Remove the empty folders of the list $R0 in the folder $R2.
+Function RemoveEmpty
+  ClearErrors
+  FileOpen $R9 $R0 r
+  ${If} ${Errors}
+    Return
+  ${EndIf}
+  FileRead $R9 $R8
+  ${Do}
+    Call NextLine
+    ${If} $R8 == ""
+      ${Break}
+    ${EndIf}
+    StrCpy $R7 $R8 1 -1
+    ${If} $R7 == "\"
+      StrCpy $R8 $R8 -1
+      RMDir "$R2\$R8"
+    ${EndIf}
+  ${Loop}
+  FileClose $R9
+FunctionEnd
+
+; As it was before: also at the beginning, if an earlier run was ended in the middle.  ${NEW}.moving exists while files are moved.
+Function RollBack
+  StrCpy $R5 $Found
+  ${If} ${FileExists} "${NEW}.moving"
+    StrCpy $Back 1
+    ${If} ${FileExists} "$INSTDIR\${LIST}"
+    ${AndIf} ${FileExists} "${OLD}\${LIST}"
+      Rename "$INSTDIR\${LIST}" "${NEW}\${LIST}"
+    ${EndIf}
+    StrCpy $R1 "${NEW}\${LIST}"
+    StrCpy $R2 "$INSTDIR"
+    StrCpy $R3 "${NEW}"
+    ${If} ${FileExists} "${NEW}.in"
+      Push $R5
+      Call MoveListed
+      StrCpy $R0 "${NEW}\${LIST}"
+      Call RemoveEmpty
+      Pop $R5
+    ${EndIf}
+    ${IfNot} ${FileExists} "$INSTDIR\${LIST}"
+      Rename "${OLD}\${LIST}" "$INSTDIR\${LIST}"
+    ${EndIf}
+    StrCpy $R1 "$INSTDIR\${LIST}"
+    StrCpy $R2 "${OLD}"
+    StrCpy $R3 "$INSTDIR"
+    Push $R5
+    Call MoveListed
+    StrCpy $R0 "$INSTDIR\${LIST}"
+    StrCpy $R2 "${OLD}"
+    Call RemoveEmpty
+    Pop $R5
+    RMDir "${OLD}"
+    StrCpy $Back 0
+    Delete "${NEW}.in"
+    Delete "${NEW}.moving"
+  ${EndIf}
+  ${If} ${FileExists} "${OLD}\${LIST}" ; finished, but for this
+    StrCpy $R0 "${OLD}"
+    Push $R5
+    Call RemoveListed
+    Pop $R5
+  ${EndIf}
+  StrCpy $R0 "${NEW}"
+  Push $R5
+  Call RemoveListed
+  Pop $R5
+  RMDir "${NEW}"
+  StrCpy $Found $R5
+FunctionEnd
+
+!macro Fail text
+  SetOutPath "$TEMP" ; the current folder cannot be removed
+  Call RollBack
+  RMDir "$INSTDIR"
+  DetailPrint "${text}"
+  MessageBox MB_OK|MB_ICONSTOP "${text}" /SD IDOK
+  SetErrorLevel 2
+  Abort "${text}"
+!macroend
+
+Section "${NAME}" SecProgram
+  SectionIn RO
+  Call OwnFolder
+  ${If} $Everyone == 1
+    ReadRegStr $0 HKCU "${OWN}" "InstallDir"
+  ${Else}
+    ReadRegStr $0 HKLM "${OWN}" "InstallDir"
+  ${EndIf}
+  ${If} $0 == $INSTDIR
+    MessageBox MB_OK|MB_ICONSTOP "$INSTDIR contains another installation of ${NAME}, which is registered for others. Choose another folder." /SD IDOK
+    SetErrorLevel 2
+    Quit
+  ${EndIf}
+  StrCpy $Found ""
+  Call RollBack
+  Delete "${NEW}.in"
+  StrCpy $R0 $INSTDIR
+  Call IsOurs
+  ${If} $R1 == 0
+  ${AndIf} $Former == $INSTDIR
+  ${AndIf} ${FileExists} "$INSTDIR\ChorusUpload.exe" ; an installation that lost its list: what has our names is ours
+    SetOutPath "$INSTDIR"
+    File "${SOURCE}\${LIST}"
+  ${EndIf}
+  Call RefuseWhileBusy
+  ${If} $Former != ""
+  ${AndIf} $Former != $INSTDIR
+    StrCpy $R0 $Former
+    Call RefuseWhileBusy
+  ${EndIf}
+
+  ClearErrors
+  SetOutPath "${NEW}"
+  File "${SOURCE}\${LIST}"
+  File /r /x "${LIST}" "${SOURCE}\*"
+  WriteUninstaller "${NEW}\uninstall.exe"
+  SetOutPath "$INSTDIR"
+  ${If} ${Errors}
+    !insertmacro Fail "Could not write the files into $INSTDIR. Nothing was changed. Check the free disk space and your permissions, then start the installer again."
+  ${EndIf}
+
+  FileOpen $0 "${NEW}.moving" w
+  FileClose $0
+  StrCpy $R0 $INSTDIR
+  Call IsOurs
+  ${If} $R1 == 1
+    StrCpy $R1 "$INSTDIR\${LIST}"
+    StrCpy $R2 "$INSTDIR"
+    StrCpy $R3 "${OLD}"
+    CreateDirectory "${OLD}"
+    Call MoveListed
+    ${If} $Found == ""
+      ClearErrors
+      Rename "$INSTDIR\${LIST}" "${OLD}\${LIST}"
+      ${If} ${Errors}
+        StrCpy $Found "${LIST}"
+      ${Else}
+        StrCpy $R0 "${OLD}\${LIST}"
+        StrCpy $R2 "$INSTDIR"
+        Call RemoveEmpty
+      ${EndIf}
+    ${EndIf}
+    ${If} $Found != ""
+      Call RollBack
+      MessageBox MB_OK|MB_ICONSTOP "$Found cannot be replaced. Nothing was changed. Close the program that uses it, then start the installer again." /SD IDOK
+      SetErrorLevel 3
+      Abort
+    ${EndIf}
+  ${EndIf}
+  FileOpen $0 "${NEW}.in" w
+  FileClose $0
+  StrCpy $R1 "${NEW}\${LIST}"
+  StrCpy $R2 "${NEW}"
+  StrCpy $R3 "$INSTDIR"
+  Call MoveListed
+  ${If} $Found == ""
+    ClearErrors
+    Rename "${NEW}\${LIST}" "$INSTDIR\${LIST}"
+    ${If} ${Errors}
+      StrCpy $Found "${LIST}"
+    ${EndIf}
+  ${EndIf}
+  ${If} $Found != ""
+    !insertmacro Fail "$INSTDIR has a file $Found of another program. Nothing was changed. Choose another folder."
+  ${EndIf}
+  Delete "${NEW}.moving"
+  Delete "${NEW}.in"
+  StrCpy $R0 "$INSTDIR\${LIST}"
+  StrCpy $R2 "${NEW}"
+  Call RemoveEmpty
+  RMDir "${NEW}"
+  StrCpy $R0 "${OLD}"
+  Call RemoveListed
+
+  ; the installation in another folder, which this one replaces
+  ReadRegDWORD $R4 SHCTX "${OWN}" "Path"
+  ${If} $Former != ""
+    ${If} $R4 == 1
+      StrCpy $R0 $Former
+      Call LeavePath
+      DeleteRegValue SHCTX "${OWN}" "Path"
+    ${EndIf}
+    ${If} $Former != $INSTDIR
+      StrCpy $R0 $Former
+      Call IsOurs
+      ${If} $R1 == 1
+        Call RemoveListed
+      ${EndIf}
+    ${EndIf}
+  ${EndIf}
   CreateShortcut "$SMPROGRAMS\${NAME}.lnk" "$INSTDIR\ChorusUpload.exe" "" "$INSTDIR\ChorusUpload.exe" 0
 
   WriteRegStr SHCTX "${OWN}" "InstallDir" "$INSTDIR"
@@ -174,8 +609,7 @@ Section "${NAME}" SecProgram
   WriteRegStr SHCTX "${UNINSTALL}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
   WriteRegDWORD SHCTX "${UNINSTALL}" "NoModify" 1
   WriteRegDWORD SHCTX "${UNINSTALL}" "NoRepair" 1
-  ${GetSize} "$INSTDIR" "/S=0K" $0 $1 $2
-  WriteRegDWORD SHCTX "${UNINSTALL}" "EstimatedSize" $0
+  WriteRegDWORD SHCTX "${UNINSTALL}" "EstimatedSize" ${KILOBYTES}
 
   ; "Open with" for configurations, without taking .toml away from an editor
   WriteRegStr SHCTX "${CLASSES}\${PROGID}" "" "${NAME} configuration"
@@ -208,6 +642,15 @@ Section /o "Add chorus-upload to PATH" SecPath
   ${EndIf}
 SectionEnd
 
+Section "-What was selected before"
+  ReadRegDWORD $R4 SHCTX "${OWN}" "Desktop"
+  ${If} $R4 == 1
+  ${AndIfNot} ${SectionIsSelected} ${SecDesktop}
+    Delete "$DESKTOP\${NAME}.lnk"
+    DeleteRegValue SHCTX "${OWN}" "Desktop"
+  ${EndIf}
+SectionEnd
+
 LangString DescProgram ${LANG_ENGLISH} "The window, and the command-line program for terminals and schedulers."
 LangString DescDesktop ${LANG_ENGLISH} "Adds an icon to the desktop. The Start menu always has one."
 LangString DescPath ${LANG_ENGLISH} "Batch files and terminals find chorus-upload without its folder."
@@ -218,50 +661,57 @@ LangString DescPath ${LANG_ENGLISH} "Batch files and terminals find chorus-uploa
 !insertmacro MUI_FUNCTION_DESCRIPTION_END
 
 Function .onInit
+  StrCpy $0 " /S /ALLUSERS /CURRENTUSER /DESKTOP /PATH /NCRC "
+  Call ReadOptions
   StrCpy $Everyone 0
   UserInfo::GetAccountType
   Pop $1
   ${If} $1 == "Admin"
     StrCpy $Everyone 1
   ${EndIf}
-  ${GetParameters} $R0
-  ClearErrors
-  ${GetOptions} $R0 "/CURRENTUSER" $0
-  ${IfNot} ${Errors}
+  !insertmacro Given "/CURRENTUSER"
+  ${If} $R0 == 1
     StrCpy $Everyone 0
   ${EndIf}
-  ClearErrors
-  ${GetOptions} $R0 "/ALLUSERS" $0
-  ${IfNot} ${Errors}
+  !insertmacro Given "/ALLUSERS"
+  ${If} $R0 == 1
     ${If} $1 != "Admin"
       MessageBox MB_OK|MB_ICONSTOP "Only an administrator can install ${NAME} for all users. Start the installer again as administrator." /SD IDOK
       SetErrorLevel 2
       Quit
     ${EndIf}
+    StrCpy $Everyone 1
   ${EndIf}
   Call ForWhom
-  ReadRegStr $R1 SHCTX "${OWN}" "InstallDir"
-  ${If} $INSTDIR == "" ; no /D=
-    StrCpy $INSTDIR $R1
-  ${EndIf}
-  ${If} $INSTDIR == ""
-    ${If} $Everyone == 1
+  ReadRegStr $Former SHCTX "${OWN}" "InstallDir"
+  ${If} $INSTDIR == "${UNSET}" ; no /D=
+    ${If} $Former != ""
+      StrCpy $INSTDIR $Former
+    ${ElseIf} $Everyone == 1
       StrCpy $INSTDIR "$PROGRAMFILES64\${NAME}"
     ${Else}
       StrCpy $INSTDIR "$LOCALAPPDATA\Programs\${NAME}"
     ${EndIf}
   ${EndIf}
+  ${If} $Everyone == 1
+    StrCpy $Where "${NAME} ${VERSION} will be installed for all users of this computer."
+    ReadRegStr $0 HKCU "${OWN}" "InstallDir"
+  ${Else}
+    StrCpy $Where "${NAME} ${VERSION} will be installed for you. Other users of this computer will not see it."
+    ReadRegStr $0 HKLM "${OWN}" "InstallDir"
+  ${EndIf}
+  ${If} $0 != ""
+    StrCpy $Where "$Where Another installation, in $0, stays."
+  ${EndIf}
   ReadRegDWORD $0 SHCTX "${OWN}" "Desktop"
-  ClearErrors
-  ${GetOptions} $R0 "/DESKTOP" $2
-  ${IfNot} ${Errors}
+  !insertmacro Given "/DESKTOP"
+  ${If} $R0 == 1
   ${OrIf} $0 == 1
     !insertmacro SelectSection ${SecDesktop}
   ${EndIf}
   ReadRegDWORD $0 SHCTX "${OWN}" "Path"
-  ClearErrors
-  ${GetOptions} $R0 "/PATH" $2
-  ${IfNot} ${Errors}
+  !insertmacro Given "/PATH"
+  ${If} $R0 == 1
   ${OrIf} $0 == 1
     !insertmacro SelectSection ${SecPath}
   ${EndIf}
@@ -270,6 +720,8 @@ FunctionEnd
 ; --- uninstalling -----------------------------------------------------------------------------------------------------
 
 Function un.onInit
+  StrCpy $0 " /S /SETTINGS /PURGE "
+  Call un.ReadOptions
   StrCpy $Everyone 1
   SetRegView 64
   ReadRegStr $0 HKCU "${OWN}" "InstallDir"
@@ -277,12 +729,14 @@ Function un.onInit
     StrCpy $Everyone 0
   ${EndIf}
   Call un.ForWhom
-  ${If} $Everyone == 1
+  ReadRegStr $Former SHCTX "${OWN}" "InstallDir" ; another folder: this is a copy that nobody registered
+  ${If} $Former == $INSTDIR
+  ${AndIf} $Everyone == 1
   ${AndIfNot} ${Silent}
     UserInfo::GetAccountType
     Pop $0
     ${If} $0 != "Admin" ; from the list of programs: Windows asks for an administrator
-      ExecShell "runas" "$INSTDIR\uninstall.exe"
+      ExecShell "runas" "$INSTDIR\uninstall.exe" "$Options"
       Quit
     ${EndIf}
   ${EndIf}
@@ -290,47 +744,63 @@ FunctionEnd
 
 ; Only what the installer added.  A configuration or a journal in the program's folder stays, and so does the folder.
 Section "Uninstall"
-  Call un.RefuseWhileRunning
-  ReadRegDWORD $5 SHCTX "${OWN}" "Path"
-  ${If} $5 == 1
-    Call un.ReadPath
-    ${If} $0 == ""
-      ${UnStrRep} $1 ";$1;" ";$INSTDIR;" ";"
-      StrCpy $1 $1 "" 1 ; the ";" before and after that were put there
-      StrLen $2 $1
-      ${If} $2 > 0
-        StrCpy $1 $1 -1
-      ${EndIf}
-      Call un.WritePath
+  StrCpy $R0 $INSTDIR
+  Call un.IsOurs
+  ${If} $R1 == 0
+    MessageBox MB_OK|MB_ICONSTOP "The list of what was installed, $INSTDIR\${LIST}, is missing. Nothing was removed. Install ${NAME} again in this folder, then remove it." /SD IDOK
+    SetErrorLevel 2
+    Quit
+  ${EndIf}
+  Call un.RefuseWhileBusy
+  !insertmacro Given "/PURGE"
+  ${If} $R0 == 1
+    nsExec::Exec '"$INSTDIR\chorus-upload.exe" purge --yes'
+    Pop $0
+    ${If} $0 != 0
+      MessageBox MB_OK|MB_ICONSTOP "Your data could not be removed completely. Nothing else was removed. “chorus-upload purge” shows the reason." /SD IDOK
+      SetErrorLevel 2
+      Quit
     ${EndIf}
   ${EndIf}
-  RMDir /r "$INSTDIR\_internal"
-  RMDir /r "$INSTDIR\licences"
-  Delete "$INSTDIR\ChorusUpload.exe"
-  Delete "$INSTDIR\chorus-upload.exe"
-  Delete "$INSTDIR\uninstall.exe"
-  RMDir "$INSTDIR"
-  Delete "$SMPROGRAMS\${NAME}.lnk"
-  Delete "$DESKTOP\${NAME}.lnk"
-  DeleteRegKey SHCTX "${UNINSTALL}"
-  DeleteRegKey SHCTX "${OWN}"
-  DeleteRegKey /ifempty SHCTX "Software\CHoRUS"
-  DeleteRegKey SHCTX "${CLASSES}\${PROGID}"
-  DeleteRegKey SHCTX "${CLASSES}\Applications\ChorusUpload.exe"
-  DeleteRegValue SHCTX "${CLASSES}\.toml\OpenWithProgids" "${PROGID}"
-  DeleteRegKey /ifempty SHCTX "${CLASSES}\.toml\OpenWithProgids"
-  DeleteRegKey /ifempty SHCTX "${CLASSES}\.toml"
-  System::Call 'shell32::SHChangeNotify(i 0x08000000, i 0, p 0, p 0)'
+  ${If} $Former == $INSTDIR
+    ReadRegDWORD $5 SHCTX "${OWN}" "Path"
+    ${If} $5 == 1
+      StrCpy $R0 $INSTDIR
+      Call un.LeavePath
+    ${EndIf}
+    ReadRegDWORD $5 SHCTX "${OWN}" "Desktop"
+    ${If} $5 == 1
+      Delete "$DESKTOP\${NAME}.lnk"
+    ${EndIf}
+    Delete "$SMPROGRAMS\${NAME}.lnk"
+    DeleteRegKey SHCTX "${UNINSTALL}"
+    DeleteRegKey SHCTX "${OWN}"
+    DeleteRegKey /ifempty SHCTX "Software\CHoRUS"
+    DeleteRegKey SHCTX "${CLASSES}\${PROGID}"
+    DeleteRegKey SHCTX "${CLASSES}\Applications\ChorusUpload.exe"
+    DeleteRegValue SHCTX "${CLASSES}\.toml\OpenWithProgids" "${PROGID}"
+    DeleteRegKey /ifempty SHCTX "${CLASSES}\.toml\OpenWithProgids"
+    DeleteRegKey /ifempty SHCTX "${CLASSES}\.toml"
+    System::Call 'shell32::SHChangeNotify(i 0x08000000, i 0, p 0, p 0)'
+  ${EndIf}
+  StrCpy $R0 $INSTDIR
+  Call un.RemoveListed
+  ${If} $Found != ""
+    SetErrorLevel 2
+  ${EndIf}
 
   SetShellVarContext current
-  ${GetParameters} $R0
-  ClearErrors
-  ${GetOptions} $R0 "/SETTINGS" $0
-  ${If} ${Errors}
+  !insertmacro Given "/PURGE"
+  StrCpy $0 $R0
+  !insertmacro Given "/SETTINGS"
+  ${If} $R0 == 0
+  ${AndIf} $0 == 0
     MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 "Remove your settings of ${NAME}, too (window size, recently opened files)?$\n$\nConfigurations, journals, receipts and logs are kept." /SD IDNO IDNO keep
   ${EndIf}
   Delete "$LOCALAPPDATA\${NAME}\window.ini"
-  RMDir /r "$LOCALAPPDATA\${NAME}\instance"
+  Delete "$LOCALAPPDATA\${NAME}\instance\raise.json"
+  Delete "$LOCALAPPDATA\${NAME}\instance\window.lock"
+  RMDir "$LOCALAPPDATA\${NAME}\instance"
   RMDir "$LOCALAPPDATA\${NAME}"
   keep:
 SectionEnd

@@ -10,13 +10,15 @@ import importlib.metadata
 import json
 import re
 import shutil
+import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 HERE = Path(__file__).resolve().parent
-MOST_INSTALLER, MOST_INSTALLED = 30, 90
+LIST = "installed-files.txt"
+MOST_INSTALLER, MOST_INSTALLED = 26, 80
 """The limits in megabytes (10^6 bytes) of the installer and of what it installs."""
 _LICENCE = re.compile(r"(^|/)(licen[cs]e|copying|notice|authors)[^/]*$", re.IGNORECASE)
 # Wheels without a licence file in them: the text, and how SPDX calls it.
@@ -54,6 +56,32 @@ def version_of(project: Path) -> str:
     found = re.search(r'^__version__ = "([^"]+)"', (project / "chorus_gui" / "__init__.py").read_text("utf-8"), re.MULTILINE)
     assert found
     return found[1]
+
+
+def numbers(version: str) -> str:
+    """The four numbers that Windows wants: "0.1.0.0" for 0.1.0, and for 0.1.0rc1, which it cannot express."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return ".".join([*(found[0] if found else "").split("."), "0", "0", "0", "0"][:4])
+
+
+def write_list(target: Path, project: Path) -> None:
+    """The list of what is installed: the files, then the folders from the inside; the installer replaces and removes just these.
+
+    It does not name itself.  Raises :class:`ValueError` for a name that the installer could not read.
+    """
+    paths = [path for path in sorted(target.rglob("*")) if path.name != LIST]
+    names = [str(PureWindowsPath(path.relative_to(target))) for path in paths if path.is_file()]
+    folders = [str(PureWindowsPath(path.relative_to(target))) + "\\" for path in paths if path.is_dir()]
+    lines = [*names, "uninstall.exe", *sorted(folders, key=lambda name: (-name.count("\\"), name))]
+    if strange := [line for line in lines if not line.isascii() or ".." in line]:
+        raise ValueError(f"The installer's list cannot have these names: {', '.join(strange)}")
+    text = "".join(f"{line}\r\n" for line in [f"CHoRUS Upload {version_of(project)}", *lines])
+    (target / LIST).write_bytes(text.encode("ascii"))
+
+
+def kilobytes(target: Path) -> int:
+    """What the list of programs shows as the size."""
+    return sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) // 1024
 
 
 def bundled(work: Path, packages: Path) -> list[importlib.metadata.Distribution]:
@@ -185,3 +213,16 @@ def report(installer: Path | None, installed: Path) -> bool:
     if not fits:
         print(f"Too large: at most {MOST_INSTALLER} MB and {MOST_INSTALLED} MB are promised.")
     return fits
+
+
+def main(words: Sequence[str]) -> int:
+    """``inventory.py TAG``: whether a tag is the program's version."""
+    right = f"v{version_of(HERE.parent)}"
+    if list(words) != [right]:
+        print(f"The tag is {' '.join(words)}, but the version is {right.removeprefix('v')}. Tag it as {right}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -12,10 +12,9 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QGuiApplication
 
-from chorus_gui.ui.widgets.icons import program_icon
+from chorus_gui.ui.widgets.icons import SIZES, program_icon
 
 FOLDER = Path(__file__).resolve().parent.parent / "resources" / "icons"
-ICO_SIZES = (16, 24, 32, 48, 64, 128, 256)
 ICNS_TYPES = {16: b"icp4", 32: b"icp5", 64: b"icp6", 128: b"ic07", 256: b"ic08"}
 
 
@@ -49,7 +48,7 @@ def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = QGuiApplication([])
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "chorus-upload.ico").write_bytes(ico({size: png(size) for size in ICO_SIZES}))
+    (FOLDER / "chorus-upload.ico").write_bytes(ico({size: png(size) for size in SIZES}))
     (FOLDER / "chorus-upload.icns").write_bytes(icns({size: png(size) for size in ICNS_TYPES}))
     application.quit()
 

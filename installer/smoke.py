@@ -1,4 +1,4 @@
-"""Install, start, use, upgrade, uninstall: the Windows build as a hospital uses it.
+"""Install, start, use, upgrade, move, uninstall: the Windows build as a hospital uses it, with other people's files in the way.
 
 Runs under a Windows Python (a real Windows, or Wine in the chroot) with the standard library alone:
 ``smoke.py SETUP.EXE FOLDER PICTURES [AZURITE_URL ACCOUNT KEY CONTAINER]``.  Installs for this user into a folder of its own, and at the
@@ -7,6 +7,7 @@ end for all users if it may; leaves nothing behind.  The status is the number of
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 import winreg
 from collections.abc import Callable
+from ctypes import wintypes
 from pathlib import Path
 
 NAME = "CHoRUS Upload"
@@ -21,7 +23,10 @@ UNINSTALL = rf"Software\Microsoft\Windows\CurrentVersion\Uninstall\{NAME}"
 OWN = rf"Software\CHoRUS\{NAME}"
 OPEN_WITH = r"Software\Classes\.toml\OpenWithProgids"
 PROGID = r"Software\Classes\CHoRUSUpload.Configuration\shell\open\command"
-BUSY = 3
+FAILED, BUSY = 2, 3
+LIST = "installed-files.txt"
+NAMES = ("OMOP/Größe – 日本語.csv", "1/Images/Ünïcode 名前.dcm")  # beyond every code page of one byte
+DETACHED = 0x00000008
 CONFIG = """\
 [configuration]
 supported_modalities = "OMOP,Images,Waveforms,Metadata"
@@ -71,6 +76,29 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> bool:
     return what()
 
 
+def windows_of(process: int) -> list[int]:
+    """The visible top-level windows of a process."""
+    found: list[int] = []
+
+    @ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.HWND, wintypes.LPARAM)
+    def look(window: int, _: int) -> bool:
+        owner = wintypes.DWORD()
+        ctypes.windll.user32.GetWindowThreadProcessId(window, ctypes.byref(owner))
+        if owner.value == process and ctypes.windll.user32.IsWindowVisible(window):
+            found.append(window)
+        return True
+
+    ctypes.windll.user32.EnumWindows(look, 0)
+    return found
+
+
+def in_front() -> int:
+    """The process whose window is in front."""
+    owner = wintypes.DWORD()
+    ctypes.windll.user32.GetWindowThreadProcessId(ctypes.windll.user32.GetForegroundWindow(), ctypes.byref(owner))
+    return owner.value
+
+
 class Smoke:
     """The run: counts failed checks, and continues."""
 
@@ -99,9 +127,39 @@ class Smoke:
         return self.install("/CURRENTUSER", *options, f"/D={self.home}")
 
     def console(self, *words: str, timeout: float = 600) -> tuple[int, str]:
+        """A status, and what was printed, which must be UTF-8."""
+        status, out, err = self.streams(*words, timeout=timeout)
+        return status, out + err
+
+    def streams(self, *words: str, timeout: float = 600) -> tuple[int, str, str]:
         command = [str(self.home / "chorus-upload.exe"), *words]
         done = subprocess.run(command, capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
-        return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+        texts: list[str] = []
+        for data in (done.stdout, done.stderr):
+            try:
+                texts.append(data.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                self.check(False, f"what “{' '.join(words)}” prints is UTF-8: {error}")
+                texts.append(data.decode("utf-8", "replace"))
+        return done.returncode, *texts
+
+    def into(self, file: Path, *words: str) -> int:
+        """With the output redirected to a file, by cmd."""
+        line = f'"{self.home / "chorus-upload.exe"}" {subprocess.list2cmdline(words)} > "{file}"'
+        return subprocess.run(f'cmd /d /s /c "{line}"', timeout=600, check=False, stdin=subprocess.DEVNULL).returncode
+
+    def tree(self, folder: Path) -> dict[str, tuple[int, int]]:
+        """Every file with size and time, to see that nothing was touched."""
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        return {str(file.relative_to(folder)): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+
+    def registered(self, root: int = winreg.HKEY_CURRENT_USER) -> object:
+        return value(root, UNINSTALL, "InstallLocation")
+
+    def remove(self, place: Path, *options: str, root: int = winreg.HKEY_CURRENT_USER) -> bool:
+        """Uninstall; whether it went."""
+        subprocess.run([str(place / "uninstall.exe"), "/S", *options], timeout=300, check=False)
+        return wait_for(lambda: not (place / "uninstall.exe").exists() and self.registered(root) != str(place))
 
     # --- the stations ------------------------------------------------------------------------------------------------
 
@@ -113,6 +171,7 @@ class Smoke:
             "ChorusUpload.exe",
             "chorus-upload.exe",
             "uninstall.exe",
+            LIST,
             "licences/README.txt",
             "_internal/resources/receipt/receipt.html",
         ):
@@ -126,6 +185,14 @@ class Smoke:
         self.check(value(winreg.HKEY_CURRENT_USER, OPEN_WITH, "CHoRUSUpload.Configuration") == "", "… and is offered")
         self.check(value(winreg.HKEY_LOCAL_MACHINE, UNINSTALL, "DisplayName") is None, "nothing was written for all users")
         self.check(str(self.home) not in self.path(), "the search path is unchanged")
+        self.sizes()
+
+    def sizes(self) -> None:
+        """Against the table in docs/it-department.md, in the folder of the installer."""
+        installer, installed = self.setup.stat().st_size / 1e6, sum(size for size, _ in self.tree(self.home).values()) / 1e6
+        limits = json.loads((Path(__file__).with_name("limits.json")).read_text("utf-8"))
+        for name, real in (("installer", installer), ("installed", installed)):
+            self.check(real <= limits[name], f"{name}: {real:.1f} MB of at most {limits[name]} MB")
 
     def version(self) -> str:
         return self.console("--version")[1].split()[-1]
@@ -155,6 +222,107 @@ class Smoke:
             if status:
                 print(said)
 
+    def redirected(self) -> None:
+        """Everything that was redirected is UTF-8, and can be read again by the program and by others."""
+        base = self.folder / "redirected"
+        base.mkdir()
+        config = base / "config.toml"
+        self.check(self.into(config, "config-help") == 0, "config-help > config.toml")
+        said = self.console("-c", str(config), "doctor")[1]
+        self.check("UTF-8" not in said, "… which the program can read again")
+        other = base / "other.toml"
+        self.check(self.console("config-help", "--output", str(other))[0] == 0, "config-help --output FILE")
+        self.check(other.read_text("utf-8") == config.read_text("utf-8"), "… is the same")
+        self.check(self.console("config-help", "--output", str(other))[0] == 2, "… and replaces no file")
+        (base / "central").mkdir()
+        for name in NAMES:
+            file = base / "site" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("x")
+        central = f'[central_path]\npath = "{(base / "central").as_posix()}"\n'
+        text = CONFIG.format(folder=base.as_posix(), site=(base / "site").as_posix(), url="", account="", key="", container="")
+        local = text[: text.index("[journal.source]")] + central + text[text.index("[site_path.default]") :]
+        mine = base / "mine.toml"
+        mine.write_text(local, "utf-8")
+        with_config = ("-c", str(mine))
+        status, said = self.console(*with_config, "journal", "update")
+        self.check(status == 0, "names beyond the code page are recorded")
+        if status:
+            print(said)
+        listed = base / "list.txt"
+        self.check(self.into(listed, *with_config, "file", "list") == 0, "file list > list.txt")
+        self.check(sorted(listed.read_text("utf-8").split("\n")[:-1]) == sorted(NAMES), "… has the names as they are")
+        self.check({row["path"] for row in self.json(*with_config, "file", "list", "--json")} == set(NAMES), "… and so has --json")
+        marked = self.console(*with_config, "file", "mark_as_uploaded_local", "--upload-datetime", "now", "--file-list", str(listed))
+        self.check(marked[0] == 0, "the list can be given back to the program")
+        if marked[0]:
+            print(marked[1])
+        verdict = self.json("self-test")
+        self.check(bool(verdict["ok"]), "self-test prints JSON")
+        for words in (("usage",), ("journal", "list"), ("history",), ("doctor",), ("file", "list", "--uploaded"), ("status",), ("--help",)):
+            self.console(*with_config, *words)  # checks that it is UTF-8
+        status, _, said = self.streams("-c", str(base / "日本語.toml"), "status")
+        self.check(status == 2 and "日本語" in said, "errors are UTF-8, too")
+
+    def json(self, *words: str) -> object:
+        try:
+            return json.loads(self.streams(*words)[1])
+        except ValueError as error:
+            self.check(False, f"“{' '.join(words)}” prints JSON: {error}")
+            return {"ok": False}
+
+    def detached(self) -> None:
+        """As services, agents and schedulers start it: no console, no handles, no variables, in System32."""
+        windows = os.environ["SYSTEMROOT"]
+        log = Path(os.environ["LOCALAPPDATA"]) / NAME / "Logs" / "chorus-upload.log"
+        config = str(self.folder / "redirected" / "mine.toml")
+        (self.folder / "redirected" / "site" / "OMOP" / "new.csv").write_text("x")
+        for words in (
+            ("demo", str(self.folder / "detached demo")),
+            ("-c", config, "submit", "--yes"),
+            ("-c", config, "file", "verify"),
+            ("-c", config, "journal", "list"),
+            ("-c", config, "journal", "check"),
+            ("-c", config, "file", "list", "--uploaded"),
+            ("-c", config, "history"),
+            ("-c", config, "status"),
+            ("self-test",),
+            ("config-help",),
+        ):
+            started = subprocess.Popen(
+                [str(self.home / "chorus-upload.exe"), *words],
+                creationflags=DETACHED,
+                close_fds=True,
+                cwd=str(Path(windows) / "System32"),
+                env={"SYSTEMROOT": windows},
+            )
+            # the marked files are not in the store: “differing” is the right answer of verify
+            self.check(started.wait(600) in ((0, 1) if "verify" in words else (0,)), f"detached, without handles: {' '.join(words[-2:])}")
+        self.check(log.is_file(), "… with a log")
+
+    def logs(self) -> None:
+        """What support staff read first begins without errors of our own making."""
+        for file in (Path(os.environ["LOCALAPPDATA"]) / NAME / "Logs").glob("*.log"):
+            text = file.read_text("utf-8")
+            bad = [line for line in text.splitlines() if "keyring" in line or line.startswith("Traceback")]
+            self.check(not bad, f"{file.name} is clean {bad[:2]}")
+
+    def second_start(self) -> None:
+        """The window opens; a second start ends and brings the first to the front."""
+        first = subprocess.Popen([str(self.home / "ChorusUpload.exe")])
+        try:
+            self.check(wait_for(lambda: bool(windows_of(first.pid)), 90), "the window opens")
+            time.sleep(2)
+            other = windows_of(os.getpid()) or [ctypes.windll.user32.GetDesktopWindow()]
+            ctypes.windll.user32.SetForegroundWindow(other[0])
+            second = subprocess.run([str(self.home / "ChorusUpload.exe")], timeout=120, check=False)
+            self.check(second.returncode == 0 and first.poll() is None, "a second start ends, the first stays")
+            self.check(wait_for(lambda: in_front() == first.pid, 20), "… and the first comes to the front")
+            self.check(self.install_here() == BUSY, "the installer leaves a running program alone, with status 3")
+        finally:
+            first.kill()
+            first.wait(60)
+
     def window(self) -> None:
         began = time.monotonic()
         command = [str(self.home / "ChorusUpload.exe"), "--self-test", str(self.pictures)]
@@ -182,67 +350,23 @@ class Smoke:
         finally:
             running.wait(600)
 
-    def upgrade(self) -> None:
-        stale = self.home / "_internal" / "left over from before.txt"
-        stale.write_text("x")
-        mine = self.home / "config.toml"
-        mine.write_text("# a person's own file\n")
-        self.settings.parent.mkdir(parents=True, exist_ok=True)
-        self.settings.write_text("[General]\ntheme=dark\n")
-        self.check(self.install_here("/PATH", "/DESKTOP") == 0, "upgrade in place")
-        self.check(not stale.exists(), "leftovers are removed")
-        self.check(mine.is_file(), "a person's file in the program's folder stays")
-        self.check(self.settings.read_text() == "[General]\ntheme=dark\n", "the settings stay")
-        self.check(self.path().split(";").count(str(self.home)) == 1, "the search path has it")
-        self.check(self.desktop.is_file(), "there is a desktop icon")
-        self.check(self.install_here() == 0 and self.path().split(";").count(str(self.home)) == 1, "a second upgrade keeps what was chosen")
-        self.check(self.console("--version")[0] == 0, "the upgraded program starts")
-
-    def uninstall(self) -> None:
-        subprocess.run([str(self.home / "uninstall.exe"), "/S"], timeout=300, check=False)
-        gone = wait_for(
-            lambda: not (self.home / "uninstall.exe").exists() and value(winreg.HKEY_CURRENT_USER, UNINSTALL, "DisplayName") is None
-        )
-        self.check(gone, "silent uninstallation")
-        time.sleep(1)
-        self.check([path.name for path in self.home.rglob("*")] == ["config.toml"], "only a person's own file is left")
-        self.check(self.settings.is_file(), "the settings are kept by default")
-        self.check((self.folder / "demo" / "journal.db").is_file(), "the journal stays")
-        self.check(not self.start_menu.exists() and not self.desktop.exists(), "the icons in the Start menu and on the desktop are removed")
-        for key, name in ((OWN, "InstallDir"), (PROGID, ""), (OPEN_WITH, "CHoRUSUpload.Configuration")):
-            self.check(value(winreg.HKEY_CURRENT_USER, key, name) is None, f"the registry key is removed: {key}")
-        self.check(str(self.home) not in self.path(), "the search path is unchanged")
-        self.settings.unlink(missing_ok=True)
-
-    def for_everyone(self) -> None:
-        status = self.install("/ALLUSERS")
-        if status == 2:
-            print("      not an administrator: the installation for all users was refused, as it should be")
-            return
-        self.check(status == 0, "silent installation for all users")
-        place = Path(os.environ["PROGRAMFILES"]) / NAME
-        self.check((place / "chorus-upload.exe").is_file(), "… into Program Files")
-        self.check(
-            value(winreg.HKEY_LOCAL_MACHINE, UNINSTALL, "InstallLocation") == str(place), "… and into the machine's list of programs"
-        )
-        self.check(value(winreg.HKEY_CURRENT_USER, UNINSTALL, "InstallLocation") is None, "… and not the user's")
-        self.check(self.start_menu_all.is_file(), "… and everybody's Start menu")
-        subprocess.run([str(place / "uninstall.exe"), "/S", "/SETTINGS"], timeout=300, check=False)
-        gone = wait_for(lambda: not place.exists() and value(winreg.HKEY_LOCAL_MACHINE, UNINSTALL, "DisplayName") is None)
-        self.check(gone and not self.start_menu_all.exists(), "… and uninstalled again")
-
 
 def main(words: list[str]) -> int:
+    sys.path.insert(0, str(Path(__file__).parent))  # an embedded Python does not look there
+    import smoke_installer
+
     smoke = Smoke(Path(words[0]).absolute(), Path(words[1]).absolute(), Path(words[2]).absolute())
     smoke.first_install()
     smoke.demo()
+    smoke.redirected()
+    smoke.detached()
     if len(words) == 7:
         smoke.upload(*words[3:])
     smoke.window()
     smoke.refuses_while_running()
-    smoke.upgrade()
-    smoke.uninstall()
-    smoke.for_everyone()
+    smoke.second_start()
+    smoke.logs()
+    smoke_installer.run(smoke)
     print(f"{smoke.wrong} things are not as they should be." if smoke.wrong else "All as it should be.")
     return min(smoke.wrong, 99)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import inventory
+
 from chorus_gui.app.demo.azurite import running
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINER = "smoke"
+
+
+def write_limits(folder: Path) -> None:
+    """What the smoke run may find, in megabytes."""
+    limits = {"installer": inventory.MOST_INSTALLER, "installed": inventory.MOST_INSTALLED}
+    (folder / "limits.json").write_text(json.dumps(limits), "utf-8")
 
 
 def _with_azurite(then: Callable[[list[str]], int]) -> int:
@@ -41,7 +50,9 @@ def run(setup: Path) -> int:
     shutil.copytree(base / "prefix", prefix, symlinks=True)
     work.mkdir()
     shutil.copy(setup, work / setup.name)
-    shutil.copy(ROOT / "installer" / "smoke.py", work)
+    for name in ("smoke.py", "smoke_installer.py"):
+        shutil.copy(ROOT / "installer" / name, work)
+    write_limits(work)
     windows = "Z:\\build\\smoke"
     words = [f"{windows}\\{setup.name}", "C:\\smoke", "C:\\CHoRUS self-test"]
 
@@ -51,7 +62,7 @@ def run(setup: Path) -> int:
         )
 
     try:
-        status = _with_azurite(inside)
+        status = _with_azurite(inside) + stock_nsis(base)
         pictures = setup.parent / "screenshots"
         shutil.rmtree(pictures, ignore_errors=True)
         made = prefix / "drive_c" / "CHoRUS self-test"
@@ -64,8 +75,30 @@ def run(setup: Path) -> int:
             shutil.rmtree(old, ignore_errors=True)
 
 
+def stock_nsis(base: Path) -> int:
+    """Whether an NSIS as it is for Windows, which makes 32-bit installers only, packs a pre-release; the number of faults."""
+    import windows_chroot as chroot
+
+    nsis, source = base / "smoke" / "nsis", base / "smoke" / "small"
+    shutil.copytree(chroot.folder() / "usr" / "share" / "nsis", nsis, ignore=shutil.ignore_patterns("*amd64*"), symlinks=True)
+    source.mkdir()
+    (source / "ChorusUpload.exe").write_bytes(b"MZ")
+    inventory.write_list(source, ROOT)
+    words = ["VERSION=0.2.0rc1", f"NUMBERS={inventory.numbers('0.2.0rc1')}", "KILOBYTES=1", "SOURCE=/build/smoke/small"]
+    words += ["PROJECT=/build/src", "OUTFILE=/build/smoke/small-setup.exe", "SIGN=sh -c 'exit 0'"]
+    chroot.makensis(words, log="makensis-32", NSISDIR="/build/smoke/nsis")
+    made = (base / "smoke" / "small-setup.exe").read_bytes()
+    header = int.from_bytes(made[0x3C:0x40], "little")
+    right = made[header : header + 6] == b"PE\0\0\x4c\x01"
+    print(("ok    " if right else "WRONG ") + "an NSIS with 32-bit stubs only makes a 32-bit installer, of a pre-release, signed")
+    return not right
+
+
 def run_here(setup: Path) -> int:
     """On this Windows."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        words = [str(ROOT / "installer" / "smoke.py"), str(setup), folder, str(setup.parent / "screenshots")]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryDirectory() as scripts:
+        for name in ("smoke.py", "smoke_installer.py"):
+            shutil.copy(ROOT / "installer" / name, scripts)
+        write_limits(Path(scripts))
+        words = [str(Path(scripts, "smoke.py")), str(setup), folder, str(setup.parent / "screenshots")]
         return _with_azurite(lambda service: subprocess.run([sys.executable, *words, *service], check=False).returncode)

