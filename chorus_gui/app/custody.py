@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.custody.recover import Choice
-from chorus_gui.core.custody.sides import Side, Sides
+from chorus_gui.core.custody.sides import CustodyConflictError, Side, Sides
 from chorus_gui.core.custody.state import State
 from chorus_gui.core.errors import CustodyError, UsageError
 from chorus_gui.core.job import JobContext
@@ -27,6 +27,7 @@ WAIT = 10.0
 
 __all__ = [
     "Choice",
+    "CustodyConflictError",
     "Side",
     "Sides",
     "State",

@@ -14,7 +14,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import intents, journal_actions
 from chorus_gui.ui.host import Host
-from chorus_gui.ui.state import DoctorFacts, JobKind
+from chorus_gui.ui.state import DoctorFacts, JobKind, ScanChoice
 from chorus_gui.ui.words import KINDS, count_of, files_and_size, number
 
 if TYPE_CHECKING:
@@ -155,9 +155,14 @@ def _scan(host: Host, intent: intents.Scan) -> None:
             f"Scanned the site: {', '.join(parts) or 'nothing has changed'}; {number(found.total(ChangeKind.UNCHANGED).files)} unchanged."
         )
 
-    options = SubmitOptions(mode=intent.mode, modalities=tuple(intent.modalities), hashed=intent.hashed)
+    chosen = host.state.scan
+    options = SubmitOptions(mode=intent.mode or chosen.mode, modalities=intent.modalities or chosen.modalities, hashed=intent.hashed)
     host.update(review=None)  # its file is written again: nobody may read it meanwhile
     host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), told))
+
+
+def _choose_scan(host: Host, intent: intents.ChooseScan) -> None:
+    host.update(scan=ScanChoice(intent.mode, intent.modalities))
 
 
 def _found(kind: ChangeKind, files: int) -> str:
@@ -325,6 +330,7 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.Examine: _examine,
     intents.SupportBundle: _support,
     intents.Scan: _scan,
+    intents.ChooseScan: _choose_scan,
     intents.HoldBack: _hold_back,
     intents.HoldBackPatient: _hold_back_patient,
     intents.Release: _release,

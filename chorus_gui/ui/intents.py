@@ -231,7 +231,7 @@ class Restore(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Scan(Intent):
-    """Scan and compare.  ``mode`` None and ``modalities`` empty: as the configuration says.
+    """Scan and compare.  ``mode`` None and ``modalities`` empty: as :class:`ChooseScan` said last.
 
     ``hashed``: the share (0 to 1) of the files of equal size and time whose content is compared with the journal, too.
     """
@@ -239,6 +239,14 @@ class Scan(Intent):
     mode: Mode | None = None
     modalities: tuple[str, ...] = ()
     hashed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseScan(Intent):
+    """How the site is scanned from now on, wherever a scan is asked for; ``mode`` None and ``modalities`` empty: as the configuration says."""
+
+    mode: Mode | None = None
+    modalities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

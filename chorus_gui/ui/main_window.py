@@ -15,13 +15,14 @@ from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropE
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
 from chorus_gui.app.known import LessHistoryError
+from chorus_gui.core.job import OutcomeKind
 from chorus_gui.ui import theme
-from chorus_gui.ui.intents import Adopt, Intent, OpenConfig
+from chorus_gui.ui.intents import Adopt, CheckIn, Intent, OpenConfig
 from chorus_gui.ui.menus import Menus
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import JobProgress, SessionState
+from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, SessionState
 from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import files
@@ -63,7 +64,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self.notifier = Notifier(self)
-        self._stopping = self._stopped = False
+        self._stopping = self._stopped = self._leaving = False
         self._report: ReportDialog | None = None
         self._pages: dict[str, Page] = {}
         self._unsaved: set[str] = set()
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         session.less_history.connect(self._show_less_history)
         self.notifier.wanted.connect(lambda: self.come_forward(None))
         session.ended.connect(self.notifier.ended)
+        session.ended.connect(self._left)
         session.stopped.connect(self._on_stopped)
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self._dress())
         self._theme = ""
@@ -294,7 +296,7 @@ class MainWindow(QMainWindow):
         if self._stopping:
             return
         if self.session.jobs.idle and not self._unsaved:
-            self._stop()
+            self._leave()
             return
         box = QMessageBox(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -315,8 +317,40 @@ class MainWindow(QMainWindow):
         stay = box.addButton("Keep open", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)
+        leave.clicked.connect(self._stop if not self.session.jobs.idle else self._leave)
+        box.open()
+
+    def _leave(self) -> None:
+        """Nothing runs.  While the journal is checked out, colleagues cannot submit: ask."""
+        if not self.state.custody.can_check_in:
+            self._stop()
+            return
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setObjectName("check_in_question")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Check in before you leave?")
+        box.setText("You have the journal checked out.")
+        box.setInformativeText("Colleagues cannot submit until you check it in.")
+        both = box.addButton("Check in and leave", QMessageBox.ButtonRole.AcceptRole)
+        leave = box.addButton("Leave", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(both)
+        box.setEscapeButton(stay)
+        both.clicked.connect(self._check_in_and_leave)
         leave.clicked.connect(self._stop)
         box.open()
+
+    def _check_in_and_leave(self) -> None:
+        self._leaving = True
+        self.do(CheckIn())
+
+    def _left(self, end: JobEnd) -> None:
+        """The check-in before leaving has ended; if it failed, the window stays and says why."""
+        if self._leaving and end.kind is JobKind.CHECK_IN:
+            self._leaving = False
+            if end.outcome is OutcomeKind.DONE:
+                self._stop()
 
     def _stop(self) -> None:
         if self._stopping:

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from chorus_gui.app import facts
 from chorus_gui.app.configuration import load, trust_host, unconfirmed_hosts
+from chorus_gui.app.custody import CustodyConflictError
 from chorus_gui.app.folders import log_folder, receipts_folder
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.app.run import Done
@@ -407,6 +408,8 @@ class Session(QObject):
             self.trust_wanted.emit((error.host,))
         if here and isinstance(error, LessHistoryError):
             self.less_history.emit(error, doing)
+        elif here and isinstance(error, CustodyConflictError) and self.state.config is not None:
+            self.sides_wanted.emit(self.state.config.journal.local, error.sides)
 
     def _end(self, job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -> JobEnd:
         """How a job ended, in sentences.  ``text`` is its own sentence, if it succeeded."""
@@ -420,6 +423,8 @@ class Session(QObject):
             case OutcomeKind.FAILED:
                 assert outcome.error is not None
                 text, remedy = outcome.error.summary, outcome.error.remedy
+                if isinstance(outcome.error, CustodyConflictError):
+                    remedy = "Compare both journals, then decide."  # the dialog shows them, and Overview what can be done
                 _LOG.error("%s failed", job.title, exc_info=outcome.error)
             case OutcomeKind.CRASHED:
                 text, remedy = "The program stopped at an error of its own.", "What was finished is kept. Please report the error."

@@ -16,7 +16,7 @@ from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, R
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
-from chorus_gui.core.model import Failure, Finding, Grade
+from chorus_gui.core.model import Failure, Finding, Grade, Mode
 
 
 class JobKind(Enum):
@@ -131,6 +131,14 @@ class Preferences:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanChoice:
+    """How the person wants the site scanned.  ``mode`` None and ``modalities`` empty: as the configuration says."""
+
+    mode: Mode | None = None
+    modalities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SessionState:
     """All of it.
 
@@ -162,6 +170,7 @@ class SessionState:
     doctor: DoctorFacts | None = None
     receipts: tuple[ReceiptFacts, ...] = ()
     messages: tuple[Message, ...] = ()
+    scan: ScanChoice = ScanChoice()
     preferences: Preferences = Preferences()
 
     @property

@@ -308,9 +308,15 @@ class Camera:
         self.shoot("history" if topic == "versions" else f"history-{topic}")
 
     def _leave(self) -> None:
+        from PySide6.QtWidgets import QPushButton
+
         gone: list[None] = []
         self.window.closed.connect(lambda: gone.append(None))
         self.window.close()
+        self.rest()
+        for button in self.window.findChildren(QPushButton):
+            if button.text() == "Leave":
+                button.click()
         self.wait(lambda: bool(gone))
 
 

@@ -11,7 +11,7 @@ import pytest
 from azure_places import key_place, service
 from custodyworld import BLOB, LOCK, names, opened_home, person, record, record_uploaded
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
@@ -351,3 +351,68 @@ def test_less_history_offers_two_ways_out(recover: bool, qtbot: QtBot) -> None:
     assert any("5 uploaded" in text.text() for text in dialog.findChildren(QLabel))
     (dialog.recover if recover else dialog.accept_less).click()
     assert asked == [intents.RecoverJournal(full) if recover else intents.AcceptLessHistory(intents.CheckOut())]
+
+
+# --- leaving ------------------------------------------------------------------------------------------------------------
+
+
+def leaving(window: MainWindow, answer: str) -> None:
+    """Close the window, and answer its question."""
+    window.close()
+    box = next(box for box in window.findChildren(QMessageBox, "check_in_question") if box.isVisible())
+    assert box.windowTitle() == "Check in before you leave?"
+    assert {button.text() for button in box.buttons()} == {"Check in and leave", "Leave", "Cancel"}
+    next(button for button in box.buttons() if button.text() == answer).click()
+
+
+def test_leaving_with_the_journal_checked_out_asks(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    leaving(window, "Cancel")
+    assert window.isVisible()
+    with qtbot.waitSignal(window.closed, timeout=20_000):
+        leaving(window, "Check in and leave")
+    assert cloud.head(LOCK) is None
+    assert cloud.head(BLOB) is not None
+
+
+def test_leaving_without_a_check_in_keeps_the_check_out(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    with qtbot.waitSignal(window.closed, timeout=20_000):
+        leaving(window, "Leave")
+    assert cloud.head(LOCK) is not None
+
+
+def test_leaving_without_a_check_out_asks_nothing(qtbot: QtBot, windows: list[MainWindow], world: World) -> None:
+    window = start(qtbot, windows, world)
+    with qtbot.waitSignal(window.closed, timeout=20_000):
+        window.close()
+
+
+def test_a_check_in_that_fails_keeps_the_window(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record(world.journal, "1001/Images/a.dcm")
+    cloud.delete(LOCK)
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        leaving(window, "Check in and leave")
+    settle(qtbot, window.session)
+    assert window.isVisible()
+    assert not window._stopping
+    assert window.notice.isVisible()
+
+
+def test_a_conflict_is_one_sentence_and_the_comparison(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:
+    window = start(qtbot, windows, world)
+    press(qtbot, window, "Check out")
+    record(world.journal, "1001/Images/a.dcm")
+    cloud.delete(LOCK)
+    window.do(intents.CheckIn())
+    qtbot.waitUntil(lambda: any(box.isVisible() for box in window.findChildren(AdoptDialog)), timeout=20_000)
+    settle(qtbot, window.session)
+    assert window.state.last is not None
+    said = f"{window.state.last.text} {window.state.last.remedy}"
+    assert said.count(". ") <= 2
+    assert len(said) < 160
+    assert "format" not in said

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
@@ -14,14 +15,15 @@ from world import World
 
 from chorus_gui.app.site_status import Action, site_status
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.model import ChangeKind, Grade
+from chorus_gui.core.model import ChangeKind, Grade, Mode
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages.overview import OverviewPage
+from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import JobEnd
+from chorus_gui.ui.state import JobEnd, ScanChoice
 from chorus_gui.ui.status import status_of
 
 
@@ -248,3 +250,34 @@ def test_the_command_line_says_the_same(qtbot: QtBot, window: MainWindow, world:
         if step != "nothing":
             scan(qtbot, window)
         assert site_status(known(world.workspace(), JobContext())) == status_of(window.state)
+
+
+# --- one mode -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_menu_and_the_shortcut_scan_as_the_page_says(qtbot: QtBot, window: MainWindow, world: World, tmp_path: Path) -> None:
+    page = window.page("review")
+    assert isinstance(page, ReviewPage)
+    entry = next(action for action in window.findChildren(QAction) if action.text() == "&Scan the site")
+    assert entry.shortcut().toString() == "Ctrl+R"
+    for mode in (Mode.APPEND, Mode.FULL, None):
+        page.scan.mode.setCurrentIndex(page.scan.mode.findData(mode))
+        for start in (entry.trigger, page.scan.go.click, overview(window).primary.click):
+            if start == overview(window).primary.click and overview(window).primary.text() != "Scan the site":
+                continue
+            with qtbot.waitSignal(window.session.ended, timeout=20_000):
+                start()
+            settle(qtbot, window.session)
+            assert window.state.review is not None
+            assert window.state.review.mode == (mode or world.config.mode).value
+    page.scan._boxes["OMOP"].setChecked(False)
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        entry.trigger()
+    settle(qtbot, window.session)
+    assert "OMOP" not in window.state.review.modalities
+    other = World(tmp_path / "other")
+    window.do(intents.OpenConfig(other.file))
+    settle(qtbot, window.session)
+    assert window.state.scan == ScanChoice()
+    assert page.scan.chosen == ()
+    assert page.scan.mode.currentIndex() == 0

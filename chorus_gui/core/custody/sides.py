@@ -79,13 +79,19 @@ class Sides:
 
 
 class CustodyConflictError(CustodyError):
-    """The journal in the cloud is not the one that the local one was made from.  ``sides`` shows both; nothing was written."""
+    """The journal in the cloud is not the one that the local one was made from.  ``sides`` shows both; nothing was written.
+
+    The summary is one short sentence, for a window that shows both sides; the whole text describes them.
+    """
 
     needs_decision = True
 
     def __init__(self, what: str, sides: Sides, *, remedy: str) -> None:
-        super().__init__(what, meaning=f"Nothing was written. {sides.describe()}", remedy=remedy)
+        super().__init__(what, meaning="Nothing was written.", remedy=remedy)
         self.sides = sides
+
+    def __str__(self) -> str:
+        return " ".join((self.summary, self.sides.describe(), self.remedy))
 
 
 def compare(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobContext) -> Sides:

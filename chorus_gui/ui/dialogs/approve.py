@@ -116,7 +116,8 @@ class ApproveDialog(Dialog):
         self.pending = QCheckBox()
         self.pending.setChecked(True)
         self.pending.setToolTip("If this is not selected, they stay pending for a later submission")
-        self.pending.setVisible(bool(self._along.parts))
+        if not self._along.parts:
+            self.pending.hide()
         asked = f"Approve {words.count_of(self._changes, 'change')}?"
         parts: list[QWidget] = [
             label(asked if self._changes else f"Upload {words.count_of(self._along.total.files, 'pending file')}?", "heading"),

@@ -152,6 +152,7 @@ class ReviewPage(Page):
         area = self.area
         self.approve.clicked.connect(self._approve)
         self.scan.scan.connect(lambda mode, modalities: self.intent.emit(intents.Scan(mode, modalities)))
+        self.scan.choice.connect(lambda mode, modalities: self.intent.emit(intents.ChooseScan(mode, modalities)))
         self.scan.cancel.connect(lambda: self.intent.emit(intents.CancelJob(self._scan_job())))
         self.notices.acted.connect(self._notice)
         self.tiles.changed.connect(self._filter)
@@ -177,6 +178,7 @@ class ReviewPage(Page):
             self.tiles.dress()
         scanning = state.busy_with(JobKind.SCAN)
         self.scan.setVisible(state.config is not None)
+        self.scan.show_choice(state.scan)
         self.scan.show_running(running=scanning, cancelling=any(j.cancelling for j in state.jobs if j.kind is JobKind.SCAN))
         stale = state.review is not None and bool(state.review.stale)
         why_not = why_not_scan(state)

@@ -13,7 +13,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Mode, Tally
 from chorus_gui.core.review.values import Pending
 from chorus_gui.ui import intents, theme, words
-from chorus_gui.ui.state import JobProgress
+from chorus_gui.ui.state import JobProgress, ScanChoice
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, Tile, button, column, label, row
 
@@ -26,16 +26,18 @@ _PHASES = {"scan": "Reading the site", "compare": "Comparing with the journal", 
 
 
 class ScanBar(Card):
-    """Mode and modalities for this scan, Scan; while it runs: live counts, Cancel."""
+    """Mode and modalities of every scan, Scan; while it runs: live counts, Cancel."""
 
     scan = Signal(object, object)
     """a :class:`Mode` or None, a tuple of modalities (empty: all)"""
+    choice = Signal(object, object)
+    """the same, when the person has chosen others"""
     cancel = Signal()
 
     def __init__(self) -> None:
         self.mode = QComboBox()
-        self.mode.setAccessibleName("Mode of this scan")
-        self.mode.setToolTip("Choose what happens to files that are no longer on the site, for this scan only")
+        self.mode.setAccessibleName("Mode of the scan")
+        self.mode.setToolTip("Choose what happens to files that are no longer on the site, wherever you start a scan")
         self.go = button("&Scan the site", "Find out what changed since the last submission (Ctrl+R)", icon="refresh")
         self.stop = button("&Cancel", "Stop the scan; the journal is not changed", icon="cancel")
         self.said = label("", "muted")
@@ -58,6 +60,7 @@ class ScanBar(Card):
         for text, mode_value, tip in MODES:
             self.mode.addItem(text, mode_value)
             self.mode.setItemData(self.mode.count() - 1, tip, 3)
+        self.mode.currentIndexChanged.connect(self._choose)
         self.go.clicked.connect(self.ask)
         self.stop.clicked.connect(self.cancel)
         self.show_running(running=False, cancelling=False)
@@ -79,6 +82,7 @@ class ScanBar(Card):
             box.setAccessibleName(f"Scan {name}")
             box.setToolTip(f"Scan {name}; the entries of other modalities are not changed")
             box.toggled.connect(self._look)
+            box.toggled.connect(self._choose)
             self._boxes[name] = box
             box.setMinimumWidth(box.sizeHint().width())
             self._choices.addWidget(box)
@@ -89,6 +93,21 @@ class ScanBar(Card):
         """The modalities of this scan; empty where it is all of them."""
         names = tuple(name for name, box in self._boxes.items() if box.isChecked())
         return () if len(names) == len(self._boxes) else names
+
+    def show_choice(self, choice: ScanChoice) -> None:
+        """How every scan is made now."""
+        if choice == ScanChoice(self.mode.currentData(), self.chosen):
+            return
+        with QSignalBlocker(self.mode):
+            self.mode.setCurrentIndex(self.mode.findData(choice.mode))
+        for name, box in self._boxes.items():
+            with QSignalBlocker(box):
+                box.setChecked(not choice.modalities or name in choice.modalities)
+        self._look()
+
+    def _choose(self) -> None:
+        if any(box.isChecked() for box in self._boxes.values()):
+            self.choice.emit(self.mode.currentData(), self.chosen)
 
     def ask(self) -> None:
         """Ask for a scan, as it is set."""
