@@ -98,6 +98,10 @@ class GuardedStore:
         """As :meth:`Store.list`."""
         return self.inner.list(prefix)
 
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """As :meth:`Store.list_folders`."""
+        return self.inner.list_folders(prefix)
+
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`."""
         return self.inner.read(path, offset=offset, length=length, etag=etag)
