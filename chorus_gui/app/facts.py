@@ -245,8 +245,7 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
             continue
         if made.journal != str(config.journal.local):
             continue
-        failed = len(made.failures) + (len(made.verification.faults) if made.verification else 0)
-        uploaded = sum(made.uploaded.values(), Tally())
+        differing = made.verification.differing if made.verification else 0
         found.append(
             ReceiptFacts(
                 data.with_suffix(".html"),
@@ -256,8 +255,10 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
                 made.ended_us,
                 receipting.headline(made),
                 made.clean,
-                uploaded,
-                failed,
+                sum(made.uploaded.values(), Tally()),
+                len(made.failures) + differing,
+                differing,
+                f"{made.user} on {made.host}",
             )
         )
     return tuple(found)

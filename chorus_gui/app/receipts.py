@@ -18,19 +18,21 @@ from typing import NamedTuple
 
 from chorus_gui import __version__
 from chorus_gui.app.words import KINDS as KIND_WORDS
-from chorus_gui.app.words import agree, duration, files, files_and_size, moment, size
+from chorus_gui.app.words import agree, duration, files, files_and_size, moment, plural, size
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.folders import resource, user_name
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally
-from chorus_gui.core.receipt import HeldBack, Receipt, Verification, from_json, to_json
+from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally, Transfers
+from chorus_gui.core.receipt import HeldBack, Receipt, Unread, Verification, from_json, to_json
 from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.untrusted import instant_us
 
 __all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt", "save", "to_html", "to_json", "to_text"]
 
+NAMED = 1000
+"""Files and folders that the page names under one heading; the JSON has them all."""
 EXTRA_SHOWN = 5
 """Files in the store that no row explains, and that the page names; the JSON has them all."""
 KINDS = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
@@ -74,6 +76,7 @@ def make_receipt(
     from chorus_gui.core.review.staging import Staging
 
     held: tuple[HeldBack, ...] = ()
+    unread: tuple[Unread, ...] = ()
     diff_hash, notes, problems, unmatched = "", (), None, None
     if reviewed is not None:
         notes, problems, unmatched = (
@@ -83,18 +86,19 @@ def make_receipt(
         )
         try:
             with Staging.open(reviewed.path) as staging:
+                unread = tuple(Unread(c.modality, c.path, c.note) for c in stream(staging, Query(kinds=(ChangeKind.PROBLEM,))))
                 held = tuple(HeldBack(c.modality, c.path, c.reason) for c in stream(staging, Query(excluded=True)))
                 approval: dict[str, str] = staging.get("approval") or {}
                 diff_hash = approval.get("diff_hash", "")
         except ReviewError:
             notes = (*notes, "The review no longer exists, so the held-back changes are not listed.")
-    uploaded = log.uploaded_total
+    moved = log.transfers
     return Receipt(
         kind=kind,
         site=" · ".join(dict.fromkeys(config.sites[name].place.text for name in config.modalities)),
         central_url=config.central.text,
         journal=str(config.journal.local),
-        versions=tuple(sorted(log.versions | log.recorded))
+        versions=tuple(sorted(log.versions | log.recorded | set(log.looked_at)))
         or ((log.version,) if log.version and (log.entered or log.failures or verification) else ()),
         started_us=log.started_us,
         ended_us=time.time_ns() // 1000,
@@ -103,9 +107,18 @@ def make_receipt(
         app_version=__version__,
         by_modality=log.entered,
         uploaded=log.uploaded,
-        sent_files=uploaded.files,
-        sent_bytes=log.sent_bytes,
-        reused_bytes=log.reused_bytes,
+        sent_files=moved.sent.files,
+        sent_bytes=moved.network_bytes,
+        reused_bytes=moved.reused_bytes,
+        copied_files=moved.copied.files,
+        copied_bytes=moved.copied.bytes,
+        found_files=moved.found.files,
+        found_bytes=moved.found.bytes,
+        renamed=dict(log.renamed),
+        modalities=log.modalities,
+        unread=unread,
+        complete=tuple(log.complete),
+        duration_s=round(log.seconds, 3),
         proofs=dict(log.proofs),
         failures=tuple(log.failures),
         held_back=held,
@@ -131,24 +144,31 @@ def headline(receipt: Receipt) -> str:
     return ", ".join([text, *said] if receipt.outcome is not OutcomeKind.DONE else said or [text])
 
 
+COLUMNS = ("added", "updated", "renamed", KIND_WORDS[ChangeKind.MOVED], KIND_WORDS[ChangeKind.RESTORED], "deleted")
+
+
 class _Line(NamedTuple):
-    """One line of the table of changes."""
+    """One line of the table of changes: a number for each of :data:`COLUMNS`, and what was uploaded."""
 
     name: str
     kinds: tuple[int, ...]
     uploaded: Tally
 
 
+def _numbers(receipt: Receipt, modality: str) -> tuple[int, ...]:
+    """A renamed file is counted once, not as an added and a deleted one."""
+    added, updated, moved, restored, deleted = (receipt.by_modality.get(modality, {}).get(kind, Tally()).files for kind in KINDS)
+    renamed = min(receipt.renamed.get(modality, Tally()).files, added, deleted)
+    return (added - renamed, updated, renamed, moved, restored, deleted - renamed)
+
+
 def _table(receipt: Receipt) -> list[_Line]:
     """A line for each modality that took part, and a total if there are several."""
     present = [*receipt.by_modality, *receipt.uploaded]
     names = [m for m in MODALITIES if m in present] + sorted(set(present) - set(MODALITIES))
-    lines = [
-        _Line(m, tuple(receipt.by_modality.get(m, {}).get(k, Tally()).files for k in KINDS), receipt.uploaded.get(m, Tally()))
-        for m in names
-    ]
+    lines = [_Line(m, _numbers(receipt, m), receipt.uploaded.get(m, Tally())) for m in names]
     if len(lines) > 1:
-        columns = tuple(sum(line.kinds[i] for line in lines) for i in range(len(KINDS)))
+        columns = tuple(sum(line.kinds[i] for line in lines) for i in range(len(COLUMNS)))
         lines.append(_Line("Total", columns, sum((line.uploaded for line in lines), Tally())))
     return lines
 
@@ -160,13 +180,20 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
         ("Central store", receipt.central_url),
         ("Journal", receipt.journal),
         ("Version" if len(receipt.versions) < 2 else "Versions", ", ".join(receipt.versions) or "none"),
+        *([("Modalities", ", ".join(receipt.modalities))] if receipt.modalities else []),
         ("Started", moment(receipt.started_us)),
         ("Ended", f"{moment(receipt.ended_us)} ({duration(receipt.seconds)})"),
         ("By", f"{receipt.user} on {receipt.host}"),
     ]
     if receipt.kind in ("submission", "upload", "repair"):
-        again = f", {size(receipt.reused_bytes)} reused from an interrupted upload" if receipt.reused_bytes else ""
-        facts.append(("Sent", f"{files(receipt.sent_files)}, {size(receipt.sent_bytes)}{again}"))
+        facts.append(("Uploaded", uploaded_text(receipt.transfers)))
+    elif receipt.found_files:
+        facts.append(("Found in the store", f"{files(receipt.found_files)}, {size(receipt.found_bytes)}"))
+    failed = receipt.transfers.failed
+    if failed.files:
+        facts.append(("Failed", f"{files(failed.files)}, {size(failed.bytes)}"))
+    if receipt.complete:
+        facts.append(("Complete", f"{', '.join(receipt.complete)}: every approved file is in the central store"))
     if receipt.problems is not None:
         facts.append(("Could not be read", f"{receipt.problems:,}" if receipt.problems else "nothing"))
     if receipt.unmatched is not None:
@@ -174,15 +201,47 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
     return facts
 
 
-def _grouped_failures(receipt: Receipt) -> list[tuple[str, str, list[str]]]:
-    """Failures by cause: cause, remedy, paths."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for failure in receipt.failures:
-        groups.setdefault((failure.cause, failure.remedy), []).append(f"{failure.item.modality}: {failure.item.path}")
+def uploaded_text(moved: Transfers) -> str:
+    """What was uploaded, and how: “10 files, 721.7 kB: 9 files (589.5 kB) sent, 1 file (132.2 kB) copied inside the store”."""
+    parts = [(moved.sent, "sent"), (moved.copied, "copied inside the store"), (moved.found, "found there")]
+    said = [f"{files(tally.files)} ({size(tally.bytes)}) {how}" for tally, how in parts if tally.files]
+    text = f"{files(moved.uploaded.files)}, {size(moved.uploaded.bytes)}"
+    if moved.copied.files or moved.found.files:
+        text = f"{text}: {', '.join(said)}"
+    return f"{text}; {size(moved.reused_bytes)} of it had been sent by an interrupted upload" if moved.reused_bytes else text
+
+
+_Group = tuple[str, str, list[str]]
+"""A cause, a remedy, and the paths"""
+
+
+def _problems(receipt: Receipt) -> list[tuple[str, list[_Group]]]:
+    """Everything that is wrong, under its heading: what failed is not what differs, and not what could not be read or checked."""
     check = receipt.verification
-    for fault in (*check.faults, *check.unchecked) if check else ():
-        groups.setdefault((fault.cause, ""), []).append(f"{fault.modality}: {fault.path}")
-    return [(cause, remedy, paths) for (cause, remedy), paths in groups.items()]
+    failed = [(f.cause, f.remedy, f"{f.item.modality}: {f.item.path}") for f in receipt.failures]
+    unread = [(u.cause, "", f"{u.modality}: {u.path}" if u.modality else u.path) for u in receipt.unread]
+    differing = [(f.cause, "", f"{f.modality}: {f.path}") for f in (check.faults if check else ())]
+    unchecked = [(f.cause, "", f"{f.modality}: {f.path}") for f in (check.unchecked if check else ())]
+    parts = (
+        ("Failed", failed, len(failed)),
+        ("Could not be read", unread, len(unread)),
+        ("Missing or different", differing, check.differing if check else 0),
+        ("Could not be checked", unchecked, check.unchecked_files if check else 0),
+    )
+    return [
+        (f"{title}: {plural(total, *(('file or folder', 'files or folders') if lines is unread else ('file',)))}", _grouped(lines, total))
+        for title, lines, total in parts
+        if lines
+    ]
+
+
+def _grouped(lines: list[tuple[str, str, str]], total: int) -> list[_Group]:
+    """By cause; the JSON and the Verify page have those that the page does not name."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for cause, remedy, path in lines[:NAMED]:
+        groups.setdefault((cause, remedy), []).append(path)
+    out = [(cause, remedy, paths) for (cause, remedy), paths in groups.items()]
+    return [*out, (f"And {total - NAMED:,} more.", "", [])] if total > NAMED else out
 
 
 def _grouped_holds(receipt: Receipt) -> list[tuple[str, str, int]]:
@@ -229,11 +288,11 @@ def to_html(receipt: Receipt) -> str:
         headline=headline(receipt),
         title=f"{TITLES.get(receipt.kind, receipt.kind)} receipt",
         facts=_facts(receipt),
-        columns=[KIND_WORDS[kind] for kind in KINDS],
+        columns=COLUMNS,
         table=_table(receipt),
         proofs=_proofs(receipt),
         verified=_verified(receipt),
-        failures=_grouped_failures(receipt),
+        problems=_problems(receipt),
         holds=_grouped_holds(receipt),
         size=size,
         files=files,
@@ -247,28 +306,29 @@ def to_text(receipt: Receipt) -> str:
     lines += [_fill(value, f"{name + ':':<19}", " " * 19) for name, value in _facts(receipt)]
     table = _table(receipt)
     if table:
-        lines += ["", f"{'':<10}" + "".join(f"{KIND_WORDS[kind]:>{_width(kind)}}" for kind in KINDS) + f"{'uploaded':>16}"]
-        for name, kinds, uploaded in table:
+        lines += ["", f"{'':<10}" + "".join(f"{name:>{_width(name)}}" for name in COLUMNS) + f"{'uploaded':>16}"]
+        for line, kinds, uploaded in table:
             sent = f"{uploaded.files:,} ({size(uploaded.bytes)})" if uploaded.files else "0"
             lines.append(
-                f"{name:<10}" + "".join(f"{count:>{_width(kind)},}" for kind, count in zip(KINDS, kinds, strict=True)) + f"{sent:>16}"
+                f"{line:<10}" + "".join(f"{count:>{_width(name)},}" for name, count in zip(COLUMNS, kinds, strict=True)) + f"{sent:>16}"
             )
     proofs = [f"{files(count)}: {what}" for count, what in _proofs(receipt)]
     lines += _section("Confirmed", proofs)
     lines += _section("Verified", [_verified(receipt)] if receipt.verification else [])
-    failures: list[str] = []
-    for cause, remedy, paths in _grouped_failures(receipt):
-        failures += [f"{cause} {remedy}".strip(), *(f"    {path}" for path in paths)]
-    lines += _section("Failed", failures)
+    for title, groups in _problems(receipt):
+        said: list[str] = []
+        for cause, remedy, paths in groups:
+            said += [f"{cause} {remedy}".strip(), *(f"    {path}" for path in paths)]
+        lines += _section(title, said)
     lines += _section("Held back", [f"{modality}, {files(count)}: {reason}" for modality, reason, count in _grouped_holds(receipt)])
     lines += _section("Notes", list(receipt.notes))
     lines += ["", f"CHoRUS Upload {receipt.app_version}" + (f", approved review {receipt.diff_hash[:16]}" if receipt.diff_hash else "")]
     return "\n".join(lines) + "\n"
 
 
-def _width(kind: ChangeKind) -> int:
-    """The width of a kind's column in the text: 54 for all of them."""
-    return 14 if kind is ChangeKind.MOVED else 10
+def _width(name: str) -> int:
+    """The width of a column in the text: 54 for all of them."""
+    return max(len(name) + 1, 8)
 
 
 def _fill(text: str, first: str, further: str) -> str:

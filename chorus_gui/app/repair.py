@@ -41,6 +41,7 @@ def repair(workspace: Workspace, ctx: JobContext, which: Selection, *, last: boo
         modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
         active.log.version = version or ""
+        active.log.modalities, active.log.looked_at = modalities, (version,) if version else tuple(active.journal.versions())
         found, wrong = Found(), list[Verdict]()
         local = workspace.config.journal.local
 

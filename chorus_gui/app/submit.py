@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing, *, record_only: bool = False) -> Done[None]:
     """Scan, show, and after the person's approval record, or (not ``record_only``) record and upload."""
+    from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> None:
         if not record_only:
@@ -31,6 +32,7 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
             approval = _approve(active, staging, options, review.version, record_only=record_only)
             if review.to_do or (review.along.parts and not record_only):
                 reviewing.confirm(review)
+            active.log.modalities = choose_modalities(workspace.config, options.modalities)
             _carry_out(active, staging, approval, reviewed)
 
     return run(workspace, _command(options, record_only=record_only), ctx, step)
@@ -39,6 +41,7 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
 def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, record_only: bool) -> Done[None]:
     """Approve the review and record it, or (not ``record_only``) record and upload."""
     from chorus_gui.core.review.approval import choose_version
+    from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> None:
         if not record_only:
@@ -46,22 +49,27 @@ def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, 
         with workspace.staged() as staging:
             version = choose_version(active.journal, options.version, amend=options.amend)
             approval = _approve(active, staging, options, version, record_only=record_only)
+            active.log.modalities = choose_modalities(workspace.config, scanned.modalities)
             _carry_out(active, staging, approval, _reviewed(staging))
 
-    return run(workspace, _command(_as_scanned(workspace, options), record_only=record_only), ctx, step)
+    scanned = _as_scanned(workspace, options)
+    return run(workspace, _command(scanned, record_only=record_only), ctx, step)
 
 
 def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[None]:
     """Record the rest of an approved review, and upload what was approved with it."""
+    from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> None:
         if not approval.record_only:
             check_built_in(workspace.config)
         with workspace.staged() as staging:
+            active.log.modalities = choose_modalities(workspace.config, scanned.modalities)
             _carry_out(active, staging, approval, _reviewed(staging))
 
     options = SubmitOptions(version=approval.version, allow_deletions=approval.allow_deletions)
-    return run(workspace, _command(_as_scanned(workspace, options), record_only=approval.record_only), ctx, step)
+    scanned = _as_scanned(workspace, options)
+    return run(workspace, _command(scanned, record_only=approval.record_only), ctx, step)
 
 
 def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None]:
@@ -72,8 +80,8 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
     def step(active: Run) -> None:
         check_built_in(workspace.config)
         check_version(active, which.version)
-        choose_modalities(workspace.config, which.modalities)
         active.log.version = active.named = which.version or ""
+        active.log.modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
         active.begin(leave_copies=store)
         with workspace.person.progress(ctx):

@@ -145,7 +145,10 @@ class ReviewFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:
-    """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON next to it; ``ended_us`` microseconds UTC."""
+    """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON next to it; ``ended_us`` microseconds UTC.
+
+    ``failures`` are files that failed or differ, ``differing`` those of them that a verification found.  ``by``: “mara on icu-gateway”.
+    """
 
     page: Path
     data: Path
@@ -156,6 +159,8 @@ class ReceiptFacts:
     clean: bool
     uploaded: Tally
     failures: int
+    differing: int = 0
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

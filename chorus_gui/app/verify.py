@@ -47,6 +47,7 @@ def verify(
         modalities = choose_modalities(workspace.config, which.modalities)
         store = workspace.store()
         active.log.version = version or ""
+        active.log.modalities, active.log.looked_at = modalities, (version,) if version else tuple(active.journal.versions())
         found = Found()
         local = workspace.config.journal.local
         with (

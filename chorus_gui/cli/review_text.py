@@ -179,8 +179,8 @@ def tell(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") ->
         if tally.files:
             report.say(f"{KINDS[kind]}: {files(tally.files)}, {size(tally.bytes)}")
     if log.uploaded:
-        took = f" in {duration(made.seconds)}" if made else ""
-        report.say(f"uploaded: {files(log.uploaded_total.files)}, {size(log.uploaded_total.bytes)}{took}")
+        took = f" in {duration(log.seconds)}"
+        report.say(f"uploaded: {files(log.transfers.uploaded.files)}, {size(log.transfers.uploaded.bytes)}{took}")
     if done.ok and not log.entered and not log.uploaded and not log.failures and not log.notes:
         if done.unread is None:
             report.say(nothing) if nothing else None

@@ -310,6 +310,33 @@ class Tally:
         return Tally(self.files + other.files, self.bytes + other.bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """What a run moved: the one definition for receipts, window, JSON and charts.  Bytes are sizes of files.
+
+    ``sent``: read from the site and uploaded by this run.  ``copied``: not sent, but copied inside the central store, because the
+    same content was there under another name.  ``found``: neither, but found in the central store and confirmed there.  ``failed``:
+    to be uploaded or recorded by this run, which did not succeed.  ``reused_bytes``: a part of the sent bytes that an interrupted
+    upload had sent before.
+    """
+
+    sent: Tally = Tally()
+    copied: Tally = Tally()
+    found: Tally = Tally()
+    failed: Tally = Tally()
+    reused_bytes: int = 0
+
+    @property
+    def uploaded(self) -> Tally:
+        """What is confirmed in the central store by this run: sent, copied and found."""
+        return self.sent + self.copied + self.found
+
+    @property
+    def network_bytes(self) -> int:
+        """Bytes that this run sent over the network for these files, attempts that failed not counted."""
+        return self.sent.bytes - self.reused_bytes
+
+
 def sums(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
     """Parts (modality, how much) added up, by modality in the order in which they come first."""
     out: dict[str, Tally] = {}

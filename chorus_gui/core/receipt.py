@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import ChangeKind, Failure, Level, Tally
+from chorus_gui.core.model import ChangeKind, Failure, Level, Tally, Transfers
 from chorus_gui.core.untrusted import MalformedError, json_value, record
 
 SCHEMA = "chorus-upload-receipt/1"
@@ -25,6 +25,14 @@ class HeldBack(NamedTuple):
 
 class VerifyFault(NamedTuple):
     """A file that verification found wrong."""
+
+    modality: str
+    path: str
+    cause: str
+
+
+class Unread(NamedTuple):
+    """A file or folder that the scan could not read, relative to the site's folder, and why."""
 
     modality: str
     path: str
@@ -58,9 +66,14 @@ class Receipt:
     """What one run did.
 
     ``kind`` is submission, record, upload, verify, repair, mark or undo.  ``by_modality`` counts the changes that stand in the journal,
-    ``uploaded`` the files that lie in the store since.  ``started_us`` and ``ended_us`` are microseconds since 1970, UTC.
-    ``problems`` counts what the scan could not read, ``unmatched`` the files that belong to no modality; both None where
-    nothing was scanned.  ``notes`` are sentences.  No field holds a secret.
+    ``uploaded`` the files that lie in the store since: their sum is what was sent, copied and found there
+    (:class:`~chorus_gui.core.model.Transfers`).  ``sent_bytes`` went over the network, ``reused_bytes`` had been sent before.
+    ``renamed`` counts pairs that ``by_modality`` counts as one added and one deleted file.  ``versions`` are those that the run
+    changed or checked, ``modalities`` those that were chosen, ``complete`` the versions that became complete.  ``started_us`` and
+    ``ended_us`` are microseconds since 1970, UTC; ``duration_s`` is measured, not their difference.  ``problems`` counts what the
+    scan could not read (``unread`` names it), ``unmatched`` the files that belong to no modality; both None where nothing was
+    scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer.  ``notes`` are sentences.  No
+    field holds a secret.
     """
 
     kind: str
@@ -87,11 +100,32 @@ class Receipt:
     verification: Verification | None = None
     notes: tuple[str, ...] = ()
     outcome: OutcomeKind = OutcomeKind.DONE
+    modalities: tuple[str, ...] = ()
+    copied_files: int = 0
+    copied_bytes: int = 0
+    found_files: int = 0
+    found_bytes: int = 0
+    renamed: Mapping[str, Tally] = field(default_factory=dict[str, Tally])
+    unread: tuple[Unread, ...] = ()
+    complete: tuple[str, ...] = ()
+    duration_s: float | None = None
+    previous: str = ""
 
     @property
     def seconds(self) -> float:
         """How long the run took."""
-        return (self.ended_us - self.started_us) / 1e6
+        return self.duration_s if self.duration_s is not None else max(0.0, (self.ended_us - self.started_us) / 1e6)
+
+    @property
+    def transfers(self) -> Transfers:
+        """What the run moved."""
+        return Transfers(
+            Tally(self.sent_files, self.sent_bytes + self.reused_bytes),
+            Tally(self.copied_files, self.copied_bytes),
+            Tally(self.found_files, self.found_bytes),
+            Tally(len(self.failures), sum(failure.item.size for failure in self.failures)),
+            self.reused_bytes,
+        )
 
     @property
     def clean(self) -> bool:
@@ -110,6 +144,9 @@ def to_json(receipt: Receipt) -> str:
     out["by_modality"] = {m: {k.value: asdict(t) for k, t in kinds.items()} for m, kinds in receipt.by_modality.items()}
     out["proofs"] = {level.value: count for level, count in receipt.proofs.items()}
     out["held_back"] = [entry._asdict() for entry in receipt.held_back]
+    out["unread"] = [entry._asdict() for entry in receipt.unread]
+    failed = receipt.transfers.failed
+    out["failed_files"], out["failed_bytes"] = failed.files, failed.bytes
     if receipt.verification:
         check = receipt.verification
         out["verification"] |= {

@@ -224,8 +224,8 @@ def _ran(done: Done[None]) -> str:
     log = done.log
     entered = sum((tally for kinds in log.entered.values() for tally in kinds.values()), Tally())
     parts: list[str] = []
-    if log.uploaded_total.files:
-        parts.append(f"Uploaded {files_and_size(log.uploaded_total)}, confirmed by the store.")
+    if log.transfers.uploaded.files:
+        parts.append(f"Uploaded {files_and_size(log.transfers.uploaded)}, confirmed by the store.")
     if entered.files:
         parts.append(f"Recorded {count_of(entered.files, 'change')} as version {log.version}.")
     if len(log.failures) == 1:

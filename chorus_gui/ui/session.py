@@ -390,8 +390,8 @@ class Session(QObject):
             fields["last"] = end
         if run is not None and here and job.kind in SENDING | {JobKind.RECORD}:
             fields["failures"] = tuple(run.log.failures)
-            if job.kind in SENDING and run.log.sent_bytes > 1_000_000 and job.seconds > 1:
-                self.settings.put("rate", run.log.sent_bytes / job.seconds)
+            if job.kind in SENDING and run.log.transfers.network_bytes > 1_000_000 and job.seconds > 1:
+                self.settings.put("rate", run.log.transfers.network_bytes / job.seconds)
                 fields["preferences"] = self._preferences()
         self.update(**fields)
         if job.kind in actions.CHANGES_REVIEW:

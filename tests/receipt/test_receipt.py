@@ -118,7 +118,7 @@ def test_the_page_says_what_happened() -> None:
         "20261122120000",
         "az://sitecontainer/prefix",
         "mara on icu-gateway",
-        "1,206 files, 3.1 GB",
+        "1,206 files, 3.2 GB; 100.0 MB of it had been sent by an interrupted upload",
         "3.2 GB",
         "2 min 5 s",
     ):
@@ -140,7 +140,7 @@ def test_modalities_stand_in_their_order_with_a_total() -> None:
     first = [line.split()[0] for line in lines if line.startswith(("OMOP ", "Images ", "Waveforms ", "Total "))]
     assert first == ["OMOP", "Images", "Waveforms", "Total"]
     total = next(line for line in lines if line.startswith("Total"))
-    assert total.split() == ["Total", "1,204", "2", "3", "1", "4", "1,206", "(3.2", "GB)"]
+    assert total.split() == ["Total", "1,204", "2", "0", "3", "1", "4", "1,206", "(3.2", "GB)"]
 
 
 @pytest.mark.parametrize("receipt", [FULL, EMPTY, VERIFIED])

@@ -8,7 +8,7 @@ import pytest
 from memorystore import MemoryStore
 from world import World
 
-from chorus_gui.core.model import ChangeKind, Level, Tally
+from chorus_gui.core.model import ChangeKind, Level, Tally, Transfers
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.mark import mark_as_deleted, mark_as_uploaded
 
@@ -58,4 +58,4 @@ def test_uploaded_files(world: World, filled: object, level: Level) -> None:
     assert work.log.uploaded == {"Images": Tally(2, 12)}
     assert work.log.versions == {"v1"}
     assert work.log.proofs == {level: 2}
-    assert work.log.sent_bytes == 0, "another tool sent them"
+    assert work.log.transfers == Transfers(found=Tally(2, 12)), "another tool sent them"

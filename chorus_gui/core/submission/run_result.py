@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chorus_gui.core.model import ChangeKind, Failure, Level, Proof, Row, Tally
+from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
+
+NOTHING = Tally()
 
 
 @dataclass(slots=True)
@@ -16,6 +18,12 @@ class RunResult:
 
     version: str = ""
     started_us: int = field(default_factory=lambda: time.time_ns() // 1000)
+    began: float = field(default_factory=time.monotonic)
+    """the same moment on a clock that nobody can change"""
+    modalities: tuple[str, ...] = ()
+    """that were chosen"""
+    looked_at: tuple[str, ...] = ()
+    """versions that were compared with the store"""
     entered: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
     uploaded: dict[str, Tally] = field(default_factory=dict[str, Tally])
     versions: set[str] = field(default_factory=set[str])
@@ -23,8 +31,14 @@ class RunResult:
     recorded: set[str] = field(default_factory=set[str])
     """that new rows were entered for, uploaded or not"""
     proofs: Counter[Level] = field(default_factory=Counter[Level])
-    sent_bytes: int = 0
+    sent: Tally = NOTHING
+    copied: Tally = NOTHING
+    there: Tally = NOTHING
+    """found in the store, sent by another tool"""
     reused_bytes: int = 0
+    renamed: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    """of ``entered``, the pairs of an added and a deleted file that are one renamed file"""
+    _old_names: dict[int, str] = field(default_factory=dict[int, str])
     failures: list[Failure] = field(default_factory=list[Failure])
     complete: list[str] = field(default_factory=list[str])
     """versions that became complete: their completion markers were written"""
@@ -41,15 +55,29 @@ class RunResult:
             kinds = self.entered.setdefault(modality, {})
             kinds[kind] = kinds.get(kind, Tally()) + Tally(files, size)
 
-    def prove(self, proof: Proof, version: str) -> None:
-        """A file was sent, and the journal says so."""
+    def rename(self, changes: Iterable[Change]) -> None:
+        """Changes were committed to the journal: an added one whose other half was deleted by this run is a renamed file."""
+        for change in changes:
+            if change.pair is None:
+                continue
+            if change.kind is ChangeKind.DELETED:
+                self._old_names[change.id] = change.modality
+            elif change.kind is ChangeKind.ADDED and self._old_names.pop(change.pair, "") == change.modality:
+                self.renamed[change.modality] = self.renamed.get(change.modality, Tally()) + Tally(1, change.bytes)
+
+    def prove(self, proof: Proof, version: str, *, copied: bool = False) -> None:
+        """A file was sent, or ``copied`` inside the store, and the journal says so."""
         self._uploaded(proof.item.modality, proof.item.size, version, proof.level)
-        self.sent_bytes += proof.sent_bytes
-        self.reused_bytes += proof.reused_bytes
+        if copied:
+            self.copied += Tally(1, proof.item.size)
+        else:
+            self.sent += Tally(1, proof.item.size)
+            self.reused_bytes += proof.reused_bytes
 
     def found(self, row: Row, level: Level) -> None:
         """The file of a row was found in the store, sent by another tool, and the journal says so now."""
         self._uploaded(row.modality, row.size, row.version, level)
+        self.there += Tally(1, row.size)
 
     def _uploaded(self, modality: str, size: int, version: str, level: Level) -> None:
         self.uploaded[modality] = self.uploaded.get(modality, Tally()) + Tally(1, size)
@@ -57,6 +85,12 @@ class RunResult:
         self.proofs[level] += 1
 
     @property
-    def uploaded_total(self) -> Tally:
-        """Files and bytes that were uploaded."""
-        return sum(self.uploaded.values(), Tally())
+    def transfers(self) -> Transfers:
+        """What the run moved so far."""
+        failed = Tally(len(self.failures), sum(failure.item.size for failure in self.failures))
+        return Transfers(self.sent, self.copied, self.there, failed, self.reused_bytes)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far, whatever happened to the computer's clock."""
+        return max(0.0, time.monotonic() - self.began)

@@ -158,6 +158,7 @@ def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
     approved.staging.mark_done(change.id for change in changes)
     work.log.recorded.update(approved.version_of(c) for c in changes if c.kind in (ChangeKind.ADDED, ChangeKind.UPDATED))
     work.log.enter((change.modality, change.kind, change.bytes) for change in changes)
+    work.log.rename(changes)
 
 
 def _failed(work: Work, change: Change, error: ChorusError) -> None:
@@ -401,7 +402,7 @@ def _copy_renamed(work: Work, approved: Approved, store: Store) -> None:
     def done(copied: list[tuple[Change, Proof]]) -> None:
         _done(work, approved, [change for change, _ in copied])
         for change, proof in copied:
-            work.log.prove(proof, approved.version_of(change))
+            work.log.prove(proof, approved.version_of(change), copied=True)
             work.ctx.progress.add(change.modality, files=1, size=change.bytes)
 
     with (
