@@ -43,7 +43,7 @@ def check(receipt: Receipt) -> None:
 
 def last() -> Receipt:
     """The newest receipt."""
-    return from_json(max(receipts_folder().glob("*.json")).read_text("utf-8"))
+    return max((from_json(file.read_text("utf-8")) for file in receipts_folder().glob("*.json")), key=lambda made: made.ended_us)
 
 
 def item(number: int, modality: str, size: int) -> Item:
