@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
@@ -19,7 +20,7 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobEnd, JobKind
-from chorus_gui.ui.widgets.dialogs import ReportDialog
+from chorus_gui.ui.widgets.dialogs import Dialog, ReportDialog
 
 
 @pytest.fixture
@@ -172,6 +173,24 @@ def test_a_notice_is_shown_until_it_is_dismissed(window: MainWindow) -> None:
     window.session.update(last=replace(end, id=2))
     window.do(intents.DismissNotice())
     assert not window.notice.isVisible()
+
+
+def test_another_start_waits_for_what_a_dialog_asks(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    dialog = Dialog(window, "A question")
+    dialog.open()
+    qtbot.waitUntil(lambda: QApplication.activeModalWidget() is dialog)
+    before = window.state.config_file
+    window.come_forward(world.file)
+    assert dialog.isVisible()
+    assert window.state.config_file == before, "the file is not opened behind the question"
+    dialog.reject()
+    qtbot.waitUntil(lambda: window.state.config_file == world.file)
+    settle(qtbot, window.session)
+
+
+def test_ctrl_q_quits(window: MainWindow) -> None:
+    (quit_action,) = [action for action in window.findChildren(QAction) if action.text().replace("&", "") == "Quit"]
+    assert quit_action.shortcut().toString() == "Ctrl+Q"
 
 
 def test_another_start_raises_the_window_and_hands_over_a_file(qtbot: QtBot, window: MainWindow, world: World) -> None:
