@@ -684,6 +684,14 @@ Function .onInit
   ${EndIf}
   Call ForWhom
   ReadRegStr $Former SHCTX "${OWN}" "InstallDir"
+  System::Call 'kernel32::GetCommandLineW() t .r0'
+  System::Call 'shlwapi::StrStrIW(w r0, w " /D=") p .r2'
+  ${If} $INSTDIR == "${UNSET}"
+  ${AndIf} $2 P<> 0 ; NSIS leaves out a folder that it cannot use, such as C:/folder
+    MessageBox MB_OK|MB_ICONSTOP "/D= needs a whole path, such as C:\Folder or \\server\share\Folder." /SD IDOK
+    SetErrorLevel 2
+    Quit
+  ${EndIf}
   ${If} $INSTDIR == "${UNSET}" ; no /D=
     ${If} $Former != ""
       StrCpy $INSTDIR $Former

@@ -106,6 +106,8 @@ def options(smoke: Smoke) -> None:
     before = smoke.tree(smoke.home)
     for wrong in ("/ALLUSER", "/s", "/PATHS", "ALLUSERS"):
         smoke.check(smoke.install(wrong, f"/D={smoke.folder / 'wrong'}") == FAILED, f"the option {wrong} is refused")
+    for wrong in ("C:/Programs/CHoRUS Upload", "Programs", "\\Programs"):
+        smoke.check(smoke.install("/CURRENTUSER", f"/D={wrong}") == FAILED, f"the folder {wrong} is refused")
     smoke.check(not (smoke.folder / "wrong").exists() and smoke.tree(smoke.home) == before, "… and nothing is installed")
     smoke.check(
         smoke.install("/ALLUSERS", f"/D={smoke.home}") == FAILED, "a folder with an installation of one user is refused for all users"
