@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from chorus_gui.app.holds import IsHeld, holding_back
 from chorus_gui.app.requests import FileListRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
@@ -140,13 +141,15 @@ def export_holds(workspace: Workspace, file: Path) -> int:
         return len(holds.all())
 
 
-def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext) -> Iterator[Row]:
-    """The pending entries, or the uploaded ones.  Raises :class:`UsageError` for an unknown modality."""
+def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext, is_held: IsHeld) -> Iterator[Row]:
+    """The pending entries that are not held back, or the uploaded ones.  Raises :class:`UsageError` for an unknown modality."""
     from chorus_gui.core.submission.work import choose_modalities
 
     pending, sent = (None, True) if wanted.uploaded else (True, None)
     modalities = choose_modalities(config, wanted.modalities)
     rows = journal.rows(modalities=modalities, version=wanted.version, active=True, pending=pending, uploaded=sent)
+    if not wanted.uploaded:
+        rows = (row for row in rows if not is_held(row.modality, row.path, row.patient_id))
     for row in islice(rows, wanted.max_files):
         ctx.checkpoint()
         yield row
@@ -160,9 +163,10 @@ def file_list(
     def step(active: Run) -> int:
         check_version(active, wanted.version)
         count = 0
-        for row in listed(active.journal, workspace.config, wanted, ctx):
-            take(row)
-            count += 1
+        with holding_back(active, sends=False):
+            for row in listed(active.journal, workspace.config, wanted, ctx, active.work.is_held):
+                take(row)
+                count += 1
         return count
 
     return run(workspace, Command("file list", local=local), ctx, step)
@@ -175,8 +179,11 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
         check_version(active, wanted.version)
         count = 0
         try:
-            with wanted.file.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
-                for row in listed(active.journal, workspace.config, wanted, ctx):
+            with (
+                holding_back(active, sends=False),
+                wanted.file.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+            ):
+                for row in listed(active.journal, workspace.config, wanted, ctx, active.work.is_held):
                     out.write(row.path + "\n")
                     count += 1
         except OSError as error:

@@ -92,6 +92,8 @@ def make_receipt(
                 diff_hash = approval.get("diff_hash", "")
         except ReviewError:
             notes = (*notes, "The review no longer exists, so the held-back changes are not listed.")
+    listed = {(entry.modality, entry.path) for entry in held}
+    held += tuple(HeldBack(*key, hold.reason) for key, hold in log.held.items() if key not in listed)
     moved = log.transfers
     return Receipt(
         kind=kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import params_text
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_built_in, check_version
@@ -53,7 +54,11 @@ def repair(workspace: Workspace, ctx: JobContext, which: Selection, *, last: boo
                 else:
                     yield verdict
 
-        with book_for(local) as file, Book(file, journal=local, version=version, modalities=modalities, reread=reread) as book:
+        with (
+            holding_back(active),
+            book_for(local) as file,
+            Book(file, journal=local, version=version, modalities=modalities, reread=reread) as book,
+        ):
             active.begin(leave_copies=store)
             sent: set[int] = set()
             try:

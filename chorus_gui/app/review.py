@@ -9,12 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from chorus_gui.app.holds import told
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
-from chorus_gui.core.review.values import Pending, Query, Reviewed
+from chorus_gui.core.review.values import Hold, Pending, Query, Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -29,13 +30,15 @@ class Review:
 
     def __init__(self, staging: Staging, journal: Journal, reviewed: Reviewed, version: str, options: SubmitOptions) -> None:
         from chorus_gui.core.review.approval import deletions
-        from chorus_gui.core.review.changes import to_do
+        from chorus_gui.core.review.changes import held, to_do
         from chorus_gui.core.review.pending import offered, pending
 
         self._staging = staging
         self.version = version
         self.summary: DiffSummary = reviewed.summary
         self.mode: str | None = staging.get("mode")
+        self.held: list[Hold] = held(staging)
+        """changes and pending files that are held back, with who, when and why"""
         self.many_deletions: dict[str, tuple[int, int]] = deletions(staging, journal.counts())
         """modality → (deleted, current entries), where a person must confirm them"""
         self.to_do: dict[ChangeKind, Tally] = to_do(staging)
@@ -74,6 +77,7 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
 
     def step(active: Run) -> Reviewed:
         store = workspace.store_if_reachable()
+        told(active)
         reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, hash_share=options.hashed)
         with workspace.staged() as staging:
             staging.put(ASKED, options.scanned())
@@ -116,6 +120,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
     workspace = active.workspace
     version = choose_version(active.journal, options.version, amend=options.amend)
     store = workspace.store_if_reachable()
+    told(active)
     with _own_staging(workspace, keep=keep) as path:
         with workspace.person.progress(active.ctx):
             reviewed = review_site(

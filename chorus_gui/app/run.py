@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.review.values import Reviewed
     from chorus_gui.core.storage.base import Store
     from chorus_gui.core.submission.guard import GuardedStore
+    from chorus_gui.core.submission.held import HeldNow
     from chorus_gui.core.submission.history import Entered
     from chorus_gui.core.submission.work import Work
 
@@ -86,6 +87,8 @@ class Run:
     """what happens after the step, before the receipt"""
     line: Entered | None = None
     """its line in the journal's history"""
+    held: HeldNow | None = None
+    """what must not be uploaded now"""
     named: str = ""
     """the version that the person named, to be completed whatever that takes"""
     _guard: GuardedStore | None = None
@@ -111,7 +114,12 @@ class Run:
         """What the steps of a submission work on."""
         from chorus_gui.core.submission.work import Work
 
-        return Work(self.workspace.config, self.journal, self.ctx, self.workspace.sources(), self.log)
+        return Work(self.workspace.config, self.journal, self.ctx, self.workspace.sources(), self.log, self.held)
+
+    def tell(self, text: str) -> None:
+        """Show a sentence, and keep it for the end."""
+        self.notes.append(text)
+        self.workspace.person.say(text)
 
     def warn(self, text: str) -> None:
         """Show a warning, and keep it for the end."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.exports import listed
+from chorus_gui.app.holds import IsHeld, holding_back, known_held
 from chorus_gui.app.requests import FileListRequest, ScriptRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
@@ -71,7 +72,8 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
     def step(active: Run) -> Written:
         check_version(active, wanted.version)
         lists = f"{wanted.file.stem}{LISTS}"
-        script = _make(workspace.config, active.journal, wanted, ctx)
+        with holding_back(active, sends=False):
+            script = _make(workspace.config, active.journal, wanted, ctx, active.work.is_held)
         if script is None:
             return Written(0, lists)
         closed = save(script, wanted.file)
@@ -85,6 +87,7 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
 def sentences(made: Written, wanted: ScriptRequest) -> str:
     """What a person should know about a script, in sentences."""
     told = [f"{wanted.file.name} uploads {files(made.files)}. Keep the folder {made.lists} next to it."]
+    told.append("If somebody holds one of them back before it runs, it stops before that page: then write a new script.")
     if made.secret_inside:
         told.append("It contains your credential: anyone who can read the file can use it. Delete the script after the upload.")
     if not made.closed:
@@ -98,7 +101,7 @@ def sentences(made: Written, wanted: ScriptRequest) -> str:
 def preview(config: Config, wanted: ScriptRequest, ctx: JobContext) -> Preview:
     """What :func:`write` would write for the local journal.  Raises :class:`UsageError` also if nothing is pending."""
     with _local_journal(config) as journal:
-        script = _make(_masked(config), journal, wanted, ctx)
+        script = _make(_masked(config), journal, wanted, ctx, known_held(config))
     if script is None:
         raise UsageError(NOTHING_PENDING, remedy="Record changes first: scan, review and approve.")
     shown = script.text.replace("\r\n", "\n").splitlines()
@@ -110,7 +113,7 @@ def preview_list(config: Config, wanted: FileListRequest, ctx: JobContext) -> Pr
     shown: list[str] = []
     count = 0
     with _local_journal(config) as journal:
-        for row in listed(journal, config, wanted, ctx):
+        for row in listed(journal, config, wanted, ctx, known_held(config)):
             count += 1
             if count <= LINES_SHOWN:
                 shown.append(row.path)
@@ -123,12 +126,13 @@ def _local_journal(config: Config) -> Journal:
     return Journal.open(config.journal.local, readonly=True)
 
 
-def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext) -> Script | None:
+def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext, is_held: IsHeld) -> Script | None:
     from chorus_gui.core.scripts.generate import make_script, pending_rows
     from chorus_gui.core.scripts.program import console_program
 
     target = Target(wanted.target) if wanted.target else Target.here()
-    rows = pending_rows(config, journal, version=wanted.version, modalities=wanted.modalities or None, max_files=wanted.max_files)
+    rows = pending_rows(config, journal, version=wanted.version, modalities=wanted.modalities or None)
+    rows = [row for row in rows if not is_held(row.modality, row.path, row.patient_id)][: wanted.max_files]
     if not rows:
         return None
     options = ScriptOptions(
@@ -169,7 +173,11 @@ def ready(workspace: Workspace, ctx: JobContext, paths: Sequence[str], folders: 
     """Are these still the recorded files?"""
     from chorus_gui.core.scripts.ready import ready as look
 
-    return run(workspace, Command("script ready"), ctx, lambda active: look(active.work, paths, folders))
+    def step(active: Run) -> Ready:
+        with holding_back(active, sends=False):
+            return look(active.work, paths, folders)
+
+    return run(workspace, Command("script ready"), ctx, step)
 
 
 def sas(config: Config, modality: str | None, hours: float) -> str:

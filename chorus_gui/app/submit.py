@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import SubmitOptions, params_text
 from chorus_gui.app.review import ASKED, Reviewing, reviewed_site
 from chorus_gui.app.run import Command, Done, Run, run
@@ -16,6 +17,8 @@ from chorus_gui.core.review.values import Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.storage.base import Store
+    from chorus_gui.core.submission.submit import Approved
     from chorus_gui.core.submission.work import Selection
 
 
@@ -83,9 +86,10 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
         active.log.version = active.named = which.version or ""
         active.log.modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
-        active.begin(leave_copies=store)
-        with workspace.person.progress(ctx):
-            upload_pending(active.work, store, which)
+        with holding_back(active):
+            active.begin(leave_copies=store)
+            with workspace.person.progress(ctx):
+                upload_pending(active.work, store, which)
         mention_wrong(active)
 
     params = params_text((("version", which.version), ("modalities", which.modalities), ("max-num-files", which.max_files)))
@@ -133,25 +137,33 @@ def _approve(active: Run, staging: Staging, options: SubmitOptions, version: str
 
 def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Reviewed) -> None:
     """Do what was approved, and nothing else."""
-    from chorus_gui.core.submission.submit import Approved, record, remember, submit
-    from chorus_gui.core.submission.upload import upload_pending
+    from chorus_gui.core.submission.submit import Approved, record
 
     workspace, approved = active.workspace, Approved(staging, approval)
     active.reviewed = reviewed
     if approval.record_only:
         store = active.store_if_reachable()
-        active.begin()
-        with workspace.person.progress(active.ctx):
-            record(active.work, approved, store)
+        with holding_back(active, sends=False):
+            active.begin()
+            with workspace.person.progress(active.ctx):
+                record(active.work, approved, store)
         mention_wrong(active)
         return
     store = active.store()
-    active.begin(leave_copies=store)
-    with workspace.person.progress(active.ctx):
+    with holding_back(active):
+        active.begin(leave_copies=store)
+        _send(active, approved, store)
+
+
+def _send(active: Run, approved: Approved, store: Store) -> None:
+    from chorus_gui.core.submission.submit import remember, submit
+    from chorus_gui.core.submission.upload import upload_pending
+
+    with active.workspace.person.progress(active.ctx):
         work = active.work
         submit(work, approved, store)
         try:
-            upload_pending(work, store, approved=staging)
+            upload_pending(work, store, approved=approved.staging)
         finally:
             remember(work, approved)
     mention_wrong(active)

@@ -93,3 +93,9 @@ def moment(us: int) -> str:
 def utc(at: datetime) -> str:
     """An aware datetime → "2026-11-22 12:05:09", in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def held_text(reason: str, held_by: str, at_us: int) -> str:
+    """Who holds something back, since when and why: "by anna since 2026-11-22 13:05:09 +0100: Consent withdrawn"."""
+    who = f"by {held_by}" if held_by else "by an unknown user"
+    return f"{who}{f' since {moment(at_us)}' if at_us else ''}: {reason}"

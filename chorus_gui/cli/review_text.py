@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.review import Review, Reviewing
-from chorus_gui.app.words import KINDS, agree, duration, files, plural, size
+from chorus_gui.app.words import KINDS, agree, duration, files, held_text, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
 from chorus_gui.core.errors import Declined, UnansweredError
 from chorus_gui.core.model import Change, ChangeKind, Tally
@@ -86,6 +86,7 @@ def show(report: Report, review: Review) -> None:
     for note in summary.notes:
         report.say(note)
     show_pending(report, review)
+    show_held(report, review)
     limit = None if report.verbose else SHOWN
     for kind in kinds:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
@@ -114,12 +115,24 @@ def show_pending(report: Report, review: Review) -> None:
         report.say(f"{where}, and not part of this submission.")
 
 
+def show_held(report: Report, review: Review) -> None:
+    """What is held back, by whom, since when, and why."""
+    if not review.held:
+        return
+    report.say("\nheld back:")
+    shown = review.held if report.verbose else review.held[:SHOWN]
+    for hold in shown:
+        report.say(f"  {hold.modality}: {hold.path}  [{held_text(hold.reason, hold.held_by, hold.at_us)}]")
+    if len(review.held) > len(shown):
+        report.say(f"  … and {len(review.held) - len(shown):,} more (-v lists them all)")
+
+
 def change_text(change: Change) -> str:
     """One change in a line."""
     if not change.path:  # a whole site folder
         return change.note
     note = f"  ({change.note})" if change.note else ""
-    held = f"  [held back: {change.reason}]" if change.excluded else ""
+    held = f"  [held back {held_text(change.reason, change.held_by, change.held_us)}]" if change.excluded else ""
     modality = f"{change.modality}: " if change.modality else ""
     return f"{modality}{change.path}{note}{held}"
 
@@ -143,6 +156,10 @@ def review_json(review: Review) -> dict[str, Any]:
         },
         "renamed": summary.renamed,
         "excluded": summary.excluded,
+        "held_back": [
+            {"modality": hold.modality, "path": hold.path, "reason": hold.reason, "by": hold.held_by, "at_us": hold.at_us}
+            for hold in review.held
+        ],
         "notes": list(summary.notes),
         "changes": [change_json(change) for change in review.changes(Query())],
     }
@@ -164,6 +181,8 @@ def change_json(change: Change) -> dict[str, Any]:
         "renamed": change.pair is not None,
         "note": change.note,
         "held_back": change.reason if change.excluded else None,
+        "held_by": change.held_by if change.excluded else None,
+        "held_us": change.held_us if change.excluded else None,
     }
 
 

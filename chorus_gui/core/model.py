@@ -172,7 +172,8 @@ class Change:
     """One line of the review: what the site has (``size``, ``mtime_us``) against what the journal has (``old``).
 
     ``pair`` is the id of the other half where a DELETED and an ADDED are shown as one RENAMED.  ``version`` is the version that
-    the file's path names, None where the submission's applies.  ``excluded`` changes are held back, for ``reason``.
+    the file's path names, None where the submission's applies.  ``excluded`` changes are held back, for ``reason``,
+    by the user ``held_by`` since ``held_us`` (microseconds since 1970, 0 if unknown).
     ``md5`` is there, and took ``md5_seconds``, where the review had to hash.
     """
 
@@ -191,6 +192,8 @@ class Change:
     excluded: bool = False
     reason: str = ""
     md5_seconds: float | None = None
+    held_by: str = ""
+    held_us: int = 0
 
     @property
     def bytes(self) -> int:
@@ -309,6 +312,9 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(self.files + other.files, self.bytes + other.bytes)
 
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(self.files - other.files, self.bytes - other.bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
@@ -347,12 +353,16 @@ def sums(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
 
 @dataclass(frozen=True, slots=True)
 class DiffSummary:
-    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too)."""
+    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too).
+
+    What is held back is in neither of them: ``excluded`` counts those changes, and ``excluded_bytes`` adds up their sizes.
+    """
 
     by_modality: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
     renamed: int = 0
     excluded: int = 0
     notes: tuple[str, ...] = ()
+    excluded_bytes: int = 0
 
     def total(self, kind: ChangeKind) -> Tally:
         """Over all modalities."""

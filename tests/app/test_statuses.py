@@ -17,7 +17,9 @@ from custodyworld import BLOB, LOCK, ctx, journal_bytes, opened_home, person
 from faces import FILES, ONE, VERSION, CommandLine, after, contexts, path_of, receipts, uploaded
 from world import World
 
+from chorus_gui.app import holds
 from chorus_gui.app.status import Status, of_error, status_of
+from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import errors
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.state import State, look
@@ -77,6 +79,20 @@ def checked_out(scene: Scene) -> None:
 def held_by_bob(scene: Scene) -> None:
     in_the_cloud(scene)
     checkout(person(scene.share, scene.world.base / "bob", "Bob", "PC-2"), ctx())
+
+
+def held_back(scene: Scene) -> None:
+    fresh(scene)
+    with Workspace(scene.world.config) as workspace:
+        holds.add(workspace, ctx(), holds.About((ONE,)), "consent withdrawn")
+
+
+def bad_holds(scene: Scene) -> None:
+    """Somebody wrote something else in the place of the shared list."""
+    fresh(scene)
+    folder = scene.world.journal.with_name("journal.db.chorus")
+    folder.mkdir()
+    (folder / "holds.json").write_bytes(b"not a list")
 
 
 def conflict(scene: Scene) -> None:
@@ -337,6 +353,16 @@ TABLE: list[Row] = [
     *((Status.DONE, fresh, words) for words in ("submit --yes", "journal update", "journal update --dry-run", "file list --changes")),
     (Status.DONE, fresh, "remote list"),
     (Status.DONE, fresh, "credential list"),
+    *(
+        (Status.DONE, fresh, words)
+        for words in (f"hold add --file {ONE} --reason x", "hold add --patient 1001 --reason x", "hold list", "hold list --all")
+    ),
+    (Status.DONE, held_back, f"hold release --file {ONE}"),
+    (Status.DONE, held_back, "submit --yes"),
+    (Status.NOT_STARTED, fresh, f"hold release --file {ONE}"),
+    (Status.NOT_STARTED, fresh, "hold add --file nowhere --reason x"),
+    (Status.FAULTY, bad_holds, "hold list"),
+    (Status.STOPPED, bad_holds, f"hold add --file {ONE} --reason x"),
     *((Status.DONE, recorded, words) for words in ("file list", "file upload", "journal undo --version v1", "journal update")),
     (Status.DONE, recorded, "script ready --file-list {listed}"),
     (Status.DONE, recorded, "file list --output-file {base}/list.txt --output-type list"),

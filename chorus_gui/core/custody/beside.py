@@ -178,7 +178,7 @@ class SideFiles:
             except SideFileConflictError:
                 if attempt >= CONFLICTS:
                     raise
-            ctx.sleep(self._retry.wait(attempt))
+            ctx.sleep(self._retry.wait(attempt, None))
             attempt += 1
 
     def list(self, folder: str, ctx: JobContext) -> list[SideEntry]:

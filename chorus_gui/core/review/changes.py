@@ -16,7 +16,7 @@ from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Query
+from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Hold, Query
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
@@ -116,12 +116,18 @@ def prepare(staging: Staging) -> None:
 
 
 def summary(staging: Staging) -> DiffSummary:
-    """What the review found, by modality and kind (modality "" for what belongs to none)."""
+    """What the review found, by modality and kind (modality "" for what belongs to none), without what is held back."""
     by_modality: dict[str, dict[ChangeKind, Tally]] = {}
     for modality, kind, files, size in staging.db.execute("SELECT modality, kind, files, bytes FROM tally ORDER BY modality, kind"):
         by_modality.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
-    (halves,) = staging.db.execute("SELECT count(*) FROM change WHERE pair IS NOT NULL").fetchone()
-    (excluded,) = staging.db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
+    excluded = Tally()
+    for modality, kind, files, size in staging.db.execute(
+        "SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE excluded GROUP BY modality, kind"
+    ):
+        kinds, held = by_modality.setdefault(modality, {}), Tally(files, size)
+        kinds[ChangeKind(kind)] = kinds.get(ChangeKind(kind), Tally()) - held
+        excluded += held
+    (halves,) = staging.db.execute("SELECT count(*) FROM change WHERE pair IS NOT NULL AND NOT excluded").fetchone()
     notes: list[str] = []
     if spared := staging.get("spared", 0):
         notes.append(
@@ -136,11 +142,22 @@ def summary(staging: Staging) -> DiffSummary:
         notes.append(
             f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
         )
-    return DiffSummary(by_modality, halves // 2, excluded, tuple(notes))
+    return DiffSummary(by_modality, halves // 2, excluded.files, tuple(notes), excluded.bytes)
 
 
 def _files(count: int) -> str:
     return f"{count:,} file{'s' * (count != 1)}"
+
+
+def held(staging: Staging, limit: int | None = None) -> list[Hold]:
+    """The changes and the pending files that are held back, each with who, when and why, by path."""
+    rows = staging.db.execute(
+        "SELECT modality, path, reason, held_by, held_us FROM change WHERE excluded UNION "
+        "SELECT modality, path, reason, held_by, held_us FROM pending WHERE excluded AND NOT done AND NOT own "
+        "ORDER BY 2, 1 LIMIT ?",
+        (-1 if limit is None else limit,),
+    )
+    return [Hold(modality, path, "", *why) for modality, path, *why in rows]
 
 
 def to_do(staging: Staging) -> dict[ChangeKind, Tally]:

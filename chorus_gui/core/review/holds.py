@@ -1,38 +1,82 @@
-"""Changes that a person holds back, on purpose, with a reason: remembered from one scan to the next, for one journal.
+"""Changes that a person holds back, on purpose, with a reason: this computer's copy of the list that colleagues share.
 
-They lie beside the staging database, in a file of their own that outlives it, and travel between colleagues as TOML.
+The copy is next to the staging database, in a file of its own that outlives it.  It has everything that was ever read from the shared
+list (:mod:`~.hold_list`) or added here.  Nothing that happens to the shared list releases what is in it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomli_w
 
-from chorus_gui.core.errors import ReviewError, UsageError
+from chorus_gui.core.errors import ReviewError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
+from chorus_gui.core.review import hold_list
+from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, target_of
 from chorus_gui.core.review.staging import Staging, staging_path
-from chorus_gui.core.review.values import ACTIONABLE, Hold
+from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Hold
 from chorus_gui.core.untrusted import record, toml_tables
+
+_KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
+_CHOSEN = "(SELECT value FROM json_each(?1))"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS hold (modality TEXT, path TEXT, patient_id TEXT, reason TEXT, held_by TEXT, at_us INTEGER,
+    PRIMARY KEY (modality, path, patient_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS list (id INTEGER PRIMARY KEY CHECK (id = 1), known BLOB, shared BLOB, read_us INTEGER, trouble TEXT, copied INTEGER);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What this computer knows.  ``everything`` it ever read or added; ``shared`` is the shared list when it was last read.
+
+    ``read_us``: when that was, 0 for never.  ``trouble``: why it could not be read or written the last time, "" if it could.
+    ``copied``: how many holds of an earlier version of the program are to be shared for the first time.
+    """
+
+    everything: HoldList = field(default_factory=HoldList)
+    shared: HoldList = field(default_factory=HoldList)
+    read_us: int = 0
+    trouble: str = ""
+    copied: int = 0
+
+    @property
+    def unshared(self) -> int:
+        """How many holds and releases are not in the shared list."""
+        theirs = self.shared.entries
+        joined = join(self.shared, self.everything).entries
+        return sum(key not in theirs or theirs[key] != entry for key, entry in joined.items())
 
 
 class Holds:
-    """The remembered holds of one journal."""
+    """The holds of one journal, as far as this computer knows them.  Safe to use from many threads and processes, each with its own."""
 
     def __init__(self, journal: Path) -> None:
         path = staging_path(journal)
         self.path = path.with_name(path.name.replace("review-", "holds-"))
         self.path.touch(mode=0o600)
+        self._parsed: dict[int, tuple[bytes, HoldList]] = {}
         self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS hold (modality TEXT, path TEXT, patient_id TEXT, reason TEXT, held_by TEXT, at_us INTEGER, "
-            "PRIMARY KEY (modality, path, patient_id)) WITHOUT ROWID"
-        )
+        try:
+            self._db.executescript(_TABLES)
+            self._take_over()
+        except (sqlite3.DatabaseError, SideFileUnreadableError) as error:
+            self._db.close()
+            raise ReviewError(
+                f"This computer's list of held-back files, “{self.path}”, is damaged.",
+                meaning="So it is not known what is held back, and nothing was uploaded.",
+                remedy="Move the file away. The list is then read again from the shared list next to the journal.",
+            ) from error
 
     def __enter__(self) -> Holds:
         return self
@@ -41,48 +85,124 @@ class Holds:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
+    def known(self) -> Known:
+        """What this computer knows."""
+        row = self._db.execute("SELECT known, shared, read_us, trouble, copied FROM list").fetchone()
+        return Known() if row is None else Known(self._parse(0, row[0]), self._parse(1, row[1]), row[2], row[3], row[4])
+
     def all(self) -> list[Hold]:
-        """Every hold, by patient and path."""
-        return [Hold(*row) for row in self._db.execute("SELECT * FROM hold ORDER BY patient_id, modality, path")]
+        """Every hold in force, by patient and path."""
+        return self.known().everything.active()
 
     def reasons(self, limit: int = 20) -> list[str]:
         """Reasons that were given, the latest first."""
-        rows = self._db.execute("SELECT reason FROM hold GROUP BY reason ORDER BY max(at_us) DESC LIMIT ?", (limit,))
-        return [reason for (reason,) in rows]
+        latest = {record.hold.reason: record.hold.at_us for record in self.known().everything.records if record.hold.reason}
+        return sorted(latest, key=lambda reason: -latest[reason])[:limit]
 
     def add(self, holds: Iterable[Hold]) -> None:
-        """Remember; a hold of the same thing is replaced."""
-        rows = [(h.modality, h.path, h.patient_id, h.reason, h.held_by, h.at_us) for h in holds]
-        self._db.execute("BEGIN")
-        self._db.executemany("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?, ?)", rows)
+        """Remember.  What is held back already with the same reason is not added again."""
+        with self._changing() as known:
+            there = {(target_of(hold), hold.reason) for hold in known.everything.active()}
+            new = [hold for hold in holds if (target_of(hold), hold.reason) not in there]
+            if new:
+                self._save(known, known.everything.adding(new, host=socket.gethostname()))
+
+    def remove(self, targets: Iterable[Target], *, reason: str = "") -> int:
+        """Release what is known to be held back of these; how many targets that were."""
+        wanted = set(targets)
+        with self._changing() as known:
+            found = {target for hold in known.everything.active() if (target := target_of(hold)) in wanted}
+            if found:
+                release = Release(user_name(), time.time_ns() // 1000, reason)
+                self._save(known, known.everything.releasing(found, release, host=socket.gethostname()))
+            return len(found)
+
+    def learn(self, shared: HoldList) -> HoldList:
+        """Remember what the shared list has; the two joined, which is what the shared list should have."""
+        with self._changing() as known:
+            joined = join(known.everything, shared)
+            self._save(known, joined)
+            return joined
+
+    def is_shared(self, shared: HoldList) -> None:
+        """The shared list was read and, if needed, written: this is its content now."""
+        self._note(shared, "")
+        self._db.execute("UPDATE list SET copied = 0")
+
+    def is_not_shared(self, shared: HoldList | None, trouble: str) -> None:
+        """The shared list could not be written, or (``shared`` None) not even read, for this reason."""
+        self._note(shared, trouble)
+
+    def _note(self, shared: HoldList | None, trouble: str) -> None:
+        with self._changing() as known:
+            self._save(known, known.everything if shared is None else join(known.everything, shared))
+            self._db.execute("UPDATE list SET trouble = ?", (trouble,))
+            if shared is not None:
+                self._db.execute("UPDATE list SET shared = ?, read_us = ?", (shared.dump(), time.time_ns() // 1000))
+
+    def _parse(self, which: int, data: bytes) -> HoldList:
+        """The list in a column, which is seldom another one than the last time."""
+        if which not in self._parsed or self._parsed[which][0] != data:
+            self._parsed[which] = (data, hold_list.parse(data))
+        return self._parsed[which][1]
+
+    @contextmanager
+    def _changing(self) -> Generator[Known]:
+        """Nobody else changes the copy during the block."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.known()
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
         self._db.execute("COMMIT")
 
-    def remove(self, holds: Iterable[tuple[str, str, str]]) -> None:
-        """Forget, by (modality, path, patient id)."""
-        self._db.execute("BEGIN")
-        self._db.executemany("DELETE FROM hold WHERE modality = ? AND path = ? AND patient_id = ?", list(holds))
-        self._db.execute("COMMIT")
+    def _save(self, known: Known, everything: HoldList) -> None:
+        data = everything.dump()
+        self._parsed[0] = (data, everything)
+        self._db.execute(
+            "INSERT INTO list VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET known = excluded.known",
+            (data, known.shared.dump(), known.read_us, known.trouble, known.copied),
+        )
+
+    def _take_over(self) -> None:
+        """What a version of the program before the shared list remembered.  The same holds have the same ids whoever takes them over."""
+        if self._db.execute("SELECT 1 FROM hold LIMIT 1").fetchone() is None:
+            return
+        with self._changing() as known:
+            old = [Hold(*row) for row in self._db.execute("SELECT * FROM hold")]
+            made = {hashlib.sha256(repr(hold).encode("utf-8", "surrogatepass")).hexdigest()[:16]: hold for hold in old}
+            self._save(known, join(known.everything, HoldList.of(made)))
+            self._db.execute("UPDATE list SET copied = copied + ?", (len(old),))
+            self._db.execute("DELETE FROM hold")
 
     def apply(self, staging: Staging) -> int:
-        """Mark the staged changes that are remembered as held back (both halves of a rename); how many."""
+        """Mark the staged changes and pending files that are held back (both halves of a rename); how many changes."""
         db = staging.db
         holds = self.all()
-        db.execute("CREATE TEMP TABLE held (key TEXT, modality TEXT, reason TEXT, PRIMARY KEY (key, modality)) WITHOUT ROWID")
+        db.execute(
+            "CREATE TEMP TABLE held (key TEXT, modality TEXT, reason TEXT, held_by TEXT, held_us INTEGER, PRIMARY KEY (key, modality)) WITHOUT ROWID"
+        )
         db.execute("BEGIN")
-        for of_patients, key in ((True, "coalesce(patient_id, old_patient_id)"), (False, "path")):
-            rows = [(h.patient_id or h.path, h.modality, h.reason) for h in holds if bool(h.patient_id) is of_patients]
+        for of_patients, key in ((True, PATIENT), (False, "path")):
+            rows = [(h.patient_id or h.path, h.modality, h.reason, h.held_by, h.at_us) for h in holds if bool(h.patient_id) is of_patients]
             if rows:
                 modality = "''" if of_patients else "modality"
-                db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", rows)
+                db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", rows)
                 db.execute(
-                    f"UPDATE change SET excluded = 1, reason = (SELECT h.reason FROM held h WHERE (h.key, h.modality) = ({key}, {modality})) "
-                    f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h)"
+                    "UPDATE change SET (excluded, reason, held_by, held_us) = "
+                    f"(SELECT 1, h.reason, h.held_by, h.held_us FROM held h WHERE (h.key, h.modality) = ({key}, {modality})) "
+                    f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h) AND kind IN ({_KINDS})"
                 )
-                own_key = "patient_id" if of_patients else "path"
-                db.execute(f"UPDATE pending SET excluded = 1 WHERE ({own_key}, {modality}) IN (SELECT h.key, h.modality FROM held h)")
+                of_pending = "patient_id" if of_patients else "path"
+                db.execute(
+                    "UPDATE pending SET (excluded, reason, held_by, held_us) = "
+                    f"(SELECT 1, h.reason, h.held_by, h.held_us FROM held h WHERE (h.key, h.modality) = ({of_pending}, {modality})) "
+                    f"WHERE ({of_pending}, {modality}) IN (SELECT h.key, h.modality FROM held h)"
+                )
                 db.execute("DELETE FROM held")
         _both_halves(staging)
         (count,) = db.execute("SELECT count(*) FROM change WHERE excluded").fetchone()
@@ -114,51 +234,55 @@ class _Exported:
 
 
 def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -> None:
-    """Hold back these changes, and remember it.  Raises :class:`ReviewError` without a reason."""
-    if not reason.strip():
-        raise ReviewError(
-            "The reason is missing.", meaning="Nothing was held back.", remedy="Enter a reason, for colleagues who see it later."
-        )
-    db = staging.db
+    """Hold back these changes (both halves of a rename), and remember it.  Raises :class:`ReviewError` without a reason."""
+    check_reason(reason)
     who, now = user_name(), time.time_ns() // 1000
-    kinds = ",".join(repr(kind.value) for kind in ACTIONABLE)
-    db.execute("BEGIN")
-    db.executemany(f"UPDATE change SET excluded = 1, reason = ? WHERE id = ? AND kind IN ({kinds})", ((reason, key) for key in ids))
-    _both_halves(staging)
-    db.execute("UPDATE pending SET excluded = 1 WHERE (modality, path) IN (SELECT modality, path FROM change WHERE excluded)")
-    db.execute("COMMIT")
-    rows = db.execute("SELECT modality, path, reason FROM change WHERE excluded AND reason = ?", (reason,)).fetchall()
-    holds.add(Hold(modality, path, "", why, who, now) for modality, path, why in rows)
+    rows = staging.db.execute(
+        f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND kind IN ({_KINDS})",
+        (json.dumps(list(ids)),),
+    ).fetchall()
+    holds.add(Hold(modality, path, "", reason.strip(), who, now) for modality, path in rows)
+    holds.apply(staging)
 
 
 def hold_back_patient(staging: Staging, holds: Holds, patient_id: str, reason: str) -> None:
     """Hold back every present and future change of a patient.  Errors as :func:`hold_back`."""
-    if not reason.strip():
-        raise ReviewError(
-            "The reason is missing.", meaning="The patient was not held back.", remedy="Enter a reason, for colleagues who see it later."
-        )
-    holds.add([Hold("", "", patient_id, reason, user_name(), time.time_ns() // 1000)])
+    check_reason(reason)
+    holds.add([Hold("", "", patient_id, reason.strip(), user_name(), time.time_ns() // 1000)])
     holds.apply(staging)
 
 
+def check_reason(reason: str) -> None:
+    """Raise :class:`ReviewError` if there is none."""
+    if not reason.strip():
+        raise ReviewError(
+            "The reason is missing.", meaning="Nothing was held back.", remedy="Enter a reason, for colleagues who see it later."
+        )
+
+
 def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
-    """Release changes, and forget the hold (the patient's too, if that held them back)."""
-    db = staging.db
-    chosen = "(SELECT value FROM json_each(?1))"
-    rows = db.execute(
-        f"SELECT modality, path, coalesce(patient_id, old_patient_id) FROM change WHERE id IN {chosen} "
-        f"UNION SELECT modality, path, NULL FROM change WHERE pair IN {chosen}",
+    """Release changes, and what holds them back (the hold of the patient, too)."""
+    rows = staging.db.execute(
+        f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, NULL FROM change WHERE pair IN {_CHOSEN}",
         (json.dumps(list(ids)),),
     ).fetchall()
-    holds.remove([("", "", patient) for patient in {row[2] for row in rows if row[2]}])
-    holds.remove([(modality, path, "") for modality, path, _ in rows])
-    db.execute("UPDATE change SET excluded = 0, reason = '' WHERE excluded")
-    db.execute("UPDATE pending SET excluded = 0 WHERE excluded")
+    holds.remove(
+        [Target(patient_id=patient) for patient in {row[2] for row in rows if row[2]}]
+        + [Target(modality, path) for modality, path, _ in rows]
+    )
+    show(staging, holds)
+
+
+def show(staging: Staging, holds: Holds) -> None:
+    """Mark in the review what is held back now, and nothing else."""
+    staging.db.execute("UPDATE change SET excluded = 0, reason = '', held_by = '', held_us = 0 WHERE excluded")
+    staging.db.execute("UPDATE pending SET excluded = 0, reason = '', held_by = '', held_us = 0 WHERE excluded")
     holds.apply(staging)
 
 
 def _both_halves(staging: Staging) -> None:
     staging.db.execute(
-        "UPDATE change SET excluded = 1, reason = (SELECT o.reason FROM change o WHERE o.id = change.pair) "
+        "UPDATE change SET (excluded, reason, held_by, held_us) = "
+        "(SELECT 1, o.reason, o.held_by, o.held_us FROM change o WHERE o.id = change.pair) "
         "WHERE NOT excluded AND pair IN (SELECT id FROM change WHERE excluded AND pair IS NOT NULL)"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chorus_gui.core.model import Change, Row, Tally
 from chorus_gui.core.review.staging import Staging
@@ -18,11 +18,11 @@ _REPLACED = "SELECT old_id FROM change WHERE kind IN ('updated', 'deleted') AND 
 _OFFERED = f"NOT own AND NOT excluded AND NOT done AND file_id NOT IN ({_REPLACED})"
 
 
-def note(staging: Staging, rows: Iterable[Row]) -> None:
-    """Take the pending rows of the journal into the review."""
+def note(staging: Staging, rows: Iterable[Row], patient_of: Callable[[Row], str | None]) -> None:
+    """Take the pending rows of the journal into the review, each with its patient as the path names it."""
     staging.db.executemany(
         "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, patient_id) VALUES (0, ?, ?, ?, ?, ?, ?)",
-        ((row.modality, row.path, row.version, row.size, row.file_id, row.patient_id) for row in rows),
+        ((row.modality, row.path, row.version, row.size, row.file_id, patient_of(row)) for row in rows),
     )
 
 
@@ -61,7 +61,9 @@ def digest(staging: Staging) -> str:
 
 def to_send(staging: Staging) -> dict[str, Tally]:
     """What was chosen and is not uploaded yet, by modality."""
-    rows = staging.db.execute("SELECT modality, count(*), coalesce(sum(size), 0) FROM pending WHERE chosen AND NOT done GROUP BY modality")
+    rows = staging.db.execute(
+        "SELECT modality, count(*), coalesce(sum(size), 0) FROM pending WHERE chosen AND NOT done AND NOT excluded GROUP BY modality"
+    )
     return {modality: Tally(files, size) for modality, files, size in rows}
 
 

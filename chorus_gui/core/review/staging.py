@@ -20,7 +20,7 @@ from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
-FORMAT = 2
+FORMAT = 3
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -34,11 +34,13 @@ CREATE TABLE change (
     old_id INTEGER, old_patient_id TEXT, old_size INTEGER, old_mtime_us INTEGER, old_md5 TEXT,
     old_valid_us INTEGER, old_invalid_us INTEGER, old_uploaded TEXT, old_version TEXT,
     pair INTEGER, note TEXT NOT NULL DEFAULT '', excluded INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    held_by TEXT NOT NULL DEFAULT '', held_us INTEGER NOT NULL DEFAULT 0,
     done INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE pending (
     own INTEGER, modality TEXT, path TEXT, version TEXT, size INTEGER, file_id INTEGER, patient_id TEXT,
-    excluded INTEGER NOT NULL DEFAULT 0, chosen INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
+    excluded INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', held_by TEXT NOT NULL DEFAULT '', held_us INTEGER NOT NULL DEFAULT 0,
+    chosen INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (own, modality, path, version)
 ) WITHOUT ROWID;
 """

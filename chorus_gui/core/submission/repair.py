@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from chorus_gui.core.errors import ChorusError, ReviewError, SourceChangedError, SourceError, SourceVanishedError
 from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
+from chorus_gui.core.review.values import Hold
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.guard import guarded
@@ -42,6 +43,8 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                 item = Item.of_row(row, work.config.store_path(row.modality, row.path, row.version))
                 if hash(item.store_path) in crowded or row.file_id in stray:
                     raise two_at_one_place()
+                if work.is_held(row.modality, row.path, row.patient_id):
+                    raise _held(work.log.held[row.modality, row.path])
                 check_still_the_file(work, item)
             except ChorusError as error:
                 if error.fatal or not isinstance(error, (SourceError, ReviewError)):
@@ -64,6 +67,13 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                 work.log.failures.append(_explained(work, result))
                 yield verdict
     yield from refused
+
+
+def _held(hold: Hold) -> ReviewError:
+    return ReviewError(
+        f"{hold.held_by or 'Somebody'} holds it back: {hold.reason}.",
+        remedy="If it may be uploaded after all, release it (“hold release”), then repair again.",
+    )
 
 
 def check_still_the_file(work: Work, item: Item) -> None:

@@ -18,6 +18,7 @@ from chorus_gui.core.review.values import Reviewed
 from chorus_gui.core.scan.scan import scan
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.hashing import digested
+from chorus_gui.core.submission.held import patient_of
 from chorus_gui.core.submission.work import Work, choose_modalities
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import VerifyResult, verify
@@ -57,7 +58,11 @@ def review_site(
             for change, result, seconds in results:
                 comparison.hashed(change, result, seconds)
         stray = doubled_rows(work.journal)
-        pending.note(staging, (row for row in work.journal.rows(pending=True) if row.file_id not in stray))
+        pending.note(
+            staging,
+            (row for row in work.journal.rows(pending=True) if row.file_id not in stray),
+            lambda row: patient_of(config, row.modality, row.path, row.patient_id),
+        )
         comparison.finish()
         with Holds(config.journal.local) as holds:
             holds.apply(staging)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
+from chorus_gui.core.review.values import Hold
 
 NOTHING = Tally()
 
@@ -43,6 +44,8 @@ class RunResult:
     complete: list[str] = field(default_factory=list[str])
     """versions that became complete: their completion markers were written"""
     notes: list[str] = field(default_factory=list[str])
+    held: dict[tuple[str, str], Hold] = field(default_factory=dict[tuple[str, str], Hold])
+    """(modality, path) of files that were approved or pending, but held back before they were sent"""
 
     def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:
         """Changes (modality, kind, bytes) were committed to the journal."""

@@ -42,6 +42,7 @@ from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import GuardedStore, guarded
 from chorus_gui.core.submission.hashing import digested
+from chorus_gui.core.submission.meanwhile import hold_back_meanwhile
 from chorus_gui.core.submission.review_site import looked_up
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.copy import copy_proved
@@ -94,7 +95,7 @@ def record(work: Work, approved: Approved, store: Store | None = None) -> None:
             work.log.notes.append(f"The central store could not be asked what it holds. {error.what}")
             found = {}
         again = _without_bytes(work, approved, found)
-        _enter_pending(work, approved, _new_content(approved, again), again)
+        _enter_pending(work, approved, _new_content(work, approved, again), again)
     finally:
         remember(work, approved)
 
@@ -112,7 +113,7 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
         # A file that is replaced inside its own version overwrites a blob that an open row vouches for: close that row first.
         replaced = (
             change
-            for change in approved.changes(ChangeKind.UPDATED)
+            for change in _to_do(work, approved, ChangeKind.UPDATED)
             if change.old and change.old.uploaded and change.old.version == approved.version_of(change)
         )
         _enter_pending(work, approved, replaced, sends=True)
@@ -133,6 +134,8 @@ def _begin(work: Work, approved: Approved) -> None:
         )
     work.journal.remove_never_uploaded_closed()
     work.log.version = approved.approval.version
+    if work.held:
+        hold_back_meanwhile(work, approved.staging, approved.approval)
     _check_places(work, approved)
 
 
@@ -151,6 +154,13 @@ def _reopen(work: Work, approved: Approved, store: GuardedStore | None) -> None:
                 remedy="Try again while the central store can be reached, or record the changes as a new version.",
             )
         store.open(changed, RetryPolicy())
+
+
+def _to_do(work: Work, approved: Approved, *kinds: ChangeKind) -> Iterator[Change]:
+    """What is approved, not done yet, and not held back at this moment."""
+    for change in approved.changes(*kinds):
+        if not work.is_held(change.modality, change.path, change.patient_id or (change.old and change.old.patient_id)):
+            yield change
 
 
 def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
@@ -216,7 +226,7 @@ def _without_bytes(work: Work, approved: Approved, found: Mapping[int, VerifyRes
     done: list[Change] = []
     again: dict[int, Change] = {}
     unasked = 0
-    for change in approved.changes(ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED):
+    for change in _to_do(work, approved, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED):
         work.ctx.checkpoint()
         old = change.old
         if old is None:
@@ -316,10 +326,10 @@ def _has_its_place(work: Work, approved: Approved, change: Change, again: Iterab
     return not paths
 
 
-def _new_content(approved: Approved, again: Collection[int]) -> Iterator[Change]:
+def _new_content(work: Work, approved: Approved, again: Collection[int]) -> Iterator[Change]:
     """ADDED and UPDATED, and the MOVED changes ``again``, which count as UPDATED."""
-    yield from approved.changes(ChangeKind.ADDED, ChangeKind.UPDATED)
-    for change in approved.changes(ChangeKind.MOVED) if again else ():
+    yield from _to_do(work, approved, ChangeKind.ADDED, ChangeKind.UPDATED)
+    for change in _to_do(work, approved, ChangeKind.MOVED) if again else ():
         if change.id in again:
             yield replace(change, kind=ChangeKind.UPDATED)
 
@@ -397,7 +407,7 @@ def _copy_renamed(work: Work, approved: Approved, store: Store) -> None:
     if not pairs:
         return
     was = {key: (md5, work.config.store_paths(modality, path, version)) for key, md5, modality, path, version in pairs}
-    renamed = [change for change in approved.changes(ChangeKind.ADDED) if change.id in was]
+    renamed = [change for change in _to_do(work, approved, ChangeKind.ADDED) if change.id in was]
 
     def done(copied: list[tuple[Change, Proof]]) -> None:
         _done(work, approved, [change for change, _ in copied])
@@ -423,7 +433,7 @@ def _send(work: Work, approved: Approved, store: Store, again: Collection[int]) 
     """Upload new files, and record the confirmed ones."""
 
     def files() -> Iterator[tuple[Change, Item]]:
-        for change in _new_content(approved, again):
+        for change in _new_content(work, approved, again):
             yield change, Item.of_change(change, work.config.store_path(change.modality, change.path, approved.version_of(change)))
 
     def done(sent: list[tuple[Change, Proof]]) -> None:

@@ -29,7 +29,7 @@ from chorus_gui.core.transfer.transfer import failure_of
 def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, approved: Staging | None = None) -> None:  # noqa: B008 - frozen
     """Upload the selection's pending rows; each is marked when its file is confirmed.  A file that is not the recorded one is not sent.
 
-    ``approved``: of them, only what the approval of this review chose.
+    ``approved``: of them, only what the approval of this review chose.  What ``work`` says is held back is not sent.
 
     Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal does not have.
     """
@@ -42,6 +42,9 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
     totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in counts if count.modality in chosen)
     if approved is not None:
         totals = pending.to_send(approved)
+    elif work.held:
+        counted = (row for row in journal.rows(modalities=chosen, version=version, pending=True))
+        totals = sums((r.modality, Tally(1, r.size)) for r in counted if not work.held.of(r.modality, r.path, r.patient_id))
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
     for changing in sorted({count.version for count in counts}):
@@ -53,6 +56,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
         rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
         if approved is not None:
             rows = (row for row in rows if pending.is_chosen(approved, row))
+        rows = (row for row in rows if not work.is_held(row.modality, row.path, row.patient_id))
         for row in islice(rows, which.max_files):
             try:
                 path = work.config.store_path(row.modality, row.path, row.version)

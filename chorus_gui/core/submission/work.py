@@ -10,6 +10,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Source
+from chorus_gui.core.submission.held import HeldNow
 from chorus_gui.core.submission.run_result import RunResult
 
 
@@ -18,7 +19,7 @@ class Work:
     """What every step of a submission works on.
 
     ``sources`` are the site's roots by modality, one for each configured modality; whoever opened them closes them.  ``log`` is
-    filled while the steps run.
+    filled while the steps run.  ``held`` is what must not be uploaded now; None: nothing.
     """
 
     config: Config
@@ -26,6 +27,14 @@ class Work:
     ctx: JobContext
     sources: Mapping[str, Source]
     log: RunResult
+    held: HeldNow | None = None
+
+    def is_held(self, modality: str, path: str, patient_id: object = None) -> bool:
+        """Somebody holds this file back now.  Then the log names it."""
+        hold = self.held.of(modality, path, patient_id) if self.held is not None else None
+        if hold is not None:
+            self.log.held[modality, path] = hold
+        return hold is not None
 
 
 @dataclass(frozen=True, slots=True)

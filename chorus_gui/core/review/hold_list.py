@@ -1,0 +1,252 @@
+"""The list of holds that colleagues share, as a value: ``holds.json`` next to the journal, and each computer's copy of it.
+
+Two lists are joined without a clock and without an order, so that computers that were offline agree in the end:
+
+- Every hold is an entry with an id of its own.  To hold the same file again adds another entry.
+- An entry is never removed.  To release a hold adds a release to each of its entries that the releaser knew.
+- :func:`join` takes all entries and all releases of both.  It is commutative, associative and idempotent.
+
+So an old copy cannot bring back what was released (the release is in the other list), and cannot release anything (what it lacks means
+nothing).  A hold that a colleague adds while it is being released stays in force.
+
+Fields that this version does not know are kept.  A value of the wrong kind never releases anything.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+from chorus_gui.core.errors import SideFileUnreadableError
+from chorus_gui.core.review.values import Hold
+from chorus_gui.core.untrusted import json_value
+
+NAME = "holds.json"
+"""Name of the side file."""
+FORMAT = "chorus-holds"
+VERSION = 1
+
+_LATEST = 2**53
+Json = dict[str, Any]
+
+
+class Target(NamedTuple):
+    """What a hold is about: a file (``modality`` and ``path``), or all files of a patient.  The others are ""."""
+
+    modality: str = ""
+    path: str = ""
+    patient_id: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """It is one of the two."""
+        return bool(self.modality and self.path) != bool(self.patient_id) and not (self.patient_id and (self.modality or self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Who released a hold, when, and why ("" for no reason)."""
+
+    released_by: str
+    at_us: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A hold with its releases, the earliest first.  It is in force if there are none."""
+
+    id: str
+    hold: Hold
+    releases: tuple[Release, ...] = ()
+
+
+@dataclass(frozen=True)
+class HoldList:
+    """A list of holds.  ``entries`` by their canonical key, as JSON values; ``fields`` are unknown ones of the list itself."""
+
+    entries: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @classmethod
+    def of(cls, holds: Mapping[str, Hold], *, host: str = "") -> HoldList:
+        """These holds, by their ids, of the computer ``host``."""
+        entries = [{**_entry(name, hold), **({"host": host} if host else {})} for name, hold in holds.items()]
+        return cls({_key(entry): entry for entry in entries})
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Every readable entry, released ones too, by patient, modality, path and time."""
+        found = [record for entry in self.entries.values() if (record := _record(entry)) is not None]
+        return sorted(found, key=lambda r: (r.hold.patient_id, r.hold.modality, r.hold.path, r.hold.at_us, r.id))
+
+    def active(self) -> list[Hold]:
+        """What is held back: one hold for each target, the latest."""
+        latest = {target_of(record.hold): record.hold for record in self.records if not record.releases}
+        return list(latest.values())
+
+    @property
+    def unreadable(self) -> int:
+        """How many entries are kept, but not understood."""
+        return len(self.entries) - len(self.records)
+
+    def adding(self, holds: Iterable[Hold], *, host: str = "") -> HoldList:
+        """With these holds."""
+        return join(self, HoldList.of({secrets.token_hex(8): hold for hold in holds}, host=host))
+
+    def releasing(self, targets: Iterable[Target], release: Release, *, host: str = "") -> HoldList:
+        """With everything released that is in force for these targets."""
+        wanted = set(targets)
+        note: Json = {"by": release.released_by, "at_us": release.at_us, "reason": release.reason, **({"host": host} if host else {})}
+        entries = dict(self.entries)
+        for key, entry in self.entries.items():
+            record = _record(entry)
+            if record is not None and not record.releases and target_of(record.hold) in wanted:
+                entries[key] = {**entry, "releases": _union(entry.get("releases"), [note])}
+        return HoldList(entries, self.fields)
+
+    def dump(self) -> bytes:
+        """The side file."""
+        head = _text({**self.fields, "format": FORMAT, "version": VERSION})
+        entries = ",\n".join(_text(self.entries[key]) for key in sorted(self.entries))  # one per line
+        return f'{head[:-1]}, "holds": [\n{entries}\n]}}\n'.encode("ascii")
+
+
+def target_of(hold: Hold) -> Target:
+    """What a hold is about."""
+    return Target(hold.modality, hold.path, hold.patient_id)
+
+
+def parse(data: bytes) -> HoldList:
+    """Reads a side file.  Raises :class:`SideFileUnreadableError` if it is not a list of holds of this version."""
+    try:
+        value = json_value(data.decode("utf-8"))
+    except ValueError as error:
+        raise _unreadable("It is not JSON text.") from error
+    if not isinstance(value, dict):
+        raise _unreadable("It is not a list of holds.")
+    fields = cast("Json", value)
+    version = fields.get("version")
+    if fields.get("format") != FORMAT or not isinstance(fields.get("holds"), list) or type(version) is not int or version < 1:
+        raise _unreadable("It is not a list of holds.")
+    if version > VERSION:
+        raise _unreadable(f"A newer CHoRUS Upload wrote it (version {version} of the list).", "Install the newest CHoRUS Upload.")
+    try:
+        found: dict[str, Json] = {}
+        for entry in cast("list[Any]", fields["holds"]):
+            item = cast("Json", entry) if isinstance(entry, dict) else {"not_a_hold": entry}
+            if item.get("releases", ()) != []:
+                item = {**item, "releases": _union(item.get("releases"), None)}
+            key = _key(item)
+            found[key] = _joined(found[key], item) if key in found else item
+        made = HoldList(found, {name: kept for name, kept in fields.items() if name not in ("format", "version", "holds")})
+        made.dump()
+    except ValueError as error:  # a number that is not one
+        raise _unreadable("It is not JSON text.") from error
+    return made
+
+
+def join(one: HoldList, other: HoldList) -> HoldList:
+    """All entries and releases of both: commutative, associative, idempotent."""
+    entries = dict(one.entries)
+    for key, entry in other.entries.items():
+        entries[key] = _joined(entries[key], entry) if key in entries else entry
+    return HoldList(entries, _joined(one.fields, other.fields))
+
+
+def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Json:
+    """Field by field: the releases of both, otherwise the greater of two texts."""
+    if one is other or _text(one) == _text(other):
+        return dict(one)
+    out = dict(one)
+    for name, value in other.items():
+        if name == "releases":
+            out[name] = _union(out.get(name), value)
+        else:
+            out[name] = max(out[name], value, key=_text) if name in out else value
+    return out
+
+
+def _union(one: Any, other: Any) -> list[Any]:
+    """The elements of both, each once.  What is not a list is kept as one element, which releases nothing; None is an empty list."""
+    found: dict[str, Any] = {}
+    for part in (one, other):
+        for element in cast("list[Any]", part) if isinstance(part, list) else [] if part is None else [{"not_a_list": part}]:
+            found[_text(element)] = element
+    return [found[text] for text in sorted(found)]
+
+
+_text = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
+"""A JSON value as text; equal for equal values."""
+
+
+def _key(entry: Json) -> str:
+    """Its id and its target: entries that differ in one of them are different holds, whatever somebody edited.
+
+    What is not understood is itself its key.
+    """
+    record = _record(entry)
+    return _text([record.id, *target_of(record.hold)]) if record is not None else _text(entry)
+
+
+def _entry(name: str, hold: Hold) -> Json:
+    return {
+        "id": name,
+        "modality": hold.modality,
+        "path": hold.path,
+        "patient_id": hold.patient_id,
+        "reason": hold.reason,
+        "by": hold.held_by,
+        "at_us": hold.at_us,
+        "releases": [],
+    }
+
+
+def _record(entry: Json) -> Record | None:
+    """None: it does not say what is held back."""
+    parts = [entry.get(name, "") for name in ("id", *Target._fields)]
+    if not all(isinstance(part, str) and _is_text(part) for part in parts):
+        return None
+    name, *about = cast("list[str]", parts)
+    target = Target(*about)
+    if not name or not target.valid:
+        return None
+    hold = Hold(*target, _words(entry.get("reason")), _words(entry.get("by")), _moment(entry.get("at_us")))
+    notes = entry.get("releases")
+    releases = [
+        Release(_words(note["by"]), _moment(note["at_us"]), _words(note.get("reason")))
+        for note in (cast("list[Json]", notes) if isinstance(notes, list) else [])
+        if isinstance(note, dict) and isinstance(note.get("by"), str) and type(note.get("at_us")) is int  # pyright: ignore[reportUnnecessaryIsInstance] - read from a file
+    ]
+    return Record(name, hold, tuple(sorted(releases, key=lambda release: (release.at_us, release.released_by, release.reason))))
+
+
+def _is_text(text: str) -> bool:
+    """It can be written as UTF-8, and so be in a journal."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _words(value: Any) -> str:
+    """A text to show: one line, without control characters."""
+    if not isinstance(value, str):
+        return ""
+    if value.isprintable() and "  " not in value and value == value.strip():
+        return value
+    return " ".join("".join(char if char.isprintable() else " " for char in value).split())
+
+
+def _moment(value: Any) -> int:
+    """Microseconds since 1970; 0 for an unknown time."""
+    return value if type(value) is int and 0 <= value < _LATEST else 0
+
+
+def _unreadable(why: str, remedy: str = "") -> SideFileUnreadableError:
+    return SideFileUnreadableError(
+        f"Could not read the shared list of held-back files ({NAME}). {why}",
+        meaning="What this computer knows is held back stays held back, but holds of colleagues could be missing here.",
+        remedy=remedy or "Ask the central team who changed it. If nobody needs it, delete it: it is written again from this list.",
+    )
