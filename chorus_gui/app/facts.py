@@ -232,18 +232,26 @@ def _custody_text(found: CustodyState) -> str:
 
 
 def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts, ...]:
-    """The kept receipts of this journal, the newest first; what cannot be read is left out."""
+    """The kept receipts of this journal, the newest first, with those of other computers that this one has a copy of.
+
+    What cannot be read is left out.
+    """
     from chorus_gui.app import receipts as receipting
+    from chorus_gui.app.shared import shared_folder
 
     found: list[ReceiptFacts] = []
-    files = sorted((folder or receipts_folder()).glob("*.json"), reverse=True)[:RECEIPTS_SHOWN]
-    for data in files:
+    others = shared_folder(config)
+    for data in (
+        file
+        for place in ((folder,) if folder else (receipts_folder(), others))
+        for file in sorted(place.glob("*.json"), reverse=True)[:RECEIPTS_SHOWN]
+    ):
         ctx.checkpoint()
         try:
             made = receipting.from_json(data.read_text("utf-8"))
         except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError, ChorusError):
             continue
-        if made.journal != str(config.journal.local):
+        if data.parent != others and made.journal != str(config.journal.local):
             continue
         differing = made.verification.differing if made.verification else 0
         found.append(
@@ -261,7 +269,7 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
                 f"{made.user} on {made.host}",
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda receipt: receipt.ended_us, reverse=True)[:RECEIPTS_SHOWN])
 
 
 def known(workspace: Workspace, ctx: JobContext) -> Known:

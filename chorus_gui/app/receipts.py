@@ -6,6 +6,7 @@ files are readable by this user alone.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -20,7 +21,7 @@ from chorus_gui import __version__
 from chorus_gui.app.words import KINDS as KIND_WORDS
 from chorus_gui.app.words import agree, duration, files, files_and_size, moment, plural, size
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.folders import resource, user_name
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally, Transfers
@@ -342,6 +343,16 @@ def _section(title: str, entries: list[str]) -> list[str]:
     if not entries:
         return []
     return ["", f"{title}:", *(entry if entry.startswith(" ") else _fill(entry, "  ", "    ") for entry in entries)]
+
+
+def last_hash(folder: Path, journal: str) -> str:
+    """SHA-256 of the newest receipt of this journal in the folder, "" if there is none: a receipt names the one before it."""
+    for data in sorted(folder.glob("*.json"), key=lambda file: (file.name[:16], file.stat().st_mtime_ns), reverse=True)[:50]:
+        with suppress(OSError, UsageError, UnicodeDecodeError):
+            content = data.read_bytes()
+            if from_json(content.decode("utf-8")).journal == journal:
+                return hashlib.sha256(content).hexdigest()
+    return ""
 
 
 def save(receipt: Receipt, folder: Path) -> Path:

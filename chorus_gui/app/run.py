@@ -379,13 +379,20 @@ def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
 
 def _save(command: Command, active: Run, kept: _Kept, kind: OutcomeKind) -> None:
     """The work is done and recorded in the journal, so a receipt that cannot be saved is only a warning."""
-    from chorus_gui.app import receipts
+    from chorus_gui.app import receipts, shared
 
     folder = receipts_folder()
     try:
         kept.made = receipts.make_receipt(active.workspace.config, active.log, command.receipt, kind, active.reviewed, active.verification)
+        kept.made = replace(kept.made, previous=receipts.last_hash(folder, kept.made.journal))
         kept.receipt = receipts.save(kept.made, folder)
     except Exception as error:  # noqa: BLE001 - no error may undo what the run did
         _log.exception("the receipt could not be saved")
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         active.warn(f"Could not save the receipt in {folder}: {why}. The journal is complete.")
+        return
+    try:
+        shared.share(active.workspace, kept.receipt.with_suffix(".json"), kept.made.host)
+    except (ChorusError, OSError) as error:
+        _log.warning("the receipt could not be shared: %s", error)
+        active.warn("The receipt is only on this computer: it could not be saved next to the journal.")

@@ -21,15 +21,17 @@ from chorus_gui.app.custody import CustodyConflictError
 from chorus_gui.app.folders import log_folder, receipts_folder
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.app.run import Done
+from chorus_gui.app.shared import shared
 from chorus_gui.app.signin import login
 from chorus_gui.app.values import CustodyFacts, StoreKind
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import ChorusError, ConfigChangedError, ConfigError, UntrustedHostError
+from chorus_gui.core.errors import ChorusError, ConfigError, UntrustedHostError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.ui import actions, intents
+from chorus_gui.ui.job_end import job_end
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import SENDING, JobEnd, JobKind, Message, Preferences, SessionState
@@ -313,6 +315,12 @@ class Session(QObject):
             lambda outcome: self._answered(outcome, lambda seen: self._seen(look, custody=seen, credential=facts.credential(config))),
             channel="custody",
         )
+        self._remote.ask(
+            self,
+            lambda ctx: shared(workspace, ctx),
+            lambda outcome: self._answered(outcome, lambda seen: self._seen(look, receipts=seen.receipts, complete=seen.complete)),
+            channel="shared",
+        )
 
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None]) -> None:
         if outcome.kind is OutcomeKind.DONE:
@@ -382,7 +390,7 @@ class Session(QObject):
         """``doing`` is what was asked for; None: the configuration that it worked for is no longer open."""
         value, here = outcome.value, doing is not None
         run: Done[Any] | None = value if isinstance(value, Done) else None
-        end = self._end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
+        end = job_end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
         told = " ".join(part for part in (end.text, end.remedy) if part)
         self.tell(told if told.startswith(job.title) else f"{job.title}: {told}", end.grade)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
@@ -410,38 +418,6 @@ class Session(QObject):
             self.less_history.emit(error, doing)
         elif here and isinstance(error, CustodyConflictError) and self.state.config is not None:
             self.sides_wanted.emit(self.state.config.journal.local, error.sides)
-
-    def _end(self, job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -> JobEnd:
-        """How a job ended, in sentences.  ``text`` is its own sentence, if it succeeded."""
-        remedy = ""
-        match outcome.kind:
-            case OutcomeKind.DONE:
-                text = text or f"{job.title}: finished."
-            case OutcomeKind.CANCELLED:
-                kept = "Files that were already uploaded are kept." if job.kind in SENDING else "What was finished is kept."
-                text = "Cancelled before it started." if job.began == 0.0 else f"Stopped. {kept}"
-            case OutcomeKind.FAILED:
-                assert outcome.error is not None
-                text, remedy = outcome.error.summary, outcome.error.remedy
-                if isinstance(outcome.error, CustodyConflictError):
-                    remedy = "Compare both journals, then decide."  # the dialog shows them, and Overview what can be done
-                _LOG.error("%s failed", job.title, exc_info=outcome.error)
-            case OutcomeKind.CRASHED:
-                text, remedy = "The program stopped at an error of its own.", "What was finished is kept. Please report the error."
-                _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
-        text = " ".join((text, *(run.notes if run else ())))
-        return JobEnd(
-            job.id,
-            job.kind,
-            job.title,
-            outcome.kind,
-            text,
-            remedy,
-            run.receipt if run else None,
-            job.seconds,
-            faulty=bool(run and run.faulty),
-            changed_elsewhere=isinstance(outcome.error, ConfigChangedError),
-        )
 
 
 def _succeeded(outcome: Outcome[Any]) -> bool:

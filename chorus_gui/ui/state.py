@@ -6,11 +6,13 @@ has to be drawn again.  Progress of a running job is not in it; it comes ten tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
+from chorus_gui.app.journal import Completeness
 from chorus_gui.app.options import Selection
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, VerifyFacts
 from chorus_gui.core.config.model import Config
@@ -169,6 +171,7 @@ class SessionState:
     test: tuple[Finding, ...] = ()
     doctor: DoctorFacts | None = None
     receipts: tuple[ReceiptFacts, ...] = ()
+    complete: Mapping[str, Completeness] = field(default_factory=dict[str, Completeness])
     messages: tuple[Message, ...] = ()
     scan: ScanChoice = ScanChoice()
     preferences: Preferences = Preferences()

@@ -79,7 +79,7 @@ def test_nothing_has_happened_yet(page: HistoryPage, opened: Session) -> None:
 def test_versions_by_modality(page: HistoryPage, lived: Session) -> None:
     model = page.versions.model
     titles = [model.headerData(n, Qt.Orientation.Horizontal) for n in range(model.columnCount())]
-    assert titles == ["Version", "OMOP", "Images", "Waveforms", "Files", "Size", "Pending", "Replaced", "Last upload"]
+    assert titles == ["Version", "OMOP", "Images", "Waveforms", "Files", "Size", "Pending", "Replaced", "Complete", "Last upload"]
     assert cells(page.versions, 0)[:5] == ["v2", "–", "1", "–", "1"]
     assert cells(page.versions, 0)[6] == "1"
     assert cells(page.versions, 1)[:5] == ["v1", "1", "2", "1", "4"]

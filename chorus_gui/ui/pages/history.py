@@ -96,9 +96,19 @@ class HistoryPage(Page):
         self.receipts = self._tab(
             "Receipts",
             _Columns(
-                RECEIPTS, 3, {0: "30/12/2026 23:59", 1: "Verification", 2: "20260101000000", 4: "1,000,000 files (888.8 GB)", 5: "1,000"}
+                RECEIPTS,
+                3,
+                {
+                    0: "30/12/2026 23:59",
+                    1: "Verification",
+                    2: "20260101000000",
+                    4: "1,000,000 files (888.8 GB)",
+                    5: "1,000",
+                    6: "1,000",
+                    7: "mara on icu-gateway",
+                },
             ),
-            EmptyState("receipt", "No receipts yet", "Every submission, upload and verification on this computer adds one."),
+            EmptyState("receipt", "No receipts yet", "Every submission, upload and verification adds one, on every computer."),
             (self.open, self.json, self.folder),
         )
         self.commands = self._tab(
@@ -171,7 +181,7 @@ class HistoryPage(Page):
         """Draw the state."""
         before, self._state = self._state, state
         journal = state.journal
-        if before is None or journal is not self._journal or state.config is not before.config:
+        if before is None or journal is not self._journal or state.config is not before.config or state.complete is not before.complete:
             self._journal = journal
             self._render_journal(state)
         if before is None or state.receipts is not before.receipts:
@@ -187,9 +197,15 @@ class HistoryPage(Page):
             self._modalities = names
             self.versions.model.show_columns(version_columns(names))
             samples = {number + 1: "100,000" for number in range(len(names) + 1)}
-            rest = {len(names) + 2: "888.8 GB", len(names) + 3: "100,000", len(names) + 4: "100,000", len(names) + 5: "30/12/2026 23:59"}
+            rest = {
+                len(names) + 2: "888.8 GB",
+                len(names) + 3: "100,000",
+                len(names) + 4: "100,000",
+                len(names) + 5: "Outdated",
+                len(names) + 6: "30/12/2026 23:59",
+            }
             set_widths(self.versions.view, samples | rest)
-        lines = version_lines(journal)
+        lines = version_lines(journal, state.complete)
         self.versions.show_rows(lines)
         self.chart.show_bars(names, bars(lines, names))
         self.copies.show_rows(journal.copies if journal else ())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
-from chorus_gui.app.journal import HistoryCommand
+from chorus_gui.app.journal import Complete, Completeness, HistoryCommand
 from chorus_gui.app.receipts import TITLES
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.model import Grade, Tally
@@ -27,10 +28,11 @@ class VersionLine:
     pending: Tally
     closed: int
     last_upload: str | None
+    complete: Completeness | None = None
 
 
-def version_lines(journal: JournalFacts | None) -> list[VersionLine]:
-    """The newest first."""
+def version_lines(journal: JournalFacts | None, complete: Mapping[str, Completeness] = MappingProxyType({})) -> list[VersionLine]:
+    """The newest first.  ``complete``: what the marker of each version says, as far as that is known."""
     out: list[VersionLine] = []
     for version in reversed(journal.versions if journal else ()):
         counts = [count for count in journal.counts if count.version == version] if journal else []
@@ -42,6 +44,7 @@ def version_lines(journal: JournalFacts | None) -> list[VersionLine]:
                 sum((Tally(c.pending, c.pending_bytes) for c in counts), Tally()),
                 sum(c.closed for c in counts),
                 max((c.last_upload for c in counts if c.last_upload), default=None),
+                complete.get(version),
             )
         )
     return out
@@ -62,6 +65,30 @@ def _number(value: int) -> str:
 
 def _by(name: str) -> Column[VersionLine]:
     return Column(name, lambda line: _number(line.files.get(name, 0)), lambda line: line.files.get(name, 0), right=True)
+
+
+COMPLETE = {Complete.YES: "Yes", Complete.NO: "No", Complete.OUTDATED: "Outdated"}
+
+
+def _complete(line: VersionLine) -> str:
+    return COMPLETE[line.complete.complete] if line.complete else "–"
+
+
+def _complete_tip(line: VersionLine) -> str:
+    if line.complete is None:
+        return "Not known: the central store was not asked, or did not answer"
+    match line.complete.complete:
+        case Complete.YES:
+            return "Every approved file is confirmed, and the central team can see it"
+        case Complete.OUTDATED:
+            return f"{line.complete.why} Upload the pending files, or verify the version."
+        case Complete.NO:
+            return "The version has no completion marker in the central store. Upload its pending files, or repair it."
+
+
+def _complete_grade(line: VersionLine) -> Grade | None:
+    known = line.complete
+    return None if known is None else {Complete.YES: Grade.GOOD, Complete.OUTDATED: Grade.WARNING}.get(known.complete)
 
 
 def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
@@ -86,6 +113,7 @@ def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
             right=True,
             tip=lambda _: "Files of this version that a later version replaced or deleted",
         ),
+        Column("Complete", _complete, tip=_complete_tip, grade=_complete_grade),
         Column("Last upload", lambda line: words.stamp(line.last_upload), lambda line: line.last_upload or ""),
     ]
 
@@ -102,13 +130,32 @@ def _receipt_text(receipt: ReceiptFacts) -> str:
     return words.files_and_size(receipt.uploaded) if receipt.uploaded.files else "–"
 
 
+def _receipt_versions(receipt: ReceiptFacts) -> str:
+    return ", ".join(receipt.versions) if len(receipt.versions) < 3 else words.count_of(len(receipt.versions), "version")
+
+
 RECEIPTS: list[Column[ReceiptFacts]] = [
     Column("When", lambda r: words.moment(r.ended_us), lambda r: r.ended_us),
     Column("Run", lambda r: TITLES.get(r.kind, r.kind)),
-    Column("Version", lambda r: ", ".join(r.versions) or "all"),
+    Column("Version", _receipt_versions, tip=lambda r: "\n".join(r.versions)),
     Column("Result", lambda r: r.headline, grade=lambda r: Grade.GOOD if r.clean else Grade.WARNING),
     Column("Uploaded", _receipt_text, lambda r: r.uploaded.bytes, right=True),
-    Column("Failed", lambda r: _number(r.failures), lambda r: r.failures, right=True, grade=lambda r: Grade.BAD if r.failures else None),
+    Column(
+        "Failed",
+        lambda r: _number(r.failures - r.differing),
+        lambda r: r.failures - r.differing,
+        right=True,
+        grade=lambda r: Grade.BAD if r.failures > r.differing else None,
+    ),
+    Column(
+        "Different",
+        lambda r: _number(r.differing),
+        lambda r: r.differing,
+        right=True,
+        tip=lambda _: "Files that a verification found missing or different",
+        grade=lambda r: Grade.BAD if r.differing else None,
+    ),
+    Column("By", lambda r: r.by),
 ]
 
 
