@@ -10,13 +10,19 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import data_folder, guide, log_folder, patiently, remove_file, replace_file, resource, settings_folder
 
 __all__ = [
-    "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder"
+    "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder",
+    "shared_receipts_folder",
 ]  # fmt: skip
 
 
 def receipts_folder() -> Path:
     """The folder of the receipts, of this user alone."""
     return data_folder() / "receipts"
+
+
+def shared_receipts_folder() -> Path:
+    """The folder of copies of receipts of other computers, by journal."""
+    return data_folder() / "shared-receipts"
 
 
 def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:
@@ -35,7 +41,11 @@ def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:
 
 def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
     count = 0
-    folders = [data_folder() / "staging"] * staging + [data_folder() / "verify"] * staging + [receipts_folder()] * receipts
+    folders = (
+        [data_folder() / "staging"] * staging
+        + [data_folder() / "verify"] * staging
+        + [receipts_folder(), shared_receipts_folder()] * receipts
+    )
     for folder in folders:
         if folder.is_dir():
             count += sum(1 for file in folder.rglob("*") if file.is_file())

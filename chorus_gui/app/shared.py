@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.folders import receipts_folder, shared_receipts_folder
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError, SideFileConflictError, SideFileError
 from chorus_gui.core.job import JobContext
@@ -40,7 +40,7 @@ def shared_folder(config: Config) -> Path:
     """Where this computer keeps the receipts of others for this journal."""
     cloud = config.journal.cloud
     key = hashlib.sha256((cloud.text if cloud else str(config.journal.local)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return receipts_folder() / "shared" / key
+    return shared_receipts_folder() / key
 
 
 def share(workspace: Workspace, data: Path, host: str) -> None:
