@@ -23,6 +23,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Row
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.values import Query
+from chorus_gui.core.shown import quoted
 from chorus_gui.core.submission.verdict_file import safe_cell, verdict_file
 from chorus_gui.core.untrusted import instant_us
 
@@ -173,7 +174,7 @@ def file_list(
 
 
 def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListRequest, *, local: bool = False) -> Done[int]:
-    """Write the paths of a file list, one per line; how many."""
+    """Write the paths of a file list, as :func:`chorus_gui.core.submission.mark.read_list` reads them; how many."""
 
     def step(active: Run) -> int:
         check_version(active, wanted.version)
@@ -185,6 +186,9 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
             ):
                 for row in listed(active.journal, workspace.config, wanted, ctx, active.work.is_held):
                     out.write(row.path + "\n")
+            with wanted.file.open("wb") as out:
+                for row in listed(active.journal, workspace.config, wanted, ctx):
+                    out.write(os.fsencode(row.path) + b"\0" if wanted.null else f"{quoted(row.path)}\n".encode())
                     count += 1
         except OSError as error:
             raise UsageError(f"Could not write {wanted.file}: {error.strerror or error}.", remedy="Choose another folder.") from error

@@ -18,6 +18,8 @@ class FileListRequest:
     modalities: tuple[str, ...] = ()
     uploaded: bool = False
     max_files: int | None = None
+    null: bool = False
+    """each path ends with a zero byte, in place of a line break"""
 
 
 @dataclass(frozen=True, slots=True)

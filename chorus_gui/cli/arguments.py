@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.errors import Declined, UnansweredError, UsageError
+from chorus_gui.core.shown import one_line
 
 if TYPE_CHECKING:
     from chorus_gui.app.options import Selection, SubmitOptions
@@ -66,7 +67,7 @@ def at_terminal() -> bool:
 
 def show_code(code: DeviceCode) -> None:
     """Print how to sign in on another device."""
-    print(f"To sign in, open {code.url} on any device and enter the code {code.code}", file=sys.stderr, flush=True)
+    print(one_line(f"To sign in, open {code.url} on any device and enter the code {code.code}"), file=sys.stderr, flush=True)
 
 
 def modalities(args: argparse.Namespace) -> tuple[str, ...]:

@@ -73,15 +73,15 @@ def _play(report: Report, ctx: JobContext, stage: _Stage, main: Callable[[Sequen
         ctx.checkpoint()
         if change:
             change(site)
-        report.say(f"\n=== {words}\n")
+        report.say("", f"=== {words}", "")
         before = set(receipts_folder().glob("*.json"))
         status = main(["-c", str(config), "submit", "--yes"]) or status
         shown += sorted(set(receipts_folder().glob("*.json")) - before)
-    report.say("\n=== Verification: every file is downloaded again\n")
+    report.say("", "=== Verification: every file is downloaded again", "")
     status = main(["-c", str(config), "file", "verify", "--all", "--reread"]) or status
     for number, file in enumerate(shown, 1):
-        report.say(f"\n=== Receipt {number}\n\n{receipts.to_text(receipts.from_json(file.read_text('utf-8')))}")
-        report.say(f"As a page: {file.with_suffix('.html')}\nAs JSON:   {file}")
+        report.say("", f"=== Receipt {number}", "", *receipts.to_text(receipts.from_json(file.read_text("utf-8"))).split("\n"))
+        report.say(f"As a page: {file.with_suffix('.html')}", f"As JSON:   {file}")
     if stage.auth is None:
-        report.say(f"\nTry the commands yourself: chorus-upload -c {config} journal list")
+        report.say("", f"Try the commands yourself: chorus-upload -c {config} journal list")
     return status

@@ -35,6 +35,6 @@ def run_doctor(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
         with suppress(ConfigError):  # its problems are among the findings
             use_system_certificates(load(config_file(args)))
     found = examine(config_file(args).absolute(), ctx, login(asked=at_terminal(), show=show_code))
-    report.say(to_text(found))
+    report.say(*to_text(found).split("\n"))
     report.json(to_data(found))
     return Status.DONE if healthy(found) else Status.FAULTY

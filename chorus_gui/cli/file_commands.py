@@ -35,6 +35,7 @@ def add(groups: Any) -> None:
     listing.add_argument("--changes", action="store_true", help="scan the site and list what changed since the last submission")
     listing.add_argument("--max-num-files", metavar="N", type=_positive, help="use at most N files")
     add_options(listing)
+    listing.add_argument("-0", "--null", action="store_true", help="end each path with a zero byte, for “mark_as_…  -0” and other programs")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 
@@ -85,7 +86,8 @@ def _filters(parser: argparse.ArgumentParser, *, version: str = "use only this v
 def _paths(parser: argparse.ArgumentParser, words: str) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--file", metavar="P", help=f"mark one file ({words})")
-    which.add_argument("--file-list", metavar="F", help="mark the files that this text file lists, one path per line")
+    which.add_argument("--file-list", metavar="F", help="mark the files that “file list” wrote to F (“-”: standard input)")
+    parser.add_argument("-0", "--null", action="store_true", help="each path in the list ends with a zero byte")
     parser.add_argument(
         "--local-journal", metavar="F", help="use this journal file instead of the configured one, relative to the current folder"
     )
@@ -121,7 +123,9 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
     from chorus_gui.app.words import files
     from chorus_gui.cli.arguments import modalities
 
-    wanted = FileListRequest(Path(args.output_file or ""), args.version, modalities(args), args.uploaded, args.max_num_files)
+    wanted = FileListRequest(
+        Path(args.output_file or ""), args.version, modalities(args), args.uploaded, args.max_num_files, null=args.null
+    )
     if args.output_file:
         done = write_file_list(opened, ctx, wanted)
         if done.ok:
@@ -131,14 +135,14 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
     listed: list[dict[str, Any]] = []
 
     def take(row: Row) -> None:
-        report.say(row.path)
+        report.name(row.path, "\0" if args.null else "\n")
         if args.json:
             names = ("version", "modality", "path", "size", "md5", "uploaded")
             listed.append({name: getattr(row, name) for name in names})
 
     done = file_list(opened, ctx, wanted, take)
     if done.ok:
-        if not done.value:
+        if not done.value and not args.null:
             which = " in this selection" if args.version or args.modalities else ""
             report.say(f"No files{which} have been uploaded yet." if args.uploaded else f"No files{which} are pending.")
         report.json(listed)
@@ -231,7 +235,9 @@ def _say(report: Report, found: VerifyFacts, *, repairing: bool = False) -> None
 def _listed(args: argparse.Namespace) -> list[str]:
     from chorus_gui.app.journal import read_list
 
-    return [args.file] if args.file else read_list(Path(args.file_list))
+    if args.file:
+        return [args.file]
+    return read_list(None if args.file_list == "-" else Path(args.file_list), null=args.null)
 
 
 def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:

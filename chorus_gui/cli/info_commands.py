@@ -141,5 +141,5 @@ def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -
 def run_usage(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Print the steps of a submission."""
     del args, ctx
-    report.say(USAGE.rstrip("\n"))
+    report.say(*USAGE.rstrip("\n").split("\n"))
     return 0

@@ -33,7 +33,9 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        print(f"Error: {message}", file=sys.stderr)
+        from chorus_gui.core.shown import lines
+
+        print(f"Error: {lines(message)}", file=sys.stderr)
         raise SystemExit(Status.NOT_STARTED)
 
 

@@ -5,7 +5,7 @@ Results go to standard output, progress and errors to standard error.  rich is i
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from chorus_gui.app.words import duration, files, size
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext, Snapshot
 from chorus_gui.core.redact import redact
+from chorus_gui.core.shown import json_text, lines, one_line, quoted
 
 PHASES = {
     "scan": "Scanning",
@@ -37,10 +38,20 @@ class Report:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
 
-    def say(self, text: str = "") -> None:
-        """A line of the result; nothing if JSON was requested."""
+    def say(self, *texts: str) -> None:
+        """Lines of the result, each a text, whatever names are in it; nothing if JSON was requested."""
         if not self.as_json:
-            print(redact(text), file=self._out, flush=True)
+            print("\n".join(one_line(redact(text)) for text in texts), file=self._out, flush=True)
+
+    def name(self, name: str, end: str = "\n") -> None:
+        """A name as a line of a list that is read again: exact, and in quotes where it needs them.  With the end "\\0" byte for byte."""
+        if self.as_json:
+            return
+        if end == "\0":
+            self._out.flush()
+            self._out.buffer.write(os.fsencode(name) + b"\0")
+        else:
+            print(quoted(name), file=self._out)
 
     def text(self, text: str) -> None:
         """A text of the program's own, unchanged: a template names the keys of credentials, and contains none."""
@@ -49,7 +60,8 @@ class Report:
     def json(self, value: Any) -> None:
         """The result as JSON, if it was requested."""
         if self.as_json:
-            print(json.dumps(_redacted(value), indent=2, ensure_ascii=False, default=str), file=self._out, flush=True)
+            encoding = (getattr(self._out, "encoding", None) or "utf-8").lower()
+            print(json_text(_redacted(value), ascii_only=not encoding.startswith("utf")), file=self._out, flush=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
         """A table: drawn on a terminal, in aligned columns when piped.  Columns named ">…" are aligned right."""
@@ -85,7 +97,7 @@ class Report:
     def _tell(self, text: str) -> None:
         """On standard error.  If nobody reads it any longer, neither the work nor the exit status changes."""
         with suppress(OSError, ValueError):
-            print(redact(text), file=self._err, flush=True)
+            print(lines(redact(text)), file=self._err, flush=True)
 
     @contextmanager
     def progress(self, ctx: JobContext) -> Iterator[None]:
@@ -109,7 +121,7 @@ class Report:
             if snap.phase != said or rounds % 40 == 0:
                 said = snap.phase
                 if snap.phase:
-                    print(_line(snap), file=self._err, flush=True)
+                    print(one_line(_line(snap)), file=self._err, flush=True)
 
     def _draw(self, ctx: JobContext, stop: threading.Event) -> None:
         from rich.console import Console
@@ -120,31 +132,57 @@ class Report:
         with Live(console=console, refresh_per_second=10, transient=True) as live:
             while not stop.wait(0.1):
                 snap = ctx.progress.snapshot()
-                text = Text(_line(snap), style="bold", no_wrap=True, overflow="ellipsis")
+                text = Text(one_line(_line(snap)), style="bold", no_wrap=True, overflow="ellipsis")
                 for name, count in snap.by_modality.items():
                     if name:
                         text.append(f"\n  {name:<10} {_counts(count)}", style="default")
                 for active in snap.active[:4]:
                     share = f"{active.done * 100 // active.size:3d} %" if active.size else "     "
-                    text.append(f"\n    {share}  {redact(active.path)}", style="dim")
+                    text.append(f"\n    {share}  {one_line(redact(active.path))}", style="dim")
                 if ctx.paused:
                     text.append("\n  paused", style="yellow")
                 live.update(text)
 
 
-def _redacted(value: Any) -> Any:
-    """Text by text: removing a secret from the whole JSON could remove a quote, too."""
+PROSE = frozenset(
+    [
+        "cause",
+        "common",
+        "detail",
+        "error",
+        "headline",
+        "less_history",
+        "meaning",
+        "note",
+        "notes",
+        "options",
+        "problem",
+        "reason",
+        "remedy",
+        "says",
+        "text",
+        "title",
+        "warnings",
+        "what",
+        "why",
+    ]
+)
+"""Keys of JSON whose texts are sentences: of the program, of a server, of a colleague.  A secret may have got into those alone."""
+
+
+def _redacted(value: Any, *, prose: bool = False) -> Any:
+    """Text by text: removing a secret from the whole JSON could remove a quote, too.  Names are data, and stay exact."""
     if isinstance(value, Mapping):
-        return {key: _redacted(part) for key, part in value.items()}
+        return {key: _redacted(part, prose=prose or key in PROSE) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_redacted(part) for part in value]
-    return redact(value) if isinstance(value, str) else value
+        return [_redacted(part, prose=prose) for part in value]
+    return redact(value) if prose and isinstance(value, str) else value
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else one_line(str(value))
 
 
 def _counts(count: Any) -> str:

@@ -91,7 +91,7 @@ def show(report: Report, review: Review) -> None:
     for kind in kinds:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
             continue
-        report.say(f"\n{KINDS[kind]}:")
+        report.say("", f"{KINDS[kind]}:")
         for change in review.changes(Query(kinds=(kind,), limit=limit)):
             report.say(f"  {change_text(change)}")
         rest = summary.total(kind).files - SHOWN

@@ -17,6 +17,8 @@ from chorus_gui.core.errors import PatternError
 
 VARIABLES = ("version", "patient_id", "filepath")
 _TYPES = {"": r"[^/]+?", "d": r"[0-9]+", "w": r"\w+"}
+LONGEST_NAME = 255
+"""characters of a file's or folder's name, on every file system"""
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 
 DEFAULTS = {
@@ -140,7 +142,7 @@ class Pattern:
 
     def match(self, path: str) -> Match | None:
         """Match a path relative to the modality's root; ``{patient_id:d}`` comes without leading zeros."""
-        found = self._compiled.fullmatch(path)
+        found = None if self._too_long(path) else self._compiled.fullmatch(path)
         if found is None:
             return None
         groups = found.groupdict()
@@ -151,7 +153,13 @@ class Pattern:
 
     def may_lead_to(self, folder: str) -> bool:
         """Can a file that matches lie in this folder or below it?  ``folder`` is "" for the root."""
-        return not folder or self._leading.fullmatch(folder) is not None
+        return not folder or (not self._too_long(folder) and self._leading.fullmatch(folder) is not None)
+
+    def _too_long(self, path: str) -> bool:
+        """Two variables in one part take time that grows with the square of its length; no file system has such a name."""
+        return len(path) > LONGEST_NAME and any(
+            len(part) > LONGEST_NAME for part in path.split("/", len(self.segments) + 1)[: len(self.segments) + 1]
+        )
 
     def in_fixed_part(self, folder: str) -> bool:
         """The folder's own name stands in the pattern's fixed part (where links are followed), not below it."""

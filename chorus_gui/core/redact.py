@@ -8,20 +8,23 @@ from __future__ import annotations
 import logging
 import re
 
+from chorus_gui.core.shown import unhidden
+
 MASK = "••••"
+_RECORD = re.compile(r"(\n)(?=\d{4}-\d\d)")
 
 _SECRETS = (
     # a SAS signature, in a URL or alone, percent-encoded or not
     re.compile(r"(?i)(\bsig=)[^&\s\"'<>,;)]+"),
     # connection strings and TOML or JSON assignments of credentials
-    re.compile(r"(?i)((?:AccountKey|SharedAccessSignature)\s*=\s*)[^;\s\"']+"),
+    re.compile(r"(?i)((?:AccountKey|SharedAccessSignature)\s*+=\s*+)[^;\s\"']+"),
     re.compile(
-        r"(?i)((?:azure_)?(?:sas_token|account_key|storage_connection_string|connection_string)[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
+        r"(?i)((?:azure_)?(?:sas_token|account_key|storage_connection_string|connection_string)[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
     ),
-    re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
     # HTTP authorization headers
-    re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s+)[^\s\"',}]+"),
-    re.compile(r"(?i)(\bbearer\s+)[A-Za-z0-9\-._~+/]{20,}=*"),
+    re.compile(r"(?i)(authorization[\"']?\s*+[:=]\s*+[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s++)[^\s\"',}]+"),
+    re.compile(r"(?i)(\bbearer\s++)[A-Za-z0-9\-._~+/]{20,}=*"),
     re.compile(r"(?i)((?:x-amz-signature|x-amz-credential|x-amz-security-token|signature)=)[^&\s\"'<>]+"),
     # JSON web tokens, wherever they stand
     re.compile(r"()\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
@@ -40,12 +43,17 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; always keep it."""
-        record.msg = redact(record.getMessage())
+        record.msg = _logged(record.getMessage())
         record.args = None
         if record.exc_info and not record.exc_text:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = _logged(logging.Formatter().formatException(record.exc_info))
         elif record.exc_text:
-            record.exc_text = redact(record.exc_text)
+            record.exc_text = _logged(record.exc_text)
         if record.stack_info:
-            record.stack_info = redact(record.stack_info)
+            record.stack_info = _logged(record.stack_info)
         return True
+
+
+def _logged(text: str) -> str:
+    """Without secrets and control characters; no line of it can be taken for a record of its own."""
+    return _RECORD.sub(r"\1  ", unhidden(redact(text)))

@@ -13,6 +13,7 @@ from chorus_gui.core.config.load import load
 from chorus_gui.core.errors import ChorusError, ConfigError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding, Grade
+from chorus_gui.core.shown import one_line
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
@@ -77,9 +78,9 @@ def to_text(found: Sequence[Finding], *, examples: bool = True) -> str:
     for severity, group in grouped(found).items():
         lines += [headings[severity], "-" * len(headings[severity])]
         for finding in group:
-            lines.append(f"{finding.subject}: {finding.what}")
-            lines += [f"    {text}" for text in (finding.why, finding.remedy) if text]
-            lines += [f"      {example}" for example in (finding.examples if examples else ())]
+            lines.append(one_line(f"{finding.subject}: {finding.what}"))
+            lines += [f"    {one_line(text)}" for text in (finding.why, finding.remedy) if text]
+            lines += [f"      {one_line(example)}" for example in (finding.examples if examples else ())]
         lines.append("")
     problems = sum(finding.grade is Grade.BAD for finding in found)
     lines.append(f"{plural(problems, 'problem')} to fix." if problems else "No problems.")

@@ -13,6 +13,7 @@ from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, read_note
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.shown import one_line
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.untrusted import instant, instant_us
@@ -53,12 +54,12 @@ class CustodyState:
     @property
     def who(self) -> str:
         """Who holds the lock, "" if it does not say."""
-        return self.note.who if self.note else ""
+        return one_line(self.note.who) if self.note else ""
 
     @property
     def host(self) -> str:
         """The computer that set the lock."""
-        return self.note.host if self.note else ""
+        return one_line(self.note.host) if self.note else ""
 
     @property
     def since(self) -> datetime | None:
@@ -158,7 +159,7 @@ def judge(
         whose = (
             "somebody removed your lock"
             if lock is None
-            else f"it is now locked by {note.who} on {note.host}"
+            else f"it is now locked by {one_line(note.who)} on {one_line(note.host)}"
             if note
             else "it is now locked by another tool"
         )

@@ -21,7 +21,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
 from chorus_gui.core.scripts import batch, shell
 from chorus_gui.core.scripts.access import ROUTES, ScriptAccess, access, needs_sas, remote_root
-from chorus_gui.core.scripts.filelist import file_list
+from chorus_gui.core.scripts.filelist import file_list, tool_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
 from chorus_gui.core.scripts.text import Quoted, note, only_quoted
@@ -128,7 +128,7 @@ def _lists(made: Plan, options: ScriptOptions) -> dict[str, str]:
         if options.tool is Tool.AZCOPY:
             for number, group in enumerate(page.groups, 1):
                 if not group.single:
-                    out[f"{name}-{number}.txt"] = file_list(group.names())
+                    out[f"{name}-{number}.txt"] = tool_list(group.names())
     return out
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.journal.queries import active_by_paths
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, ChangeKind, Entry, Level, Row, Tally, sums
+from chorus_gui.core.shown import unquoted
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import Batch
@@ -33,10 +36,16 @@ class Marked:
     refused: list[Verdict] = field(default_factory=list[Verdict])
 
 
-def read_list(file: Path) -> list[str]:
-    """The paths of a file list: one per line, UTF-8 (or UTF-16 with a byte order mark), empty lines ignored.  Raises :class:`UsageError` if it cannot be read."""
+def read_list(file: Path | None, *, null: bool = False) -> list[str]:
+    """The paths of a file list, of standard input if ``file`` is None.
+
+    One per line in UTF-8 (or UTF-16 with a byte order mark), empty lines ignored, in quotes as :func:`chorus_gui.core.shown.quoted` writes
+    them; ``null``: each with a zero byte after it, and byte for byte as the system has it.  Raises :class:`UsageError` if it cannot be read.
+    """
     try:
-        data = file.read_bytes()
+        data = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        if null:
+            return [os.fsdecode(name) for name in data.split(b"\0") if name]
     except OSError as error:
         raise UsageError(
             f"Could not read the file list “{file}”: {error.strerror}.", remedy="Use a text file with one path per line."
@@ -50,7 +59,7 @@ def read_list(file: Path) -> list[str]:
             f"The file list “{file}” is not encoded in UTF-8 (line {line}).", remedy="Save it again with the encoding “UTF-8”."
         ) from error
     lines = (line.removesuffix("\r") for line in text.split("\n"))
-    return [line for line in lines if line]
+    return [unquoted(line) for line in lines if line]
 
 
 def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = None) -> Marked:

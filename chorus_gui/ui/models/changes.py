@@ -26,6 +26,7 @@ from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.columns import COLUMNS, KIND, PATH
 from chorus_gui.ui.models.patients import Groups, merged
+from chorus_gui.ui.shown import shown_data
 from chorus_gui.ui.widgets import icons
 
 PAGE = 256
@@ -249,6 +250,7 @@ class ChangesModel(QAbstractTableModel):
             return COLUMNS[section].title if orientation is Qt.Orientation.Horizontal else section + 1
         return None
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell; empty while its page is being fetched."""
         if not index.isValid():

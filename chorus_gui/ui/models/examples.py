@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from chorus_gui.app.sampling import Example
+from chorus_gui.ui.shown import shown_data
 
 Index = QModelIndex | QPersistentModelIndex
 HEADERS = ("On the site", "Modality", "Patient", "In the central store")
@@ -41,6 +42,7 @@ class ExampleModel(QAbstractTableModel):
             return HEADERS[section]
         return None
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell; its tooltip is all of it."""
         if not index.isValid() or role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont
 
 from chorus_gui.core.model import Failure
 from chorus_gui.ui import theme, words
+from chorus_gui.ui.shown import shown_data
 
 FILE, SIZE, WHY = range(3)
 HEADERS = ("Cause", "Files", "Details")
@@ -97,6 +98,7 @@ class FailuresModel(QAbstractItemModel):
             return HEADERS[section]
         return None
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell."""
         if not index.isValid():

@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QFont
 from chorus_gui.core.job import Active, Count, Snapshot
 from chorus_gui.core.model import MODALITIES, Tally
 from chorus_gui.ui import theme, words
+from chorus_gui.ui.shown import shown_data
 
 WINDOW = 10.0
 """Seconds over which a rate is measured."""
@@ -218,6 +219,7 @@ class ProgressModel(_Table):
     headers = ("Modality", "Progress", "Files", "Size", "Speed", "Time left", "Failed")
     right = frozenset({FILES, SIZE, RATE, LEFT, FAILED})
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell."""
         if not index.isValid():
@@ -270,6 +272,7 @@ class ActiveModel(_Table):
         largest = sorted(range(len(active)), key=lambda n: -active[n].size)[:SHOWN]
         self.show_items([active[n] for n in sorted(largest)])
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell."""
         if not index.isValid():

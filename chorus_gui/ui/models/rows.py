@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor
 
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme
+from chorus_gui.ui.shown import shown_data
 
 T = TypeVar("T")
 Index = QModelIndex | QPersistentModelIndex
@@ -96,6 +97,7 @@ class RowsModel(QAbstractTableModel, Generic[T]):
             return self._columns[section].title
         return self._alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell."""
         if not index.isValid():

@@ -17,6 +17,7 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.shown import shown_data
 
 PAGE = 256
 KEPT_PAGES = 64
@@ -189,6 +190,7 @@ class VerificationModel(QAbstractTableModel):
             return _alignment(section)
         return None
 
+    @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell; empty while its page is being fetched."""
         if not index.isValid():

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import theme, words
+from chorus_gui.ui.shown import PlainLabel, shown
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 
@@ -33,8 +34,7 @@ CHIP_LETTERS = 48
 
 def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
     """A label; ``role`` is title, heading, number, strong, muted or "".  Its text is never read as HTML."""
-    made = QLabel(text)
-    made.setTextFormat(Qt.TextFormat.PlainText)
+    made = PlainLabel(text)
     made.setWordWrap(wrap)
     if role:
         made.setProperty("role", role)
@@ -60,7 +60,7 @@ def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, d
     if icon:
         set_icon(made, icon)
     made.setAccessibleName(text.replace("&", "") or tip)
-    made.setToolTip(tip or text.replace("&", ""))
+    made.setToolTip(shown(tip or text.replace("&", "")))
     made.setAccessibleDescription(tip)
     return made
 
@@ -146,7 +146,7 @@ class Card(QFrame):
             theme.restyle(self)
 
 
-class Picture(QLabel):
+class Picture(PlainLabel):
     """An icon next to words, in a colour of the theme: a grade's, or "accent", "muted", "good" or "warning".  It follows the theme."""
 
     def __init__(self, size: int, name: str = "", colour: Grade | str = "muted") -> None:
@@ -194,7 +194,7 @@ class Chip(QPushButton):
         """Show it; an empty text hides the chip."""
         self.setVisible(bool(text))
         self.setText(text if len(text) <= CHIP_LETTERS else f"{text[: CHIP_LETTERS - 1]}…")
-        self.setToolTip(detail or text)
+        self.setToolTip(shown(detail or text))
         self.setAccessibleName(f"{self._name}: {text}")
         self.setAccessibleDescription(detail)
         if self.property("chip") != grade.value:
@@ -215,14 +215,13 @@ class Chip(QPushButton):
         self.setIconSize(QSize(16 + ICON_GAP, 16))
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """A label that shortens a long text in its middle (paths) and shows all of it in its tooltip."""
 
     def __init__(self, text: str = "", role: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
         super().__init__()
         self._full = ""
         self._mode = mode
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setMinimumWidth(40)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         if role:
@@ -236,8 +235,8 @@ class ElidedLabel(QLabel):
 
     def set_full(self, text: str) -> None:
         """Show a text, as much of it as fits."""
-        self._full = text
-        self.setToolTip(text)
+        self._full = text = shown(text)
+        self.setToolTip(shown(text))
         self.setAccessibleName(text)
         self._elide()
 
@@ -261,7 +260,7 @@ class Tile(QPushButton):
         super().__init__()
         self.setProperty("tile", "true")
         self.setCheckable(True)
-        self.setToolTip(tip)
+        self.setToolTip(shown(tip))
         self.setAccessibleDescription(tip)
         self._title = title
         self._colour = colour
@@ -346,7 +345,7 @@ class EmptyState(QWidget):
         self.text.setText(text)
         self.action.setText(action)
         self.action.setAccessibleName(action)
-        self.action.setToolTip(action)
+        self.action.setToolTip(shown(action))
         self.action.setVisible(bool(action))
 
 
@@ -367,7 +366,7 @@ class FormRow(QWidget):
         field.setAccessibleName(name)
         field.setAccessibleDescription(explanation)
         if explanation and not field.toolTip():
-            field.setToolTip(explanation)
+            field.setToolTip(shown(explanation))
         self.setLayout(column(title, field, self._fault, self._explanation, space=SPACE // 2))
 
     def show_fault(self, text: str) -> None:

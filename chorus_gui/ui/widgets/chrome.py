@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
 
 from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.shown import shown
 from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
@@ -39,7 +40,7 @@ class Rail(QFrame):
         made = QToolButton()
         made.setText(f"  {title}")
         made.setAccessibleName(title)
-        made.setToolTip(f"{title} ({shortcut})")
+        made.setToolTip(shown(f"{title} ({shortcut})"))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         made.setIconSize(QSize(20, 20))
         made.setCheckable(True)
@@ -71,7 +72,7 @@ class TopBar(QFrame):
         super().__init__()
         self.setObjectName("topbar")
         self.site = ElidedLabel("", "heading")
-        self.badge = QLabel()
+        self.badge = label()
         self.badge.setProperty("badge", "test")
         self.container = ElidedLabel("", "muted")
         self.status = Chip("Status")
@@ -106,9 +107,11 @@ class TopBar(QFrame):
             "This is the demo site" if state.demo else "This is a test setup" if kind is StoreKind.TEST else "This is the central store"
         )
         self.badge.setToolTip(
-            "This is the real central store. What you upload is a submission."
-            if kind is StoreKind.CENTRAL
-            else "This is for trying things out. Nothing is uploaded to the real central store."
+            shown(
+                "This is the real central store. What you upload is a submission."
+                if kind is StoreKind.CENTRAL
+                else "This is for trying things out. Nothing is uploaded to the real central store."
+            )
         )
         wanted = "central" if kind is StoreKind.CENTRAL else "test"
         if self.badge.property("badge") != wanted:

@@ -66,7 +66,7 @@ class SecretEdit(QWidget):
     def _toggle(self, shown: bool) -> None:
         self.edit.setEchoMode(QLineEdit.EchoMode.Normal if shown else QLineEdit.EchoMode.Password)
         set_icon(self.reveal, "eye_off" if shown else "eye")
-        self.reveal.setToolTip(f"Hide the {self._name}" if shown else f"Show the {self._name} for {SHOWN_MS // 1000} seconds")
+        self.reveal.setToolTip(shown(f"Hide the {self._name}" if shown else f"Show the {self._name} for {SHOWN_MS // 1000} seconds"))
         self._timer.start() if shown else self._timer.stop()
 
     def hideEvent(self, event: QHideEvent) -> None:

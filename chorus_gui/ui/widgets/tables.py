@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from chorus_gui.ui import theme
+from chorus_gui.ui.shown import shown
 
 View = TypeVar("View", bound=QTableView)
 
@@ -23,7 +24,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     made.setModel(model)
     made.setAccessibleName(name)
     if tip:
-        made.setToolTip(tip)
+        made.setToolTip(shown(tip))
         made.setAccessibleDescription(tip)
     made.verticalHeader().hide()
     made.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

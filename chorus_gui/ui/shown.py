@@ -1,0 +1,60 @@
+"""Text from outside in the window: what Qt shows is the text itself, never HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import Qt as Gui
+from PySide6.QtWidgets import QLabel
+
+from chorus_gui.core.shown import one_line
+
+_GAP = "\u200b"
+"""Has no width.  After the “<” of a tag it makes Qt take the tag for text."""
+_TEXT_ROLES = frozenset(
+    int(role)
+    for role in (
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.StatusTipRole,
+        Qt.ItemDataRole.WhatsThisRole,
+        Qt.ItemDataRole.AccessibleTextRole,
+        Qt.ItemDataRole.AccessibleDescriptionRole,
+    )
+)
+Data = Callable[..., Any]
+
+
+def shown(text: str) -> str:
+    """For tooltips, status tips, message boxes, notifications and labels.  Line breaks stay; a name's own are gone by then."""
+    text = "\n".join(one_line(line) for line in text.split("\n"))
+    if Gui.mightBeRichText(text):
+        text = text.replace("<", "<" + _GAP).replace("&lt;", "&" + _GAP + "lt;")
+    return text
+
+
+def shown_data(data: Data) -> Data:
+    """For the ``data`` of a model: every text that a view shows."""
+
+    @wraps(data)
+    def cell(self: Any, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        value = data(self, index, role)
+        return shown(value) if isinstance(value, str) and int(role) in _TEXT_ROLES else value
+
+    return cell
+
+
+class PlainLabel(QLabel):
+    """A label that shows its text as text."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Show a text."""
+        super().setText(shown(text))
