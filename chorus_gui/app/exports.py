@@ -16,6 +16,7 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.verdict_book import book_file, last_verification, values
 from chorus_gui.app.workspace import Workspace
+from chorus_gui.core import private
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import replace_file
@@ -180,14 +181,8 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
         check_version(active, wanted.version)
         count = 0
         try:
-            with (
-                holding_back(active, sends=False),
-                wanted.file.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
-            ):
+            with holding_back(active, sends=False), private.named(wanted.file) as out:
                 for row in listed(active.journal, workspace.config, wanted, ctx, active.work.is_held):
-                    out.write(row.path + "\n")
-            with wanted.file.open("wb") as out:
-                for row in listed(active.journal, workspace.config, wanted, ctx):
                     out.write(os.fsencode(row.path) + b"\0" if wanted.null else f"{quoted(row.path)}\n".encode())
                     count += 1
         except OSError as error:

@@ -14,6 +14,9 @@ def prepare() -> None:
     Without handles (detached, or a windowed program on Windows) the streams are None, which breaks what prints: then nobody reads
     what is printed.  A console or pipe that cannot show a file's name must not stop a submission.
     """
+    from chorus_gui.core.private import private_process
+
+    private_process()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import ConditionError, UsageError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
@@ -173,7 +174,7 @@ def download(store: Store, patterns: Sequence[str], local: Path, ctx: JobContext
     ctx.progress.begin("download", {"": Tally(len(pairs), sum(blob.size for blob, _ in pairs))})
     for blob, target in pairs:
         ctx.checkpoint()
-        Path(disk_path(target.parent)).mkdir(parents=True, exist_ok=True)
+        private.make_folder(Path(disk_path(target.parent)))
         md5 = fetch_file(store, blob, Path(disk_path(target)), ctx, tell=True)
         ctx.progress.add("", files=1)
         yield Moved(target, blob.path, blob.size, md5, blob.md5 is not None)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chorus_gui.app.doctor.model import Case
+from chorus_gui.app.words import plural
 from chorus_gui.app.words import size as bytes_of
+from chorus_gui.core import private
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.folders import data_folder
+from chorus_gui.core.journal import backups
 from chorus_gui.core.model import Finding, Grade
 
 SUBJECT = "This computer"
@@ -80,3 +84,19 @@ def check_policy(_: Case) -> Iterator[Finding]:
     names = [rule.value for rule in Rule if rule in policy.forbidden or policy.allowed(rule) is not None]
     if names:
         yield Finding(Grade.GOOD, SUBJECT, f"The machine policy in {policy.place} applies: {', '.join(names)}.")
+
+
+def check_private_files(case: Case) -> Iterator[Finding]:
+    """Files that name patients, or hold a secret, and that other users of this computer may read."""
+    files = [case.file]
+    if case.config is not None:
+        local = case.config.journal.local
+        copies = backups.folder(local)
+        files += [local, copies, *(sorted(copies.iterdir()) if copies.is_dir() else ())]
+    found = [file for file in files if file.exists() and private.too_open(file)]
+    if found:
+        what = f"Other users of this computer may read {plural(len(found), 'file')} of this submission."
+        why = "The journal and its copies name patients. A configuration may hold a secret."
+        names = " ".join(shlex.quote(str(file)) for file in found if file.parent != backups.folder(found[0]))
+        remedy = f"Unless you share them on purpose, run: chmod -R go-rwx {names}"
+        yield Finding(Grade.WARNING, "Files", what, why, remedy, tuple(str(file) for file in found[:5]))

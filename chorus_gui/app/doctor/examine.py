@@ -35,6 +35,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("This computer", computer.check_space),
     ("This computer", computer.check_long_paths),
     ("This computer", computer.check_policy),
+    ("This computer", computer.check_private_files),
     ("Leftovers", leftovers.check_reviews),
     ("Leftovers", leftovers.check_copies),
 )

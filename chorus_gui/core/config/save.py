@@ -16,6 +16,7 @@ from typing import Any, cast
 import tomlkit
 from tomlkit.items import InlineTable
 
+from chorus_gui.core import private
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, dotted_keys
 from chorus_gui.core.config.load import parse, read_text
 from chorus_gui.core.config.model import Layout
@@ -126,8 +127,8 @@ class ConfigDocument:
                     meaning="Nothing was saved.",
                     remedy="Open it again, and repeat the change.",
                 )
-            target.parent.mkdir(parents=True, exist_ok=True)
-            mode = stat.S_IMODE(target.stat().st_mode) if previous is not None else 0o644
+            private.make_folder(target.parent)
+            mode = stat.S_IMODE(target.stat().st_mode) if previous is not None else private.FILE
             mode = mode & 0o700 if self.holds_secrets else mode
             if keep_previous and previous is not None and previous != data:
                 _write(self.backup, previous, mode & 0o700)

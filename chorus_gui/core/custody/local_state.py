@@ -6,15 +6,14 @@ at all.  No secret is in it.
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 import tomli_w
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import CustodyError
-from chorus_gui.core.folders import replace_file
 from chorus_gui.core.untrusted import MalformedError, record, toml_tables
 
 
@@ -85,13 +84,8 @@ def load(file: Path) -> LocalState:
 
 def save(file: Path, memory: LocalState) -> None:
     """Remember; on the disk when this returns.  Raises :class:`CustodyError` if that cannot be done."""
-    part = file.with_name(file.name + ".part")
     try:
-        with part.open("wb") as out:
-            out.write(tomli_w.dumps({**asdict(memory), "phase": memory.phase.value}).encode())
-            out.flush()
-            os.fsync(out.fileno())
-        replace_file(part, file)
+        private.write(file, tomli_w.dumps({**asdict(memory), "phase": memory.phase.value}).encode())
     except OSError as error:
         raise CustodyError(
             f"Could not write the note about the check-out, “{file}”: {error.strerror or error}.",

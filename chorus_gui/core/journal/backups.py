@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import filecmp
 import re
-import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalForeignError, JournalMissingError, JournalMixedError
-from chorus_gui.core.folders import remove_file, replace_file
+from chorus_gui.core.folders import remove_file
 from chorus_gui.core.journal import history, opening
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
@@ -140,7 +140,7 @@ def restore(journal: Path, backup: Path) -> Path | None:
                 kept = _keep_present(journal)
                 with opening.translated(journal):
                     opening.drop_side_files(journal)
-                    replace_file(part, journal)
+                    private.take_place(part, journal)
             finally:
                 part.unlink(missing_ok=True)
             return kept
@@ -159,9 +159,9 @@ def _keep_present(journal: Path) -> Path | None:
     except (JournalDamagedError, JournalForeignError, JournalMixedError):
         with opening.translated(journal):
             target = new_name(journal, "", "damaged")
-            shutil.copy2(journal, target)
+            private.copy(journal, target)
             for side in opening.side_files(journal):
-                shutil.copy2(side, target.with_name(target.name + side.name.removeprefix(journal.name)))
+                private.copy(side, target.with_name(target.name + side.name.removeprefix(journal.name)))
             return target
 
 
@@ -169,7 +169,7 @@ def new_name(journal: Path, mark: str, end: str) -> Path:
     """A name in the (made) folder that is not taken: ``<stem><mark>-<UTC>[-n].<end>``."""
     with opening.translated(journal):
         place = folder(journal)
-        place.mkdir(exist_ok=True)
+        private.make_folder(place)
         stamp = datetime.now(UTC).strftime(_STAMP)
         taken = [n for found, n, _ in _found(place) if found == stamp]  # never a number again, though its file may be gone
         return place / f"{journal.stem}{mark}-{stamp}{f'-{max(taken) + 1}' if taken else ''}.{end}"

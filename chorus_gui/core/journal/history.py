@@ -110,7 +110,7 @@ def _number(value: object) -> float | None:
 
 def _paths(text: str) -> dict[str, str]:
     try:
-        loaded = json_value(text) if text else {}
+        loaded: object = json_value(text) if text else {}
     except MalformedError:
         return {}
     if not isinstance(loaded, dict):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import filelock
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import JournalBusyError, JournalError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import JobContext
@@ -74,7 +75,7 @@ class WriterLock:
                 ctx.sleep(min(left, 0.1))
         note = asdict(myself(purpose))
         with suppress(OSError):  # only the lock counts; the note names its holder
-            self._note.write_text(json.dumps(note), encoding="utf-8")
+            private.write(self._note, json.dumps(note).encode())
 
     def release(self) -> None:
         """Release the lock; without effect when it is not held."""

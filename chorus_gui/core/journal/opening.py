@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 from urllib.parse import quote
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import (
     JournalBusyError,
     JournalChangedError,
@@ -24,7 +25,7 @@ from chorus_gui.core.errors import (
     JournalMissingError,
     JournalMixedError,
 )
-from chorus_gui.core.folders import remove_file, replace_file
+from chorus_gui.core.folders import remove_file
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.journal.v2 import V2
@@ -47,6 +48,8 @@ _WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, s
 
 def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     """A connection in autocommit mode that any thread may use, one at a time."""
+    if mode == "rwc":
+        private.make(path)  # SQLite would let others read it
     conn = sqlite3.connect(_uri(path, mode), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     conn.execute("PRAGMA foreign_keys = OFF")  # see V2
     try:
@@ -258,15 +261,15 @@ def quick_check(conn: sqlite3.Connection, path: Path) -> None:
 
 def copy_whole(conn: sqlite3.Connection, source: Path, target: Path) -> None:
     """A consistent, checked copy in the classic file format; ``target`` is replaced in one step or not at all."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = private.beside(target)
     try:
         with translated(source), _copying_to(target):
-            part.unlink(missing_ok=True)
+            private.create(part).close()
             with closing(sqlite3.connect(_uri(part, "rwc"), uri=True, isolation_level=None)) as copy:
                 conn.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")
                 quick_check(copy, source)
-            replace_file(part, target)
+            private.take_place(part, target)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -8,8 +8,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import JournalDamagedError, UsageError
-from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, findings, history, opening
 from chorus_gui.core.journal.findings import JournalFinding
@@ -61,7 +61,7 @@ def upgrade(path: Path, *, ctx: JobContext) -> UpgradeReport:
             opening.copy_whole(conn, path, kept)
         with opening.translated(path):
             opening.drop_side_files(path)
-            replace_file(part, path)
+            private.take_place(part, path)
         return UpgradeReport(rows, active, pending, commands, kept, tuple(odd))
     finally:
         with suppress(OSError):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import tomli_w
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import ReviewError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.review import hold_list
@@ -213,7 +214,7 @@ class Holds:
     def export(self, file: Path) -> None:
         """Write the holds for a colleague."""
         keys = ("modality", "path", "patient_id", "reason", "held_by", "at_us")
-        with file.open("wb") as out:
+        with private.named(file) as out:
             tomli_w.dump({"hold": [{key: getattr(hold, key) for key in keys} for hold in self.all()]}, out)
 
     def import_(self, file: Path) -> int:

@@ -13,6 +13,7 @@ from types import TracebackType
 import filelock
 
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, StoreFullError, StoreUnavailableError
+from chorus_gui.core.private import FILE, FOLDER, shared_bits
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.names import name_error
 
@@ -101,11 +102,18 @@ class Clock:
             return self._last
 
 
-def write_new(path: str, parts: Iterable[Buffer], mtime_ns: int) -> os.stat_result:
+def share(fd: int, root: str) -> None:
+    """Let those read and write a new file who may write in the store's folder ``root``, and nobody else."""
+    if not WINDOWS and (bits := shared_bits(root)):
+        os.fchmod(fd, FILE | bits)
+
+
+def write_new(path: str, parts: Iterable[Buffer], mtime_ns: int, root: str) -> os.stat_result:
     """Write a file that must not exist; its bytes are on the disk when this returns.  Removed again if anything fails."""
-    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | BINARY, 0o666)
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | BINARY, FILE)
     try:
         try:
+            share(fd, root)
             for part in parts:
                 write_all(fd, part)
             os.fsync(fd)
@@ -202,7 +210,9 @@ def sync_folder(folder: str) -> None:
 def make_folders(root: str, folder: str) -> None:
     """Make a folder below ``root`` and what is missing on the way; never ``root`` itself."""
     try:
-        os.mkdir(folder)  # noqa: PTH102
+        os.mkdir(folder, FOLDER)  # noqa: PTH102
+        if not WINDOWS and (bits := shared_bits(root)):
+            os.chmod(folder, FOLDER | bits | (bits & 0o022) >> 1)  # noqa: PTH101
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
             raise NotADirectoryError(errno.ENOTDIR, "there is a file where a folder is needed") from None

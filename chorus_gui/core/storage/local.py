@@ -16,6 +16,7 @@ from stat import S_ISDIR, S_ISREG
 
 from chorus_gui.core.errors import AccessError, ChecksumError, StoreUnavailableError
 from chorus_gui.core.folders import disk_path
+from chorus_gui.core.private import make_folder
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.disk import (
@@ -75,10 +76,10 @@ class LocalStore:
         self._ready = False
         self._spelling = Spelling(self._root)
         self._blocks = os.path.join(self._staging, "blocks")
-        self._partials = Partials(self._blocks)
+        self._partials = Partials(self._blocks, self._root)
         with Translated(root.as_posix()):
             if create:
-                Path(self._root).mkdir(parents=True, exist_ok=True)
+                make_folder(Path(self._root))
         self._check_root()
 
     def put(
@@ -284,7 +285,7 @@ class LocalStore:
         self._prepare()
         temp = os.path.join(self._temps, secrets.token_hex(12))
         try:
-            found = write_new(temp, parts, self._clock.tick())
+            found = write_new(temp, parts, self._clock.tick(), self._root)
         except FileNotFoundError as error:
             raise self._gone() from error
         try:
@@ -380,7 +381,9 @@ class LocalStore:
             make_folders(self._root, self._metas)
             name = os.path.join(self._metas, f"{key_of(info.path)}.{info.etag}")
             if not os.path.exists(name):  # noqa: PTH110 - as above
-                write_new(name, (json.dumps({"path": info.path, "metadata": dict(info.metadata)}).encode(),), self._clock.tick())
+                write_new(
+                    name, (json.dumps({"path": info.path, "metadata": dict(info.metadata)}).encode(),), self._clock.tick(), self._root
+                )
 
     def _metadata(self, path: str, etag: str) -> dict[str, str]:
         try:

@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreUnavailableError
-from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Condition, Store
 from chorus_gui.core.storage.retry import RetryPolicy
@@ -64,13 +64,14 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
     :class:`ConditionError` if the blob is another version by now, :class:`ChecksumError`, :class:`StoreError`,
     :class:`SourceUnreadableError` if the target cannot be written, ``Cancelled``.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = private.beside(target)
 
     def attempt() -> str:
         whole = hashlib.md5(usedforsecurity=False)
         length = 0
         try:
-            with part.open("wb") as out:
+            part.unlink(missing_ok=True)  # of an attempt before this one
+            with private.create(part) as out:
                 for chunk in store.read(blob.path, etag=blob.etag):
                     ctx.throttle(len(chunk))
                     whole.update(chunk)
@@ -102,7 +103,7 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
     try:
         md5 = (retry or RetryPolicy()).call(attempt, ctx)
         try:
-            replace_file(part, target)
+            private.take_place(part, target)
         except OSError as error:  # a folder, or on Windows a file that another program has open
             raise SourceUnreadableError(
                 f"Could not replace “{target}”: {error.strerror or error}.",

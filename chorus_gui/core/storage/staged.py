@@ -16,13 +16,13 @@ import threading
 import time
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
 from chorus_gui.core.errors import StoreUnavailableError
+from chorus_gui.core.private import FILE
 from chorus_gui.core.storage.base import Buffer, StagedBlock
-from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, not_found, write_all
+from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, make_folders, not_found, share, write_all
 from chorus_gui.core.storage.names import check_block_id
 from chorus_gui.core.untrusted import MalformedError, json_value
 
@@ -41,9 +41,9 @@ def key_of(path: str) -> str:
 class Partial:
     """The staged blocks of one blob, locked for this process.  Safe to use from many threads."""
 
-    def __init__(self, folder: str, path: str) -> None:
-        with suppress(FileExistsError):
-            os.mkdir(folder)  # noqa: PTH102 - not what is above it: where that is gone, the disk is
+    def __init__(self, folder: str, path: str, root: str) -> None:
+        self._root = root
+        make_folders(root, folder)
         self._lock = threading.Lock()
         self._file_lock = FileLock(os.path.join(folder, "lock"), timeout=0, thread_local=False)
         try:
@@ -60,7 +60,8 @@ class Partial:
         self._starts: list[int] = []
         for offset, size in self.blocks.values():
             self._occupy(offset, size)
-        self._index = os.open(os.path.join(folder, "index"), os.O_CREAT | os.O_WRONLY | os.O_APPEND | BINARY, 0o666)
+        self._index = os.open(os.path.join(folder, "index"), os.O_CREAT | os.O_WRONLY | os.O_APPEND | BINARY, FILE)
+        share(self._index, root)
         write_all(self._index, b"\n")  # ends a line that a crash tore
 
     def stage(self, block_id: str, data: Buffer) -> None:
@@ -70,8 +71,9 @@ class Partial:
             check_block_id(block_id, len(next(iter(self.blocks))) if self.blocks else None)
             offset = self._reserve(block_id, size)
         try:
-            fd = os.open(self.data, os.O_CREAT | os.O_WRONLY | BINARY, 0o666)
+            fd = os.open(self.data, os.O_CREAT | os.O_WRONLY | BINARY, FILE)
             try:
+                share(fd, self._root)
                 os.lseek(fd, offset, os.SEEK_SET)
                 write_all(fd, data)
                 os.fsync(fd)
@@ -117,16 +119,17 @@ class Partial:
 class Partials:
     """The staged blocks of all blobs of a folder store."""
 
-    def __init__(self, folder: str) -> None:
-        """``folder`` exists before the first block is staged."""
+    def __init__(self, folder: str, root: str) -> None:
+        """``folder`` exists before the first block is staged; ``root`` is the store's."""
         self._folder = folder
+        self._root = root
         self._lock = threading.Lock()
         self._open: dict[str, Partial] = {}
 
     def stage(self, path: str, block_id: str, data: Buffer) -> None:
         """As :meth:`Store.stage_block`, but for the check of the MD5.  Raises OSError too."""
         with self._lock:
-            partial = self._open.pop(path, None) or Partial(self._folder_of(path), path)
+            partial = self._open.pop(path, None) or Partial(self._folder_of(path), path, self._root)
             self._open[path] = partial  # last: the longest unused is first
             partial.writers += 1
             idle = [name for name, other in self._open.items() if not other.writers][: max(0, len(self._open) - _OPEN)]

@@ -1,0 +1,118 @@
+"""Files and folders that only their owner reads: journals, copies, lists, downloads, staging, configurations.
+
+They name patients, or hold a secret.  On Linux and macOS a new file has the mode 0600 and a new folder 0700.  On Windows they inherit the
+rights of their folder; those of a user's profile let nobody else in.  Nothing is written through a link that somebody else made: a new
+file must not exist under its name, not even as a link.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from chorus_gui.core.folders import replace_file
+
+FILE, FOLDER = 0o600, 0o700
+_POSIX = os.name == "posix"
+_FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def private_process() -> None:
+    """From now on, whatever this process creates is its owner's alone.  Each face calls it when it starts."""
+    if _POSIX:
+        os.umask(0o077)
+
+
+def create(path: Path) -> BinaryIO:
+    """A new file to write.  Raises :class:`FileExistsError` if anything has this name, OSError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, FILE), "wb")
+
+
+def make(path: Path) -> None:
+    """An empty file for a library that opens it by its name; one that exists is left as it is.  Raises OSError."""
+    with suppress(FileExistsError):
+        create(path).close()
+
+
+def make_folder(path: Path) -> None:
+    """A folder, and those above it that are missing; one that exists is left as it is.  Raises OSError."""
+    if not path.is_dir():
+        if not path.parent.is_dir():
+            make_folder(path.parent)
+        path.mkdir(mode=FOLDER, exist_ok=True)
+
+
+def beside(target: Path) -> Path:
+    """A name next to ``target`` that nobody can know before."""
+    return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(8)}.part")
+
+
+def take_place(part: Path, target: Path) -> None:
+    """Give a finished file its name.  What it replaces was perhaps shared with colleagues on purpose: its mode stays.  Raises OSError."""
+    if _POSIX:
+        with suppress(FileNotFoundError):
+            before = target.lstat()
+            if stat.S_ISREG(before.st_mode):
+                part.chmod(stat.S_IMODE(before.st_mode))
+    replace_file(part, target)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a file, whole or not at all; on the disk when this returns.  Raises OSError."""
+    part = beside(path)
+    try:
+        with create(part) as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        replace_file(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """A new file with the content and time of another.  Raises OSError."""
+    with source.open("rb") as read, create(target) as out:
+        shutil.copyfileobj(read, out)
+    times = source.stat()
+    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@contextmanager
+def named(path: Path) -> Generator[BinaryIO]:
+    """The file that a person named for a result, emptied or new.  Through a link only if it is the person's own or the system's.
+
+    Raises OSError.
+    """
+    if _POSIX:
+        with suppress(FileNotFoundError):
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode) and found.st_uid not in (os.getuid(), 0):
+                raise OSError(errno.EPERM, "this is a link that another user made")
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | (_FLAGS & ~getattr(os, "O_NOFOLLOW", 0)), FILE)
+    with os.fdopen(handle, "wb") as out:
+        yield out
+
+
+def too_open(path: Path) -> bool:
+    """Other users of this computer may read it.  Never true on Windows, where the folder's rights decide."""
+    try:
+        return _POSIX and bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
+def shared_bits(folder: str) -> int:
+    """What a file in a shared folder may allow to others: reading and writing to those who may write in the folder, and nothing else."""
+    if not _POSIX:
+        return 0
+    mode = os.stat(folder).st_mode  # noqa: PTH116 - as the stores do
+    return (0o060 if mode & 0o020 else 0) | (0o006 if mode & 0o002 else 0)
