@@ -155,11 +155,17 @@ class Pattern:
         """Can a file that matches lie in this folder or below it?  ``folder`` is "" for the root."""
         return not folder or (not self._too_long(folder) and self._leading.fullmatch(folder) is not None)
 
+    @cached_property
+    def _crowded(self) -> bool:
+        """Two variables are in one part of the path."""
+        return any(part.count("{") > 1 for part in self.text.split("/"))
+
     def _too_long(self, path: str) -> bool:
         """Two variables in one part take time that grows with the square of its length; no file system has such a name."""
-        return len(path) > LONGEST_NAME and any(
-            len(part) > LONGEST_NAME for part in path.split("/", len(self.segments) + 1)[: len(self.segments) + 1]
-        )
+        if not self._crowded or len(path) <= LONGEST_NAME:
+            return False
+        parts = path.split("/", len(self.segments) + 1)[: len(self.segments) + 1]
+        return any(len(part) > LONGEST_NAME for part in parts)
 
     def in_fixed_part(self, folder: str) -> bool:
         """The folder's own name stands in the pattern's fixed part (where links are followed), not below it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +116,13 @@ def test_no_folder_of_a_file_that_matches_is_ever_pruned(path: str) -> None:
         if pattern.match(path):
             parts = folder.split("/") if folder else []
             assert all(pattern.may_lead_to("/".join(parts[:depth])) for depth in range(len(parts) + 1))
+
+
+def test_two_variables_in_one_part_take_no_longer_for_a_long_path() -> None:
+    pattern = Pattern.parse("{patient_id:w}{version:w}q/{filepath}")
+    began = time.process_time()
+    for length in (255, 256, 4_096, 100_000):
+        assert pattern.match("a" * length + "/x") is None
+        pattern.may_lead_to("a" * length)
+    assert time.process_time() - began < 1.0
+    assert pattern.match("12q/x") is not None

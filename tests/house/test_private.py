@@ -135,6 +135,7 @@ def test_the_doctor_names_what_others_may_read(tmp_path: Path) -> None:
     world = fill(World(tmp_path))
     with Journal.open(world.journal, create=True):
         pass
+    world.file.write_text(world.file.read_text() + '[unused]\nnote = "sig=abc"\n')
     for file in (world.file, world.journal):
         file.chmod(0o644)
     found = [one for one in examine(world.file, JobContext()) if one.subject == "Files"]

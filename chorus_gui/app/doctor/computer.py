@@ -14,6 +14,7 @@ from chorus_gui.app.words import size as bytes_of
 from chorus_gui.core import private
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.config.policy import Rule, read_policy
+from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.folders import data_folder
 from chorus_gui.core.journal import backups
 from chorus_gui.core.model import Finding, Grade
@@ -88,7 +89,7 @@ def check_policy(_: Case) -> Iterator[Finding]:
 
 def check_private_files(case: Case) -> Iterator[Finding]:
     """Files that name patients, or hold a secret, and that other users of this computer may read."""
-    files = [case.file]
+    files = [case.file] if case.file.is_file() and ConfigDocument.open(case.file).holds_secrets else []
     if case.config is not None:
         local = case.config.journal.local
         copies = backups.folder(local)
@@ -97,6 +98,6 @@ def check_private_files(case: Case) -> Iterator[Finding]:
     if found:
         what = f"Other users of this computer may read {plural(len(found), 'file')} of this submission."
         why = "The journal and its copies name patients. A configuration may hold a secret."
-        names = " ".join(shlex.quote(str(file)) for file in found if file.parent != backups.folder(found[0]))
+        names = " ".join(shlex.quote(str(file)) for file in found)
         remedy = f"Unless you share them on purpose, run: chmod -R go-rwx {names}"
         yield Finding(Grade.WARNING, "Files", what, why, remedy, tuple(str(file) for file in found[:5]))
