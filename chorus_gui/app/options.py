@@ -9,7 +9,7 @@ from typing import Any
 from chorus_gui.core.model import Mode
 from chorus_gui.core.submission.work import Selection
 
-__all__ = ["Selection", "SubmitOptions", "params_text"]
+__all__ = ["Selection", "SubmitOptions", "params_text", "selection_of"]
 
 
 def params_text(options: Iterable[tuple[str, Any]]) -> str:
@@ -26,6 +26,18 @@ def params_text(options: Iterable[tuple[str, Any]]) -> str:
         elif value not in (None, False, ""):
             parts.append(f"--{name} {value}")
     return " ".join(parts)
+
+
+def selection_of(params: str) -> Selection | None:
+    """The pending files that a command of the history could upload, from its options; None: it left them for later."""
+    words = params.split()
+    found = {name: value for name, value in zip(words, [*words[1:], ""], strict=True) if name.startswith("--")}
+    if "--without-pending" in found:
+        return None
+    modalities, most = found.get("--modalities", ""), found.get("--max-num-files", "")
+    return Selection(
+        found.get("--version") or None, tuple(filter(None, modalities.split(","))), int(most) if most.isascii() and most.isdigit() else None
+    )
 
 
 @dataclass(frozen=True, slots=True)

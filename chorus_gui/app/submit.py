@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.holds import holding_back
@@ -94,6 +95,46 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
 
     params = params_text((("version", which.version), ("modalities", which.modalities), ("max-num-files", which.max_files)))
     return run(workspace, Command("file upload", params, writes=True, sends=True, receipt="upload"), ctx, step)
+
+
+def upload_rest(workspace: Workspace, ctx: JobContext) -> Done[None]:
+    """Upload what the last submission or upload left pending, and nothing that it was not asked for.
+
+    After a restart nobody remembers what that was: it is in the journal's history, and of a submission in its approved review.
+    """
+    from chorus_gui.app.options import Selection, selection_of
+    from chorus_gui.core.submission.upload import upload_pending
+
+    def step(active: Run) -> None:
+        check_built_in(workspace.config)
+        last = next((line for line in reversed(active.journal.history()) if line.command in ("submit", "file upload")), None)
+        which, submitted = selection_of(last.params if last is not None else ""), last is not None and last.command == "submit"
+        with ExitStack() as stack:
+            staging = _approved_review(stack, workspace) if submitted else None
+            if staging is None and submitted and which is None:
+                raise UsageError(
+                    "The last submission left its pending files for later.",
+                    remedy="Scan and review the site again, or select Upload › Upload pending files.",
+                )
+            which = which or Selection()
+            active.log.version = active.named = which.version or ""
+            store = active.store()
+            active.begin(leave_copies=store)
+            with workspace.person.progress(ctx):
+                upload_pending(active.work, store, which if staging is None else Selection(), approved=staging)
+        mention_wrong(active)
+
+    return run(workspace, Command("file upload", writes=True, sends=True, receipt="upload"), ctx, step)
+
+
+def _approved_review(stack: ExitStack, workspace: Workspace) -> Staging | None:
+    """The review that was approved to be uploaded, perhaps out of date by now; None if there is none."""
+    with suppress(ReviewError):
+        staging = stack.enter_context(workspace.staged())
+        approval: dict[str, object] = staging.get("approval") or {}
+        if approval and not approval.get("record_only"):
+            return staging
+    return None
 
 
 def mention_wrong(active: Run) -> None:

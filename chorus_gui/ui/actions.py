@@ -250,7 +250,9 @@ def _retry(host: Host, _: intents.RetryFailed) -> None:
     approval = shown.approval if shown and not shown.stale and which is None else None
 
     def step(ctx: JobContext) -> Done[None]:
-        return submit.upload(workspace, ctx, which or Selection()) if approval is None else submit.resume(workspace, ctx, approval)
+        if approval is not None:
+            return submit.resume(workspace, ctx, approval)
+        return submit.upload(workspace, ctx, which) if which is not None else submit.upload_rest(workspace, ctx)
 
     host.start(JobKind.UPLOAD, "Upload pending files" if approval is None else "Resume the submission", step, _ran)
 

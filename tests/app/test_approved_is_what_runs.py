@@ -209,6 +209,46 @@ def test_trying_again_an_upload_sends_what_was_asked_for(window: Window, world: 
     assert sent(world) == {SECOND}
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (intents.UploadPending("v2"), {SECOND}),
+        (intents.UploadPending("v1", ("OMOP",)), {OMOP}),
+        (intents.UploadPending(None, ("Images",)), {ONE, "1002/Images/b.dcm", SECOND}),
+    ],
+    ids=["version", "version and modality", "modality"],
+)
+def test_an_upload_is_resumed_after_a_restart_as_it_was_asked_for(
+    asked: intents.UploadPending, expected: set[str], window: Window, world: World
+) -> None:
+    recorded_in_two_versions(world)
+    world.site.rename(world.base / "away")
+    window.run(asked)
+    (world.base / "away").rename(world.site)
+    window.session.update(upload=None, failures=())  # what a start finds
+    window.run(intents.RetryFailed())
+    assert sent(world) == expected
+
+
+@pytest.mark.parametrize("modalities", [("Images",), ("OMOP",)])
+def test_a_submission_is_resumed_after_a_crash_as_it_was_approved(modalities: tuple[str, ...], window: Window, world: World) -> None:
+    """The journal was written since, so the review is out of date; it still says what was approved."""
+    recorded_in_two_versions(world)
+    window.run(intents.Scan(modalities=modalities))
+    review = window.session.state.review
+    assert review is not None
+    world.site.rename(world.base / "away")
+    window.run(intents.Approve(review.revision, "v2"))
+    (world.base / "away").rename(world.site)
+    world.put("1009/Images/other.dcm", "other")
+    world.run("record", version="v8")
+    window.session.do(intents.Refresh())
+    window._qtbot.waitUntil(lambda: not window.session.state.loading)
+    window.run(intents.RetryFailed())
+    assert sent(world) <= ({SECOND, NEW} if modalities == ("Images",) else set())
+    assert left(world) >= V1
+
+
 def test_rows_that_come_between_the_review_and_the_approval_are_not_sent(window: Window, world: World, tmp_path: Path) -> None:
     world.run("record", version="v1")
     window.run(intents.Scan())

@@ -110,6 +110,14 @@ def no_bytes(scene: Scene) -> None:
     scene.share.put(BLOB, b"")
 
 
+def uploaded_locally(scene: Scene) -> None:
+    """Files were uploaded since the check-out: a set-aside means that they are uploaded again."""
+    checked_out(scene)
+    scene.world.put("1009/Images/new.dcm", "new")
+    scene.world.run("submit", version="v2")
+    nobody(scene)
+
+
 def conflict_on_the_way(scene: Scene) -> None:
     in_the_cloud(scene)
     after(scene.patch, "put", 1, lambda: scene.share.put(BLOB, journal_bytes("theirs.dcm")))
@@ -482,6 +490,8 @@ TABLE: list[Row] = [
     (Status.DECISION, conflict_on_the_way, "file upload"),
     *((Status.DECISION, no_bytes, words) for words in ("journal checkout", "submit --yes", "journal update", "file upload", "file verify")),
     (Status.DECISION, no_bytes, "journal recover"),
+    (Status.DECISION, uploaded_locally, "journal set-aside"),
+    (Status.DONE, uploaded_locally, "journal set-aside --yes"),
     (Status.DONE, no_bytes, "journal recover --yes"),
     (Status.DONE, no_bytes, "submit --yes --accept-less-history"),
     # interrupted

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import Declined, JournalError
+from chorus_gui.core.errors import Declined, JournalError, UnansweredError
 from chorus_gui.core.journal.store import Journal
 
 
@@ -53,14 +53,14 @@ class Entered:
 def in_history(journal: Journal, config: Config, line: HistoryLine) -> Generator[Entered]:
     """Write the command, and how many seconds the block took, without secrets.  An error of the block is raised in any case.
 
-    The line is written when the command begins to change something, at the latest when it ends.  A command to which the person
-    answered no has no line.
+    The line is written when the command begins to change something, at the latest when it ends.  A command whose question was
+    answered with no, or by nobody, has no line.
     """
     journal.keep_copy()
     entered = Entered(journal, config, line)
     try:
         yield entered
-    except Declined:
+    except (Declined, UnansweredError):
         raise
     except BaseException:
         with suppress(JournalError):  # what led here is the error to report
