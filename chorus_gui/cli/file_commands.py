@@ -39,7 +39,7 @@ def add(groups: Any) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 
-    upload = commands.add_parser("upload", help="upload the pending files; the store confirms each of them")
+    upload = commands.add_parser("upload", help="upload the pending files without asking; the store confirms each of them")
     _filters(upload)
     add_accept_less(upload)
     upload.add_argument("--max-num-files", metavar="N", type=_positive, help="upload at most N files")
