@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.core.config.hosts import Host, confirm, unconfirmed, untrusted
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
-from chorus_gui.core.errors import ConfigChangedError, UsageError
+from chorus_gui.core.errors import ConfigChangedError, ConfigError, Fault, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
@@ -17,8 +17,20 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
 
 __all__ = [
-    "Checked", "Layout", "check", "default_pattern", "load", "loads", "read_text", "save", "template", "test_connection",
-    "trust_host", "unconfirmed_hosts", "use_system_certificates",
+    "Checked",
+    "Layout",
+    "check",
+    "default_pattern",
+    "load",
+    "load_or_why",
+    "loads",
+    "read_text",
+    "save",
+    "template",
+    "test_connection",
+    "trust_host",
+    "unconfirmed_hosts",
+    "use_system_certificates",
 ]  # fmt: skip
 
 
@@ -114,3 +126,11 @@ def test_connection(
         found += check_place(place, login, expiry=token is None or token.reveal() not in seen)
         seen.add(token.reveal() if token else "")
     return tuple(found)
+
+
+def load_or_why(file: Path) -> tuple[Config | None, ConfigError | None, tuple[Fault, ...]]:
+    """The configuration; or None, why it cannot be used, and its faults."""
+    try:
+        return load(file), None, ()
+    except ConfigError as error:
+        return None, error, tuple(error.faults)

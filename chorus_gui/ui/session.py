@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from chorus_gui.app import facts
-from chorus_gui.app.configuration import load, trust_host, unconfirmed_hosts
+from chorus_gui.app.configuration import load_or_why, trust_host, unconfirmed_hosts
 from chorus_gui.app.custody import CustodyConflictError
 from chorus_gui.app.folders import log_folder, receipts_folder
 from chorus_gui.app.known import LessHistoryError
@@ -213,7 +213,7 @@ class Session(QObject):
         """Open a configuration file; faults are part of the state.  Reading it is the one file access on the screen's thread."""
         file = file.absolute()
         same = file == self.state.config_file
-        config, error, faults = _load(file)
+        config, error, faults = load_or_why(file)
         if config is not None or file.exists():
             self.settings.remember(file)
             self.settings.put("last", str(file))
@@ -422,10 +422,3 @@ class Session(QObject):
 
 def _succeeded(outcome: Outcome[Any]) -> bool:
     return outcome.kind is OutcomeKind.DONE and (not isinstance(outcome.value, Done) or outcome.value.ok)
-
-
-def _load(file: Path) -> tuple[Config | None, ConfigError | None, tuple[Any, ...]]:
-    try:
-        return load(file), None, ()
-    except ConfigError as error:
-        return None, error, error.faults
