@@ -26,6 +26,7 @@ from shiboken6 import isValid
 
 from chorus_gui.app.awake import Awake, awake, system
 from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, run
+from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.state import BRIEF, JobKind, JobProgress, JobView
 
 Step = Callable[[JobContext], Any]
@@ -49,6 +50,7 @@ class Job:
     cancellable: bool = True
     thread: _JobThread | None = None
     began: float = field(default=0.0)
+    run: UploadRun | None = None
 
     @property
     def seconds(self) -> float:
@@ -188,7 +190,11 @@ class Jobs(QObject):
                 self._pull_one(job)
 
     def _pull_one(self, job: Job) -> None:
-        self.progressed.emit(JobProgress(job.view(), job.ctx.progress.snapshot(), self.limit.rate))
+        """Every place that shows the job gets the same numbers: they are added up and measured here."""
+        view, snapshot = job.view(), job.ctx.progress.snapshot()
+        job.run = job.run or UploadRun(job.id)
+        job.run.feed(snapshot, time.monotonic(), paused=view.paused)
+        self.progressed.emit(JobProgress(view, snapshot, self.limit.rate, job.run))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chorus_gui.app.journal import Completeness
 from chorus_gui.app.options import Selection
@@ -19,6 +20,9 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
 from chorus_gui.core.model import Failure, Finding, Grade, Mode
+
+if TYPE_CHECKING:
+    from chorus_gui.ui.models.progress import UploadRun
 
 
 class JobKind(Enum):
@@ -70,11 +74,15 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """Progress of a running job, ten times a second.  ``limit`` is bytes a second or None."""
+    """Progress of a running job, ten times a second.  ``limit`` is bytes a second or None.
+
+    ``run`` adds up the job's parts and measures its rate, once for every place that shows them.  None: nothing was measured.
+    """
 
     job: JobView
     snapshot: Snapshot
     limit: int | None = None
+    run: UploadRun | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,12 +118,20 @@ def version_columns(modalities: Sequence[str]) -> list[Column[VersionLine]]:
     ]
 
 
+def bar_names(versions: Sequence[str]) -> list[str]:
+    """A name for each bar, all different: the day; with several on one day, the day and the time; otherwise the versions."""
+    shown = [version_name(version) for version in versions]
+    for names in ([name[:10] for name in shown], [name[5:] if len(name) == 16 else name for name in shown]):
+        if len(set(names)) == len(names):
+            return names
+    return list(versions)
+
+
 def bars(lines: Sequence[VersionLine], modalities: Sequence[str]) -> list[Bar]:
-    """For the chart: the oldest first."""
-    return [
-        Bar(version_name(line.version)[:10], tuple(line.files.get(name, 0) for name in modalities))
-        for line in reversed(lines[:CHART_VERSIONS])
-    ]
+    """For the charts of History and Overview: the oldest first; the files of a version are its current entries, as in every list."""
+    shown = list(reversed(lines[:CHART_VERSIONS]))
+    names = bar_names([line.version for line in shown])
+    return [Bar(name, tuple(line.files.get(modality, 0) for modality in modalities)) for name, line in zip(names, shown, strict=True)]
 
 
 def _receipt_text(receipt: ReceiptFacts) -> str:

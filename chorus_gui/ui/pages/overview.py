@@ -24,13 +24,14 @@ from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.history_parts import bars, version_lines
 from chorus_gui.ui.shown import shown
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Picture, button, column, label, row, scrolled, set_grade
-from chorus_gui.ui.widgets.charts import Bar, BarChart
+from chorus_gui.ui.widgets.charts import BarChart
 
 VERSIONS_SHOWN = 24
 RUNS_SHOWN = 4
@@ -283,11 +284,7 @@ class OverviewPage(Page):
         return made
 
     def _render_chart(self, names: list[str], state: SessionState) -> None:
-        journal = state.journal
-        versions = journal.versions[-VERSIONS_SHOWN:] if journal else ()
-        counts = {(c.version, c.modality): c.active + c.closed for c in journal.counts} if journal else {}
-        bars = [Bar(_version_name(version), tuple(counts.get((version, name), 0) for name in names)) for version in versions]
-        self.chart.show_bars(names, bars)
+        self.chart.show_bars(names, bars(version_lines(state.journal)[:VERSIONS_SHOWN], names))
 
 
 def _clear(rows: QBoxLayout) -> None:
@@ -296,13 +293,6 @@ def _clear(rows: QBoxLayout) -> None:
         if item is not None and (widget := item.widget()) is not None:
             widget.hide()
             widget.deleteLater()
-
-
-def _version_name(version: str) -> str:
-    """A version as a bar's name: the date of a stamp, the end of another name."""
-    if len(version) == 14 and version.isdigit():
-        return f"{version[:4]}-{version[4:6]}-{version[6:8]}"
-    return version[-10:]
 
 
 def _table() -> QTableWidget:

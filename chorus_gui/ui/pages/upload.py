@@ -231,7 +231,10 @@ class UploadPage(Page):
         if run is None or progress.job.id != run.job or progress.job.kind not in SENDING:
             return
         now = time.monotonic()
-        run.feed(progress.snapshot, now, paused=progress.job.paused)
+        if progress.run is not None:
+            self._run = run = progress.run
+        else:
+            run.feed(progress.snapshot, now, paused=progress.job.paused)
         if now - self._last_chart >= CHART_SECONDS:
             self._last_chart = now
             self.view.chart.add(run.total.rate or 0.0)

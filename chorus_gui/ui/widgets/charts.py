@@ -103,11 +103,13 @@ class BarChart(QWidget):
                 height = plot.height() * part / top
                 painter.fillRect(QRectF(box.left(), bottom - height, box.width(), height), QColor(now.series[number % len(now.series)]))
                 bottom -= height
-            width = metrics.horizontalAdvance(bar.name)
+            slot = plot.width() / len(self._bars) - 8
+            name = metrics.elidedText(bar.name, Qt.TextElideMode.ElideLeft, int(slot)) if slot >= 36 else bar.name
+            width = metrics.horizontalAdvance(name)
             left = box.center().x() - width / 2
             if left >= free and left + width <= self.width():
                 painter.setPen(QColor(now.muted))
-                painter.drawText(QPointF(left, plot.bottom() + metrics.ascent() + 4), bar.name)
+                painter.drawText(QPointF(left, plot.bottom() + metrics.ascent() + 4), name)
                 free = left + width + 8
         painter.end()
 

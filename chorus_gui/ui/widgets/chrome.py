@@ -10,6 +10,7 @@ from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.models.progress import ProgressLine
 from chorus_gui.ui.shown import shown
 from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import spoken, status_of
@@ -244,17 +245,36 @@ class JobBar(QFrame):
         if self._job is None or progress.job.id != self._job.id:
             return
         snapshot = progress.snapshot
-        share = share_of(snapshot.total)
+        line = measured(progress)
+        share = share_of(line.count)
         if share is None:
             self._bar.setRange(0, 0)
         else:
             self._bar.setRange(0, 1000)
             self._bar.setValue(int(share * 1000))
-        self._detail.set_full(progress_text(snapshot))
+        self._detail.set_full(progress_text(snapshot, line))
         self._bar.setAccessibleName(f"{progress.job.title}: {self._detail.full}")
 
     def _pause(self) -> None:
         self.intent.emit(intents.ResumeJob() if self._job and self._job.paused else intents.PauseJob())
+
+
+def measured(progress: JobProgress) -> ProgressLine:
+    """The counts and the rate that every place shows: of all parts of an upload, otherwise of the phase; no rate during a pause."""
+    snapshot, run = progress.snapshot, progress.run
+    if run is not None and snapshot.phase == "upload" and run.lines[:-1]:
+        return run.total
+    return average(snapshot, paused=progress.job.paused)
+
+
+def average(snapshot: Snapshot, *, paused: bool = False) -> ProgressLine:
+    """The counts of a phase, and its average rate."""
+    total = snapshot.total
+    if paused or not total.bytes or snapshot.elapsed <= 2:
+        return ProgressLine("", total)
+    rate = total.bytes / snapshot.elapsed
+    left = (total.total_bytes - total.bytes) / rate if total.total_bytes and total.bytes < total.total_bytes and rate > 0 else None
+    return ProgressLine("", total, rate, left)
 
 
 def share_of(total: Count) -> float | None:
@@ -266,9 +286,10 @@ def share_of(total: Count) -> float | None:
     return None
 
 
-def progress_text(snapshot: Snapshot) -> str:
+def progress_text(snapshot: Snapshot, line: ProgressLine | None = None) -> str:
     """ "1,204 of 5,000 files · 1.2 of 3.2 GB · 12 MB/s · 3 min 2 s left"."""
-    total = snapshot.total
+    line = line or average(snapshot)
+    total = line.count
     parts: list[str] = []
     if total.total_files is not None:
         parts.append(f"{words.number(total.files)} of {words.count_of(total.total_files, 'file')}")
@@ -278,11 +299,10 @@ def progress_text(snapshot: Snapshot) -> str:
         parts.append(f"{words.size(total.bytes)} of {words.size(total.total_bytes)}")
     elif total.bytes:
         parts.append(words.size(total.bytes))
-    if total.bytes and snapshot.elapsed > 2:
-        rate = total.bytes / snapshot.elapsed
-        parts.append(words.rate(rate))
-        if total.total_bytes and rate > 0 and total.bytes < total.total_bytes:
-            parts.append(f"{words.duration((total.total_bytes - total.bytes) / rate)} left")
+    if line.rate is not None:
+        parts.append(words.rate(line.rate))
+        if line.left:
+            parts.append(f"{words.duration(line.left)} left")
     if total.failed:
         parts.append(f"{words.number(total.failed)} failed")
     if snapshot.note:
