@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.holds import known_here
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.hosts import Host
@@ -137,6 +138,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             stale=stale,
             approval=Approval(**given) if given else None,
             pending=offered(staging),
+            holds_warning=known_here(config).warning,
             out_of_reach=tuple(
                 f"{cause} {remedy}".strip()
                 for cause, remedy in staging.db.execute("SELECT DISTINCT cause, remedy FROM problem WHERE covers AND path = ''")

@@ -101,6 +101,14 @@ def known(workspace: Workspace) -> HoldsState:
         return _state(kept.known(), workspace.side_files().url)
 
 
+def known_here(config: Config) -> HoldsState:
+    """As :func:`known`, without a workspace."""
+    from chorus_gui.core.review.holds import Holds
+
+    with Holds(config.journal.local) as kept:
+        return _state(kept.known(), config.journal.cloud.text if config.journal.cloud else str(config.journal.local))
+
+
 def _state(known: Known, where: str) -> HoldsState:
     everything = known.everything
     return HoldsState(tuple(everything.active()), known.unshared, known.trouble, where, known.read_us > 0, everything.unreadable)

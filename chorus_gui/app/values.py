@@ -114,7 +114,8 @@ class ReviewFacts:
     ``to_do`` is what an approval would record now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
     (deleted, current entries) where a typed confirmation is needed.  ``stale`` says, as a sentence, why it can no longer be
     approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
-    these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.
+    these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``: holds that are not
+    shared yet, or a shared list that could not be read, in sentences; "" if all is shared.
     """
 
     path: Path
@@ -131,6 +132,7 @@ class ReviewFacts:
     approval: Approval | None = None
     pending: Pending = field(default_factory=Pending)
     out_of_reach: tuple[str, ...] = ()
+    holds_warning: str = ""
 
     @property
     def to_send(self) -> Tally:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.app import exports, review, submit
+from chorus_gui.app import exports, holds, review, submit
 from chorus_gui.app.options import Selection, SubmitOptions
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
@@ -169,33 +169,39 @@ def _found(kind: ChangeKind, files: int) -> str:
     return count_of(files, "problem") if kind is ChangeKind.PROBLEM else f"{number(files)} {KINDS[kind]}"
 
 
+def _hold(host: Host, title: str, step: Callable[[], object]) -> None:
+    """Change the held-back list, and share it with everybody who works on the journal."""
+    workspace = host.workspace()
+
+    def told(changed: holds.Changed) -> str:
+        return " ".join(
+            part for part in (changed.state.warning or "Shared with everybody who works on the journal.", *changed.notes) if part
+        )
+
+    host.start(JobKind.HOLD, title, lambda ctx: holds.change(workspace, ctx, step), told, cancellable=False)
+
+
 def _hold_back(host: Host, intent: intents.HoldBack) -> None:
     workspace = host.workspace()
     title = f"Hold back {count_of(len(intent.ids), 'change')}"
-    host.start(JobKind.HOLD, title, lambda _: review.hold_back(workspace, intent.ids, intent.reason), cancellable=False)
+    _hold(host, title, lambda: review.hold_back(workspace, intent.ids, intent.reason))
 
 
 def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
     workspace = host.workspace()
     title = f"Hold back patient {intent.patient_id}"
-    host.start(JobKind.HOLD, title, lambda _: review.hold_back_patient(workspace, intent.patient_id, intent.reason), cancellable=False)
+    _hold(host, title, lambda: review.hold_back_patient(workspace, intent.patient_id, intent.reason))
 
 
 def _release(host: Host, intent: intents.Release) -> None:
     workspace = host.workspace()
     title = f"Release {count_of(len(intent.ids), 'change')}"
-    host.start(JobKind.HOLD, title, lambda _: review.release(workspace, intent.ids), cancellable=False)
+    _hold(host, title, lambda: review.release(workspace, intent.ids))
 
 
 def _import_holds(host: Host, intent: intents.ImportHolds) -> None:
     workspace = host.workspace()
-    host.start(
-        JobKind.HOLD,
-        "Import the held-back list",
-        lambda _: review.import_holds(workspace, intent.file),
-        lambda count: f"Imported {count_of(count, 'entry', 'entries')}.",
-        cancellable=False,
-    )
+    _hold(host, "Import the held-back list", lambda: review.import_holds(workspace, intent.file))
 
 
 def _export_holds(host: Host, intent: intents.ExportHolds) -> None:

@@ -386,7 +386,7 @@ class Menus:
                 "Everything on this computer that names patients is removed. The journal, its kept copies and the configuration are kept. This cannot be undone.",
                 "Clear data",
                 details=(
-                    "Reviews, and the list of what is held back. To keep the list, export it first.",
+                    "Reviews, and this computer's copy of the held-back list. Holds that are not shared yet are lost; the others are read again.",
                     "Log files.",
                     "Receipts of every submission from this computer.",
                 ),

@@ -17,6 +17,7 @@ from world import World
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
 from chorus_gui.ui import intents
@@ -488,7 +489,7 @@ def test_after_holding_back_the_table_stays_where_it_is(qtbot: QtBot, opened: Se
         run_job(qtbot, opened, intents.HoldBack(tuple(page.area.selected()), "later"))
     settled(qtbot, page, 6)
     assert page.area.view.currentIndex().row() == row
-    assert page.area.model.index(row, 7).data() == "Held back: later"
+    assert page.area.model.index(row, 7).data() == f"Held back by {user_name()}: later"
 
 
 def test_every_control_has_a_name_and_a_tip(page: ReviewPage, scanned: SessionState) -> None:
@@ -572,3 +573,39 @@ def test_where_files_are_only_pending_they_can_be_approved(
     dialog.yes.click()
     assert opened.state.review is not None
     assert asked == [intents.Approve(opened.state.review.revision), intents.ShowPage("upload")]
+
+
+def test_a_tile_counts_and_shows_nothing_that_is_held_back(qtbot: QtBot, opened: Session, page: ReviewPage, scanned: SessionState) -> None:
+    assert scanned.review is not None
+    select(page, "1003/Waveforms/renamed.dat")
+    change = page.area.current()
+    assert change is not None
+    run_job(qtbot, opened, intents.HoldBack((change.id,), "later"))
+    review = opened.state.review
+    assert review is not None
+    now, summary = review.summary.total(ChangeKind.ADDED), review.summary
+    assert now.files == scanned.review.summary.total(ChangeKind.ADDED).files - 1
+    assert summary.excluded == 2  # both halves of a rename
+    assert summary.renamed == scanned.review.summary.renamed - 1
+    assert review.to_do[ChangeKind.ADDED] == now
+    page.tiles.press_only(["added"])
+    assert page.area.model.query.excluded is False
+    page.tiles.press_only(["held"])
+    assert page.area.model.query.excluded is True
+    page.tiles.press_only([])
+    assert page.area.model.query.excluded is None
+
+
+def test_the_dialog_says_who_can_read_the_reason(page: ReviewPage, scanned: SessionState) -> None:
+    page.area.view.selectRow(0)
+    page.area.hold.emit()
+    dialog = page.findChild(ReasonDialog)
+    assert dialog is not None
+    assert any("everybody who works on this journal file can read it" in label.text() for label in dialog.findChildren(QLabel))
+    dialog.reject()
+
+
+def test_holds_that_are_not_shared_are_said(scanned: SessionState) -> None:
+    assert scanned.review is not None
+    told = replace(scanned.review, holds_warning="Not shared yet: 1 change of the held-back list is only on this computer.")
+    assert any("Not shared yet" in view.text for view in notices(replace(scanned, review=told)))

@@ -168,6 +168,11 @@ def test_exports(qtbot: QtBot, opened: Session, tmp_path: Path) -> None:
     run_job(qtbot, opened, intents.ClearLocalData())
     run_job(qtbot, opened, intents.Scan())
     assert opened.state.review is not None
+    assert opened.state.review.summary.excluded == 1  # the shared list has it
+    (tmp_path / "world" / "journal.db.chorus" / "holds.json").unlink()
+    run_job(qtbot, opened, intents.ClearLocalData())
+    run_job(qtbot, opened, intents.Scan())
+    assert opened.state.review is not None
     assert opened.state.review.summary.excluded == 0
     run_job(qtbot, opened, intents.ImportHolds(holds))
     assert opened.state.review is not None

@@ -331,7 +331,7 @@ def _tip(change: Change, column: int) -> str:
     if change.note:
         lines.append(change.note)
     if change.excluded:
-        lines.append(f"Held back: {change.reason}")
+        lines.append(f"Held back by {change.held_by or 'an unknown user'}: {change.reason}")
     return "\n".join(lines)
 
 

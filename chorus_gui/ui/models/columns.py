@@ -85,7 +85,12 @@ COLUMNS = (
         compared=True,
     ),
     Column("In the central store", lambda c, destination: destination(c), 6, "…/1000123/Images/study_0001/series_001"),
-    Column("Note", lambda c, _: f"Held back: {c.reason}" if c.excluded else c.note, 7, "Held back: consent withdrawn"),
+    Column(
+        "Note",
+        lambda c, _: f"Held back by {c.held_by or '–'}: {c.reason}" if c.excluded else c.note,
+        7,
+        "Held back by anna: consent withdrawn",
+    ),
 )
 
 KIND, MODALITY, PATH, PATIENT, SIZE, MODIFIED, DESTINATION, NOTE = range(len(COLUMNS))

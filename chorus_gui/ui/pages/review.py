@@ -99,6 +99,8 @@ def notices(state: SessionState) -> list[NoticeView]:
                 text = f"All changes are recorded as version {review.approval.version}."
                 out.append(NoticeView(Grade.GOOD, text, "Scan again", intents.Scan()))
         out += [NoticeView(Grade.INFO, note) for note in review.summary.notes]
+        if review.holds_warning:
+            out.append(NoticeView(Grade.WARNING, review.holds_warning))
     for version, files in pending_versions(state)[:1]:
         text = (
             f"Version {version} is recorded, but {words.count_of(files, 'file')} of it {words.agree(files, 'is', 'are')} not uploaded yet."
@@ -288,8 +290,12 @@ class ReviewPage(Page):
 
     def _filter(self) -> None:
         tiles = self.tiles
-        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), excluded=True if tiles.pressed("held") else None)
+        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), excluded=True if tiles.pressed("held") else self._counted())
         self.area.model.ask(self.area.filter(query))
+
+    def _counted(self) -> bool | None:
+        """A tile that is pressed shows what it counts: nothing that is held back."""
+        return False if self.tiles.kinds or self.tiles.pressed("renamed") else None
 
     def _show_all(self) -> None:
         self.area.clear_filters()
@@ -302,8 +308,8 @@ class ReviewPage(Page):
         ReasonDialog(
             self,
             f"Hold back {words.count_of(len(ids), 'change')}?",
-            f"{words.agree(len(ids), 'It is', 'They are')} left out of this and later submissions until you release {words.agree(len(ids), 'it', 'them')}. "
-            "Give a reason, so that you remember it next month.",
+            f"{words.agree(len(ids), 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(len(ids), 'it', 'them')}. "
+            f"Give a reason. {self._readers()}",
             "Hold back",
             lambda reason: self.intent.emit(intents.HoldBack(ids, reason)),
             self._reasons,
@@ -313,11 +319,20 @@ class ReviewPage(Page):
         ReasonDialog(
             self,
             f"Hold back patient {patient}?",
-            "All files of this patient, now and later, are left out until you release them. Files that are already uploaded are not changed.",
+            "All files of this patient, now and later, are left out until somebody releases them. Files that are already uploaded are not changed. "
+            f"Give a reason. {self._readers()}",
             "Hold back patient",
             lambda reason: self.intent.emit(intents.HoldBackPatient(patient, reason)),
             self._reasons,
         ).open()
+
+    def _readers(self) -> str:
+        """Who can read a reason."""
+        cloud = self._config.journal.cloud if self._config is not None else None
+        if cloud is None:
+            return "It is kept next to the journal: everybody who works on this journal file can read it."
+        place = f"the container “{cloud.container}”" if cloud.container else f"the folder of “{cloud.text}”"
+        return f"The hold applies to everybody who works on the journal. Everybody with access to {place} can read the reason."
 
     def _open_file(self) -> None:
         change = self.area.current()

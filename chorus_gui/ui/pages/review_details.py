@@ -180,11 +180,12 @@ class DetailsPane(QWidget):
 def facts(config: Config, change: Change) -> list[tuple[str, str]]:
     """What is known, as (name, text); texts can have several lines."""
     old = change.old
-    out = [("", "It is left out of submissions until you release it." if change.excluded else _MEANING.get(change.kind, ""))]
+    out = [("", "Nobody submits it until somebody releases it." if change.excluded else _MEANING.get(change.kind, ""))]
     if change.note:
         out.append(("Note", change.note))
     if change.excluded:
-        out.append(("Held back", change.reason))
+        since = f" since {words.moment(change.held_us)}" if change.held_us else ""
+        out.append(("Held back", f"{change.reason}\nby {change.held_by or 'an unknown user'}{since}"))
     if change.pair is not None:
         out.append(
             (

@@ -198,7 +198,7 @@ TILES = (
     TileSpec("deleted", "Deleted", "No longer on the site. The journal marks them as deleted. The central store keeps its copies."),
     TileSpec("unmatched", "Unmatched", "They match no pattern, so they are not uploaded."),
     TileSpec("problem", "Problems", "They could not be read. Their entries in the journal are not changed."),
-    TileSpec("held", "Held back", "They are left out until you release them."),
+    TileSpec("held", "Held back", "Nobody submits them until somebody releases them. The other tiles do not count them."),
 )
 
 PENDING = "Recorded earlier, not uploaded yet. When you approve, you decide if they are uploaded, too."
@@ -228,7 +228,9 @@ class Tiles(QWidget):
     def show_summary(self, summary: DiffSummary | None) -> None:
         """Counts and bytes."""
         for key, tile in self.tiles.items():
-            tile.show_count(_tally(summary, key) if summary else None, with_bytes=key in ("added", "updated", "restored", "deleted"))
+            tile.show_count(
+                _tally(summary, key) if summary else None, with_bytes=key in ("added", "updated", "restored", "deleted", "held")
+            )
 
     def show_pending(self, pending: Pending | None) -> None:
         """Count the pending files, by version."""
@@ -296,7 +298,7 @@ def _tally(summary: DiffSummary, key: str) -> Tally:
     if key == "renamed":
         return Tally(summary.renamed)
     if key == "held":
-        return Tally(summary.excluded)
+        return Tally(summary.excluded, summary.excluded_bytes)
     return summary.total(ChangeKind(key))
 
 
