@@ -12,6 +12,7 @@ from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import AuthMode, Layout
 from chorus_gui.core.config.save import ConfigDocument, new_document
 from chorus_gui.core.config.secrets import account_of_url
+from chorus_gui.core.model import Mode
 
 JOURNAL = "journal.db"
 _SECRET_OF = {
@@ -45,7 +46,7 @@ def container_of(text: str) -> Container:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """``site``: its folder.  ``folder``: the store, if it is a folder (then the fields of Azure are ignored).
+    """``site``: its folder; ``mode``: what it means that a submitted file is no longer there.  ``folder``: the store, if it is a folder (then the fields of Azure are ignored).
 
     ``pasted`` None: sign in with Microsoft.
     """
@@ -57,6 +58,7 @@ class Answers:
     account: str = ""
     account_url: str = ""
     pasted: Pasted | None = None
+    mode: Mode = Mode.APPEND
 
     @property
     def address(self) -> tuple[str, str]:
@@ -87,6 +89,7 @@ def compose(answers: Answers, file: Path) -> str:
     """The text of the configuration, made from the commented template."""
     document = new_document(file)
     document.set(_dotted("site.path"), Path(answers.site).as_posix())
+    document.set(_dotted("mode"), answers.mode.value)
     document.set(_dotted("central.path"), answers.store)
     if answers.azure:
         document.set(_dotted("central.container"), answers.container.name)

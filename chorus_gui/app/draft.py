@@ -62,6 +62,19 @@ class Draft:
         """The text's layout; nested while it cannot be read."""
         return self.reading.layout if self.reading else Layout.NESTED
 
+    def with_the_same_credential(self) -> Draft | None:
+        """The same, if the journal's credential was the central store's before, and only that of the central store was replaced.
+
+        Then the draft with the new one for both; None otherwise.
+        """
+        before, out = Draft(self.file, self.based_on or ""), self
+        for name in _SECRETS:
+            central, journal = (f"central.{name}", DEFAULT), (f"journal.{name}", DEFAULT)
+            old, new = before.own(central), self.own(central)
+            if old and old == before.own(journal) == self.own(journal) and isinstance(new, str) and new and new != old:
+                out = out.with_value(journal, new)
+        return out if out is not self else None
+
     def own(self, where: Where) -> object:
         """What the text says for exactly this key and this modality; None: nothing."""
         if self.reading is None:

@@ -59,7 +59,7 @@ def _save_config(host: Host, intent: intents.SaveConfig) -> None:
 
     def done(file: Path) -> str:
         host.open(file)
-        return f"Saved {file.name}."
+        return f"Saved {file.name}." + (" The running job still uses the earlier one." if host.state.jobs else "")
 
     host.start(
         JobKind.SAVE,

@@ -254,10 +254,11 @@ class MainWindow(QMainWindow):
         dialog.show()
 
     def changeEvent(self, event: QEvent) -> None:
-        """While the window is in front, no message in the tray is needed."""
+        """While the window is in front, no message in the tray is needed; others may have changed something meanwhile."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.notifier.seen()
+            self.session.outside.look()
 
     # --- other ways in ----------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from chorus_gui.core.redact import redact
 from chorus_gui.ui import actions, intents
 from chorus_gui.ui.job_end import job_end
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
+from chorus_gui.ui.outside import Outside
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import SENDING, JobEnd, JobKind, Message, Preferences, SessionState
 
@@ -92,9 +93,10 @@ class Session(QObject):
         self.jobs.progressed.connect(self.progressed)
         for reader in self._readers:
             reader.crashed.connect(self.crashed)
+        self.outside = Outside(self)
         self._timer = QTimer(self)
         self._timer.setInterval(CHECK_MINUTES * 60_000)
-        self._timer.timeout.connect(lambda: self._look_remote(timed=True))
+        self._timer.timeout.connect(lambda: self.look_remote(timed=True))
         self._timer.start()
 
     def do(self, intent: intents.Intent) -> None:
@@ -245,6 +247,7 @@ class Session(QObject):
         if config and not same:
             self._ask_for_trust(config)
         self.look(recover=not same)
+        self.outside.opened()
 
     def _ask_for_trust(self, config: Config) -> None:
         """Ask about servers that nobody confirmed.  Until then every connection to them is refused."""
@@ -285,7 +288,7 @@ class Session(QObject):
         self.ask_facts(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal")
         self.ask_facts(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review")
         self.ask_facts(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts")
-        self._look_remote(recover=recover)
+        self.look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
         """Read something for the state; a failure only goes to the log."""
@@ -304,7 +307,8 @@ class Session(QObject):
         for reader in tuple(waiting):
             reader.ask(self, lambda _: None, lambda _, reader=reader: answered(reader))
 
-    def _look_remote(self, *, recover: bool = False, timed: bool = False) -> None:
+    def look_remote(self, *, recover: bool = False, timed: bool = False) -> None:
+        """Read who has the cloud journal again, off the screen's thread."""
         workspace = self._workspace
         if workspace is None or self.state.busy:
             return

@@ -18,7 +18,7 @@ from chorus_gui.app.answers import Answers, Container, compose, container_of, fa
 from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.model import AuthMode, PlaceKind
-from chorus_gui.core.model import Grade
+from chorus_gui.core.model import Grade, Mode
 from chorus_gui.ui import intents
 from chorus_gui.ui.assistant import Assistant
 from chorus_gui.ui.assistant.ending import advice
@@ -319,3 +319,15 @@ def test_the_preview_says_what_to_make_of_it() -> None:
 def test_rendering_a_state_of_no_concern_changes_nothing(shown: Shown) -> None:
     shown.dialog.render(SessionState())
     assert shown.at("Site folder")
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_it_asks_what_a_missing_file_means(qtbot: QtBot, session: Session, tmp_path: Path, mode: Mode) -> None:
+    dialog = Shown(qtbot, session).dialog
+    step = dialog.site
+    step.folder.edit.setText((tmp_path / "site").as_posix())
+    (step.full if mode is Mode.FULL else step.append).setChecked(True)
+    answers = step.answer(Answers(azure=False, folder=(tmp_path / "central").as_posix()))
+    assert loads(compose(answers, tmp_path / "config.toml"), tmp_path / "config.toml").mode is mode
+    dialog.ending.enter(answers)
+    assert f"{mode.value} mode" in dialog.ending.summary.text()

@@ -260,3 +260,39 @@ def test_a_typed_path_is_explained(tmp_path: Path) -> None:
     assert (example.path, example.modality, example.patient_id, example.others) == ("7/Images/a.dcm", "OMOP", "7", ("Images",))
     assert sampling.explain(checked, "loose.txt").modality == ""
     assert set(checked.sites) <= set(MODALITIES)
+
+
+# --- one credential for two places --------------------------------------------------------------------------------------
+
+_TWO = """\
+[configuration]
+supported_modalities = "OMOP"
+[journal.source]
+path = "az://c/journal.db"
+[journal.source.auth]
+azure_account_name = "a"
+azure_sas_token = "{journal}"
+[central_path]
+path = "az://c"
+[central_path.auth]
+azure_account_name = "a"
+azure_sas_token = "{central}"
+[site_path.default]
+path = "/site"
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        (("sig=old", "sig=old"), ("sig=new", "sig=old"), "sig=new"),
+        (("sig=old", "sig=other"), ("sig=new", "sig=other"), None),
+        (("sig=old", "sig=old"), ("sig=new", "sig=new"), None),
+        (("sig=old", "sig=old"), ("sig=old", "sig=old"), None),
+        (("sig=old", "sig=old"), ("", "sig=old"), None),
+    ],
+)
+def test_a_new_token_for_the_central_store_alone(before: tuple[str, str], after: tuple[str, str], wanted: str | None) -> None:
+    texts = [_TWO.format(central=central, journal=journal) for central, journal in (before, after)]
+    both = Draft(Path("config.toml"), texts[1], texts[0]).with_the_same_credential()
+    assert (both.own(("journal.azure_sas_token", DEFAULT)) if both else None) == wanted

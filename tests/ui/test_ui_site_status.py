@@ -281,3 +281,51 @@ def test_the_menu_and_the_shortcut_scan_as_the_page_says(qtbot: QtBot, window: M
     assert window.state.scan == ScanChoice()
     assert page.scan.chosen == ()
     assert page.scan.mode.currentIndex() == 0
+
+
+# --- what others change -------------------------------------------------------------------------------------------------
+
+
+def activate(qtbot: QtBot, window: MainWindow) -> None:
+    """The window comes to the front."""
+    window.session.outside.look()
+    settle(qtbot, window.session)
+
+
+def test_a_configuration_that_another_program_changed_is_read_again(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    activate(qtbot, window)
+    assert window.state.last is None
+    world.file.write_text(world.file.read_text("utf-8").replace("num_threads = 4", "num_threads = 2"), "utf-8")
+    activate(qtbot, window)
+    assert window.state.config is not None
+    assert window.state.config.threads == 2
+    assert "config.toml" in ended(window).text
+
+
+def test_a_journal_that_the_command_line_changed_is_read_again(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    world.run("record")
+    activate(qtbot, window)
+    assert window.state.journal is not None
+    assert window.state.journal.pending.files == 4
+    assert_said_everywhere(window)
+
+
+def test_a_change_of_the_configuration_during_a_job_is_said_and_read_afterwards(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    for number in range(20):
+        world.put(f"1001/Images/{number}.dcm", "x" * 50_000 + str(number))
+    scan(qtbot, window)
+    window.do(intents.SetLimit(400_000))
+    review = window.state.review
+    assert review is not None
+    window.do(intents.Approve(review.revision))
+    world.file.write_text(world.file.read_text("utf-8").replace("num_threads = 4", "num_threads = 2"), "utf-8")
+    window.session.outside.look()
+    qtbot.waitUntil(lambda: window.state.last is not None and "running job" in window.state.last.text, timeout=20_000)
+    assert ended(window).grade is Grade.WARNING
+    assert window.state.config is not None
+    assert window.state.config.threads == 4
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        window.do(intents.CancelJob())
+    settle(qtbot, window.session)
+    window.do(intents.SetLimit(None))
+    assert window.state.config.threads == 2

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import MODALITIES, Finding, Grade, Tally
+from chorus_gui.core.model import MODALITIES, Finding, Grade, Mode, Tally
 from chorus_gui.ui.assistant.steps import Step, Test, folder_problem
 from chorus_gui.ui.models.examples import ExampleModel
 from chorus_gui.ui.pages.configuration_findings import FindingCard, clear
@@ -187,7 +187,8 @@ class SaveStep(Step):
         """All of it, once more."""
         way = "sign-in with Microsoft" if answers.pasted is None else answers.pasted.facts.headline
         store = answers.store if answers.azure or not answers.store else str(Path(answers.store))
-        lines = [f"Site folder:  {answers.site}", f"Central store:  {store}"]
+        gone = "marked as deleted (full mode)" if answers.mode is Mode.FULL else "ignored (append mode)"
+        lines = [f"Site folder:  {answers.site}", f"Files that are no longer on the site:  {gone}", f"Central store:  {store}"]
         if answers.azure:
             account, url = answers.address
             lines += [f"Storage account:  {url or account}", f"Credential:  {way}", f"Journal:  az://{answers.container.name}/journal.db"]

@@ -13,7 +13,7 @@ from chorus_gui.app.answers import Answers, container_of, faults_of, template_ac
 from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Grade
+from chorus_gui.core.model import Grade, Mode
 from chorus_gui.ui.shown import shown
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
@@ -94,11 +94,20 @@ class SiteStep(Step):
         self.folder.changed.connect(self.changed)
         self.folder.edit.setPlaceholderText("for example D:/chorus/site or //server/share/chorus")
         about = FormRow("Site folder", self.folder, "It usually contains OMOP, Metadata, and a folder for each patient.")
-        self.setLayout(column(named(about, self.folder.edit, "Site folder"), None))
+        self.append = QRadioButton("&Ignore it (append mode)")
+        self.full = QRadioButton("Mark it as &deleted in the journal (full mode)")
+        self.append.setToolTip("Use this if files are moved away after they were submitted")
+        self.full.setToolTip("Use this if the folder always has all files of the site")
+        self.append.setChecked(True)
+        choices = QWidget()
+        choices.setLayout(column(self.append, self.full, space=SPACE // 2))
+        choices.setFocusProxy(self.append)
+        asked = FormRow("If a submitted file is no longer on the site", choices, "You can change this later on the Configuration page.")
+        self.setLayout(column(named(about, self.folder.edit, "Site folder"), asked, None, space=3 * SPACE))
 
     def answer(self, answers: Answers) -> Answers:
-        """The folder."""
-        return replace(answers, site=self.folder.text())
+        """The folder, and what a missing file means."""
+        return replace(answers, site=self.folder.text(), mode=Mode.FULL if self.full.isChecked() else Mode.APPEND)
 
     def problem(self, answers: Answers) -> str:
         """It is missing, or in a cloud."""

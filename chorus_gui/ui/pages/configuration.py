@@ -22,6 +22,7 @@ from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents
+from chorus_gui.ui.dialogs.credential import ask_for_both
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.configuration_findings import ConflictBar, FindingsPanel, warning_as_fault
 from chorus_gui.ui.pages.configuration_form import Form, group_of
@@ -385,6 +386,9 @@ class ConfigurationPage(Page):
                 ),
                 lambda: self._write(draft, overwrite=False),
             ).open()
+            return
+        if (both := draft.with_the_same_credential()) is not None:
+            ask_for_both(self, lambda: self._write(both, overwrite=overwrite), lambda: self._write(draft, overwrite=overwrite))
             return
         self._write(draft, overwrite=overwrite)
 
