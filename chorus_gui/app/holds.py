@@ -302,7 +302,35 @@ def told(active: Run) -> HoldsState:
         active.tell(note)
     if found.state.warning and found.state.warning not in active.notes:
         active.warn(found.state.warning)
+    sent = _sent_anyway(active, found.state.holds)
+    if sent and sent not in active.notes:
+        active.warn(sent)
     return found.state
+
+
+def _sent_anyway(active: Run, holds: Sequence[Hold]) -> str:
+    """Files that were uploaded after they were held back: only a tool that does not know holds does that."""
+    from chorus_gui.core.journal.queries import uploaded_files
+    from chorus_gui.core.submission.commit import upload_time
+    from chorus_gui.core.submission.held import HeldNow
+
+    if not holds:
+        return ""
+    held = HeldNow(active.workspace.config, holds, tuple)
+    rows = uploaded_files(active.journal, (h.path for h in holds if h.path), (h.patient_id for h in holds if h.patient_id))
+    found = [
+        row.path
+        for row in rows
+        if (hold := held.of(row.modality, row.path, row.patient_id)) and hold.at_us and (row.uploaded or "") > upload_time(hold.at_us / 1e6)
+    ]
+    if not found:
+        return ""
+    count = len(found)
+    more = f" and {count - 1:,} more" if count > 1 else ""
+    return (
+        f"{files(count)} {agree(count, 'was', 'were')} uploaded although {agree(count, 'it is', 'they are')} held back: “{found[0]}”{more}. "
+        f"{OTHER_TOOLS} If {agree(count, 'it', 'they')} must not be there, tell the central team."
+    )
 
 
 def _left_out(held: Mapping[tuple[str, str], Hold]) -> Iterator[str]:

@@ -419,6 +419,24 @@ def test_holds_of_a_local_journal_are_next_to_it(tmp_path: Path, monkeypatch: py
     assert {row.path for row in world.rows()} == {TWO}
 
 
+def test_what_an_older_tool_sent_although_it_is_held_back_is_said(hospital: Hospital):
+    """It checks the journal out and in, and marks the file as uploaded."""
+    hospital.anna.run("journal update")
+    hospital.anna.run(f"hold add --file {ONE} --reason '{WHY}'")
+    hospital.anna.run("hold add --patient 1002 --reason y")
+    file = hospital.anna.world.base / "older tool.db"
+    file.write_bytes(b"".join(hospital.share.read(BLOB)))
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("INSERT INTO uploads (UPLOAD_DT) VALUES ('20991231235959')")
+        db.execute("UPDATE journal_v2 SET UPLOAD_DT_ID = (SELECT max(id) FROM uploads)")
+        db.commit()
+    hospital.share.put(BLOB, file.read_bytes())
+    said = hospital.bernd.run("journal update --dry-run")
+    assert f"2 files were uploaded although they are held back: “{ONE}” and 1 more" in said.said
+    assert "do not know what is held back" in said.said
+    assert (hospital.share.head(LIST) or 0) != 0
+
+
 # --- what a person can get wrong ------------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,15 @@ def file_history(journal: Journal, path: str, modality: str | None = None) -> li
     return journal.select("path = ?1 AND (?2 IS NULL OR modality = ?2) ORDER BY valid_us, file_id", (path, modality))
 
 
+def uploaded_files(journal: Journal, paths: Iterable[str], patients: Iterable[str]) -> list[Row]:
+    """The current, uploaded entries of these paths, and of these patients; ids are compared without leading zeros, as a journal keeps them."""
+    return journal.select(
+        "invalid_us IS NULL AND uploaded IS NOT NULL AND (path IN (SELECT value FROM json_each(?1)) "
+        "OR ltrim(patient_id, '0') IN (SELECT ltrim(value, '0') FROM json_each(?2))) ORDER BY path, modality",
+        (json.dumps(list(paths)), json.dumps(list(patients))),
+    )
+
+
 def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collection[str] | None = None) -> list[Row]:
     """The active rows of these paths, by modality and path; paths that have none are simply not in it.
 
