@@ -111,7 +111,7 @@ class CustodyState:
             case State.FOREIGN:
                 empty = "" if self.journal else " There is no journal in the cloud."
                 inside = " The journal itself is in that lock." if not self.journal and self.lock and self.lock.size else empty
-                return f"The journal is checked out with another tool{since}.{inside}"
+                return f"The journal is checked out with another tool{since}.{inside} That tool does not know what is held back."
             case State.CHANGED:
                 return self.reason
 
