@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here
-from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind
+from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
@@ -269,9 +269,25 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
                 len(made.failures) + differing,
                 differing,
                 f"{made.user} on {made.host}",
+                made.verification is not None and made.verification.partial,
             )
         )
     return tuple(sorted(found, key=lambda receipt: receipt.ended_us, reverse=True)[:RECEIPTS_SHOWN])
+
+
+def wrong(workspace: Workspace, ctx: JobContext) -> WrongFacts | None:
+    """What verifications found missing or different, on any computer, and nobody repaired.  The side files are read if they can be."""
+    from chorus_gui.app.verified import kept_wrong, refresh
+    from chorus_gui.core.journal.store import Journal
+
+    refresh(workspace, ctx)
+    local = workspace.config.journal.local
+    try:
+        with Journal.open(local, readonly=True) as opened:
+            found = kept_wrong(opened, local)
+    except JournalError:
+        return None
+    return WrongFacts(found.total, found.versions, found.text) if found else None
 
 
 def known(workspace: Workspace, ctx: JobContext) -> Known:
@@ -285,6 +301,7 @@ def known(workspace: Workspace, ctx: JobContext) -> Known:
         journal(config, ctx),
         review(config, 0, ctx),
         receipts(config, ctx),
+        wrong(workspace, ctx),
         credential(config),
         uses_scripts=config.upload_method is UploadMethod.AZCLI,
     )

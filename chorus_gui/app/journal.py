@@ -100,11 +100,19 @@ def _markers(workspace: Workspace, ctx: JobContext, counts: Sequence[VersionCoun
 
 
 def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:
-    """Check for damage (:class:`JournalError`) and for what other tools left behind."""
+    """Check for damage (:class:`JournalError`) and for what other tools left behind.
+
+    A note names what verifications found missing or different in the store: the journal is intact then, but not true.
+    """
+    from chorus_gui.app.verified import kept_wrong, refresh
     from chorus_gui.core.journal.store import Journal
 
     def step(active: Run) -> list[JournalFinding]:
         Journal.verify_file(active.journal.path)
+        refresh(workspace, active.ctx)
+        wrong = kept_wrong(active.journal, workspace.config.journal.local)
+        if wrong is not None:
+            active.warn(wrong.sentence)
         return active.journal.check()
 
     return look(workspace, ctx, "journal check", step)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chorus_gui.core.model import Mode
-from chorus_gui.core.submission.work import Selection
+from chorus_gui.core.submission.work import WHOLE, Part, Selection
 
-__all__ = ["Selection", "SubmitOptions", "params_text", "selection_of"]
+__all__ = ["WHOLE", "Part", "Selection", "SubmitOptions", "params_text", "selection_of"]
 
 
 def params_text(options: Iterable[tuple[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import params_text
@@ -11,9 +12,11 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_built_in, check_version
 from chorus_gui.app.values import VerifyFacts
 from chorus_gui.app.verdict_book import Book, book_for
+from chorus_gui.app.verified import Judged, known_keys, record, refresh, wrong_rows
 from chorus_gui.app.verify import Found
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Tally, sums
 from chorus_gui.core.submission.work import Selection
 from chorus_gui.core.transfer.verify import DIFFERENT, Verdict
 
@@ -26,13 +29,16 @@ class Repaired:
     now: VerifyFacts
 
 
-def repair(workspace: Workspace, ctx: JobContext, which: Selection, *, last: bool = False, reread: bool = False) -> Done[Repaired]:
-    """Upload the files that a verification finds missing or different to where their rows say they are; options as for ``verify``.
+def repair(
+    workspace: Workspace, ctx: JobContext, which: Selection, *, last: bool = False, reread: bool = False, known: bool = False
+) -> Done[Repaired]:
+    """Upload the files that are missing or different to where their rows say they are.  The rows of the journal stay as they are.
 
-    The rows of the journal stay as they are.
+    ``known``: those that earlier verifications found, on any computer; each is compared once more before.  If there are none, or
+    without ``known``, a verification finds them; options as for ``verify``.
     """
     from chorus_gui.core.submission.repair import repair as send_again
-    from chorus_gui.core.submission.verification import verify_versions
+    from chorus_gui.core.submission.verification import verify_rows, verify_versions
     from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> Repaired:
@@ -41,10 +47,25 @@ def repair(workspace: Workspace, ctx: JobContext, which: Selection, *, last: boo
         version = which.version or (active.journal.last_version() if last else None)
         modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
-        active.log.version = version or ""
-        active.log.modalities, active.log.looked_at = modalities, (version,) if version else tuple(active.journal.versions())
-        found, wrong = Found(), list[Verdict]()
         local = workspace.config.journal.local
+        refresh(workspace, ctx)
+        before = wrong_rows(active.journal, local) if known else []
+        version = None if before else version
+        active.log.version = version or ""
+        looked_at = tuple(sorted({row.version for row, _, _ in before})) or ((version,) if version else tuple(active.journal.versions()))
+        active.log.modalities, active.log.looked_at = modalities, looked_at
+        judged = Judged(reread, True, known_keys(local))
+        found, wrong = Found(judged), list[Verdict]()
+
+        def verdicts() -> Iterator[Verdict]:
+            """Those of the known files, each compared as it was when it was found; otherwise those of the selection."""
+            if not before:
+                yield from verify_versions(active.work, store, Selection(version, modalities), reread=reread)
+            for by_reading in (False, True):
+                rows = sorted((row for row, file, _ in before if file.reread is by_reading), key=attrgetter("version"))
+                if rows:
+                    totals = sums((row.modality, Tally(1, row.size)) for row in rows)
+                    yield from verify_rows(active.work, store, rows, totals, reread=by_reading)
 
         def right(verdicts: Iterator[Verdict]) -> Iterator[Verdict]:
             """Keeps the wrong ones back until they are sent."""
@@ -63,14 +84,15 @@ def repair(workspace: Workspace, ctx: JobContext, which: Selection, *, last: boo
             sent: set[int] = set()
             try:
                 with workspace.person.progress(ctx):
-                    verdicts = verify_versions(active.work, store, Selection(version, modalities), reread=reread)
-                    found.take(right(verdicts), book, None)
+                    found.take(right(verdicts()), book, None)
                     for verdict in send_again(active.work, store, wrong):
                         sent.add(verdict.row.file_id)
                         found.take([verdict], book, None)
             finally:
                 found.take([verdict for verdict in wrong if verdict.row.file_id not in sent], book, None)
                 active.verification = found.verification(reread=reread)
+                if note := record(workspace, ctx, judged):
+                    active.warn(note)
         return Repaired(len(wrong), found.facts(version, modalities, reread=reread))
 
     params = params_text((("version", which.version), ("modalities", which.modalities), ("reread", reread)))

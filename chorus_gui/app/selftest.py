@@ -195,7 +195,7 @@ def _submission(folder: Path) -> str:
     """Two submissions of the demo site to a folder, with the program's own commands, and every byte read again."""
     from chorus_gui.app import demo
     from chorus_gui.app.options import Selection
-    from chorus_gui.app.verify import verify
+    from chorus_gui.app.verify import Comparison, verify
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.config.load import load
 
@@ -205,7 +205,7 @@ def _submission(folder: Path) -> str:
     first = _submit(workspace)
     demo.change_site(site)
     second = _submit(workspace)
-    done = verify(workspace, JobContext(), Selection(), reread=True)
+    done = verify(workspace, JobContext(), Selection(), Comparison(reread=True))
     _raise(done)
     total = sum(done.value.counts.values())
     if done.value.bad_total or not total:

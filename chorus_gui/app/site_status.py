@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeGuard
 
-from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
+from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
@@ -36,6 +36,7 @@ class Action(Enum):
     MAKE_SCRIPT = "make script"
     VERIFY = "verify"
     SEE_VERIFICATION = "see verification"
+    REPAIR = "repair"
     CHECK_IN = "check in"
 
 
@@ -52,6 +53,7 @@ COMMANDS = {
     Action.MAKE_SCRIPT: "file list --output-type azcli",
     Action.VERIFY: "file verify",
     Action.SEE_VERIFICATION: "file verify",
+    Action.REPAIR: "file repair",
     Action.CHECK_IN: "journal checkin",
 }
 """What a person can do next → its command; not in it: there is none."""
@@ -84,7 +86,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything that is known.  ``receipts`` are the newest first; ``running`` are the kinds of jobs that run or wait:
+    """Everything that is known.  ``wrong`` is what verifications found, on any computer, and nobody repaired.  ``receipts`` are the newest first; ``running`` are the kinds of jobs that run or wait:
     "scan", "record", "submit", "upload", "verify".  ``looking``: something is still being read.
     """
 
@@ -92,6 +94,7 @@ class Known:
     journal: JournalFacts | None = None
     review: ReviewFacts | None = None
     receipts: tuple[ReceiptFacts, ...] = ()
+    wrong: WrongFacts | None = None
     credential: CredentialFacts = field(default_factory=CredentialFacts)
     running: frozenset[str] = frozenset()
     looking: bool = False
@@ -123,7 +126,7 @@ def site_status(known: Known) -> SiteStatus:
         step if at is None or n <= at or step.progress is Progress.DONE else Step(step.name, Progress.LATER, step.text)
         for n, step in enumerate(found)
     )
-    warnings = _warnings(known)
+    warnings = _warnings(known, steps[at].action if at is not None else Action.NOTHING)
     if known.configuration_problems:
         problems = plural(known.configuration_problems, "problem")
         text = f"{known.configuration_error} {problems} to fix.".strip()
@@ -247,6 +250,9 @@ def _finish(known: Known) -> Step:
         return Step(name, Progress.LATER, "Compare the central store with the journal.")
     if _pending(known) or _left_to_submit(known).files:
         return Step(name, Progress.LATER, "Compare the central store with the journal after the upload.")
+    if known.wrong is not None:
+        label = f"Upload {plural(known.wrong.files, 'file')} again"
+        return Step(name, Progress.STOPPED, known.wrong.text, label, Action.REPAIR, headline="The verification found differences")
     verified = verification(known.receipts, last)
     if verified is None:
         return Step(name, Progress.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", Action.VERIFY, last)
@@ -284,6 +290,8 @@ def _gone(name: str, review: ReviewFacts) -> Step:
 def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFacts | None:
     """The last verification of a version since its last upload: it decides, clean or not.  A receipt without versions is of all."""
     for receipt in receipts:
+        if receipt.partial and receipt.clean:
+            continue  # a part that matches says nothing about the version
         if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
             return receipt
         if receipt.kind in SENDS and version in receipt.versions:
@@ -335,7 +343,9 @@ def _sent_since_scan(known: Known) -> bool:
 
 
 def _differs(known: Known) -> bool:
-    """The last verification of the last version found differences, or did not finish."""
+    """A verification found differences that nobody repaired, or the last one of the last version did not finish."""
+    if known.wrong is not None:
+        return True
     versions = known.journal.versions if known.journal else ()
     found = verification(known.receipts, versions[-1]) if versions else None
     return found is not None and not found.clean
@@ -364,11 +374,12 @@ def _nothing_to_do(known: Known) -> bool:
     if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
     verified = verification(known.receipts, journal.versions[-1])
-    return verified is not None and verified.clean
+    return known.wrong is None and verified is not None and verified.clean
 
 
-def _warnings(known: Known) -> tuple[str, ...]:
-    return (*_credential_warnings(known), *_site_warnings(known), *submission_warnings(known))
+def _warnings(known: Known, next_step: Action) -> tuple[str, ...]:
+    wrong = [known.wrong.text] if known.wrong is not None and next_step is not Action.REPAIR else []
+    return (*wrong, *_credential_warnings(known), *_site_warnings(known), *submission_warnings(known))
 
 
 def _credential_warnings(known: Known) -> list[str]:

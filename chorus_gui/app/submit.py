@@ -139,8 +139,9 @@ def _approved_review(stack: ExitStack, workspace: Workspace) -> Staging | None:
 
 def mention_wrong(active: Run) -> None:
     """Note what a verification found and nobody has repaired."""
-    from chorus_gui.app.verify import kept_wrong
+    from chorus_gui.app.verified import kept_wrong, refresh
 
+    refresh(active.workspace, active.ctx)
     wrong = kept_wrong(active.journal, active.workspace.config.journal.local)
     if wrong is not None:
         active.log.notes.append(wrong.sentence)

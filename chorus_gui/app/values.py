@@ -146,6 +146,15 @@ class ReviewFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongFacts:
+    """Files that are missing or different in the store: how many, in which versions; ``text`` says when and by whom they were found."""
+
+    files: int
+    versions: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptFacts:
     """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON next to it; ``ended_us`` microseconds UTC.
 
@@ -163,6 +172,8 @@ class ReceiptFacts:
     failures: int
     differing: int = 0
     by: str = ""
+    partial: bool = False
+    """a verification of a part of the version's files"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +208,8 @@ class VerifyFacts:
     unchecked_total: int = 0
     extra: tuple[str, ...] = ()
     extra_total: int = 0
+    partial: bool = False
+    """it was about a part of the version's files only"""
 
     @property
     def total(self) -> int:

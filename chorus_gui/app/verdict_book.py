@@ -29,6 +29,9 @@ BATCH = 1000
 BATCH_SECONDS = 0.5
 ORDERS = ("result", "version", "modality", "path", "size", "level", "detail")
 """What verdicts can be sorted by."""
+WORST = "worst"
+"""An order: what is missing or different first, then what could not be checked, then the rest as it was found."""
+_SEVERITY = "CASE result WHEN 'ok' THEN 3 WHEN 'unprovable' THEN 2 WHEN 'unchecked' THEN 1 ELSE 0 END"
 
 _FIELDS = ", ".join(COLUMNS)
 _SCHEMA = f"""
@@ -83,7 +86,7 @@ class VerdictLine:
 
 @dataclass(frozen=True, slots=True)
 class VerdictQuery:
-    """Which verdicts, and in which order; ``results`` empty: all.  ``order`` "": as they were found."""
+    """Which verdicts, and in which order; ``results`` empty: all.  ``order`` "": as they were found; or :data:`WORST`."""
 
     results: tuple[str, ...] = ()
     search: str = ""
@@ -228,6 +231,8 @@ def select(file: Path, number: int, wanted: VerdictQuery, after: int = 0) -> arr
         parts.append("instr(lower(path), ?)")
         values.append(wanted.search.lower())
     order = wanted.order if wanted.order in ORDERS else "id"
+    if wanted.order == WORST:
+        order = _SEVERITY
     sort = f"{order} {'DESC' if wanted.descending else 'ASC'}{', path, id' if order != 'id' else ''}"
     with _reading(file) as db:
         ids = () if db is None else db.execute(f"SELECT id FROM verdict WHERE {' AND '.join(parts)} ORDER BY {sort}", values)

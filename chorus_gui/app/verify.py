@@ -6,38 +6,57 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.values import VerifyFacts, VerifyLine
-from chorus_gui.app.verdict_book import Book, Verified, book_file, book_for, last_verification, values
-from chorus_gui.app.words import RESULTS, agree, files, moment
+from chorus_gui.app.verdict_book import Book, book_for
+from chorus_gui.app.verified import REPAIR, Judged, known_keys, record, refresh
+from chorus_gui.app.words import RESULTS, agree, files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Tally
-from chorus_gui.core.submission.verdict_file import COLUMNS, VerdictFile, verdict_file, verdict_values
-from chorus_gui.core.submission.work import Selection
+from chorus_gui.core.submission.verdict_file import VerdictFile, verdict_file, verdict_values
+from chorus_gui.core.submission.work import WHOLE, Part, Selection
 from chorus_gui.core.transfer.verify import DIFFERENT, Verdict, VerifyResult
 
 if TYPE_CHECKING:
-    from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.receipt import Verification, VerifyFault
     from chorus_gui.core.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How files are compared: ``reread``: by downloading and hashing them; ``part`` limits which."""
+
+    reread: bool = False
+    part: Part = WHOLE
+
 
 BAD_SHOWN = 20_000
 """Files that differ and are named in the receipt and on screen; the verdict book has all of them."""
 
 
 def verify(
-    workspace: Workspace, ctx: JobContext, which: Selection, *, last: bool = False, reread: bool = False, output: Path | None = None
+    workspace: Workspace,
+    ctx: JobContext,
+    which: Selection,
+    how: Comparison | None = None,
+    *,
+    last: bool = False,
+    output: Path | None = None,
 ) -> Done[VerifyFacts]:
-    """Compare the uploaded files in the store with the journal: by size and MD5 property, or with ``reread`` by downloading and hashing them.
+    """Compare the uploaded files in the store with the journal, by size and MD5 property unless ``how`` says more.
 
     ``last``: the last version, if ``which`` names none.  ``output``: the verdicts are written there too, as CSV or (by its name) JSON.
+    What was found is shared with everybody who works on the journal.
     """
+    how = how or Comparison()
+    reread = how.reread
     from chorus_gui.core.submission.verification import verify_versions
     from chorus_gui.core.submission.work import choose_modalities
 
@@ -48,8 +67,11 @@ def verify(
         store = workspace.store()
         active.log.version = version or ""
         active.log.modalities, active.log.looked_at = modalities, (version,) if version else tuple(active.journal.versions())
-        found = Found()
         local = workspace.config.journal.local
+        refresh(workspace, ctx)
+        partial = bool(how.part) or set(modalities) != set(workspace.config.modalities)
+        judged = Judged(reread, partial, known_keys(local))
+        found = Found(judged)
         with (
             book_for(local) as file,
             Book(file, journal=local, version=version, modalities=modalities, reread=reread) as book,
@@ -58,12 +80,17 @@ def verify(
             active.begin()
             try:
                 with workspace.person.progress(ctx):
-                    verdicts = verify_versions(active.work, store, Selection(version, modalities), reread=reread)
+                    verdicts = verify_versions(active.work, store, Selection(version, modalities), reread=reread, part=how.part)
+                    judged.partial = True  # until it has come to the end
                     found.take(verdicts, book, writer)
+                    judged.partial = partial
             finally:
                 active.verification = found.verification(reread=reread)
                 found.withdraw_markers(active, store)
-            found.look_for_extra(active, store, Selection(version))
+                if note := record(workspace, ctx, judged):
+                    active.warn(note)
+            if not how.part:
+                found.look_for_extra(active, store, Selection(version))
             active.verification = found.verification(reread=reread)
         return found.facts(version, modalities, reread=reread)
 
@@ -73,7 +100,8 @@ def verify(
 class Found:
     """What a verification has found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, judged: Judged) -> None:
+        self._judged = judged
         self.counts: Counter[tuple[str, str]] = Counter()
         self._bad: list[VerifyLine] = []
         self._bad_total = 0
@@ -88,6 +116,7 @@ class Found:
         """Count the verdicts and keep them."""
         for verdict in verdicts:
             book.add(verdict)
+            self._judged.take(verdict)
             if writer is not None:
                 writer.write(verdict_values(verdict))
             row, result = verdict.row, verdict.result
@@ -142,6 +171,7 @@ class Found:
             self._unchecked_total,
             tuple(self._extra),
             self._extra_total,
+            self._judged.partial,
         )
 
     def verification(self, *, reread: bool) -> Verification:
@@ -157,6 +187,7 @@ class Found:
             self._unchecked_total,
             tuple(self._extra),
             self._extra_total,
+            self._judged.partial,
         )
 
 
@@ -164,43 +195,6 @@ def _faults(lines: Iterable[VerifyLine]) -> tuple[VerifyFault, ...]:
     from chorus_gui.core.receipt import VerifyFault
 
     return tuple(VerifyFault(line.modality, line.path, f"{RESULTS[line.result][1]} {line.detail}".strip()) for line in lines)
-
-
-class Wrong(NamedTuple):
-    """Files that were missing or different in the last verification, and still are in the journal; ``command`` repairs them."""
-
-    total: int
-    at_us: int
-    command: str
-
-    @property
-    def sentence(self) -> str:
-        """What was found, when, and what helps."""
-        return (
-            f"{files(self.total)} {agree(self.total, 'was', 'were')} missing or different in the central store at the last verification, "
-            f"{moment(self.at_us)}. To upload {agree(self.total, 'it', 'them')} again, run “{self.command}”."
-        )
-
-
-def kept_wrong(journal: Journal, local: Path) -> Wrong | None:
-    """What the verdict book of the journal ``local`` keeps of a failed verification, as far as ``journal`` still has those rows."""
-    from chorus_gui.core.journal.queries import active_by_paths
-
-    file = book_file(local)
-    last = last_verification(file)
-    if last is None or last.journal != str(local):
-        return None
-    key = COLUMNS.index("version"), COLUMNS.index("modality"), COLUMNS.index("path")
-    found = {tuple(line[at] for at in key) for line in values(file, [result.value for result in DIFFERENT])}
-    rows = active_by_paths(journal, {str(path) for _, _, path in found}) if found else []
-    count = sum((row.version, row.modality, row.path) in found for row in rows if row.uploaded)
-    return Wrong(count, last.ended_us or last.began_us, repair_command(last)) if count else None
-
-
-def repair_command(last: Verified) -> str:
-    """The command that repairs what this verification found."""
-    which = f"--version {last.version}" if last.version else "--all"
-    return f"chorus-upload file repair {which}{' --reread' if last.reread else ''}"
 
 
 def missed(found: VerifyFacts) -> str:
@@ -221,17 +215,17 @@ def sentences(found: VerifyFacts, *, repairing: bool = False) -> list[str]:
         return ["Nothing to verify: no files in this selection have been uploaded."]
     compared = found.total - found.unchecked_total
     said = [f"Compared {files(compared)} with the journal, {COMPARED[found.reread]}."]
+    if found.partial:
+        said.append("Other files of the journal were not compared.")
     if found.bad_total:
         said.append(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
         if not repairing:
-            which = f"--version {found.version}" if found.version else "--all"
-            again = agree(found.bad_total, "it", "them")
-            said.append(f"To upload {again} again, run “chorus-upload file repair {which}{' --reread' if found.reread else ''}”.")
+            said.append(f"To upload {agree(found.bad_total, 'it', 'them')} again, run “{REPAIR}”.")
     if found.unchecked_total:
         said.append(missed(found))
     if not found.bad_total and not found.unchecked_total:
         said.append(agree(compared, "It matches.", "All match."))
-        said += [] if found.reread else ["To compare their content too, add --reread."]
+        said += [] if found.reread or repairing else ["To compare their content too, add --reread."]
     if found.extra_total:
         said.append(f"{files(found.extra_total)} in the central store {agree(found.extra_total, 'is', 'are')} not in the journal.")
     return said

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.cli.arguments import add_accept_less
+from chorus_gui.cli.arguments import add_accept_less, share
 from chorus_gui.cli.script_options import add_options
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.app.journal import Marked
+    from chorus_gui.app.options import Part
     from chorus_gui.app.run import Done
     from chorus_gui.app.values import VerifyFacts
     from chorus_gui.app.workspace import Workspace
@@ -51,14 +52,17 @@ def add(groups: Any) -> None:
     add_accept_less(verify)
     verify.add_argument("--all", action="store_true", help="verify every version")
     verify.add_argument("--reread", action="store_true", help="download and hash every file, instead of comparing size and MD5")
+    verify.add_argument("--newest", metavar="N", type=_positive, help="verify only the N files that were uploaded last")
+    verify.add_argument("--sample", metavar="P", type=share, help="verify only this share of the files, chosen at random, such as 1%%")
+    verify.add_argument("--patients", metavar="F", help="verify only the files of the patients that are listed in F, one ID per line")
     verify.add_argument("--output-file", metavar="F", help="write the results to F, as CSV, or as JSON if F ends in .json")
     verify.add_argument("--json", action="store_true", help="print JSON")
     verify.set_defaults(run=run_verify, long=True)
 
-    repair = commands.add_parser("repair", help="verify, and upload again what is missing or different in the store")
-    _filters(repair, version="this version (default: the last one)")
-    repair.add_argument("--all", action="store_true", help="every version")
-    repair.add_argument("--reread", action="store_true", help="download and hash every file to find what is different")
+    repair = commands.add_parser("repair", help="upload again what is missing or different in the store, as the verifications found it")
+    _filters(repair, version="verify this version first, and repair what that finds")
+    repair.add_argument("--all", action="store_true", help="verify every version first")
+    repair.add_argument("--reread", action="store_true", help="download and hash every file of the last version first")
     repair.add_argument("--json", action="store_true", help="print JSON")
     repair.set_defaults(run=run_repair, long=True)
 
@@ -163,13 +167,13 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
 
 def run_verify(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Compare the store with the journal; 1 if anything differs, otherwise 3 if something could not be checked."""
-    from chorus_gui.app.verify import verify
+    from chorus_gui.app.verify import Comparison, verify
     from chorus_gui.app.words import RESULTS, files
     from chorus_gui.cli.arguments import selection, workspace
 
     with workspace(args, report) as opened:
         output = Path(args.output_file) if args.output_file else None
-        done = verify(opened, ctx, selection(args), last=not args.all, reread=args.reread, output=output)
+        done = verify(opened, ctx, selection(args), Comparison(args.reread, _part(args)), last=not args.all, output=output)
     if not done.ok:
         return done
     found = done.value
@@ -214,7 +218,8 @@ def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     from chorus_gui.cli.review_text import tell
 
     with workspace(args, report) as opened:
-        done = repair(opened, ctx, selection(args), last=not args.all, reread=args.reread)
+        known = not (args.all or args.version or args.modalities or args.reread)
+        done = repair(opened, ctx, selection(args), last=not args.all, reread=args.reread, known=known)
     if done.ok:
         wrong = done.value.wrong
         if wrong:
@@ -222,6 +227,15 @@ def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         _say(report, done.value.now, repairing=True)
     tell(report, done, nothing="")
     return done
+
+
+def _part(args: argparse.Namespace) -> Part:
+    """The part of the files that a verification is limited to."""
+    from chorus_gui.app.journal import read_list
+    from chorus_gui.app.options import Part
+
+    patients = frozenset(line.strip() for line in read_list(Path(args.patients))) if args.patients else None
+    return Part(args.newest, args.sample, patients)
 
 
 def _say(report: Report, found: VerifyFacts, *, repairing: bool = False) -> None:

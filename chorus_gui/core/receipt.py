@@ -54,6 +54,8 @@ class Verification:
     extra: tuple[str, ...] = ()
     """the first blobs that no row of the journal explains"""
     extra_files: int = 0
+    partial: bool = False
+    """it was about a part of the version's files only, or it was stopped"""
 
     @property
     def differing(self) -> int:

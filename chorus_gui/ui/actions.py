@@ -264,7 +264,7 @@ def _retry(host: Host, _: intents.RetryFailed) -> None:
 
 
 def _verify(host: Host, intent: intents.Verify) -> None:
-    from chorus_gui.app.verify import sentences, verify
+    from chorus_gui.app.verify import Comparison, sentences, verify
 
     workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
 
@@ -274,7 +274,25 @@ def _verify(host: Host, intent: intents.Verify) -> None:
         return " ".join(sentences(found))
 
     title = f"Verify {intent.version or 'all versions'}"
-    host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, reread=intent.reread), told)
+    host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, Comparison(intent.reread, intent.part)), told)
+
+
+def _repair(host: Host, _: intents.Repair) -> None:
+    from chorus_gui.app.repair import Repaired, repair
+    from chorus_gui.app.verify import sentences
+
+    workspace = host.workspace()
+
+    def told(done: Done[Repaired]) -> str:
+        host.update(failures=tuple(done.log.failures))
+        wrong, now = done.value.wrong, done.value.now
+        again = wrong - now.bad_total
+        said = [f"Uploaded {count_of(again, 'file')} again."] if again else []
+        said += [f"1 file failed: {done.log.failures[0].cause}"] if len(done.log.failures) == 1 else []
+        said += [f"{count_of(len(done.log.failures), 'file')} failed."] if len(done.log.failures) > 1 else []
+        return " ".join(said or sentences(now, repairing=True))
+
+    host.start(JobKind.REPAIR, "Upload different files again", lambda ctx: repair(workspace, ctx, Selection(), known=True), told)
 
 
 # --- files for people -------------------------------------------------------------------------------------------------
@@ -348,6 +366,7 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.UploadPending: _upload,
     intents.RetryFailed: _retry,
     intents.Verify: _verify,
+    intents.Repair: _repair,
     intents.ExportChanges: _export_changes,
     intents.ExportVerify: _export_verify,
     intents.ExportFailures: _export_failures,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.options import WHOLE, Part
 from chorus_gui.app.requests import FileListRequest, ScriptRequest
 from chorus_gui.core.model import Mode
 from chorus_gui.core.review.values import Query
@@ -328,11 +329,17 @@ class RetryFailed(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Verify(Intent):
-    """Compare the store with the journal.  ``version`` None: all of them.  ``reread``: download and hash every file."""
+    """Compare the store with the journal.  ``version`` None: all of them.  ``reread``: download and hash; ``part`` limits which files."""
 
     version: str | None = None
     modalities: tuple[str, ...] = ()
     reread: bool = False
+    part: Part = WHOLE
+
+
+@dataclass(frozen=True, slots=True)
+class Repair(Intent):
+    """Upload again what verifications found missing or different."""
 
 
 @dataclass(frozen=True, slots=True)

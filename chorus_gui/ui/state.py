@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.journal import Completeness
 from chorus_gui.app.options import Selection
-from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, VerifyFacts
+from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, VerifyFacts, WrongFacts
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
@@ -40,6 +40,7 @@ class JobKind(Enum):
     SUBMIT = "Submit"
     UPLOAD = "Upload"
     VERIFY = "Verify"
+    REPAIR = "Repair"
     UNDO = "Undo"
     RESTORE = "Restore"
     UPGRADE = "Upgrade the journal"
@@ -180,6 +181,8 @@ class SessionState:
     doctor: DoctorFacts | None = None
     receipts: tuple[ReceiptFacts, ...] = ()
     complete: Mapping[str, Completeness] = field(default_factory=dict[str, Completeness])
+    wrong: WrongFacts | None = None
+    """what verifications found missing or different, and nobody repaired"""
     messages: tuple[Message, ...] = ()
     scan: ScanChoice = ScanChoice()
     preferences: Preferences = Preferences()

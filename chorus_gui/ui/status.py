@@ -6,7 +6,14 @@ from chorus_gui.app.site_status import Known, SiteStatus, site_status
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.ui.state import JobKind, SessionState
 
-_RUNNING = {JobKind.SCAN: "scan", JobKind.RECORD: "record", JobKind.SUBMIT: "submit", JobKind.UPLOAD: "upload", JobKind.VERIFY: "verify"}
+_RUNNING = {
+    JobKind.SCAN: "scan",
+    JobKind.RECORD: "record",
+    JobKind.SUBMIT: "submit",
+    JobKind.UPLOAD: "upload",
+    JobKind.VERIFY: "verify",
+    JobKind.REPAIR: "verify",
+}
 
 
 def status_of(state: SessionState) -> SiteStatus | None:
@@ -22,6 +29,7 @@ def status_of(state: SessionState) -> SiteStatus | None:
             state.journal,
             state.review,
             state.receipts,
+            state.wrong,
             state.credential,
             frozenset(name for kind, name in _RUNNING.items() if state.busy_with(kind)),
             looking=state.loading,

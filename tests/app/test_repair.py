@@ -13,7 +13,8 @@ from world import World, ran
 
 from chorus_gui.app.repair import repair
 from chorus_gui.app.status import Status
-from chorus_gui.app.verify import kept_wrong, verify
+from chorus_gui.app.verified import kept_wrong
+from chorus_gui.app.verify import Comparison, verify
 from chorus_gui.cli.main import main
 from chorus_gui.core.errors import StoreUnavailableError
 from chorus_gui.core.job import JobContext
@@ -77,7 +78,7 @@ def test_what_is_wrong_is_sent_to_its_place_and_nothing_else(world: World, store
     assert {name for name in CONTENT if etags.get(name) != after[name]} == {path}
     assert done.made is not None
     assert (done.made.kind, done.made.sent_files, done.made.clean) == ("repair", 1, True)
-    assert ran(verify(world.workspace(), JobContext(), ALL, reread=True)).status is Status.DONE
+    assert ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread=True))).status is Status.DONE
     again = ran(repair(world.workspace(), JobContext(), ALL))
     assert (again.status, again.value.wrong, again.log.sent_bytes) == (Status.DONE, 0, 0)
 
@@ -142,7 +143,7 @@ def test_other_commands_mention_what_nobody_repaired(world: World, store: Memory
     store.delete(f"v1/{SMALL}")
     assert "missing or different" not in notes(), "nobody looked yet"
     ran(verify(world.workspace(), JobContext(), Selection("v1")))
-    assert "chorus-upload file repair --version v1" in notes()
+    assert "chorus-upload file repair" in notes()
     ran(repair(world.workspace(), JobContext(), Selection("v1")))
     assert "missing or different" not in notes()
     with Journal.open(world.journal, readonly=True) as journal:
@@ -160,7 +161,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         return read.out + read.err
 
     (world.central / "v1" / SMALL).unlink()
-    assert "file repair --version v1" in run("file verify", 1)
+    assert "chorus-upload file repair" in run("file verify", 1)
     for words, status in (("submit --yes", 0), ("file upload", 0), ("doctor", 0)):
         said = run(words, status)
         assert "missing or different" in said, words

@@ -12,7 +12,7 @@ from world import World, ran
 
 from chorus_gui.app import receipts
 from chorus_gui.app.status import Status
-from chorus_gui.app.verify import sentences, verify
+from chorus_gui.app.verify import Comparison, sentences, verify
 from chorus_gui.core.errors import StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.submission.work import Selection
@@ -55,7 +55,7 @@ def test_each_result_has_its_own_count_sentence_and_status(
         store.broken = (ODD,)
     if extra:
         store.put("v1/1/Images/stray.dcm", b"stray")
-    done = ran(verify(world.workspace(), JobContext(), Selection("v1"), reread=reread))
+    done = ran(verify(world.workspace(), JobContext(), Selection("v1"), Comparison(reread=reread)))
     found = done.value
     assert done.status is (Status.FAULTY if different else Status.STOPPED if unchecked else Status.DONE)
     assert (found.total, found.bad_total, found.unchecked_total) == (6, int(different), int(unchecked))

@@ -11,7 +11,7 @@ from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.review import Reviewing, look
 from chorus_gui.app.status import Status
 from chorus_gui.app.submit import submit
-from chorus_gui.app.verify import verify
+from chorus_gui.app.verify import Comparison, verify
 from chorus_gui.cli.main import main
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind
@@ -49,7 +49,7 @@ def test_what_it_finds_is_submitted_as_updated(world: World) -> None:
     assert world.active()[SAME].version == "v1"
     assert (world.central / "v2" / CHANGED).read_text() == "other"
     assert (world.central / "v1" / CHANGED).read_text() == "first", "the earlier version stays as it was submitted"
-    assert ran(verify(world.workspace(), JobContext(), Selection(), reread=True)).status is Status.DONE
+    assert ran(verify(world.workspace(), JobContext(), Selection(), Comparison(reread=True))).status is Status.DONE
     assert found(world, 1.0) == {"unchanged": 3}
 
 

@@ -78,10 +78,12 @@ def check_rows(case: Case) -> Iterator[Finding]:
 
 def check_verification(case: Case) -> Iterator[Finding]:
     """What the last verification found missing or different was repaired."""
-    from chorus_gui.app.verify import kept_wrong
+    from chorus_gui.app.verified import REPAIR, kept_wrong, refresh
+    from chorus_gui.app.workspace import Workspace
 
     if case.config is None:
         return
+    refresh(Workspace(case.config, case.login), case.ctx)
     try:
         with Journal.open(case.config.journal.local, readonly=True) as journal:
             wrong = kept_wrong(journal, case.config.journal.local)
@@ -89,7 +91,7 @@ def check_verification(case: Case) -> Iterator[Finding]:
         return  # check_file has reported it
     if wrong is not None:
         why = "According to the journal they were uploaded. The central store does not have them, or has other content."
-        yield Finding(Grade.WARNING, "Verification", wrong.sentence, why, f"Run “{wrong.command}”.")
+        yield Finding(Grade.WARNING, "Verification", wrong.sentence, why, f"Run “{REPAIR}”.")
 
 
 def check_clock(case: Case) -> Iterator[Finding]:

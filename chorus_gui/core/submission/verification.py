@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+import heapq
+import math
+import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from chorus_gui.core.model import Tally, sums
+from chorus_gui.core.model import Row, Tally, sums
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.marker import NAME
-from chorus_gui.core.submission.work import Selection, Work, choose_modalities
+from chorus_gui.core.submission.work import WHOLE, Part, Selection, Work, choose_modalities
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, verify
 
 
-def verify_versions(work: Work, store: Store, which: Selection, *, reread: bool = False) -> Iterator[Verdict]:
-    """A verdict for every open, uploaded row of the selection.  Errors as :func:`~chorus_gui.core.transfer.verify.verify`."""
+def verify_versions(work: Work, store: Store, which: Selection, *, reread: bool = False, part: Part = WHOLE) -> Iterator[Verdict]:
+    """A verdict for every open, uploaded row of the selection, or of a ``part`` of it.
+
+    Errors as :func:`~chorus_gui.core.transfer.verify.verify`.
+    """
     modalities = choose_modalities(work.config, which.modalities)
+
+    def rows() -> Iterator[Row]:
+        return work.journal.rows(modalities=modalities, version=which.version, active=True, uploaded=True, limit=which.max_files)
+
+    if part:
+        chosen, totals = _chosen(work, rows(), part)
+        return verify_rows(work, store, (row for row in rows() if row.file_id in chosen), totals, reread=reread)
     uploaded = (
         (count.modality, Tally(count.active - count.pending, count.active_bytes - count.pending_bytes))
         for count in work.journal.counts()
         if which.version in (None, count.version) and count.modality in modalities
     )
-    work.ctx.progress.begin("verify", sums(uploaded))
-    rows = work.journal.rows(modalities=modalities, version=which.version, active=True, uploaded=True, limit=which.max_files)
+    return verify_rows(work, store, rows(), sums(uploaded), reread=reread)
+
+
+def verify_rows(work: Work, store: Store, rows: Iterable[Row], totals: dict[str, Tally], *, reread: bool) -> Iterator[Verdict]:
+    """A verdict for each of these rows, sorted by version.  ``totals`` by modality, for the progress."""
+    work.ctx.progress.begin("verify", totals)
     return verify(rows, work.config.store_paths, store, work.ctx, Effort(work.config.threads), reread=reread)
+
+
+def _chosen(work: Work, rows: Iterable[Row], part: Part) -> tuple[set[int], dict[str, Tally]]:
+    """The ids of the rows that ``part`` leaves, and their sums by modality."""
+    left: Iterable[Row] = (row for row in rows if part.patients is None or not part.patients.isdisjoint(_patients(work, row)))
+    if part.newest is not None:
+        left = heapq.nlargest(part.newest, left, key=lambda row: (row.uploaded or "", row.file_id))
+    sizes = {row.file_id: (row.modality, row.size) for row in left}
+    ids = list(sizes)
+    if part.share is not None and ids:
+        ids = random.sample(ids, math.ceil(len(ids) * part.share))
+    return set(ids), sums((sizes[key][0], Tally(1, sizes[key][1])) for key in ids)
+
+
+def _patients(work: Work, row: Row) -> set[str]:
+    """A patient's ID as the path has it, and as the journal has it: without leading zeros."""
+    site = work.config.sites.get(row.modality)
+    match = site.pattern.match(row.path) if site else None
+    return {name for name in (row.patient_id, match.patient_id if match else None) if name}
 
 
 SIDE_FILES = (".chorus-upload-",)

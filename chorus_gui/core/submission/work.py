@@ -50,6 +50,26 @@ class Selection:
     max_files: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Limits a verification to some of the uploaded files.  Several limits apply together, ``patients`` first, ``share`` last.
+
+    ``newest``: at most that many, those that were uploaded last.  ``share``: that share (0 to 1), chosen at random, at least one file.
+    ``patients``: the IDs of patients, as the paths have them.
+    """
+
+    newest: int | None = None
+    share: float | None = None
+    patients: frozenset[str] | None = None
+
+    def __bool__(self) -> bool:
+        return (self.newest, self.share, self.patients) != (None, None, None)
+
+
+WHOLE = Part()
+"""No limit."""
+
+
 def choose_modalities(config: Config, named: Sequence[str] | None) -> tuple[str, ...]:
     """The modalities that are meant, in the configuration's order; nothing named: all of them.
 

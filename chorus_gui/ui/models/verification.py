@@ -12,7 +12,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 
-from chorus_gui.app.verdict_book import VerdictLine, VerdictQuery, lines, select
+from chorus_gui.app.verdict_book import WORST, VerdictLine, VerdictQuery, lines, select
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme, words
@@ -55,7 +55,8 @@ class VerificationModel(QAbstractTableModel):
         self._reader, self._pager = reader, pager
         self._file = Path()
         self._number: int | None = None
-        self._wanted = VerdictQuery()
+        self.live = False
+        self._wanted = VerdictQuery(order=WORST)
         self._ids: array[int] = array("q")
         self._pages: OrderedDict[int, list[VerdictLine]] = OrderedDict()
         self._missed: list[int] = []
@@ -81,8 +82,8 @@ class VerificationModel(QAbstractTableModel):
         self._want(replace(self._wanted, results=results, search=search))
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column; -1: as they were found."""
-        name = ORDERS[column] if 0 <= column < len(ORDERS) else ""
+        """By a column; -1: what differs first, or while a verification runs (``live``), as they are found."""
+        name = ORDERS[column] if 0 <= column < len(ORDERS) else "" if self.live else WORST
         self._want(replace(self._wanted, order=name, descending=bool(name) and order is Qt.SortOrder.DescendingOrder))
 
     def more(self) -> None:

@@ -71,6 +71,7 @@ def intent_of(step: Step) -> intents.Intent | None:
         Action.RESUME: intents.RetryFailed(),
         Action.MAKE_SCRIPT: intents.ShowPage("upload"),
         Action.VERIFY: intents.Verify(step.version),
+        Action.REPAIR: intents.Repair(),
         Action.SEE_VERIFICATION: intents.ShowPage("verify"),
         Action.CHECK_IN: intents.CheckIn(),
     }.get(step.action)

@@ -71,12 +71,13 @@ class VerifyPage(Page):
         self._last_look = 0.0
         self.choice = ChoiceCard()
         self.cancel = button("&Cancel", "Stop the verification; the results so far are kept (Ctrl+.)", icon="cancel")
+        self.repair = button("Upload &again", "Upload again what is missing or different in the store", icon="upload", primary=True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
         self.bar.setAccessibleName("Progress of the verification")
         self.status = label("", wrap=True, selectable=True)
-        self._result = Card(column(row(self.status, self.cancel, space=2 * SPACE), self.bar, space=SPACE))
+        self._result = Card(column(row(self.status, self.repair, self.cancel, space=2 * SPACE), self.bar, space=SPACE))
         self._result.layout().itemAt(0).layout().setStretch(0, 1)  # type: ignore[union-attr]
         self.tiles = {result: Tile(text.capitalize(), _TIPS[result]) for result, (text, _) in RESULTS.items()}
         for tile in self.tiles.values():
@@ -123,6 +124,7 @@ class VerifyPage(Page):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.choice.asked.connect(self.intent)
         self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob(self._job)))
+        self.repair.clicked.connect(lambda: self.intent.emit(intents.Repair()))
         self.export.clicked.connect(self._export)
         self.empty.acted.connect(self._act)
         self.model.answered.connect(lambda _: self._answered())
@@ -147,7 +149,7 @@ class VerifyPage(Page):
         if number != self._job:
             self._job = number
             self._begin() if job else self._sortable(on=True)
-        ended = state.last.id if state.last is not None and state.last.kind in (JobKind.VERIFY, JobKind.CLEAR) else None
+        ended = state.last.id if state.last is not None and state.last.kind in (JobKind.VERIFY, JobKind.REPAIR, JobKind.CLEAR) else None
         seen = (state.key, state.verify, ended)
         if seen != self._seen:
             self._seen = seen
@@ -162,8 +164,9 @@ class VerifyPage(Page):
         self.bar.setRange(0, 0)
 
     def _sortable(self, *, on: bool) -> None:
-        """While rows are appended, they stay in the order in which they are found."""
+        """What differs is on top.  While rows are appended, they stay in the order in which they are found."""
         self.table.setSortingEnabled(False)
+        self.model.live = not on
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.model.sort(-1)
         if on:
@@ -188,16 +191,29 @@ class VerifyPage(Page):
             when = words.moment(found.ended_us or found.began_us)
             self.status.setText(f"{text}\n{', '.join(found.modalities)}, {of}, {when}.")
             set_grade(self.status, grade if grade is not Grade.INFO else None)
+        self._render_repair(state, job)
         self._render_tiles(found)
         self._tell_shown()
         self.export.setEnabled(job is None and found is not None and found.files > 0)
+
+    def _render_repair(self, state: SessionState, job: JobView | None) -> None:
+        wrong = state.wrong
+        self.repair.setVisible(job is None and wrong is not None)
+        if wrong is None:
+            return
+        self.repair.setText(f"Upload {words.count_of(wrong.files, 'file')} &again")
+        ready = state.custody.may_write and not state.busy
+        why = "Another job is running" if state.busy else "Check out the journal first"
+        self.repair.setEnabled(ready)
+        self.repair.setToolTip(f"{wrong.text} The files are uploaded again to the same place." if ready else why)
 
     def _running_text(self, job: JobView) -> str:
         if not job.running:
             return "Waiting for another job on this journal."
         if job.cancelling:
             return "Stopping…"
-        return f"{'Paused. ' if job.paused else ''}Comparing the store with the journal…"
+        doing = "Uploading again what differs…" if job.kind is JobKind.REPAIR else "Comparing the store with the journal…"
+        return f"{'Paused. ' if job.paused else ''}{doing}"
 
     def _render_tiles(self, found: Verified | None) -> None:
         look = theme.current()
@@ -324,7 +340,7 @@ def _has_uploads(state: SessionState) -> bool:
 
 
 def _verifying(state: SessionState) -> JobView | None:
-    return next((job for job in state.jobs if job.kind is JobKind.VERIFY and job.key == state.key), None)
+    return next((job for job in state.jobs if job.kind in (JobKind.VERIFY, JobKind.REPAIR) and job.key == state.key), None)
 
 
 def make(services: Services) -> Page:

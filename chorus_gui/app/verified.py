@@ -1,0 +1,261 @@
+"""What verifications of the journal's versions found, for everybody who works on it: side files, and what this computer last saw of them.
+
+The side files are the truth.  A computer that cannot reach them works with its own copy, and shares what it found when it can.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import chorus_gui
+from chorus_gui.app.words import agree, files, moment
+from chorus_gui.core.custody.beside import side_name
+from chorus_gui.core.errors import SideFileError
+from chorus_gui.core.folders import data_folder, replace_file, user_name
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Level
+from chorus_gui.core.submission.verified import FOLDER, Key, VersionCheck, WrongFile, from_json, merged, to_json, without
+from chorus_gui.core.transfer.verify import DIFFERENT, Verdict, VerifyResult
+from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError, json_value
+
+if TYPE_CHECKING:
+    from chorus_gui.app.workspace import Workspace
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.model import Row
+
+REPAIR = "chorus-upload file repair"
+
+_log = logging.getLogger("chorus")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A version's file as this computer last saw it.  ``unshared``: it has something that is not in the side file yet."""
+
+    check: VersionCheck
+    etag: str = ""
+    unshared: bool = False
+    right: tuple[Key, ...] = ()
+    """found right since the side file was last read"""
+
+
+class Wrong(NamedTuple):
+    """Files that a verification found missing or different, which are still in the journal, and were not repaired since."""
+
+    total: int
+    at_us: int
+    versions: tuple[str, ...]
+    by: str
+
+    @property
+    def text(self) -> str:
+        """What was found, when and by whom."""
+        were = agree(self.total, "was", "were")
+        return f"{files(self.total)} {were} missing or different in the central store when {self.by} verified it, {moment(self.at_us)}."
+
+    @property
+    def sentence(self) -> str:
+        """The same, and what helps."""
+        return f"{self.text} To upload {agree(self.total, 'it', 'them')} again, run “{REPAIR}”."
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a run found, by version.  It takes every verdict, and keeps few of them."""
+
+    reread: bool
+    partial: bool
+    known: Mapping[str, Mapping[Key, bool]] = field(default_factory=dict[str, Mapping[Key, bool]])
+    """the files that were wrong before, by version, and whether that was found by reading them"""
+    counts: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    wrong: dict[str, list[WrongFile]] = field(default_factory=dict[str, list[WrongFile]])
+    right: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
+
+    def take(self, verdict: Verdict) -> None:
+        """One more."""
+        row, version = verdict.row, verdict.row.version
+        count = self.counts.setdefault(version, [0, 0, 0, 0])
+        if verdict.result is VerifyResult.UNCHECKED:
+            count[2] += 1
+            return
+        count[0] += 1
+        count[1] += row.size
+        key = (row.modality, row.path)
+        if verdict.result in DIFFERENT:
+            count[3] += 1
+            named = self.wrong.setdefault(version, [])
+            read = self.reread or self.known.get(version, {}).get(key, False)
+            named += [WrongFile(*key, verdict.result.value, row.size, row.md5 or "", read)]
+        elif verdict.level is not None and not (verdict.level is Level.PROPERTIES and self.known.get(version, {}).get(key)):
+            self._note_right(version, key)
+
+    def _note_right(self, version: str, key: Key) -> None:
+        if key in self.known.get(version, ()):
+            self.right.setdefault(version, set()).add(key)
+
+
+def refresh(workspace: Workspace, ctx: JobContext) -> str:
+    """Read the side files, and share what is not shared yet.  The reason, as a sentence, if that is not possible; otherwise ""."""
+    seen = _load(workspace.config.journal.local)
+    try:
+        with workspace:
+            side = workspace.side_files()
+            for entry in side.list(FOLDER, ctx):
+                found = next((s for s in seen.values() if _name(s.check.version) == entry.name), None)
+                if found is not None and (found.etag == entry.etag or found.unshared):
+                    continue
+                file = side.read(entry.name, ctx)
+                try:
+                    check = from_json(file.data) if file else None
+                except MalformedError:
+                    _log.warning("%s is not a file of this program", entry.name)
+                    continue
+                if file is not None and check is not None and _name(check.version) == entry.name:
+                    seen[check.version] = _Seen(check, file.etag)
+            for version in [version for version, one in seen.items() if one.unshared]:
+                seen[version] = _shared(side, seen[version], ctx)
+    except SideFileError as error:
+        _log.warning("could not share verifications: %s", error)
+        return error.what
+    finally:
+        _save(workspace.config.journal.local, seen)
+    return ""
+
+
+def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
+    """Keep and share what a verification found.  A sentence if it is not shared yet; otherwise ""."""
+    local = workspace.config.journal.local
+    seen = _load(local)
+    ended, program = time.time_ns() // 1000, f"CHoRUS Upload {chorus_gui.__version__}"
+    for version, (compared, size, unchecked, wrong) in judged.counts.items():
+        new = VersionCheck(
+            version,
+            ended,
+            user_name(),
+            socket.gethostname(),
+            program,
+            judged.reread,
+            judged.partial,
+            compared,
+            size,
+            unchecked,
+            wrong,
+            tuple(judged.wrong.get(version, ())),
+        )
+        old = seen.get(version)
+        if old is None and judged.partial and not wrong:
+            continue  # a part that is right says nothing about the version
+        right = tuple(judged.right.get(version, ()))
+        seen[version] = _Seen(merged(old.check if old else None, new, right), old.etag if old else "", True, right)
+    return _kept(workspace, ctx, seen)
+
+
+def wrong_rows(journal: Journal, local: Path, version: str | None = None) -> list[tuple[Row, WrongFile, VersionCheck]]:
+    """The journal's entries that are known to be missing or different in the store, with what was found by whom."""
+    from chorus_gui.core.journal.queries import active_by_paths
+
+    found = {
+        (one.check.version, *file.key): (file, one.check)
+        for one in _load(local).values()
+        for file in one.check.wrong
+        if version in (None, one.check.version)
+    }
+    rows = active_by_paths(journal, {path for _, _, path in found}) if found else []
+    out: list[tuple[Row, WrongFile, VersionCheck]] = []
+    for row in rows:
+        file, check = found.get((row.version, row.modality, row.path), (None, None))
+        if file is not None and check is not None and row.uploaded and (row.md5 or "") == file.md5 and row.size == file.size:
+            out.append((row, file, check))
+    return out
+
+
+def kept_wrong(journal: Journal, local: Path) -> Wrong | None:
+    """What is known to be missing or different in the store.  Asks nobody: see :func:`refresh`."""
+    found = wrong_rows(journal, local)
+    if not found:
+        return None
+    checks = {check.version: check for _, _, check in found}
+    last = max(checks.values(), key=lambda check: check.ended_us)
+    unnamed = sum(check.wrong_files - len(check.wrong) for check in checks.values())
+    return Wrong(len(found) + unnamed, last.ended_us, tuple(sorted(checks)), f"{last.user} on {last.host}")
+
+
+def known_keys(local: Path) -> dict[str, dict[Key, bool]]:
+    """The files that are known to be wrong, by version, and whether that was found by reading them."""
+    return {version: {file.key: file.reread for file in one.check.wrong} for version, one in _load(local).items()}
+
+
+# --- sharing, and this computer's copy -----------------------------------------------------------------------------------
+
+
+def _name(version: str) -> str:
+    return f"{FOLDER}/{side_name(version)}.json"
+
+
+def _shared(side: Any, one: _Seen, ctx: JobContext) -> _Seen:
+    """Write what this computer found into the side file."""
+
+    def merge(data: bytes | None) -> bytes:
+        try:
+            there = from_json(data) if data else None
+        except MalformedError:
+            there = None
+        if there is None:
+            return to_json(one.check)
+        if there.ended_us > one.check.ended_us:
+            return to_json(merged(one.check, without(there, set(one.right)), ()))
+        return to_json(merged(there, one.check, set(one.right)))
+
+    file = side.update(_name(one.check.version), merge, ctx)
+    return _Seen(from_json(file.data), file.etag)
+
+
+def _kept(workspace: Workspace, ctx: JobContext, seen: dict[str, _Seen]) -> str:
+    _save(workspace.config.journal.local, seen)
+    if not any(one.unshared for one in seen.values()):
+        return ""
+    why = refresh(workspace, ctx)
+    return f"The result of the verification is not shared yet. {why} It is shared when the journal can be reached again." if why else ""
+
+
+def _copy_of(local: Path) -> Path:
+    key = hashlib.sha256(os.path.normcase(os.path.abspath(local)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return data_folder() / "verify" / f"shared-{key}.json"
+
+
+def _load(local: Path) -> dict[str, _Seen]:
+    try:
+        value = cast("dict[str, Any]", json_value(_copy_of(local).read_bytes()))
+        kept: dict[str, _Seen] = {}
+        for entry in value["seen"]:
+            check = from_json(base64.b64decode(entry["check"]))
+            right = tuple((str(modality), str(path)) for modality, path in entry["right"])
+            kept[check.version] = _Seen(check, str(entry["etag"]), bool(entry["unshared"]), right)
+        return kept
+    except (OSError, MalformedError, *DATA_ERRORS):
+        return {}
+
+
+def _save(local: Path, seen: Mapping[str, _Seen]) -> None:
+    entries = [
+        {"check": base64.b64encode(to_json(one.check)).decode(), "etag": one.etag, "unshared": one.unshared, "right": list(one.right)}
+        for one in seen.values()
+    ]
+    target = _copy_of(local)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part.write_text(json.dumps({"seen": entries}), "utf-8")
+        replace_file(part, target)
+    except OSError:
+        _log.exception("could not keep the verifications")

@@ -1,0 +1,195 @@
+"""What a verification finds is known on every computer that works on the journal, until somebody repairs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from memorystore import MemoryStore
+from world import World, ran
+
+from chorus_gui.app import facts
+from chorus_gui.app.options import Part
+from chorus_gui.app.repair import repair
+from chorus_gui.app.site_status import Action, site_status
+from chorus_gui.app.status import Status
+from chorus_gui.app.verified import kept_wrong
+from chorus_gui.app.verify import Comparison, sentences, verify
+from chorus_gui.cli.main import main
+from chorus_gui.core.errors import SideFileUnreachableError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Grade
+from chorus_gui.core.submission.work import Selection
+
+A, B, C = "1/Images/a.dcm", "0002/Images/b.dcm", "3/Waveforms/c.dat"
+ALL = Selection()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "world")
+    for path in (A, B, C):
+        world.put(path, f"content of {path}")
+    world.run(version="v1")
+    return world
+
+
+def side_file(world: World, version: str = "v1") -> dict[str, Any]:
+    return json.loads((world.base / "journal.db.chorus" / "verified" / f"{version}.json").read_text("utf-8"))
+
+
+def another_computer(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The program's own data of another user, so that nothing is known but what is shared."""
+    folder.mkdir()
+    monkeypatch.setattr("chorus_gui.app.verified.data_folder", lambda: folder)
+
+
+def overwrite(world: World, path: str) -> None:
+    """Other bytes of the same length; a folder keeps no MD5 property, so it is the kind of change that only reading finds."""
+    file = world.central / "v1" / path
+    file.write_bytes(b"x" * file.stat().st_size)
+
+
+def test_a_colleague_sees_it_in_the_status_and_repairs_it(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (world.central / "v1" / A).unlink()
+    assert ran(verify(world.workspace(), JobContext(), ALL)).status is Status.FAULTY
+    shared = side_file(world)
+    assert [(w["path"], w["result"]) for w in shared["wrong"]] == [(A, "missing")]
+    assert (shared["wrong_files"], shared["files"], shared["partial"]) == (1, 3, False)
+
+    another_computer(monkeypatch, tmp_path / "colleague")
+    status = site_status(facts.known(world.workspace(), JobContext()))
+    assert status.next.action is Action.REPAIR
+    assert status.grade is Grade.BAD
+    assert "1 file" in status.next.label
+    assert any("chorus-upload file repair" in note for note in world.run().notes)
+    done = ran(repair(world.workspace(), JobContext(), ALL, known=True))
+    assert (done.status, done.value.wrong, done.value.now.total) == (Status.DONE, 1, 1)
+    assert side_file(world)["wrong"] == []
+
+    monkeypatch.undo()
+    assert facts.wrong(world.workspace(), JobContext()) is None, "the first computer hears of the repair"
+
+
+def test_comparing_properties_does_not_clear_what_reading_found(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    store = world.store = MemoryStore()
+    world.put(A, "right")
+    world.run(version="v1")
+    info = store.head(f"v1/{A}")
+    assert info is not None
+    assert info.md5 is not None
+    store.stage_block(f"v1/{A}", "1", b"wrong")
+    store.commit_blocks(f"v1/{A}", ["1"], md5=bytes.fromhex(info.md5))
+    assert ran(verify(world.workspace(), JobContext(), ALL)).status is Status.DONE, "the property is the journal's"
+    assert ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread=True))).status is Status.FAULTY
+    assert ran(verify(world.workspace(), JobContext(), ALL)).status is Status.DONE
+    assert len(side_file(world)["wrong"]) == 1
+    done = ran(repair(world.workspace(), JobContext(), ALL, known=True))
+    assert (done.status, done.value.wrong) == (Status.DONE, 1)
+    assert b"".join(store.read(f"v1/{A}")) == b"right"
+    assert side_file(world)["wrong"] == []
+
+
+def test_what_could_not_be_shared_is_shared_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chorus_gui.core.custody.beside import SideFiles
+
+    (world.central / "v1" / A).unlink()
+
+    def away(*_: object, **__: object) -> Any:
+        raise SideFileUnreachableError("Could not reach it.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SideFiles, "list", away)
+        patch.setattr(SideFiles, "update", away)
+        done = ran(verify(world.workspace(), JobContext(), ALL))
+        assert any("not shared yet" in note for note in done.notes)
+        with world.open() as journal:
+            assert kept_wrong(journal, world.journal) is not None
+    facts.wrong(world.workspace(), JobContext())
+    assert len(side_file(world)["wrong"]) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": 99}', b"\xff\xfe", b"[" * 5000])
+def test_a_damaged_side_file_stops_nothing(world: World, data: bytes) -> None:
+    ran(verify(world.workspace(), JobContext(), ALL))
+    (world.base / "journal.db.chorus" / "verified" / "v1.json").write_bytes(data)
+    assert facts.wrong(world.workspace(), JobContext()) is None
+    (world.central / "v1" / A).unlink()
+    assert ran(verify(world.workspace(), JobContext(), ALL)).status is Status.FAULTY
+    assert len(side_file(world)["wrong"]) == 1
+
+
+def test_a_file_that_was_submitted_again_is_no_longer_wrong(world: World) -> None:
+    (world.central / "v1" / A).unlink()
+    ran(verify(world.workspace(), JobContext(), ALL))
+    world.put(A, "another content")
+    world.run(version="v2")
+    assert facts.wrong(world.workspace(), JobContext()) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "paths"),
+    [
+        (Part(patients=frozenset({"1", "0002"})), {A, B}),
+        (Part(patients=frozenset({"2"})), {B}),
+        (Part(patients=frozenset({"nobody"})), set[str]()),
+        (Part(newest=2), None),
+        (Part(share=0.01), None),
+    ],
+)
+def test_a_part_of_the_files(world: World, part: Part, paths: set[str] | None) -> None:
+    for path in (A, B, C):
+        (world.central / "v1" / path).unlink()
+    done = ran(verify(world.workspace(), JobContext(), ALL, Comparison(True, part)))
+    found = done.value
+    assert found.partial
+    if paths is None:
+        assert found.total == (part.newest or 1)
+    else:
+        assert {line.path for line in found.bad} == paths
+    assert "All match" not in " ".join(sentences(found))
+
+
+def test_a_part_that_matches_does_not_make_the_version_verified(world: World) -> None:
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(part=Part(newest=1))))
+    assert site_status(facts.known(world.workspace(), JobContext())).next.action is Action.VERIFY
+    ran(verify(world.workspace(), JobContext(), Selection(None, ("Images",))))
+    assert site_status(facts.known(world.workspace(), JobContext())).next.action is Action.VERIFY
+    ran(verify(world.workspace(), JobContext(), ALL))
+    assert site_status(facts.known(world.workspace(), JobContext())).grade is Grade.GOOD
+
+
+def test_a_part_that_differs_is_remembered_with_the_rest(world: World) -> None:
+    (world.central / "v1" / A).unlink()
+    (world.central / "v1" / B).unlink()
+    ran(verify(world.workspace(), JobContext(), ALL))
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(part=Part(patients=frozenset({"3"})))))
+    assert len(side_file(world)["wrong"]) == 2
+    overwritten = world.central / "v1" / C
+    overwritten.unlink()
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(part=Part(patients=frozenset({"3"})))))
+    assert len(side_file(world)["wrong"]) == 3
+
+
+def test_on_the_command_line(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(words: str, status: int) -> str:
+        assert main(["-c", str(world.file), *words.split()]) == status
+        read = capsys.readouterr()
+        return read.out + read.err
+
+    patients = tmp_path / "patients.txt"
+    patients.write_text("0002\n\n", "utf-8")
+    (world.central / "v1" / A).unlink()
+    assert "compared 1 file" in run(f"file verify --reread --patients {patients}", 0)
+    assert "Other files of the journal were not compared" in run("file verify --newest 1 --modalities Waveforms", 0)
+    run("file verify", 1)
+    for words in ("journal check", "submit --yes", "file upload", "doctor", "status"):
+        said = run(words, 0)
+        assert "missing or different" in said, words
+        assert "file repair" in said, words
+    assert "1 file was missing or different" in run("file repair", 0)
+    for words in ("journal check", "submit --yes", "doctor", "status"):
+        assert "missing or different" not in run(words, 0), words
