@@ -325,12 +325,7 @@ class Session(QObject):
             lambda outcome: self._answered(outcome, lambda seen: self._seen(look, receipts=seen.receipts, complete=seen.complete)),
             channel="shared",
         )
-        self._remote.ask(
-            self,
-            lambda ctx: facts.wrong(workspace, ctx),
-            lambda outcome: self._answered(outcome, lambda seen: self._seen(look, wrong=seen)),
-            channel="wrong",
-        )
+        self._remote.ask(self, lambda ctx: facts.wrong(workspace, ctx), lambda found: self._wrong(look, found), channel="wrong")
 
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None]) -> None:
         if outcome.kind is OutcomeKind.DONE:

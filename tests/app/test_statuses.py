@@ -316,6 +316,7 @@ FULL = StoreFullError("The disk is full.")
 NEEDS_A_FILE = (
     "submit --yes",
     "journal update",
+    "scan",
     "journal list",
     "journal check",
     "journal undo --version v1",

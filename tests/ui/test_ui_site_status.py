@@ -125,7 +125,8 @@ def test_a_verification_that_failed(qtbot: QtBot, window: MainWindow, world: Wor
     status = status_of(window.state)
     assert status is not None
     assert (status.grade, status.headline) == (Grade.BAD, "The verification found differences")
-    assert "1 file that differs" in status.text
+    assert "1 file was missing or different" in status.text
+    assert status.next.action is Action.REPAIR
     assert_said_everywhere(window)
 
 

@@ -30,7 +30,7 @@ def check_status(case: Case) -> Iterator[Finding]:
             grade = Grade.WARNING if step.action is Action.DECIDE_CUSTODY else Grade.BAD
         command = COMMANDS.get(step.action, "")
         remedy = f"Select “{step.label}” on the Overview page, or use “chorus-upload {command}”." if grade is not Grade.GOOD else ""
-        if step.action is Action.SEE_VERIFICATION and wrong:
+        if step.action in (Action.SEE_VERIFICATION, Action.REPAIR) and wrong:
             why, remedy, wrong = wrong[0].why, wrong[0].remedy, []
             yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", why, remedy)
         else:

@@ -55,8 +55,8 @@ class VerificationModel(QAbstractTableModel):
         self._reader, self._pager = reader, pager
         self._file = Path()
         self._number: int | None = None
-        self.live = False
-        self._wanted = VerdictQuery(order=WORST)
+        self.live = True
+        self._wanted = VerdictQuery()
         self._ids: array[int] = array("q")
         self._pages: OrderedDict[int, list[VerdictLine]] = OrderedDict()
         self._missed: list[int] = []
