@@ -327,6 +327,9 @@ class Session(QObject):
         )
         self._remote.ask(self, lambda ctx: facts.wrong(workspace, ctx), lambda found: self._wrong(look, found), channel="wrong")
 
+    def _wrong(self, look: int, outcome: Outcome[Any]) -> None:
+        self._answered(outcome, lambda seen: self._seen(look, wrong=seen))
+
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None]) -> None:
         if outcome.kind is OutcomeKind.DONE:
             then(outcome.value)

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_sent_to_its_place_and_nothing_else(world: World, store
     etags = {name: info.etag for name in CONTENT if (info := store.head(f"v1/{name}"))}
     done = ran(repair(world.workspace(), JobContext(), ALL, reread=reread))
     assert (done.status, done.value.wrong, done.value.now.bad_total, done.log.failures) == (Status.DONE, 1, 0, [])
-    assert done.log.sent_bytes == len(CONTENT[path])
+    assert done.log.sent.bytes == len(CONTENT[path])
     assert b"".join(store.read(f"v1/{path}")) == CONTENT[path]
     assert world.rows() == rows, "the journal says the same as before, and it is true again"
     after = {name: info.etag for name in CONTENT if (info := store.head(f"v1/{name}"))}
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_sent_to_its_place_and_nothing_else(world: World, store
     assert (done.made.kind, done.made.sent_files, done.made.clean) == ("repair", 1, True)
     assert ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread=True))).status is Status.DONE
     again = ran(repair(world.workspace(), JobContext(), ALL))
-    assert (again.status, again.value.wrong, again.log.sent_bytes) == (Status.DONE, 0, 0)
+    assert (again.status, again.value.wrong, again.log.sent.bytes) == (Status.DONE, 0, 0)
 
 
 SITE: dict[str, tuple[Callable[[World], object], str, str]] = {
@@ -116,7 +116,7 @@ def test_the_remedies_of_a_changed_file_work(world: World, store: MemoryStore) -
     world.put(SMALL, "SMALL", mtime=1_600_000_000)
     assert ran(repair(world.workspace(), JobContext(), ALL)).status is Status.FAULTY
     log = world.run(version="v2")
-    assert log.uploaded_total.files == 1
+    assert log.transfers.uploaded.files == 1
     assert b"".join(store.read(f"v2/{SMALL}")) == b"SMALL"
     assert not any("missing or different" in note for note in log.notes)
 
@@ -131,7 +131,7 @@ def test_what_could_not_be_checked_is_not_sent(world: World, store: MemoryStore,
 
     monkeypatch.setattr(store, "head", odd)
     done = ran(repair(world.workspace(), JobContext(), ALL))
-    assert (done.status, done.value.wrong, done.log.sent_bytes) == (Status.STOPPED, 0, 0)
+    assert (done.status, done.value.wrong, done.log.sent.bytes) == (Status.STOPPED, 0, 0)
 
 
 @pytest.mark.parametrize("what", ["submit", "record", "upload"])
