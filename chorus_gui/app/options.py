@@ -31,7 +31,7 @@ def params_text(options: Iterable[tuple[str, Any]]) -> str:
 def selection_of(params: str) -> Selection | None:
     """The pending files that a command of the history could upload, from its options; None: it left them for later."""
     words = params.split()
-    found = {name: value for name, value in zip(words, [*words[1:], ""], strict=True) if name.startswith("--")}
+    found = {name: value for name, value in zip(words, [*words, ""][1:], strict=True) if name.startswith("--")}
     if "--without-pending" in found:
         return None
     modalities, most = found.get("--modalities", ""), found.get("--max-num-files", "")

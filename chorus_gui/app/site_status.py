@@ -290,7 +290,7 @@ def _gone(name: str, review: ReviewFacts) -> Step:
 def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFacts | None:
     """The last verification of a version since its last upload: it decides, clean or not.  A receipt without versions is of all."""
     for receipt in receipts:
-        if receipt.partial and receipt.clean:
+        if receipt.kind == "verify" and receipt.partial and receipt.clean:
             continue  # a part that matches says nothing about the version
         if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
             return receipt

@@ -215,7 +215,7 @@ def sentences(found: VerifyFacts, *, repairing: bool = False) -> list[str]:
         return ["Nothing to verify: no files in this selection have been uploaded."]
     compared = found.total - found.unchecked_total
     said = [f"Compared {files(compared)} with the journal, {COMPARED[found.reread]}."]
-    if found.partial:
+    if found.partial and not repairing:
         said.append("Other files of the journal were not compared.")
     if found.bad_total:
         said.append(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
