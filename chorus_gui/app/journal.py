@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MARKERS_SHOWN = 40
+"""The window reads the completion markers of this many versions, the newest ones, each time that it looks at the store."""
+
 __all__ = [
     "Complete",
     "Completeness",
@@ -85,18 +88,18 @@ def versions(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[Li
 
 
 def markers(workspace: Workspace, journal: Path, ctx: JobContext) -> dict[str, Completeness]:
-    """What the completion marker of each version of this local journal says; those that cannot be read are not in it."""
+    """What the completion markers of the newest versions of this local journal say; those that cannot be read are not in it."""
     from chorus_gui.core.journal.store import Journal
 
     with workspace, Journal.open(journal, readonly=True) as opened:
-        return _markers(workspace, ctx, opened.counts())
+        return _markers(workspace, ctx, opened.counts(), MARKERS_SHOWN)
 
 
-def _markers(workspace: Workspace, ctx: JobContext, counts: Sequence[VersionCount]) -> dict[str, Completeness]:
+def _markers(workspace: Workspace, ctx: JobContext, counts: Sequence[VersionCount], most: int | None = None) -> dict[str, Completeness]:
     from chorus_gui.core.submission.completion import completeness_of_all
 
     store = workspace.store_if_reachable() if counts else None
-    return {} if store is None else completeness_of_all(store, counts, ctx)
+    return {} if store is None else completeness_of_all(store, counts, ctx, most)
 
 
 def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:

@@ -126,10 +126,10 @@ def completeness(store: Store, version: str, counts: Sequence[VersionCount], pol
     return found
 
 
-def completeness_of_all(store: Store, counts: Sequence[VersionCount], ctx: JobContext) -> dict[str, Completeness]:
-    """What the marker of each version says now, the newest first; a store that does not answer is not asked again."""
+def completeness_of_all(store: Store, counts: Sequence[VersionCount], ctx: JobContext, most: int | None = None) -> dict[str, Completeness]:
+    """What the marker of each version says now, of the ``most`` newest; a store that does not answer is not asked again."""
     found: dict[str, Completeness] = {}
-    for version in sorted({count.version for count in counts if count.version}, reverse=True):
+    for version in sorted({count.version for count in counts if count.version}, reverse=True)[:most]:
         ctx.checkpoint()
         try:
             found[version] = completeness(store, version, counts, RetryPolicy(attempts=1))
