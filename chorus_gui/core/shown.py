@@ -2,7 +2,7 @@ r"""Text from outside, shown as text: file names, notes of a lock, words of a se
 
 :func:`one_line` is for a name inside a sentence, :func:`lines` for a whole message on a terminal or in a log, :func:`json_text` for
 programs, and :func:`quoted` for lists that are read again.  What a screen would not show as itself appears as its number: ``\x1b``,
-``\u202e``.  The window's own function is :func:`chorus_gui.ui.shown.shown`.
+``\u202e``.  The window's own function is :func:`chorus_gui.ui.shown.plain_text`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from chorus_gui.ui.menus import Menus
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, SessionState
 from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
@@ -307,13 +307,13 @@ class MainWindow(QMainWindow):
         box.setWindowTitle("Quit CHoRUS Upload?")
         lost = f"Your changes on the {' and '.join(sorted(self._unsaved))} page are not saved." if self._unsaved else ""
         if self.session.jobs.idle:
-            box.setText(shown(lost))
+            box.setText(plain_text(lost))
             box.setInformativeText("If you quit now, they are lost.")
         else:
             titles = ", ".join(job.title for job in self.state.jobs)
-            box.setText(shown(f"A job is running: {titles}."))
+            box.setText(plain_text(f"A job is running: {titles}."))
             stops = "It stops after the current file or block. Files that were already uploaded are kept. You can resume next time."
-            box.setInformativeText(shown(f"{stops} {lost}".strip()))
+            box.setInformativeText(plain_text(f"{stops} {lost}".strip()))
         yes = "Quit without saving" if self.session.jobs.idle else "Stop and quit"
         leave = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton("Keep open", QMessageBox.ButtonRole.RejectRole)

@@ -17,7 +17,7 @@ from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config.model import AuthMode, Config
 from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.files import ask_open
@@ -83,7 +83,7 @@ class Menus:
             self._recents.clear()
             for file in state.recents:
                 action = self._recents.addAction(file.name if len(file.parts) < 3 else f"{file.parent.name} / {file.name}")
-                action.setToolTip(shown(str(file)))
+                action.setToolTip(plain_text(str(file)))
                 action.triggered.connect(lambda _=False, file=file: self._do(intents.OpenConfig(file)))
             self._recents.setEnabled(bool(state.recents))
         self._themes[state.preferences.theme].setChecked(True)  # not blocked: its group unchecks the others
@@ -100,8 +100,8 @@ class Menus:
         sensible: Test = _always,
     ) -> QAction:
         action = QAction(text, self._window)
-        action.setToolTip(shown(tip))
-        action.setStatusTip(shown(tip))
+        action.setToolTip(plain_text(tip))
+        action.setStatusTip(plain_text(tip))
         if keys is not None:
             action.setShortcut(QKeySequence(keys))
         action.triggered.connect(lambda _=False: act())

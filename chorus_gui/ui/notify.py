@@ -10,7 +10,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
 from chorus_gui.core.model import Grade
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd
 from chorus_gui.ui.widgets.icons import program_icon
 
@@ -76,7 +76,7 @@ class Notifier(QObject):
         """Where the open site is, for the icon; "": nothing is open."""
         self._status = text
         if self._tray is not None:
-            self._tray.setToolTip(shown(f"CHoRUS Upload\n{text}".strip()))
+            self._tray.setToolTip(plain_text(f"CHoRUS Upload\n{text}".strip()))
 
     def ended(self, end: JobEnd) -> None:
         """A job has ended: say so, if it was long and the window is not in front."""
@@ -91,7 +91,10 @@ class Notifier(QObject):
             self.show_status(self._status)
         self._tray.show()
         self._tray.showMessage(
-            shown(end.title or end.kind.value), shown(end.text), _ICONS.get(end.grade, QSystemTrayIcon.MessageIcon.Information), SHOWN_MS
+            plain_text(end.title or end.kind.value),
+            plain_text(end.text),
+            _ICONS.get(end.grade, QSystemTrayIcon.MessageIcon.Information),
+            SHOWN_MS,
         )
 
     def seen(self) -> None:

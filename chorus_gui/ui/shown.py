@@ -28,7 +28,7 @@ _TEXT_ROLES = frozenset(
 Data = Callable[..., Any]
 
 
-def shown(text: str) -> str:
+def plain_text(text: str) -> str:
     """For tooltips, status tips, message boxes, notifications and labels.  Line breaks stay; a name's own are gone by then."""
     text = "\n".join(one_line(line) for line in text.split("\n"))
     if Gui.mightBeRichText(text):
@@ -42,7 +42,7 @@ def shown_data(data: Data) -> Data:
     @wraps(data)
     def cell(self: Any, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         value = data(self, index, role)
-        return shown(value) if isinstance(value, str) and int(role) in _TEXT_ROLES else value
+        return plain_text(value) if isinstance(value, str) and int(role) in _TEXT_ROLES else value
 
     return cell
 
@@ -57,4 +57,4 @@ class PlainLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Show a text."""
-        super().setText(shown(text))
+        super().setText(plain_text(text))

@@ -89,7 +89,7 @@ PATTERNS = [
     "{x}",
     "a//{filepath}",
 ]
-PATHS = ("a" * 4096 + "/x", "12/Images/a.dcm", "é" * 300, "a/" * 2000 + "b")
+PATHS = ("a" * 16_384 + "/x", "12/Images/a.dcm", "é" * 300, "a/" * 2000 + "b")
 
 
 def pattern(text: str, folder: Path) -> None:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from fuzz import Result, attempt, changed, table
 from input_classes import CLASSES, InputClass
 

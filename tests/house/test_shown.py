@@ -21,7 +21,7 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.shown import json_text, lines, one_line, quoted, unquoted
 from chorus_gui.core.submission.mark import read_list
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 
 UI = Path(__file__).resolve().parents[2] / "chorus_gui" / "ui"
 TEXTS = {"setToolTip": -1, "setStatusTip": -1, "setWhatsThis": -1, "setInformativeText": -1, "setDetailedText": -1, "showText": 1}
@@ -61,7 +61,7 @@ def test_a_hostile_name_is_text_everywhere(name: str, caplog: pytest.LogCaptureF
     report.warn(name)
     report.note(name)
     report.error(ChorusError(name, remedy="Look."))
-    for text in (out.getvalue(), err.getvalue(), shown(name), one_line(name), lines(name)):
+    for text in (out.getvalue(), err.getvalue(), plain_text(name), one_line(name), lines(name)):
         assert plain(text), ascii(text)
     assert not [line for line in (out.getvalue() + err.getvalue()).split("\n") if line.startswith("Error: fake")]
     record = logging.LogRecord("chorus", logging.INFO, "", 0, "about %s", (f"{name}\n2026-01-01 00:00:00,000 ERROR forged: x",), None)
@@ -117,14 +117,14 @@ def test_quoting_is_reversible_and_plain(name: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("<>/&;!?bBiIuaimgltsp1 \n\t-'=") | st.characters(), max_size=40))
 def test_qt_takes_nothing_for_html(text: str) -> None:
-    assert not Gui.mightBeRichText(shown(text))
+    assert not Gui.mightBeRichText(plain_text(text))
 
 
 @pytest.mark.parametrize("text", ["<img src='p.png'><h1>All files verified</h1>.csv", "&lt;b&gt;", "<!DOCTYPE html>", "<b>"])
 def test_a_tag_in_a_name_is_text(text: str) -> None:
     assert Gui.mightBeRichText(text)
-    assert not Gui.mightBeRichText(shown(text))
-    assert shown(text).replace("\u200b", "") == text
+    assert not Gui.mightBeRichText(plain_text(text))
+    assert plain_text(text).replace("\u200b", "") == text
 
 
 def _bypasses() -> Iterator[str]:
@@ -160,7 +160,7 @@ def _is_shown(node: ast.expr) -> bool:
     match node:
         case ast.Constant(value=str()):
             return True
-        case ast.Call(func=ast.Name(id="shown")):
+        case ast.Call(func=ast.Name(id="plain_text")):
             return True
         case _:
             return False

@@ -14,7 +14,7 @@ from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Grade, Mode
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.fold import Fold
@@ -78,7 +78,7 @@ class FolderEdit(QWidget):
 def named(form_row: FormRow, edit: QWidget, name: str) -> FormRow:
     """A row whose field is made of parts: the part that is typed into has the name too."""
     edit.setAccessibleName(name)
-    edit.setToolTip(shown(form_row.field.toolTip()))
+    edit.setToolTip(plain_text(form_row.field.toolTip()))
     return form_row
 
 
@@ -155,7 +155,7 @@ class StoreStep(Step):
         self._kinds = QButtonGroup(self)
         for choice in (self.azure, self.local):
             self._kinds.addButton(choice)
-            choice.setToolTip(shown(choice.text().replace("&", "")))
+            choice.setToolTip(plain_text(choice.text().replace("&", "")))
         self.azure.setChecked(True)
         self.container = QLineEdit()
         self.container.setPlaceholderText("for example site-one, or az://site-one/folder")

@@ -27,7 +27,7 @@ from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Pending
 from chorus_gui.ui import words
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
@@ -223,7 +223,7 @@ class ApproveDialog(Dialog):
             f"{words.number(deleted)} of {words.number(total)} {name} files" for name, (deleted, total) in review.many_deletions.items()
         )
         self.field.setAccessibleName(f"Type {self._deletions} to confirm the deletions")
-        self.field.setToolTip(shown(f"Type {self._deletions} to confirm"))
+        self.field.setToolTip(plain_text(f"Type {self._deletions} to confirm"))
         self.field.setMaximumWidth(140)
         made.setLayout(
             column(

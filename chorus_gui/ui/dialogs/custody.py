@@ -11,7 +11,7 @@ from chorus_gui.app.custody import Choice, Side, Sides, State
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
@@ -38,7 +38,7 @@ class AdoptDialog(Dialog):
         self.accepted.connect(then)
         self.field = QLineEdit()
         self.field.setAccessibleName(f"Type “{TYPED}” to confirm")
-        self.field.setToolTip(shown(f"Type “{TYPED}” to confirm"))
+        self.field.setToolTip(plain_text(f"Type “{TYPED}” to confirm"))
         self.field.textChanged.connect(lambda: self._look(usable))
         both = row(_card("Your file", str(file), sides.local), _card("Cloud journal", "", sides.cloud), space=2 * SPACE)
         both.setStretch(0, 1)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTextBrowser, QTre
 
 from chorus_gui import __version__
 from chorus_gui.app.folders import guide, log_folder
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row
 from chorus_gui.ui.widgets.dialogs import Dialog
@@ -115,7 +115,7 @@ class ShortcutsDialog(Dialog):
             if not action.shortcut().isEmpty():
                 keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
                 item = QTreeWidgetItem([action.text().replace("&", "").removesuffix("…"), keys])
-                item.setToolTip(0, shown(action.toolTip()))
+                item.setToolTip(0, plain_text(action.toolTip()))
                 self.table.addTopLevelItem(item)
         for what, keys in (("Open the menus", "Alt, or F10"), ("Next field, previous field", "Tab, Shift+Tab"), ("Close a dialog", "Esc")):
             self.table.addTopLevelItem(QTreeWidgetItem([what, keys]))

@@ -20,7 +20,7 @@ from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
@@ -109,7 +109,7 @@ class ScriptDialog(Dialog):
         self.modalities = {name: QCheckBox(name.replace("&", "&&")) for name in (state.config.modalities if state.config else ())}
         for name, box in self.modalities.items():
             box.setChecked(True)
-            box.setToolTip(shown(f"Include the files of {name}"))
+            box.setToolTip(plain_text(f"Include the files of {name}"))
             box.setAccessibleName(name)
         self.version = _combo("Version", "Choose the version whose files are included", {})
         self.maximum = QSpinBox()
@@ -124,7 +124,7 @@ class ScriptDialog(Dialog):
         self.one_by_one = QCheckBox("Run the tool once per file")
         self.one_by_one.setToolTip("Upload and report each file separately; this is slower (about a second per file with az)")
         self.no_tls = QCheckBox("Do not check the server's certificate")
-        self.no_tls.setToolTip(shown(TLS_WORDS))
+        self.no_tls.setToolTip(plain_text(TLS_WORDS))
         self.uploaded = QCheckBox("List uploaded files")
         self.uploaded.setToolTip("List files that are already uploaded, instead of pending files")
         for box in (self.one_by_one, self.no_tls, self.uploaded):
@@ -319,7 +319,7 @@ class ScriptDialog(Dialog):
         shown = [QTreeWidgetItem([path, why]) for path, why in made.left_out[:LEFT_OUT_ROWS]]
         for item in shown:
             for place in (0, 1):
-                item.setToolTip(place, shown(item.text(place)))
+                item.setToolTip(place, plain_text(item.text(place)))
         if (rest := len(made.left_out) - len(shown)) > 0:
             shown.append(QTreeWidgetItem([f"… and {words.number(rest)} more", ""]))
         self.left_out.addTopLevelItems(shown)
@@ -356,7 +356,7 @@ class ScriptDialog(Dialog):
 def _combo(name: str, tip: str, choices: dict[Any, str]) -> QComboBox:
     made = QComboBox()
     made.setAccessibleName(name)
-    made.setToolTip(shown(tip))
+    made.setToolTip(plain_text(tip))
     for value, text in choices.items():
         made.addItem(text, value)
     return made

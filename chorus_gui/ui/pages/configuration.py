@@ -29,7 +29,7 @@ from chorus_gui.ui.pages.configuration_form import Form, group_of
 from chorus_gui.ui.pages.configuration_tester import TesterTab
 from chorus_gui.ui.pages.configuration_text import TextTab
 from chorus_gui.ui.pages.configuration_words import credentials
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
@@ -197,7 +197,7 @@ class ConfigurationPage(Page):
         self.revert.setEnabled(draft.modified and not saving)
         self.test.setEnabled(not self._testing and self._checked is not None and self._checked.config is not None)
         waits = "Fix the problems first. Then every place can be tested." if self._checked and self._checked.faults else ""
-        self.test.setToolTip(shown(waits or "Test every place with the text on this page, saved or not"))
+        self.test.setToolTip(plain_text(waits or "Test every place with the text on this page, saved or not"))
         marked = any(kept.modified for kept in (*self._left.values(), draft))
         if marked != self._marked:
             self._marked = marked

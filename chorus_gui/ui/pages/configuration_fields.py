@@ -20,7 +20,7 @@ from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.ui import theme
 from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.files import ask_save
@@ -189,7 +189,7 @@ class ModalitiesField(Field):
         for name, box in self.boxes.items():
             box.clicked.connect(self._tell)
             box.setAccessibleName(f"Submit {name}")
-            box.setToolTip(shown(f"Submit the files of {name}"))
+            box.setToolTip(plain_text(f"Submit the files of {name}"))
         self.setLayout(row(*self.boxes.values(), None, space=2 * SPACE))
 
     def show_value(self, said: Said) -> None:
@@ -205,7 +205,9 @@ class ModalitiesField(Field):
         """The nested layout always has Metadata."""
         box = self.boxes["Metadata"]
         box.setEnabled(layout is Layout.FLAT)
-        box.setToolTip(shown("Submit the files of Metadata" if layout is Layout.FLAT else "Metadata is always included in this layout"))
+        box.setToolTip(
+            plain_text("Submit the files of Metadata" if layout is Layout.FLAT else "Metadata is always included in this layout")
+        )
 
     def _tell(self) -> None:
         names = [name for name, box in self.boxes.items() if box.isChecked() and box.isEnabled()]
@@ -254,7 +256,7 @@ class KeyRow(FormRow):
         editor = self.input.editor
         editor.setAccessibleName(self._name)
         editor.setAccessibleDescription(self.key.explanation)
-        editor.setToolTip(shown(f"{self.key.explanation}\n{dotted}"))
+        editor.setToolTip(plain_text(f"{self.key.explanation}\n{dotted}"))
         if isinstance(self.input, ModalitiesField):
             self.input.show_layout(draft.layout)
         self.input.show_value(Said(draft.own(self.where), draft.effective(self.where)))
@@ -271,7 +273,7 @@ class KeyRow(FormRow):
         if self._fault_shown is not None:
             value = draft.fixed_value(self._fault_shown)
             self.fix.setText(f"Use “{value}”" if len(value) <= 60 else f"Use “{value[:40]}…{value[-19:]}”")
-            self.fix.setToolTip(shown(f"Use the suggested value: {value}"))
+            self.fix.setToolTip(plain_text(f"Use the suggested value: {value}"))
             self.fix.setAccessibleName(self.fix.text())
         self._warning.setText("\n".join(warnings))
         self._warning.setVisible(bool(warnings))

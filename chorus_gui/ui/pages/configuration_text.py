@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QCheckBox, QPlainTextEdit, QTextEdit, QWidget
 from chorus_gui.core.config.keys import KEYS, Kind
 from chorus_gui.core.redact import MASK
 from chorus_gui.ui import theme
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import column, label, row
 from chorus_gui.ui.widgets.secret import SHOWN_MS
@@ -180,7 +180,7 @@ class TextTab(QWidget):
         self.editor.pasted.connect(self._mask_again)
         self.editor.left.connect(self._mask_again)
         self.reveal = QCheckBox("Show secrets")
-        self.reveal.setToolTip(shown(f"Show the credentials in this text for {3 * SHOWN_MS // 1000} seconds"))
+        self.reveal.setToolTip(plain_text(f"Show the credentials in this text for {3 * SHOWN_MS // 1000} seconds"))
         self.reveal.toggled.connect(self._toggled)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

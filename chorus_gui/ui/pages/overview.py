@@ -25,7 +25,7 @@ from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.history_parts import bars, version_lines
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
@@ -202,7 +202,7 @@ class OverviewPage(Page):
         self.primary.setVisible(bool(action))
         self.primary.setText(action)
         self.primary.setAccessibleName(action)
-        self.primary.setToolTip(shown(action if enabled else "A job is running. Wait until it has finished."))
+        self.primary.setToolTip(plain_text(action if enabled else "A job is running. Wait until it has finished."))
         self.primary.setEnabled(enabled)
 
     def _go(self) -> None:

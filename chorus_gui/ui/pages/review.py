@@ -24,7 +24,7 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
 from chorus_gui.ui.pages.review_table import ChangesArea
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
@@ -226,7 +226,7 @@ class ReviewPage(Page):
         self.approve.setEnabled(not why_not)
         self.approve.setVisible(review is not None)
         found = f"Show a summary of {words.count_of(review.to_do_total.files, 'change')}, then approve (Ctrl+Enter)" if review else ""
-        self.approve.setToolTip(shown(why_not or found))
+        self.approve.setToolTip(plain_text(why_not or found))
 
     def _show_review(self, review: ReviewFacts | None) -> None:
         self._drawn = review

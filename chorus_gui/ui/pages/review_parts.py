@@ -13,7 +13,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Mode, Tally
 from chorus_gui.core.review.values import Pending
 from chorus_gui.ui import intents, theme, words
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobProgress, ScanChoice
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, Tile, button, column, label, row
@@ -81,7 +81,7 @@ class ScanBar(Card):
             box = QCheckBox(name)
             box.setChecked(True)
             box.setAccessibleName(f"Scan {name}")
-            box.setToolTip(shown(f"Scan {name}; the entries of other modalities are not changed"))
+            box.setToolTip(plain_text(f"Scan {name}; the entries of other modalities are not changed"))
             box.toggled.connect(self._look)
             box.toggled.connect(self._choose)
             self._boxes[name] = box
@@ -142,7 +142,7 @@ class ScanBar(Card):
     def say(self, text: str) -> None:
         """What the last scan was."""
         self.said.setText(text)
-        self.said.setToolTip(shown(text))
+        self.said.setToolTip(plain_text(text))
 
     def show_progress(self, progress: JobProgress) -> None:
         """Live counts."""
@@ -156,7 +156,7 @@ class ScanBar(Card):
         some = any(box.isChecked() for box in self._boxes.values())
         self.go.setEnabled(self._ready and some)
         self.go.setToolTip(
-            shown(
+            plain_text(
                 self._why_not
                 if not self._ready
                 else "Select a modality first"
@@ -240,7 +240,7 @@ class Tiles(QWidget):
             f"Version {version}: {', '.join(f'{modality} {words.files_and_size(tally)}' for modality, tally in found.items())}."
             for version, found in parts.items()
         ]
-        self.pending.setToolTip(shown(" ".join([PENDING, *told])))
+        self.pending.setToolTip(plain_text(" ".join([PENDING, *told])))
 
     def dress(self) -> None:
         """The colours of the theme."""

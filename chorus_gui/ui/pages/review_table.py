@@ -27,7 +27,7 @@ from chorus_gui.ui.models.changes import ChangesModel
 from chorus_gui.ui.models.columns import COLUMNS, KIND
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review_details import DetailsPane
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.tables import dress, set_widths
@@ -220,7 +220,7 @@ class ChangesArea(QWidget):
         menu: QMenu | None = None,
     ) -> QAction:
         made = QAction(text, self)
-        made.setToolTip(shown(tip))
+        made.setToolTip(plain_text(tip))
         if keys is not None:
             made.setShortcut(QKeySequence(keys))
             made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

@@ -15,7 +15,7 @@ from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.upload_parts import FailuresCard, LimitBar, RunView, SummaryCard, summary_intent
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
@@ -194,7 +194,7 @@ class UploadPage(Page):
             self.empty.say(said.title, said.text, said.action)
             self.empty.action.setEnabled(not state.busy or isinstance(said.intent, intents.ShowPage))
             self.empty.action.setToolTip(
-                shown(said.action if self.empty.action.isEnabled() else "A job is running. Wait until it has finished.")
+                plain_text(said.action if self.empty.action.isEnabled() else "A job is running. Wait until it has finished.")
             )
         self.stack.setCurrentWidget(self._area if running or over else self.empty)
 

@@ -12,7 +12,7 @@ from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, UploadRun
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
@@ -71,7 +71,7 @@ class LimitBar(QWidget):
         self.unit.setCurrentText(saved if saved in UNITS else "MB/s")
         for part, name in ((self.on, "Limit the bandwidth"), (self.value, "Bandwidth limit"), (self.unit, "Unit of the bandwidth limit")):
             part.setAccessibleName(name)
-            part.setToolTip(shown(tip))
+            part.setToolTip(plain_text(tip))
         self.on.toggled.connect(self._ask)
         self.value.valueChanged.connect(self._ask)
         self.unit.currentTextChanged.connect(self._ask)

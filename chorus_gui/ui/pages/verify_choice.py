@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QRadioButton, 
 
 from chorus_gui.core.model import VersionCount
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, button, column, label, row
@@ -91,7 +91,9 @@ class ChoiceCard(Card):
         ready = bool(self._amount()[0]) and not busy
         self.begin.setEnabled(ready)
         why = "A verification is running" if busy else "This selection has no uploaded files"
-        self.begin.setToolTip(shown(why if not ready else "Compare the central store with the journal; nothing in the store is changed"))
+        self.begin.setToolTip(
+            plain_text(why if not ready else "Compare the central store with the journal; nothing in the store is changed")
+        )
 
     def _show_modalities(self, names: tuple[str, ...]) -> None:
         while (item := self._modalities.takeAt(0)) is not None:
@@ -102,7 +104,7 @@ class ChoiceCard(Card):
             box = QCheckBox(name)
             box.setChecked(True)
             box.setAccessibleName(f"Verify {name}")
-            box.setToolTip(shown(f"Compare the files of {name}"))
+            box.setToolTip(plain_text(f"Compare the files of {name}"))
             box.toggled.connect(self._toggled)
             self.modalities[name] = box
             self._modalities.addWidget(box)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import theme, words
-from chorus_gui.ui.shown import PlainLabel, shown
+from chorus_gui.ui.shown import PlainLabel, plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 
@@ -60,7 +60,7 @@ def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, d
     if icon:
         set_icon(made, icon)
     made.setAccessibleName(text.replace("&", "") or tip)
-    made.setToolTip(shown(tip or text.replace("&", "")))
+    made.setToolTip(plain_text(tip or text.replace("&", "")))
     made.setAccessibleDescription(tip)
     return made
 
@@ -194,7 +194,7 @@ class Chip(QPushButton):
         """Show it; an empty text hides the chip."""
         self.setVisible(bool(text))
         self.setText(text if len(text) <= CHIP_LETTERS else f"{text[: CHIP_LETTERS - 1]}…")
-        self.setToolTip(shown(detail or text))
+        self.setToolTip(plain_text(detail or text))
         self.setAccessibleName(f"{self._name}: {text}")
         self.setAccessibleDescription(detail)
         if self.property("chip") != grade.value:
@@ -235,8 +235,8 @@ class ElidedLabel(PlainLabel):
 
     def set_full(self, text: str) -> None:
         """Show a text, as much of it as fits."""
-        self._full = text = shown(text)
-        self.setToolTip(shown(text))
+        self._full = text = plain_text(text)
+        self.setToolTip(plain_text(text))
         self.setAccessibleName(text)
         self._elide()
 
@@ -260,7 +260,7 @@ class Tile(QPushButton):
         super().__init__()
         self.setProperty("tile", "true")
         self.setCheckable(True)
-        self.setToolTip(shown(tip))
+        self.setToolTip(plain_text(tip))
         self.setAccessibleDescription(tip)
         self._title = title
         self._colour = colour
@@ -345,7 +345,7 @@ class EmptyState(QWidget):
         self.text.setText(text)
         self.action.setText(action)
         self.action.setAccessibleName(action)
-        self.action.setToolTip(shown(action))
+        self.action.setToolTip(plain_text(action))
         self.action.setVisible(bool(action))
 
 
@@ -366,7 +366,7 @@ class FormRow(QWidget):
         field.setAccessibleName(name)
         field.setAccessibleDescription(explanation)
         if explanation and not field.toolTip():
-            field.setToolTip(shown(explanation))
+            field.setToolTip(plain_text(explanation))
         self.setLayout(column(title, field, self._fault, self._explanation, space=SPACE // 2))
 
     def show_fault(self, text: str) -> None:

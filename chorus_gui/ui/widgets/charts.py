@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEven
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from chorus_gui.ui import theme, words
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 
 _MARGIN = 8
 _MOST_BARS = 40
@@ -119,7 +119,7 @@ class BarChart(QWidget):
             for bar, box in zip(self._bars, self._boxes(), strict=True):
                 if box.adjusted(-4, 0, 4, 0).contains(QPointF(event.pos())):
                     parts = [f"{name}: {self._write(part)}" for name, part in zip(self._series, bar.parts, strict=True) if part]
-                    QToolTip.showText(event.globalPos(), shown("\n".join([bar.name, *parts])), self)
+                    QToolTip.showText(event.globalPos(), plain_text("\n".join([bar.name, *parts])), self)
                     return True
             QToolTip.hideText()
             return True

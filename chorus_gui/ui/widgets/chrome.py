@@ -11,7 +11,7 @@ from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.progress import ProgressLine
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
@@ -41,7 +41,7 @@ class Rail(QFrame):
         made = QToolButton()
         made.setText(f"  {title}")
         made.setAccessibleName(title)
-        made.setToolTip(shown(f"{title} ({shortcut})"))
+        made.setToolTip(plain_text(f"{title} ({shortcut})"))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         made.setIconSize(QSize(20, 20))
         made.setCheckable(True)
@@ -108,7 +108,7 @@ class TopBar(QFrame):
             "This is the demo site" if state.demo else "This is a test setup" if kind is StoreKind.TEST else "This is the central store"
         )
         self.badge.setToolTip(
-            shown(
+            plain_text(
                 "This is the real central store. What you upload is a submission."
                 if kind is StoreKind.CENTRAL
                 else "This is for trying things out. Nothing is uploaded to the real central store."

@@ -7,6 +7,7 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app.credentials import Facts
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade, set_icon
 
@@ -66,7 +67,7 @@ class SecretEdit(QWidget):
     def _toggle(self, shown: bool) -> None:
         self.edit.setEchoMode(QLineEdit.EchoMode.Normal if shown else QLineEdit.EchoMode.Password)
         set_icon(self.reveal, "eye_off" if shown else "eye")
-        self.reveal.setToolTip(shown(f"Hide the {self._name}" if shown else f"Show the {self._name} for {SHOWN_MS // 1000} seconds"))
+        self.reveal.setToolTip(plain_text(f"Hide the {self._name}" if shown else f"Show the {self._name} for {SHOWN_MS // 1000} seconds"))
         self._timer.start() if shown else self._timer.stop()
 
     def hideEvent(self, event: QHideEvent) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from chorus_gui.ui import theme
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 
 View = TypeVar("View", bound=QTableView)
 
@@ -24,7 +24,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     made.setModel(model)
     made.setAccessibleName(name)
     if tip:
-        made.setToolTip(shown(tip))
+        made.setToolTip(plain_text(tip))
         made.setAccessibleDescription(tip)
     made.verticalHeader().hide()
     made.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
