@@ -76,6 +76,8 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, r
                     ctx.throttle(len(chunk))
                     whole.update(chunk)
                     length += len(chunk)
+                    if length > blob.size:
+                        raise StoreUnavailableError(f"More than {blob.size:,} bytes of “{blob.path}” arrived.", remedy="Try again.")
                     out.write(chunk)
                     if tell:
                         ctx.progress.add("", size=len(chunk))

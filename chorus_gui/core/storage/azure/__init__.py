@@ -2,7 +2,8 @@
 
 ``store.py`` the store · ``source.py`` a site whose files lie in a container · ``wire.py`` the hot path, replaceable ·
 ``client.py`` the SDK's client and what it may log · ``login.py`` signing in, once for the process · ``login_policy.py`` its token
-on each request · ``answers.py`` what the service's answers mean · ``errors.py`` the one place where its errors are translated ·
+on each request · ``transport.py`` connections whose answers end · ``genuine_policy.py`` only the service's answers · ``pages.py`` listings that end ·
+``answers.py`` what the service's answers mean · ``errors.py`` the one place where its errors are translated ·
 ``names.py`` names and headers · ``probe.py`` "Test connection" · ``trust.py`` the certificates we believe.
 
 Nothing of the SDK is imported before a store is opened: it costs a good part of the program's start-up time.

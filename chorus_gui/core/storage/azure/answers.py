@@ -25,6 +25,7 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.names import name_error
+from chorus_gui.core.untrusted import DATA_ERRORS
 
 HOSTS_ENTRY = "172.203.106.139 choruspilotstorage.blob.core.windows.net"
 SKEW_SECONDS = 300.0
@@ -262,7 +263,7 @@ def _busy(answer: Answer) -> str:
     return what.get(answer.status, "Azure is busy, or has a problem.") + wait
 
 
-_FRAME = re.compile(r"Start \[([^]]*)\] - Expiry \[([^]]*)\] - Current \[([^]]*)\]")
+_FRAME = re.compile(r"Start \[([^][]{0,60})\] - Expiry \[([^][]{0,60})\] - Current \[([^][]{0,60})\]")
 
 
 def _authentication(answer: Answer, access: Access) -> AccessError:
@@ -303,7 +304,7 @@ def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError |
     """The token expired, or is not valid yet: by the times that the service compared, otherwise by the token's and the right clock."""
     start, expiry, now = sas.starts, sas.expires, datetime.now(UTC) - timedelta(seconds=answer.skew or 0)
     if frame := _FRAME.search(answer.detail):
-        start, expiry, now = (_time(text) or known for text, known in zip(frame.groups(), (start, expiry, now), strict=True))
+        start, expiry, now = (http_date(text) or known for text, known in zip(frame.groups(), (start, expiry, now), strict=True))
     if expiry and now and now >= expiry:
         return AccessError(
             f"The SAS token expired on {_shown(expiry)}.",
@@ -382,10 +383,12 @@ def _sentence(text: str) -> str:
     return line if not line or line.endswith((".", "!", "?")) else f"{line}."
 
 
-def _time(text: str) -> datetime | None:
+def http_date(text: str | None) -> datetime | None:
+    """The time of a header or of an explanation, in UTC; None if it is none.  Without a zone it is GMT, as the service writes it."""
     try:
-        return parsedate_to_datetime(text)  # always with a zone: the service writes GMT
-    except ValueError:
+        when = parsedate_to_datetime(text) if text else None
+        return when and (when.replace(tzinfo=UTC) if when.tzinfo is None else when).astimezone(UTC)
+    except DATA_ERRORS:
         return None
 
 

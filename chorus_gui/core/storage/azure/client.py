@@ -178,18 +178,21 @@ def _emulator(text: str) -> tuple[str, Any]:
 def _transport(url: str) -> RequestsTransport:
     """Connections for :data:`CONNECTIONS` threads.  Proxies and extra certificates are looked up once, not for each request."""
     import requests
-    from azure.core.pipeline.transport._requests_basic import RequestsTransport  # its public name is made at run time
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
 
+    from chorus_gui.core.storage.azure.transport import BoundedTransport
+
     session = requests.Session()
     session.trust_env = False
+    session.headers["Accept-Encoding"] = "identity"  # the service packs nothing
     session.proxies.update(get_environ_proxies(url))
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return RequestsTransport(
+    return BoundedTransport(
+        CHUNK_BYTES,
         session=session,
         connection_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,

@@ -6,7 +6,6 @@ exceptions keep whole URLs, SAS included, in their texts and attributes, so they
 
 from __future__ import annotations
 
-import email.utils
 import re
 import socket
 import ssl
@@ -17,13 +16,18 @@ from typing import TYPE_CHECKING, TypeVar
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
-from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain
+from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
 from chorus_gui.core.storage.azure.trust import trust_store_name
+from chorus_gui.core.untrusted import DATA_ERRORS
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
 
 T = TypeVar("T")
+MESSAGE_CHARS, DETAIL_CHARS = 4000, 2000
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class AzureFault(Exception):  # noqa: N818  it is a cause, never raised by itself
@@ -40,13 +44,14 @@ def guarded(access: Access, operation: Operation, action: Callable[[], T]) -> T:
 
     try:
         return action()
-    except (AzureError, DeserializationError, requests.RequestException, OSError, UnicodeError) as error:
+    except (AzureError, DeserializationError, requests.RequestException, OSError, UnicodeError, *DATA_ERRORS) as error:
         translated, cause = translate(error, access, operation), fault(error)
     raise translated from cause
 
 
 def translate(error: BaseException, access: Access, operation: Operation) -> StoreError:
     """The error of core for anything that a call of the SDK raised."""
+    import requests
     from azure.core.exceptions import (
         ClientAuthenticationError,
         DecodeError,
@@ -65,6 +70,8 @@ def translate(error: BaseException, access: Access, operation: Operation) -> Sto
         return strange(access)
     if isinstance(error, HttpResponseError) and error.status_code:  # a status below 300 that this request cannot have
         return strange(access)
+    if isinstance(error, DATA_ERRORS) and not isinstance(error, (UnicodeError, requests.RequestException)):
+        return strange(access)  # how the SDK stumbles over an answer that is not what it takes it for
     if isinstance(error, ClientAuthenticationError):
         return _not_signed_in(error, access)
     if isinstance(error, UnicodeError):
@@ -106,12 +113,13 @@ def answer_of(error: HttpResponseError) -> Answer:
     code = getattr(error, "error_code", None) or headers.get("x-ms-error-code") or ""
     info: Mapping[str, str | None] = getattr(error, "additional_info", None) or {}
     detail = info.get("authenticationerrordetail") or headers.get("x-ms-copy-source-error-code") or ""
+    code, request_id = str(getattr(code, "value", code)), str(headers.get("x-ms-request-id") or "")
     return Answer(
         status=error.status_code or 0,
-        code=str(getattr(code, "value", code)),
+        code=code if _CODE.fullmatch(code) else "",
         message=_message(error),
-        detail=detail,
-        request_id=headers.get("x-ms-request-id") or "",
+        detail=_readable(detail, DETAIL_CHARS),
+        request_id=request_id if _CODE.fullmatch(request_id) else "unreadable" if request_id else "",
         retry_after=_retry_after(headers.get("Retry-After") or headers.get("retry-after")),
         skew=clock_skew(headers.get("Date") or headers.get("date")),
     )
@@ -119,7 +127,7 @@ def answer_of(error: HttpResponseError) -> Answer:
 
 def clock_skew(date: str | None) -> float | None:
     """This computer's clock minus the service's, in seconds, from an answer's Date header; None if it has none."""
-    when = _http_date(date)
+    when = http_date(date)
     return (datetime.now(UTC) - when).total_seconds() if when else None
 
 
@@ -127,23 +135,20 @@ def _message(error: AzureError) -> str:
     text = str(error.message or "")
     for cut in ("\nRequestId:", "\nErrorCode:", "\nTime:"):
         text = text.partition(cut)[0]
-    return text.strip()
+    return _readable(text.strip(), MESSAGE_CHARS)
+
+
+def _readable(text: object, most: int) -> str:
+    """Text of an answer, short and without control characters: it is shown to people, and searched."""
+    return _CONTROL.sub(" ", str(text)[:most])
 
 
 def _retry_after(text: str | None) -> float | None:
-    if not text:
-        return None
-    if text.strip().isdigit():
+    text = (text or "").strip()
+    if _SECONDS.fullmatch(text):
         return float(text)
-    when = _http_date(text)
+    when = http_date(text)
     return max(0.0, (when - datetime.now(UTC)).total_seconds()) if when else None
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        return email.utils.parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
 
 
 def _without_signature(text: str) -> str:

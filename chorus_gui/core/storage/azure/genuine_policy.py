@@ -6,7 +6,9 @@ answer, so an answer without one proves nothing.  Import it only where a store i
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
@@ -21,8 +23,13 @@ class StrangeAnswerError(AzureError):
     """An answer that is not the service's.  It never leaves :mod:`.errors`."""
 
 
+_ROOTS = {"list": b"EnumerationResults", "blocklist": b"BlockList"}
+"""``comp=`` of a request → the element that its answer is.  Without this check the SDK takes any other for an empty list."""
+_START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*<([A-Za-z]{1,40})[\s/>]")
+
+
 class GenuinePolicy(HTTPPolicy[Any, Any]):
-    """Raises :class:`StrangeAnswerError` for an answer that reports success and has no request id."""
+    """Raises :class:`StrangeAnswerError` for an answer that reports success and has no request id, or is no list where one was asked for."""
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """See ``HTTPPolicy.send``."""
@@ -31,4 +38,11 @@ class GenuinePolicy(HTTPPolicy[Any, Any]):
         if answer.status_code < REFUSED and not answer.headers.get(REQUEST_ID):
             answer.close()
             raise StrangeAnswerError(f"HTTP status {answer.status_code} without {REQUEST_ID}")
+        asked = request.http_request
+        root = _ROOTS.get(parse_qs(urlsplit(str(asked.url)).query).get("comp", [""])[0]) if asked.method == "GET" else None
+        if root and answer.status_code < REFUSED:
+            found = _START.match(answer.body()[:1000])
+            if found is None or found[1] != root:
+                answer.close()
+                raise StrangeAnswerError("an answer that is not the list that was asked for")
         return response

@@ -20,7 +20,6 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import BlobInfo, ChooseFolder, Folder, SourceStat
-from chorus_gui.core.storage.names import check_below
 
 T = TypeVar("T")
 
@@ -70,7 +69,6 @@ class AzureSource:
 
     def stat(self, path: str) -> SourceStat:
         """See :meth:`Source.stat`."""
-        check_below(path)
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")
@@ -78,7 +76,6 @@ class AzureSource:
 
     def open(self, path: str, offset: int = 0) -> BlobReader:
         """See :meth:`Source.open`.  What is read is one version of the blob: the one that is there now."""
-        check_below(path)
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")

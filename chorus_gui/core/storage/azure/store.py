@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError
+from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError, StoreUnavailableError
+from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Operation
 from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
 from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, url_path
+from chorus_gui.core.storage.azure.pages import Pages
 from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
 from chorus_gui.core.storage.names import check_block_id
@@ -25,6 +27,9 @@ PUT_BYTES = CHUNK_BYTES
 BLOCK_BYTES = 4000 * 1024 * 1024
 PAGE = 5000
 """Blobs a listing request brings at most."""
+BLOB_BYTES = 50_000 * BLOCK_BYTES
+"""The largest blob that there can be."""
+COPY_SECONDS = 6 * 3600.0
 COPY_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds between looks at a copy, the last one for ever after; inside an account most are done at the first."""
 
@@ -100,10 +105,9 @@ class AzureStore:
         """See :meth:`Store.list_staged`."""
         blob = self._blob(path)
         try:
-            _, waiting = guarded(self._access, Operation("read", path, "r"), lambda: blob.get_block_list(block_list_type="uncommitted"))
+            return guarded(self._access, Operation("read", path, "r"), lambda: _staged(blob))
         except BlobNotFoundError:
             return []
-        return [StagedBlock(block.id, block.size) for block in waiting]
 
     def head(self, path: str) -> BlobInfo | None:
         """See :meth:`Store.head`."""
@@ -117,20 +121,23 @@ class AzureStore:
         """
         operation = Operation("list", prefix, "l")
         # An empty prefix is None: the emulator and some proxies stumble over "prefix=".
-        pages = self._client.list_blobs(self._prefix + prefix or None, include=["metadata"], results_per_page=PAGE).by_page()
-        while (page := guarded(self._access, operation, lambda: next(pages, None))) is not None:
-            found: BlobProperties
-            for found in page:
-                path = found.name[len(self._prefix) :]
-                if path and (found.metadata or {}).get("hdi_isfolder") != "true":
-                    yield blob_info(found, path)
+        above = self._prefix + prefix
+        pages = Pages(self._client.list_blobs(above or None, include=["metadata"], results_per_page=PAGE).by_page(), above)
+        cut = len(self._prefix)
+
+        def turn() -> list[BlobInfo] | None:
+            page: list[BlobProperties] | None = pages.turn()
+            return page if page is None else [blob_info(found, found.name[cut:]) for found in page if _is_file(found, cut)]
+
+        while (page := guarded(self._access, operation, turn)) is not None:
+            yield from page
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`Store.list_folders`: the service lists one level, because a delimiter is given."""
         operation = Operation("list", prefix, "l")
         above = self._prefix + prefix
-        pages = self._client.walk_blobs(above or None, delimiter="/", results_per_page=PAGE).by_page()
-        while (page := guarded(self._access, operation, lambda: next(pages, None))) is not None:
+        pages = Pages(self._client.walk_blobs(above or None, delimiter="/", results_per_page=PAGE).by_page(), above)
+        while (page := guarded(self._access, operation, pages.turn)) is not None:
             for found in page:
                 name = found.name[len(above) :]
                 if name.endswith("/") and name != "/":
@@ -153,6 +160,8 @@ class AzureStore:
                 )
             except ValueError as error:  # how the SDK refuses an answer without the headers that Azure sends
                 raise strange(self._access) from error
+            if not 0 <= int(stream.size or 0) <= BLOB_BYTES:
+                raise strange(self._access)
             return stream.chunks()
 
         try:
@@ -161,7 +170,11 @@ class AzureStore:
             if error.code == "InvalidRange":  # the offset is at the blob's end, or beyond it
                 return
             raise
+        left = length if length is not None else BLOB_BYTES
         while chunk := guarded(self._access, operation, lambda: next(chunks, b"")):
+            left -= len(chunk)
+            if left < 0:
+                raise strange(self._access)
             yield chunk
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
@@ -179,7 +192,7 @@ class AzureStore:
         if not copy_id:
             raise strange(self._access)
         try:
-            looks = 0
+            looks, until = 0, time.monotonic() + COPY_SECONDS
             while True:
                 found = guarded(self._access, operation, lambda: blob.get_blob_properties())
                 if found.copy.id != copy_id:
@@ -188,7 +201,13 @@ class AzureStore:
                     return blob_info(found, target)
                 if found.copy.status != "pending":
                     raise StoreError(
-                        f"Could not copy “{source}” in the central store.", meaning=found.copy.status_description or "", remedy="Try again."
+                        f"Could not copy “{source}” in the central store.",
+                        meaning=redact(str(found.copy.status_description or "")[:200]),
+                        remedy="Try again.",
+                    )
+                if time.monotonic() > until:
+                    raise StoreUnavailableError(
+                        f"Azure did not finish copying “{source}” in {COPY_SECONDS / 3600:.0f} hours.", remedy="Try again later."
                     )
                 time.sleep(COPY_WAITS[min(looks, len(COPY_WAITS) - 1)])
                 looks += 1
@@ -244,3 +263,18 @@ class AzureStore:
         found = self._blob(target).get_blob_properties()
         if found.copy.id == copy_id and found.copy.status != "success" and found.size == 0:
             self._blob(target).delete_blob(**conditions(Condition(etag=found.etag)))
+
+
+def _staged(blob: BlobClient) -> list[StagedBlock]:
+    """The blocks that wait.  Raises ValueError for one that no service has."""
+    _, waiting = blob.get_block_list(block_list_type="uncommitted")
+    found = [StagedBlock(block.id, block.size) for block in waiting]
+    for block in found:
+        if not isinstance(block.id, str) or not block.id or not isinstance(block.size, int) or not 0 <= block.size <= BLOCK_BYTES:
+            raise ValueError("a block without a name or a size")
+    return found
+
+
+def _is_file(found: BlobProperties, cut: int) -> bool:
+    """A blob below the prefix, which has ``cut`` characters; not a folder of a hierarchical account."""
+    return len(found.name) > cut and (found.metadata or {}).get("hdi_isfolder") != "true"

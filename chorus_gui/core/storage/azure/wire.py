@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, ContentSettings
 
 
+MD5_BYTES = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What the service says after a write.  ``md5`` is its own MD5 of the body of a put, else None."""
@@ -122,12 +125,9 @@ class SdkWire:
     def head(self, name: str) -> BlobInfo | None:
         """See :meth:`Wire.head`."""
         try:
-            found = guarded(self._access, Operation("read", name, "r"), lambda: self._blob(name).get_blob_properties())
+            return guarded(self._access, Operation("read", name, "r"), lambda: blob_info(self._blob(name).get_blob_properties(), name))
         except BlobNotFoundError:
             return None
-        if not found.etag:
-            raise strange(self._access)
-        return blob_info(found, name)
 
 
 def conditions(condition: Condition) -> dict[str, Any]:
@@ -142,8 +142,11 @@ def conditions(condition: Condition) -> dict[str, Any]:
 
 
 def blob_info(found: BlobProperties, path: str) -> BlobInfo:
-    """The SDK's description of a blob as ours."""
+    """The SDK's description of a blob as ours.  Raises ValueError for one that no service gives."""
     md5 = found.content_settings.content_md5
+    size: object = found.size
+    if not isinstance(size, int) or size < 0 or not found.etag or (md5 and len(md5) != MD5_BYTES):
+        raise ValueError("a blob without a size or an ETag, or with a checksum that is none")
     return BlobInfo(
         path=path,
         size=found.size,
