@@ -15,7 +15,7 @@ _RECORD = re.compile(r"(\n)(?=\d{4}-\d\d)")
 
 _SECRETS = (
     # a SAS signature, in a URL or alone, percent-encoded or not
-    re.compile(r"(?i)(\bsig=)[^&\s\"'<>,;)]+"),
+    re.compile(r"(?i)((?:\b|%(?:25){0,4}(?:26|3f))sig(?:=|%(?:25){0,4}3d))[^&\s\"'<>,;)]+"),
     # connection strings and TOML or JSON assignments of credentials
     re.compile(r"(?i)((?:AccountKey|SharedAccessSignature)\s*+=\s*+)[^;\s\"']+"),
     re.compile(

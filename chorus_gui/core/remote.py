@@ -7,6 +7,7 @@ side files are never part of what a wildcard matches; they must be named.
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Tally
 from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, BlobInfo, Store
+from chorus_gui.core.storage.names import outside, reserved
 from chorus_gui.core.storage.one_file import fetch_file, send_file
 from chorus_gui.core.storage.retry import RetryPolicy
 
@@ -159,8 +161,10 @@ def download(store: Store, patterns: Sequence[str], local: Path, ctx: JobContext
         depth = len([part for part in pattern.split("/") if part])
         for blob in matching(store, [pattern], ctx, recursive=recursive):
             names = blob.path.split("/")[max(0, depth - 1) :]
-            if any(name in ("", ".", "..") for name in names):
-                raise UsageError(f"“{blob.path}” is not a valid path on this computer.", remedy="Download it alone, under another name.")
+            if why := outside("/".join(names)) or (reserved("/".join(names)) if os.name == "nt" else ""):
+                raise UsageError(
+                    f"“{blob.path}” is not a valid path on this computer.", meaning=why, remedy="Download it alone, under another name."
+                )
             pairs.append((blob, local.joinpath(*names)))
     if len(pairs) == 1 and not local.is_dir() and not recursive:
         pairs = [(pairs[0][0], local)]

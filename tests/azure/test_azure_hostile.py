@@ -11,13 +11,14 @@ import tracemalloc
 from collections.abc import Callable
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from azure_server import Server, empty_container, reply
 from foreign_answers import ERRORS, FOREIGN, HEADERS, LISTS
 
-from chorus_gui.core.errors import StoreError, StoreUnavailableError
+from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.azure import transport
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
@@ -74,9 +75,9 @@ def test_a_list_is_parsed_strictly_even_from_a_server_that_says_it_is_azure(serv
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
-def test_odd_headers_never_crash(serve: Callable[..., Server], call: str, headers: dict[str, str]) -> None:
+def test_odd_headers_never_crash(serve: Callable[..., Server], call: str, headers: dict[str, Any]) -> None:
     for status in (200, 201, 206, 304, 400, 401, 403, 404, 409, 412, 416, 429, 500, 503):
-        answer = reply(status, b"", **{"x_ms_request_id": "r", **headers})
+        answer = reply(status, b"", **cast("dict[str, Any]", {"x_ms_request_id": "r", **headers}))
         with closing(serve(answer).store()) as store, suppress(StoreError):
             CALLS[call](store)
 
@@ -136,7 +137,7 @@ def test_a_bomb_does_not_fill_the_memory(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, bomb: bytes, call: str, status: int
 ) -> None:
     monkeypatch.setattr(transport, "ANSWER_BYTES", 4_000_000)
-    headers = {"Content_Encoding": "gzip", "Content_Type": "application/xml", "Content_Range": "bytes 0-3/4", "ETag": '"1"'}
+    headers: dict[str, Any] = {"Content_Encoding": "gzip", "Content_Type": "application/xml", "Content_Range": "bytes 0-3/4", "ETag": '"1"'}
     server = serve(reply(status, bomb, x_ms_request_id="r", **headers))
 
     def run() -> None:
@@ -234,3 +235,17 @@ def test_good_answers_still_work(serve: Callable[..., Server]) -> None:
     with closing(serve(empty_container).store()) as store:
         assert list(store.list()) == []
         assert store.head("a") is None
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_list_of_certificates_that_is_missing_is_named(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    server = serve(empty_container)
+    for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, str(tmp_path / "missing.pem"))
+    with pytest.raises(AccessError, match=f"The environment variable {name} names the file .*missing.pem") as caught:
+        server.store()
+    assert f"Correct {name}" in caught.value.remedy
+    assert server.seen == []

@@ -14,6 +14,7 @@ from chorus_gui.core.config.keys import DEFAULT, nearest
 from chorus_gui.core.config.model import Credentials, Place, PlaceKind
 from chorus_gui.core.config.reading import Reading, Value, as_tables, quote
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo
+from chorus_gui.core.redact import redact
 
 _SCHEMES = {"az": PlaceKind.AZURE, "s3": PlaceKind.S3, "gs": PlaceKind.GCS}
 _CONTAINER = re.compile(r"\$?[a-z0-9](?:-?[a-z0-9])*")
@@ -102,7 +103,7 @@ class Places:
                 "az" if scheme in ("http", "https", "azure", "blob") else nearest(scheme, known),
             )
             return None
-        if "sig=" in text.lower():
+        if redact(text) != text:
             value.fault("The path contains a SAS token.", "Move the token to azure_sas_token.")
             return None
         container, _, prefix = rest.partition("/")

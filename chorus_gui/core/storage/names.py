@@ -13,6 +13,7 @@ WINDOWS_NAME_CHARS = 255
 """UTF-16 units of one part of a path, however long the whole may be."""
 
 _OUTSIDE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
+_DEVICE = re.compile(r"(?i)con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]")
 _NOT_BELOW_ON_WINDOWS = re.compile(r"[\\:]")
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
@@ -46,6 +47,18 @@ def outside(path: str, *, windows: bool = os.name == "nt") -> str:
         return "A part of its path is empty, “.” or “..”, so it would not be below the site's folder."
     if windows and (found := _NOT_BELOW_ON_WINDOWS.search(path)):
         return f"Its path has the character {found.group()!r}, so on Windows it would not be below the site's folder."
+    return ""
+
+
+def reserved(path: str) -> str:
+    """Why Windows would keep a file under another name than ``path`` (posix), or give it to a device, as a sentence; "" if it would not."""
+    for part in path.split("/"):
+        if part.endswith((".", " ")):
+            return "Windows drops the dot or space at the end of a name."
+        if _DEVICE.fullmatch(part.partition(".")[0].rstrip()):
+            return f"“{part}” is the name of a device on Windows."
+        if found := _NOT_ON_WINDOWS.search(part):
+            return f"Windows does not allow the character {found.group()!r} in a name."
     return ""
 
 

@@ -20,11 +20,13 @@ from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
 from chorus_gui.core.storage.azure.answers import Access
 from chorus_gui.core.storage.azure.login import Bearer, Login
+from chorus_gui.core.storage.azure.trust import trust_store_name
 
 if TYPE_CHECKING:
     from azure.core.pipeline.policies import HTTPPolicy
-    from azure.core.pipeline.transport._requests_basic import RequestsTransport
     from azure.storage.blob import ContainerClient
+
+    from chorus_gui.core.storage.azure.transport import BoundedTransport
 
 CONNECTIONS = 32
 """Kept open to one host: the most threads that a configuration can ask for."""
@@ -175,9 +177,10 @@ def _emulator(text: str) -> tuple[str, Any]:
     return url, credential
 
 
-def _transport(url: str) -> RequestsTransport:
+def _transport(url: str) -> BoundedTransport:
     """Connections for :data:`CONNECTIONS` threads.  Proxies and extra certificates are looked up once, not for each request."""
     import requests
+    from azure.core.pipeline.transport._requests_basic import RequestsTransport  # its public name is made at run time
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
 
@@ -190,15 +193,27 @@ def _transport(url: str) -> RequestsTransport:
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return BoundedTransport(
-        CHUNK_BYTES,
+    inner = RequestsTransport(
         session=session,
         connection_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        connection_verify=bundle or True,
+        connection_verify=_bundle() or True,
         connection_data_block_size=CHUNK_BYTES // 4,
     )
+    return BoundedTransport(inner, CHUNK_BYTES)
+
+
+def _bundle() -> str:
+    """The certificates that the environment names, "" if it names none.  Raises :class:`AccessError` for a file that cannot be read."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        file = os.environ.get(name, "")
+        if file and not os.access(file, os.R_OK):
+            raise AccessError(
+                f"The environment variable {name} names the file “{file}”, which does not exist or cannot be read.",
+                meaning="It should have the certificates that this computer trusts. Nothing was sent.",
+                remedy=f"Correct {name}, or remove it to use {trust_store_name()}.",
+            )
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""  # the system's library reads the third itself
 
 
 def _copy_base(url: str, account: str, container: str) -> str:

@@ -270,7 +270,8 @@ def _staged(blob: BlobClient) -> list[StagedBlock]:
     _, waiting = blob.get_block_list(block_list_type="uncommitted")
     found = [StagedBlock(block.id, block.size) for block in waiting]
     for block in found:
-        if not isinstance(block.id, str) or not block.id or not isinstance(block.size, int) or not 0 <= block.size <= BLOCK_BYTES:
+        name, size = cast("object", block.id), cast("object", block.size)
+        if not isinstance(name, str) or not name or not isinstance(size, int) or not 0 <= size <= BLOCK_BYTES:
             raise ValueError("a block without a name or a size")
     return found
 

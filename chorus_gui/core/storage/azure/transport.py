@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import urllib3
 from azure.core.exceptions import DecodeError, ServiceResponseError, ServiceResponseTimeoutError
-from azure.core.pipeline.transport._requests_basic import RequestsTransport  # its public name is made at run time
+from azure.core.pipeline.transport import HttpTransport
 
 from chorus_gui.core.storage.azure.genuine_policy import REFUSED, StrangeAnswerError
 
@@ -25,18 +24,33 @@ ANSWER_SECONDS = 600.0
 PIECE_BYTES = 256 * 1024
 
 
-class BoundedTransport(RequestsTransport):
-    """As the SDK's, for requests of blobs in ranges of ``chunk_bytes``.  An answer that is too long is a :class:`StrangeAnswerError`."""
+class BoundedTransport(HttpTransport[Any, Any]):
+    """As ``inner``, for requests of blobs in ranges of ``chunk_bytes``.  An answer that is too long is a :class:`StrangeAnswerError`."""
 
-    def __init__(self, chunk_bytes: int, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, inner: object, chunk_bytes: int) -> None:
+        self._inner: Any = inner
         self._chunk_bytes = chunk_bytes
+
+    def open(self) -> None:
+        """See ``HttpTransport.open``."""
+        self._inner.open()
+
+    def close(self) -> None:
+        """See ``HttpTransport.close``."""
+        self._inner.close()
+
+    def __enter__(self) -> BoundedTransport:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._inner.__exit__(*error)
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """See ``RequestsTransport.send``."""
         streamed = kwargs.pop("stream", False)
-        answer: Any = super().send(request, stream=True, **kwargs)
-        inner = getattr(answer, "internal_response", None) or answer._internal_response
+        answer: Any = self._inner.send(request, stream=True, **kwargs)
+        inner: Any = answer.internal_response if hasattr(answer, "internal_response") else answer._internal_response
         ranged = "x-ms-range" in request.headers or "Range" in request.headers
         most = REFUSAL_BYTES if inner.status_code >= REFUSED else self._chunk_bytes + SPARE_BYTES if ranged else ANSWER_BYTES
         inner.raw = body = _Body(inner.raw, most)
@@ -63,6 +77,8 @@ class _Body:
 
     def load(self, *, decode_content: bool) -> None:
         """Read it to its end, which gives the connection back.  Raises errors of the SDK."""
+        import urllib3  # it opens a socket when it is imported
+
         try:
             self._loaded = list(self.stream(decode_content=decode_content))
         except urllib3.exceptions.ReadTimeoutError as error:

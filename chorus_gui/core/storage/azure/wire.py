@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError
 from chorus_gui.core.storage.azure.answers import Access, Operation
@@ -144,7 +144,7 @@ def conditions(condition: Condition) -> dict[str, Any]:
 def blob_info(found: BlobProperties, path: str) -> BlobInfo:
     """The SDK's description of a blob as ours.  Raises ValueError for one that no service gives."""
     md5 = found.content_settings.content_md5
-    size: object = found.size
+    size = cast("object", found.size)
     if not isinstance(size, int) or size < 0 or not found.etag or (md5 and len(md5) != MD5_BYTES):
         raise ValueError("a blob without a size or an ETag, or with a checksum that is none")
     return BlobInfo(
