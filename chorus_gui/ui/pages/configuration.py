@@ -1,7 +1,6 @@
 """The Configuration page: a form, the pattern tester and the text, over one draft; faults next to them; save, revert, test.
 
-The draft's text is the truth: the form and the text tab show it and change it.  It is checked on the reader's thread a moment
-after the last change.  A draft that was left unsaved for another configuration is kept until that configuration is opened again.
+The draft's text is the truth: the form and the text tab show it and change it.  It is checked a moment after the last change, on the reader's thread.  An unsaved draft of another configuration is kept until that is opened again.
 """
 
 from __future__ import annotations

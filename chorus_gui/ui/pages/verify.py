@@ -19,7 +19,7 @@ from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.verification import DETAIL, LINE_ROLE, MODALITY, PATH, RESULT, RESULTS, SIZE, VERSION, VerificationModel
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.verify_choice import ChoiceCard
-from chorus_gui.ui.shown import shown
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
@@ -206,7 +206,7 @@ class VerifyPage(Page):
         ready = state.custody.may_write and not state.busy
         why = "Another job is running" if state.busy else "Check out the journal first"
         self.repair.setEnabled(ready)
-        self.repair.setToolTip(shown(f"{wrong.text} The files are uploaded again to the same place." if ready else why))
+        self.repair.setToolTip(plain_text(f"{wrong.text} The files are uploaded again to the same place." if ready else why))
 
     def _running_text(self, job: JobView) -> str:
         if not job.running:
