@@ -105,7 +105,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     """The review of this journal that waits for approval, if there is one."""
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review import approval as approving
-    from chorus_gui.core.review.changes import summary, summed, to_do_by_modality
+    from chorus_gui.core.review.changes import lost_patients, summary, summed, to_do_by_modality
     from chorus_gui.core.review.pending import offered
     from chorus_gui.core.review.staging import Staging, staging_path
 
@@ -139,6 +139,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             approval=Approval(**given) if given else None,
             pending=offered(staging),
             holds_warning=known_here(config).warning,
+            lost_patients=tuple(lost_patients(staging)),
             out_of_reach=tuple(
                 f"{cause} {remedy}".strip()
                 for cause, remedy in staging.db.execute("SELECT DISTINCT cause, remedy FROM problem WHERE covers AND path = ''")

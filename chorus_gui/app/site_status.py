@@ -204,12 +204,12 @@ def _review(known: Known) -> Step:
     problems = review.summary.total(ChangeKind.PROBLEM).files
     if _waits_for_approval(review):
         unread = f" {plural(problems, 'item')} could not be read." if problems else ""
-        text = f"{plural(review.to_do_total.files, 'change')}, {size(review.to_send.bytes)} to upload.{unread}"
+        text = f"{plural(review.to_do_total.files, 'change')}, {size(review.to_send.bytes)} to upload.{unread}{_ignored(review)}"
         found = f"{plural(review.to_do_total.files, 'change')} to review"
         return Step(name, Progress.NOW, text, "Review the changes", Action.REVIEW, headline=found)
     if review.out_of_reach:
         return _gone(name, review)
-    return Step(name, Progress.DONE, "No changes to approve.")
+    return Step(name, Progress.DONE, f"No changes to approve.{_ignored(review)}")
 
 
 def _submit(known: Known) -> Step:
@@ -263,6 +263,15 @@ def _finish(known: Known) -> Step:
         text = "Check in the journal, so that colleagues can submit."
         return Step(name, Progress.NOW, text, "Check in the journal", Action.CHECK_IN, headline="Everything is submitted and verified")
     return Step(name, Progress.DONE, f"Version {last} is verified.")
+
+
+def _ignored(review: ReviewFacts) -> str:
+    gone = review.summary.vanished
+    return (
+        f" {plural(gone, 'file')} of the journal {agree(gone, 'is', 'are')} no longer on the site. Append mode ignores {agree(gone, 'it', 'them')}."
+        if gone
+        else ""
+    )
 
 
 def _resume(name: str, left: Tally) -> Step:

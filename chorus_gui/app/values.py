@@ -114,8 +114,9 @@ class ReviewFacts:
     ``to_do`` is what an approval would record now (``to_do_by_modality``: the same, by modality); ``many_deletions`` modality →
     (deleted, current entries) where a typed confirmation is needed.  ``stale`` says, as a sentence, why it can no longer be
     approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
-    these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``: holds that are not
-    shared yet, or a shared list that could not be read, in sentences; "" if all is shared.
+    these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``:
+    holds that are not shared yet, or a shared list that could not be read, in sentences; "" if all is shared.  ``lost_patients``:
+    of whom no file is left, if it is approved.
     """
 
     path: Path
@@ -133,6 +134,7 @@ class ReviewFacts:
     pending: Pending = field(default_factory=Pending)
     out_of_reach: tuple[str, ...] = ()
     holds_warning: str = ""
+    lost_patients: tuple[str, ...] = ()
 
     @property
     def to_send(self) -> Tally:

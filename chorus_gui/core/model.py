@@ -353,9 +353,10 @@ def sums(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
 
 @dataclass(frozen=True, slots=True)
 class DiffSummary:
-    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too).
+    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too: ``halves``).
 
     What is held back is in neither of them: ``excluded`` counts those changes, and ``excluded_bytes`` adds up their sizes.
+    ``vanished`` counts entries of the journal that are no longer on the site, and that append mode ignores.
     """
 
     by_modality: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
@@ -363,6 +364,12 @@ class DiffSummary:
     excluded: int = 0
     notes: tuple[str, ...] = ()
     excluded_bytes: int = 0
+    vanished: int = 0
+    halves: dict[ChangeKind, Tally] = field(default_factory=dict[ChangeKind, Tally])
+
+    def once(self, kind: ChangeKind) -> Tally:
+        """Over all modalities, without the halves of renames: each change counts once, as renamed or as its kind."""
+        return self.total(kind) - self.halves.get(kind, Tally())
 
     def total(self, kind: ChangeKind) -> Tally:
         """Over all modalities."""

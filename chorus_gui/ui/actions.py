@@ -149,11 +149,11 @@ def _scan(host: Host, intent: intents.Scan) -> None:
 
     def told(done: Done[review.Reviewed]) -> str:
         found = done.value.summary
-        kinds = [(kind, found.total(kind)) for kind in ChangeKind if kind is not ChangeKind.UNCHANGED]
+        kinds = [(kind, found.once(kind)) for kind in ChangeKind if kind is not ChangeKind.UNCHANGED]
         parts = [_found(kind, tally.files) for kind, tally in kinds if tally.files]
-        return (
-            f"Scanned the site: {', '.join(parts) or 'nothing has changed'}; {number(found.total(ChangeKind.UNCHANGED).files)} unchanged."
-        )
+        parts += [f"{number(found.renamed)} renamed"] if found.renamed else []
+        gone = f" {number(found.vanished)} no longer on the site, ignored in append mode." if found.vanished else ""
+        return f"Scanned the site: {', '.join(parts) or 'nothing has changed'}; {number(found.total(ChangeKind.UNCHANGED).files)} unchanged.{gone}"
 
     chosen = host.state.scan
     options = SubmitOptions(mode=intent.mode or chosen.mode, modalities=intent.modalities or chosen.modalities, hashed=intent.hashed)

@@ -127,8 +127,15 @@ def summary(staging: Staging) -> DiffSummary:
         kinds, held = by_modality.setdefault(modality, {}), Tally(files, size)
         kinds[ChangeKind(kind)] = kinds.get(ChangeKind(kind), Tally()) - held
         excluded += held
-    (halves,) = staging.db.execute("SELECT count(*) FROM change WHERE pair IS NOT NULL AND NOT excluded").fetchone()
+    rows = staging.db.execute(
+        "SELECT kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE pair IS NOT NULL AND NOT excluded GROUP BY kind"
+    )
+    halves = {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}
     notes: list[str] = []
+    if vanished := staging.get("vanished", 0):
+        notes.append(
+            f"{_files(vanished)} of the journal {'is' if vanished == 1 else 'are'} no longer on the site. Append mode ignores {'it' if vanished == 1 else 'them'}."
+        )
     if spared := staging.get("spared", 0):
         notes.append(
             f"{_files(spared)} of the journal {'is' if spared == 1 else 'are'} in folders that could not be read, and not marked as deleted."
@@ -142,7 +149,8 @@ def summary(staging: Staging) -> DiffSummary:
         notes.append(
             f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
         )
-    return DiffSummary(by_modality, halves // 2, excluded.files, tuple(notes), excluded.bytes)
+    renamed = sum(tally.files for tally in halves.values()) // 2
+    return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves)
 
 
 def _files(count: int) -> str:
@@ -158,6 +166,15 @@ def held(staging: Staging, limit: int | None = None) -> list[Hold]:
         (-1 if limit is None else limit,),
     )
     return [Hold(modality, path, "", *why) for modality, path, *why in rows]
+
+
+def lost_patients(staging: Staging) -> list[str]:
+    """Patients of whom the site has no file any longer, and whose files an approval would mark as deleted now."""
+    lost: list[str] = staging.get("lost_patients", [])
+    deleted = staging.db.execute(
+        f"SELECT DISTINCT {PATIENT} FROM change WHERE kind = 'deleted' AND pair IS NULL AND NOT excluded AND NOT done"
+    ).fetchall()
+    return sorted({str(patient) for (patient,) in deleted} & set(lost))
 
 
 def to_do(staging: Staging) -> dict[ChangeKind, Tally]:

@@ -22,7 +22,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Query
+from chorus_gui.core.review.values import PATIENT, Query
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
@@ -107,10 +107,15 @@ class Comparison:
         )
 
     def find_deleted(self) -> None:
-        """Current entries whose path is gone, if the mode marks missing files as deleted."""
+        """Current entries whose path is gone: DELETED if the mode marks missing files as deleted, otherwise only counted."""
+        staging = self._staging
+        _deleted(staging, self._scanned.unread)
         if self._scanned.mode is Mode.FULL:
-            _deleted(self._staging, self._scanned.unread)
-            _patients_of_deleted(self._config, self._staging)
+            _patients_of_deleted(self._config, staging)
+            return
+        staging.put("vanished", staging.db.execute("DELETE FROM change WHERE kind = 'deleted'").rowcount)
+        staging.put("spared", 0)
+        staging.put("outgrown", 0)
 
     def also_hash(self, share: float) -> int:
         """Have :meth:`touched` name this share (0 to 1) of the files of equal size and time, too, chosen at random; their number.
@@ -166,6 +171,7 @@ class Comparison:
         staging, scanned, db = self._staging, self._scanned, self._staging.db
         self._ctx.checkpoint()
         _tails(self._config, staging)
+        _lost_patients(staging)
         _renamed(staging)  # after _tails: a file that cannot be sent must not be half of a rename
         _problems_and_unmatched(staging)
         _tally(staging)
@@ -278,6 +284,15 @@ def _patients_of_deleted(config: Config, staging: Staging) -> None:
         if match is not None and match.patient_id is not None and match.patient_id != old:
             updates.append((match.patient_id, key))
     staging.db.executemany("UPDATE change SET patient_id = ? WHERE id = ?", updates)
+
+
+def _lost_patients(staging: Staging) -> None:
+    """Patients with deleted files of whom the site has no file any longer."""
+    rows = staging.db.execute(
+        f"SELECT DISTINCT {PATIENT} FROM change c WHERE kind = 'deleted' AND {PATIENT} IS NOT NULL "
+        f"AND NOT EXISTS (SELECT 1 FROM site s WHERE s.patient_id = coalesce(c.patient_id, c.old_patient_id)) ORDER BY 1"
+    )
+    staging.put("lost_patients", [str(patient) for (patient,) in rows])
 
 
 def _renamed(staging: Staging) -> None:

@@ -31,7 +31,7 @@ SORTS: dict[str, tuple[str, ...]] = {
 class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
 
-    ``renamed`` adds the halves of renames to ``kinds``, or shows them alone.  ``by_patient``: patient after patient (ascending,
+    ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient (ascending,
     what belongs to none first), the changes of each in this order.
     """
 
@@ -40,6 +40,7 @@ class Query:
     search: str = ""
     patient: str | None = None
     renamed: bool = False
+    once: bool = False
     excluded: bool | None = None
     done: bool | None = None
     order: str = "kind"
@@ -58,7 +59,7 @@ class Query:
 
         # "+" keeps SQLite from an index: where the order is another one, looking up row after row costs more than reading them all.
         kind = "kind" if self.order == "kind" and not self.by_patient else "+kind"
-        shown = [f"{kind} IN ({','.join('?' * len(self.kinds))})"] if self.kinds else []
+        shown = [f"({kind} IN ({','.join('?' * len(self.kinds))}){' AND pair IS NULL' if self.once else ''})"] if self.kinds else []
         if self.renamed:
             shown.append("pair IS NOT NULL")
         if shown:

@@ -33,6 +33,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
 
+PATIENTS_NAMED = 5
 KIND_WORDS = {
     ChangeKind.ADDED: "Added",
     ChangeKind.UPDATED: "Updated",
@@ -64,6 +65,15 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
         seconds = to_send / rate
         span = f"about {words.duration(seconds)}" if seconds >= 1 else "less than a second"
         out.append((Grade.INFO, f"The upload will take {span}, at the last measured speed of {words.rate(rate)}."))
+    if renamed := review.summary.renamed:
+        both = f"{words.agree(renamed, 'It is', 'They are')} counted as deleted and as added."
+        out.append((Grade.INFO, f"{words.count_of(renamed, 'file')} {words.agree(renamed, 'was', 'were')} renamed. {both}"))
+    if lost := review.lost_patients:
+        named = ", ".join(lost[:PATIENTS_NAMED]) + (
+            f" and {words.number(len(lost) - PATIENTS_NAMED)} more" if len(lost) > PATIENTS_NAMED else ""
+        )
+        text = f"{words.count_of(len(lost), 'patient')} {words.agree(len(lost), 'has', 'have')} no files on the site any longer: {named}."
+        out.append((Grade.WARNING, f"{text} {words.agree(len(lost), 'Its', 'Their')} files are marked as deleted."))
     if review.summary.excluded:
         out.append(
             (

@@ -175,7 +175,7 @@ class ConfigurationPage(Page):
 
     @property
     def modified(self) -> bool:
-        """There is something to save, in what is shown."""
+        """There is something to save."""
         return self._draft is not None and self._draft.modified
 
     def _draw_head(self) -> None:
@@ -345,8 +345,7 @@ class ConfigurationPage(Page):
             self._reveal(where)
 
     def _reveal(self, where: Where) -> None:
-        name = self.form.reveal(where)
-        self.tabs.setCurrentIndex(next(at for at, tab in enumerate(self.form.tabs) if tab.name == name))
+        self.tabs.setCurrentIndex([tab.name for tab in self.form.tabs].index(self.form.reveal(where)))
 
     def _test(self) -> None:
         if self._draft is not None:
@@ -359,9 +358,9 @@ class ConfigurationPage(Page):
             self._assistant.raise_()
             return
         made = Assistant(self._services, self)
+        self._assistant = made
         made.intent.connect(self.intent)
         made.finished.connect(self._assistant_closed)
-        self._assistant = made
         made.render(self._state)
         made.open()
 

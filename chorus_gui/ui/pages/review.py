@@ -290,7 +290,8 @@ class ReviewPage(Page):
 
     def _filter(self) -> None:
         tiles = self.tiles
-        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), excluded=True if tiles.pressed("held") else self._counted())
+        excluded = True if tiles.pressed("held") else self._counted()
+        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), once=True, excluded=excluded)
         self.area.model.ask(self.area.filter(query))
 
     def _counted(self) -> bool | None:

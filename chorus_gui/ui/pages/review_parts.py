@@ -190,10 +190,10 @@ class TileSpec:
 
 
 TILES = (
-    TileSpec("added", "Added", "New on the site. This includes the new places of renamed files."),
+    TileSpec("added", "Added", "New on the site."),
     TileSpec("updated", "Updated", "Their content has changed since the last submission."),
     TileSpec("moved", "Time changed", "Only their time has changed, not their content. Nothing is uploaded."),
-    TileSpec("renamed", "Renamed", "Probably the same file: deleted in one place, added in another. They are also counted there."),
+    TileSpec("renamed", "Renamed", "Probably the same file: deleted in one place, added in another. They are counted only here."),
     TileSpec("restored", "Restored", "They were marked as deleted, and are on the site again. Nothing is uploaded."),
     TileSpec("deleted", "Deleted", "No longer on the site. The journal marks them as deleted. The central store keeps its copies."),
     TileSpec("unmatched", "Unmatched", "They match no pattern, so they are not uploaded."),
@@ -299,7 +299,7 @@ def _tally(summary: DiffSummary, key: str) -> Tally:
         return Tally(summary.renamed)
     if key == "held":
         return Tally(summary.excluded, summary.excluded_bytes)
-    return summary.total(ChangeKind(key))
+    return summary.once(ChangeKind(key))
 
 
 @dataclass(frozen=True, slots=True)
