@@ -221,7 +221,10 @@ def check_store_and_journal(blobs: dict[str, bytes], sent: dict[str, bytes], fet
     assert {row.path: (row.size, row.md5) for row in rows} == {p: (len(c), hashlib.md5(c).hexdigest()) for p, c in sent.items()}
     assert all(row.uploaded and row.version == version for row in rows)
     assert "submit" in commands
-    contents = {name: content for name, content in blobs.items() if not name.endswith("/journal.db")}
+    assert f"{version}/submission.json" in blobs, "the version is marked as complete"
+    assert [name for name in blobs if name.startswith("journal.db.chorus/receipts/")]
+    ours = ("/journal.db", "/submission.json")
+    contents = {name: content for name, content in blobs.items() if not name.endswith(ours) and not name.startswith("journal.db.chorus/")}
     assert sorted(contents.values()) == sorted(sent.values())
     assert all(name.startswith(f"{version}/") for name in contents)
 
