@@ -11,20 +11,26 @@ import platform
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import tomli_w
 
 from chorus_gui import __version__
 from chorus_gui.app.doctor.examine import examine, to_text
+from chorus_gui.core.config.hosts import Host, is_account
+from chorus_gui.core.config.keys import Key, Kind, dotted_keys
 from chorus_gui.core.config.load import load
+from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.reading import detect_layout
 from chorus_gui.core.errors import ConfigError, JournalError, UsageError
 from chorus_gui.core.folders import log_folder, replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import MODALITIES, Finding
 from chorus_gui.core.redact import MASK, redact
 from chorus_gui.core.untrusted import toml_tables
 
@@ -41,7 +47,12 @@ PACKAGES = (
     "truststore",
     "wakepy",
 )
-_SECRET_KEY = re.compile(r"(?i)token|key|secret|connection|password|credential|sig")
+_TABLE = re.compile(r"\[\[?\s*([A-Za-z_.]+)\s*\]\]?")
+_KEY = re.compile(r"\s*([A-Za-z0-9_]+)\s*=(?!=)")
+_QUOTED = re.compile("“[^”]*”")
+_CONTAINER = re.compile(r"[a-z0-9$-]{0,63}")
+_LOOKS_SECRET = re.compile(r"(?=[A-Za-z0-9+/]*[0-9])(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z])[A-Za-z0-9+/]{40,}={0,2}")
+"""A key or a token that was pasted in place of a path."""
 _FRAME = re.compile(r'^\s+File "([^"]*)", line (\d+), in (\S+)')
 _LOGGED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ [A-Z]+ [\w.]+:) ?(.*)")
 _ERROR = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Warning|Cancelled|Interrupt|Timeout))(?::|$)")
@@ -63,7 +74,7 @@ def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths
         ):
             for name, text in _contents(config, ctx, with_paths):
                 ctx.checkpoint()
-                bundle.writestr(name, redact(text))
+                bundle.writestr(name, _LOOKS_SECRET.sub(MASK, redact(text)))
             names = tuple(bundle.namelist())
         replace_file(part, file)
     except OSError as error:
@@ -78,10 +89,15 @@ def _contents(config: Path | None, ctx: JobContext, with_paths: bool) -> Iterato
     if config is not None:
         yield "config.toml", config_text(config)
         yield "journal.txt", journal_text(config, with_paths=with_paths)
-        yield "doctor.txt", to_text(examine(config, ctx), examples=with_paths)
+        yield "doctor.txt", to_text([_unquoted(found) for found in examine(config, ctx)], examples=with_paths)
     for log in sorted(log_folder().glob("*.log*")):
         lines = _tail(log)
         yield f"logs/{log.name}", "\n".join(lines if with_paths else without_names(lines))
+
+
+def _unquoted(found: Finding) -> Finding:
+    """A finding about the configuration file without what it quotes: anything can be pasted into any key."""
+    return replace(found, what=_QUOTED.sub(f"“{CUT}”", found.what)) if found.subject == "Configuration" else found
 
 
 def about() -> str:
@@ -101,36 +117,72 @@ def about() -> str:
 
 
 def config_text(file: Path) -> str:
-    """The configuration without its secrets and comments; if it is not valid TOML, the names alone."""
+    """The configuration as far as it is known to be harmless: keys of the program, and values of keys that cannot hold a secret.
+
+    Of a file that is not valid TOML only the names of known keys and tables are shown, never other text.
+    """
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        return f"Could not be read: {error}"
+        return f"Could not be read: {type(error).__name__}"
     try:
-        return tomli_w.dumps(_masked(toml_tables(text)))
-    except ValueError as error:
-        names = [
-            f"{line.partition('=')[0].rstrip()} = {CUT}" if "=" in line else line
-            for line in text.splitlines()
-            if not line.lstrip().startswith("#")
-        ]
-        return "\n".join(
-            [f"# not valid: {str(error).partition(chr(10))[0]}", *(name for name in names if "=" in name or name.startswith("["))]
-        )
+        tables = toml_tables(text)
+    except ValueError:
+        return "\n".join(["# not valid TOML; only known names are shown", *_names(text)])
+    layout = detect_layout(tables)
+    return tomli_w.dumps(_harmless(tables, "", dotted_keys(layout)))
 
 
-def _masked(table: dict[str, Any]) -> dict[str, Any]:
+def _names(text: str) -> Iterator[str]:
+    """The known tables and keys of a file that is no TOML, a line each, in their order."""
+    dotted = {*dotted_keys(Layout.FLAT), *dotted_keys(Layout.NESTED)}
+    keys = {name.rpartition(".")[2] for name in dotted}
+    tables = {name.rpartition(".")[0] for name in dotted}
+    tables |= {table.rpartition(".")[0] for table in tables}
+    for line in text.splitlines():
+        if (table := _TABLE.fullmatch(line.strip())) and table[1] in tables:
+            yield f"[{table[1]}]"
+        elif (key := _KEY.match(line)) and key[1] in keys:
+            yield f"{key[1]} = {CUT}"
+
+
+def _harmless(table: dict[str, Any], above: str, known: Mapping[str, Key]) -> dict[str, Any]:
+    """The table with dots for every value that is not known to be harmless, and for every name that is not known."""
     out: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            out[key] = _masked(value)  # pyright: ignore[reportUnknownArgumentType] - of tomllib: its keys are texts
-        elif _SECRET_KEY.search(key):
-            out[key] = MASK
-        elif isinstance(value, str):
-            out[key] = redact(value.partition("?")[0] if "://" in value else value)
+    for number, (name, value) in enumerate(table.items(), 1):
+        dotted = f"{above}.{name}" if above else name
+        key = known.get(dotted)
+        if key is None and not any(other.startswith(dotted + ".") for other in known):
+            out[f"unknown {number}"] = CUT
+        elif isinstance(value, dict):
+            out[name] = _harmless(cast("dict[str, Any]", value), dotted, known)
         else:
-            out[key] = value
+            out[name] = _shown(key, value)
     return out
+
+
+def _shown(key: Key | None, value: object) -> object:
+    """The value of a known key, if it has the form that this key takes; otherwise dots."""
+    if key is None or key.kind is Kind.SECRET:
+        return MASK
+    if isinstance(value, bool) or (isinstance(value, int) and key.kind is Kind.NUMBER):
+        return value
+    if not isinstance(value, str):
+        return CUT
+    name = key.meaning.rpartition(".")[2]
+    if key.kind is Kind.CHOICE:
+        return value if value in (*key.choices, "") else CUT
+    if key.kind is Kind.MODALITIES:
+        return value if all(part.strip() in MODALITIES for part in value.split(",")) else CUT
+    if name == "azure_account_url":
+        address = value.partition("?")[0]
+        return address if Host.of_url(address) is not None else CUT
+    if name == "azure_account_name":
+        return value if is_account(value) else CUT
+    if key.kind in (Kind.PATH, Kind.PATTERN):
+        address = value.partition("?")[0] if "://" in value else value
+        return address if redact(address) == address and not _LOOKS_SECRET.search(address) else CUT
+    return value if _CONTAINER.fullmatch(value) else CUT
 
 
 def journal_text(config: Path, *, with_paths: bool) -> str:

@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         script_commands,
         self_test_command,
         submit_command,
+        support_command,
     )
 
     parser = _Parser(
@@ -87,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         script_commands,
         self_test_command,
         purge_command,
+        support_command,
     ):
         module.add(groups)
     return parser

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from world import World
 
 from chorus_gui.app.support import config_text, first_words, without_names, write_bundle
+from chorus_gui.cli.main import main
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import log_folder
 from chorus_gui.core.job import JobContext
@@ -119,3 +120,46 @@ def test_plain_words_stay() -> None:
     assert first_words("the session ends") == "the session ends"
     assert first_words("Check out: started.") == "Check out: started."
     assert list(without_names(["a line of its own about P4711"])) == []
+
+
+KEY = "UzNjcjN0S0VZeHh4UzNjcjN0S0VZeHh4UzNjcjN0S0VZeHh4UzNjcjN0S0VZeHh4UzNjcjN0S0VZeHh4UzNjcg=="
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"azure_account_key =\n   {KEY}\n",
+        f'azure_account_key = """\n{KEY}\n"""\nbroken = = \n',
+        f'azure_account_key = [\n["{KEY}"],\n',
+        f"[{KEY}]\nx\n",
+        f"{KEY}\n",
+        f"{KEY} = 1 = 2\n",
+        f'azure_account_name = "{KEY}"\n',
+        f'[central_path.auth]\nazure_account_name = "{KEY}"\n',
+        f'[central_path.auth]\nazure_account_url = "https://{KEY}"\n',
+        f'[central_path]\npath = "{KEY}"\n',
+        f'[central_path]\nazure_container = "{KEY}"\n',
+        f'[configuration]\njournaling_mode = "{KEY}"\n',
+        f'[[x]]\n[[x.y]]\npassword = "{KEY}"\n',
+        f'[ours]\nnote = "{KEY}"\n',
+        f'"{KEY}" = 1\n',
+        f'[central_path.auth]\nazure_tenant_id = "{KEY}"\n',
+        f'[central_path.auth]\nazure_account_key = {{a = ["{KEY}"]}}\n',
+        f'[central_path]\npath = "az://site/x?sv=1%26sig%3D{KEY}"\n',
+    ],
+)
+def test_whatever_is_wrong_with_the_file_the_bundle_has_no_secret(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text, "utf-8")
+    bundle = tmp_path / "bundle.zip"
+    write_bundle(bundle, file, JobContext(), with_paths=True)
+    for name, content in read(bundle).items():
+        for piece in (KEY, KEY.rstrip("="), KEY[:24], KEY[20:44]):
+            assert piece not in content, name
+
+
+def test_the_bundle_is_a_command_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    file = world.base / "bundle.zip"
+    assert main(["-c", str(world.file), "support-bundle", str(file)]) == 0
+    assert "config.toml" in read(file)
+    assert all(secret not in "".join(read(file).values()) for secret in SECRETS)
