@@ -17,7 +17,7 @@ from chorus_gui.core.config.load import check, loads
 from chorus_gui.core.errors import ChorusError, ConfigError
 from chorus_gui.core.review.holds import Holds
 
-MOST = 150
+MOST = 50
 
 
 @pytest.mark.parametrize("name", STORED)
