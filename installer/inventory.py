@@ -69,7 +69,7 @@ def write_list(target: Path, project: Path) -> None:
 
     It does not name itself.  Raises :class:`ValueError` for a name that the installer could not read.
     """
-    paths = [path for path in sorted(target.rglob("*")) if path.name != LIST]
+    paths = [path for path in sorted(target.rglob("*"), key=lambda path: path.as_posix()) if path.name != LIST]
     names = [str(PureWindowsPath(path.relative_to(target))) for path in paths if path.is_file()]
     folders = [str(PureWindowsPath(path.relative_to(target))) + "\\" for path in paths if path.is_dir()]
     lines = [*names, "uninstall.exe", *sorted(folders, key=lambda name: (-name.count("\\"), name))]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import io
 import subprocess
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 
 def prepare() -> None:
@@ -20,11 +20,28 @@ def prepare() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as the process
+            setattr(sys, name, _Nowhere())
         elif mode == "w" and (reconfigure := getattr(stream, "reconfigure", None)):
             reconfigure(errors="backslashreplace")
     if sys.platform == "win32" and not _has_console():
         subprocess.Popen = quiet(subprocess.Popen)  # also of the libraries, which start az
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person is at this stream: on Windows the null device says so, too, and has no person."""
+    if stream is None or not stream.isatty():
+        return False
+    if sys.platform == "win32":
+        return _is_console(stream)
+    return True
+
+
+class _Nowhere(io.StringIO):
+    """Nothing to read, and what is written is gone.  Not the null device: on Windows that says that it is a terminal."""
+
+    def write(self, text: str) -> int:
+        """Discard it."""
+        return len(text)
 
 
 def quiet(popen: Any) -> Any:
@@ -39,6 +56,18 @@ def quiet(popen: Any) -> Any:
 
 
 if sys.platform == "win32":
+
+    def _is_console(stream: TextIO) -> bool:
+        import ctypes
+        import msvcrt
+        from ctypes import wintypes
+
+        mode = wintypes.DWORD()
+        try:
+            handle = msvcrt.get_osfhandle(stream.fileno())
+        except (OSError, ValueError):  # not a file of the system, as in tests
+            return True
+        return bool(ctypes.windll.kernel32.GetConsoleMode(wintypes.HANDLE(handle), ctypes.byref(mode)))
 
     def _has_console() -> bool:
         import ctypes

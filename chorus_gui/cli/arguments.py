@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.process import is_terminal
 from chorus_gui.core.errors import Declined, UnansweredError, UsageError
 from chorus_gui.core.shown import one_line
 
@@ -62,7 +63,7 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
 
 def at_terminal() -> bool:
     """A person can be asked: the command does not run in a scheduler or a pipe."""
-    return sys.stdin is not None and sys.stdin.isatty()
+    return is_terminal(sys.stdin)
 
 
 def show_code(code: DeviceCode) -> None:

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app.process import is_terminal
 from chorus_gui.app.status import Status
 from chorus_gui.cli.arguments import config_file
 from chorus_gui.core.job import JobContext
@@ -104,7 +105,7 @@ def _tell(report: Report, done: Kept) -> Status:
 
 def _asked() -> str:
     """A line of standard input; at a terminal without showing it."""
-    if sys.stdin is not None and sys.stdin.isatty():
+    if is_terminal(sys.stdin):
         from getpass import getpass
 
         try:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from chorus_gui.app.process import is_terminal
 from chorus_gui.app.words import duration, files, size
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext, Snapshot
@@ -103,7 +104,7 @@ class Report:
     def progress(self, ctx: JobContext) -> Iterator[None]:
         """Show the counters of ``ctx`` while the block runs, in a thread of its own that only reads them."""
         stop = threading.Event()
-        live = self._err.isatty()
+        live = is_terminal(self._err)
         looker = threading.Thread(target=self._draw if live else self._lines, args=(ctx, stop), name="progress", daemon=True)
         looker.start()
         try:

@@ -93,7 +93,7 @@ if sys.platform == "win32":
             _check(convert(text, 1, ctypes.byref(made), None))
             security.SetFileSecurityW.argtypes = [wintypes.LPCWSTR, wintypes.DWORD, ctypes.c_void_p]
             _check(security.SetFileSecurityW(str(path), _DACL | _PROTECTED, made))
-            return allowed(descriptor(path)) <= {sid, "OW"}
+            return allowed(descriptor(path)) <= {sid, "OW", "SY"}  # the system itself can read everything
         except OSError:
             return False
         finally:

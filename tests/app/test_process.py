@@ -73,3 +73,10 @@ def test_a_child_still_runs_and_is_still_a_class() -> None:
         assert child.communicate()[0].split() == [b"x"]
     assert isinstance(quiet, type)
     assert issubclass(quiet, subprocess.Popen)
+
+
+def test_the_null_device_is_no_terminal() -> None:
+    """On Windows it says that it is one: a scheduler's command would wait for a person."""
+    with open(os.devnull, encoding="utf-8") as nothing:
+        assert not process.is_terminal(nothing)
+    assert not process.is_terminal(None)

@@ -24,7 +24,7 @@ def test_a_file_and_a_folder_are_closed_to_others(tmp_path: Path) -> None:
     if sys.platform == "win32":
         from chorus_gui.core.access import descriptor, own_sid
 
-        assert allowed(descriptor(file)) <= {own_sid(), "OW"}
+        assert allowed(descriptor(file)) <= {own_sid(), "OW", "SY"}
     else:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
