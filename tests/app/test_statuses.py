@@ -360,6 +360,7 @@ TABLE: list[Row] = [
     # done
     *((Status.DONE, fresh, words) for words in ("usage", "config-help", "--help", "--version", "file --help")),
     *((Status.DONE, fresh, words) for words in ("submit --yes", "journal update", "journal update --dry-run", "file list --changes")),
+    *((Status.DONE, fresh, words) for words in ("scan", "scan --hash", "purge --yes")),
     (Status.DONE, fresh, "remote list"),
     (Status.DONE, fresh, "credential list"),
     *(
@@ -452,7 +453,7 @@ TABLE: list[Row] = [
     (Status.NOT_STARTED, submitted, "file verify --output-file {base}/no/such/folder/found.csv"),
     (Status.NOT_STARTED, by_scripts, "file upload"),
     (Status.NOT_STARTED, by_scripts, "submit --yes"),
-    *((Status.NOT_STARTED, damaged, words) for words in ("file upload", "submit --yes", "journal undo --version v1")),
+    *((Status.DECISION, damaged, words) for words in ("file upload", "submit --yes", "journal undo --version v1")),
     *((Status.NOT_STARTED, refused_at_once, words) for words in ("submit --yes", "remote list", "remote upload {base}/config.toml x")),
     *((Status.NOT_STARTED, refused_at_once_recorded, words) for words in ("file upload", "file verify")),
     (Status.NOT_STARTED, in_the_cloud, "journal checkin"),
@@ -483,7 +484,7 @@ TABLE: list[Row] = [
     (Status.STOPPED, share_gone_during_the_scan, "journal update"),
     # a person has to decide
     *((Status.DECISION, many_deleted, words) for words in ("submit --yes", "journal update")),
-    *((Status.DECISION, nobody, words) for words in ("submit", "submit --json")),
+    *((Status.DECISION, nobody, words) for words in ("submit", "submit --json", "purge")),
     (Status.DECISION, nobody_submitted, "remote delete -r v1"),
     (Status.DECISION, nobody_held, "journal unlock"),
     (Status.DECISION, nobody_held, "journal adopt --local-journal {base}/journal.db"),

@@ -132,7 +132,7 @@ def test_restored_heals_what_another_tool_closed(world) -> None:
         journal.commit(Entry(Action.CLOSE, old_id=row.file_id, state="DELETED") for row in list(journal.rows(active=True)))
     assert set(world.kinds().values()) == {"restored", "unmatched"}
     log = world.run()
-    assert log.sent_bytes == 0
+    assert log.sent.bytes == 0
     assert not log.failures
     assert len(world.active()) == 10
     world.check_truth()
