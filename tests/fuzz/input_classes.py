@@ -286,7 +286,7 @@ NAMES = [
 def _plain(text: str) -> None:
     must(
         not any(
-            (ord(char) < 32 and char != "\n")
+            (ord(char) < 32 and char not in "\n\t")
             or 0x7F <= ord(char) < 0xA0
             or char in "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
             for char in text
