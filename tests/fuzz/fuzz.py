@@ -155,13 +155,13 @@ def fuzz(minutes: float, only: str = "") -> dict[str, Result]:
             generate(list(one.seeds), one.check, result, until)
 
         result.branches = measured(both)
-        print(f"{one.name}: {result.runs:,} runs, {result.branches:,} branches, {len(result.faults)} faults", file=sys.stderr, flush=True)
+        print(f"{one.name}: {result.runs:,} runs, {result.branches:,} branches, {len(result.faults)} problems", file=sys.stderr, flush=True)
     return found
 
 
 def table(found: dict[str, Result]) -> str:
     """For docs/security.md."""
-    lines = ["| class of input | executions | branches covered | kinds of fault |", "|---|---|---|---|"]
+    lines = ["| class of input | executions | branches covered | kinds of problem |", "|---|---|---|---|"]
     lines += [f"| {name} | {one.runs:,} | {one.branches:,} | {len(one.faults)} |" for name, one in found.items()]
     return "\n".join(lines)
 

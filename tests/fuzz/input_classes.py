@@ -373,7 +373,7 @@ CLASSES: tuple[InputClass, ...] = (
     InputClass("patterns", PATTERNS, pattern),
     InputClass("SAS, URL, connection strings", CREDENTIALS, credential),
     InputClass("journals", JOURNALS, journal),
-    InputClass("rows with paths", ROWS, row),
+    InputClass("entries with paths", ROWS, row),
     InputClass("receipts, custody memory, lock notes, staged index, keyring", VALUES, stored),
     InputClass("answers of a server", ANSWERS, answer),
     InputClass("names on a terminal, in JSON and in lists", NAMES, name),
