@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     text = selftest.verdict(checks)
-    report.say(text)
+    report.say(*text.split("\n"))
     if args.folder:
         folder = Path(args.folder)
         folder.mkdir(parents=True, exist_ok=True)

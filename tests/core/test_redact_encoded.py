@@ -1,0 +1,38 @@
+"""A signature is a secret in every encoding, and a name of the store is a path only where it stays one."""
+
+from __future__ import annotations
+
+import pytest
+
+from chorus_gui.core.config.load import check
+from chorus_gui.core.redact import redact
+from chorus_gui.core.storage.names import outside, reserved
+
+ENCODED = ("?sig=CANARY", "&sig=CANARY", "x%26sig%3DCANARY", "%3Fsig%3DCANARY", "x%2526sig%253DCANARY", "sig%3dCANARY", "SIG%3DCANARY&x")
+
+
+@pytest.mark.parametrize("text", ENCODED)
+def test_no_encoding_shows_a_signature(text: str) -> None:
+    assert "CANARY" not in redact(f"az://site/x{text}")
+
+
+@pytest.mark.parametrize("text", ENCODED)
+def test_no_path_may_have_one(text: str, tmp_path: object) -> None:
+    from pathlib import Path
+
+    found = check(f'[central_path]\npath = "az://site/x{text}"\n', Path(str(tmp_path)) / "config.toml", environ={})
+    assert any(fault.problem == "The path contains a SAS token." for fault in found.faults)
+    assert "CANARY" not in "".join(map(str, found.faults))
+
+
+@pytest.mark.parametrize("name", ["aux", "NUL.txt", "com1", "con.tar.gz", "a.", "a ", "x/lpt9.csv/y", "a?b", "a|b"])
+def test_names_that_windows_changes_are_refused(name: str) -> None:
+    assert reserved(name)
+    assert reserved("auxiliary/console.txt") == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["a/C:/Windows/evil.dll", "C:evil", "x:y", "\\\\srv\\share\\x", "D:\\Windows\\x", "a\\..\\..\\evil", "../../evil", "/evil"]
+)
+def test_names_that_leave_the_folder_are_refused(name: str) -> None:
+    assert outside(name, windows=True)
