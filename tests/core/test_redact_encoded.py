@@ -8,7 +8,7 @@ from chorus_gui.core.config.load import check
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.names import outside, reserved
 
-ENCODED = ("?sig=CANARY", "&sig=CANARY", "x%26sig%3DCANARY", "%3Fsig%3DCANARY", "x%2526sig%253DCANARY", "sig%3dCANARY", "SIG%3DCANARY&x")
+ENCODED = ("?sig=CANARY", "&sig=CANARY", "x%26sig%3DCANARY", "%3Fsig%3DCANARY", "x%2526sig%253DCANARY", "?sig%3dCANARY", "?SIG%3DCANARY&x")
 
 
 @pytest.mark.parametrize("text", ENCODED)
