@@ -96,7 +96,13 @@ def generate(seeds: list[Any], check: Callable[[Any, Path], None], result: Resul
         number += 1
 
         @seed(number)
-        @settings(max_examples=50, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=50,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much),
+        )
         @given(st.sampled_from(range(len(seeds))), edits, st.integers(0, 255))
         def batch(which: int, changes: list[tuple[float, int, str]], byte: int) -> None:
             if time.monotonic() < until:
