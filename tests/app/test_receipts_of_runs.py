@@ -337,7 +337,9 @@ def test_a_request_that_cannot_begin_leaves_none(words, cli: CommandLine, world:
 
 def mark_of_verify(window: Window) -> Progress:
     """How Overview shows the step “Verify”."""
-    [step] = [step for step in status_of(window.session.state).steps if step.name == "Verify"]
+    status = status_of(window.session.state)
+    assert status is not None
+    [step] = [step for step in status.steps if step.name == "Verify"]
     return step.progress
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from faces import CommandLine, fill
@@ -26,6 +26,7 @@ from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.model import Action, Entry
 from chorus_gui.core.review.holds import Holds, hold_back
 from chorus_gui.core.review.staging import Staging, staging_path
+from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission import completion
 from chorus_gui.core.submission.marker import Root, from_json, to_json
 from chorus_gui.core.submission.work import Selection
@@ -447,7 +448,7 @@ def killed(world: World, at: int, work) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            world.store = Killer(world.store, at)
+            world.store = cast("Store", Killer(world.store, at))  # it passes on whatever it does not have itself
             work(world)
         except BaseException:
             os._exit(1)

@@ -601,7 +601,7 @@ def test_the_dialog_says_who_can_read_the_reason(page: ReviewPage, scanned: Sess
     page.area.hold.emit()
     dialog = page.findChild(ReasonDialog)
     assert dialog is not None
-    assert any("everybody who works on this journal file can read it" in label.text() for label in dialog.findChildren(QLabel))
+    assert "everybody who works on this journal file can read it" in _texts(dialog)
     dialog.reject()
 
 

@@ -34,8 +34,9 @@ class Shown(QObject):
         self.seen: list[str] = []
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        shows = event.type() is QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow()
-        if shows and not isinstance(watched, (MainWindow, QDialog, QMenu)):
+        if event.type() is not QEvent.Type.Show or not isinstance(watched, QWidget) or not watched.isWindow():
+            return False
+        if not isinstance(watched, (MainWindow, QDialog, QMenu)):
             self.seen.append(f"{type(watched).__name__} {watched.accessibleName() or getattr(watched, 'text', str)()}")
         return False
 
