@@ -15,7 +15,7 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
-from chorus_gui.core.review.values import Hold, Pending, Query, Reviewed
+from chorus_gui.core.review.values import Hold, Pending, PendingFile, PendingQuery, Query, Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -220,6 +220,26 @@ def select(path: Path, query: Query, ctx: JobContext) -> Selected:
 def rows(path: Path, ids: Sequence[int], ctx: JobContext) -> list[Change]:
     """Changes of the review at ``path`` by their ids, in that order.  Raises :class:`ReviewError`."""
     from chorus_gui.core.review.changes import by_ids
+    from chorus_gui.core.review.staging import Staging
+
+    with Staging.open(path) as staging:
+        ctx.checkpoint()
+        return by_ids(staging, ids)
+
+
+def select_pending(path: Path, query: PendingQuery, ctx: JobContext) -> array[int]:
+    """Which pending files of the review at ``path`` a query finds.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review.pending import select_ids
+    from chorus_gui.core.review.staging import Staging
+
+    with Staging.open(path) as staging:
+        ctx.checkpoint()
+        return select_ids(staging, query)
+
+
+def pending_files(path: Path, ids: Sequence[int], ctx: JobContext) -> list[PendingFile]:
+    """Pending files of the review at ``path`` by their ids, in that order.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review.pending import by_ids
     from chorus_gui.core.review.staging import Staging
 
     with Staging.open(path) as staging:

@@ -46,7 +46,7 @@ COMMANDS = {
     Action.CHECK_OUT: "journal checkout",
     Action.RECOVER_JOURNAL: "journal recover",
     Action.DECIDE_CUSTODY: "journal status",
-    Action.SCAN: "journal update --dry-run",
+    Action.SCAN: "scan",
     Action.REVIEW: "submit",
     Action.UPLOAD: "file upload",
     Action.RESUME: "submit",

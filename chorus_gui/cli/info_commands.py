@@ -17,7 +17,7 @@ USAGE = """\
 A submission from beginning to end
 
   1. chorus-upload config-help --output config.toml     then fill in the site's folder and the central store
-  2. chorus-upload journal update --dry-run             show what changed since the last submission; nothing is recorded
+  2. chorus-upload scan                                 show what changed since the last submission; nothing is recorded
   3. chorus-upload submit                               show it again, and after your approval record and upload it
   4. chorus-upload file verify                          compare the central store with the journal
 

@@ -23,6 +23,8 @@ from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
 from chorus_gui.ui.models.columns import DESTINATION, KIND, PATH, SIZE
+from chorus_gui.ui.models.pending import PATH as PENDING_PATH
+from chorus_gui.ui.models.pending import VERSION as PENDING_VERSION
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review import ReviewPage, make, notices, why_not_approve
 from chorus_gui.ui.session import Session
@@ -531,7 +533,87 @@ def test_what_is_pending_has_a_tile(page: ReviewPage, pending: SessionState) -> 
     tile = page.tiles.pending
     assert tile.accessibleName().startswith(f"Pending: {pending.journal.pending.files} ")
     assert "Version v2: Images 1 file" in tile.toolTip()
-    assert not tile.isCheckable()
+    assert tile.isEnabled()
+
+
+def pending_rows(page: ReviewPage) -> list[list[str]]:
+    model = page.pending.model
+    return [[str(model.index(row, column).data()) for column in range(model.columnCount())] for row in range(model.rowCount())]
+
+
+def pending_settled(qtbot: QtBot, page: ReviewPage, count: int) -> None:
+    model = page.pending.model
+    qtbot.waitUntil(lambda: model.count == count and all(model.line(row) is not None for row in range(count)), timeout=5000)
+
+
+def test_the_pending_tile_shows_exactly_what_it_counts(qtbot: QtBot, page: ReviewPage, pending: SessionState) -> None:
+    assert pending.review is not None
+    total = pending.review.pending.total
+    page.tiles.tiles["added"].click()
+    page.tiles.pending.click()
+    assert page.lists.currentWidget() is page.pending
+    assert not page.tiles.tiles["added"].isChecked()
+    pending_settled(qtbot, page, total.files)
+    model = page.pending.model
+    assert sum(file.size for row in range(model.count) if (file := model.line(row)) is not None) == total.bytes
+    found = {row[PENDING_PATH]: row for row in pending_rows(page)}
+    _, modality, version, size, why = found["1001/Images/second.dcm"]
+    assert (modality, version, size) == ("Images", "v2", "6 B")
+    assert why.startswith("Recorded ")
+    assert why.endswith(", not uploaded yet")
+    assert "1001/Images/new.dcm" not in found, "it is a change, not pending"
+    assert list(found) == sorted(found)
+
+    page.tiles.tiles["added"].click()
+    assert page.lists.currentWidget() is page.area
+    assert not page.tiles.pending.isChecked()
+    settled(qtbot, page, 1)
+    assert paths(page) == ["1001/Images/new.dcm"]
+
+
+def test_the_pending_list_is_sorted_searched_and_copied(qtbot: QtBot, page: ReviewPage, pending: SessionState) -> None:
+    assert pending.review is not None
+    files = pending.review.pending.total.files
+    page.show_topic("pending")
+    pending_settled(qtbot, page, files)
+    page.pending.view.sortByColumn(PENDING_VERSION, Qt.SortOrder.DescendingOrder)
+    qtbot.waitUntil(lambda: pending_rows(page)[0][PENDING_PATH] == "1001/Images/second.dcm", timeout=5000)
+    page.pending.search.setText("SECOND")
+    pending_settled(qtbot, page, 1)
+    page.pending.view.selectAll()
+    page.pending.copy()
+    assert QGuiApplication.clipboard().text() == "1001/Images/second.dcm"
+    page.pending.search.setText("100%")
+    qtbot.waitUntil(lambda: page.pending.stack.currentWidget() is page.pending.nothing, timeout=5000)
+    qtbot.mouseClick(page.pending.nothing.action, Qt.MouseButton.LeftButton)
+    pending_settled(qtbot, page, files)
+    qtbot.mouseClick(page.pending.changes, Qt.MouseButton.LeftButton)
+    assert page.lists.currentWidget() is page.area
+    assert not page.tiles.pending.isChecked()
+
+
+def test_the_pending_list_follows_the_review(qtbot: QtBot, opened: Session, page: ReviewPage, pending: SessionState) -> None:
+    page.show_topic("pending")
+    pending_settled(qtbot, page, pending.review.pending.total.files if pending.review else 0)
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    assert opened.state.review is not None
+    left = opened.state.review.pending.total.files
+    pending_settled(qtbot, page, left)
+    assert not any(row[PENDING_PATH].startswith("1001/") for row in pending_rows(page)), "what is held back is not offered"
+    run_job(qtbot, opened, intents.UploadPending())
+    run_job(qtbot, opened, intents.Scan())
+    qtbot.waitUntil(lambda: not page.tiles.pending.isChecked(), timeout=5000)
+    assert page.lists.currentWidget() is page.area
+
+
+def test_where_files_are_only_pending_they_are_listed(qtbot: QtBot, opened: Session, world: World, page: ReviewPage) -> None:
+    world.run("record", version="v1")
+    run_job(qtbot, opened, intents.Scan())
+    assert page.lists.currentWidget() is page.pending
+    assert page.tiles.pending.isChecked()
+    assert not page.pending.changes.isVisible(), "there are none"
+    assert opened.state.review is not None
+    pending_settled(qtbot, page, opened.state.review.pending.total.files)
 
 
 @pytest.mark.parametrize("along", [True, False])

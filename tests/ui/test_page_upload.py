@@ -145,6 +145,11 @@ def test_a_running_upload(qtbot: QtBot, page: UploadPage, state: SessionState) -
     assert not page.pause.isEnabled()
 
 
+def test_a_running_upload_shows_no_summary_of_another(page: UploadPage, state: SessionState) -> None:
+    page.render(replace(state, jobs=(job(state, running=True),)))
+    assert not page.summary.isVisible(), "nothing has ended yet"
+
+
 def test_another_jobs_progress_is_not_for_this_page(page: UploadPage, state: SessionState) -> None:
     page.render(replace(state, jobs=(job(state),)))
     feed(page, job(state, id=8), {"Images": Count(1, 1, 0, 1, 1)})

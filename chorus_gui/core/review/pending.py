@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 
 from chorus_gui.core.model import Change, Row, Tally
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Pending
+from chorus_gui.core.review.values import Pending, PendingFile, PendingQuery
 
 _REPLACED = "SELECT old_id FROM change WHERE kind IN ('updated', 'deleted') AND NOT excluded AND old_id IS NOT NULL"
 _OFFERED = f"NOT own AND NOT excluded AND NOT done AND file_id NOT IN ({_REPLACED})"
@@ -21,8 +22,8 @@ _OFFERED = f"NOT own AND NOT excluded AND NOT done AND file_id NOT IN ({_REPLACE
 def note(staging: Staging, rows: Iterable[Row], patient_of: Callable[[Row], str | None]) -> None:
     """Take the pending rows of the journal into the review, each with its patient as the path names it."""
     staging.db.executemany(
-        "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, patient_id) VALUES (0, ?, ?, ?, ?, ?, ?)",
-        ((row.modality, row.path, row.version, row.size, row.file_id, patient_of(row)) for row in rows),
+        "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, patient_id, recorded_us) VALUES (0, ?, ?, ?, ?, ?, ?, ?)",
+        ((row.modality, row.path, row.version, row.size, row.file_id, patient_of(row), row.valid_us) for row in rows),
     )
 
 
@@ -37,6 +38,22 @@ def pending(staging: Staging) -> Pending:
 def offered(staging: Staging) -> Pending:
     """What is pending in the scanned modalities: an approval can include it."""
     return pending(staging).within(staging.get("modalities", []))
+
+
+def select_ids(staging: Staging, query: PendingQuery) -> array[int]:
+    """The ids of the files that are :func:`offered`, as the query filters and sorts them: 8 bytes each."""
+    where, values = query.where()
+    chosen = f"{_OFFERED} AND modality IN (SELECT value FROM json_each(?)) AND {where}"
+    sql = f"SELECT id FROM pending WHERE {chosen} ORDER BY {query.terms()}"
+    return array("q", (found for (found,) in staging.db.execute(sql, (json.dumps(staging.get("modalities", [])), *values))))
+
+
+def by_ids(staging: Staging, ids: Sequence[int]) -> list[PendingFile]:
+    """The pending files of these ids, in this order (a page of some hundred).  Ids that are not there are left out."""
+    chosen = f"id IN ({','.join(map(str, map(int, ids)))})"
+    rows = staging.db.execute(f"SELECT id, modality, path, version, size, recorded_us FROM pending WHERE {chosen}")
+    found = {key: PendingFile(modality, path, version, max(size, 0), at) for key, modality, path, version, size, at in rows}
+    return [found[key] for key in ids if key in found]
 
 
 def choose(staging: Staging, *, include: bool, version: str | None = None) -> None:

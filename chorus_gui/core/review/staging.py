@@ -20,7 +20,7 @@ from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
-FORMAT = 3
+FORMAT = 4
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -38,11 +38,11 @@ CREATE TABLE change (
     done INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE pending (
-    own INTEGER, modality TEXT, path TEXT, version TEXT, size INTEGER, file_id INTEGER, patient_id TEXT,
+    id INTEGER PRIMARY KEY, own INTEGER, modality TEXT, path TEXT, version TEXT, size INTEGER, file_id INTEGER, patient_id TEXT, recorded_us INTEGER,
     excluded INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', held_by TEXT NOT NULL DEFAULT '', held_us INTEGER NOT NULL DEFAULT 0,
     chosen INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (own, modality, path, version)
-) WITHOUT ROWID;
+    UNIQUE (own, modality, path, version)
+);
 """
 _INSERT_FILE = f"INSERT INTO site ({', '.join(SourceFile._fields)}) VALUES ({', '.join('?' for _ in SourceFile._fields)})"
 

@@ -27,6 +27,16 @@ SORTS: dict[str, tuple[str, ...]] = {
 """What a table can be sorted by: name → SQL expressions.  "id" is the order of the walk; it decides where these are equal."""
 
 
+LIKE = "path LIKE ? ESCAPE '\\'"
+"""SQL: the path contains a text, case ignored; :func:`like` makes its value."""
+
+
+def like(text: str) -> str:
+    """The value of :data:`LIKE` for this text."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
@@ -67,8 +77,7 @@ class Query:
         if self.modalities:
             add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
         if self.search:
-            text = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            add("path LIKE ? ESCAPE '\\'", f"%{text}%")
+            add(LIKE, like(self.search))
         if self.patient is not None:
             add(f"{PATIENT} = ?", self.patient)
         if self.excluded is not None:
@@ -97,6 +106,40 @@ class Hold:
     reason: str
     held_by: str
     at_us: int
+
+
+PENDING_SORTS = {"path": "path", "modality": "modality", "version": "version", "size": "size", "recorded": "recorded_us"}
+"""What a table of pending files can be sorted by: name → column."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingQuery:
+    """Which pending files, in which order.  ``search`` is a part of the path, case ignored; where ``order`` is equal, the path decides."""
+
+    search: str = ""
+    order: str = "path"
+    descending: bool = False
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition and its values."""
+        return (LIKE, [like(self.search)]) if self.search else ("1", [])
+
+    def terms(self) -> str:
+        """SQL: the order."""
+        return ", ".join(
+            f"{term}{' DESC' if self.descending else ''}" for term in (PENDING_SORTS[self.order], "path", "modality", "version")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file that was recorded earlier (``recorded_us``: microseconds since 1970) and is not uploaded.  ``size`` is in bytes."""
+
+    modality: str
+    path: str
+    version: str
+    size: int
+    recorded_us: int
 
 
 @dataclass(frozen=True, slots=True)

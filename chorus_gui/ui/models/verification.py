@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtGui import QColor
 
 from chorus_gui.app.verdict_book import WORST, VerdictLine, VerdictQuery, lines, select
@@ -17,10 +17,8 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.jobs import Reader
+from chorus_gui.ui.models.paged import PAGE, Index, PagedModel
 from chorus_gui.ui.shown import shown_data
-
-PAGE = 256
-KEPT_PAGES = 64
 
 RESULT, PATH, DETAIL, SIZE, MODALITY, VERSION = range(6)
 HEADERS = ("Result", "Path", "Details", "Size", "Modality", "Version")
@@ -42,31 +40,18 @@ PROOFS = {"properties": "size and MD5 match", "reread": "content matches", None:
 LINE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The :class:`VerdictLine` of a row, or None while it is being fetched."""
 
-Index = QModelIndex | QPersistentModelIndex
 
-
-class VerificationModel(QAbstractTableModel):
-    """The verdicts of one verification.  ``answered``: rows were added or removed; their number."""
-
-    answered = Signal(int)
+class VerificationModel(PagedModel[VerdictLine]):
+    """The verdicts of one verification."""
 
     def __init__(self, reader: Reader, pager: Reader, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._reader, self._pager = reader, pager
+        super().__init__(pager, "verdicts", parent)
+        self._reader = reader
         self._file = Path()
         self._number: int | None = None
         self.live = True
         self._wanted = VerdictQuery()
-        self._ids: array[int] = array("q")
-        self._pages: OrderedDict[int, list[VerdictLine]] = OrderedDict()
-        self._missed: list[int] = []
-        self._fetching = False
-        self._generation = 0
         self._asking = False
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._fetch)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -97,20 +82,6 @@ class VerificationModel(QAbstractTableModel):
         step = partial(_select, self._file, self._number, self._wanted, self._ids[-1])
         self._reader.ask(self, step, self._append, channel="verdicts")
 
-    def line(self, row: int) -> VerdictLine | None:
-        """The verdict of a row, if it is here; asks for it if not."""
-        if not 0 <= row < len(self._ids):
-            return None
-        number, place = divmod(row, PAGE)
-        page = self._pages.get(number)
-        if page is None or place >= len(page):
-            if number not in self._missed:
-                self._missed.append(number)
-                self._soon.start()
-            return None
-        self._pages.move_to_end(number)
-        return page[place]
-
     # --- asking -----------------------------------------------------------------------------------------------------
 
     def _want(self, wanted: VerdictQuery) -> None:
@@ -138,46 +109,10 @@ class VerificationModel(QAbstractTableModel):
         self.endInsertRows()
         self.answered.emit(len(self._ids))
 
-    def _take(self, ids: array[int]) -> None:
-        self.beginResetModel()
-        self._ids = ids
-        self._generation += 1
-        self._pages.clear()
-        self._missed.clear()
-        self._fetching = False
-        self.endResetModel()
-        self.answered.emit(len(ids))
-
-    def _fetch(self) -> None:
-        """After a paint: what it missed, the latest first, one page at a time, so that dragging the scroll bar fetches where it ends."""
-        if self._fetching or not self._missed or self._number is None:
-            return
-        page = self._missed.pop()
-        self._missed = self._missed[-2:]
-        self._fetching = True
-        ids = self._ids[page * PAGE : (page + 1) * PAGE].tolist()
-        generation = self._generation
-        step = partial(_lines, self._file, self._number, ids)
-        self._pager.ask(self, step, lambda outcome: self._fetched(generation, page, outcome), channel="verdicts")
-
-    def _fetched(self, generation: int, page: int, outcome: Outcome[Any]) -> None:
-        if generation != self._generation:
-            return
-        self._fetching = False
-        if outcome.kind is OutcomeKind.DONE and outcome.value:
-            self._pages[page] = outcome.value
-            while len(self._pages) > KEPT_PAGES:
-                self._pages.popitem(last=False)
-            first = page * PAGE
-            self.dataChanged.emit(self.index(first, 0), self.index(first + len(outcome.value) - 1, len(HEADERS) - 1))
-        if self._missed:
-            self._soon.start()
+    def _reading(self, ids: list[int]) -> Callable[[JobContext], list[VerdictLine]] | None:
+        return None if self._number is None else partial(_lines, self._file, self._number, ids)
 
     # --- the model --------------------------------------------------------------------------------------------------
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
-        """The number of results."""
-        return 0 if parent.isValid() else len(self._ids)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
         """The columns of :data:`HEADERS`."""

@@ -23,6 +23,7 @@ from chorus_gui.ui.dialogs.approve import ApprovalChoice, ApproveDialog
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
+from chorus_gui.ui.pages.review_pending import PendingArea
 from chorus_gui.ui.pages.review_table import ChangesArea
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
@@ -134,9 +135,13 @@ class ReviewPage(Page):
         self.notices = Notices()
         self.tiles = Tiles()
         self.area = ChangesArea(services)
+        self.pending = PendingArea(services)
+        self.lists = QStackedWidget()
+        self.lists.addWidget(self.area)
+        self.lists.addWidget(self.pending)
         self.empty = EmptyState("review", "", "")
         body = QWidget()
-        inside = column(self.tiles, self.area, space=2 * SPACE)
+        inside = column(self.tiles, self.lists, space=2 * SPACE)
         inside.setStretch(1, 1)
         body.setLayout(inside)
         self.stack = QStackedWidget()
@@ -160,6 +165,7 @@ class ReviewPage(Page):
         self.notices.acted.connect(self._notice)
         self.tiles.changed.connect(self._filter)
         self.empty.acted.connect(self._empty_acted)
+        self.pending.back.connect(self._show_all)
         area.filtered.connect(self._filter)
         area.show_all.connect(self._show_all)
         area.hold.connect(self._hold)
@@ -205,7 +211,7 @@ class ReviewPage(Page):
 
     def show_topic(self, topic: str) -> None:
         """A tile's name: select only that one."""
-        if topic in self.tiles.tiles:
+        if topic in self.tiles.tiles or topic == "pending":
             self.tiles.press_only([topic])
 
     def _show_config(self, config: Config) -> None:
@@ -233,6 +239,7 @@ class ReviewPage(Page):
         self.tiles.show_summary(review.summary if review else None)
         self.tiles.show_pending(review.pending if review else None)
         self.area.model.show_review((review.path, review.revision) if review else None)
+        self._show_list()
         self.lead.set_full(lead(review) if review else "Find out what changed on the site since the last submission.")
         if review is None:
             self.area.details.clear()
@@ -241,6 +248,19 @@ class ReviewPage(Page):
             self.scan.say("")
         if self._config is not None:
             self._reader.ask(self, partial(reasons, self._config.journal.local), self._take_reasons, channel="reasons")
+
+    def _show_list(self) -> None:
+        """The pending files if their tile is selected, or if there is nothing else; otherwise the changes."""
+        review, tiles = self._drawn, self.tiles
+        waits = review is not None and bool(review.pending.parts)
+        alone = waits and not any(tile.isEnabled() for tile in tiles.tiles.values())
+        if (alone and not tiles.pressed("pending")) or (tiles.pressed("pending") and not waits):
+            tiles.press_only(("pending",) if alone else ())
+            return
+        self.pending.changes.setVisible(not alone)
+        wanted = tiles.pressed("pending")
+        self.lists.setCurrentWidget(self.pending if wanted else self.area)
+        self.pending.model.show_review((review.path, review.revision) if review is not None and wanted else None)
 
     def _show_body(self, state: SessionState, *, scanning: bool) -> None:
         review = state.review
@@ -289,6 +309,7 @@ class ReviewPage(Page):
         ).open()
 
     def _filter(self) -> None:
+        self._show_list()
         tiles = self.tiles
         excluded = True if tiles.pressed("held") else self._counted()
         query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), once=True, excluded=excluded)

@@ -201,7 +201,7 @@ TILES = (
     TileSpec("held", "Held back", "Nobody submits them until somebody releases them. The other tiles do not count them."),
 )
 
-PENDING = "Recorded earlier, not uploaded yet. When you approve, you decide if they are uploaded, too."
+PENDING = "Recorded earlier, not uploaded yet. When you approve, you decide if they are uploaded, too. Select to show only these."
 
 
 class Tiles(QWidget):
@@ -218,12 +218,26 @@ class Tiles(QWidget):
         self._columns = 0
         self.setMinimumWidth(300)  # they make another line rather than keep the window wide
         for tile in self.tiles.values():
-            tile.toggled.connect(self.changed)
+            tile.toggled.connect(self._changes)
         self.pending = Tile("Pending", PENDING)
-        self.pending.setCheckable(False)
+        self.pending.toggled.connect(self._only_pending)
         self._all = (*self.tiles.values(), self.pending)
         self.dress()
         self._arrange(len(self._all))
+
+    def _changes(self, on: bool) -> None:
+        """Pending files are not changes, so they are a list of their own."""
+        if on:
+            with QSignalBlocker(self):
+                self.pending.setChecked(False)
+        self.changed.emit()
+
+    def _only_pending(self, on: bool) -> None:
+        if on:
+            with QSignalBlocker(self):
+                for tile in self.tiles.values():
+                    tile.setChecked(False)
+        self.changed.emit()
 
     def show_summary(self, summary: DiffSummary | None) -> None:
         """Counts and bytes."""
@@ -256,7 +270,7 @@ class Tiles(QWidget):
 
     def pressed(self, key: str) -> bool:
         """Whether this one is."""
-        return self.tiles[key].isChecked()
+        return (self.pending if key == "pending" else self.tiles[key]).isChecked()
 
     def press_only(self, keys: Iterable[str]) -> None:
         """Select these, and no others."""
@@ -264,6 +278,7 @@ class Tiles(QWidget):
         with QSignalBlocker(self):
             for key, tile in self.tiles.items():
                 tile.setChecked(key in wanted)
+            self.pending.setChecked("pending" in wanted)
         self.changed.emit()
 
     def set_compact(self, *, compact: bool) -> None:

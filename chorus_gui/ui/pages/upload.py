@@ -184,6 +184,7 @@ class UploadPage(Page):
         self._over.setVisible(over and not state.failures)
         self._content.setStretch(1, 1 if running else 0)
         if job is not None:
+            self.summary.hide()
             self._render_job(job)
         elif over:
             self.view.setVisible(self._end is not None)

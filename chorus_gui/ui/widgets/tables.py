@@ -52,7 +52,7 @@ def set_widths(view: QTableView, widths: dict[int, str]) -> None:
     metrics = QFontMetrics(bold)
     for column, sample in widths.items():
         title = str(view.model().headerData(column, Qt.Orientation.Horizontal) or "")
-        view.setColumnWidth(column, max(metrics.horizontalAdvance(sample) + 20, metrics.horizontalAdvance(title) + 34))
+        view.setColumnWidth(column, max(metrics.horizontalAdvance(sample) + 20, metrics.horizontalAdvance(title) + 28))
 
 
 def fit_height(view: QTableView, rows: int) -> None:
