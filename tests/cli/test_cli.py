@@ -118,7 +118,7 @@ def test_submit_asks_and_wants_a_terminal(world: World, run, monkeypatch) -> Non
     monkeypatch.setattr("sys.stdin", io.StringIO())
     _, err = run("submit", status=4)
     assert "--yes" in err
-    assert not world.active()
+    assert not world.journal.exists()
     out, _ = run("submit --yes --json")
     receipt = json.loads(out)
     assert Path(receipt["receipt"]).is_file()

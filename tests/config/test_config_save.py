@@ -177,7 +177,7 @@ def test_permissions_are_kept_and_closed_where_there_are_secrets(tmp_path: Path)
     assert stat.S_IMODE(document.path.with_name("config.toml.bak").stat().st_mode) == 0o600
     fresh = new_document(tmp_path / "new.toml")
     fresh.save()
-    assert stat.S_IMODE(fresh.path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(fresh.path.stat().st_mode) == 0o600
 
 
 @POSIX

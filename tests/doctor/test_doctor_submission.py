@@ -112,7 +112,7 @@ def test_the_doctor_reports_a_verification_that_failed(world: World) -> None:
     verify(world.workspace(), JobContext(), Selection())
     (finding,) = submission.check_status(case(world))
     assert finding.grade is Grade.BAD
-    assert "1 file that differs" in finding.what
+    assert "1 file was missing or different" in finding.what
     assert "file repair" in finding.remedy
     assert finding in examine(world.file, JobContext())
 

@@ -47,7 +47,7 @@ def test_a_copy_that_cannot_be_made_names_its_folder_not_the_journal(
         raise error
 
     with Journal.open(world.journal) as journal:
-        monkeypatch.setattr(opening, "replace_file", fails)
+        monkeypatch.setattr(opening.private, "take_place", fails)
         with pytest.raises(JournalError) as caught:
             journal.snapshot(folder / "copy.db")
     assert str(folder) in caught.value.what

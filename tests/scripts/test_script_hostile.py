@@ -25,6 +25,7 @@ from chorus_gui.core.scripts import batch, shell
 from chorus_gui.core.scripts.generate import Script, make_script, save
 from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
 from chorus_gui.core.scripts.text import only_quoted
+from chorus_gui.core.shown import unquoted
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.names import outside
 
@@ -112,7 +113,7 @@ def test_bash_scripts_run_with_hostile_values_in_every_column(config: Config, tm
         assert found[: len(wanted)] == wanted
         assert set(found[len(wanted) :]) == copies
     listed = [line for name, text in script.lists.items() if re.fullmatch(r"\d+\.txt", name) for line in text.splitlines()]
-    assert listed == [row.path for row in sent]
+    assert [unquoted(line) for line in listed] == [row.path for row in sent]
     assert {call[0] for call in calls} == {"az" if tool is Tool.AZCLI else "azcopy", "chorus"}
 
 

@@ -14,7 +14,6 @@ from chorus_gui.app.words import size as bytes_of
 from chorus_gui.core import private
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.config.policy import Rule, read_policy
-from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.folders import data_folder
 from chorus_gui.core.journal import backups
 from chorus_gui.core.model import Finding, Grade
@@ -89,6 +88,8 @@ def check_policy(_: Case) -> Iterator[Finding]:
 
 def check_private_files(case: Case) -> Iterator[Finding]:
     """Files that name patients, or hold a secret, and that other users of this computer may read."""
+    from chorus_gui.core.config.save import ConfigDocument  # tomlkit takes long to import
+
     files = [case.file] if case.file.is_file() and ConfigDocument.open(case.file).holds_secrets else []
     if case.config is not None:
         local = case.config.journal.local

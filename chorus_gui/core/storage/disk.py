@@ -207,21 +207,26 @@ def sync_folder(folder: str) -> None:
         os.close(fd)
 
 
-def make_folders(root: str, folder: str) -> None:
-    """Make a folder below ``root`` and what is missing on the way; never ``root`` itself."""
+def make_folder_in(root: str, folder: str) -> None:
+    """Make a folder below ``root``, not what is above it: FileNotFoundError if that is gone, as when a disk was unplugged."""
     try:
         os.mkdir(folder, FOLDER)  # noqa: PTH102
-        if not WINDOWS and (bits := shared_bits(root)):
-            os.chmod(folder, FOLDER | bits | (bits & 0o022) >> 1)  # noqa: PTH101
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
             raise NotADirectoryError(errno.ENOTDIR, "there is a file where a folder is needed") from None
         return
+    if not WINDOWS and (bits := shared_bits(root)):
+        os.chmod(folder, FOLDER | bits | (bits & 0o022) >> 1)  # noqa: PTH101
+    sync_folder(os.path.dirname(folder))
+
+
+def make_folders(root: str, folder: str) -> None:
+    """Make a folder below ``root`` and what is missing on the way; never ``root`` itself."""
+    try:
+        make_folder_in(root, folder)
     except FileNotFoundError:
         above = os.path.dirname(folder)
         if len(above) <= len(root):
             raise
         make_folders(root, above)
         make_folders(root, folder)
-        return
-    sync_folder(os.path.dirname(folder))

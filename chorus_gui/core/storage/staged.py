@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from chorus_gui.core.errors import StoreUnavailableError
 from chorus_gui.core.private import FILE
 from chorus_gui.core.storage.base import Buffer, StagedBlock
-from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, make_folders, not_found, share, write_all
+from chorus_gui.core.storage.disk import BINARY, COPY_BYTES, make_folder_in, not_found, share, write_all
 from chorus_gui.core.storage.names import check_block_id
 from chorus_gui.core.untrusted import MalformedError, json_value
 
@@ -43,7 +43,7 @@ class Partial:
 
     def __init__(self, folder: str, path: str, root: str) -> None:
         self._root = root
-        make_folders(root, folder)
+        make_folder_in(root, folder)  # not what is above it: if that is gone, the disk is
         self._lock = threading.Lock()
         self._file_lock = FileLock(os.path.join(folder, "lock"), timeout=0, thread_local=False)
         try:
