@@ -67,7 +67,7 @@ def sas_facts(token: str, now: datetime | None = None, needs: str = NEEDS_STORE)
     parts = [_expiry(info, now)]
     if allowed:
         parts.append(f"allows {', '.join(allowed)}")
-    broken = info.expired(now) or info.missing(needs) or info.resource == "b"
+    broken = info.damage or info.expired(now) or info.missing(needs) or info.resource == "b"
     wide = info.services and ("b" not in info.services or "o" not in info.resource_types)
     soon = info.expires is not None and info.expires - now < SOON
     grade = Grade.BAD if broken or wide else Grade.WARNING if sentences or soon else Grade.GOOD

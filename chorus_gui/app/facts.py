@@ -63,6 +63,8 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
     sentences = info.sentences(now, NEEDS_STORE)
     detail = " ".join(sentences) or "It allows everything that is needed."
     detail += f" It is kept in {keychain.title()}." if place.credentials.kept else ""
+    if info.damage:
+        return CredentialFacts("SAS token damaged", detail, Grade.BAD, info.expires)
     if info.expires is None:
         grade = Grade.BAD if info.missing(NEEDS_STORE) else Grade.WARNING if sentences else Grade.GOOD
         return CredentialFacts("SAS token", detail, grade)

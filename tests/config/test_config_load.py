@@ -81,7 +81,7 @@ def test_flat() -> None:
     journal, central = config.journal.cloud.credentials, config.central.credentials
     assert (journal.auth_mode, journal.account_url) == (AuthMode.SAS, "https://choruspilotstorage.blob.core.windows.net")
     assert journal.sas_token is not None
-    assert journal.sas_token.reveal().endswith("sig=FLATJOURNALSIGNATURE%3D")
+    assert journal.sas_token.reveal().partition("sig=")[2].startswith("FLATJOURNALSIGNATURE")
     assert (central.auth_mode, central.account_name) == (AuthMode.SAS, "choruspilotstorage")
     assert central.account_url == "https://choruspilotstorage.blob.core.windows.net"
     assert central.sas_token is not None

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from chorus_gui.app.credentials import sas_facts
 from chorus_gui.core.config.load import loads
 from chorus_gui.core.config.model import AuthMode, Config, Credentials, Secret
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo, account_url_problem, clean_sas, time_left
+from chorus_gui.core.errors import ConfigError
+from chorus_gui.core.model import Grade
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
-SAS = "sv=2022-11-02&sp=racwdl&sr=c&se=2030-01-01T00:00:00Z&sig=SECRETSIG%3D"
+SIGNED = "&sig=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY%3D"
+SAS = "sv=2022-11-02&sp=racwdl&sr=c&se=2030-01-01T00:00:00Z&sig=SECRETSIGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D"
 CONNECTION = "DefaultEndpointsProtocol=https;AccountName=connected;AccountKey=a2V5PT0=;EndpointSuffix=core.windows.net"
 
 
@@ -122,7 +126,7 @@ def test_what_is_no_sas(text: str) -> None:
 
 
 def test_sas_fields() -> None:
-    info = SasInfo.parse("?sv=2022&st=2026-01-01&se=2026-02-04T15%3A30%3A00Z&sp=rl&sr=c&sip=10.0.0.1-10.0.0.9&spr=https&sig=SECRETSIG")
+    info = SasInfo.parse("?sv=2022&st=2026-01-01&se=2026-02-04T15%3A30%3A00Z&sp=rl&sr=c&sip=10.0.0.1-10.0.0.9&spr=https" + SIGNED)
     assert info.expires == datetime(2026, 2, 4, 15, 30, tzinfo=UTC)
     assert info.starts == datetime(2026, 1, 1, tzinfo=UTC)
     assert (info.permissions, info.resource, info.addresses, info.policy) == ("rl", "c", "10.0.0.1-10.0.0.9", False)
@@ -161,18 +165,18 @@ def test_write_includes_create_but_create_is_not_write() -> None:
     ],
 )
 def test_sas_sentences(token: str, words: str) -> None:
-    found = SasInfo.parse(token + "&sig=x").sentences(NOW, NEEDS_JOURNAL)
+    found = SasInfo.parse(token + SIGNED).sentences(NOW, NEEDS_JOURNAL)
     assert len(found) == 1, found
     assert words in found[0]
 
 
 def test_a_good_sas_and_one_with_a_stored_policy_need_no_words() -> None:
     assert SasInfo.parse(SAS).sentences(NOW, NEEDS_JOURNAL) == ()
-    assert SasInfo.parse("si=sites&sr=c&sig=x").sentences(NOW, NEEDS_JOURNAL) == ()
+    assert SasInfo.parse("si=sites&sr=c" + SIGNED).sentences(NOW, NEEDS_JOURNAL) == ()
 
 
 def test_an_expired_sas_is_a_warning() -> None:
-    found = config(NAME + 'azure_sas_token = "se=2025-01-01&sp=rcwl&sig=SECRETSIG"')
+    found = config(NAME + 'azure_sas_token = "se=2025-01-01&sp=rcwl&sig=SECRETSIGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D"')
     assert found.warnings == ("central_path.auth.azure_sas_token (line 10): The SAS token expired on 2025-01-01 00:00 UTC.",)
 
 
@@ -208,3 +212,46 @@ def test_the_time_that_is_left_is_never_more_and_not_much_less_than_there_is() -
         said = int(count) * units[unit.removesuffix("s")]
         assert said <= seconds
         assert seconds < 1.5 * said or seconds < 120
+
+
+WHOLE = "sv=2022-11-02&sp=racwdl&sr=c&se=2030-01-01T00:00:00Z&sig=ab%2Bcd%2Fef" + "A" * 35 + "%3D"
+DAMAGED = {
+    "cut off": WHOLE[:-10],
+    "cut off in an escape": WHOLE[:-1],
+    "only the last sign is missing": WHOLE[:-3],
+    "doubled by a batch file": WHOLE.replace("%", "%%"),
+    "encoded twice": WHOLE.replace("%", "%25"),
+    "quotes of set X=": f'"{WHOLE}"',
+    "a typographic quote": f"{WHOLE}\u201d",
+    "zero-width space": WHOLE.replace("&se", "\u200b&se"),
+    "no-break space inside": WHOLE.replace("sp=", "sp=\u00a0"),
+    "soft hyphen of a mail": WHOLE.replace("AAAA", "AA\u00adAA", 1),
+    "HTML": WHOLE.replace("&", "&amp;"),
+    "angle brackets of a chat": f"<{WHOLE}>",
+    "a character too many": WHOLE.replace("%3D", "A%3D"),
+    "a line break inside": WHOLE.replace("AAAA", "AA\nAA", 1),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_a_token_that_cannot_work_is_never_good(how: str) -> None:
+    info = SasInfo.parse(DAMAGED[how])
+    assert info.damage, "it says so"
+    assert "Copy" in info.damage
+    assert info.sentences(NOW, NEEDS_JOURNAL)[0] == info.damage
+    facts = sas_facts(DAMAGED[how], NOW, NEEDS_JOURNAL)
+    assert facts.grade is Grade.BAD
+    assert WHOLE[-30:-10] not in " ".join((facts.headline, *facts.sentences)), "the signature is not repeated"
+
+
+@pytest.mark.parametrize("text", [WHOLE, f"?{WHOLE}", WHOLE.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="), f" {WHOLE}\u00a0"])
+def test_a_whole_token_is_not_damaged(text: str) -> None:
+    assert not SasInfo.parse(clean_sas(text)).damage
+
+
+@pytest.mark.parametrize("service", ["dfs", "file", "web", "queue", "table"])
+@pytest.mark.parametrize("rest", ["core.windows.net", "core.usgovcloudapi.net"])
+def test_the_address_of_another_service_is_refused(service: str, rest: str) -> None:
+    assert f"“{service}”" in account_url_problem(f"https://account.{service}.{rest}")
+    with pytest.raises(ConfigError, match=r"NAME\.blob\.core\.windows\.net"):
+        config(f'azure_account_url = "https://account.{service}.{rest}"')

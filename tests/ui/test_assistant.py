@@ -27,7 +27,7 @@ from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
-SAS = "sv=2022-11-02&se=2099-12-04T13:00:00Z&sr=c&sp=racwdl&sig=TOPSECRET%3D"
+SAS = "sv=2022-11-02&se=2099-12-04T13:00:00Z&sr=c&sp=racwdl&sig=TOPSECRETAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D"
 
 
 class Shown:

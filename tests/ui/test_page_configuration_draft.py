@@ -25,7 +25,7 @@ from chorus_gui.ui.pages.configuration_text import Masked
 from chorus_gui.ui.pages.configuration_words import title
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SAS = "sv=2022-11-02&se=2026-12-04T13:00:00Z&sr=c&sp=racwdl&sig=abc%2Fdef%3D"
+SAS = "sv=2022-11-02&se=2026-12-04T13:00:00Z&sr=c&sp=racwdl&sig=abc%2FdefAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D"
 
 
 def draft(text: str, tmp_path: Path) -> Draft:

@@ -6,6 +6,9 @@ Nothing here keeps or repeats a signature.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
@@ -22,6 +25,12 @@ NEEDS_JOURNAL = "rcwdl"
 """The journal needs delete, too: its lock is a blob that is removed at check-in."""
 NEEDS_SOURCE = "rl"
 """A site whose files are in Azure."""
+
+_SIGNATURE_BYTES = 32
+"""Every SAS is signed with HMAC-SHA256."""
+_OTHER_SERVICE = re.compile(
+    r"[a-z0-9]{3,24}(?:-secondary)?(?:\.z[0-9]{1,3})?\.(dfs|file|web|queue|table)\.(?:core\.[a-z.]+|storage\.azure\.net)"
+)
 
 SOON = timedelta(days=14)
 """An expiry is shown this long before."""
@@ -49,6 +58,8 @@ def account_url_problem(url: str) -> str:
     host = Host.of_url(url)
     if host is None:
         return "The account URL is not a valid URL."
+    if other := _OTHER_SERVICE.fullmatch(host.name):
+        return f"The account URL is for the account's “{other[1]}” service, not for blobs."
     if scheme == "http" and not (host.is_loopback or host.name == "localhost"):
         return "The account URL is not encrypted (http://); patient data and credentials would be readable on the way."
     if host.is_azure and rest.partition("/")[2].strip("/"):
@@ -93,6 +104,8 @@ class SasInfo:
     resource_types: str
     addresses: str
     policy: bool
+    damage: str = ""
+    """what shows that the token was cut off or changed on its way here, as a sentence; such a token cannot work"""
 
     @classmethod
     def parse(cls, token: str) -> SasInfo:
@@ -108,6 +121,7 @@ class SasInfo:
             resource_types=fields.get("srt", ""),
             addresses=fields.get("sip", ""),
             policy="si" in fields,
+            damage=_damage(token.strip().lstrip("?"), fields.get("sig", "")),
         )
 
     def expired(self, now: datetime) -> bool:
@@ -123,7 +137,7 @@ class SasInfo:
 
     def sentences(self, now: datetime, needs: str) -> tuple[str, ...]:
         """What a person should know before anything is sent, worst first; empty if it works for at least two weeks."""
-        return tuple(s for s in (self._time_sentence(now), *self.scope_sentences(needs), self._network_sentence()) if s)
+        return tuple(s for s in (self.damage, self._time_sentence(now), *self.scope_sentences(needs), self._network_sentence()) if s)
 
     def _time_sentence(self, now: datetime) -> str:
         if self.expires is None:
@@ -154,6 +168,25 @@ class SasInfo:
 
     def _network_sentence(self) -> str:
         return f"The SAS token works only from the network address {self.addresses}." if self.addresses else ""
+
+
+def _damage(token: str, signature: str) -> str:
+    """What batch files, shells, mail and chat do to a token."""
+    if not token.isascii() or not token.isprintable() or any(mark in token for mark in " \"'`<>{}|\\^"):
+        return "The SAS token contains quotes, spaces or other characters that are never part of a token. Copy the whole token again."
+    if "%%" in token or "%25" in token:
+        return "The SAS token was changed on its way: it contains “%%” or “%25”, as in a batch file or an encoded link. Copy it again."
+    if re.search(r"%(?![0-9A-Fa-f]{2})", token):
+        return "The SAS token is incomplete: two digits are missing after a “%”. Copy the whole token again."
+    if "&amp;" in token:
+        return "The SAS token was changed on its way: it contains “&amp;” for “&”. Copy it again."
+    try:
+        length = len(base64.b64decode(signature.replace(" ", "+"), validate=True))
+    except (binascii.Error, ValueError):
+        length = 0
+    if signature and length != _SIGNATURE_BYTES:
+        return "The signature of the SAS token is incomplete. Copy the whole token again."
+    return ""
 
 
 def time_left(left: timedelta) -> str:

@@ -47,7 +47,7 @@ def _sas_findings(place: Place, needs: str, *, expiry: bool) -> list[Finding]:
     sentences = info.sentences(now, needs) if expiry else tuple(scope)
     if sentences:
         remedy = "Ask the central team for a new SAS token."
-        bad = [*(scope if info.missing(needs) else ()), *(sentences[:1] if expiry and info.expired(now) else ())]
+        bad = [info.damage, *(scope if info.missing(needs) else ()), *(sentences[:1] if expiry and info.expired(now) else ())]
         return [Finding(Grade.BAD if text in bad else Grade.WARNING, "", text, remedy=remedy) for text in sentences]
     if not expiry:
         return [Finding(Grade.GOOD, "", "The SAS token allows everything that is needed.")]
