@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from packaging.requirements import Requirement
 
 from chorus_gui.app.status import Status
 from chorus_gui.cli.info_commands import USAGE
+from chorus_gui.cli.main import build_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +91,21 @@ def test_the_readme_names_the_commands_that_there_are(texts: dict[str, str]) -> 
     assert {"run", "test"} <= named <= known
 
 
+def test_the_readme_names_every_command(texts: dict[str, str]) -> None:
+    named = set(re.findall(r"`([a-z_ -]+?)(?: [-A-Z[].*?)?`", texts["README.md"]))
+    assert sorted(command for command in _commands(build_parser()) if command not in named) == []
+
+
+def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
+    """Every command that a person can give: “journal check”, not the group; none that help hides."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups and before:
+        yield before
+    for group in groups:
+        for shown in group._choices_actions:
+            yield from _commands(group.choices[shown.dest], f"{before} {shown.dest}".strip())
+
+
 def test_every_exit_status_is_explained(texts: dict[str, str]) -> None:
     statuses = {int(status) for status in Status}
     assert {int(number) for number in re.findall(r"^\| (\d+) \|", texts["README.md"], re.MULTILINE)} == statuses
@@ -101,6 +119,13 @@ def test_the_architecture_names_every_module_of_a_layer(texts: dict[str, str], l
     folder = ROOT / "chorus_gui" / layer
     packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
     assert named == packages | {path.name for path in folder.glob("*.py") if path.name != "__init__.py"}
+
+
+def test_the_architecture_names_every_module(texts: dict[str, str]) -> None:
+    page = texts["ARCHITECTURE.md"]
+    modules = [name for name in texts if re.fullmatch(r"chorus_gui/.*/[a-z]\w*\.py", name)]
+    assert len(modules) > 150
+    assert [name for name in modules if not re.search(rf"\b{Path(name).stem}\b", page)] == []
 
 
 def test_the_architecture_names_every_contract(texts: dict[str, str]) -> None:

@@ -34,15 +34,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Take pictures of every page.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="the folder for the pictures")
     parser.add_argument("--only", nargs="*", default=[], help="names of pictures, e.g. review")
+    parser.add_argument("--size", nargs=2, type=int, default=SIZE, metavar=("WIDTH", "HEIGHT"), help="the size of the window")
     parser.add_argument("--scale", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.scale:
-        _take_all(options.out, "" if options.scale == "1" else f"-{round(float(options.scale) * 100)}", frozenset(options.only))
+        suffix = "" if options.scale == "1" else f"-{round(float(options.scale) * 100)}"
+        _take_all(options.out, suffix, frozenset(options.only), (options.size[0], options.size[1]))
         return
     for scale in ("1", "1.5"):
         env = {**os.environ, "QT_SCALE_FACTOR": scale, "QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        line = [sys.executable, __file__, "--out", str(options.out), "--scale", scale, *(["--only", *options.only] if options.only else [])]
+        line = [sys.executable, __file__, "--out", str(options.out), "--scale", scale, "--size", *map(str, options.size)]
+        line += ["--only", *options.only] if options.only else []
         subprocess.run(line, env=env, check=True)
 
 
@@ -56,20 +59,20 @@ def _fresh_base() -> None:
     (BASE / MARK).touch()
 
 
-def _take_all(out: Path, suffix: str, only: Collection[str]) -> None:
+def _take_all(out: Path, suffix: str, only: Collection[str], size: tuple[int, int]) -> None:
     from filelock import FileLock
 
     with FileLock(BASE.with_name("riverside.lock")):  # two at a time would stand in each other's way
-        _on_fresh_site(out, suffix, only)
+        _on_fresh_site(out, suffix, only, size)
 
 
-def _on_fresh_site(out: Path, suffix: str, only: Collection[str]) -> None:
+def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[int, int]) -> None:
     _fresh_base()
     os.environ["CHORUS_UPLOAD_HOME"] = str(BASE / "home")
     socket.gethostname = lambda: "workstation"
     getpass.getuser = lambda: "coordinator"
     try:
-        camera = Camera(out, suffix, only)
+        camera = Camera(out, suffix, only, size)
         camera.tour()
     finally:
         shutil.rmtree(BASE)
@@ -78,7 +81,7 @@ def _on_fresh_site(out: Path, suffix: str, only: Collection[str]) -> None:
 class Camera:
     """The window, and what takes its picture."""
 
-    def __init__(self, out: Path, suffix: str, only: Collection[str]) -> None:
+    def __init__(self, out: Path, suffix: str, only: Collection[str], size: tuple[int, int]) -> None:
         from PySide6.QtCore import QLocale
 
         from chorus_gui.ui import app, theme
@@ -92,7 +95,7 @@ class Camera:
         theme.apply(self.application, theme.LIGHT)
         self.session = Session(Settings(BASE / "window.ini"))
         self.window = MainWindow(self.session)
-        self.window.resize(*SIZE)
+        self.window.resize(*size)
         self.window.show()
 
     # --- driving ----------------------------------------------------------------------------------------------------
@@ -207,6 +210,8 @@ class Camera:
         self.do(intents.Examine())
         self.shoot("doctor", "doctor")
         self.shoot("log", "log")
+        self._pending()
+        self._less_history()
         self._leave()
 
     def _assistant(self) -> None:
@@ -281,11 +286,74 @@ class Camera:
         page = self.window.page("review")
         if page is None:
             return
+        self._hold_back()
         for button in page.findChildren(QPushButton):
             if button.text().replace("&", "").startswith("Approve") and button.isEnabled():
                 button.click()
                 break
         self.shoot("approve")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
+
+    def _hold_back(self) -> None:
+        """The question before a change is held back."""
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.ui.pages.review import ReviewPage
+
+        page = self.window.page("review")
+        assert isinstance(page, ReviewPage)
+        page.area.view.selectRow(1)
+        self.rest()
+        page.area.hold.emit()
+        self.shoot("hold-back")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        page.area.view.clearSelection()
+        self.rest()
+
+    def _pending(self) -> None:
+        """New files are recorded and not uploaded; then others are added."""
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.ui import intents
+        from chorus_gui.ui.pages.review import ReviewPage
+
+        patient = max(path for path in (BASE / "site").iterdir() if path.name.isdigit())
+        scan = min((patient / "Images").rglob("*.dcm"))
+        for number in (11, 12, 13):
+            shutil.copy(scan, scan.with_name(f"{patient.name}_20250513_{number:03}.dcm"))
+        self.do(intents.Scan())
+        review = self.session.state.review
+        assert review is not None
+        self.do(intents.Approve(review.revision, record_only=True, allow_deletions=True))
+        shutil.copy(scan, scan.with_name(f"{patient.name}_20250514_001.dcm"))
+        self.do(intents.Scan())
+        page = self.window.page("review")
+        assert isinstance(page, ReviewPage)
+        page.show_topic("pending")
+        self.shoot("review-pending", "review")
+        page.approve.click()
+        self.shoot("approve-pending")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
+
+    def _less_history(self) -> None:
+        """The question about two journals of which one lacks history."""
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.core.custody.history_check import Known, LessHistoryError
+        from chorus_gui.ui import intents
+        from chorus_gui.ui.dialogs.custody import LessHistoryDialog
+
+        used = Known(f"The journal {BASE}/central-store/journal.db", 245, 245, ("20261101093000",))
+        full = Known(
+            "The copy in the folder of version 20261120141500", 2310, 2310, ("20261101093000", "20261120141500"), blob="journal.db"
+        )
+        LessHistoryDialog(self.window, LessHistoryError(used, full), intents.CheckOut(), lambda _: None).open()
+        self.shoot("less-history", "overview")
         for dialog in self.window.findChildren(QDialog):
             dialog.close()
         self.rest()
@@ -314,6 +382,7 @@ class Camera:
         self.window.closed.connect(lambda: gone.append(None))
         self.window.close()
         self.rest()
+        self.shoot("leave")
         for button in self.window.findChildren(QPushButton):
             if button.text() == "Leave":
                 button.click()
