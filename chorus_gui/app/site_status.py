@@ -311,6 +311,8 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFac
 def _failed_verification(receipt: ReceiptFacts) -> str:
     if receipt.failures:
         return f"The verification found {plural(receipt.failures, 'file')} that {'differs' if receipt.failures == 1 else 'differ'}."
+    if receipt.unchecked:
+        return f"The verification could not check {plural(receipt.unchecked, 'file')}."
     return "The last verification did not finish."
 
 

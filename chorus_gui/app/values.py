@@ -176,6 +176,8 @@ class ReceiptFacts:
     by: str = ""
     partial: bool = False
     """a verification of a part of the version's files"""
+    unchecked: int = 0
+    """files that a verification could not check"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,8 @@ class VerifyLine:
 class VerifyFacts:
     """The last verification: ``counts`` (modality, result) → files; ``bad`` the first of what differs (``bad_total`` of them).
 
-    ``unchecked`` are the first files of which nothing is known, for the store could not be asked; ``extra`` the first blobs that no row
-    explains.
+    ``unchecked`` are the first files that could not be checked: the store could not be asked, or the journal has no MD5 to compare
+    with.  ``extra`` are the first blobs that no row explains.
     """
 
     version: str | None
@@ -217,3 +219,8 @@ class VerifyFacts:
     def total(self) -> int:
         """How many files the verification was about."""
         return sum(self.counts.values())
+
+    @property
+    def not_comparable(self) -> int:
+        """How many of the unchecked files have no MD5 in the journal."""
+        return sum(count for (_, result), count in self.counts.items() if result == "unprovable")

@@ -25,7 +25,7 @@ from chorus_gui.core.folders import data_folder, replace_file, user_name
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level
 from chorus_gui.core.submission.verified import FOLDER, Key, VersionCheck, WrongFile, from_json, merged, to_json, without
-from chorus_gui.core.transfer.verify import DIFFERENT, Verdict, VerifyResult
+from chorus_gui.core.transfer.verify import DIFFERENT, UNKNOWN, Verdict
 from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError, json_value
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from chorus_gui.core.model import Row
 
 REPAIR = "chorus-upload file repair"
+REPAIR_LABEL = "Upload again"
+"""How a person uploads again what is wrong: on the command line, and with a button in the window."""
 
 _log = logging.getLogger("chorus")
 
@@ -66,7 +68,13 @@ class Wrong(NamedTuple):
     @property
     def sentence(self) -> str:
         """The same, and what helps."""
-        return f"{self.text} To upload {agree(self.total, 'it', 'them')} again, run “{REPAIR}”."
+        return f"{self.text} {to_repair(self.total)}"
+
+
+def to_repair(wrong: int, *, window: bool = False) -> str:
+    """A sentence: how to upload ``wrong`` files again, on the command line or in the window."""
+    how = f"select “{REPAIR_LABEL}”" if window else f"run “{REPAIR}”"
+    return f"To upload {agree(wrong, 'it', 'them')} again, {how}."
 
 
 @dataclass(slots=True)
@@ -85,7 +93,7 @@ class Judged:
         """One more."""
         row, version = verdict.row, verdict.row.version
         count = self.counts.setdefault(version, [0, 0, 0, 0])
-        if verdict.result is VerifyResult.UNCHECKED:
+        if verdict.result in UNKNOWN:
             count[2] += 1
             return
         count[0] += 1

@@ -14,7 +14,7 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.values import VerifyFacts, VerifyLine
 from chorus_gui.app.verdict_book import Book, book_for
-from chorus_gui.app.verified import REPAIR, Judged, known_keys, record, refresh
+from chorus_gui.app.verified import Judged, known_keys, record, refresh, to_repair
 from chorus_gui.app.words import RESULTS, agree, files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import StoreError
@@ -22,7 +22,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Tally
 from chorus_gui.core.submission.verdict_file import VerdictFile, verdict_file, verdict_values
 from chorus_gui.core.submission.work import WHOLE, Part, Selection
-from chorus_gui.core.transfer.verify import DIFFERENT, Verdict, VerifyResult
+from chorus_gui.core.transfer.verify import UNKNOWN, Verdict, VerifyResult
 
 if TYPE_CHECKING:
     from chorus_gui.core.receipt import Verification, VerifyFault
@@ -122,14 +122,14 @@ class Found:
             row, result = verdict.row, verdict.result
             self.counts[row.modality, result.value] += 1
             line = VerifyLine(row.modality, row.path, row.version, verdict.store_path, result.value, verdict.detail)
-            if result is VerifyResult.UNCHECKED:
+            if result in UNKNOWN:
                 self._unchecked_total += 1
                 self._unchecked += [line] if len(self._unchecked) < BAD_SHOWN else []
                 continue
             self._checked += Tally(1, row.size)
             if result is not VerifyResult.OK:
                 self._bad_total += 1
-                self._wrong |= {row.version} if result in DIFFERENT else set()
+                self._wrong.add(row.version)
                 self._bad += [line] if len(self._bad) < BAD_SHOWN else []
 
     def look_for_extra(self, active: Run, store: Store, which: Selection) -> None:
@@ -199,15 +199,24 @@ def _faults(lines: Iterable[VerifyLine]) -> tuple[VerifyFault, ...]:
 
 def missed(found: VerifyFacts) -> str:
     """What could not be checked; "" if nothing."""
-    return f"{files(found.unchecked_total)} could not be checked. Verify again." if found.unchecked_total else ""
+    return " ".join(not_checked(found.unchecked_total - found.not_comparable, found.not_comparable))
+
+
+def not_checked(unknown: int, incomparable: int) -> list[str]:
+    """Sentences about ``unknown`` files that could not be read, and ``incomparable`` ones that have no MD5 in the journal."""
+    said = [f"{files(unknown)} could not be checked. Verify again."] if unknown else []
+    if incomparable:
+        has = agree(incomparable, "its entry", "their entries")
+        said.append(f"{files(incomparable)} could not be compared: {has} in the journal {agree(incomparable, 'has', 'have')} no MD5.")
+    return said
 
 
 COMPARED = {False: "by size and MD5", True: "by their content"}
 """How files were compared, for each value of ``reread``."""
 
 
-def sentences(found: VerifyFacts, *, repairing: bool = False) -> list[str]:
-    """What was compared, how, and with what result: the same words in the window and on the command line.
+def sentences(found: VerifyFacts, *, repairing: bool = False, window: bool = False) -> list[str]:
+    """What was compared, how, and with what result.  The next steps are those of the command line, or of the ``window``.
 
     ``repairing``: they were uploaded again if possible.
     """
@@ -220,12 +229,18 @@ def sentences(found: VerifyFacts, *, repairing: bool = False) -> list[str]:
     if found.bad_total:
         said.append(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
         if not repairing:
-            said.append(f"To upload {agree(found.bad_total, 'it', 'them')} again, run “{REPAIR}”.")
+            said.append(to_repair(found.bad_total, window=window))
     if found.unchecked_total:
         said.append(missed(found))
     if not found.bad_total and not found.unchecked_total:
         said.append(agree(compared, "It matches.", "All match."))
-        said += [] if found.reread or repairing else ["To compare their content too, add --reread."]
+        said += (
+            []
+            if found.reread or repairing
+            else [
+                "To compare their content too, select “Read every file again”." if window else "To compare their content too, add --reread."
+            ]
+        )
     if found.extra_total:
         said.append(f"{files(found.extra_total)} in the central store {agree(found.extra_total, 'is', 'are')} not in the journal.")
     return said

@@ -22,7 +22,7 @@ RESULTS = {
     "missing": ("missing", "Not in the central store."),
     "size_differs": ("size differs", "The size in the central store differs from the journal."),
     "content_differs": ("content differs", "The content in the central store differs from the journal."),
-    "unprovable": ("not verifiable", "The content could not be verified."),
+    "unprovable": ("not comparable", "The content could not be compared."),
     "unchecked": ("not checked", "Could not be checked."),
 }
 """The value of a :class:`~chorus_gui.core.transfer.verify.VerifyResult` → (the heading of its column, a sentence)."""

@@ -61,6 +61,7 @@ def add(groups: Any) -> None:
 
     repair = commands.add_parser("repair", help="upload again what is missing or different in the store, as the verifications found it")
     _filters(repair, version="verify this version first, and repair what that finds")
+    add_accept_less(repair)
     repair.add_argument("--all", action="store_true", help="verify every version first")
     repair.add_argument("--reread", action="store_true", help="download and hash every file of the last version first")
     repair.add_argument("--json", action="store_true", help="print JSON")

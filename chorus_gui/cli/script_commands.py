@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
-from chorus_gui.cli.arguments import load_config, workspace
+from chorus_gui.cli.arguments import add_accept_less, load_config, workspace
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add(groups: Any) -> None:
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
     one = commands.add_parser("checkout", help="check the journal out, or continue the check-out of an interrupted script")
+    add_accept_less(one)
     one.set_defaults(run=run_checkout)
 
     one = commands.add_parser("checkin", help="check the journal in")

@@ -271,7 +271,7 @@ def _verify(host: Host, intent: intents.Verify) -> None:
     def told(done: Done[VerifyFacts]) -> str:
         found = done.value
         host.update(verify=found)
-        return " ".join(sentences(found))
+        return " ".join(sentences(found, window=True))
 
     title = f"Verify {intent.version or 'all versions'}"
     host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, Comparison(intent.reread, intent.part)), told)
@@ -290,7 +290,7 @@ def _repair(host: Host, _: intents.Repair) -> None:
         said = [f"Uploaded {count_of(again, 'file')} again."] if again else []
         said += [f"1 file failed: {done.log.failures[0].cause}"] if len(done.log.failures) == 1 else []
         said += [f"{count_of(len(done.log.failures), 'file')} failed."] if len(done.log.failures) > 1 else []
-        return " ".join(said or sentences(now, repairing=True))
+        return " ".join(said or sentences(now, repairing=True, window=True))
 
     host.start(JobKind.REPAIR, "Upload different files again", lambda ctx: repair(workspace, ctx, Selection(), known=True), told)
 

@@ -162,7 +162,7 @@ class MainWindow(QMainWindow):
             self._dress()
         self._entitle()
         self.top.render_state(state)
-        self.notice.show_end(state.last)
+        self.notice.render_state(state)
         self._notice_room.setVisible(state.last is not None)
         self.job.render_state(state)
         self.menus.render(state)

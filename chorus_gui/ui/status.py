@@ -41,3 +41,10 @@ def status_of(state: SessionState) -> SiteStatus | None:
 def spoken(status: SiteStatus) -> str:
     """Everything that it says, as sentences: for a tooltip and a screen reader."""
     return " ".join((f"{status.headline.rstrip('…')}.", status.text, *status.warnings))
+
+
+def why_not_repair(state: SessionState) -> str:
+    """Why the button that uploads wrong files again is disabled, for its tooltip; "" if it is enabled."""
+    if state.busy:
+        return "Another job is running"
+    return "" if state.custody.may_write else "Check out the journal first"

@@ -19,7 +19,7 @@ from chorus_gui.core.journal import backups
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.ui import intents
 
-COMMANDS = ("submit --yes", "journal update", "file upload", "file verify --all", "journal checkout")
+COMMANDS = ("submit --yes", "journal update", "file upload", "file verify --all", "file repair", "journal checkout", "script checkout")
 
 
 @pytest.fixture

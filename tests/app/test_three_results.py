@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from memorystore import MemoryStore
 from world import World, ran
 
-from chorus_gui.app import receipts
+from chorus_gui.app import facts, receipts
+from chorus_gui.app.site_status import site_status
 from chorus_gui.app.status import Status
 from chorus_gui.app.verify import Comparison, sentences, verify
 from chorus_gui.core.errors import StoreUnavailableError
@@ -95,3 +98,24 @@ def test_rows_explain_blobs_whatever_became_of_them(world: World) -> None:
     assert world.store.head("v1/journal.db") is not None
     found = ran(verify(world.workspace(), JobContext(), Selection())).value
     assert (found.extra_total, found.extra) == (0, ())
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_files_without_md5_in_the_journal_could_not_be_checked(world: World, reread: bool) -> None:
+    with closing(sqlite3.connect(world.journal)) as db, db:
+        (table,) = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '% MD5 %'").fetchone()
+        assert db.execute(f"UPDATE \"{table}\" SET MD5 = '' WHERE FILENAME LIKE '%2.dcm'").rowcount == 1
+    done = ran(verify(world.workspace(), JobContext(), Selection("v1"), Comparison(reread=reread)))
+    found, made = done.value, done.made
+    assert (found.bad_total, found.unchecked_total, found.not_comparable) == (0, 1, 1)
+    assert done.status is Status.STOPPED
+    assert "1 file could not be compared: its entry in the journal has no MD5." in sentences(found)
+    assert made is not None
+    assert made.verification is not None
+    assert (made.verification.differing, made.verification.unchecked_files, made.verification.checked.files) == (0, 1, 5)
+    assert "could not be checked" in receipts.headline(made)
+    side = json.loads((world.base / "journal.db.chorus" / "verified" / "v1.json").read_text("utf-8"))
+    assert (side["files"], side["unchecked"], side["wrong_files"]) == (5, 1, 0)
+    with world.workspace() as workspace:
+        step = site_status(facts.known(workspace, JobContext())).next
+    assert (step.headline, step.text) == ("Not verified", "The verification could not check 1 file.")

@@ -129,7 +129,7 @@ def damaged(qtbot: QtBot, page: VerifyPage, submitted: Session, world: World) ->
 
 
 def test_tiles_and_search_filter(qtbot: QtBot, page: VerifyPage, damaged: Session) -> None:
-    assert page.status.text().startswith("2 of 4 files differ from the journal.")
+    assert page.status.text().startswith("Compared 4 files, by size and MD5. 2 files differ from the journal.")
     assert page.status.property("grade") == Grade.BAD.value
     assert page.table.isColumnHidden(VERSION)
     qtbot.mouseClick(page.tiles["missing"], CLICK)
@@ -194,6 +194,23 @@ def test_a_stopped_one_says_so() -> None:
     assert said(found) == ("Stopped after 3 files.", Grade.WARNING)
     nothing = Verified(1, "j", None, ("OMOP",), False, 0, 1, True, {})
     assert said(nothing)[1] is Grade.INFO
+
+
+@pytest.mark.parametrize(
+    ("counts", "words", "grade"),
+    [
+        ({"ok": 5, "missing": 1}, "Compared 6 files, by size and MD5. 1 file differs from the journal.", Grade.BAD),
+        ({"size_differs": 1}, "Compared 1 file, by size and MD5. 1 file differs from the journal.", Grade.BAD),
+        ({"ok": 4, "missing": 1, "content_differs": 1}, "Compared 6 files, by size and MD5. 2 files differ from the journal.", Grade.BAD),
+        ({"ok": 1}, "Compared 1 file, by size and MD5. It matches the journal.", Grade.GOOD),
+        ({"unchecked": 1}, "1 file could not be checked. Verify again.", Grade.WARNING),
+        ({"unprovable": 2}, "2 files could not be compared: their entries in the journal have no MD5.", Grade.WARNING),
+    ],
+    ids=str,
+)
+def test_what_was_found_reads_naturally_for_one_file_and_for_many(counts: dict[str, int], words: str, grade: Grade) -> None:
+    found = Verified(1, "j", None, ("OMOP",), False, 0, 1, True, {result: (files, 10 * files) for result, files in counts.items()})
+    assert said(found) == (words, grade)
 
 
 def test_a_cancelled_job_leaves_what_it_found(qtbot: QtBot, page: VerifyPage, submitted: Session, world: World) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import settle
+from uiworld import run_job, settle
 from world import World
 
 from chorus_gui.core.job import OutcomeKind
@@ -133,3 +133,24 @@ def test_icons_follow_the_theme(qtbot: QtBot, window: MainWindow, grade: Grade) 
         assert in_card.pixmap().toImage() == drawn(grade, look, 16)
         assert in_notice.pixmap().toImage() == drawn(Grade.BAD, look, 20)
         assert chip.icon().pixmap(20, 16).toImage() == drawn(grade, look, 16, ICON_GAP)
+
+
+def test_after_a_verification_the_message_names_the_button_beside_it(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    world.run(version="v1")
+    next(world.central.rglob("a.dcm")).unlink()
+    window.session.open(world.file)
+    settle(qtbot, window.session)
+    run_job(qtbot, window.session, intents.Verify("v1"))
+    settle(qtbot, window.session)
+    end, notice = window.session.state.last, window.notice
+    assert end is not None
+    assert "1 file differs from the journal. To upload it again, select “Upload again”." in end.text
+    assert "chorus-upload" not in end.text
+    assert "--" not in end.text
+    assert notice.repair.text() == "Upload again"
+    assert notice.repair.isVisibleTo(window)
+    assert notice.repair.isEnabled()
+    notice.repair.click()
+    qtbot.waitUntil(lambda: not notice.repair.isVisibleTo(window), timeout=10_000)
+    settle(qtbot, window.session)
+    assert window.session.state.wrong is None

@@ -49,6 +49,9 @@ class VerifyResult(Enum):
 DIFFERENT = frozenset({VerifyResult.MISSING, VerifyResult.SIZE_DIFFERS, VerifyResult.CONTENT_DIFFERS})
 """The store answered, and does not hold what the row says."""
 
+UNKNOWN = frozenset({VerifyResult.UNPROVABLE, VerifyResult.UNCHECKED})
+"""Whether the store holds what the row says could not be found out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLineEdit, QProgressBar, QStackedWidget, QWidget
 
 from chorus_gui.app import verdict_book as verdicts
 from chorus_gui.app.verdict_book import Verified
+from chorus_gui.app.verify import COMPARED, not_checked
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
@@ -21,6 +22,7 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.verify_choice import ChoiceCard
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.status import why_not_repair
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.files import ask_save
@@ -43,20 +45,21 @@ _TIPS = {
 
 def said(found: Verified) -> tuple[str, Grade]:
     """What a verification that has ended found, in a sentence."""
-    unchecked = found.counts.get("unchecked", (0, 0))[0]
-    wrong = sum(files for result, (files, _) in found.counts.items() if result not in ("ok", "unchecked"))
+    unknown, incomparable = (found.counts.get(result, (0, 0))[0] for result in ("unchecked", "unprovable"))
+    unchecked = unknown + incomparable
+    wrong = found.files - unchecked - found.counts.get("ok", (0, 0))[0]
     if not found.complete:
         return f"Stopped after {words.count_of(found.files, 'file')}.", Grade.WARNING
     if not found.files:
         return "The journal has no uploaded files in this selection.", Grade.INFO
-    missed = f" {words.count_of(unchecked, 'file')} could not be checked. Verify again." if unchecked else ""
-    if wrong:
-        differ = words.agree(wrong, "differs", "differ")
-        return f"{words.number(wrong)} of {words.count_of(found.files, 'file')} {differ} from the journal.{missed}", Grade.BAD
     compared = found.files - unchecked
-    how = "by their content" if found.reread else "by size and MD5"
-    match = words.agree(compared, "It matches", "All match")
-    return f"Compared {words.count_of(compared, 'file')}, {how}. {match} the journal.{missed}", Grade.WARNING if unchecked else Grade.GOOD
+    said = [f"Compared {words.count_of(compared, 'file')}, {COMPARED[found.reread]}."] if compared else []
+    if wrong:
+        said.append(f"{words.count_of(wrong, 'file')} {words.agree(wrong, 'differs', 'differ')} from the journal.")
+    elif compared:
+        said.append(f"{words.agree(compared, 'It matches', 'All match')} the journal.")
+    said += not_checked(unknown, incomparable)
+    return " ".join(said), Grade.BAD if wrong else Grade.WARNING if unchecked else Grade.GOOD
 
 
 class VerifyPage(Page):
@@ -203,10 +206,9 @@ class VerifyPage(Page):
         if wrong is None:
             return
         self.repair.setText(f"Upload {words.count_of(wrong.files, 'file')} &again")
-        ready = state.custody.may_write and not state.busy
-        why = "Another job is running" if state.busy else "Check out the journal first"
-        self.repair.setEnabled(ready)
-        self.repair.setToolTip(plain_text(f"{wrong.text} The files are uploaded again to the same place." if ready else why))
+        why = why_not_repair(state)
+        self.repair.setEnabled(not why)
+        self.repair.setToolTip(plain_text(why or f"{wrong.text} The files are uploaded again to the same place."))
 
     def _running_text(self, job: JobView) -> str:
         if not job.running:

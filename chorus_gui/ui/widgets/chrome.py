@@ -6,14 +6,15 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
 
 from chorus_gui.app.values import StoreKind
+from chorus_gui.app.verified import REPAIR_LABEL
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.progress import ProgressLine
 from chorus_gui.ui.shown import plain_text
-from chorus_gui.ui.state import JobEnd, JobProgress, JobView, SessionState
-from chorus_gui.ui.status import spoken, status_of
+from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.status import spoken, status_of, why_not_repair
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
 
@@ -151,13 +152,25 @@ class NoticeBar(QFrame):
         self._text = label("", wrap=True, selectable=True)
         self._open = button("Open receipt", "Open the receipt of this run in your browser", flat=True)
         self._open.clicked.connect(self._open_receipt)
+        self.repair = button(REPAIR_LABEL, "Upload again what is missing or different in the store", icon="upload")
+        self.repair.clicked.connect(lambda: self.intent.emit(intents.Repair()))
         self._close = button("", "Close this message", icon="close", flat=True)
         self._close.clicked.connect(lambda: self.intent.emit(intents.DismissNotice()))
-        line = row(self._icon, self._text, self._open, self._close, margins=(12, 6, 6, 6))
+        line = row(self._icon, self._text, self.repair, self._open, self._close, margins=(12, 6, 6, 6))
         line.setStretch(1, 1)
         self.setLayout(line)
         self._end: JobEnd | None = None
         self.hide()
+
+    def render_state(self, state: SessionState) -> None:
+        """Show how the last job ended; after a verification that found differences, with the button that helps."""
+        self.show_end(state.last)
+        offered = state.last is not None and state.last.kind is JobKind.VERIFY and state.last.faulty and state.wrong is not None
+        self.repair.setVisible(offered)
+        if offered and state.wrong is not None:
+            why = why_not_repair(state)
+            self.repair.setEnabled(not why)
+            self.repair.setToolTip(plain_text(why or f"{state.wrong.text} The files are uploaded again to the same place."))
 
     def show_end(self, end: JobEnd | None) -> None:
         """Show it; None: nothing."""
