@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from chorus_gui.core.storage.azure.store import AzureStore
+
+CALLS: dict[str, Callable[[AzureStore], Any]] = {
+    "put": lambda store: store.put("a", b"x" * 700, md5=b"0" * 16),
+    "stage_block": lambda store: store.stage_block("a", "001", b"x" * 700),
+    "commit_blocks": lambda store: store.commit_blocks("a", []),
+    "head": lambda store: store.head("a"),
+    "list": lambda store: list(store.list()),
+    "list_folders": lambda store: list(store.list_folders()),
+    "list_staged": lambda store: store.list_staged("a"),
+    "read": lambda store: list(store.read("a")),
+    "delete": lambda store: store.delete("a"),
+    "copy": lambda store: store.copy("a", "b"),
+    "clock_skew": lambda store: store.clock_skew(),
+}
+"""Every kind of request, on the blob “a”."""
+
 FOREIGN: dict[str, tuple[bytes, str]] = {
     "HTML": (b"<!DOCTYPE html><html><body><form>Sign in</form></body></html>", "text/html"),
     "XHTML": (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body/></html>', "application/xhtml+xml"),

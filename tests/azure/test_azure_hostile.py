@@ -1,6 +1,6 @@
 """A proxy, a sign-in page or a hostile server answers in place of Azure: every request ends in a sentence, in bounded memory and time.
 
-``ANSWERS`` are the seeds of the fuzzer's classes “service answers” and “headers”, too.
+The answers and the requests are also the seeds of the fuzzer's class “foreign answers to each request”.
 """
 
 from __future__ import annotations
@@ -16,31 +16,16 @@ from typing import Any, cast
 
 import pytest
 from azure_server import Server, empty_container, reply
-from foreign_answers import ERRORS, FOREIGN, HEADERS, LISTS
+from foreign_answers import CALLS, ERRORS, FOREIGN, HEADERS, LISTS
 
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.azure import transport
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
 from chorus_gui.core.storage.azure.errors import _retry_after, clock_skew
-from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.one_file import fetch_file
 from chorus_gui.core.storage.retry import RetryPolicy
-
-CALLS: dict[str, Callable[[AzureStore], Any]] = {
-    "put": lambda store: store.put("a", b"x" * 700, md5=b"0" * 16),
-    "stage_block": lambda store: store.stage_block("a", "001", b"x" * 700),
-    "commit_blocks": lambda store: store.commit_blocks("a", []),
-    "head": lambda store: store.head("a"),
-    "list": lambda store: list(store.list()),
-    "list_folders": lambda store: list(store.list_folders()),
-    "list_staged": lambda store: store.list_staged("a"),
-    "read": lambda store: list(store.read("a")),
-    "delete": lambda store: store.delete("a"),
-    "copy": lambda store: store.copy("a", "b"),
-    "clock_skew": lambda store: store.clock_skew(),
-}
 
 
 @pytest.mark.parametrize("call", CALLS)

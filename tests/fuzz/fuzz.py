@@ -6,6 +6,7 @@ Every fault is counted once for its kind: the error and the place in the program
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import shutil
@@ -14,7 +15,8 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,18 +71,45 @@ def kind_of(error: BaseException) -> str:
 
 def attempt(check: Callable[[Any, Path], None], given: Any, result: Result) -> None:
     """One input."""
+    from input_classes import no_secret, texts_of
+
     from chorus_gui.core.errors import Cancelled, ChorusError
 
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     result.runs += 1
     try:
-        check(given, folder)
-    except (ChorusError, Cancelled):
-        pass
+        with output() as written:
+            try:
+                check(given, folder)
+            except Cancelled:
+                pass
+            except ChorusError as error:
+                print(texts_of(error))
+        no_secret(written.getvalue())
     except Exception as error:
         result.add(kind_of(error), given)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def output() -> Iterator[io.StringIO]:
+    """All that is printed, and the log as the program writes it, with the details."""
+    from chorus_gui.core.redact import RedactingFilter
+
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.addFilter(RedactingFilter())
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers
+    root.handlers = [handler]
+    root.setLevel(logging.DEBUG)
+    try:
+        with redirect_stdout(written), redirect_stderr(written):
+            yield written
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 def generate(seeds: list[Any], check: Callable[[Any, Path], None], result: Result, until: float) -> None:
@@ -181,7 +210,6 @@ def main() -> int:
     args = parser.parse_args()
     tests = HERE.parent
     sys.path[:0] = [*([args.tree] if args.tree else [str(tests.parent)]), str(tests), str(HERE)]
-    logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(prefix="fuzz-home-") as home:
         os.environ.update(CHORUS_UPLOAD_HOME=home, PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring", QT_QPA_PLATFORM="offscreen")

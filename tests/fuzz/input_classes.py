@@ -10,13 +10,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from azure_server import Server, reply
+from foreign_answers import CALLS, ERRORS, FOREIGN, LISTS
+from foreign_answers import HEADERS as ODD_HEADERS
 from mutants import ODD, TEXTS, json_texts
 from odd_journals import cases, make
 from stored_values import STORED
@@ -26,10 +28,12 @@ from chorus_gui.app.support import config_text
 from chorus_gui.cli.report import Report
 from chorus_gui.core.config import keychain, secrets
 from chorus_gui.core.config.load import check, loads
+from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.model import Failure, Item
 from chorus_gui.core.pattern import Pattern
 from chorus_gui.core.redact import redact
+from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.names import check_path
 
@@ -57,6 +61,22 @@ def no_secret(text: str) -> None:
     must(CANARY.rstrip("=") not in text, "a secret is in the output")
 
 
+def texts_of(error: ChorusError) -> str:
+    """Everything of an error that a person may see."""
+    return "\n".join(
+        map(str, (error, error.what, error.meaning, error.remedy, getattr(error, "code", ""), getattr(error, "request_id", "")))
+    )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """The program's own error ends what is inside; it must hold no secret."""
+    try:
+        yield
+    except ChorusError as error:
+        no_secret(texts_of(error))
+
+
 # --- configurations, patterns, credentials --------------------------------------------------------------------------------------
 
 CONFIGS = [
@@ -75,7 +95,7 @@ def config(text: str, folder: Path) -> None:
     began = time.process_time()
     checked = check(text, folder / "config.toml", environ={}, kept=lambda name: "")
     no_secret(" ".join([*map(str, checked.faults), *checked.warnings]))
-    with suppress(ChorusError):
+    with told():
         loads(text, folder / "config.toml", environ={}, kept=lambda name: "")
     must(time.process_time() - began < 10, "a configuration takes more than 10 s")
 
@@ -143,7 +163,7 @@ def journal(value: Any, folder: Path) -> None:
         for offset, byte in flips:
             data[offset % len(data)] = byte % 256
         path.write_bytes(data)
-        with suppress(ChorusError):
+        with told():
             reader(path)
 
 
@@ -171,15 +191,15 @@ def row(path: str, folder: Path) -> None:
     (folder / "secret.txt").write_text(CANARY)
     source = FolderSource(site)
     for windows in (False, True):
-        with suppress(ChorusError):
+        with told():
             check_path(path, windows=windows)
-    with suppress(ChorusError):
+    with told():
         reader = source.open(path)
         buffer = bytearray(200)
         count = reader.readinto(buffer) or 0
         reader.close()
         no_secret(bytes(buffer[:count]).decode("latin-1"))
-    with suppress(ChorusError):
+    with told():
         source.stat(path)
         must(os.path.realpath(site / path).startswith(os.path.realpath(site) + os.sep), "a file outside the site was found")
 
@@ -251,9 +271,55 @@ def answer(value: Any, folder: Path) -> None:
             lambda: store.list_staged("a"),
             lambda: b"".join(store.read("a", etag="e")),
         ):
-            with suppress(ChorusError):
+            with told():
                 ask()
         store.close()
+    finally:
+        server.close()
+
+
+def _as_text(body: bytes) -> str:
+    return body.decode("latin-1")
+
+
+FOREIGN_ANSWERS: list[Any] = [(call, 200, number, genuine, _as_text(body)) for call in CALLS for genuine in (False, True)
+                              for number, (body, _) in enumerate(FOREIGN.values())]  # fmt: skip
+FOREIGN_ANSWERS += [(call, 200, 0, True, _as_text(body)) for call in ("list", "list_folders", "list_staged") for body in LISTS.values()]
+FOREIGN_ANSWERS += [(call, status, 0, True, _as_text(body)) for call in ("head", "list", "put", "read") for status in (403, 409, 500)
+                    for body in ERRORS.values()]  # fmt: skip
+FOREIGN_ANSWERS += [(call, status, number, True, "") for number in range(len(ODD_HEADERS)) for call, status in
+                    zip(CALLS, (200, 206, 304, 400, 401, 403, 404, 409, 412, 429, 503), strict=True)]  # fmt: skip
+FOREIGN_ANSWERS += [(call, status, 0, genuine, body) for call in CALLS for status in (200, 400, 403) for genuine in (False, True)
+                    for body in ("REQUEST", "<Error><Code>AuthenticationFailed</Code><AuthenticationErrorDetail>REQUEST</AuthenticationErrorDetail></Error>",
+                                 "<Error><Code>InvalidUri</Code><Message>REQUEST</Message></Error>")]  # fmt: skip
+"""Request, status, number of the headers, whether it says that it is Azure's, body.  REQUEST in it: what was asked, with the token."""
+
+
+def foreign_answer(value: Any, folder: Path) -> None:
+    del folder
+    call, status, number, genuine, body = value
+    headers: dict[str, Any] = {"x_ms_request_id": "r"} if genuine else {}
+    headers |= ODD_HEADERS[number % len(ODD_HEADERS)]
+
+    def send(handler: Any) -> None:
+        asked = f"{handler.path} {dict(handler.headers)}"
+        text = body.replace("REQUEST", asked)
+        try:
+            data = text.encode("latin-1")
+        except UnicodeEncodeError:
+            data = text.encode("utf-8", "surrogatepass")
+        reply(status, data, Content_Type="application/xml", **headers)(handler)
+
+    server = Server(send)
+    token = Secret(f"sv=2024-11-04&sp=rcwdl&se=2030-01-01T00:00:00Z&sr=c&sig={CANARY.replace('=', '%3D')}")
+    place = Place(PlaceKind.AZURE, "az://box", None, "box", "", Credentials(AuthMode.SAS, "acct", server.url, sas_token=token))
+    try:
+        with closing(AzureStore(place)) as store:
+            try:
+                CALLS[call](store)
+            except ChorusError as error:
+                no_secret(texts_of(error))
+                _plain(texts_of(error))
     finally:
         server.close()
 
@@ -376,8 +442,9 @@ CLASSES: tuple[InputClass, ...] = (
     InputClass("entries with paths", ROWS, row),
     InputClass("receipts, custody memory, lock notes, staged index, keyring", VALUES, stored),
     InputClass("answers of a server", ANSWERS, answer),
+    InputClass("foreign answers to each request", FOREIGN_ANSWERS, foreign_answer),
     InputClass("names on a terminal, in JSON and in lists", NAMES, name),
     InputClass("names in the window", NAMES, qt),
     InputClass("secrets in logs and in the support bundle", LEAKS, leak),
 )
-__all__ = ["CANARY", "CLASSES", "InputClass"]
+__all__ = ["CANARY", "CLASSES", "InputClass", "no_secret", "texts_of"]

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cmdworld import run_batch
 from scriptworld import NASTY, POSIX_ONLY, SHELLCHECK, VERSION, ScriptWorld, shellcheck
 
 import chorus_gui.core.scripts.generate as generating
@@ -135,12 +137,39 @@ def test_the_secret_is_only_in_a_script_that_was_asked_to_hold_it(config: Config
 
 
 def test_certificates_are_checked_unless_somebody_says_no(config: Config) -> None:
-    switch = "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION"
-    for target in Target:
-        assert switch not in script(config, Tool.AZCLI, target).text
-        assert switch in script(config, Tool.AZCLI, target, verify_tls=False).text
+    """What this computer sets for “az” makes no difference: the script decides."""
+    off = {"AZURE_CLI_DISABLE_CONNECTION_VERIFICATION": "1"}
+    for verify, left in ((True, ""), (False, "1")):
+        made = script(config, Tool.AZCLI, verify_tls=verify)
+        assert run_batch(made.text, off).variables["AZURE_CLI_DISABLE_CONNECTION_VERIFICATION"] == left
+        assert run_batch(made.text).variables["AZURE_CLI_DISABLE_CONNECTION_VERIFICATION"] == left
     with pytest.raises(UsageError, match="AzCopy always checks"):
         script(config, Tool.AZCOPY, verify_tls=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs bash")
+@pytest.mark.parametrize("verify", [True, False])
+def test_az_gets_no_switch_against_certificates_from_the_users_environment(config: Config, tmp_path: Path, verify: bool) -> None:
+    (tmp_path / "bin").mkdir()
+    log = tmp_path / "log"
+    for name in ("az", "chorus"):
+        tool = tmp_path / "bin" / name
+        tool.write_text(
+            f'#!/bin/sh\n[ "$1 $2" = "storage blob" ] && echo "<${{AZURE_CLI_DISABLE_CONNECTION_VERIFICATION-none}}>" >> "{log}"\nexit 0\n'
+        )
+        tool.chmod(0o755)
+    file = tmp_path / "upload.sh"
+    save(
+        make_script(config, rows(("OMOP/a.csv",)), ScriptOptions(Tool.AZCLI, Target.POSIX, ("chorus",), "upload", verify_tls=verify)), file
+    )
+    environment = {
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "AZURE_SAS_TOKEN": "sig=x",
+        "AZURE_CLI_DISABLE_CONNECTION_VERIFICATION": "1",
+    }
+    done = subprocess.run(["bash", str(file)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(log.read_text().split()) == {"<none>" if verify else "<1>"}
 
 
 def test_a_folder_as_central_store_wants_no_script(config: Config) -> None:

@@ -100,7 +100,7 @@ def test_the_certificate_is_checked_unless_a_person_says_no(qtbot: QtBot, window
     dialog = shown(qtbot, window, intents.ShowScript("azcli"))
     ready(qtbot, dialog)
     assert not dialog.no_tls.isChecked()
-    assert "DISABLE_CONNECTION_VERIFICATION" not in dialog.text.toPlainText()
+    assert "DISABLE_CONNECTION_VERIFICATION=1" not in dialog.text.toPlainText()
     assert "Others could read" in dialog._tls_words.text()
     dialog.no_tls.setChecked(True)
     dialog.tool.setCurrentIndex(dialog.tool.findData("azcopy"))
