@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hospital import Hospital, make_hospital
 
 from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 
@@ -80,3 +81,9 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hospital:
+    """Two computers on one site, one central store and one cloud journal."""
+    return make_hospital(tmp_path, monkeypatch, capsys)

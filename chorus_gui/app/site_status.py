@@ -177,6 +177,10 @@ def _check_out(known: Known) -> Step:
         if custody.state is Custody.FREE and _nothing_to_do(known):
             return Step(name, Progress.DONE, "The journal is checked in.")
         label = "Start the journal" if custody.state is Custody.NEW else "Check out the journal"
+        if known.wrong is not None:
+            again = "it" if known.wrong.files == 1 else "them"
+            text = f"{known.wrong.text} Check out the journal to upload {again} again."
+            return Step(name, Progress.STOPPED, text, label, Action.CHECK_OUT, headline="The verification found differences")
         return Step(name, Progress.NOW, custody.detail, label, Action.CHECK_OUT)
     return Step(name, Progress.STOPPED, custody.detail, "Show options", Action.DECIDE_CUSTODY, headline=custody.text)
 
