@@ -5,6 +5,7 @@ Both layouts end in the same model; which key stands where is known to :mod:`~ch
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import tomllib
@@ -18,6 +19,7 @@ from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
 from chorus_gui.core.config.keys import nearest
 from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
+from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
 from chorus_gui.core.errors import ConfigError, Fault, PatternError
@@ -143,7 +145,10 @@ def check(
 
 
 def read_text(file: Path) -> str:
-    """The file's text without a byte order mark.  Raises :class:`ConfigError` if it cannot be read or is not UTF-8."""
+    """The file's text without a byte order mark.  Raises :class:`ConfigError` if it cannot be read.
+
+    It must be UTF-8, or UTF-16 with a byte order mark, as Windows PowerShell's ``>`` writes it.
+    """
     try:
         data = file.read_bytes()
     except FileNotFoundError as error:
@@ -158,12 +163,17 @@ def read_text(file: Path) -> str:
             meaning=_NOTHING_STARTED,
             remedy="Check that it is a file, and that you are allowed to read it.",
         ) from error
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not data.startswith(codecs.BOM_UTF32_LE)
+    remedy = "Save it again with the encoding “UTF-8”. To create one, use “chorus-upload config-help --output FILE”."
     try:
-        return data.decode("utf-8-sig")
+        if not marked and b"\0" in data:
+            raise _error(file, [Fault(file.name, "The file is not a text in UTF-8: it has zero bytes, as in UTF-16.", remedy, line=1)])
+        return data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        remedy = "Save it again with the encoding “UTF-8”. To create one, use “chorus-upload config-help --output FILE”."
-        fault = Fault(file.name, "The file is not encoded in UTF-8.", remedy, line=line)
+        fault = Fault(
+            file.name, f"The file is not encoded in {'UTF-16, as its first bytes say' if marked else 'UTF-8'}.", remedy, line=line
+        )
         raise _error(file, [fault]) from error
 
 
@@ -196,12 +206,15 @@ def parse(text: str, file: Path) -> Tables:
     except tomllib.TOMLDecodeError as error:
         message = redact(str(error))
         where = re.search(r" \((?:at line (\d+), column (\d+)|at end of document)\)$", message)
-        lines = text.splitlines()
+        lines = text.removesuffix("\n").split("\n")  # as TOML counts them
         line = int(where[1]) if where and where[1] else max(len(lines), 1)
         at = f" at column {where[2]}" if where and where[2] else ""
         problem = f"The file is not valid TOML{at}: {message[: where.start()] if where else message}."
         remedy = "Write texts in quotes, tables in [brackets], and every key only once."
-        if line <= len(lines) and "\\" in lines[line - 1]:
+        if odd := odd_character(lines[line - 1]) if line <= len(lines) else None:
+            problem = f"The file is not valid TOML at column {odd.column}: there is {odd.what}."
+            remedy = odd.remedy
+        elif line <= len(lines) and "\\" in lines[line - 1]:
             remedy = "Write “/” between folders, on Windows too, or put the path in single quotes."
         raise _error(file, [Fault(file.name, problem, remedy, line=line)]) from error
 

@@ -242,6 +242,12 @@ def _connection(error: BaseException, access: Access) -> StoreError:
         )
     if any(isinstance(cause, requests.exceptions.ContentDecodingError) or type(cause).__name__ == "DecodeError" for cause in causes):
         return strange(access)
+    if any(type(cause).__name__ == "ProtocolError" for cause in causes) and any(isinstance(cause, TimeoutError) for cause in causes):
+        return StoreUnavailableError(  # a wait for the connection or for the answer has an error of its own
+            f"Sending to {host} made no progress for too long, so CHoRUS Upload closed the connection.",
+            meaning="This computer's network, or the way to Azure, took no more data.",
+            remedy="Check the network. If it is slow, set num_threads to 1 in the configuration, so that one file at a time has all of it.",
+        )
     timeout = (TimeoutError, ServiceRequestTimeoutError, requests.exceptions.Timeout)
     if any(isinstance(cause, timeout) or "Timeout" in type(cause).__name__ for cause in causes):
         return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")
