@@ -303,7 +303,7 @@ class Smoke:
         """What support staff read first begins without errors of our own making."""
         for file in (Path(os.environ["LOCALAPPDATA"]) / NAME / "Logs").glob("*.log"):
             text = file.read_text("utf-8")
-            bad = [line for line in text.splitlines() if "keyring" in line]
+            bad = [line for line in text.splitlines() if "keyring" in line or "Traceback" in line]
             self.check(not bad, f"{file.name} is clean {bad[:2]}")
 
     def second_start(self) -> None:

@@ -34,5 +34,19 @@ def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
     return handler
 
 
+def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
+    """Write an expected failure to the log: its text, and a line for each of its causes.
+
+    Support staff read this.  Where in the program it happened is for developers: a traceback follows only if the log is verbose.
+    """
+    chain, cause = [error], error.__cause__
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__
+    texts = [f"{type(one).__name__}: {' '.join(str(one).split())}" for one in chain[1:]]
+    message = "\n".join([f"{what}: {error} ({type(error).__name__})", *(f"  because of {text}" for text in texts)])
+    logger.error("%s", message, exc_info=error if logger.isEnabledFor(logging.DEBUG) else None)
+
+
 class _Handler(RotatingFileHandler):
     """A handler that :func:`log_to_file` made."""

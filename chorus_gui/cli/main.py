@@ -160,7 +160,9 @@ def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:
             report.error("Stopped. What was done so far is kept. To continue, run the same command again.")
         case OutcomeKind.FAILED:
             assert outcome.error is not None
-            logging.getLogger("chorus").error("failed", exc_info=outcome.error)
+            from chorus_gui.app.logs import log_failure
+
+            log_failure(logging.getLogger("chorus"), "failed", outcome.error)
             report.error(outcome.error)
         case OutcomeKind.CRASHED:
             logging.getLogger("chorus").error("unexpected error\n%s", outcome.report)

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from chorus_gui.app.custody import CustodyConflictError
+from chorus_gui.app.logs import log_failure
 from chorus_gui.app.run import Done
 from chorus_gui.core.errors import ConfigChangedError
 from chorus_gui.core.job import Outcome, OutcomeKind
@@ -29,7 +30,7 @@ def job_end(job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -
             text, remedy = outcome.error.summary, outcome.error.remedy
             if isinstance(outcome.error, CustodyConflictError):
                 remedy = "Compare both journals, then decide."  # the dialog shows them, and Overview what can be done
-            _LOG.error("%s failed", job.title, exc_info=outcome.error)
+            log_failure(_LOG, job.title, outcome.error)
         case OutcomeKind.CRASHED:
             text, remedy = "The program stopped at an error of its own.", "What was finished is kept. Please report the error."
             _LOG.error("unexpected error in %s\n%s", job.title, outcome.report)
