@@ -237,9 +237,7 @@ def sentences(found: VerifyFacts, *, repairing: bool = False, window: bool = Fal
         said += (
             []
             if found.reread or repairing
-            else [
-                "To compare their content too, select “Read every file again”." if window else "To compare their content too, add --reread."
-            ]
+            else ["To compare their content too, select “Read files again”." if window else "To compare their content too, add --reread."]
         )
     if found.extra_total:
         said.append(f"{files(found.extra_total)} in the central store {agree(found.extra_total, 'is', 'are')} not in the journal.")

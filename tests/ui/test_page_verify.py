@@ -17,6 +17,7 @@ from chorus_gui.app import verdict_book as verdicts
 from chorus_gui.app.verdict_book import Book, Verified
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Grade, Level, Row
+from chorus_gui.core.submission.work import Part
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 from chorus_gui.ui import intents
 from chorus_gui.ui.jobs import Reader
@@ -90,12 +91,27 @@ def test_the_last_version_is_offered_and_a_topic_chooses(qtbot: QtBot, page: Ver
 
 def test_the_choice_is_what_is_asked_for(qtbot: QtBot, page: VerifyPage, submitted: Session) -> None:
     page.intent.disconnect(submitted.do)
+    asked: list[intents.Intent] = []
+    page.intent.connect(asked.append)
+    assert not page.choice.part.isEnabled()
     page.choice.version.setCurrentIndex(0)
     page.choice.modalities["OMOP"].click()
     page.choice.again.click()
     with qtbot.waitSignal(page.intent) as caught:
         qtbot.mouseClick(page.choice.begin, CLICK)
     assert caught.args == [intents.Verify(None, ("Images", "Waveforms", "Metadata"), reread=True)]
+    page.choice.part.setCurrentIndex(page.choice.part.findText("Random 10% of the files"))
+    assert page.choice.amount.text() == "1 of 4 files"
+    qtbot.mouseClick(page.choice.begin, CLICK)
+    assert asked[-1] == intents.Verify(None, ("Images", "Waveforms", "Metadata"), reread=True, part=Part(share=0.1))
+    page.choice.part.setCurrentIndex(page.choice.part.findText("Newest 100 files"))
+    assert page.choice.amount.text().startswith("4 files, ")
+    qtbot.mouseClick(page.choice.begin, CLICK)
+    assert asked[-1] == intents.Verify(None, ("Images", "Waveforms", "Metadata"), reread=True, part=Part(newest=100))
+    page.choice.properties.click()
+    assert not page.choice.part.isEnabled()
+    qtbot.mouseClick(page.choice.begin, CLICK)
+    assert asked[-1] == intents.Verify(None, ("Images", "Waveforms", "Metadata")), "the list limits only what is read"
     for box in page.choice.modalities.values():
         box.setChecked(False)
     assert not page.choice.begin.isEnabled()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QRadioButton, QWidget
 
 from chorus_gui.core.model import VersionCount
+from chorus_gui.core.submission.work import WHOLE, Part
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
@@ -13,6 +16,14 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, button, column, label, row
 
 ALL = "All versions"
+PARTS = {
+    "All files": WHOLE,
+    "Newest 100 files": Part(newest=100),
+    "Newest 1,000 files": Part(newest=1000),
+    "Random 1% of the files": Part(share=0.01),
+    "Random 10% of the files": Part(share=0.1),
+}
+"""What can be read again, as the list has it."""
 
 
 class ChoiceCard(Card):
@@ -32,8 +43,14 @@ class ChoiceCard(Card):
         self._modalities = row(space=2 * SPACE)
         self.properties = QRadioButton("By &size and MD5 (fast)")
         self.properties.setToolTip("Compare the size and MD5 that the store reports; a file is only downloaded if its MD5 is missing")
-        self.again = QRadioButton("&Read every file again (thorough)")
-        self.again.setToolTip("Download every file and compare its content; this takes as long as downloading all of them")
+        self.again = QRadioButton("&Read files again (thorough)")
+        self.again.setToolTip("Download files and compare their content; this takes as long as any other download of them")
+        self.part = QComboBox()
+        for text, part in PARTS.items():
+            self.part.addItem(text, part)
+        self.part.setAccessibleName("Files to read again")
+        self.part.setToolTip("Choose how many files to read again; a part does not make the version verified")
+        self.part.setEnabled(False)
         for part in (self.properties, self.again):
             part.setAccessibleName(part.text().replace("&", ""))
             part.setAccessibleDescription(part.toolTip())
@@ -53,9 +70,11 @@ class ChoiceCard(Card):
             column(label("Modalities", "strong"), self._boxes(), space=SPACE // 2),
             None,
         )
-        second = row(self.properties, SPACE, self.again, None, self.amount, SPACE, self.begin)
+        second = row(self.properties, SPACE, self.again, self.part, None, self.amount, SPACE, self.begin)
         super().__init__(column(first, second, space=SPACE + 4))
         self.version.currentIndexChanged.connect(self._tell_amount)
+        self.again.toggled.connect(self._chose_how)
+        self.part.currentIndexChanged.connect(self._tell_amount)
         self.begin.clicked.connect(self._ask)
 
     def _boxes(self) -> QWidget:
@@ -66,8 +85,17 @@ class ChoiceCard(Card):
 
     @property
     def reread(self) -> bool:
-        """Every file is read again."""
+        """Files are read again."""
         return self.again.isChecked()
+
+    @property
+    def chosen_part(self) -> Part:
+        """Which of the files are compared."""
+        return self.part.currentData() if self.reread else WHOLE
+
+    def _chose_how(self) -> None:
+        self.part.setEnabled(self.reread)
+        self._tell_amount()
 
     def choose(self, version: str) -> None:
         """Choose a version, if there is one of that name."""
@@ -134,7 +162,12 @@ class ChoiceCard(Card):
 
     def _tell_amount(self) -> None:
         files, size = self._amount()
-        self.amount.setText(f"{words.count_of(files, 'file')}, {words.size(size)}" if files else "No uploaded files")
+        part = self.chosen_part
+        some = min(part.newest or files, math.ceil(files * part.share) if part.share else files)
+        if some < files:
+            self.amount.setText(f"{words.number(some)} of {words.count_of(files, 'file')}")
+        else:
+            self.amount.setText(f"{words.count_of(files, 'file')}, {words.size(size)}" if files else "No uploaded files")
 
     def _wanted(self) -> tuple[str, ...]:
         return tuple(name for name, box in self.modalities.items() if box.isChecked())
@@ -142,4 +175,4 @@ class ChoiceCard(Card):
     def _ask(self) -> None:
         wanted = self._wanted()
         modalities = () if wanted == self._names else wanted
-        self.asked.emit(intents.Verify(self.version.currentData() or None, modalities, self.reread))
+        self.asked.emit(intents.Verify(self.version.currentData() or None, modalities, self.reread, self.chosen_part))
