@@ -112,7 +112,10 @@ def _sas(text: str, token: str, now: datetime | None, needs: str) -> Pasted:
     url, account, container = "", "", ""
     address = text.partition("?")[0]
     if address.startswith(("http://", "https://")):
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:  # a bracket in the host's name
+            return Pasted(AuthMode.SAS, sas_facts(token, now, needs), token)
         url = f"{parts.scheme}://{parts.netloc}"
         account = account_of_url(url)
         container = unquote(parts.path.strip("/")).partition("/")[0]

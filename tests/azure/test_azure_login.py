@@ -16,6 +16,7 @@ from azure_server import Server, empty_container
 from azure_ways import SCOPE, Way, login_by
 
 from chorus_gui.core.config.model import AuthMode, Place
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, SourceVanishedError
 from chorus_gui.core.storage.azure.login import NOBODY, DeviceCode, Login, SignIn, _ways
 from chorus_gui.core.storage.azure.probe import Grade, probe
@@ -111,7 +112,7 @@ def use_source(place: Place, login: Login | None) -> None:
 
 
 def use_probe(place: Place, login: Login | None) -> None:
-    found = probe(place, write=True, login=login)
+    found = probe(place, needs=NEEDS_JOURNAL, login=login)
     bad = [finding.what for finding in found if finding.grade is Grade.BAD]
     if bad:
         raise AccessError(bad[0])

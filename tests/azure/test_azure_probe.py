@@ -11,12 +11,13 @@ from azure_places import sas_place
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.storage.azure.probe import Grade, probe
 from chorus_gui.core.storage.azure.store import AzureStore
 
 
 def texts(place: Place, grade: Grade, *, write: bool = False) -> str:
-    return " ".join(finding.what for finding in probe(place, write=write) if finding.grade is grade)
+    return " ".join(finding.what for finding in probe(place, needs=NEEDS_JOURNAL if write else NEEDS_SOURCE) if finding.grade is grade)
 
 
 def test_a_place_that_works_is_said_to(place: Place) -> None:
@@ -41,9 +42,20 @@ def test_a_place_that_works_is_said_to(place: Place) -> None:
 )
 def test_what_does_not_work_is_named(azurite: Azurite, container: str, permissions: str, hours: float, words: str) -> None:
     place = sas_place(azurite, container, permissions, hours)
-    bad = [finding for finding in probe(place, write=True) if finding.grade is Grade.BAD]
+    bad = [finding for finding in probe(place, needs=NEEDS_JOURNAL) if finding.grade is Grade.BAD]
     assert words in " ".join(finding.what for finding in bad)
     assert all(finding.remedy for finding in bad)
+
+
+def test_a_token_that_cannot_delete_leaves_no_test_file(azurite: Azurite, container: str) -> None:
+    """It is enough for new versions, so it is no problem; what it cannot do is said."""
+    place = sas_place(azurite, container, NEEDS_STORE, hours=24 * 90)
+    found = probe(place, needs=NEEDS_STORE)
+    assert {finding.grade for finding in found} == {Grade.GOOD}
+    assert "a version that is complete cannot be changed" in " ".join(finding.what for finding in found)
+    store = AzureStore(place)
+    assert list(store.list()) == []
+    store.close()
 
 
 def test_a_token_that_ends_soon_is_a_warning_and_one_that_lasts_is_good(azurite: Azurite, container: str) -> None:

@@ -15,6 +15,7 @@ from azure_server import Reply, Server, empty_container, reply
 from azure_ways import SCOPE, Way, login_by
 
 from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, SourceVanishedError
 from chorus_gui.core.storage.azure import login as logins
 from chorus_gui.core.storage.azure.login import NOBODY, Bearer, Login
@@ -145,7 +146,7 @@ def test_a_source_and_a_probe_do_the_same(serve_login: Callable[..., Server]) ->
     login = login_by(way)
     with closing(open_source(place, login=login)) as source, pytest.raises(SourceVanishedError):
         source.stat("a")
-    assert {finding.grade for finding in probe(place, write=True, login=login)} == {Grade.GOOD}
+    assert {finding.grade for finding in probe(place, needs=NEEDS_JOURNAL, login=login)} == {Grade.GOOD}
     assert len(way.asked) == 2
 
 

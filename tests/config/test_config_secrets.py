@@ -255,3 +255,26 @@ def test_the_address_of_another_service_is_refused(service: str, rest: str) -> N
     assert f"“{service}”" in account_url_problem(f"https://account.{service}.{rest}")
     with pytest.raises(ConfigError, match=r"NAME\.blob\.core\.windows\.net"):
         config(f'azure_account_url = "https://account.{service}.{rest}"')
+
+
+@pytest.mark.parametrize(
+    ("token", "needs", "words"),
+    [
+        ("sp=rcwl&spr=https&sr=c", NEEDS_STORE, ""),
+        ("sp=racwl&spr=https&sr=c", NEEDS_STORE, ""),  # writing includes appending
+        ("sp=rcwdl&spr=https&sr=c", NEEDS_STORE, "It allows deleting."),
+        ("sp=rcwdl&spr=https&sr=c", NEEDS_JOURNAL, ""),
+        ("sp=rcwdl&spr=https&sr=c", NEEDS_SOURCE, "It allows creating, writing and deleting."),
+        ("sp=rcwdxltfi&spr=https&sr=c", NEEDS_JOURNAL, "earlier states, changing tags, searching by tags and setting rules"),
+        ("sp=rcwlmeop&spr=https&sr=c", NEEDS_STORE, "moving, running, changing owners and changing permissions"),
+        ("sp=rcwly&spr=https&sr=c", NEEDS_STORE, "deleting for ever"),
+        ("sp=rcwl&spr=https&ss=b&srt=co", NEEDS_STORE, "account SAS"),
+        ("sp=rcwl&spr=https,http&sr=c", NEEDS_STORE, "without encryption"),
+        ("sp=rcwl&sr=c", NEEDS_STORE, "without encryption"),
+        ("si=policy&sr=c", NEEDS_STORE, ""),
+        ("sp=rcwl&spr=https&sr=c&se=2099-01-01", NEEDS_STORE, "more than a year"),
+    ],
+)
+def test_what_a_token_allows_beyond_the_need_is_named(token: str, needs: str, words: str) -> None:
+    found = " ".join(SasInfo.parse(token + "&sig=x").beyond(needs, NOW))
+    assert (words in found) if words else found == ""

@@ -201,6 +201,30 @@ def test_a_token_that_ends(world: World, expires: str, severity: Grade) -> None:
     assert "topsecret" not in str(finding)
 
 
+def with_token(world: World, fields: str) -> Case:
+    return Case(world.file, replace(world.config, central=sas(fields)), now=NOW)
+
+
+def test_rights_beyond_the_need_are_a_warning_with_a_remedy(world: World) -> None:
+    assert list(credentials.check_rights(with_token(world, "&sp=rcwl&spr=https&sr=c&se=2026-09-01"))) == []
+    (found,) = credentials.check_rights(with_token(world, "&sp=rcwdl&spr=https&sr=c&se=2026-09-01"))
+    assert (found.grade, "deleting" in found.why) == (Grade.WARNING, True)
+    assert "sp=rcwl”" in found.remedy
+
+
+def test_a_token_that_the_journal_uses_too_may_delete(world: World) -> None:
+    place = sas("&sp=rcwdl&spr=https&sr=c&se=2026-09-01")
+    of = Case(world.file, replace(world.config, central=place, journal=JournalPlaces(world.journal, place)), now=NOW)
+    assert list(credentials.check_rights(of)) == []
+
+
+def test_an_account_key_is_more_than_is_needed(world: World) -> None:
+    key = Credentials(AuthMode.KEY, "a", "https://a.blob.core.windows.net", account_key=Secret("a" * 64))
+    of = Case(world.file, replace(world.config, central=replace(sas(""), credentials=key)), now=NOW)
+    (found,) = credentials.check_rights(of)
+    assert (found.grade, "account key" in found.what) == (Grade.WARNING, True)
+
+
 def test_one_token_is_told_once(world: World) -> None:
     config = replace(world.config, central=sas("&se=2026-06-05"), journal=JournalPlaces(world.journal, sas("&se=2026-06-05")))
     assert len(list(credentials.check_expiry(Case(world.file, config, now=NOW)))) == 1

@@ -129,6 +129,7 @@ CREDENTIALS = [
     CANARY,
     "http://127.0.0.1:10000/x",
     "https://[::1",
+    "https://x.blob.[33mt/site?sv=2024&sig=" + CANARY,
     "https://x:99999999/",
     "?se=0001-01-01T00:00:00+10:00&st=10000-01-01&spr=&sip=1-2-3&sig=x",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.secrets import SOON, SasInfo
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SOON, SasInfo
 from chorus_gui.core.model import Finding, Grade
 
 SUBJECT = "Credentials"
@@ -24,6 +24,33 @@ def check_expiry(case: Case) -> Iterator[Finding]:
             seen[token.reveal()] = name
             kept = f" (kept in {keychain.title()})" if place.credentials.kept else ""
             yield _sas(case, name + kept, SasInfo.parse(token.reveal()))
+
+
+def check_rights(case: Case) -> Iterator[Finding]:
+    """Of each SAS token and key: what it allows beyond the needs of all places that use it (docs/it-department.md has the table)."""
+    needs = {"Central store": NEEDS_STORE, "Cloud journal": NEEDS_JOURNAL, "Site": NEEDS_SOURCE}
+    tokens: dict[str, tuple[str, str]] = {}
+    keys: dict[str, str] = {}
+    for named in case.config.places() if case.config else ():
+        name, credentials = f"the {named.subject[0].lower()}{named.subject[1:]}", named.place.credentials
+        if credentials.sas_token is not None:
+            first, letters = tokens.get(credentials.sas_token.reveal(), (name, ""))
+            tokens[credentials.sas_token.reveal()] = (first, letters + needs[named.role])
+        elif credentials.account_key is not None:
+            keys.setdefault(credentials.account_key.reveal(), name)
+    for name in keys.values():
+        yield _beyond(f"The account key of {name}", "It opens the whole storage account, and does not expire.", NEEDS_STORE)
+    for token, (name, letters) in tokens.items():
+        if sentences := SasInfo.parse(token).beyond(letters, case.now):
+            yield _beyond(f"The SAS token of {name}", " ".join(sentences), "".join(x for x in NEEDS_JOURNAL if x in letters))
+
+
+def _beyond(subject: str, why: str, letters: str) -> Finding:
+    remedy = (
+        f"Ask the central team for a SAS token of the container alone, with “sp={letters}”, “spr=https” and an expiry within a year. "
+        "docs/it-department.md lists which right is needed for what."
+    )
+    return Finding(Grade.WARNING, SUBJECT, f"{subject} allows more than is needed.", why, remedy)
 
 
 def _sas(case: Case, name: str, info: SasInfo) -> Finding:

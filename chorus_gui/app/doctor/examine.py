@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Journal", journal.check_rows),
     ("Submission", submission.check_status),
     ("Credentials", credentials.check_expiry),
+    ("Credentials", credentials.check_rights),
     ("Central store", places.check_central),
     ("Cloud journal", places.check_journal),
     ("Clock", computer.check_year),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config.model import NamedPlace, PlaceKind
-from chorus_gui.core.config.secrets import SasInfo
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo
 from chorus_gui.core.custody.cloud_journal import journal_parent
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.folders import disk_path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
 
 CENTRAL, JOURNAL, SITE = "Central store", "Cloud journal", "Site"
+NEEDS = {CENTRAL: NEEDS_STORE, JOURNAL: NEEDS_JOURNAL, SITE: NEEDS_SOURCE}
 WHY = {
     CENTRAL: "Nothing can be uploaded or verified.",
     JOURNAL: "The journal cannot be checked out or in.",
@@ -68,7 +69,7 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
         if place.kind is PlaceKind.AZURE:
             from chorus_gui.core.storage.azure.probe import probe
 
-            found = probe(place, write=named.write, login=login, expiry=expiry)
+            found = probe(place, needs=NEEDS[named.role], login=login, expiry=expiry)
         elif place.folder is not None:
             found = [_folder(os.fspath(place.folder), write=named.write)]
         else:

@@ -20,9 +20,10 @@ PERMISSIONS = {"r": "read", "c": "create", "w": "write", "d": "delete", "l": "li
 """Letters of ``sp`` that matter here, in words."""
 
 NEEDS_STORE = "rcwl"
-"""Sending and verifying: every letter of :data:`PERMISSIONS` but delete."""
+"""Sending new versions and verifying: every letter of :data:`PERMISSIONS` but delete, which only a version that is complete needs
+before its files change: its completion marker is removed."""
 NEEDS_JOURNAL = "rcwdl"
-"""The journal needs delete, too: its lock is a blob that is removed at check-in."""
+"""The journal needs delete, too: its lock is a blob that is removed at check-in.  Listing shows the receipts of colleagues."""
 NEEDS_SOURCE = "rl"
 """A site whose files are in Azure."""
 
@@ -31,6 +32,22 @@ _SIGNATURE_BYTES = 32
 _OTHER_SERVICE = re.compile(
     r"[a-z0-9]{3,24}(?:-secondary)?(?:\.z[0-9]{1,3})?\.(dfs|file|web|queue|table)\.(?:core\.[a-z.]+|storage\.azure\.net)"
 )
+
+_NEEDLESS = {
+    "a": "appending",
+    "x": "deleting earlier states",
+    "y": "deleting for ever",
+    "t": "changing tags",
+    "f": "searching by tags",
+    "m": "moving",
+    "e": "running",
+    "o": "changing owners",
+    "p": "changing permissions",
+    "i": "setting rules against deletion",
+}
+"""Letters of ``sp`` that no function of this program uses, as what they allow."""
+LONG = timedelta(days=366)
+"""A token that is valid for longer is more than anybody needs."""
 
 SOON = timedelta(days=14)
 """An expiry is shown this long before."""
@@ -104,6 +121,8 @@ class SasInfo:
     resource_types: str
     addresses: str
     policy: bool
+    plain_http: bool = False
+    """it also works without encryption (``spr`` has "http", or is missing)"""
     damage: str = ""
     """what shows that the token was cut off or changed on its way here, as a sentence; such a token cannot work"""
 
@@ -121,6 +140,7 @@ class SasInfo:
             resource_types=fields.get("srt", ""),
             addresses=fields.get("sip", ""),
             policy="si" in fields,
+            plain_http="http" in fields.get("spr", "https,http").split(","),
             damage=_damage(token.strip().lstrip("?"), fields.get("sig", "")),
         )
 
@@ -166,8 +186,25 @@ class SasInfo:
             out.append("The SAS token does not cover listing a container (its field “srt” has no “c”).")
         return out
 
+    def beyond(self, needs: str, now: datetime) -> tuple[str, ...]:
+        """What the token allows although nothing in ``needs`` (letters) uses it, as sentences, worst first."""
+        letters = [letter for letter in self.permissions if letter not in needs]
+        doing = [f"{word.removesuffix('e')}ing" for letter, word in PERMISSIONS.items() if letter in letters]
+        doing += [word for letter, word in _NEEDLESS.items() if letter in letters and not (letter == "a" and "w" in needs)]
+        out = [
+            "It is an account SAS: it can be valid for every container of the account." if self.services else "",
+            f"It allows {_and(doing)}." if doing else "",
+            f"It is valid until {self.expires:%Y-%m-%d}, for more than a year." if self.expires and self.expires - now > LONG else "",
+            "It also works without encryption (its field “spr” is not “https”)." if self.plain_http and not self.policy else "",
+        ]
+        return tuple(sentence for sentence in out if sentence)
+
     def _network_sentence(self) -> str:
         return f"The SAS token works only from the network address {self.addresses}." if self.addresses else ""
+
+
+def _and(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
 def _damage(token: str, signature: str) -> str:

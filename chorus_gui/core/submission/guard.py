@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 
-from chorus_gui.core.errors import BlobNotFoundError, UsageError
+from chorus_gui.core.config.secrets import NEEDS_JOURNAL
+from chorus_gui.core.errors import AccessError, BlobNotFoundError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.retry import RetryPolicy
@@ -192,8 +192,21 @@ def remove_marker(store: Store, version: str, policy: RetryPolicy = RetryPolicy(
     text = read_text(store, version, policy)
     if text is None or not ours(text):
         return False
-    with suppress(BlobNotFoundError):  # an earlier attempt removed it, and its answer was lost
+    try:
         policy.call(lambda: store.delete(marker_path(version)), JobContext())
+    except BlobNotFoundError:
+        pass  # an earlier attempt removed it, and its answer was lost
+    except AccessError as error:
+        if error.code != "AuthorizationPermissionMismatch":
+            raise
+        raise AccessError(
+            error.what,
+            meaning=f"Version {version} is complete. Its completion marker must be removed before its files change, and that needs the "
+            "right to delete. Nothing in the version was changed.",
+            remedy=f"Submit to a new version, or ask the central team for a token that also allows deleting (sp={NEEDS_JOURNAL}).",
+            code=error.code,
+            request_id=error.request_id,
+        ) from error
     return True
 
 

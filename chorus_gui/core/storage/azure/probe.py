@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 from chorus_gui.core.config.model import AuthMode, Place
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, SasInfo
+from chorus_gui.core.config.secrets import NEEDS_SOURCE, SasInfo
 from chorus_gui.core.errors import ConditionError, StoreError
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.storage.azure.answers import clock_sentence
@@ -18,24 +18,37 @@ PROBE_NAME = ".chorus-upload-probe-"
 """How the name of a write test's blob begins; it exists for a moment."""
 
 
-def probe(place: Place, *, write: bool = False, login: Login | None = None, expiry: bool = True) -> list[Finding]:
-    """Test a place in Azure: its SAS, whether it can be listed, the clock; with ``write`` also writing and deleting.
+def probe(place: Place, *, needs: str = NEEDS_SOURCE, login: Login | None = None, expiry: bool = True) -> list[Finding]:
+    """Test a place in Azure: its SAS, whether it can be listed, the clock; with "w" in ``needs`` also writing and deleting.
 
     Without ``expiry``, how long the SAS is valid is left out.  ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
-    that nobody uses.  Raises nothing: a failure is a finding, and tests that would fail for the same reason are left out.
+    that nobody uses; a SAS that does not allow deleting could not remove it, so nothing is written then.  Raises nothing: a failure is a finding, and tests that would fail for the same reason are left out.
     """
-    found = _sas_findings(place, NEEDS_JOURNAL if write else NEEDS_SOURCE, expiry=expiry)
+    found = _sas_findings(place, needs, expiry=expiry)
     try:
         store = AzureStore(place, login=login)
     except StoreError as error:
         return [*found, _bad(error)]
     try:
         found += _answers(store)
-        if write and found[-1].grade is not Grade.BAD:
-            found += _writes(store)
+        if "w" in needs and found[-1].grade is not Grade.BAD:
+            found += _writes(store) if "d" in needs or not _cannot_delete(place) else [_NOT_TESTED]
     finally:
         store.close()
     return found
+
+
+_NOT_TESTED = Finding(
+    Grade.GOOD,
+    "",
+    "Writing was not tested: the SAS token does not allow deleting, so a test file could not be removed. New versions can be submitted; "
+    "a version that is complete cannot be changed.",
+)
+
+
+def _cannot_delete(place: Place) -> bool:
+    token = place.credentials.sas_token
+    return token is not None and bool(SasInfo.parse(token.reveal()).missing("d"))
 
 
 def _sas_findings(place: Place, needs: str, *, expiry: bool) -> list[Finding]:
