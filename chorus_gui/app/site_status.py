@@ -302,11 +302,15 @@ def _gone(name: str, review: ReviewFacts) -> Step:
 
 def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFacts | None:
     """The last verification of a version since its last upload: it decides, clean or not.  A receipt without versions is of all."""
+    repaired = False
     for receipt in receipts:
         if receipt.kind == "verify" and receipt.partial and receipt.clean:
             continue  # a part that matches says nothing about the version
         if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
             return receipt
+        if receipt.kind == "repair" and receipt.clean and not receipt.uploaded.files:
+            repaired = True  # it found nothing to repair, and changed nothing
+            continue
         if receipt.kind in SENDS and version in receipt.versions:
             return None
     return None
@@ -351,8 +355,10 @@ def _last_run(known: Known) -> ReceiptFacts | None:
 
 
 def _sent_since_scan(known: Known) -> bool:
-    """The last run of this journal recorded the review, so the changed journal is no reason to scan."""
+    """The last run of this journal recorded the review, or found no changes, so the changed journal is no reason to scan."""
     last = _last_run(known)
+    if last is not None and last.kind == "submission" and last.clean and not last.versions:
+        return known.journal is not None and bool(known.journal.versions)
     version = known.journal.last_version if known.journal else None
     return last is not None and version is not None and version in last.versions and last.kind in SENDS
 

@@ -127,6 +127,16 @@ STATES = {
     "verified": (Known(MINE, journal(), None, (GOOD, SENT)), Action.CHECK_IN, Grade.INFO),
     "all versions were verified": (Known(MINE, journal(), None, (receipt("verify"), SENT)), Action.CHECK_IN, Grade.INFO),
     "a verification that found differences": (Known(MINE, journal(), None, (WRONG, GOOD, SENT)), Action.SEE_VERIFICATION, Grade.BAD),
+    "verified, and a repair found nothing to do": (
+        Known(MINE, journal(), None, (receipt("repair", "two"), GOOD, SENT)),
+        Action.CHECK_IN,
+        Grade.INFO,
+    ),
+    "verified, and a submission found nothing to do": (
+        Known(MINE, journal(), None, (receipt("submission"), GOOD, SENT)),
+        Action.CHECK_IN,
+        Grade.INFO,
+    ),
     "repaired since": (Known(MINE, journal(), None, (receipt("repair", "two"), WRONG, SENT)), Action.VERIFY, Grade.INFO),
     "verified again": (Known(MINE, journal(), None, (GOOD, WRONG, SENT)), Action.CHECK_IN, Grade.INFO),
     "all done, on this computer": (Known(HERE, journal(), None, (GOOD, SENT)), Action.SCAN, Grade.GOOD),
