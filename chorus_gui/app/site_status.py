@@ -307,7 +307,7 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFac
         if receipt.kind == "verify" and receipt.partial and receipt.clean:
             continue  # a part that matches says nothing about the version
         if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
-            return receipt
+            return None if repaired and not receipt.clean else receipt
         if receipt.kind == "repair" and receipt.clean and not receipt.uploaded.files:
             repaired = True  # it found nothing to repair, and changed nothing
             continue
