@@ -70,8 +70,9 @@ class ChoiceCard(Card):
             column(label("Modalities", "strong"), self._boxes(), space=SPACE // 2),
             None,
         )
-        second = row(self.properties, SPACE, self.again, self.part, None, self.amount, SPACE, self.begin)
-        super().__init__(column(first, second, space=SPACE + 4))
+        second = row(self.properties, SPACE, self.again, self.part, None)
+        third = row(None, self.amount, SPACE, self.begin)
+        super().__init__(column(first, second, third, space=SPACE + 4))
         self.version.currentIndexChanged.connect(self._tell_amount)
         self.again.toggled.connect(self._chose_how)
         self.part.currentIndexChanged.connect(self._tell_amount)
