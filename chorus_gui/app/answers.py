@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from chorus_gui.app.credentials import Pasted
 from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import AuthMode, Layout
 from chorus_gui.core.config.save import ConfigDocument, new_document
-from chorus_gui.core.config.secrets import account_of_url
+from chorus_gui.core.config.secrets import account_of_url, address_parts
 from chorus_gui.core.model import Mode
 
 JOURNAL = "journal.db"
@@ -37,9 +37,9 @@ def container_of(text: str) -> Container:
     text = text.strip()
     scheme, separator, rest = text.partition("://")
     if separator and scheme in ("http", "https"):
-        parts = urlsplit(text)
-        name, _, prefix = unquote(parts.path).strip("/").partition("/")
-        return Container(name, prefix.strip("/"), f"{scheme}://{parts.netloc}", parts.query if "sig=" in parts.query else "")
+        host, path, query = address_parts(text)
+        name, _, prefix = unquote(path).strip("/").partition("/")
+        return Container(name, prefix.strip("/"), f"{scheme}://{host}", query if "sig=" in query else "")
     name, _, prefix = (rest if separator else text).partition("/")
     return Container(name, prefix.strip("/"))
 

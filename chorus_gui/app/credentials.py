@@ -9,7 +9,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from chorus_gui.core.config.model import AuthMode
 from chorus_gui.core.config.secrets import (
@@ -20,6 +20,7 @@ from chorus_gui.core.config.secrets import (
     SOON,
     SasInfo,
     account_of_url,
+    address_parts,
     clean_sas,
     connection_parts,
     time_left,
@@ -112,13 +113,10 @@ def _sas(text: str, token: str, now: datetime | None, needs: str) -> Pasted:
     url, account, container = "", "", ""
     address = text.partition("?")[0]
     if address.startswith(("http://", "https://")):
-        try:
-            parts = urlsplit(address)
-        except ValueError:  # a bracket in the host's name
-            return Pasted(AuthMode.SAS, sas_facts(token, now, needs), token)
-        url = f"{parts.scheme}://{parts.netloc}"
+        host, path, _ = address_parts(address)
+        url = f"{address.partition('://')[0]}://{host}"
         account = account_of_url(url)
-        container = unquote(parts.path.strip("/")).partition("/")[0]
+        container = unquote(path.strip("/")).partition("/")[0]
     return Pasted(AuthMode.SAS, sas_facts(token, now, needs), token, url, account, container)
 
 

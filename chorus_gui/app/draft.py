@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from chorus_gui.core.config.credentials import Given
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, nearest
 from chorus_gui.core.config.load import parse
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, as_tables, detect_layout, key_lines
+from chorus_gui.core.config.secrets import address_parts
 from chorus_gui.core.errors import ConfigError, Fault
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.redact import redact
@@ -218,4 +218,4 @@ def _suggested(kind: Kind, value: str, suggestion: str) -> str:
         return suggestion
     if suggestion not in _SCHEMES:
         return f"{scheme}://{suggestion}/{rest.partition('/')[2]}"
-    return f"{suggestion}://{urlsplit(value).path.lstrip('/') if scheme in ('http', 'https') else rest}"
+    return f"{suggestion}://{address_parts(value)[1].lstrip('/') if scheme in ('http', 'https') else rest}"

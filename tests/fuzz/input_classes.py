@@ -23,6 +23,7 @@ from mutants import ODD, TEXTS, json_texts
 from odd_journals import cases, make
 from stored_values import STORED
 
+from chorus_gui.app.answers import container_of
 from chorus_gui.app.credentials import paste, sas_facts
 from chorus_gui.app.support import config_text
 from chorus_gui.cli.report import Report
@@ -144,6 +145,7 @@ def credential(text: str, folder: Path) -> None:
     secrets.connection_parts(text)
     sas_facts(text)
     paste(text)
+    container_of(text)
     no_secret(" ".join(secrets.SasInfo.parse(text).scope_sentences("rcwl")))
 
 

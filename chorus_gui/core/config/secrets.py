@@ -65,6 +65,15 @@ def split_account_url(text: str) -> tuple[str, str]:
     return url.rstrip("/"), clean_sas(query) if query else ""
 
 
+def address_parts(url: str) -> tuple[str, str, str]:
+    """Of "https://host/path?query#rest" the host, the path without its first "/", and the query.  Takes any text, also an address
+    that is none ("https://a[b/"), where the standard library raises.
+    """
+    address, _, query = url.partition("://")[2].partition("#")[0].partition("?")
+    host, _, path = address.partition("/")
+    return host, path, query
+
+
 def account_url_problem(url: str) -> str:
     """What is wrong with an account URL, as a sentence that does not repeat it; "" if nothing."""
     scheme, _, rest = url.partition("://")
