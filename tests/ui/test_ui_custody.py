@@ -113,7 +113,7 @@ def test_out_and_in(qtbot: QtBot, windows: list[MainWindow], world: World, cloud
     assert not action(window, "Check in").isEnabled()
     press(qtbot, window, "Check out")
     assert window.state.custody.state is Custody.MINE
-    assert window.top.journal.text().startswith("Checked out by you since")
+    assert window.top.journal.fact.startswith("Checked out by you since")
     assert cloud.head(LOCK) is not None
     assert not action(window, "Check out").isEnabled()
     record(world.journal, "1001/Images/a.dcm")
@@ -130,7 +130,7 @@ def test_a_colleague_has_it_and_unlock_says_what_can_go_wrong(qtbot: QtBot, wind
     bob = person(cloud, world.base / "bob", "Bob", "PC-2")
     checkout(bob, JobContext())
     window = start(qtbot, windows, world)
-    assert window.top.journal.text().startswith("Checked out by Bob on PC-2")
+    assert window.top.journal.fact.startswith("Checked out by Bob on PC-2")
     assert not action(window, "Check out").isEnabled()
     action(window, "Unlock…").trigger()
     box = question(window)

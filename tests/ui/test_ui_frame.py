@@ -18,12 +18,14 @@ from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
 from chorus_gui.ui.assistant import Assistant
 from chorus_gui.ui.main_window import PAGES, MainWindow
+from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages.configuration_findings import FindingCard
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import THEMES, Settings
 from chorus_gui.ui.state import JobEnd, JobKind
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import ICON_GAP, Chip, EmptyState, FormRow, Picture
+from chorus_gui.ui.widgets.tables import set_widths, table
 
 
 class Shown(QObject):
@@ -154,3 +156,38 @@ def test_after_a_verification_the_message_names_the_button_beside_it(qtbot: QtBo
     qtbot.waitUntil(lambda: not notice.repair.isVisibleTo(window), timeout=10_000)
     settle(qtbot, window.session)
     assert window.session.state.wrong is None
+
+
+def test_a_chip_shortens_its_text_instead_of_cutting_it(qtbot: QtBot) -> None:
+    chip = Chip("Journal")
+    qtbot.addWidget(chip)
+    chip.show_fact("Checked out by you since 08:24", Grade.GOOD)
+    chip.show()
+    whole = chip.sizeHint().width()
+    chip.resize(whole, chip.height())
+    assert chip.text() == "Checked out by you since 08:24"
+    chip.resize(whole - 60, chip.height())
+    assert chip.text().endswith("…")
+    assert chip.sizeHint().width() == whole, "it takes its space again"
+    chip.show_fact("Checked out by you since 08:25", Grade.GOOD)
+    assert chip.text().endswith("…"), "also a new text at the same width"
+    assert chip.accessibleName() == "Journal: Checked out by you since 08:25"
+    chip.resize(whole, chip.height())
+    assert chip.text() == "Checked out by you since 08:25"
+
+
+def test_a_column_that_stretches_keeps_its_least_width(qtbot: QtBot) -> None:
+    model = RowsModel([Column("Path", str), Column("Version", str)])
+    model.show_rows(["a/b/c"])
+    view = table(model, "Files", stretch=0)
+    qtbot.addWidget(view)
+    set_widths(view, {0: "1000123/Images/file_0001", 1: "20260101000000"})
+    least = view.fontMetrics().horizontalAdvance("1000123/Images/file_0001")
+    view.resize(900, 200)
+    view.show()
+    header = view.horizontalHeader()
+    qtbot.waitUntil(lambda: header.length() == view.viewport().width(), timeout=2000)
+    assert header.sectionSize(0) > least
+    view.resize(150, 200)
+    qtbot.waitUntil(lambda: header.length() > view.viewport().width(), timeout=2000)
+    assert header.sectionSize(0) >= least

@@ -61,7 +61,7 @@ def test_it_says_what_is_open_and_what_comes_next(qtbot: QtBot, window: MainWind
     assert window.top.badge.text() == "TEST SETUP"
     window.do(intents.MarkTest(test=False))
     assert window.top.badge.text() == "CENTRAL STORE"
-    assert window.top.journal.text() == "Journal on this computer"
+    assert window.top.journal.fact == "Journal on this computer"
     overview = window.page("overview")
     assert overview is not None
     primary = overview.findChild(QPushButton, "what_next")

@@ -30,10 +30,12 @@ from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import Card, EmptyState, Picture, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.charts import BarChart
 
 VERSIONS_SHOWN = 24
+TABLE_LEAST = 430
+"""The least width of the table, so that there is space for the names of modalities; pixels."""
 RUNS_SHOWN = 4
 
 
@@ -82,12 +84,14 @@ class StepCard(Card):
 
     def __init__(self, number: int) -> None:
         self._icon = Picture(20)
-        self._name = label("", "heading")
+        self._name = label("", "heading", wrap=True)
         self._text = label("", "muted", wrap=True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._number = label(f"{number}", "muted")
-        super().__init__(column(row(self._icon, self._name, None, self._number), self._text, space=SPACE))
+        head = row(self._icon, self._name, self._number)
+        head.setStretch(1, 1)
+        super().__init__(column(head, self._text, space=SPACE))
         self.setMinimumHeight(118)
 
     def show_step(self, step: Step, *, now: bool) -> None:
@@ -281,7 +285,9 @@ class OverviewPage(Page):
         show = button("Open receipt", f"Open the receipt of {words.moment(receipt.ended_us)}", flat=True)
         show.clicked.connect(lambda: self.intent.emit(intents.OpenPath(receipt.page)))
         made = QWidget()
-        made.setLayout(row(mark, label(" · ".join(told)), label(receipt.headline, "muted"), None, show))
+        what = ElidedLabel(" · ".join(told), mode=Qt.TextElideMode.ElideRight)
+        what.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        made.setLayout(row(mark, what, label(receipt.headline, "muted"), None, show))
         return made
 
     def _render_chart(self, names: list[str], state: SessionState) -> None:
@@ -309,6 +315,7 @@ def _table() -> QTableWidget:
     made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     made.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     made.setTabKeyNavigation(False)
+    made.setMinimumWidth(TABLE_LEAST)
     made.setShowGrid(False)
     header = made.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

@@ -33,7 +33,13 @@ class PendingArea(QWidget):
         self.view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.view.setSortingEnabled(True)
         self.view.horizontalHeader().setSortIndicator(PATH, Qt.SortOrder.AscendingOrder)
-        samples = {MODALITY: "Waveforms", VERSION: "20260101000000", SIZE: "888.8 MB", WHY: "Recorded 12/31/26 23:59, not uploaded yet"}
+        samples = {
+            PATH: "1000123/Images/file_0001",
+            MODALITY: "Waveforms",
+            VERSION: "20260101000000",
+            SIZE: "888.8 MB",
+            WHY: "Recorded 12/31/26 23:59, not uploaded yet",
+        }
         set_widths(self.view, samples)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search in paths")
@@ -85,6 +91,5 @@ class PendingArea(QWidget):
 
     def _answered(self, count: int) -> None:
         self.stack.setCurrentWidget(self.view if count or not self.search.text() else self.nothing)
-        self.shown.setText(f"{words.count_of(count, 'pending file')}. When you approve, you decide if they are uploaded, too.")
-        self.shown.setToolTip(plain_text(self.shown.text()))
+        self.shown.setText(words.count_of(count, "pending file"))
         self.view.scrollToTop()

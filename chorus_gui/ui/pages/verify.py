@@ -104,7 +104,7 @@ class VerifyPage(Page):
 
     def _put_together(self) -> None:
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        widths = {RESULT: "content differs", DETAIL: "The blob has 132,178 bytes, the", SIZE: "888.8 MB", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
+        widths = {RESULT: "content differs", PATH: "1000123/Images/file_0001", DETAIL: "The blob has 132,178 bytes, the", SIZE: "888.8 MB", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
         set_widths(self.table, widths)
         self._sortable(on=True)
         tiles = row(*self.tiles.values(), space=SPACE)

@@ -30,6 +30,8 @@ ICON_GAP = 4
 """between an icon and the words of its button, in addition to the gap of the style"""
 CHIP_LETTERS = 48
 """A longer fact is shortened; its tooltip has all of it."""
+CHIP_LEAST = 96
+"""The least width of a chip; pixels."""
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -187,13 +189,42 @@ class Chip(QPushButton):
         self._name = name
         self._grade = Grade.INFO
         self.setProperty("chip", Grade.INFO.value)
+        self._full = ""
+        self._hint = QSize()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    @property
+    def fact(self) -> str:
+        """The whole text, also where only its beginning fits."""
+        return self._full
+
+    def sizeHint(self) -> QSize:
+        """Space for the whole text, as it was measured while all of it was shown."""
+        if self.text() == self._full:
+            self._hint = super().sizeHint()
+        return self._hint
+
+    def minimumSizeHint(self) -> QSize:
+        """Space for the icon and some letters."""
+        hint = self.sizeHint()
+        return QSize(min(CHIP_LEAST, hint.width()), hint.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """As much of the text as fits."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        """In a narrow window, the end of the text is left out; the tooltip and the accessible name have all of it."""
+        space = self.fontMetrics().horizontalAdvance(self._full) - max(self.sizeHint().width() - self.width(), 0)
+        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, space))
 
     def show_fact(self, text: str, grade: Grade, detail: str = "") -> None:
         """Show it; an empty text hides the chip."""
         self.setVisible(bool(text))
-        self.setText(text if len(text) <= CHIP_LETTERS else f"{text[: CHIP_LETTERS - 1]}…")
+        self._full = text if len(text) <= CHIP_LETTERS else f"{text[: CHIP_LETTERS - 1]}…"
+        self.setText(self._full)
         self.setToolTip(plain_text(detail or text))
         self.setAccessibleName(f"{self._name}: {text}")
         self.setAccessibleDescription(detail)
@@ -202,6 +233,7 @@ class Chip(QPushButton):
             theme.restyle(self)
         self._grade = grade
         self._draw()
+        self._elide()
         self.updateGeometry()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -209,6 +241,9 @@ class Chip(QPushButton):
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange and self.text():
             self._draw()
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self.text() != self._full:
+            self.setText(self._full)
+            self._elide()
 
     def _draw(self) -> None:
         self.setIcon(icons.icon(self._grade.value, theme.current().grade(self._grade), ICON_GAP))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
 
 from chorus_gui.app.values import StoreKind
@@ -19,6 +20,9 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
 
 RAIL_WIDTH = 176
+SITE_LEAST = 90
+CONTAINER_FROM = 960
+"""From this width of the top bar on, it names the container; pixels."""
 
 
 class Rail(QFrame):
@@ -96,7 +100,14 @@ class TopBar(QFrame):
         line.setStretch(0, 3)
         line.setStretch(2, 4)
         self.setLayout(line)
+        self.site.setMinimumWidth(SITE_LEAST)
+        self._placed = False
         self._drawn: SessionState | None = None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window, the status matters more than the name of the container."""
+        super().resizeEvent(event)
+        self.container.setVisible(self._placed and self.width() >= CONTAINER_FROM)
 
     def render_state(self, state: SessionState) -> None:
         """Draw the state."""
@@ -124,7 +135,8 @@ class TopBar(QFrame):
         self.container.set_full(
             f"{account} / {place.container}/{place.prefix}".rstrip("/") if account and place else place.text if place else ""
         )
-        self.container.setVisible(place is not None)
+        self._placed = place is not None
+        self.container.setVisible(self._placed and self.width() >= CONTAINER_FROM)
         status = status_of(state)
         self.status.show_fact(status.headline if status else "", status.grade if status else Grade.INFO, spoken(status) if status else "")
         custody, credential = state.custody, state.credential

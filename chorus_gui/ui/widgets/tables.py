@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
@@ -12,6 +12,8 @@ from chorus_gui.ui import theme
 from chorus_gui.ui.shown import plain_text
 
 View = TypeVar("View", bound=QTableView)
+STRETCH_MINIMUM = 140
+"""The least width of a column that stretches, if no sample says more; pixels."""
 
 
 def table(model: QAbstractItemModel, name: str, tip: str = "", *, stretch: int = -1, select: bool = True) -> QTableView:
@@ -41,23 +43,64 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     header.setHighlightSections(False)
     header.setMinimumSectionSize(48)
     if stretch >= 0:
-        header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+        _Stretch(made, stretch)
     return made
 
 
+class _Stretch(QObject):
+    """Gives one column the space that the others leave, but never less than ``minimum``: then the table scrolls."""
+
+    def __init__(self, view: QTableView, column: int) -> None:
+        super().__init__(view)
+        self._view, self.column = view, column
+        self.minimum = STRETCH_MINIMUM
+        self._fitting = False
+        view.viewport().installEventFilter(self)
+        view.horizontalHeader().sectionResized.connect(self._resized)
+        view.horizontalHeader().sectionCountChanged.connect(lambda *_: self.fit())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The table has another width."""
+        if event.type() is QEvent.Type.Resize:
+            self.fit()
+        return super().eventFilter(watched, event)
+
+    def fit(self) -> None:
+        """Give the column its width."""
+        header = self._view.horizontalHeader()
+        if self._fitting or self.column >= header.count():
+            return
+        self._fitting = True
+        others = header.length() - header.sectionSize(self.column)
+        header.resizeSection(self.column, max(self.minimum, self._view.viewport().width() - others))
+        self._fitting = False
+
+    def _resized(self, column: int, _before: int, _now: int) -> None:
+        if column != self.column:
+            self.fit()
+
+
 def set_widths(view: QTableView, widths: dict[int, str]) -> None:
-    """Each column as wide as a sample of its text, and its title, need."""
+    """Each column as wide as a sample of its text, and its title, need; the column that stretches is at least as wide."""
+    stretch = view.findChild(_Stretch)
     bold = view.font()
     bold.setBold(True)
     metrics = QFontMetrics(bold)
     for column, sample in widths.items():
         title = str(view.model().headerData(column, Qt.Orientation.Horizontal) or "")
-        view.setColumnWidth(column, max(metrics.horizontalAdvance(sample) + 20, metrics.horizontalAdvance(title) + 28))
+        width = max(metrics.horizontalAdvance(sample) + 20, metrics.horizontalAdvance(title) + 28)
+        if stretch is not None and column == stretch.column:
+            stretch.minimum = width
+            stretch.fit()
+        else:
+            view.setColumnWidth(column, width)
 
 
 def fit_height(view: QTableView, rows: int) -> None:
     """As high as the rows and the header need."""
     height = view.verticalHeader().defaultSectionSize() * rows + view.horizontalHeader().sizeHint().height() + 4
+    if view.horizontalHeader().length() > view.viewport().width() and view.isVisible():
+        height += view.horizontalScrollBar().sizeHint().height()
     if view.height() != height or view.minimumHeight() != height:
         view.setFixedHeight(height)
 
