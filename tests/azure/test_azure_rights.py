@@ -112,7 +112,7 @@ def test_new_versions_need_no_right_to_delete_data(rights: Rights, capsys: pytes
     assert submit(rights, "v2") == 3
     said = capsys.readouterr().err
     assert "Version v2 is complete" in said
-    assert "that needs the right to delete. Nothing in the version was changed." in " ".join(said.split())
+    assert "that needs the permission “delete”. Nothing in the version was changed." in " ".join(said.split())
     assert "Submit to a new version" in said
     assert (rights.blobs(), rights.rows()) == before
     assert submit(rights, "v3") == 0  # what it says works

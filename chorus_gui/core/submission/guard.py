@@ -202,7 +202,7 @@ def remove_marker(store: Store, version: str, policy: RetryPolicy = RetryPolicy(
         raise AccessError(
             error.what,
             meaning=f"Version {version} is complete. Its completion marker must be removed before its files change, and that needs the "
-            "right to delete. Nothing in the version was changed.",
+            "permission “delete”. Nothing in the version was changed.",
             remedy=f"Submit to a new version, or ask the central team for a token that also allows deleting (sp={NEEDS_JOURNAL}).",
             code=error.code,
             request_id=error.request_id,
