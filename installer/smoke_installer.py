@@ -211,4 +211,4 @@ def purge(smoke: Smoke) -> None:
     left = list(data.rglob("*")) if data.exists() else []
     smoke.check(not left, f"… removes everything of the user: {left[:5]}")
     smoke.check(journal.read_bytes() == before and (smoke.folder / "demo" / "config.toml").is_file(), "… and nothing of the site")
-    smoke.check(not smoke.home.exists(), "… and the program")
+    smoke.check(wait_for(lambda: not smoke.home.exists()), "… and the program")  # folders go last
