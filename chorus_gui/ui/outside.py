@@ -64,7 +64,7 @@ class Outside(QObject):
         self._ask(self._compare)
         if time.monotonic() - self._asked > CLOUD_SECONDS:
             self._asked = time.monotonic()
-            self._session.look_remote()
+            self._session.look_remote(timed=True)
 
     def _ask(self, then: Callable[[Seen], None]) -> None:
         file, config = self._session.state.config_file, self._session.state.config

@@ -82,6 +82,8 @@ class Session(QObject):
         self._readers = (self.reader, self.pager, self._facts, self._remote)
         self._revision = 0
         self._looks = 0
+        self._recovering = False
+        """the journal's state is read with what an interrupted command left; not answered yet"""
         self.login = login(asked=True, show=self.sign_in_wanted.emit)  # the signal takes the code to the screen's thread
         self._workspace: Workspace | None = None
         self._stopping = False
@@ -313,10 +315,16 @@ class Session(QObject):
         if workspace is None or self.state.busy:
             return
         look, offer, config = self._looks, timed and bool(self.state.custody.offers), workspace.config
+        self._recovering = recover = recover or self._recovering  # this question replaces one that nobody answered yet
+
+        def custody_seen(seen: CustodyFacts) -> None:
+            self._recovering = False
+            self._seen(look, custody=seen, credential=facts.credential(config))
+
         self._remote.ask(
             self,
             lambda ctx: facts.custody(workspace, ctx, recover=recover, offer=offer),
-            lambda outcome: self._answered(outcome, lambda seen: self._seen(look, custody=seen, credential=facts.credential(config))),
+            lambda outcome: self._answered(outcome, custody_seen),
             channel="custody",
         )
         self._remote.ask(
