@@ -44,7 +44,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """``mode`` NONE: it is no credential, and ``facts`` say so.  ``secret`` is the part to keep.
+    """``mode`` NONE: it is not a credential, and ``facts`` say so.  ``secret`` is the part to keep.
 
     ``url``, ``account`` and ``container`` are what a pasted URL or connection string says besides; "" where it says nothing.
     """

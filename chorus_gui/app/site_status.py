@@ -355,7 +355,7 @@ def _last_run(known: Known) -> ReceiptFacts | None:
 
 
 def _sent_since_scan(known: Known) -> bool:
-    """The last run of this journal recorded the review, or found no changes, so the changed journal is no reason to scan."""
+    """The last run of this journal recorded the review, or found no changes, so the changed journal needs no scan."""
     last = _last_run(known)
     if last is not None and last.kind == "submission" and last.clean and not last.versions:
         return known.journal is not None and bool(known.journal.versions)

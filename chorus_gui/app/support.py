@@ -134,7 +134,7 @@ def config_text(file: Path) -> str:
 
 
 def _names(text: str) -> Iterator[str]:
-    """The known tables and keys of a file that is no TOML, a line each, in their order."""
+    """The known tables and keys of a file that is not TOML, a line each, in their order."""
     dotted = {*dotted_keys(Layout.FLAT), *dotted_keys(Layout.NESTED)}
     keys = {name.rpartition(".")[2] for name in dotted}
     tables = {name.rpartition(".")[0] for name in dotted}

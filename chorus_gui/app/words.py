@@ -82,7 +82,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(us: int) -> str:
-    """Microseconds since 1970, UTC → local time with its distance from UTC: "2026-11-22 13:05:09 +0100"; "?" if they are no time."""
+    """Microseconds since 1970, UTC → local time with its distance from UTC: "2026-11-22 13:05:09 +0100"; "?" if they are not a valid time."""
     try:
         at = instant_us(us)
         return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %z") if at else "?"

@@ -73,7 +73,7 @@ def instant(text: str, zone: tzinfo | None = None) -> datetime | None:
 
 
 def instant_us(us: object) -> datetime | None:
-    """Microseconds since 1970, in UTC; None if they are no time between the years 1 and 9999."""
+    """Microseconds since 1970, in UTC; None if they are not a time between the years 1 and 9999."""
     try:
         return _EPOCH + timedelta(microseconds=cast("int", us))
     except DATA_ERRORS:

@@ -170,7 +170,7 @@ def confirmed() -> frozenset[str]:
 def confirm(text: str) -> str:
     """Remember that this user trusts a host, given by its name or URL; the name.
 
-    Raises :class:`UsageError` for what is no host's name or cannot be remembered, :class:`PolicyError` if a policy names the hosts.
+    Raises :class:`UsageError` for a text that is not a host name or cannot be stored, :class:`PolicyError` if a policy names the hosts.
     """
     host = Host.of_url(text) if "://" in text else Host.of_name(text)
     if host is None or host.is_forbidden:

@@ -123,7 +123,7 @@ def parse_policy(values: Mapping[str, object], place: str) -> Policy:
 
 
 def _names(value: object) -> frozenset[str] | None:
-    """The names of a list; one text may hold several, separated by ";".  None: it is no list."""
+    """The names of a list; one text may hold several, separated by ";".  None if it is not a list."""
     parts = value.split(";") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)):
         return None

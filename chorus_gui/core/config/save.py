@@ -46,7 +46,7 @@ class ConfigDocument:
 
     @classmethod
     def open(cls, path: Path) -> ConfigDocument:
-        """Read a file.  Raises :class:`ConfigError` if it cannot be read; a faulty content is no error."""
+        """Read a file.  Raises :class:`ConfigError` if it cannot be read; a faulty content is accepted."""
         text = read_text(path)
         return cls(path, text, seen=path.read_bytes())
 

@@ -137,7 +137,7 @@ class SasInfo:
 
     @classmethod
     def parse(cls, token: str) -> SasInfo:
-        """Read a token's fields; unknown and missing ones are no error."""
+        """Read a token's fields; unknown and missing ones are accepted."""
         fields = dict(_fields(token.strip().lstrip("?")))
         ends = [end for end in (_time(fields.get("se", "")), _time(fields.get("ske", ""))) if end]
         return cls(

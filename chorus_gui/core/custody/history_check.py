@@ -156,7 +156,7 @@ def remembered(file: Path) -> Memory | None:
 def remember(file: Path, used: Known, *, accepted: bool = False) -> None:
     """Remember the journal that is used now.  ``accepted``: the person chose it although a fuller one is known.
 
-    A file that cannot be written is no reason to stop.
+    A file that cannot be written does not stop the command.
     """
     now = datetime.now(UTC)
     before = remembered(file)

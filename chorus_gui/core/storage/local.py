@@ -63,7 +63,7 @@ class LocalStore:
     def __init__(self, root: Path, *, url: str = "", create: bool = False) -> None:
         """``create``: make the root if it is missing; otherwise it must exist, so that an unplugged disk never becomes a folder.
 
-        Raises :class:`StoreUnavailableError` for a missing root, :class:`AccessError` for one that is no folder.
+        Raises :class:`StoreUnavailableError` for a missing root, :class:`AccessError` for one that is not a folder.
         """
         self.url = url or root.as_posix()
         self.limits = StoreLimits(put_bytes=8 * _MIB, block_bytes=4000 * _MIB)

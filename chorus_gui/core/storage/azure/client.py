@@ -219,7 +219,7 @@ def _bundle() -> str:
 def _copy_base(url: str, account: str, container: str) -> str:
     """Behind a custom URL the service still knows itself, as the source of a copy, by the account's own name.
 
-    The service sends the SAS there: what is no account's name must not become part of an address.
+    The service sends the SAS there: a text that is not an account name must not become part of an address.
     """
     parts = urlsplit(url)
     own_name = account_of_url(url) or parts.scheme == "http" or not is_account(account)

@@ -29,7 +29,7 @@ _START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*<([A-Z
 
 
 class GenuinePolicy(HTTPPolicy[Any, Any]):
-    """Raises :class:`StrangeAnswerError` for an answer that reports success and has no request id, or is no list where one was asked for."""
+    """Raises :class:`StrangeAnswerError` for an answer that reports success and has no request id, or is not a list where one was asked for."""
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """See ``HTTPPolicy.send``."""

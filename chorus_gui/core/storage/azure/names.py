@@ -12,7 +12,7 @@ from chorus_gui.core.storage.names import check_path, name_error
 
 MAX_SEGMENTS = 254
 
-# Control characters are "not allowed" in the service's naming rules; U+FFFE and U+FFFF are no characters at all.
+# Control characters are "not allowed" in the service's naming rules; U+FFFE and U+FFFF are not characters at all.
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _METADATA_SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
