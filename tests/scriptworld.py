@@ -159,9 +159,11 @@ class Container:
         return f'auth_mode = "sas"\nazure_account_name = "{self.azurite.account}"\nazure_account_url = "{self.azurite.url}"\n{secret}'
 
     def blobs(self) -> dict[str, tuple[bytes, bytes | None]]:
-        """name → content and MD5 property."""
+        """name → content and MD5 property; without the files that only this program writes."""
         out: dict[str, tuple[bytes, bytes | None]] = {}
         for blob in self.client.list_blobs():
+            if blob.name.endswith("/submission.json") or ".chorus/" in blob.name:
+                continue
             md5 = blob.content_settings.content_md5
             out[blob.name] = (self.client.download_blob(blob.name).readall(), bytes(md5) if md5 else None)
         return out

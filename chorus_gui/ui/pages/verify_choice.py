@@ -7,8 +7,8 @@ import math
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QComboBox, QRadioButton, QWidget
 
+from chorus_gui.app.options import WHOLE, Part
 from chorus_gui.core.model import VersionCount
-from chorus_gui.core.submission.work import WHOLE, Part
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
