@@ -164,11 +164,14 @@ class Run:
     @contextmanager
     def _completed(self, store: GuardedStore) -> Generator[None]:
         """After the block, if nothing stopped it, write the markers; a marker that cannot be written is only a warning."""
+        from chorus_gui.app.verified import refresh, wrong_rows
         from chorus_gui.core.submission.completion import complete_versions
 
         yield
+        refresh(self.workspace, self.ctx)
+        wrong = {check.version for _, _, check in wrong_rows(self.journal, self.workspace.config.journal.local)}
         try:
-            completed = complete_versions(self.work, store, self.named)
+            completed = complete_versions(self.work, store, self.named, wrong)
         except StoreError as error:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return

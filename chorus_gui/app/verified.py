@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import chorus_gui
 from chorus_gui.app.words import agree, files, moment
+from chorus_gui.core import private
 from chorus_gui.core.custody.beside import side_name
 from chorus_gui.core.errors import SideFileError
-from chorus_gui.core.folders import data_folder, replace_file, user_name
+from chorus_gui.core.folders import data_folder, user_name
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level
 from chorus_gui.core.submission.verified import FOLDER, Key, VersionCheck, WrongFile, from_json, merged, to_json, without
@@ -260,10 +261,8 @@ def _save(local: Path, seen: Mapping[str, _Seen]) -> None:
         for one in seen.values()
     ]
     target = _copy_of(local)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part.write_text(json.dumps({"seen": entries}), "utf-8")
-        replace_file(part, target)
+        private.make_folder(target.parent)
+        private.write(target, json.dumps({"seen": entries}).encode())
     except OSError:
         _log.exception("could not keep the verifications")

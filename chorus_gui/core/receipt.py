@@ -67,7 +67,7 @@ class Verification:
 class Receipt:
     """What one run did.
 
-    ``kind`` is submission, record, upload, verify, repair, mark or undo.  ``by_modality`` counts the changes that stand in the journal,
+    ``kind`` is submission, record, upload, verify, repair, mark or undo.  ``by_modality`` counts the changes that are in the journal,
     ``uploaded`` the files that lie in the store since: their sum is what was sent, copied and found there
     (:class:`~chorus_gui.core.model.Transfers`).  ``sent_bytes`` went over the network, ``reused_bytes`` had been sent before.
     ``renamed`` counts pairs that ``by_modality`` counts as one added and one deleted file.  ``versions`` are those that the run

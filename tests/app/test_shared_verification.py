@@ -193,3 +193,30 @@ def test_on_the_command_line(world: World, tmp_path: Path, capsys: pytest.Captur
     assert "1 file was missing or different" in run("file repair", 0)
     for words in ("journal check", "submit --yes", "doctor", "status"):
         assert "missing or different" not in run(words, 0), words
+
+
+@pytest.mark.parametrize("who", ["the same computer", "a colleague"])
+@pytest.mark.parametrize("command", ["submit", "upload"])
+def test_no_run_marks_a_version_as_complete_while_a_file_of_it_is_known_to_be_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, who: str
+) -> None:
+    """The properties of the file agree: only a verification that read it knows better."""
+    world = World(tmp_path / "world")
+    store = world.store = MemoryStore()
+    world.put(A, "right")
+    world.run(version="v1")
+    assert store.head("v1/submission.json") is not None
+    info = store.head(f"v1/{A}")
+    assert info is not None
+    assert info.md5 is not None
+    store.stage_block(f"v1/{A}", "1", b"wrong")
+    store.commit_blocks(f"v1/{A}", ["1"], md5=bytes.fromhex(info.md5))
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread=True)))
+    assert store.head("v1/submission.json") is None
+    if who == "a colleague":
+        another_computer(monkeypatch, tmp_path / "colleague")
+    log = world.upload() if command == "upload" else world.run(version="v2")
+    assert store.head("v1/submission.json") is None
+    assert "missing or different" in " ".join(log.notes)
+    ran(repair(world.workspace(), JobContext(), ALL, known=True))
+    assert store.head("v1/submission.json") is not None

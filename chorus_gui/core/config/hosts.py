@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from chorus_gui.core import private
 from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.policy import NO_POLICY, Policy, Rule, read_policy
 from chorus_gui.core.errors import AccessError, UntrustedHostError, UsageError
-from chorus_gui.core.folders import replace_file, settings_folder, user_name
+from chorus_gui.core.folders import settings_folder, user_name
 from chorus_gui.core.untrusted import toml_tables
 
 AZURE_SUFFIXES = ("blob.core.windows.net", "blob.core.usgovcloudapi.net", "blob.core.chinacloudapi.cn", "blob.storage.azure.net")
@@ -186,10 +186,8 @@ def confirm(text: str) -> str:
     hosts = dict.fromkeys(sorted(confirmed()), "confirmed earlier")
     hosts[host.name] = f"confirmed by {user_name()} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     file = _file()
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        part.write_text(tomli_w.dumps({"hosts": hosts}), "utf-8")
-        replace_file(part, file)
+        private.write(file, tomli_w.dumps({"hosts": hosts}).encode())
     except OSError as error:
         raise UsageError(
             f"Could not remember the server “{host.name}”: {error.strerror}.", remedy=f"Check that you can write to “{file.parent}”."

@@ -8,15 +8,14 @@ than any trace of an earlier one.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import CustodyError
-from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.untrusted import instant_us, json_value, record
@@ -169,10 +168,8 @@ def remember(file: Path, used: Known, *, accepted: bool = False) -> None:
         "accepted": until.isoformat() if until else None,
         "size": used.size,
     }
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     with suppress(OSError):
-        part.write_text(json.dumps(values), "utf-8")
-        replace_file(part, file)
+        private.write(file, json.dumps(values).encode())
 
 
 # --- the check ----------------------------------------------------------------------------------------------------------

@@ -272,7 +272,7 @@ class Journal:
             )
 
     def end_command(self, command_id: int, seconds: float) -> None:
-        """The command took so many seconds.  Without effect for the id 0."""
+        """Record how long the command took, in seconds.  Does nothing for the id 0."""
         if command_id:
             with self._changing():
                 self._of_history(lambda: history.end(self._schema, command_id, seconds))

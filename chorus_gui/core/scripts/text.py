@@ -17,13 +17,13 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff\ufffe\uf
 
 
 class Quoted(str):
-    """Text as it stands in a script: a value that was quoted for its shell, or words of this program."""
+    """Text of a script: a value that was quoted for its shell, or words of this program."""
 
     __slots__ = ()
 
 
 class Quoting(Protocol):
-    """How one shell is told a value."""
+    """How values are written for one shell."""
 
     def problem(self, text: str) -> str:
         """Why the shell cannot be told this value, as a sentence; "" if it can."""

@@ -44,6 +44,7 @@ READ_UNASKED = 1_000_000_000
 """Bytes that are read to complete a version that nobody named.  Only files without an MD5 in the store must be read."""
 
 _EMPTY = md5_of().hexdigest()
+_WRONG = "A verification found files of it missing or different, and they were not uploaded again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,11 @@ class Completed:
     expected: bool = False
 
 
-def complete_versions(work: Work, store: GuardedStore, named: str = "") -> list[Completed]:
+def complete_versions(work: Work, store: GuardedStore, named: str = "", wrong: Collection[str] = ()) -> list[Completed]:
     """Write the marker of every version that this run changed, of the last one, and of the one that is ``named``, where it is due.
+
+    ``wrong`` are versions with files that a verification found missing or different, and that nobody repaired: they get no marker,
+    because a file's properties can agree where its content does not.
 
     A marker that still holds is left alone.  Files without an MD5 in the store are read, up to :data:`READ_UNASKED` unless the
     version is named.  Raises :class:`StoreError`, :class:`JournalError`, ``Cancelled``; then no marker was written.
@@ -101,7 +105,12 @@ def complete_versions(work: Work, store: GuardedStore, named: str = "") -> list[
     counts = work.journal.counts()
     versions = sorted(candidates & {count.version for count in counts})
     approvals = last_approval(work.config.journal.local)
-    return [_complete(work, store, _of(version, counts), approvals, named=named == version) for version in versions]
+    return [
+        Completed(version, why=_WRONG, expected=True)
+        if version in wrong
+        else _complete(work, store, _of(version, counts), approvals, named=named == version)
+        for version in versions
+    ]
 
 
 def _of(version: str, counts: Sequence[VersionCount]) -> list[VersionCount]:

@@ -98,7 +98,7 @@ _DAMAGED = (
     "or ask your IT department if a proxy or firewall does it."
 )
 _FACTS = {304, 404, 409, 412}
-"""Refusals that say what lies in the store: they are believed only if the service sent them."""
+"""Refusals that say what is in the store: they are believed only if the service sent them."""
 _CONDITIONS = {"ConditionNotMet", "TargetConditionNotMet", "BlobAlreadyExists", "BlobOverwritten"}
 _NOT_FOUND = {"BlobNotFound", "InvalidBlockList", "ResourceNotFound"}
 _BUSY = {"ServerBusy", "InternalError", "OperationTimedOut", "TooManyRequests", "ContainerBeingDeleted", "IncomingBytesLimitExceeded"}
