@@ -15,7 +15,7 @@ from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
-from chorus_gui.core.remote import Listed, Moved
+from chorus_gui.core.remote import Listed, Moved, Refused
 from chorus_gui.core.submission.guard import GuardedStore
 from chorus_gui.core.submission.run_result import RunResult
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.base import BlobInfo
 
 T = TypeVar("T")
+_NAMED = 20
+"""So many refused files are named with a reason."""
 
-__all__ = ["Deletion", "Listed", "Moved", "deletion", "download", "journal_names", "listing", "upload"]
+__all__ = ["Deletion", "Listed", "Moved", "Refused", "deletion", "download", "journal_names", "listing", "upload"]
 
 
 def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: bool) -> list[Listed]:
@@ -35,51 +37,73 @@ def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: b
 
 def upload(
     workspace: Workspace, ctx: JobContext, sources: Sequence[Path], target: str, *, recursive: bool, overwrite: bool
-) -> Done[list[Moved]]:
-    """Copy files to the store without recording them.  Raises :class:`UsageError` for the journal's own name."""
-    goal, names = f"{target.strip('/')}/", journal_names(workspace.config)
-    if any(goal.startswith(name) for name in names if name.endswith("/")):
-        raise UsageError(
-            f"“{target}” is where this program keeps what colleagues share about the journal. This command cannot change it.",
-            remedy="Choose another folder in the central store.",
-        )
-    if target.strip("/") in names:
-        raise UsageError(
-            f"“{target}” is the cloud journal. This command cannot replace it.",
-            remedy="Check the journal in with “chorus-upload journal checkin --local-journal F”, which makes sure that nothing is lost.",
-        )
-    return _one_by_one(
-        workspace,
-        ctx,
-        lambda ctx: remote.upload(
-            GuardedStore(workspace.store(), by_hand=True), sources, target, ctx, recursive=recursive, overwrite=overwrite
-        ),
-    )
+) -> Done[list[Moved | Refused]]:
+    """Copy files to the store without recording them.  Refuses :class:`UsageError` for the journal's own name."""
+    names = journal_names(workspace.config)
+
+    def check(path: str) -> None:
+        if any(f"{path}/".startswith(name) for name in names if name.endswith("/")):
+            raise UsageError(
+                f"“{path}” is where this program keeps what colleagues share about the journal. This command cannot change it.",
+                remedy="Choose another folder in the central store.",
+            )
+        if path in names:
+            raise UsageError(
+                f"“{path}” is the cloud journal. This command cannot replace it.",
+                remedy="Check the journal in with “chorus-upload journal checkin --local-journal F”, which makes sure that nothing is lost.",
+            )
+
+    def step(ctx: JobContext) -> Iterator[Moved | Refused]:
+        pairs = remote.to_upload(sources, target, recursive=recursive)
+        for _, path in pairs:
+            check(path)
+        return remote.upload(GuardedStore(workspace.store(), by_hand=True), pairs, ctx, overwrite=overwrite)
+
+    return _one_by_one(workspace, ctx, step)
 
 
 def download(
     workspace: Workspace, ctx: JobContext, patterns: Sequence[str], target: Path, *, recursive: bool, overwrite: bool
-) -> Done[list[Moved]]:
-    """Copy files from the store."""
-    return _one_by_one(
-        workspace, ctx, lambda ctx: remote.download(workspace.store(), patterns, target, ctx, recursive=recursive, overwrite=overwrite)
-    )
+) -> Done[list[Moved | Refused]]:
+    """Copy files from the store.  What this computer cannot hold is named before anything is fetched."""
+
+    def step(ctx: JobContext) -> Iterator[Moved | Refused]:
+        store = workspace.store()
+        plan = remote.plan_download(store, patterns, target, ctx, recursive=recursive, overwrite=overwrite)
+        yield from plan.refused
+        yield from remote.download(store, plan, ctx)
+
+    return _one_by_one(workspace, ctx, step)
 
 
 def _one_by_one(workspace: Workspace, ctx: JobContext, step: Callable[[JobContext], Iterator[T]]) -> Done[list[T]]:
-    """Run a step, file by file.  One that stops on the way has begun, and says how far it came."""
+    """Run a step, file by file.  One that stops on the way has begun, and says how far it came.  A refused file is named at once."""
     made: list[T] = []
+    refused = 0
 
     def all_of_them(ctx: JobContext) -> list[T]:
+        nonlocal refused
         with workspace, workspace.person.progress(ctx):
             for one in step(ctx):
-                made.append(one)  # noqa: PERF402 - those before an error count
+                if isinstance(one, Refused):
+                    refused += 1
+                    _name(workspace, one, refused)
+                made.append(one)
         return made
 
     outcome = job.run(all_of_them, ctx)
-    if made and outcome.kind is not OutcomeKind.DONE:
-        workspace.person.say(f"Stopped after {files(len(made))}.")
-    return Done(outcome, RunResult(), begun=bool(made))
+    done = len(made) - refused
+    if refused > _NAMED:
+        workspace.person.warn(f"{files(refused - _NAMED)} more cannot be copied because of their names. --json lists all of them.")
+    if done and outcome.kind is not OutcomeKind.DONE:
+        workspace.person.say(f"Stopped after {files(done)}.")
+    return Done(outcome, RunResult(), begun=bool(done), faulty=bool(refused))
+
+
+def _name(workspace: Workspace, one: Refused, number: int) -> None:
+    """The first ones with their reason; the remedy once."""
+    if number <= _NAMED:
+        workspace.person.warn(f"“{one.remote}” was left out. {one.why}" + (f" {one.remedy}" if number == 1 else ""))
 
 
 class Deletion:

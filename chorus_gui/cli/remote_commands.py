@@ -11,21 +11,28 @@ from chorus_gui.app.words import files, size
 from chorus_gui.cli.arguments import UNASKED, ask, workspace
 from chorus_gui.core.errors import UnansweredError, UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.shown import quoted
 
 if TYPE_CHECKING:
-    from chorus_gui.app.remote import Moved
+    from chorus_gui.app.remote import Moved, Refused
     from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 SHOWN = 20
 """Files that are listed without --verbose."""
+NAMES = (
+    "A name as “remote list” prints it means exactly that file, also with *, ? or [ in it. Only if no file has the name, it is a folder or a "
+    "pattern. A “/” at the end means the folder. Write -- before a name that begins with a hyphen."
+)
 
 
 def add(groups: Any) -> None:
     """The group's grammar."""
-    group = groups.add_parser("remote", help="list, upload, download and delete files in the central store, without the journal")
+    group = groups.add_parser(
+        "remote", help="list, upload, download and delete files in the central store, without the journal", epilog=NAMES
+    )
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
-    listing = commands.add_parser("list", help="list files and folders in the store")
+    listing = commands.add_parser("list", help="list files and folders in the store", epilog=NAMES)
     listing.add_argument("-r", "--recursive", action="store_true", help="list every file, instead of one line per folder")
     listing.add_argument(
         "pattern",
@@ -41,14 +48,14 @@ def add(groups: Any) -> None:
         ("upload", "copy files to the store without recording them", "LOCAL… REMOTE", run_upload),
         ("download", "copy files from the store", "REMOTE… LOCAL", run_download),
     ):
-        command = commands.add_parser(name, help=words)
+        command = commands.add_parser(name, help=words, epilog=NAMES)
         command.add_argument("--overwrite", action="store_true", help="replace existing files")
         command.add_argument("-r", "--recursive", action="store_true", help="include folders")
         command.add_argument("paths", nargs="+", metavar="PATH", help=paths)
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=action, long=True)
 
-    delete = commands.add_parser("delete", help="delete files from the store; this cannot be undone")
+    delete = commands.add_parser("delete", help="delete files from the store; this cannot be undone", epilog=NAMES)
     delete.add_argument("-r", "--recursive", action="store_true", help="delete everything below, too")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("patterns", nargs="+", metavar="PATTERN")
@@ -64,7 +71,10 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
         lines = listing(opened, ctx, args.pattern, recursive=args.recursive)
     report.table(
         ("path", ">files", ">size", "MD5"),
-        [(line.path, line.files if line.blob is None else None, size(line.size), line.blob.md5 if line.blob else None) for line in lines],
+        [
+            (quoted(line.path), line.files if line.blob is None else None, size(line.size), line.blob.md5 if line.blob else None)
+            for line in lines
+        ],
     )
     report.say(f"{files(sum(line.files for line in lines))}, {size(sum(line.size for line in lines))}")
     report.json(
@@ -109,9 +119,9 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     with workspace(args, report) as opened, deletion(opened, ctx, args.patterns, recursive=args.recursive) as found:
         blobs = found.blobs
         for blob in blobs if report.verbose else blobs[:SHOWN]:
-            report.say(f"  {blob.path}  {size(blob.size)}")
+            report.say(f"  {quoted(blob.path)}  {size(blob.size)}")
         if len(blobs) > SHOWN and not report.verbose:
-            report.say(f"  … and {len(blobs) - SHOWN:,} more")
+            report.say(f"  … and {len(blobs) - SHOWN:,} more. --verbose lists all of them.")
         if not args.yes:
             total = f"{files(len(blobs))} ({size(sum(blob.size for blob in blobs))})"
             ask(
@@ -138,14 +148,29 @@ def _some(paths: list[str], words: str) -> list[str]:
     return paths
 
 
-def _tell(report: Report, done: Done[list[Moved]]) -> Done[list[Moved]]:
+def _tell(report: Report, done: Done[list[Moved | Refused]]) -> Done[list[Moved | Refused]]:
     if not done.ok:
         return done
-    moved = done.value
+    from chorus_gui.app.remote import Moved
+
+    moved = [one for one in done.value if isinstance(one, Moved)]
     for one in moved if report.verbose else moved[:SHOWN]:
-        report.say(f"  {one.local}  {one.remote}  {size(one.size)}  {'MD5 checked' if one.checked else 'no MD5 in the store'}")
+        report.say(f"  {one.local}  {quoted(one.remote)}  {size(one.size)}  {'MD5 checked' if one.checked else 'no MD5 in the store'}")
     report.say(f"{files(len(moved))}, {size(sum(one.size for one in moved))}")
-    report.json(
-        [{"local": str(one.local), "remote": one.remote, "size": one.size, "md5": one.md5, "checked": one.checked} for one in moved]
-    )
+    report.json([_record(one) for one in done.value])
     return done
+
+
+def _record(one: Moved | Refused) -> dict[str, Any]:
+    from chorus_gui.app.remote import Moved
+
+    copied = isinstance(one, Moved)
+    return {
+        "local": None if one.local is None else str(one.local),
+        "remote": one.remote,
+        "size": one.size,
+        "md5": one.md5 if copied else None,
+        "checked": copied and one.checked,
+        "error": None if copied else one.why,
+        "remedy": None if copied else one.remedy,
+    }

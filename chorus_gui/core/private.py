@@ -50,8 +50,8 @@ def make_folder(path: Path) -> None:
 
 
 def beside(target: Path) -> Path:
-    """A name next to ``target`` that nobody can know before."""
-    return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(8)}.part")
+    """A name next to ``target`` that nobody can know before; never longer than a name may be where that of ``target`` is not."""
+    return target.with_name(f".{target.name[:40]}.{os.getpid()}-{secrets.token_hex(8)}.part")
 
 
 def take_place(part: Path, target: Path) -> None:

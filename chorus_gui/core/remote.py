@@ -6,24 +6,25 @@ side files are never part of what a wildcard matches; they must be named.
 
 from __future__ import annotations
 
-import fnmatch
+import errno
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chorus_gui.core import private
-from chorus_gui.core.errors import ConditionError, UsageError
+from chorus_gui.core.errors import BlobNameError, ConditionError, SourceUnreadableError, UsageError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Tally
 from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, BlobInfo, Store
-from chorus_gui.core.storage.names import outside, reserved
+from chorus_gui.core.storage.fits import Folder
+from chorus_gui.core.storage.matching import Choice, choose
 from chorus_gui.core.storage.one_file import fetch_file, send_file
 from chorus_gui.core.storage.retry import RetryPolicy
 
-_WILD = re.compile(r"[*?\[]")
+_NO_MORE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
+"""The disk takes no further file either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,44 @@ class Moved:
     checked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that was not uploaded or downloaded because of its name; ``why`` and ``remedy`` are sentences, ``size`` is in bytes."""
+
+    local: Path | None
+    remote: str
+    size: int
+    why: str
+    remedy: str = "Download it alone, under a name of your choice: “remote download NAME FILE”."
+
+
+@dataclass(slots=True)
+class Download:
+    """What is to be fetched, with where it goes, and what this computer cannot hold."""
+
+    files: list[tuple[BlobInfo, Path]] = field(default_factory=list[tuple[BlobInfo, Path]])
+    refused: list[Refused] = field(default_factory=list[Refused])
+
+
 def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool) -> list[Listed]:
-    """What ``pattern`` names ("" is everything): blobs, and without ``recursive`` the folders below as one line each, by name."""
+    """What ``pattern`` names ("" is everything): blobs, and without ``recursive`` the folders below as one line each, by name.
+
+    Raises :class:`UsageError` for a name with an empty part that nothing has.
+    """
     folders: dict[str, list[int]] = {}
     found: list[Listed] = []
-    for blob, depth in _matches(store, pattern, ctx):
+    choice = choose(store, pattern, ctx)
+    shown = len(choice.parts) + (not choice.wild)
+    for blob in choice.blobs(store, ctx):
         parts = blob.path.split("/")
-        shown = depth if _WILD.search(pattern) else depth + 1
-        if recursive or len(parts) <= shown:
+        if recursive or choice.blob is not None or len(parts) <= shown:
             found.append(Listed(blob.path, blob, 1, blob.size))
             continue
         count = folders.setdefault("/".join(parts[:shown]) + "/", [0, 0])
         count[0] += 1
         count[1] += blob.size
+    if not found and not folders and "" in choice.parts:
+        raise _nothing(store, pattern, choice)
     found += [Listed(path, None, files, size) for path, (files, size) in folders.items()]
     return sorted(found, key=lambda line: line.path)
 
@@ -73,113 +99,153 @@ def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursiv
     """
     found: dict[str, BlobInfo] = {}
     for pattern in patterns:
-        below = 0
-        here: dict[str, BlobInfo] = {}
-        for blob, depth in _matches(store, pattern, ctx):
-            named = pattern.strip("/")
-            if blob.path != named and any(
-                blob.path == name or (name[-1:] == "/" and blob.path.startswith(name) and named != name[:-1]) for name in keep
-            ):
-                continue
-            if recursive or blob.path.count("/") + 1 <= depth:
-                here[blob.path] = blob
-            else:
-                below += 1
-        if not here:
-            if below:
-                raise UsageError(
-                    f"“{pattern}” is a folder with {below:,} file{'s' * (below != 1)}.", remedy="Add -r to include everything in it."
-                )
-            raise UsageError(
-                f"Nothing in {store.url} matches “{pattern}”.",
-                remedy="Use “remote list” to see the names. Capital and small letters are different.",
-            )
-        found.update(here)
+        _, here = _named(store, pattern, ctx, recursive=recursive, keep=keep)
+        found.update((blob.path, blob) for blob in here)
     return [found[path] for path in sorted(found)]
 
 
-def _matches(store: Store, pattern: str, ctx: JobContext) -> Iterator[tuple[BlobInfo, int]]:
-    """Blobs at or below what the pattern names, with the number of parts of the pattern."""
-    parts = [part for part in pattern.split("/") if part]
-    fixed: list[str] = []
-    for part in parts:
-        if _WILD.search(part):
-            break
-        fixed.append(part)
-    prefix = "/".join(fixed)
-    if len(fixed) < len(parts) and fixed:
-        prefix += "/"
-    for number, blob in enumerate(store.list(prefix)):
-        if number % 1000 == 0:
-            ctx.checkpoint()
-        names = blob.path.split("/")
-        if len(names) >= len(parts) and all(
-            name == part or fnmatch.fnmatchcase(name, part) for name, part in zip(names, parts, strict=False)
-        ):
-            yield blob, len(parts)
-
-
-def upload(store: Store, sources: Sequence[Path], remote: str, ctx: JobContext, *, recursive: bool, overwrite: bool) -> Iterator[Moved]:
-    """Put files (with ``recursive`` folders too) into the store: below ``remote``, or as ``remote`` if it is one file and no "/" ends it.
-
-    Raises :class:`UsageError` before anything is sent; :class:`ConditionError` for a blob that is there already, unless ``overwrite``.
-    """
-    target = remote.strip("/")
-    pairs: list[tuple[Path, str]] = []
-    for source in sources:
-        if source.is_dir():
-            if not recursive:
-                raise UsageError(f"“{source}” is a folder.", remedy="Add -r to upload everything in it.")
-            pairs += [
-                (file, _join(target, source.resolve().name, file.relative_to(source).as_posix()))
-                for file in sorted(source.rglob("*"))
-                if file.is_file()
-            ]
-        elif source.is_file():
-            one = len(sources) == 1 and bool(target) and not remote.endswith("/")
-            pairs.append((source, target if one else _join(target, source.name)))
+def _named(store: Store, pattern: str, ctx: JobContext, *, recursive: bool, keep: Sequence[str] = ()) -> tuple[Choice, list[BlobInfo]]:
+    """As :func:`matching`, for one pattern; with what it was understood as."""
+    choice = choose(store, pattern, ctx)
+    here: list[BlobInfo] = []
+    below = 0
+    kept_apart = [name for name in keep if name[-1:] != "/" or choice.text not in (name, name[:-1])]
+    for blob in choice.blobs(store, ctx):
+        if choice.blob is None and any(blob.path == name or (name[-1:] == "/" and blob.path.startswith(name)) for name in kept_apart):
+            continue
+        if recursive or choice.blob is not None or (choice.wild and blob.path.count("/") + 1 <= len(choice.parts)):
+            here.append(blob)
         else:
-            raise UsageError(f"There is no file “{source}”.", remedy="Check the name. A relative path begins in the current folder.")
+            below += 1
+    if not here and below:
+        raise UsageError(f"“{pattern}” is a folder with {below:,} file{'s' * (below != 1)}.", remedy="Add -r to include everything in it.")
+    if not here:
+        raise _nothing(store, pattern, choice)
+    return choice, here
+
+
+def _nothing(store: Store, pattern: str, choice: Choice) -> UsageError:
+    """The error for a pattern that names nothing."""
+    meaning = ""
+    if "" in choice.parts:
+        meaning = "It has an empty part: a “/” at the beginning, or two together. That is a part of the name, and is not left out."
+    return UsageError(
+        f"Nothing in {store.url} matches “{pattern}”.",
+        meaning=meaning,
+        remedy="Use “remote list” to see the names. Capital and small letters are different.",
+    )
+
+
+def upload(store: Store, pairs: Sequence[tuple[Path, str]], ctx: JobContext, *, overwrite: bool) -> Iterator[Moved | Refused]:
+    """Put files into the store, each under its name.  One whose name the store cannot hold is refused, and the others are sent.
+
+    Raises :class:`UsageError` if it is the only one; :class:`ConditionError` for a blob that is there already, unless ``overwrite``.
+    """
     ctx.progress.begin("upload", {"": Tally(len(pairs), sum(file.stat().st_size for file, _ in pairs))})
     for file, path in pairs:
         ctx.checkpoint()
         try:
             blob = send_file(store, path, file, ctx, condition=ALWAYS if overwrite else IF_ABSENT)
+        except BlobNameError as error:
+            if len(pairs) == 1:
+                raise UsageError(error.what, meaning=error.meaning, remedy="Choose another name.") from error
+            yield Refused(file, path, file.stat().st_size, error.summary, "Upload it alone, under another name: “remote upload FILE NAME”.")
+            continue
         except ConditionError as error:
             raise ConditionError(f"“{path}” is in {store.url} already.", remedy="Add --overwrite to replace it.") from error
         ctx.progress.add("", files=1, size=blob.size)
         yield Moved(file, path, blob.size, blob.md5 or "", blob.md5 is not None)
 
 
-def download(store: Store, patterns: Sequence[str], local: Path, ctx: JobContext, *, recursive: bool, overwrite: bool) -> Iterator[Moved]:
-    """Fetch blobs into the folder ``local``, or as the file ``local`` if it is one blob and no such folder; MD5 checked where there is one.
-
-    A blob below a matched folder keeps its path from that folder on.  Raises :class:`UsageError` before anything is fetched.
+def to_upload(sources: Sequence[Path], remote: str, *, recursive: bool) -> list[tuple[Path, str]]:
+    """Files (with ``recursive`` those in folders, too), each with its name in the store: below ``remote``, or ``remote`` itself if it is one
+    file and no “/” ends it.  Raises :class:`UsageError`.
     """
-    pairs: list[tuple[BlobInfo, Path]] = []
+    target = remote.removesuffix("/")
+    if "" in target.split("/") and target:
+        raise UsageError(
+            f"“{remote}” has an empty part: a “/” at the beginning, or two together.",
+            remedy="Write the name without it, for example “v1/x”.",
+        )
+    pairs: list[tuple[Path, str]] = []
+    for source in sources:
+        if source.is_dir():
+            if not recursive:
+                raise UsageError(f"“{source}” is a folder.", remedy="Add -r to upload everything in it.")
+            name = source.name if source.name not in ("", "..") else source.resolve().name
+            pairs += [
+                (file, _join(target, name, file.relative_to(source).as_posix())) for file in sorted(source.rglob("*")) if file.is_file()
+            ]
+        elif source.is_file():
+            one = len(sources) == 1 and bool(target) and not remote.endswith("/")
+            pairs.append((source, target if one else _join(target, source.name)))
+        else:
+            raise UsageError(f"There is no file “{source}”.", remedy="Check the name. A relative path begins in the current folder.")
+    return pairs
+
+
+def plan_download(store: Store, patterns: Sequence[str], local: Path, ctx: JobContext, *, recursive: bool, overwrite: bool) -> Download:
+    """What to fetch into the folder ``local``, or as the file ``local`` if it is one blob and no such folder.  Fetches nothing.
+
+    A blob below a matched folder keeps its path from that folder on.  Raises :class:`UsageError` if nothing can be fetched, and for a
+    file that exists, unless ``overwrite``.
+    """
+    found: dict[str, tuple[BlobInfo, str]] = {}
     for pattern in patterns:
-        depth = len([part for part in pattern.split("/") if part])
-        for blob in matching(store, [pattern], ctx, recursive=recursive):
-            names = blob.path.split("/")[max(0, depth - 1) :]
-            if why := outside("/".join(names)) or (reserved("/".join(names)) if os.name == "nt" else ""):
-                raise UsageError(
-                    f"“{blob.path}” is not a valid path on this computer.", meaning=why, remedy="Download it alone, under another name."
-                )
-            pairs.append((blob, local.joinpath(*names)))
-    if len(pairs) == 1 and not local.is_dir() and not recursive:
-        pairs = [(pairs[0][0], local)]
-    taken: set[Path] = set()
-    for _, target in pairs:
-        if target in taken:
-            raise UsageError(f"Two of these files would have the same path, “{target}”.", remedy="Download them into different folders.")
-        if target.exists() and not overwrite:
+        choice, blobs = _named(store, pattern, ctx, recursive=recursive)
+        cut = max(0, len(choice.parts) - 1)
+        found.update((blob.path, (blob, "/".join(blob.path.split("/")[cut:]))) for blob in blobs)
+    lone = len(found) == 1 and not recursive and not local.is_dir()
+    folder = Folder(local)
+    plan = Download()
+    targets: dict[str, str] = {}
+    above: dict[str, str] = {}
+    for blob, path in found.values():
+        if not lone:
+            parts = folder.key(path).split("/")
+            for count in range(1, len(parts)):
+                above.setdefault("/".join(parts[:count]), blob.path)
+    for blob, path in sorted(found.values(), key=lambda pair: pair[0].path):
+        key = folder.key(path)
+        if not (why := "" if lone else folder.refuses(path) or folder.occupied(path)) and not lone:
+            if key in above:
+                why = f"“{above[key]}” needs a folder of this name, and here a name is either a file or a folder."
+            elif key in targets:
+                why = f"“{targets[key]}” would be the same file in this folder."
+        if why:
+            plan.refused.append(Refused(None, blob.path, blob.size, why))
+            continue
+        targets[key] = blob.path
+        target = local if lone else local.joinpath(*path.split("/"))
+        if not overwrite and os.path.lexists(disk_path(target)):
             raise UsageError(f"“{target}” exists already.", remedy="Add --overwrite to replace it.")
-        taken.add(target)
-    ctx.progress.begin("download", {"": Tally(len(pairs), sum(blob.size for blob, _ in pairs))})
-    for blob, target in pairs:
+        plan.files.append((blob, target))
+    if not plan.files:
+        first = plan.refused[0]
+        raise UsageError(f"“{first.remote}” is not a valid path on this computer.", meaning=first.why, remedy=first.remedy)
+    return plan
+
+
+def download(store: Store, plan: Download, ctx: JobContext) -> Iterator[Moved | Refused]:
+    """Fetch what was planned, MD5 checked where there is one.  What this computer cannot write after all is refused, too.
+
+    Raises :class:`SourceUnreadableError` for a disk that takes no more files at all, :class:`StoreError`.
+    """
+    ctx.progress.begin("download", {"": Tally(len(plan.files), sum(blob.size for blob, _ in plan.files))})
+    for blob, target in plan.files:
         ctx.checkpoint()
-        private.make_folder(Path(disk_path(target.parent)))
-        md5 = fetch_file(store, blob, Path(disk_path(target)), ctx, tell=True)
+        try:
+            private.make_folder(Path(disk_path(target.parent)))
+            md5 = fetch_file(store, blob, Path(disk_path(target)), ctx, tell=True)
+        except (OSError, SourceUnreadableError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in _NO_MORE:
+                raise SourceUnreadableError(
+                    f"Could not write “{target}”: {cause.strerror or cause}.", remedy="Free space there, or choose another folder."
+                ) from error
+            why = f"Could not write “{target}”: {error.strerror or error}." if isinstance(error, OSError) else error.what
+            yield Refused(target, blob.path, blob.size, why)
+            continue
         ctx.progress.add("", files=1)
         yield Moved(target, blob.path, blob.size, md5, blob.md5 is not None)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from azure_places import key_place, sas_place
+from azure_places import key_place, sas_place, service
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import AuthMode, Credentials, Place, Secret
@@ -386,3 +386,15 @@ def test_a_copy_that_the_service_gives_up_is_an_error(place: Place, monkeypatch:
     monkeypatch.undo()
     assert b"".join(store.read("target")) == DATA
     store.close()
+
+
+@pytest.mark.parametrize("key", ["hdi_isfolder", "Hdi_isfolder", "HDI_ISFOLDER"])
+@pytest.mark.parametrize("value", ["true", "True", " TRUE"])
+def test_a_folder_that_is_kept_as_a_blob_is_no_file(azurite: Azurite, container: str, place: Place, key: str, value: str) -> None:
+    with service(azurite) as client:
+        client.get_container_client(container).upload_blob("site one/1/Images", b"", metadata={key: value})
+        client.get_container_client(container).upload_blob("site one/1/Images/a.dcm", b"a", metadata={key: "false"})
+    with closing(opened(place)) as store:
+        assert [blob.path for blob in store.list()] == ["1/Images/a.dcm"]
+        assert store.head("1/Images") is None
+        assert store.head("1/Images/a.dcm") is not None

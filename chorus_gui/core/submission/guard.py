@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from chorus_gui.core.config.secrets import NEEDS_JOURNAL
-from chorus_gui.core.errors import AccessError, BlobNotFoundError, UsageError
+from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.retry import RetryPolicy
@@ -176,7 +176,10 @@ def read_text(store: Store, version: str, policy: RetryPolicy = RetryPolicy()) -
     """The text of the blob that has the marker's name; None if there is none, "" if it cannot be a marker.  Raises :class:`StoreError`."""
     ctx = JobContext()
     path = marker_path(version)
-    info = policy.call(lambda: store.head(path), ctx)
+    try:
+        info = policy.call(lambda: store.head(path), ctx)
+    except BlobNameError:
+        return None  # no version has such a name
     if info is None:
         return None
     if info.size > LARGEST:

@@ -55,6 +55,11 @@ def dropped_dot(name: str) -> BlobNameError:
     return name_error(name, "A part of it ends in a dot, and Azure dropped that dot.")
 
 
+def is_folder(metadata: Mapping[str, str] | None) -> bool:
+    """A blob that an account or a program keeps in the place of a folder.  Keys and this value have no case: programs in Go write “Hdi_isfolder”."""
+    return any(key.lower() == "hdi_isfolder" and value.strip().lower() == "true" for key, value in (metadata or {}).items())
+
+
 def url_path(name: str) -> str:
     """The name as a URL spells it."""
     return quote(name, safe="~/")

@@ -13,7 +13,7 @@ from chorus_gui.core.storage.azure.answers import Operation
 from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
 from chorus_gui.core.storage.azure.login import NOBODY, Login
-from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, url_path
+from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is_folder, url_path
 from chorus_gui.core.storage.azure.pages import Pages
 from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
@@ -110,9 +110,11 @@ class AzureStore:
             return []
 
     def head(self, path: str) -> BlobInfo | None:
-        """See :meth:`Store.head`."""
+        """See :meth:`Store.head`.  A folder that is kept as a blob of its own is none, as in a listing."""
         name = self._name(path)
         found = self._wire.head(name)
+        if found is not None and is_folder(found.metadata):
+            return None
         return found and BlobInfo(path, found.size, found.md5, found.etag, found.modified_us, found.metadata)
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
@@ -148,7 +150,7 @@ class AzureStore:
         if length == 0:
             return
         operation = Operation("read", path, "r")
-        blob = self._blob(path)
+        blob = self._blob(path, listed=etag is not None)
         options = conditions(Condition(etag=etag))
 
         def begin() -> Iterator[bytes]:
@@ -217,7 +219,7 @@ class AzureStore:
 
     def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
         """See :meth:`Store.delete`."""
-        blob = self._blob(path)
+        blob = self._blob(path, listed=condition.etag is not None)
         if condition.absent and self.head(path) is not None:  # the service has no such condition for a delete
             raise ConditionError(f"“{path}” exists in the central store.")
         guarded(self._access, Operation("delete", path, "d"), lambda: blob.delete_blob(**conditions(condition)))
@@ -241,8 +243,9 @@ class AzureStore:
         check(path, self._prefix)
         return self._prefix + path
 
-    def _blob(self, path: str) -> BlobClient:
-        return self._client.get_blob_client(self._name(path))
+    def _blob(self, path: str, *, listed: bool = False) -> BlobClient:
+        """``listed``: the request holds to the ETag that a listing gave with this name, so it cannot reach another blob."""
+        return self._client.get_blob_client(self._prefix + path if listed else self._name(path))
 
     def _check_kept(self, path: str) -> None:
         """A name that the service may have shortened is looked up where names come back: in a listing."""
@@ -278,4 +281,4 @@ def _staged(blob: BlobClient) -> list[StagedBlock]:
 
 def _is_file(found: BlobProperties, cut: int) -> bool:
     """A blob below the prefix, which has ``cut`` characters; not a folder of a hierarchical account."""
-    return len(found.name) > cut and (found.metadata or {}).get("hdi_isfolder") != "true"
+    return len(found.name) > cut and not is_folder(found.metadata)
