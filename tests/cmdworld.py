@@ -45,7 +45,7 @@ def _line(ran: Ran, line: str) -> None:
 
 def _command(ran: Ran, command: str) -> None:
     word = command.split(" ", 1)[0].lower()
-    if word in ("if", "goto", "exit", "setlocal", "chcp", "echo", "echo.", "del", "@echo"):
+    if word in ("if", "goto", "exit", "setlocal", "for", "chcp", "echo", "echo.", "del", "@echo"):
         found = re.match(r'if "(?:[^"]*)"=="\?" (set .*)$', command)
         if found and re.match(r'if "\?"=="\?"', command):
             _command(ran, found[1])
@@ -63,7 +63,8 @@ def _command(ran: Ran, command: str) -> None:
         command, rest = _first_command(again)
         if rest:
             ran.injected.append(rest)
-        ran.calls.append(arguments(command))
+        if not command.startswith(":"):  # a label of its own
+            ran.calls.append(arguments(command))
     else:
         ran.calls.append(arguments(command))
 

@@ -102,6 +102,10 @@ def test_batch_files_are_the_kept_ones(
     assert "\n" not in made.text.replace("\r\n", "")
     assert max(map(len, made.text.split("\r\n"))) < batch.LINE_LIMIT
     assert all(line.isascii() for line in made.text.split("\r\n")[: made.text.split("\r\n").index("chcp 65001 >nul")])
+    head, _, body = made.text.partition("\r\n:main\r\n")
+    assert "chcp 65001 >nul\r\ncall :main\r\n" in head
+    assert "if defined CODE_PAGE chcp %CODE_PAGE% >nul\r\nexit /b %STATUS%" in head, "the terminal of the person is as before"
+    assert "chcp" not in body
 
 
 @pytest.mark.skipif(not SHELLCHECK.is_file(), reason="shellcheck is not installed here; what it looks at is the same everywhere")

@@ -92,7 +92,7 @@ class SiteStep(Step):
         super().__init__()
         self.folder = FolderEdit("Choose the site's folder")
         self.folder.changed.connect(self.changed)
-        self.folder.edit.setPlaceholderText("for example D:/chorus/site or //server/share/chorus")
+        self.folder.edit.setPlaceholderText("for example D:\\chorus\\site or \\\\server\\share\\chorus")
         about = FormRow("Site folder", self.folder, "It usually contains OMOP, Metadata, and a folder for each patient.")
         self.append = QRadioButton("&Ignore it (append mode)")
         self.full = QRadioButton("Mark it as &deleted in the journal (full mode)")

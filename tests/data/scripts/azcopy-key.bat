@@ -4,8 +4,15 @@ rem It uploads 12 files to the central store with AzCopy, and marks them as uplo
 rem After an interruption, run it again: it continues where it stopped.
 rem It needs the folder "upload.files" next to it, which has the lists of files.
 setlocal EnableExtensions DisableDelayedExpansion
+set "CODE_PAGE="
+for /f "tokens=2 delims=:." %%C in ('"%SystemRoot%\System32\chcp.com"') do set "CODE_PAGE=%%C"
 chcp 65001 >nul
+call :main
+set "STATUS=%ERRORLEVEL%"
+if defined CODE_PAGE chcp %CODE_PAGE% >nul
+exit /b %STATUS%
 
+:main
 set "LISTS=%~dp0upload.files"
 set CHORUS="C:\Program Files\100%%\chorus-upload.exe" --config "D-config 100%%.toml"
 if not exist "%LISTS%\" (
