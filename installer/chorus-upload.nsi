@@ -68,6 +68,7 @@ Var Back ; 1: while files are moved back
 
 !define MUI_ICON "${PROJECT}\resources\icons\chorus-upload.ico"
 !define MUI_UNICON "${PROJECT}\resources\icons\chorus-upload.ico"
+!define MUI_WELCOMEFINISHPAGE_BITMAP "${PROJECT}\installer\wizard.bmp"
 !define MUI_ABORTWARNING
 !insertmacro MUI_PAGE_LICENSE "${PROJECT}\LICENSE"
 !insertmacro MUI_PAGE_COMPONENTS

@@ -1,4 +1,5 @@
-"""Paints the program's icon into ``resources/icons``: ``.venv/bin/python installer/make_icon.py``.
+"""Paints the program's icon into ``resources/icons``, and the picture of the installer's last page next to this file:
+``.venv/bin/python installer/make_icon.py``.
 
 The drawing is the window's own (:func:`chorus_gui.ui.widgets.icons.program_icon`); both containers hold PNG pictures.
 """
@@ -10,11 +11,14 @@ import struct
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 
+from chorus_gui.ui import theme
 from chorus_gui.ui.widgets.icons import SIZES, program_icon
 
 FOLDER = Path(__file__).resolve().parent.parent / "resources" / "icons"
+WIZARD = Path(__file__).resolve().parent / "wizard.bmp"
+WIZARD_SIZE = (164, 314)  # pixels; NSIS scales it
 ICNS_TYPES = {16: b"icp4", 32: b"icp5", 64: b"icp6", 128: b"ic07", 256: b"ic08"}
 
 
@@ -43,13 +47,26 @@ def icns(pictures: dict[int, bytes]) -> bytes:
     return b"icns" + struct.pack(">I", 8 + len(body)) + body
 
 
+def wizard() -> QImage:
+    """The left side of the installer's last page: the icon on the window's own ground.  256 colours, as old bitmaps have."""
+    width, height = WIZARD_SIZE
+    picture = QImage(width, height, QImage.Format.Format_RGB32)
+    picture.fill(QColor(theme.LIGHT.rail))
+    painter = QPainter(picture)
+    painter.drawPixmap((width - 64) // 2, 48, program_icon().pixmap(64, 64))
+    painter.end()
+    return picture.convertToFormat(QImage.Format.Format_Indexed8)
+
+
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = QGuiApplication([])
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "chorus-upload.ico").write_bytes(ico({size: png(size) for size in SIZES}))
     (FOLDER / "chorus-upload.icns").write_bytes(icns({size: png(size) for size in ICNS_TYPES}))
+    if not wizard().save(str(WIZARD), "BMP"):
+        raise OSError(f"Qt cannot write {WIZARD}.")
     application.quit()
 
 
