@@ -3,7 +3,7 @@
 ;
 ; For one user, without administrator rights; for all users when it is started as administrator (or /ALLUSERS, /CURRENTUSER).
 ; Silent: /S, with /D=FOLDER last.  Options: /DESKTOP /PATH (an upgrade keeps what was chosen before).
-; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program is running or cannot be replaced.  After 2 and 3 nothing has changed.
+; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program or another installer is running, or a file cannot be replaced.  After 2 and 3 nothing has changed.
 ;
 ; SOURCE has a list of its files (installed-files.txt, by build.py), which is installed, too.  Only what a list names is ever
 ; replaced or removed, and never a folder with what is in it.  An upgrade unpacks into a folder beside the old files, moves the old
@@ -65,6 +65,7 @@ Var Options ; what was given, with a space before and after each
 Var Former ; the folder of the installation that is registered, "" if there is none
 Var Where ; for whom it is installed, for the wizard
 Var Back ; 1: while files are moved back
+Var PathKind ; how the search path is stored: 1 as it is, 2 with variables in it
 
 !define MUI_ICON "${PROJECT}\resources\icons\chorus-upload.ico"
 !define MUI_UNICON "${PROJECT}\resources\icons\chorus-upload.ico"
@@ -149,7 +150,7 @@ Function ${un}IsOurs
   ${EndIf}
 FunctionEnd
 
-; The next line of the list that is open in $R9, in $R8; "" at its end.  A line that leads out of the folder is left out.
+; The next line of the list that is open in $R9, in $R8; "" at its end.  A line that leads out of the folder, or is a pattern, is left out.
 Function ${un}NextLine
   ${Do}
     ClearErrors
@@ -168,12 +169,14 @@ Function ${un}NextLine
     ${Loop}
     StrCpy $R7 $R8 1
     System::Call 'shlwapi::StrStrIW(w R8, w "..") p .R6'
-    System::Call 'shlwapi::StrStrIW(w R8, w ":") p .R5'
     ${If} $R8 != ""
     ${AndIf} $R7 != "\"
     ${AndIf} $R6 P= 0
-    ${AndIf} $R5 P= 0
-      Return
+      System::Call 'shlwapi::StrCSpnW(w R8, w ":*?/") i .R5' ; how many characters come before one of these
+      StrLen $R6 $R8
+      ${If} $R5 == $R6
+        Return
+      ${EndIf}
     ${EndIf}
   ${Loop}
 FunctionEnd
@@ -261,40 +264,56 @@ Function ${un}RemoveListed
 FunctionEnd
 
 ; The search path, unexpanded, in $1; $0 is "" when it may be changed.  A path that is longer than a string of
-; this installer can hold is left alone: cut off, it would break other programs.
+; this installer can hold is left alone: cut off, it would break other programs.  So is one that was not read completely.
 Function ${un}ReadPath
   StrCpy $0 "no"
   ${If} $Everyone == 1
-    System::Call 'advapi32::RegGetValueW(p -2147483646, w "${MACHINE_ENVIRONMENT}", w "Path", i 0x10000006, p 0, p 0, *i 0 .r2) i .r3'
+    System::Call 'advapi32::RegGetValueW(p -2147483646, w "${MACHINE_ENVIRONMENT}", w "Path", i 0x10000006, *i 0 r5, p 0, *i 0 r2) i .r3'
   ${Else}
-    System::Call 'advapi32::RegGetValueW(p -2147483647, w "Environment", w "Path", i 0x10000006, p 0, p 0, *i 0 .r2) i .r3'
+    System::Call 'advapi32::RegGetValueW(p -2147483647, w "Environment", w "Path", i 0x10000006, *i 0 r5, p 0, *i 0 r2) i .r3'
   ${EndIf}
+  StrCpy $PathKind $5
   StrCpy $1 ""
   ${If} $3 == 2 ; there is none yet
+    StrCpy $PathKind 2 ; REG_EXPAND_SZ
     StrCpy $0 ""
     Return
   ${EndIf}
   StrLen $4 "$INSTDIR"
-  IntOp $2 $2 / 2
-  IntOp $2 $2 + $4
-  IntOp $2 $2 + 8
-  ${If} $3 != 0
-  ${OrIf} $2 >= ${NSIS_MAX_STRLEN}
-    DetailPrint "The search path (PATH) is too long to be changed safely. It was not changed."
-    Return
+  IntOp $2 $2 / 2 ; characters, with one at the end
+  IntOp $4 $4 + $2
+  IntOp $4 $4 + 8
+  ${If} $3 == 0
+  ${AndIf} $2 > 0
+  ${AndIf} $4 < ${NSIS_MAX_STRLEN}
+    ClearErrors
+    ${If} $Everyone == 1
+      ReadRegStr $1 HKLM "${MACHINE_ENVIRONMENT}" "Path"
+    ${Else}
+      ReadRegStr $1 HKCU "Environment" "Path"
+    ${EndIf}
+    StrLen $4 $1
+    IntOp $2 $2 - $4
+    ${IfNot} ${Errors}
+    ${AndIf} $2 >= 0
+    ${AndIf} $2 <= 2 ; the character at the end, if it was stored, and if it is counted
+      StrCpy $0 ""
+      Return
+    ${EndIf}
   ${EndIf}
-  ${If} $Everyone == 1
-    ReadRegStr $1 HKLM "${MACHINE_ENVIRONMENT}" "Path"
-  ${Else}
-    ReadRegStr $1 HKCU "Environment" "Path"
-  ${EndIf}
-  StrCpy $0 ""
+  DetailPrint "The search path (PATH) is too long to be changed safely. It was not changed."
 FunctionEnd
 
-; Write the search path from $1 and notify every program.
+; Write the search path from $1, as the kind of text that it was, and notify every program.
 Function ${un}WritePath
   ${If} $Everyone == 1
-    WriteRegExpandStr HKLM "${MACHINE_ENVIRONMENT}" "Path" "$1"
+    ${If} $PathKind == 1
+      WriteRegStr HKLM "${MACHINE_ENVIRONMENT}" "Path" "$1"
+    ${Else}
+      WriteRegExpandStr HKLM "${MACHINE_ENVIRONMENT}" "Path" "$1"
+    ${EndIf}
+  ${ElseIf} $PathKind == 1
+    WriteRegStr HKCU "Environment" "Path" "$1"
   ${Else}
     WriteRegExpandStr HKCU "Environment" "Path" "$1"
   ${EndIf}
@@ -315,6 +334,18 @@ Function ${un}LeavePath
     ${If} $1 != $2
       Call ${un}WritePath
     ${EndIf}
+  ${EndIf}
+FunctionEnd
+
+; One installer or uninstaller at a time on this computer.  Windows releases the mark when the process ends, however it ends.
+Function ${un}Alone
+  System::Call 'kernel32::CreateMutexW(p 0, i 0, w "Global\${NAME} Setup") p .R0 ?e'
+  Pop $R1
+  ${If} $R0 P= 0 ; another user's
+  ${OrIf} $R1 = 183 ; ERROR_ALREADY_EXISTS
+    MessageBox MB_OK|MB_ICONEXCLAMATION "${NAME} is being installed or removed by another process. Nothing was changed. Wait until it has ended, then start again." /SD IDOK
+    SetErrorLevel 3
+    Quit
   ${EndIf}
 FunctionEnd
 
@@ -503,6 +534,11 @@ Section "${NAME}" SecProgram
   ${EndIf}
   StrCpy $Found ""
   Call RollBack
+  ${If} ${FileExists} "${NEW}\*.*"
+    MessageBox MB_OK|MB_ICONSTOP "${NEW} contains files of another program. Nothing was changed. Move them, or choose another folder." /SD IDOK
+    SetErrorLevel 2
+    Quit
+  ${EndIf}
   Delete "${NEW}.in"
   StrCpy $R0 $INSTDIR
   Call IsOurs
@@ -630,6 +666,12 @@ SectionEnd
 
 Section /o "Add chorus-upload to PATH" SecPath
   Call ReadPath
+  System::Call 'shlwapi::StrCSpnW(w "$INSTDIR", w ";%") i .r2'
+  StrLen $3 $INSTDIR
+  ${If} $2 != $3
+    StrCpy $0 "no"
+    DetailPrint "The folder's name has a character that the search path (PATH) cannot have. It was not changed."
+  ${EndIf}
   ${If} $0 == ""
     System::Call 'shlwapi::StrStrIW(w ";$1;", w ";$INSTDIR;") p .r5'
     ${If} $5 == 0
@@ -683,6 +725,7 @@ Function .onInit
     ${EndIf}
     StrCpy $Everyone 1
   ${EndIf}
+  Call Alone
   Call ForWhom
   ReadRegStr $Former SHCTX "${OWN}" "InstallDir"
   System::Call 'kernel32::GetCommandLineW() t .r0'
@@ -749,6 +792,7 @@ Function un.onInit
       Quit
     ${EndIf}
   ${EndIf}
+  Call un.Alone
 FunctionEnd
 
 ; Only what the installer added.  A configuration or a journal in the program's folder stays, and so does the folder.

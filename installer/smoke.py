@@ -352,6 +352,7 @@ class Smoke:
 
 def main(words: list[str]) -> int:
     sys.path.insert(0, str(Path(__file__).parent))  # an embedded Python does not look there
+    import smoke_hostile
     import smoke_installer
 
     smoke = Smoke(Path(words[0]).absolute(), Path(words[1]).absolute(), Path(words[2]).absolute())
@@ -366,6 +367,7 @@ def main(words: list[str]) -> int:
     smoke.second_start()
     smoke.logs()
     smoke_installer.run(smoke)
+    smoke_hostile.run(smoke)
     print(f"{smoke.wrong} things are not as they should be." if smoke.wrong else "All as it should be.")
     return min(smoke.wrong, 99)
 

@@ -16,6 +16,7 @@ from chorus_gui.app.demo.azurite import running
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINER = "smoke"
+SCRIPTS = ("smoke.py", "smoke_installer.py", "smoke_hostile.py")
 
 
 def write_limits(folder: Path) -> None:
@@ -50,7 +51,7 @@ def run(setup: Path) -> int:
     shutil.copytree(base / "prefix", prefix, symlinks=True)
     work.mkdir()
     shutil.copy(setup, work / setup.name)
-    for name in ("smoke.py", "smoke_installer.py"):
+    for name in SCRIPTS:
         shutil.copy(ROOT / "installer" / name, work)
     write_limits(work)
     windows = "Z:\\build\\smoke"
@@ -97,7 +98,7 @@ def stock_nsis(base: Path) -> int:
 def run_here(setup: Path) -> int:
     """On this Windows."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tempfile.TemporaryDirectory() as scripts:
-        for name in ("smoke.py", "smoke_installer.py"):
+        for name in SCRIPTS:
             shutil.copy(ROOT / "installer" / name, scripts)
         write_limits(Path(scripts))
         words = [str(Path(scripts, "smoke.py")), str(setup), folder, str(setup.parent / "screenshots")]

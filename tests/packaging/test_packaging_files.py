@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import email
 import re
 import struct
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -65,6 +67,8 @@ def test_nothing_that_the_program_imports_is_left_out() -> None:
         r"PySide6\translations\qt_de.qm",
         r"PySide6\plugins\tls\qschannelbackend.dll",
         r"PySide6\plugins\imageformats\qsvg.dll",
+        r"PySide6\plugins\styles\qmodernwindowsstyle.dll",  # the window has a style of its own
+        r"cryptography-50.0.2.dist-info\licenses\LICENSE.APACHE",  # the folder “licences” has it
         "PySide6/Qt/lib/libQt6Quick.so.6",
         "PySide6/Qt/plugins/platforms/libqeglfs.so",
         "PySide6/QtNetwork.abi3.so",
@@ -82,14 +86,52 @@ def test_what_no_page_uses_is_left_out(name: str) -> None:
         r"PySide6\QtWidgets.pyd",
         r"PySide6\plugins\platforms\qwindows.dll",
         r"PySide6\plugins\platforms\qoffscreen.dll",
-        r"PySide6\plugins\styles\qmodernwindowsstyle.dll",
         "PySide6/Qt/plugins/platforms/libqxcb.so",
+        "msal-1.39.0.dist-info/METADATA",
+        r"keyring-25.7.0.dist-info\entry_points.txt",
         r"resources\receipt\receipt.html",
         r"cryptography\hazmat\bindings\_rust.pyd",
     ],
 )
 def test_what_is_used_stays(name: str) -> None:
     assert not unused().search(name)
+
+
+def spec_functions(*names: str, **values: object) -> dict[str, Any]:
+    """Some of the spec's functions, and the constants that they use."""
+    tree = ast.parse(SPEC)
+    wanted = [
+        node
+        for node in tree.body
+        if (isinstance(node, ast.FunctionDef) and node.name in names)
+        or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in (*names, "UNUSED", "RUNTIME"))
+    ]
+    space: dict[str, Any] = {"re": re, "Path": Path, **values}
+    exec(compile(ast.Module(wanted, []), "build_exe.spec", "exec"), space)
+    return space
+
+
+def test_everything_is_in_the_build_once(tmp_path: Path) -> None:
+    """Microsoft's libraries came once with Qt and once with its Python modules; READMEs came as metadata."""
+    described = tmp_path / "METADATA"
+    described.write_text("Metadata-Version: 2.4\nName: one\nVersion: 1.0\n\n# A long text\n")
+    wanted = spec_functions("wanted", "without_description", "own_keyrings", workpath=str(tmp_path), WINDOWS=True)["wanted"]
+    made = wanted(
+        [
+            (r"PySide6\MSVCP140.dll", "qt", "BINARY"),
+            (r"PySide6\VCRUNTIME140.dll", "qt", "BINARY"),
+            (r"shiboken6\MSVCP140.dll", "shiboken", "BINARY"),
+            ("VCRUNTIME140.dll", "python", "BINARY"),
+            (r"PySide6\Qt6Core.dll", "qt", "BINARY"),
+            (r"one-1.0.dist-info\METADATA", str(described), "DATA"),
+        ]
+    )
+    files = {name: file for name, file, _ in made}
+    assert set(files) == {"MSVCP140.dll", "VCRUNTIME140.dll", r"PySide6\Qt6Core.dll", r"one-1.0.dist-info\METADATA"}
+    assert files["VCRUNTIME140.dll"] == "python"
+    metadata = Path(files[r"one-1.0.dist-info\METADATA"]).read_text("utf-8")
+    assert email.message_from_string(metadata)["Version"] == "1.0"
+    assert "long text" not in metadata
 
 
 def test_the_version_stands_in_one_place_for_the_build_too(monkeypatch: pytest.MonkeyPatch) -> None:
