@@ -100,7 +100,7 @@ def test_what_is_used_stays(name: str) -> None:
 def spec_functions(*names: str, **values: object) -> dict[str, Any]:
     """Some of the spec's functions, and the constants that they use."""
     tree = ast.parse(SPEC)
-    wanted = [
+    wanted: list[ast.stmt] = [
         node
         for node in tree.body
         if (isinstance(node, ast.FunctionDef) and node.name in names)
