@@ -21,9 +21,12 @@ Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server:
-    """Answers every request with the next of ``replies``, the last one for ever, and keeps the requests' headers and bodies."""
+    """Answers every request with the next of ``replies``, the last one for ever, and keeps the requests' headers and bodies.
 
-    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None) -> None:
+    ``poll``: after how many seconds it notices that it is closed.
+    """
+
+    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None, poll: float = 0.02) -> None:
         server = self
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.bodies: list[bytes] = []
@@ -53,7 +56,7 @@ class Server:
         if tls:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(poll,))
         self._thread.start()
 
     def place(self, mode: AuthMode = AuthMode.KEY) -> Place:

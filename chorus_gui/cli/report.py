@@ -183,7 +183,9 @@ def _redacted(value: Any, *, prose: bool = False) -> Any:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else one_line(str(value))
+    return (
+        f"{value:,}" if isinstance(value, int) else one_line(redact(str(value)))
+    )  # first: what is shown for a control character ends in a letter or digit
 
 
 def _counts(count: Any) -> str:

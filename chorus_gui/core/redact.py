@@ -14,16 +14,19 @@ MASK = "••••"
 _RECORD = re.compile(r"(\n)(?=\d{4}-\d\d)")
 
 _SECRETS = (
-    # a SAS signature, in a URL or alone, percent-encoded or not
-    re.compile(r"(?i)((?:\b|%(?:25){0,4}(?:26|3f))sig(?:=|%(?:25){0,4}3d))[^&\s\"'<>,;)]+"),
+    # a SAS signature, in a URL or alone, percent-encoded or not; also after "\\n" and the like, and with "=" as JSON or HTML can write it
+    re.compile(
+        r"(?i)((?:\b|%(?:25){0,4}(?:26|3f)|\\(?:[abefnrtv0]|x[0-9a-f]{2}|u[0-9a-f]{4}))sig(?:=|%(?:25){0,4}3d|\\u003d|&#(?:61|x3d);))"
+        r"[^&\s\"'<>,;)]+"
+    ),
     # connection strings and TOML or JSON assignments of credentials
     re.compile(r"(?i)((?:AccountKey|SharedAccessSignature)\s*+=\s*+)[^;\s\"']+"),
     re.compile(
-        r"(?i)((?:azure_)?(?:sas_token|account_key|storage_connection_string|connection_string)[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
+        r"(?i)((?:azure_)?(?:sas_token|account_key|storage_connection_string|connection_string)\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
     ),
-    re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
     # HTTP authorization headers
-    re.compile(r"(?i)(authorization[\"']?\s*+[:=]\s*+[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s++)[^\s\"',}]+"),
+    re.compile(r"(?i)(authorization\\*+[\"']?\s*+[:=]\s*+\\*+[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s++)[^\s\"',}]+"),
     re.compile(r"(?i)(\bbearer\s++)[A-Za-z0-9\-._~+/]{20,}=*"),
     re.compile(r"(?i)((?:x-amz-signature|x-amz-credential|x-amz-security-token|signature)=)[^&\s\"'<>]+"),
     # JSON web tokens, wherever they stand

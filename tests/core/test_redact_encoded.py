@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from chorus_gui.core.config.load import check
@@ -14,6 +17,34 @@ ENCODED = ("?sig=CANARY", "&sig=CANARY", "x%26sig%3DCANARY", "%3Fsig%3DCANARY", 
 @pytest.mark.parametrize("text", ENCODED)
 def test_no_encoding_shows_a_signature(text: str) -> None:
     assert "CANARY" not in redact(f"az://site/x{text}")
+
+
+@pytest.mark.parametrize("text", ["&sig=", "\0sig=", "\nsig=", "\x1bsig=", "\u202esig=", "\U0001f600sig="])
+def test_no_escape_in_front_shows_a_signature(text: str) -> None:
+    """An error's text is often somebody's ``repr`` or JSON."""
+    assert "CANARY" not in redact(repr(f"a{text}CANARY"))
+    assert "CANARY" not in redact(json.dumps(f"a{text}CANARY"))
+    assert "CANARY" not in redact(repr(f"a{text}CANARY".encode()))
+
+
+@pytest.mark.parametrize("sign", ["=", "\\u003d", "\\u003D", "&#61;", "&#x3d;", "%3D"])
+def test_no_spelling_of_the_sign_shows_a_signature(sign: str) -> None:
+    assert "CANARY" not in redact(f"https://x/c?sv=1\\u0026sig{sign}CANARY")
+
+
+@pytest.mark.parametrize("name", ["sas_token", "azure_account_key", "connection_string", "aws_secret_access_key"])
+def test_a_secret_in_json_within_json_is_not_shown(name: str) -> None:
+    text = json.dumps({name: "CANARY", "b": 1})
+    for _ in range(3):
+        assert "CANARY" not in redact(text)
+        text = json.dumps(text)
+
+
+def test_redaction_takes_no_longer_than_the_text_is_long() -> None:
+    for part in ("sas_token\\", "sig", "\\n", "authorization: \\", "%26sig%25", "\\u0026sig"):
+        began = time.process_time()
+        redact(part * 20_000)
+        assert time.process_time() - began < 1, part
 
 
 @pytest.mark.parametrize("text", ENCODED)

@@ -49,6 +49,28 @@ TEXTS = (
     "a = 9999-99-99",
     "a = 0001-01-01T00:00:00+23:59",
 )
+NAMES = [
+    "\x1b]0;pwned\x07",
+    "\x9b31mx",
+    "a\b\b",
+    "a\rError: fake",
+    "a\nError: fake",
+    "\u202egpj.exe",
+    "\u2028x",
+    "caf\udce9",
+    "\x7f",
+    '"a"',
+    " a",
+    "-rf",
+    "=1+1",
+    "sig=abcdef.csv",
+    "AccountKey=zzz.csv",
+    "Bearer abcdefghijklmnopqrstuvwxyz.csv",
+    "<img src='p.png'><h1>All files verified</h1>.csv",
+    "<b>x</b>",
+    "&lt;b&gt;",
+]
+"""Names of files that a terminal, a list or a window could take for something else."""
 
 
 def values(value: Any) -> Iterator[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 SAMPLES = Path(__file__).parent.parent / "data" / "journals"
@@ -155,6 +157,13 @@ def make(schema: int, change: Change, path: Path) -> Path:
     path.write_bytes((SAMPLES / f"journal_v{schema}_after_update_2.db").read_bytes())
     change(path)
     return path
+
+
+@cache
+def content(schema: int, name: str) -> bytes:
+    """What the file of a case holds; with "" a good one."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make(schema, cases(schema).get(name, lambda path: None), Path(folder) / "journal.db").read_bytes()
 
 
 def cases(schema: int) -> dict[str, Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,21 @@ from pathlib import Path
 import pytest
 from foreign_answers import CALLS
 from fuzz import Result, attempt, changed, table
-from input_classes import CANARY, CLASSES, InputClass
+from input_classes import CANARY, InputClass, classes
 
 from chorus_gui.core.errors import ChorusError
 
+CLASSES = classes()
 CHANGES = [(0.5, 2, "\u202e"), (0.9, 0, ""), (0.1, 3, "[")]
-FEW = {"journals": 3, "answers of a server": 6, "foreign answers to each request": 60}
+FEW = {
+    "journals": 3,
+    "config.toml, both layouts": 5,
+    "answers of a server": 4,
+    "foreign answers to each request": 40,
+    "redirects and challenges of a sign-in": 5,
+    "scripts with values of a journal or a configuration": 5,
+}
+"""How many seeds of a class are tried here, if not 10."""
 
 
 @pytest.mark.parametrize("one", CLASSES, ids=lambda one: one.name)
@@ -62,7 +72,11 @@ def test_a_secret_in_any_output_of_a_class_is_a_problem() -> None:
         del folder
         raise ChorusError("It failed.", remedy=f"Look at {given}")
 
-    for check in (prints, logs, tells):
+    def warns(given: str, folder: Path) -> None:
+        del folder
+        print(given, file=sys.stderr)
+
+    for check in (prints, warns, logs, tells):
         result = Result()
         attempt(check, CANARY, result)
         attempt(check, "harmless", result)
@@ -70,11 +84,31 @@ def test_a_secret_in_any_output_of_a_class_is_a_problem() -> None:
         assert "a secret is in the output" in next(iter(result.faults))
 
 
+@pytest.mark.parametrize(
+    ("output", "redaction"),
+    [
+        ("terminal and JSON", "chorus_gui.cli.report.redact"),
+        ("log", "chorus_gui.core.redact.redact"),
+        ("support bundle", "chorus_gui.app.support.redact"),
+        ("history", "chorus_gui.core.journal.history.redact"),
+    ],
+)
+def test_the_class_of_secrets_looks_at_every_output(monkeypatch: pytest.MonkeyPatch, output: str, redaction: str) -> None:
+    one = next(one for one in CLASSES if one.name.startswith("secrets in"))
+    result = Result()
+    attempt(one.check, one.seeds[1], result)
+    assert result.faults == {}
+    monkeypatch.setattr(redaction, lambda text: text)
+    monkeypatch.setattr("chorus_gui.app.support._LOOKS_SECRET", re.compile("(?!)"))
+    attempt(one.check, one.seeds[1], result)
+    assert "a secret is in" in " ".join(result.faults), output
+
+
 def test_a_server_that_repeats_the_request_does_not_reveal_the_token() -> None:
     one = next(one for one in CLASSES if one.name == "foreign answers to each request")
     seeds = [seed for seed in one.seeds if "REQUEST" in seed[-1]]
     assert {seed[0] for seed in seeds} == set(CALLS)
     result = Result()
-    for given in seeds:
+    for given in seeds[::5]:  # 18 for each request, so each is tried in four ways; dev.py fuzz tries them all
         attempt(one.check, given, result)
     assert result.faults == {}

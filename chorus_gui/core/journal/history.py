@@ -42,7 +42,7 @@ def begin(schema: Schema, command: str, params: str, *, common: str, src_paths: 
         redact(common),
         command,
         (_prefix(command) + params).rstrip() if schema.number == 1 else params,
-        redact(json.dumps(dict(src_paths))),
+        json.dumps({name: redact(path) for name, path in src_paths.items()}),
         redact(dest) if dest is not None else (None if schema.number == 1 else NO_DESTINATION),
     ]
     return enter(schema, values, None)

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chorus_gui import __version__
@@ -26,6 +27,9 @@ from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
 from chorus_gui.core.scripts.text import Quoted, note, only_quoted
 from chorus_gui.core.submission.review_site import choose_modalities
+
+if TYPE_CHECKING:
+    import jinja2
 
 LISTS = ".files"
 """Ending of the folder beside the script, in which its lists lie."""
@@ -150,6 +154,13 @@ def _source(group: ScriptGroup, options: ScriptOptions) -> str:
 
 
 def _render(config: Config, options: ScriptOptions, entrance: ScriptAccess, made: Plan) -> str:
+    template = _templates(options.target).get_template(f"{options.tool.value}{_ENDINGS[options.target]}.j2")
+    return template.render(_scene(config, options, entrance, made))
+
+
+@cache
+def _templates(target: Target) -> jinja2.Environment:
+    """The templates for a shell; each is read and compiled once."""
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 (scripts, not HTML: each value goes through its own quoting)
@@ -161,11 +172,10 @@ def _render(config: Config, options: ScriptOptions, entrance: ScriptAccess, made
         newline_sequence="\n",
         finalize=only_quoted,
     )
-    quoting = batch.CMD if options.target is Target.WINDOWS else shell.BASH
+    quoting = batch.CMD if target is Target.WINDOWS else shell.BASH
     filters = {"cmd": quoting.value, "sh": quoting.value, "words": quoting.words, "note": note}
     environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
-    template = environment.get_template(f"{options.tool.value}{_ENDINGS[options.target]}.j2")
-    return template.render(_scene(config, options, entrance, made))
+    return environment
 
 
 def _scene(config: Config, options: ScriptOptions, entrance: ScriptAccess, made: Plan) -> dict[str, Any]:
