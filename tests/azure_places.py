@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chorus_gui.app.demo.azurite import Azurite
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+from chorus_gui.core.config.credentials import Account, AccountKey, Credentials, Sas
+from chorus_gui.core.config.model import Place, PlaceKind
 
 
 def service(azurite: Azurite) -> Any:
@@ -16,9 +17,14 @@ def service(azurite: Azurite) -> Any:
     return BlobServiceClient(azurite.url, credential={"account_name": azurite.account, "account_key": azurite.key})
 
 
+def azure_place(account: str, url: str, credentials: Credentials, container: str = "box", prefix: str = "") -> Place:
+    """A container, or a folder in it, in the account at ``url``."""
+    text = f"az://{container}/{prefix}".rstrip("/")
+    return Place(PlaceKind.AZURE, text, None, container, prefix, credentials, Account(account, url))
+
+
 def key_place(azurite: Azurite, container: str, prefix: str = "") -> Place:
-    credentials = Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret(azurite.key))
-    return Place(PlaceKind.AZURE, f"az://{container}/{prefix}".rstrip("/"), None, container, prefix, credentials)
+    return azure_place(azurite.account, azurite.url, AccountKey(azurite.key), container, prefix)
 
 
 def sas_place(azurite: Azurite, container: str, permissions: str = "racwdl", hours: float = 1.0, start_hours: float = -2.0) -> Place:
@@ -34,5 +40,4 @@ def sas_place(azurite: Azurite, container: str, permissions: str = "racwdl", hou
         start=now + timedelta(hours=start_hours),
         expiry=now + timedelta(hours=hours),
     )
-    credentials = Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret(token))
-    return Place(PlaceKind.AZURE, f"az://{container}", None, container, "", credentials)
+    return azure_place(azurite.account, azurite.url, Sas(token), container)

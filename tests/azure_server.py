@@ -13,10 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+from azure_places import azure_place
+
+from chorus_gui.core.config.credentials import AccountKey, Credentials
+from chorus_gui.core.config.model import Place
 from chorus_gui.core.storage.azure.store import AzureStore
 
-KEY = Secret("c2VjcmV0" * 11)
+KEY = AccountKey("c2VjcmV0" * 11)
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -59,10 +62,9 @@ class Server:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(poll,))
         self._thread.start()
 
-    def place(self, mode: AuthMode = AuthMode.KEY) -> Place:
+    def place(self, credentials: Credentials = KEY) -> Place:
         """A container at this server."""
-        credentials = Credentials(mode, "acct", self.url, account_key=KEY if mode is AuthMode.KEY else None)
-        return Place(PlaceKind.AZURE, "az://box", None, "box", "", credentials)
+        return azure_place("acct", self.url, credentials)
 
     def store(self) -> AzureStore:
         """That container, opened with the account's key."""

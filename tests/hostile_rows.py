@@ -54,14 +54,14 @@ def rows() -> list[Row]:
 
 def config_with(config: Config, place: str, value: str) -> Config:
     """The configuration with this value where an attacker who sends one can put it."""
-    given = config.central.credentials
+    given = config.central.account
     return {
         "container": lambda: replace(config, central=replace(config.central, container=value)),
         "prefix": lambda: replace(config, central=replace(config.central, prefix=value)),
-        "account": lambda: replace(config, central=replace(config.central, credentials=replace(given, account_name=value))),
+        "account": lambda: replace(config, central=replace(config.central, account=replace(given, name=value))),
         "host": lambda: replace(
             config,
-            central=replace(config.central, credentials=replace(given, account_url=f"https://stmary.blob.core.windows.net/{value}")),
+            central=replace(config.central, account=replace(given, url=f"https://stmary.blob.core.windows.net/{value}")),
         ),
         "journal": lambda: replace(config, journal=replace(config.journal, local=Path(f"/x/{value}.db"))),
         "configuration": lambda: replace(config, file=Path(f"/x/{value}.toml")),

@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from chorus_gui.app.credentials import Pasted
+from chorus_gui.core.config.addresses import account_of_url, address_parts
+from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.config.load import Checked, check
-from chorus_gui.core.config.model import AuthMode, Layout
+from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.save import ConfigDocument, new_document
-from chorus_gui.core.config.secrets import account_of_url, address_parts
 from chorus_gui.core.model import Mode
 
 JOURNAL = "journal.db"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.core.config.credentials import Secret
 from chorus_gui.core.config.hosts import Host, confirm, unconfirmed, untrusted
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
@@ -119,12 +120,12 @@ def test_connection(
     found: list[Finding] = []
     if hosts := unconfirmed(named.place for named in config.places()):
         raise untrusted(Host(hosts[0]))  # the window asks the person
-    seen: set[str] = set()
+    seen: set[Secret] = set()
     for place in config.places():
         ctx.checkpoint()
-        token = place.place.credentials.sas_token
-        found += check_place(place, login, expiry=token is None or token.reveal() not in seen)
-        seen.add(token.reveal() if token else "")
+        sas = place.place.credentials.sas
+        found += check_place(place, login, expiry=sas is None or sas.token not in seen)
+        seen |= {sas.token} if sas else set()
     return tuple(found)
 
 

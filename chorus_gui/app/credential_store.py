@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.secrets import SasInfo
 from chorus_gui.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
 
     found: list[PlaceCredential] = []
     for holder in place_tokens(_document(file)):
-        token = holder.place.credentials.sas_token
-        found.append(PlaceCredential(holder.where, holder.entry, holder.origin, SasInfo.parse(token.reveal()).expires if token else None))
+        sas = holder.place.credentials.sas
+        found.append(PlaceCredential(holder.where, holder.entry, holder.origin, sas.info.expires if sas else None))
     return found
 
 

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from chorus_gui.core.config.model import AuthMode
-from chorus_gui.core.config.secrets import (
+from chorus_gui.core.config.addresses import account_of_url, address_parts, connection_parts
+from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.sas import (
     NEEDS_JOURNAL,
     NEEDS_SOURCE,
     NEEDS_STORE,
     PERMISSIONS,
     SOON,
     SasInfo,
-    account_of_url,
-    address_parts,
     clean_sas,
-    connection_parts,
     time_left,
 )
 from chorus_gui.core.model import Grade
@@ -58,7 +56,7 @@ class Pasted:
 
 
 def sas_facts(token: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> Facts:
-    """About a SAS token, as soon as it is pasted; ``needs`` as :mod:`~chorus_gui.core.config.secrets` has them."""
+    """About a SAS token, as soon as it is pasted; ``needs`` as :mod:`~chorus_gui.core.config.sas` has them."""
     now = now or datetime.now(UTC)
     if not clean_sas(token):
         return Facts("This is not a SAS token: it has no signature (“sig=…”).", Grade.BAD, ("Paste the whole token, on one line.",))

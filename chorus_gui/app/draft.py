@@ -10,12 +10,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.core.config.credentials import Given
+from chorus_gui.core.config.addresses import address_parts
+from chorus_gui.core.config.credential_keys import Given
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, nearest
 from chorus_gui.core.config.load import parse
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, as_tables, detect_layout, key_lines
-from chorus_gui.core.config.secrets import address_parts
 from chorus_gui.core.errors import ConfigError, Fault
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.redact import redact

@@ -13,9 +13,10 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.credentials import AccountKey, MicrosoftLogin, Origin
 from chorus_gui.core.config.hosts import Host
-from chorus_gui.core.config.model import AuthMode, Config, PlaceKind
-from chorus_gui.core.config.secrets import NEEDS_STORE, SasInfo, time_left
+from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.config.sas import NEEDS_STORE, time_left
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.errors import ChorusError, JournalError, JournalMissingError, ReviewError
 from chorus_gui.core.job import JobContext
@@ -38,7 +39,7 @@ def store_kind(config: Config, marked_test: bool | None) -> StoreKind:
     if marked_test is not None:
         return StoreKind.TEST if marked_test else StoreKind.CENTRAL
     place = config.central
-    host = Host.of_url(place.credentials.account_url)
+    host = Host.of_url(place.account.url)
     if place.kind is PlaceKind.FOLDER or (host is not None and (host.is_loopback or host.name == "localhost")):
         return StoreKind.TEST
     return StoreKind.TEST if _TEST_WORD.search(f"{place.container}/{place.prefix}") else StoreKind.CENTRAL
@@ -49,20 +50,20 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
     place, now = config.central, now or datetime.now(UTC)
     if place.kind is PlaceKind.FOLDER:
         return CredentialFacts("No credential needed", f"The central store is the folder {place.text}.", Grade.INFO)
-    match place.credentials.auth_mode:
-        case AuthMode.LOGIN:
+    match place.credentials:
+        case MicrosoftLogin():
             return CredentialFacts("Microsoft sign-in", "You are asked to sign in when the store is first used.", Grade.INFO)
-        case AuthMode.KEY:
+        case AccountKey():
             return CredentialFacts("Account key", "It gives access to the whole storage account, and does not expire.", Grade.WARNING)
         case _:
             pass
-    token = place.credentials.sas_token
-    if token is None:
+    sas = place.credentials.sas
+    if sas is None:
         return CredentialFacts("Connection string", "It gives access to the whole storage account, and does not expire.", Grade.WARNING)
-    info = SasInfo.parse(token.reveal())
+    info = sas.info
     sentences = info.sentences(now, NEEDS_STORE)
     detail = " ".join(sentences) or "It allows everything that is needed."
-    detail += f" It is kept in {keychain.title()}." if place.credentials.kept else ""
+    detail += f" It is kept in {keychain.title()}." if sas.origin is Origin.STORE else ""
     if info.damage:
         return CredentialFacts("SAS token damaged", detail, Grade.BAD, info.expires)
     if info.expires is None:

@@ -13,11 +13,10 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
-from chorus_gui.core.config.model import Config, Place, Secret
+from chorus_gui.core.config.model import Config, Place
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Row
-from chorus_gui.core.redact import MASK
 from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Target, Tool
 
 if TYPE_CHECKING:
@@ -157,10 +156,7 @@ def _masked(config: Config) -> Config:
     """The same, with dots in place of every secret: the preview shows what is written into a script."""
 
     def masked(place: Place) -> Place:
-        given = place.credentials
-        names = ("sas_token", "account_key", "connection_string", "aws_secret_access_key", "aws_session_token")
-        dots = {name: Secret(MASK) for name in names if getattr(given, name)}
-        return replace(place, credentials=replace(given, **dots))
+        return replace(place, credentials=place.credentials.masked())
 
     sites = {name: replace(site, place=masked(site.place)) for name, site in config.sites.items()}
     return replace(config, central=masked(config.central), sites=sites)

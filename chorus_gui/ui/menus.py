@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QMenu
 from chorus_gui.app import credential_store
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.values import StoreKind
-from chorus_gui.core.config.model import AuthMode, Config
+from chorus_gui.core.config.credentials import Origin, Sas
+from chorus_gui.core.config.model import Config
 from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.shown import plain_text
@@ -54,7 +55,7 @@ def _in_cloud(state: SessionState) -> bool:
 def _has_tokens(config: Config | None) -> bool:
     """A place uses a SAS token that is in the file."""
     places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
-    return any(place and place.credentials.auth_mode is AuthMode.SAS and place.credentials.in_file for place in places)
+    return any(place and isinstance(place.credentials, Sas) and place.credentials.origin is Origin.FILE for place in places)
 
 
 class Menus:

@@ -27,8 +27,8 @@ from urllib3.exceptions import MaxRetryError, ProtocolError
 from urllib3.exceptions import ReadTimeoutError as PoolReadTimeout
 
 import chorus_gui
-from chorus_gui.core.config.model import AuthMode
-from chorus_gui.core.config.secrets import SasInfo
+from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.sas import SasInfo
 from chorus_gui.core.errors import (
     AccessError,
     BlobNameError,

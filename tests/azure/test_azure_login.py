@@ -15,8 +15,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure_server import Server, empty_container
 from azure_ways import SCOPE, Way, login_by
 
-from chorus_gui.core.config.model import AuthMode, Place
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL
+from chorus_gui.core.config.credentials import MicrosoftLogin
+from chorus_gui.core.config.model import Place
+from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, SourceVanishedError
 from chorus_gui.core.storage.azure.login import NOBODY, DeviceCode, Login, SignIn, _ways
 from chorus_gui.core.storage.azure.probe import Grade, probe
@@ -125,7 +126,7 @@ USES = (use_store, use_store, use_source, use_source, use_probe, use_probe)
 def login_place(serve_login: Callable[..., Server]) -> Iterator[Place]:
     """A container that a login leads to.  Every request to it carries the token of the ways in these tests."""
     server = serve_login(empty_container)
-    yield server.place(AuthMode.LOGIN)
+    yield server.place(MicrosoftLogin())
     assert {headers.get("Authorization") for _, headers in server.seen} <= {"Bearer t"}
 
 

@@ -11,7 +11,7 @@ from azure_places import sas_place
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.storage.azure.probe import Grade, probe
 from chorus_gui.core.storage.azure.store import AzureStore
 
@@ -66,7 +66,7 @@ def test_a_token_that_ends_soon_is_a_warning_and_one_that_lasts_is_good(azurite:
 def test_a_missing_container_and_a_service_out_of_reach(place: Place) -> None:
     assert "no container" in texts(replace(place, container="nowhere"), Grade.BAD)
     assert "has no container" in texts(replace(place, container=""), Grade.BAD)
-    away = replace(place, credentials=replace(place.credentials, account_url="http://127.0.0.1:9/someone"))
+    away = replace(place, account=replace(place.account, url="http://127.0.0.1:9/someone"))
     assert "Could not reach" in texts(away, Grade.BAD)
 
 

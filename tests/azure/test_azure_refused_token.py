@@ -14,8 +14,8 @@ import pytest
 from azure_server import Reply, Server, empty_container, reply
 from azure_ways import SCOPE, Way, login_by
 
-from chorus_gui.core.config.model import AuthMode
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL
+from chorus_gui.core.config.credentials import MicrosoftLogin
+from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, SourceVanishedError
 from chorus_gui.core.storage.azure import login as logins
 from chorus_gui.core.storage.azure.login import NOBODY, Bearer, Login
@@ -91,7 +91,7 @@ CALLS: dict[str, Callable[[AzureStore], Any]] = {
 def test_every_request_is_sent_once_more_with_a_new_token(serve_login: Callable[..., Server], call: str, tenant: str) -> None:
     server = serve_login(accepting("new", tenant=tenant, then=copied if call == "copy" else empty_container))
     way = Way("old", "new")
-    with closing(AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))) as store:
+    with closing(AzureStore(server.place(MicrosoftLogin()), login=login_by(way))) as store:
         CALLS[call](store)
         assert len(way.asked) == 2
         assert tokens(server)[:2] == ["old", "new"]
@@ -107,7 +107,7 @@ def test_every_request_is_sent_once_more_with_a_new_token(serve_login: Callable[
 def test_a_second_refusal_reaches_the_person(serve_login: Callable[..., Server], call: str, tenant: str) -> None:
     server = serve_login(accepting(tenant=tenant))
     way = Way("old", "new", "newer", tenants=(None,))
-    with closing(AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))) as store:
+    with closing(AzureStore(server.place(MicrosoftLogin()), login=login_by(way))) as store:
         with pytest.raises(AccessError, match="does not accept this sign-in") as caught:
             CALLS["list" if call == "read" else call](store)
         assert ('azure_tenant_id = "theirs"' in caught.value.remedy) is bool(tenant)
@@ -116,7 +116,7 @@ def test_a_second_refusal_reaches_the_person(serve_login: Callable[..., Server],
 
 def test_a_body_that_is_sent_again_is_whole(serve_login: Callable[..., Server]) -> None:
     server = serve_login(accepting("new"))
-    with closing(AzureStore(server.place(AuthMode.LOGIN), login=login_by(Way("old", "new")))) as store:
+    with closing(AzureStore(server.place(MicrosoftLogin()), login=login_by(Way("old", "new")))) as store:
         store.put("a", b"0123456789" * 9000)
     assert server.bodies == [b"0123456789" * 9000] * 2
 
@@ -135,14 +135,14 @@ def test_a_download_goes_on_with_a_new_token(serve_login: Callable[..., Server])
 
     server = serve_login(accepting("old", then=send), accepting("new", then=send))
     way = Way("old", "new")
-    with closing(AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))) as store:
+    with closing(AzureStore(server.place(MicrosoftLogin()), login=login_by(way))) as store:
         assert b"".join(store.read("a")) == data
     assert tokens(server) == ["old", "old", "new"]
     assert len(way.asked) == 2
 
 
 def test_a_source_and_a_probe_do_the_same(serve_login: Callable[..., Server]) -> None:
-    place, way = serve_login(accepting("new")).place(AuthMode.LOGIN), Way("old", "new")
+    place, way = serve_login(accepting("new")).place(MicrosoftLogin()), Way("old", "new")
     login = login_by(way)
     with closing(open_source(place, login=login)) as source, pytest.raises(SourceVanishedError):
         source.stat("a")
@@ -156,7 +156,7 @@ def test_threads_that_are_refused_the_same_token_ask_once(serve_login: Callable[
     login = login_by(way)
 
     def put(number: int) -> str:
-        with closing(open_store(server.place(AuthMode.LOGIN), login=login)) as store:
+        with closing(open_store(server.place(MicrosoftLogin()), login=login)) as store:
             return store.put(f"{number}", b"x").etag
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -173,7 +173,7 @@ def test_threads_ask_once_in_vain(serve_login: Callable[..., Server], last: str)
     login = login_by(way)
 
     def put(number: int) -> str:
-        with closing(open_store(server.place(AuthMode.LOGIN), login=login)) as store, pytest.raises(AccessError) as caught:
+        with closing(open_store(server.place(MicrosoftLogin()), login=login)) as store, pytest.raises(AccessError) as caught:
             store.put(f"{number}", b"x")
         return caught.value.what
 
@@ -185,7 +185,7 @@ def test_threads_ask_once_in_vain(serve_login: Callable[..., Server], last: str)
 
 def test_after_a_pause_a_refused_token_is_replaced_again(serve_login: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     server, way = serve_login(accepting("third")), Way("first", "second", "third")
-    with closing(open_store(server.place(AuthMode.LOGIN), login=login_by(way))) as store:
+    with closing(open_store(server.place(MicrosoftLogin()), login=login_by(way))) as store:
         for _ in range(3):
             with pytest.raises(AccessError):
                 store.head("a")
@@ -214,7 +214,7 @@ def caching() -> Login:
 @pytest.mark.parametrize("tenant", ["", "theirs"])
 def test_a_token_that_a_way_keeps_is_dropped_too(serve_login: Callable[..., Server], caching: Login, tenant: str) -> None:
     server = serve_login(accepting("token 2", tenant=tenant))
-    with closing(open_store(server.place(AuthMode.LOGIN), login=caching)) as store:
+    with closing(open_store(server.place(MicrosoftLogin()), login=caching)) as store:
         assert store.head("a") is None
     assert tokens(server) == ["token 1", "token 2"]
     assert Caching.made == 2
@@ -232,15 +232,15 @@ def test_only_the_configuration_chooses_the_tenant(serve_login: Callable[..., Se
         return [way]
 
     login = Login(NOBODY, ways)
-    theirs = server.place(AuthMode.LOGIN)
-    with closing(open_store(own.place(AuthMode.LOGIN), login=login)) as store:
+    theirs = server.place(MicrosoftLogin())
+    with closing(open_store(own.place(MicrosoftLogin()), login=login)) as store:
         store.put("a", b"x")
     theirs = replace(theirs, credentials=replace(theirs.credentials, tenant="0f1e-theirs.example"))
     for _ in range(2):
         with closing(open_store(theirs, login=login)) as store:
             store.put("a", b"x")
             assert store.head("a") is None
-    with closing(open_store(own.place(AuthMode.LOGIN), login=login)) as store:
+    with closing(open_store(own.place(MicrosoftLogin()), login=login)) as store:
         store.put("a", b"x")
     assert tokens(server) == ["guest"] * 4
     assert tokens(own) == ["own"] * 2
@@ -273,7 +273,7 @@ def test_only_the_storage_scope_is_asked_for(serve_login: Callable[..., Server])
         401, x_ms_request_id="r", WWW_Authenticate=CHALLENGE.format("t").replace("https://storage.azure.com", "https://graph.example")
     )
     way = Way("old", "new")
-    with closing(open_store(serve_login(other).place(AuthMode.LOGIN), login=login_by(way))) as store, pytest.raises(AccessError):
+    with closing(open_store(serve_login(other).place(MicrosoftLogin()), login=login_by(way))) as store, pytest.raises(AccessError):
         store.head("a")
     assert {scopes for scopes, _ in way.asked} == {(SCOPE,)}
 
@@ -281,7 +281,7 @@ def test_only_the_storage_scope_is_asked_for(serve_login: Callable[..., Server])
 @pytest.mark.parametrize("code", ["AuthorizationPermissionMismatch", "AuthenticationFailed", "AuthorizationFailure"])
 def test_what_is_forbidden_is_no_reason_to_sign_in_again(serve_login: Callable[..., Server], code: str) -> None:
     server, way = serve_login(reply(403, x_ms_error_code=code, x_ms_request_id="r")), Way("t", "u")
-    with closing(AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))) as store:
+    with closing(AzureStore(server.place(MicrosoftLogin()), login=login_by(way))) as store:
         for call in CALLS.values():
             if call is not CALLS["read"]:
                 with pytest.raises(AccessError):
@@ -292,5 +292,5 @@ def test_what_is_forbidden_is_no_reason_to_sign_in_again(serve_login: Callable[.
 def test_a_token_is_not_sent_without_encryption(serve: Callable[..., Server]) -> None:
     server, way = serve(empty_container), Way("t")
     with pytest.raises(AccessError, match="needs https"):
-        open_store(server.place(AuthMode.LOGIN), login=login_by(way))
+        open_store(server.place(MicrosoftLogin()), login=login_by(way))
     assert (server.seen, way.asked) == ([], [])

@@ -11,8 +11,7 @@ from azure_places import sas_place, service
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.cli.main import main
-from chorus_gui.core.config.model import Secret
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_STORE
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_STORE
 from chorus_gui.core.journal.store import Journal
 
 CONFIG = """\
@@ -59,9 +58,9 @@ class Rights:
         )  # fmt: skip
 
     def token(self, container: str, letters: str) -> str:
-        token = sas_place(self.azurite, container, letters, hours=24 * 90).credentials.sas_token
-        assert isinstance(token, Secret)
-        return token.reveal()
+        sas = sas_place(self.azurite, container, letters, hours=24 * 90).credentials.sas
+        assert sas
+        return sas.token.reveal()
 
     def blobs(self) -> set[str]:
         with service(self.azurite) as client:

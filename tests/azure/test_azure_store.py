@@ -15,7 +15,8 @@ import pytest
 from azure_places import key_place, sas_place, service
 
 from chorus_gui.app.demo.azurite import Azurite
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, Secret
+from chorus_gui.core.config.credentials import NO_CREDENTIALS, Account, AccountKey, ConnectionString, Credentials, MicrosoftLogin, Sas
+from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.store import AzureStore
@@ -58,23 +59,15 @@ def test_a_put_is_one_request_that_carries_its_checksum_twice(place: Place, monk
     assert headers["Content-MD5"] == headers["x-ms-blob-content-md5"] == b64encode(MD5).decode()
 
 
-@pytest.mark.parametrize(
-    "way", ["key", "sas", "connection string with key", "connection string with SAS", "key in connection string alone"]
-)
+@pytest.mark.parametrize("way", ["key", "sas", "connection string with key", "connection string with SAS"])
 def test_every_way_in(azurite: Azurite, container: str, way: str) -> None:
-    token = sas_place(azurite, container).credentials.sas_token
-    assert token
-    with_key = azurite.connection_string
-    with_sas = f"BlobEndpoint={azurite.url};SharedAccessSignature={token.reveal()}"
-    by_string = AuthMode.CONNECTION_STRING
-    credentials = {
-        "key": Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret(azurite.key)),
-        "sas": Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret("?" + token.reveal())),
-        "connection string with key": Credentials(
-            by_string, azurite.account, azurite.url, account_key=Secret(azurite.key), connection_string=Secret(with_key)
-        ),
-        "connection string with SAS": Credentials(by_string, "", azurite.url, sas_token=token, connection_string=Secret(with_sas)),
-        "key in connection string alone": Credentials(by_string, connection_string=Secret(with_key)),
+    sas = sas_place(azurite, container).credentials.sas
+    assert sas
+    credentials: Credentials = {
+        "key": AccountKey(f" {azurite.key}\n"),
+        "sas": Sas("?" + sas.token.reveal()),
+        "connection string with key": ConnectionString(AccountKey(azurite.key)),
+        "connection string with SAS": ConnectionString(sas),
     }[way]
     store = opened(with_credentials(key_place(azurite, container, "deep/er"), credentials))
     assert store.url == f"az://{container}/deep/er"
@@ -105,29 +98,20 @@ REFUSED = [
 
 def refused_place(kind: str, azurite: Azurite, container: str) -> Place:
     place = key_place(azurite, container)
-    token = sas_place(azurite, container).credentials.sas_token
-    assert token
+    sas = sas_place(azurite, container).credentials.sas
+    assert sas
     return {
         "an expired SAS": lambda: sas_place(azurite, container, hours=-1.0),
         "a SAS of tomorrow": lambda: sas_place(azurite, container, hours=30.0, start_hours=24.0),
-        "a SAS with a typing error": lambda: with_credentials(
-            place,
-            Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret(token.reveal().replace("sp=racwdl", "sp=rcwdl"))),
-        ),
+        "a SAS with a typing error": lambda: with_credentials(place, Sas(sas.token.reveal().replace("sp=racwdl", "sp=rcwdl"))),
         "a SAS without write": lambda: sas_place(azurite, container, "rl"),
-        "a wrong key": lambda: with_credentials(
-            place, Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret("c2VjcmV0" * 8))
-        ),
-        "a key that is no key": lambda: with_credentials(
-            place, Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret("n0tAk"))
-        ),
+        "a wrong key": lambda: with_credentials(place, AccountKey("c2VjcmV0" * 8)),
+        "a key that is no key": lambda: with_credentials(place, AccountKey("n0tAk")),
         "no container": lambda: replace(place, container="nowhere", text="az://nowhere"),
         "a bad container name": lambda: replace(place, container="No_Where"),
-        "no encryption": lambda: with_credentials(
-            place, Credentials(AuthMode.KEY, azurite.account, "http://blob.example.org", account_key=Secret(azurite.key))
-        ),
-        "no credentials": lambda: with_credentials(place, Credentials(AuthMode.NONE, azurite.account, azurite.url)),
-        "a login over http": lambda: with_credentials(place, Credentials(AuthMode.LOGIN, azurite.account, azurite.url)),
+        "no encryption": lambda: replace(place, account=Account(azurite.account, "http://blob.example.org")),
+        "no credentials": lambda: with_credentials(place, NO_CREDENTIALS),
+        "a login over http": lambda: with_credentials(place, MicrosoftLogin()),
     }[kind]()
 
 
@@ -144,16 +128,17 @@ def test_what_is_refused_is_explained_and_keeps_its_secret(
     assert error.remedy
     shown = "".join(traceback.format_exception(error)) + caplog.text
     assert redact(shown) == shown
-    for secret in (place.credentials.sas_token, place.credentials.account_key):
+    credentials = place.credentials
+    for secret in (credentials.sas and credentials.sas.token, credentials.key and credentials.key.secret):
         assert not secret or secret.reveal() not in shown + repr(place)
 
 
 def test_nothing_secret_is_logged_or_shown_when_all_goes_well(azurite: Azurite, container: str, caplog: pytest.LogCaptureFixture) -> None:
     """Not even by a logger that somebody turned up again: urllib3 at DEBUG prints the whole SAS."""
     place = sas_place(azurite, container)
-    token = place.credentials.sas_token
-    assert token
-    signature = token.reveal().rpartition("sig=")[2]
+    sas = place.credentials.sas
+    assert sas
+    signature = sas.token.reveal().rpartition("sig=")[2]
     store = opened(place)
     for name in ("", "urllib3", "urllib3.connectionpool", "azure", "azure.core.pipeline.policies.http_logging_policy"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -168,7 +153,7 @@ def test_nothing_secret_is_logged_or_shown_when_all_goes_well(azurite: Azurite, 
 
 
 def test_out_of_reach_may_be_tried_again(place: Place) -> None:
-    gone = with_credentials(place, replace(place.credentials, account_url="http://127.0.0.1:9/someone"))
+    gone = replace(place, account=replace(place.account, url="http://127.0.0.1:9/someone"))
     with pytest.raises(StoreUnavailableError, match="Could not reach"):
         opened(gone).head("a.txt")
 
@@ -335,32 +320,21 @@ def test_a_folder_is_opened_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("credentials", "words"),
+    ("account", "credentials", "words"),
     [
-        (Credentials(AuthMode.CONNECTION_STRING, connection_string=Secret("not;one")), "is not valid"),
-        (Credentials(AuthMode.SAS, sas_token=Secret("sig=x")), "name is missing"),
-        (Credentials(AuthMode.KEY, "", "https://blob.example.org", account_key=Secret("a2V5")), "account's name"),
-        (
-            Credentials(
-                AuthMode.CONNECTION_STRING,
-                connection_string=Secret("AccountName=a;AccountKey=a2V5;BlobEndpoint=http://blob.example.org/a"),
-            ),
-            "not encrypted",
-        ),
+        (Account("acct"), ConnectionString(None), "is not valid"),
+        (Account(), Sas("sig=x"), "name is missing"),
+        (Account("", "https://blob.example.org"), AccountKey("a2V5"), "account's name"),
+        (Account("a", "http://blob.example.org/a"), ConnectionString(AccountKey("a2V5")), "not encrypted"),
     ],
 )
-def test_credentials_that_cannot_work_are_refused_before_anything_is_sent(place: Place, credentials: Credentials, words: str) -> None:
+def test_credentials_that_cannot_work_are_refused_before_anything_is_sent(
+    place: Place, account: Account, credentials: Credentials, words: str
+) -> None:
     with pytest.raises(AccessError, match=words) as caught:
-        open_store(with_credentials(place, credentials))
+        open_store(replace(place, account=account, credentials=credentials))
     assert caught.value.remedy
     assert "a2V5" not in str(caught.value)
-
-
-def test_the_emulators_own_connection_string_works(place: Place) -> None:
-    credentials = Credentials(AuthMode.CONNECTION_STRING, connection_string=Secret("UseDevelopmentStorage=true"))
-    store = opened(with_credentials(place, credentials))
-    assert "127.0.0.1:10000" in repr(store)
-    store.close()
 
 
 @pytest.mark.parametrize(("status", "words"), [("failed", "Could not copy"), ("other", "Somebody replaced")])

@@ -10,7 +10,7 @@ import pytest
 from azure_server import Server, certificate, hang_up, reply, tls, wrote
 from azure_ways import SCOPE, Way, login_by
 
-from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.credentials import MicrosoftLogin
 from chorus_gui.core.errors import AccessError, ConditionError, StoreUnavailableError
 from chorus_gui.core.storage.azure.store import AzureStore
 
@@ -90,7 +90,7 @@ def test_a_login_sends_its_token_and_a_missing_role_is_named(serve_login: Callab
     way = Way("made-up-token")
     denied = reply(403, x_ms_error_code="AuthorizationPermissionMismatch", x_ms_request_id="r")
     server = serve_login(wrote, denied)
-    store = AzureStore(server.place(AuthMode.LOGIN), login=login_by(way))
+    store = AzureStore(server.place(MicrosoftLogin()), login=login_by(way))
     assert store.put("a", b"x").etag == "1"
     assert server.seen[0][1]["Authorization"] == "Bearer made-up-token"
     with pytest.raises(AccessError, match="Storage Blob Data Contributor"):

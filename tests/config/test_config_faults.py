@@ -193,7 +193,7 @@ def test_no_credentials_in_a_flat_file() -> None:
         '[central_path]\npath = "az://stmary/"\nazure_account_name = "account"\n[site_path.default]\npath = "s"\n[journal]\npath = "j.db"\n'
     )
     assert the_fault(text).key == "central_path.auth_mode"
-    assert parse(text, {"AZURE_SAS_TOKEN": GOOD_SAS}).central.credentials.sas_token is not None
+    assert parse(text, {"AZURE_SAS_TOKEN": GOOD_SAS}).central.credentials.sas is not None
 
 
 def test_the_store_must_not_lie_in_the_site() -> None:

@@ -82,7 +82,7 @@ def test_a_filled_template_is_free_of_faults_and_warnings(layout: Layout) -> Non
     assert (str(config.page_size), str(config.threads), config.mode.value) == tuple(
         KEYS[m].default for m in ("page_size", "threads", "mode")
     )
-    assert config.central.credentials.account_name == "mghb2ailanding"
+    assert config.central.account.name == "mghb2ailanding"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from chorus_gui.core.config.credentials import Account, AwsKeys, MicrosoftLogin, Sas, Secret
 from chorus_gui.core.config.load import load, loads
-from chorus_gui.core.config.model import AuthMode, Config, Layout, PlaceKind, Secret, UploadMethod
+from chorus_gui.core.config.model import Config, Layout, PlaceKind, UploadMethod
 from chorus_gui.core.errors import ConfigError, PatternError
 from chorus_gui.core.model import Mode
 
@@ -57,8 +58,8 @@ def test_nested() -> None:
     cloud = config.journal.cloud
     assert cloud is not None
     assert (cloud.kind, cloud.container, cloud.prefix, cloud.text) == (PlaceKind.AZURE, "stmary", "journal.db", "az://stmary/journal.db")
-    assert cloud.credentials.auth_mode is AuthMode.LOGIN
-    assert (cloud.credentials.account_url, cloud.credentials.account_name) == ("https://upload.chorus4ai.org", "mghb2ailanding")
+    assert cloud.credentials == MicrosoftLogin()
+    assert cloud.account == Account("mghb2ailanding", "https://upload.chorus4ai.org")
     assert (config.central.container, config.central.prefix) == ("stmary", "")
     assert {m: s.place.folder for m, s in config.sites.items()} == {
         "OMOP": DATA.joinpath("/data/omop"),
@@ -78,19 +79,17 @@ def test_flat() -> None:
     assert (config.mode, config.page_size, config.threads, config.upload_method) == (Mode.FULL, 1000, 3, UploadMethod.AZCLI)
     assert config.journal.local == DATA / "work" / "journal.db"
     assert config.journal.cloud is not None
-    journal, central = config.journal.cloud.credentials, config.central.credentials
-    assert (journal.auth_mode, journal.account_url) == (AuthMode.SAS, "https://choruspilotstorage.blob.core.windows.net")
-    assert journal.sas_token is not None
-    assert journal.sas_token.reveal().partition("sig=")[2].startswith("FLATJOURNALSIGNATURE")
-    assert (central.auth_mode, central.account_name) == (AuthMode.SAS, "choruspilotstorage")
-    assert central.account_url == "https://choruspilotstorage.blob.core.windows.net"
-    assert central.sas_token is not None
-    assert central.sas_token.reveal().startswith("sv=")
+    journal, central = config.journal.cloud, config.central
+    assert journal.account.url == "https://choruspilotstorage.blob.core.windows.net"
+    assert isinstance(journal.credentials, Sas)
+    assert journal.credentials.token.reveal().partition("sig=")[2].startswith("FLATJOURNALSIGNATURE")
+    assert central.account == Account("choruspilotstorage", "https://choruspilotstorage.blob.core.windows.net")
+    assert isinstance(central.credentials, Sas)
+    assert central.credentials.token.reveal().startswith("sv=")
     assert config.central.prefix == "incoming"
     images = config.sites["Images"].place
     assert (images.kind, images.container, images.prefix) == (PlaceKind.S3, "bucket", "images")
-    assert images.credentials.aws_access_key_id == "AKIAEXAMPLE"
-    assert images.credentials.aws_secret_access_key == Secret("AWSSECRETVALUE")
+    assert images.credentials == AwsKeys("AKIAEXAMPLE", Secret("AWSSECRETVALUE"))
     assert not any(site.mapped for site in config.sites.values())
     assert config.warnings == ()
 
@@ -100,8 +99,8 @@ def test_the_generation_between() -> None:
     assert config.layout is Layout.FLAT
     assert {m: s.mapped for m, s in config.sites.items()} == {"OMOP": True, "Images": True, "Waveforms": False, "Metadata": False}
     assert config.journal.cloud is not None
-    assert config.journal.cloud.credentials.auth_mode is AuthMode.SAS
-    assert config.central.credentials.auth_mode is AuthMode.LOGIN
+    assert isinstance(config.journal.cloud.credentials, Sas)
+    assert config.central.credentials == MicrosoftLogin()
     assert config.store_path("OMOP", "2024_05/OMOP/person.csv", "2024_05") == "2024_05/OMOP/person.csv"
     assert config.store_path("Images", "Person7/images/a/b.dcm", "V") == "V/7/Images/a/b.dcm"
     assert config.store_path("Waveforms", "bad-id!/waveforms/x.dat", "V") == "V/bad-id!/waveforms/x.dat"
@@ -181,7 +180,7 @@ def test_a_modalitys_table_replaces_or_is_merged(tmp_path: Path) -> None:
         assert config.sites["Images"].place.folder == tmp_path / "elsewhere"
         assert config.sites["OMOP"].place.container == "data1"
     inherited = parse(nested.replace('path = "elsewhere"', 'path = "az://data2/y"'), tmp_path)
-    assert inherited.sites["Images"].place.credentials.account_name == "account"
+    assert inherited.sites["Images"].place.account.name == "account"
     own = nested.replace('path = "elsewhere"', 'path = "az://data2/y"') + '[site_path.Images.auth]\nazure_account_key = "a2V5"\n'
     with pytest.raises(ConfigError) as caught:
         parse(own, tmp_path)

@@ -11,9 +11,21 @@ from pathlib import Path
 import pytest
 
 from chorus_gui.app.credentials import sas_facts
+from chorus_gui.core.config.addresses import account_url_problem
+from chorus_gui.core.config.credentials import (
+    Account,
+    AccountKey,
+    AuthMode,
+    ConnectionString,
+    Credentials,
+    MicrosoftLogin,
+    Origin,
+    Sas,
+    Secret,
+)
 from chorus_gui.core.config.load import loads
-from chorus_gui.core.config.model import AuthMode, Config, Credentials, Secret
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo, account_url_problem, clean_sas, time_left
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo, clean_sas, time_left
 from chorus_gui.core.errors import ConfigError
 from chorus_gui.core.model import Grade
 
@@ -32,82 +44,84 @@ def config(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = 
     return loads(text, folder / "c.toml", environ=environ or {}, now=NOW)
 
 
-def credentials(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = False) -> Credentials:
-    return config(auth, environ, flat=flat).central.credentials
+def found(auth: str, environ: Mapping[str, str] | None = None, *, flat: bool = False) -> tuple[Account, Credentials]:
+    """The account and the credentials that a table leads to."""
+    central = config(auth, environ, flat=flat).central
+    return central.account, central.credentials
 
 
 NAME = 'azure_account_name = "account"\n'
 URL = "https://account.blob.core.windows.net"
+ACCOUNT = Account("account", URL)
+CUSTOM = Account("account", "https://up.example")
+CONNECTED = Account("connected", "https://connected.blob.core.windows.net")
 
 
 def test_login_is_what_nested_means_without_a_credential() -> None:
     for auth in (NAME, NAME + 'auth_mode = "login"\n', f'azure_account_url = "{URL}/"'):
-        assert credentials(auth) == Credentials(AuthMode.LOGIN, account_name="account", account_url=URL)
+        assert found(auth) == (ACCOUNT, MicrosoftLogin())
 
 
 def test_a_credential_without_a_mode_is_used() -> None:
-    found = credentials(NAME + f'azure_sas_token = "{SAS}"')
-    assert (found.auth_mode, found.sas_token, found.account_url) == (AuthMode.SAS, Secret(SAS), URL)
-    found = credentials(NAME + 'azure_account_key = "a2V5"')
-    assert (found.auth_mode, found.account_key) == (AuthMode.KEY, Secret("a2V5"))
+    assert found(NAME + f'azure_sas_token = "{SAS}"') == (ACCOUNT, Sas(SAS))
+    assert found(NAME + 'azure_account_key = "a2V5"') == (ACCOUNT, AccountKey("a2V5"))
 
 
 @pytest.mark.parametrize("mode", ["sas", "sas_token"])
 @pytest.mark.parametrize("token", [SAS, "?" + SAS, f"https://account.blob.core.windows.net/stmary?{SAS}", f" {SAS} "])
 def test_sas_in_every_form_that_people_paste(mode: str, token: str) -> None:
-    found = credentials(NAME + f'auth_mode = "{mode}"\nazure_sas_token = "{token}"')
-    assert (found.auth_mode, found.sas_token) == (AuthMode.SAS, Secret(SAS))
+    account, credentials = found(NAME + f'auth_mode = "{mode}"\nazure_sas_token = "{token}"')
+    assert (account, credentials) == (ACCOUNT, Sas(SAS))
+    assert credentials.sas
+    assert credentials.sas.token == Secret(SAS)
 
 
 @pytest.mark.parametrize("flat", [True, False])
 def test_a_sas_in_the_account_url_is_taken_out_of_it(flat: bool) -> None:
-    found = credentials(f'azure_account_url = "{URL}/?{SAS}"\n', flat=flat)
-    assert (found.account_url, found.account_name, found.sas_token) == (URL, "account", Secret(SAS))
-    assert "SECRETSIG" not in repr(found)
+    way_in = found(f'azure_account_url = "{URL}/?{SAS}"\n', flat=flat)
+    assert way_in == (ACCOUNT, Sas(SAS))
+    assert "SECRETSIG" not in repr(way_in)
 
 
 def test_a_login_does_not_use_a_token_and_says_so() -> None:
-    found = config(NAME + f'auth_mode = "login"\nazure_sas_token = "{SAS}"')
-    assert found.central.credentials == Credentials(AuthMode.LOGIN, account_name="account", account_url=URL)
-    assert len(found.warnings) == 1
-    assert "is not used" in found.warnings[0]
+    loaded = config(NAME + f'auth_mode = "login"\nazure_sas_token = "{SAS}"')
+    assert (loaded.central.account, loaded.central.credentials) == (ACCOUNT, MicrosoftLogin())
+    assert len(loaded.warnings) == 1
+    assert "is not used" in loaded.warnings[0]
 
 
 @pytest.mark.parametrize("key", ["azure_connection_string", "azure_storage_connection_string"])
 def test_connection_string(key: str) -> None:
-    found = credentials(f'{key} = "{CONNECTION}"')
-    assert found.auth_mode is AuthMode.CONNECTION_STRING
-    assert (found.account_name, found.account_url) == ("connected", "https://connected.blob.core.windows.net")
-    assert (found.account_key, found.connection_string, found.sas_token) == (Secret("a2V5PT0="), Secret(CONNECTION), None)
+    account, credentials = found(f'{key} = "{CONNECTION}"')
+    assert (account, credentials) == (CONNECTED, ConnectionString(AccountKey("a2V5PT0=")))
+    assert (credentials.mode, credentials.sas) == (AuthMode.CONNECTION_STRING, None)
 
 
 def test_connection_string_with_a_sas_and_of_the_emulator() -> None:
-    found = credentials(f'auth_mode = "sas"\nazure_connection_string = "BlobEndpoint=https://up.example/;SharedAccessSignature={SAS}"')
-    assert (found.account_url, found.sas_token, found.account_key) == ("https://up.example", Secret(SAS), None)
-    found = credentials('azure_connection_string = "UseDevelopmentStorage=true"')
-    assert (found.account_name, found.account_url) == ("devstoreaccount1", "http://127.0.0.1:10000/devstoreaccount1")
+    string = f'azure_connection_string = "BlobEndpoint=https://up.example/;SharedAccessSignature={SAS}"'
+    assert found(f'auth_mode = "sas"\n{string}') == (Account("", "https://up.example"), ConnectionString(Sas(SAS)))
+    account, credentials = found('azure_connection_string = "UseDevelopmentStorage=true"')
+    assert account == Account("devstoreaccount1", "http://127.0.0.1:10000/devstoreaccount1")
+    assert credentials.key, "the emulator's own, which is public"
 
 
 def test_environment_is_the_fallback() -> None:
-    found = credentials("", {"AZURE_ACCOUNT_NAME": "account", "AZURE_SAS_TOKEN": SAS})
-    assert (found.auth_mode, found.account_url, found.sas_token) == (AuthMode.SAS, URL, Secret(SAS))
-    found = credentials("", {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION}, flat=True)
-    assert (found.auth_mode, found.account_name) == (AuthMode.CONNECTION_STRING, "connected")
-    found = credentials('auth_mode = "login"', {"AZURE_ACCOUNT_URL": "https://up.example", "AZURE_ACCOUNT_NAME": "account"})
-    assert (found.account_url, found.account_name) == ("https://up.example", "account")
+    assert found("", {"AZURE_ACCOUNT_NAME": "account", "AZURE_SAS_TOKEN": SAS}) == (ACCOUNT, Sas(SAS, Origin.ENVIRONMENT))
+    account, credentials = found("", {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION}, flat=True)
+    assert (account, credentials.mode) == (CONNECTED, AuthMode.CONNECTION_STRING)
+    environ = {"AZURE_ACCOUNT_URL": "https://up.example", "AZURE_ACCOUNT_NAME": "account"}
+    assert found('auth_mode = "login"', environ) == (CUSTOM, MicrosoftLogin())
 
 
 def test_the_file_wins_over_the_environment() -> None:
     other = {"AZURE_ACCOUNT_URL": "https://other.example", "AZURE_SAS_TOKEN": SAS, "AZURE_STORAGE_CONNECTION_STRING": CONNECTION}
-    found = credentials(NAME + 'azure_account_key = "a2V5"', other)
-    assert (found.auth_mode, found.account_url, found.sas_token) == (AuthMode.KEY, URL, None)
+    assert found(NAME + 'azure_account_key = "a2V5"', other) == (ACCOUNT, AccountKey("a2V5"))
 
 
 def test_a_connection_string_of_the_environment_never_leads_to_another_account() -> None:
-    found = credentials(NAME, {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION})
-    assert found == Credentials(AuthMode.LOGIN, account_name="account", account_url=URL)
-    found = credentials(NAME.replace('account"', 'connected"'), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION})
-    assert found.auth_mode is AuthMode.CONNECTION_STRING
+    assert found(NAME, {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION}) == (ACCOUNT, MicrosoftLogin())
+    _, credentials = found(NAME.replace('account"', 'connected"'), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION})
+    assert credentials.mode is AuthMode.CONNECTION_STRING
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:10000/devstoreaccount1", "http://localhost:10000/a", "http://[::1]:10000/a", URL])

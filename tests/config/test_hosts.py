@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from azure_places import azure_place
 
 from chorus_gui.core.config import hosts
+from chorus_gui.core.config.addresses import account_of_url, account_url_problem
+from chorus_gui.core.config.credentials import Sas
 from chorus_gui.core.config.hosts import Host, admit, confirm, confirmed, unconfirmed
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
-from chorus_gui.core.config.secrets import account_of_url, account_url_problem
+from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.errors import AccessError, UntrustedHostError, UsageError
 
 KNOWN = (
@@ -68,8 +71,7 @@ NO_ADDRESS = (
 
 
 def place(url: str, *, kind: PlaceKind = PlaceKind.AZURE, name: str = "stmary") -> Place:
-    credentials = Credentials(AuthMode.SAS, name, url, sas_token=Secret("sig=x"))
-    return Place(kind, "az://box", None, "box", "", credentials)
+    return replace(azure_place(name, url, Sas("sig=x")), kind=kind)
 
 
 @pytest.mark.parametrize("url", KNOWN)

@@ -17,8 +17,8 @@ from chorus_gui.app.doctor.credentials import check_expiry
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.credentials import MicrosoftLogin, Origin, Sas
 from chorus_gui.core.config.load import load, loads
-from chorus_gui.core.config.model import AuthMode, Secret
 from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.config.token_store import Kept, move, place_tokens, put
 from chorus_gui.core.errors import ConfigError, UsageError
@@ -77,7 +77,7 @@ def tokens(file: Path, environ: Mapping[str, str] | None = None) -> dict[str, st
     """Where → token, as the program would use it now."""
     keychain.forget_answers()
     found = place_tokens(ConfigDocument.open(file), environ=environ or {})
-    return {h.where: h.place.credentials.sas_token.reveal() if h.place.credentials.sas_token else "" for h in found}
+    return {h.where: h.token.reveal() if h.token else "" for h in found}
 
 
 def config_of(file: Path, text: str) -> ConfigDocument:
@@ -97,22 +97,22 @@ def test_a_token_that_is_written_nowhere_is_found(store: MemoryKeyring, tmp_path
     keychain.forget_answers()
     config = loads(text, tmp_path / "config.toml", environ={})
     assert config.journal.cloud is not None
-    assert config.journal.cloud.credentials.sas_token == Secret(TOKEN)
-    assert (config.journal.cloud.credentials.kept, config.central.credentials.kept) == (True, False)
-    assert (config.journal.cloud.credentials.in_file, config.central.credentials.in_file) == (False, True)
+    assert config.journal.cloud.credentials == Sas(TOKEN, Origin.STORE)
+    assert config.central.credentials.sas
+    assert config.central.credentials.sas.origin is Origin.FILE
     asked = store.asked
     loads(text, tmp_path / "config.toml", environ={})
     assert store.asked == asked, "a text that is typed does not ask the system at each key"
     config = loads(text, tmp_path / "config.toml", environ={"AZURE_SAS_TOKEN": OTHER})
     assert config.journal.cloud is not None
-    assert config.journal.cloud.credentials.sas_token == Secret(OTHER), "the environment comes first"
+    assert config.journal.cloud.credentials == Sas(OTHER, Origin.ENVIRONMENT), "the environment comes first"
 
 
 def test_nothing_is_looked_up_where_nobody_asked_for_it(store: MemoryKeyring, tmp_path: Path) -> None:
     store.kept[ENTRY] = TOKEN
     config = loads(without_journals_token().replace('auth_mode = "sas"', ""), tmp_path / "config.toml", environ={})
     assert config.journal.cloud is not None
-    assert config.journal.cloud.credentials.auth_mode is AuthMode.LOGIN
+    assert config.journal.cloud.credentials == MicrosoftLogin()
     with pytest.raises(ConfigError):
         loads(without_journals_token().replace('"sas"', '"sass"'), tmp_path / "config.toml", environ={})
     assert store.asked == 0
@@ -131,7 +131,7 @@ def test_moving_leaves_a_file_that_means_the_same_and_no_trace_of_the_token(stor
     text = file.read_text("utf-8")
     assert text.count('auth_mode = "sas"') == 2
     assert "# written by a person" in text or "[journal]" in text
-    assert load(file, environ={}).central.credentials.kept
+    assert load(file, environ={}).central.credentials.sas == Sas(TOKEN, Origin.STORE)
     with pytest.raises(UsageError, match="has no SAS token"):
         move(ConfigDocument.open(file), environ={})
 
@@ -292,9 +292,9 @@ def test_a_login_beside_a_token_stays_a_login(store: MemoryKeyring, tmp_path: Pa
     )
     assert move(document, environ={}).entries == (ENTRY,)
     config = load(file, environ={})
-    assert config.central.credentials.auth_mode is AuthMode.LOGIN
+    assert config.central.credentials == MicrosoftLogin()
     assert config.journal.cloud is not None
-    assert config.journal.cloud.credentials.sas_token == Secret(TOKEN)
+    assert config.journal.cloud.credentials == Sas(TOKEN, Origin.STORE)
 
 
 def test_a_previous_state_that_cannot_be_removed_is_told(

@@ -8,10 +8,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from azure_places import azure_place
 
 from chorus_gui.core.config import policy as policies
+from chorus_gui.core.config.credentials import MicrosoftLogin
 from chorus_gui.core.config.hosts import admit, confirm, unconfirmed
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind
+from chorus_gui.core.config.model import Place
 from chorus_gui.core.config.policy import Rule, parse_policy, read_policy
 from chorus_gui.core.errors import PolicyError, UntrustedHostError
 
@@ -27,7 +29,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def place(url: str = AZURE.format("stmary"), container: str = "box", account: str = "stmary") -> Place:
-    return Place(PlaceKind.AZURE, f"az://{container}", None, container, "", Credentials(AuthMode.LOGIN, account, url))
+    return azure_place(account, url, MicrosoftLogin(), container)
 
 
 def refused(where: Place) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chorus_gui.app.demo.azurite import Azurite
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+from chorus_gui.core.config.credentials import Account, AccountKey, Credentials, Sas
+from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.storage.base import Store
 
 EMULATOR_DIFFERS = {
@@ -41,10 +42,11 @@ def _store(request: pytest.FixtureRequest, prefix: str, *, sas: bool) -> Store:
             permission=ContainerSasPermissions.from_string("rcwdl"),
             expiry=datetime.now(UTC) + timedelta(hours=1),
         )
-        credentials = Credentials(AuthMode.SAS, azurite.account, azurite.url, sas_token=Secret(token))
+        credentials: Credentials = Sas(token)
     else:
-        credentials = Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret(azurite.key))
-    return open_store(Place(PlaceKind.AZURE, f"az://{container}/{prefix}", None, container, prefix, credentials))
+        credentials = AccountKey(azurite.key)
+    account = Account(azurite.account, azurite.url)
+    return open_store(Place(PlaceKind.AZURE, f"az://{container}/{prefix}", None, container, prefix, credentials, account))
 
 
 FACTORIES: dict[str, Callable[[pytest.FixtureRequest, Path], Store]] = {

@@ -12,8 +12,9 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from custodyworld import BLOB, LOCK, blob_bytes, cloud_names, ctx, journal_bytes, names, opened_home, record
 
+from chorus_gui.core.config.credentials import Account, AccountKey
 from chorus_gui.core.config.load import load
-from chorus_gui.core.config.model import AuthMode, Config, Credentials, Place, PlaceKind, Secret
+from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.cloud_journal import CloudJournal, cloud_journal, memory_folder
@@ -80,8 +81,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         container = f"custody-{os.urandom(4).hex()}"
         with BlobServiceClient(azurite.url, credential={"account_name": azurite.account, "account_key": azurite.key}) as service:
             service.create_container(container).close()
-        credentials = Credentials(AuthMode.KEY, azurite.account, azurite.url, account_key=Secret(azurite.key))
-        parent = Place(PlaceKind.AZURE, f"az://{container}/my site", None, container, "my site", credentials)
+        way_in = AccountKey(azurite.key), Account(azurite.account, azurite.url)
+        parent = Place(PlaceKind.AZURE, f"az://{container}/my site", None, container, "my site", *way_in)
         cloud = replace(parent, text=f"az://{container}/my site/journal.db", prefix="my site/journal.db")
         config = replace(config, journal=replace(config.journal, cloud=cloud))
     store = open_store(parent)
@@ -279,8 +280,8 @@ def test_no_secret_is_kept_or_told(world, monkeypatch):
         record(work.journal, "new.dcm")
         kept = b"".join(file.read_bytes() for file in memory_folder().rglob("*") if file.is_file())
         told = repr(world.store.head(LOCK)).encode() + (blob_bytes(world.store, LOCK) or b"")
-    key = world.config.journal.cloud.credentials.account_key
-    assert key is None or key.reveal()[:20].encode() not in kept + told
+    key = world.config.journal.cloud.credentials.key
+    assert key is None or key.secret.reveal()[:20].encode() not in kept + told
     assert b"sig=abc" not in told
 
 

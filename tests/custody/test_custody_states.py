@@ -10,7 +10,8 @@ from custodyworld import BLOB, LOCK, cloud_names, ctx, journal_bytes, names, per
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+from chorus_gui.core.config.credentials import Account, Sas
+from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
@@ -113,13 +114,11 @@ def test_a_memory_that_cannot_be_read_or_written(tmp_path):
 
 
 def test_where_a_journal_lives(tmp_path):
-    secret = Credentials(AuthMode.SAS, "acc", "https://acc.blob.core.windows.net/", sas_token=Secret("sv=1&sig=verysecret"))
-    place = Place(PlaceKind.AZURE, "az://box/a/b/journal.db", None, "box", "a/b/journal.db", secret)
+    way_in = Sas("sv=1&sig=verysecret"), Account("acc", "https://acc.blob.core.windows.net/")
+    place = Place(PlaceKind.AZURE, "az://box/a/b/journal.db", None, "box", "a/b/journal.db", *way_in)
     parent, name = journal_parent(place)
     assert (parent.prefix, parent.text, name) == ("a/b", "az://box/a/b", "journal.db")
-    other = replace(
-        place, credentials=replace(secret, sas_token=Secret("sv=2&sig=another"), account_url="https://ACC.blob.core.windows.net")
-    )
+    other = replace(place, credentials=Sas("sv=2&sig=another"), account=Account("acc", "https://ACC.blob.core.windows.net"))
     assert _key(place) == _key(other)
     assert _key(place) != _key(replace(place, container="box2"))
     folder, name = journal_parent(Place(PlaceKind.FOLDER, "x", tmp_path / "share" / "j.db"))

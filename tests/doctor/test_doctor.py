@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from azure_places import sas_place, service
+from azure_places import azure_place, sas_place, service
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
@@ -24,7 +24,8 @@ from chorus_gui.app.doctor.examine import CHECKS, examine, grouped, healthy, to_
 from chorus_gui.app.doctor.model import Case, Check
 from chorus_gui.app.words import plural
 from chorus_gui.cli.main import main
-from chorus_gui.core.config.model import AuthMode, Credentials, JournalPlaces, Place, PlaceKind, Secret, UploadMethod
+from chorus_gui.core.config.credentials import AccountKey, Sas
+from chorus_gui.core.config.model import JournalPlaces, Place, PlaceKind, UploadMethod
 from chorus_gui.core.errors import Cancelled, JournalBusyError
 from chorus_gui.core.folders import data_folder
 from chorus_gui.core.job import JobContext
@@ -184,10 +185,8 @@ def test_a_journal_on_a_share(world: World) -> None:
 
 
 def sas(expires: str) -> Place:
-    token = Secret(f"sv=2025-01-05&sp=rcwdl&sr=c{expires}&sig=topsecret")
-    return Place(
-        PlaceKind.AZURE, "az://c", None, "c", "", Credentials(AuthMode.SAS, "a", "https://a.blob.core.windows.net", sas_token=token)
-    )
+    token = Sas(f"sv=2025-01-05&sp=rcwdl&sr=c{expires}&sig=topsecret")
+    return azure_place("a", "https://a.blob.core.windows.net", token, "c")
 
 
 @pytest.mark.parametrize(
@@ -219,8 +218,7 @@ def test_a_token_that_the_journal_uses_too_may_delete(world: World) -> None:
 
 
 def test_an_account_key_is_more_than_is_needed(world: World) -> None:
-    key = Credentials(AuthMode.KEY, "a", "https://a.blob.core.windows.net", account_key=Secret("a" * 64))
-    of = Case(world.file, replace(world.config, central=replace(sas(""), credentials=key)), now=NOW)
+    of = Case(world.file, replace(world.config, central=replace(sas(""), credentials=AccountKey("a" * 64))), now=NOW)
     (found,) = credentials.check_rights(of)
     assert (found.grade, "account key" in found.what) == (Grade.WARNING, True)
 

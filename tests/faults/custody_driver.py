@@ -13,7 +13,8 @@ from typing import Any
 
 from custodyworld import ctx, entry, person
 
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+from chorus_gui.core.config.credentials import Account, AccountKey
+from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.journal.store import Journal
@@ -31,8 +32,7 @@ def store_at(where: str, key: str) -> Store:
     if kind == "folder":
         return open_store(Place(PlaceKind.FOLDER, rest, Path(rest)))
     url, account, container = rest.split(" ")
-    credentials = Credentials(AuthMode.KEY, account, url, account_key=Secret(key))
-    return open_store(Place(PlaceKind.AZURE, f"az://{container}", None, container, "", credentials))
+    return open_store(Place(PlaceKind.AZURE, f"az://{container}", None, container, "", AccountKey(key), Account(account, url)))
 
 
 class Slow:

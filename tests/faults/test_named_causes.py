@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import requests
+from azure_places import azure_place
 from memorystore import MemoryStore
 from urllib3.exceptions import ProtocolError
 from world import World
 
+from chorus_gui.core.config.credentials import AccountKey, AuthMode
 from chorus_gui.core.config.load import load
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
 from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.errors import (
@@ -169,8 +170,7 @@ def _config(data: str | bytes) -> ConfigError:
 
 def _stalled(port: int) -> StoreError:
     """What is said of an upload that the other side does not take."""
-    credentials = Credentials(AuthMode.KEY, "acct", f"http://127.0.0.1:{port}/acct", account_key=Secret("a2V5"))
-    place = Place(PlaceKind.AZURE, "az://box", None, "box", "", credentials)
+    place = azure_place("acct", f"http://127.0.0.1:{port}/acct", AccountKey("a2V5"))
     with closing(AzureStore(place)) as store, pytest.raises(StoreError) as caught:
         store.put("a/b.txt", b"x" * 64_000_000)
     return caught.value

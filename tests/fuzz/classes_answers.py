@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from azure_places import azure_place
 from azure_server import Server, reply
 from canary import CANARY, POLL, InputClass, no_secret, plain, texts_of, told
 from foreign_answers import CALLS, ERRORS, FOREIGN, LISTS
 from foreign_answers import HEADERS as ODD_HEADERS
 
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind, Secret
+from chorus_gui.core.config.credentials import AccountKey, Sas
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.storage.azure.store import AzureStore
 
@@ -50,7 +51,7 @@ def answer(value: Any, folder: Path) -> None:
     server = Server(reply(status, body.encode("utf-8", "surrogatepass"), **headers), poll=POLL)
     try:
         place = server.place()
-        store = AzureStore(replace(place, credentials=replace(place.credentials, account_key=Secret(CANARY))))
+        store = AzureStore(replace(place, credentials=AccountKey(CANARY)))
         for ask in (
             lambda: list(zip(store.list(), range(50), strict=False)),
             lambda: store.head("a"),
@@ -97,8 +98,8 @@ def foreign_answer(value: Any, folder: Path) -> None:
         reply(status, data, Content_Type="application/xml", **headers)(handler)
 
     server = Server(send, poll=POLL)
-    token = Secret(f"sv=2024-11-04&sp=rcwdl&se=2030-01-01T00:00:00Z&sr=c&sig={CANARY.replace('=', '%3D')}")
-    place = Place(PlaceKind.AZURE, "az://box", None, "box", "", Credentials(AuthMode.SAS, "acct", server.url, sas_token=token))
+    token = Sas(f"sv=2024-11-04&sp=rcwdl&se=2030-01-01T00:00:00Z&sr=c&sig={CANARY.replace('=', '%3D')}")
+    place = azure_place("acct", server.url, token)
     try:
         with closing(AzureStore(place)) as store:
             try:

@@ -11,7 +11,7 @@ from mutants import TEXTS
 
 from chorus_gui.app.answers import container_of
 from chorus_gui.app.credentials import paste, sas_facts
-from chorus_gui.core.config import secrets
+from chorus_gui.core.config import addresses, sas
 from chorus_gui.core.config.load import check, loads
 from chorus_gui.core.pattern import Pattern
 
@@ -84,15 +84,15 @@ CREDENTIALS = [
 
 def credential(text: str, folder: Path) -> None:
     del folder
-    secrets.clean_sas(text)
-    secrets.split_account_url(text)
-    no_secret(secrets.account_url_problem(text) if CANARY not in text else "")
-    secrets.account_of_url(text)
-    secrets.connection_parts(text)
+    sas.clean_sas(text)
+    addresses.split_account_url(text)
+    no_secret(addresses.account_url_problem(text) if CANARY not in text else "")
+    addresses.account_of_url(text)
+    addresses.connection_parts(text)
     sas_facts(text)
     paste(text)
     container_of(text)
-    no_secret(" ".join(secrets.SasInfo.parse(text).scope_sentences("rcwl")))
+    no_secret(" ".join(sas.SasInfo.parse(text).scope_sentences("rcwl")))
 
 
 CLASSES = (

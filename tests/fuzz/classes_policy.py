@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from azure_places import azure_place
 from canary import InputClass, must, told
 from mutants import TEXTS
 
 from chorus_gui.core.config import policy as policies
+from chorus_gui.core.config.credentials import NoCredentials
 from chorus_gui.core.config.hosts import admit
-from chorus_gui.core.config.model import AuthMode, Credentials, Place, PlaceKind
 from chorus_gui.core.config.policy import Rule, read_policy
 
 POLICIES = (
@@ -28,7 +29,7 @@ def policy(text: str, folder: Path) -> None:
     file = folder / "policy.toml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     real, policies.POLICY_FILE = policies.POLICY_FILE, file
-    place = Place(PlaceKind.AZURE, "az://box", None, "box", "", Credentials(AuthMode.SAS, "other", "https://other.blob.core.windows.net"))
+    place = azure_place("other", "https://other.blob.core.windows.net", NoCredentials())
     try:
         for rule in Rule:
             with told():

@@ -6,7 +6,6 @@ import os
 import re
 import tempfile
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from azure_server import Server, certificate, reply, tls, wrote
 from azure_ways import SCOPE, Way, login_by
 from canary import CANARY, POLL, InputClass, must, no_secret, plain, texts_of
 
-from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.credentials import MicrosoftLogin
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.storage.azure.store import AzureStore
 
@@ -58,8 +57,7 @@ def challenge(value: Any, folder: Path) -> None:
     headers: dict[str, Any] = {"x_ms_request_id": "r", header: line}
     server = Server(reply(status, **headers), tls=tls(file), poll=POLL)
     way = Way(CANARY)
-    place = server.place(AuthMode.LOGIN)
-    place = replace(place, credentials=replace(place.credentials, tenant="our-tenant"))
+    place = server.place(MicrosoftLogin("our-tenant"))
     before = os.environ.get("REQUESTS_CA_BUNDLE")
     os.environ["REQUESTS_CA_BUNDLE"] = str(file)
     try:

@@ -18,7 +18,8 @@ from cmdworld import run_batch
 from scriptworld import NASTY, POSIX_ONLY, SHELLCHECK, VERSION, ScriptWorld, shellcheck
 
 import chorus_gui.core.scripts.generate as generating
-from chorus_gui.core.config.model import AuthMode, Config, Credentials, JournalPlaces, Place, PlaceKind, Secret
+from chorus_gui.core.config.credentials import Account, AccountKey, AwsKeys, Credentials, MicrosoftLogin, Sas
+from chorus_gui.core.config.model import Config, JournalPlaces, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import Row
 from chorus_gui.core.scripts import batch
@@ -29,15 +30,16 @@ from chorus_gui.core.scripts.program import _program, console_program
 
 GOLDEN = Path(__file__).resolve().parent.parent / "data" / "scripts"
 SIG = "ab%2Fcd%3D"
-SAS = Credentials(
-    AuthMode.SAS, "choruspilotstorage", "https://choruspilotstorage.blob.core.windows.net", sas_token=Secret(f"sv=2025&sp=rcwl&sig={SIG}")
-)
-KEY = Credentials(AuthMode.KEY, "choruspilotstorage", "https://choruspilotstorage.blob.core.windows.net", account_key=Secret("a2V5%=="))
-LOGIN = Credentials(AuthMode.LOGIN, "mghb2ailanding", "https://upload.chorus4ai.org")
+PILOT = Account("choruspilotstorage", "https://choruspilotstorage.blob.core.windows.net")
+LANDING = Account("mghb2ailanding", "https://upload.chorus4ai.org")
+SAS = Sas(f"sv=2025&sp=rcwl&sig={SIG}")
+KEY = AccountKey("a2V5%==")
+LOGIN = MicrosoftLogin()
 
 
 def central(credentials: Credentials) -> Place:
-    return Place(PlaceKind.AZURE, "az://cont/site 50%", None, "cont", "site 50%", credentials)
+    account = LANDING if credentials == LOGIN else PILOT
+    return Place(PlaceKind.AZURE, "az://cont/site 50%", None, "cont", "site 50%", credentials, account)
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_batch_files_are_the_kept_ones(
 def test_every_bash_script_passes_shellcheck(
     config: Config, tmp_path: Path, tool: Tool, secret: SecretMode, credentials: Credentials
 ) -> None:
-    site = replace(config.sites["Images"], place=Place(PlaceKind.AZURE, "az://src/x", None, "src", "x", SAS))
+    site = replace(config.sites["Images"], place=Place(PlaceKind.AZURE, "az://src/x", None, "src", "x", SAS, PILOT))
     sites = {**config.sites, "Images": site} if tool is Tool.AZCOPY else config.sites
     made = script(
         replace(config, central=central(credentials), sites=sites), tool, Target.POSIX, secret,
@@ -212,8 +214,8 @@ def test_lists_name_every_file_of_their_page(config: Config) -> None:
 
 
 def test_cloud_sources_are_copied_from_service_to_service(config: Config) -> None:
-    bucket = Place(PlaceKind.S3, "s3://bucket/the site", None, "bucket", "the site", Credentials(AuthMode.KEY, aws_access_key_id="AK"))
-    blobs = Place(PlaceKind.AZURE, "az://src/x", None, "src", "x", replace(LOGIN, auth_mode=AuthMode.SAS, sas_token=Secret("sig=s")))
+    bucket = Place(PlaceKind.S3, "s3://bucket/the site", None, "bucket", "the site", AwsKeys("AK"))
+    blobs = Place(PlaceKind.AZURE, "az://src/x", None, "src", "x", Sas("sig=s"), LANDING)
     sites = {
         **config.sites,
         "OMOP": replace(config.sites["OMOP"], place=bucket),
@@ -230,7 +232,7 @@ def test_cloud_sources_are_copied_from_service_to_service(config: Config) -> Non
 
 def test_a_sas_is_the_configured_one_or_signed() -> None:
     assert sas_of(central(SAS), 1).endswith(SIG)
-    signed = sas_of(central(replace(KEY, account_key=Secret("a2V5"))), 1)
+    signed = sas_of(central(AccountKey("a2V5")), 1)
     assert "sig=" in signed
     assert "sp=rcwl" in signed
     with pytest.raises(UsageError, match="no SAS token"):

@@ -16,8 +16,9 @@ from world import World
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, Container, compose, container_of, faults_of, template_account
 from chorus_gui.app.credentials import paste
+from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.config.load import load, loads
-from chorus_gui.core.config.model import AuthMode, PlaceKind
+from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.model import Grade, Mode
 from chorus_gui.ui import intents
 from chorus_gui.ui.assistant import Assistant
@@ -183,8 +184,8 @@ def test_a_token_is_read_at_once_and_never_shown(shown: Shown, world: World) -> 
     assert asked.text is not None
     assert asked.file is not None
     config = loads(asked.text, asked.file, environ={})
-    assert config.central.credentials.auth_mode is AuthMode.SAS
-    assert config.central.credentials.account_url == "https://other.blob.core.windows.net"
+    assert config.central.credentials.mode is AuthMode.SAS
+    assert config.central.account.url == "https://other.blob.core.windows.net"
     assert config.journal.cloud is not None
     assert config.journal.cloud.credentials == config.central.credentials
     texts = [label.text() for label in dialog.findChildren(QLabel)] + [edit.displayText() for edit in dialog.findChildren(QLineEdit)]
@@ -297,7 +298,7 @@ def test_each_kind_of_credential_makes_a_whole_configuration(tmp_path: Path) -> 
         checked, told = faults_of(answers, tmp_path / "config.toml")
         assert told == ""
         assert checked.config is not None
-        assert checked.config.central.credentials.auth_mode is mode
+        assert checked.config.central.credentials.mode is mode
         assert checked.config.central.kind is PlaceKind.AZURE
         assert checked.config.warnings == ()
         assert compose(answers, tmp_path / "config.toml").count("#") > 90

@@ -13,9 +13,10 @@ from world import World
 from chorus_gui.app import sampling
 from chorus_gui.app.credentials import paste, sas_facts, secret_facts
 from chorus_gui.app.draft import Draft, modalities_of
+from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind
 from chorus_gui.core.config.load import check
-from chorus_gui.core.config.model import AuthMode, Layout
+from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.save import new_document
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import settle
 
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.credentials import Origin, Sas
 from chorus_gui.core.config.load import load
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
@@ -51,7 +52,7 @@ def test_tokens_move_out_of_the_file_when_the_person_agrees(qtbot: QtBot, sessio
     settle(qtbot, session)
     assert store.kept == {"acct.blob.core.windows.net/site-one": TOKEN}
     assert b"sig=" not in config.read_bytes()
-    assert load(config, environ={}).central.credentials.kept
+    assert load(config, environ={}).central.credentials == Sas(TOKEN, Origin.STORE)
     assert keychain.title() in session.state.credential.detail
     qtbot.waitUntil(lambda: not entry.action.isEnabled())  # there is nothing more to move
     window.close()

@@ -123,9 +123,9 @@ def set_up(person: Coordinator, site: Path, azurite: Azurite, container: str, fi
     window, qtbot = person.window, person.qtbot
     person.click(next(button for button in window.findChildren(QPushButton) if button.text() == "Set up this site"))
     assistant = person.opened(Assistant)
-    given = sas_place(azurite, container, hours=720).credentials.sas_token
+    given = sas_place(azurite, container, hours=720).credentials.sas
     assert given is not None
-    secret = given.reveal()
+    secret = given.token.reveal()
 
     def go_on(to: QWidget) -> None:
         qtbot.keyClick(assistant, Qt.Key.Key_Return)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SOON, SasInfo
+from chorus_gui.core.config.credentials import Origin, Secret
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SOON, SasInfo
 from chorus_gui.core.model import Finding, Grade
 
 SUBJECT = "Credentials"
@@ -16,32 +17,31 @@ def check_expiry(case: Case) -> Iterator[Finding]:
     """Of each SAS token of the configuration."""
     if case.config is None:
         return
-    seen: dict[str, str] = {}
+    seen: set[Secret] = set()
     for named in case.config.places():
-        place, name = named.place, f"the {named.subject[0].lower()}{named.subject[1:]}"
-        token = place.credentials.sas_token
-        if token is not None and token.reveal() not in seen:
-            seen[token.reveal()] = name
-            kept = f" (kept in {keychain.title()})" if place.credentials.kept else ""
-            yield _sas(case, name + kept, SasInfo.parse(token.reveal()))
+        sas, name = named.place.credentials.sas, f"the {named.subject[0].lower()}{named.subject[1:]}"
+        if sas is not None and sas.token not in seen:
+            seen.add(sas.token)
+            kept = f" (kept in {keychain.title()})" if sas.origin is Origin.STORE else ""
+            yield _sas(case, name + kept, sas.info)
 
 
 def check_rights(case: Case) -> Iterator[Finding]:
     """Of each SAS token and key: what it allows beyond the needs of all places that use it (docs/it-department.md has the table)."""
     needs = {"Central store": NEEDS_STORE, "Cloud journal": NEEDS_JOURNAL, "Site": NEEDS_SOURCE}
-    tokens: dict[str, tuple[str, str]] = {}
-    keys: dict[str, str] = {}
+    tokens: dict[Secret, tuple[str, str, SasInfo]] = {}
+    keys: dict[Secret, str] = {}
     for named in case.config.places() if case.config else ():
         name, credentials = f"the {named.subject[0].lower()}{named.subject[1:]}", named.place.credentials
-        if credentials.sas_token is not None:
-            first, letters = tokens.get(credentials.sas_token.reveal(), (name, ""))
-            tokens[credentials.sas_token.reveal()] = (first, letters + needs[named.role])
-        elif credentials.account_key is not None:
-            keys.setdefault(credentials.account_key.reveal(), name)
+        if (sas := credentials.sas) is not None:
+            first, letters, _ = tokens.get(sas.token, (name, "", sas.info))
+            tokens[sas.token] = (first, letters + needs[named.role], sas.info)
+        elif (key := credentials.key) is not None:
+            keys.setdefault(key.secret, name)
     for name in keys.values():
         yield _beyond(f"The account key of {name}", "It opens the whole storage account, and does not expire.", NEEDS_STORE)
-    for token, (name, letters) in tokens.items():
-        if sentences := SasInfo.parse(token).beyond(letters, case.now):
+    for name, letters, info in tokens.values():
+        if sentences := info.beyond(letters, case.now):
             yield _beyond(f"The SAS token of {name}", " ".join(sentences), "".join(x for x in NEEDS_JOURNAL if x in letters))
 
 

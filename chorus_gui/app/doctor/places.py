@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.doctor.model import Case
-from chorus_gui.core.config.model import NamedPlace, PlaceKind
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo
+from chorus_gui.core.config.credentials import Account, Credentials
+from chorus_gui.core.config.model import NamedPlace, Place, PlaceKind
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.custody.cloud_journal import journal_parent
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.folders import disk_path
@@ -42,9 +43,13 @@ def check_journal(case: Case) -> Iterator[Finding]:
     cloud = config.journal.cloud if config else None
     if config is None or cloud is None:
         return
-    if cloud.container and (cloud.container, cloud.credentials) == (config.central.container, config.central.credentials):
+    if cloud.container and _way(cloud) == _way(config.central):
         return
     yield from _check(case, JOURNAL)
+
+
+def _way(place: Place) -> tuple[str, Account, Credentials]:
+    return place.container, place.account, place.credentials
 
 
 def check_sources(case: Case) -> Iterator[Finding]:
@@ -54,8 +59,8 @@ def check_sources(case: Case) -> Iterator[Finding]:
 
 def _check(case: Case, role: str) -> Iterator[Finding]:
     for place in case.config.places() if case.config else ():
-        token = place.place.credentials.sas_token
-        if place.role == role and not (token and SasInfo.parse(token.reveal()).expired(case.now)):  # check_expiry says that, once
+        sas = place.place.credentials.sas
+        if place.role == role and not (sas and sas.info.expired(case.now)):  # check_expiry says that, once
             case.ctx.checkpoint()
             yield from check_place(place, case.login, expiry=False)
 

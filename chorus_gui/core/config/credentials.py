@@ -1,230 +1,231 @@
-"""From the credential keys of one place, and the environment, to :class:`Credentials`."""
+"""What lets us into a place: one of a few values.  The configuration decides which, once; nothing decides it again from what is there.
+
+Each value has its secret cleaned, and knows what can be known about it without sending it.  :meth:`Secret.reveal` is called where a
+credential is sent or stored, or written into a script; everything else compares :class:`Secret` values.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import hmac
+from copy import copy
+from dataclasses import dataclass, field
+from enum import Enum
 
-from chorus_gui.core.config import keychain
-from chorus_gui.core.config.hosts import is_account
-from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
-from chorus_gui.core.config.model import AuthMode, Credentials, Layout, Secret
-from chorus_gui.core.config.reading import Reading, Value
-from chorus_gui.core.config.secrets import account_of_url, account_url_problem, clean_sas, connection_parts, split_account_url
-
-_AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
-_ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
-_SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
-_TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
-_ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
+from chorus_gui.core.config.sas import SasInfo, clean_sas
+from chorus_gui.core.redact import MASK
 
 
-@dataclass(frozen=True)
-class Given:
-    """The credential keys of one place: what the file says (``own``), and what the environment says (``env``)."""
+class AuthMode(Enum):
+    """How a place in Azure lets us in.  NONE for a folder."""
 
-    values: Mapping[str, Value]
-    own: Mapping[str, str]
-    env: Mapping[str, str]
-
-    @classmethod
-    def collect(cls, reading: Reading, place: str, modality: str, environ: Mapping[str, str]) -> Given:
-        """Look up every credential key of ``place`` ("journal", "central", "site")."""
-        values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS if f"{place}.{name}" in KEYS}
-        own = {name: value.text() for name, value in values.items() if name != "auth_mode"}
-        env: dict[str, str] = {}
-        for name in own:
-            spellings = (name, *KEYS[f"{place}.{name}"].aliases)
-            env[name] = next((environ[s.upper()].strip() for s in spellings if environ.get(s.upper(), "").strip()), "")
-        return cls(values, own, env)
-
-    def group(self, names: tuple[str, ...]) -> Mapping[str, str]:
-        """The source of a group of keys that belong together: the file if it has one of them, else the environment."""
-        return self.own if any(self.own[name] for name in names) else self.env
+    NONE = "none"
+    LOGIN = "login"
+    SAS = "sas"
+    KEY = "key"
+    CONNECTION_STRING = "connection_string"
 
 
-def azure_credentials(
-    reading: Reading, place: str, container: str, environ: Mapping[str, str], kept: Callable[[str], str], modality: str = DEFAULT
-) -> Credentials:
-    """The credentials of a place in a container in Azure; what is missing or wrong becomes a fault.
+class Origin(Enum):
+    """Where a secret was found."""
 
-    ``kept`` answers for the operating system's credential store: the token of an entry, "" or :class:`~.keychain.KeychainError`.
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    STORE = "store"
+    """the operating system's credential store"""
+
+
+class Secret:
+    """A text that must not be shown.  It prints as dots; :meth:`reveal` is called where it is sent, nowhere else.
+
+    No dataclass, so that ``dataclasses.asdict`` of what holds it does not open it.
     """
-    given = Given.collect(reading, place, modality, environ)
-    return _Azure(given, reading.layout, container, kept).resolve()
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
 
 
-def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> Credentials:
-    """The credentials of an ``s3://`` site.  None at all is fine: AWS's own chain of files and roles is used."""
-    given = Given.collect(reading, "site", modality, environ)
-    source = given.group(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
-    key_id, secret, session = (source[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
-    if bool(key_id) != bool(secret):
-        missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
-        given.values[missing].fault(
-            "The key is missing: aws_access_key_id and aws_secret_access_key belong together.", "Enter both, or use aws_profile."
-        )
-    return Credentials(
-        AuthMode.KEY if key_id and secret else AuthMode.NONE,
-        aws_access_key_id=key_id,
-        aws_secret_access_key=_secret(secret),
-        aws_session_token=_secret(session),
-        aws_profile=given.own["aws_profile"] or given.env["aws_profile"],
-    )
+class _Facts:
+    """What can be asked of every kind of credentials."""
+
+    __slots__ = ()
+
+    @property
+    def sas(self) -> Sas | None:
+        """The SAS token that is used, also the one in a connection string."""
+        return None
+
+    @property
+    def key(self) -> AccountKey | None:
+        """The account's key that is used, also the one in a connection string."""
+        return None
 
 
-class _Azure:
-    """The steps from the keys to credentials: address, then mode, then a check that the mode has what it needs."""
+@dataclass(frozen=True, slots=True)
+class NoCredentials(_Facts):
+    """Nothing is sent: a folder needs none.  ``mode``: what the configuration requires although it has none; ``origin``: where that
+    would be, if it was to be found in one place only.
+    """
 
-    def __init__(self, given: Given, layout: Layout, container: str, kept: Callable[[str], str]) -> None:
-        self.given = given
-        self.layout = layout
-        self.container = container
-        self.kept = kept
+    mode: AuthMode = AuthMode.NONE
+    origin: Origin | None = None
 
-    def resolve(self) -> Credentials:
-        own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
-        env_url, env_url_sas = split_account_url(self.given.env["azure_account_url"])
-        address = self.given.group(_ADDRESS)
-        url = own_url if address is self.given.own else env_url
-        from_file = bool(own_url_sas or any(self.given.own[name] for name in _SECRETS))
-        source = self.given.own if from_file else self._environment()
-        url_sas = own_url_sas if from_file else env_url_sas
+    def masked(self) -> NoCredentials:
+        """Itself: it has no secret."""
+        return self
 
-        connection = self._connection(source["azure_connection_string"])
-        key = source["azure_account_key"] or connection.get("accountkey", "")
-        sas = url_sas or self._sas(source["azure_sas_token"])
-        asked = self.given.values["auth_mode"].choice(_AUTH_MODES, AuthMode.NONE)
-        mode = self._mode(asked, sas, source, from_file=from_file)
-        if mode is AuthMode.LOGIN:
-            connection, key, sas = self._connection(address["azure_connection_string"]), "", ""
-        elif mode is AuthMode.CONNECTION_STRING:
-            sas = clean_sas(connection.get("sharedaccesssignature", ""))
-        name, url = self._address(address["azure_account_name"], url, connection, mode)
-        if name and url and not is_account(name):
-            self._fault(
-                "azure_account_name",
-                "The value is not an account name: it must have 3 to 24 lower-case letters and digits.",
-                "Write the account's name here, and its address in azure_account_url.",
-            )
-        if mode is AuthMode.KEY and url and not name:
-            self._fault("azure_account_name", "The account key needs the storage account's name.", "Add azure_account_name.")
-        kept = mode is asked is AuthMode.SAS and not (sas or source["azure_sas_token"])
-        if kept:
-            sas = self._kept(url)
-        return Credentials(
-            mode,
-            kept=kept,
-            in_file=from_file and mode is not AuthMode.LOGIN,
-            account_name=name,
-            account_url=url,
-            sas_token=_secret(sas if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) else ""),
-            account_key=_secret(key if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) else ""),
-            connection_string=_secret(source["azure_connection_string"] if mode is AuthMode.CONNECTION_STRING else ""),
-            tenant=self._tenant() if mode is AuthMode.LOGIN else "",
-        )
 
-    def _environment(self) -> Mapping[str, str]:
-        """The environment's credentials, without a connection string that leads to another account than the file names."""
-        env, own = self.given.env, self.given.own
-        parts = connection_parts(env["azure_connection_string"])
-        elsewhere = parts.get("accountname") != own["azure_account_name"] and (own["azure_account_name"] or own["azure_account_url"])
-        return {**env, "azure_connection_string": ""} if elsewhere else env
+@dataclass(frozen=True, slots=True)
+class MicrosoftLogin(_Facts):
+    """A sign-in with a Microsoft account.  ``tenant``: where it takes place; "": in the one of the person's own account."""
 
-    def _tenant(self) -> str:
-        """The tenant to sign in to: what the file says, otherwise what the environment says."""
-        tenant = self.given.own["azure_tenant_id"] or self.given.env["azure_tenant_id"]
-        if tenant and not _TENANT.fullmatch(tenant):
-            self._fault("azure_tenant_id", "The value is not a tenant.", "Write its ID (8-4-4-4-12 hexadecimal digits) or its domain name.")
-            return ""
-        return tenant
+    tenant: str = ""
 
-    def _fault(self, name: str, problem: str, remedy: str = "") -> None:
-        self.given.values[name].fault(problem, remedy)
+    def masked(self) -> MicrosoftLogin:
+        """Itself: it has no secret."""
+        return self
 
-    def _sas(self, text: str) -> str:
-        token = clean_sas(text)
-        if text and not token:
-            self._fault("azure_sas_token", "The value is not a SAS token: its field “sig” is missing.", "Paste the whole token.")
-        return token
+    @property
+    def mode(self) -> AuthMode:
+        """LOGIN."""
+        return AuthMode.LOGIN
 
-    def _kept(self, url: str) -> str:
-        """The token that auth_mode requires and the file does not have: from this computer's credential store."""
-        told = ""
-        try:
-            token = clean_sas(self.kept(keychain.name_of(url, self.container))) if url and self.container else ""
-        except keychain.KeychainError as error:
-            token, told = "", f" {error.what}"
-        if not token:
-            self._fault(
-                "azure_sas_token",
-                f"The SAS token is missing, and auth_mode requires one.{told}",
-                f"Paste it here, or set AZURE_SAS_TOKEN, or store it in {keychain.title()} with “chorus-upload credential set”.",
-            )
-        return token
 
-    def _connection(self, text: str) -> Mapping[str, str]:
-        parts = connection_parts(text) if text else {}
-        if text and not (parts.get("accountname") or parts.get("blobendpoint")):
-            self._fault(
-                "azure_connection_string",
-                "The value is not a connection string: it has no account name.",
-                "Copy it from the storage account's page in the Azure portal. It begins with “DefaultEndpointsProtocol=” or “BlobEndpoint=”.",
-            )
-            return {}
-        return parts
+@dataclass(frozen=True, slots=True, init=False)
+class Sas(_Facts):
+    """A SAS token.  Made of a token, "?token" or a whole URL; empty if that has no signature.  ``info``: what the token allows."""
 
-    def _mode(self, asked: AuthMode, sas: str, source: Mapping[str, str], *, from_file: bool) -> AuthMode:
-        """The mode that the file sets, or the one that its credentials allow."""
-        value = self.given.values["auth_mode"]
-        if asked is AuthMode.LOGIN:
-            if from_file and (sas or source["azure_account_key"]):
-                value.warn('With “login” the SAS token or key in the file is not used. To use the token, set auth_mode = "sas".')
-            return asked
-        if sas or source["azure_sas_token"]:
-            return AuthMode.SAS
-        if source["azure_connection_string"]:
-            return AuthMode.CONNECTION_STRING
-        if source["azure_account_key"]:
-            return AuthMode.KEY
-        if asked is AuthMode.SAS:
-            return asked
-        if self.layout is Layout.NESTED:
-            return AuthMode.LOGIN
-        if not value.given:
-            self._fault("auth_mode", "The credentials for this place in Azure are missing.", _ASK)
+    token: Secret
+    origin: Origin
+    info: SasInfo = field(compare=False)
+
+    def __init__(self, text: str, origin: Origin = Origin.FILE) -> None:
+        clean = clean_sas(text)
+        object.__setattr__(self, "token", Secret(clean))
+        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "info", SasInfo.parse(clean))
+
+    def masked(self) -> Sas:
+        """The same with dots in place of every secret, for a preview."""
+        other = copy(self)
+        object.__setattr__(other, "token", Secret(MASK))
+        return other
+
+    @property
+    def mode(self) -> AuthMode:
+        """SAS."""
         return AuthMode.SAS
 
-    def _address(self, name: str, url: str, connection: Mapping[str, str], mode: AuthMode) -> tuple[str, str]:
-        """(account name, URL): the URL as given, or made from the connection string or the name."""
-        if mode is AuthMode.CONNECTION_STRING and not connection:
-            return name, ""  # a fault already
-        if mode is AuthMode.CONNECTION_STRING or not (name or url):
-            name = connection.get("accountname", name)
-            url = connection.get("blobendpoint", "").partition("?")[0].rstrip("/")
-            if not url and name:
-                protocol = connection.get("defaultendpointsprotocol", "https")
-                url = f"{protocol}://{name}.blob.{connection.get('endpointsuffix', 'core.windows.net')}"
-            key = "azure_connection_string"
-        else:
-            key = "azure_account_url" if url else "azure_account_name"
-            if not url and not re.fullmatch(r"[a-z0-9]{3,24}", name):
-                self._fault(
-                    key,
-                    "The value is not an account name: it must have 3 to 24 lower-case letters and digits.",
-                    "Write a URL in azure_account_url instead.",
-                )
-                return name, ""
-            url = url or f"https://{name}.blob.core.windows.net"
-        if not url:
-            self._fault("azure_account_name", "The storage account's name is missing.", "Add azure_account_name, or azure_account_url.")
-            return name, url
-        if problem := account_url_problem(url):
-            self._fault(key, problem, "Write it as “https://NAME.blob.core.windows.net”.")
-            return name, ""
-        return name or account_of_url(url) or self.given.env["azure_account_name"], url
+    @property
+    def sas(self) -> Sas:
+        """Itself."""
+        return self
 
 
-def _secret(text: str) -> Secret | None:
-    return Secret(text) if text else None
+@dataclass(frozen=True, slots=True, init=False)
+class AccountKey(_Facts):
+    """The account's key: base64, but that is not checked here.  It opens the whole account, and does not expire."""
+
+    secret: Secret
+    origin: Origin
+
+    def __init__(self, text: str, origin: Origin = Origin.FILE) -> None:
+        object.__setattr__(self, "secret", Secret(text.strip()))
+        object.__setattr__(self, "origin", origin)
+
+    def masked(self) -> AccountKey:
+        """The same with dots in place of every secret, for a preview."""
+        return AccountKey(MASK, self.origin)
+
+    @property
+    def mode(self) -> AuthMode:
+        """KEY."""
+        return AuthMode.KEY
+
+    @property
+    def key(self) -> AccountKey:
+        """Itself."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionString(_Facts):
+    """What a connection string has in it; its address is the place's account.  ``holds`` is None if it has neither token nor key."""
+
+    holds: Sas | AccountKey | None
+    origin: Origin = Origin.FILE
+
+    def masked(self) -> ConnectionString:
+        """The same with dots in place of every secret, for a preview."""
+        return ConnectionString(self.holds and self.holds.masked(), self.origin)
+
+    @property
+    def mode(self) -> AuthMode:
+        """CONNECTION_STRING."""
+        return AuthMode.CONNECTION_STRING
+
+    @property
+    def sas(self) -> Sas | None:
+        """The token in it."""
+        return self.holds.sas if self.holds else None
+
+    @property
+    def key(self) -> AccountKey | None:
+        """The key in it."""
+        return self.holds.key if self.holds else None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsKeys(_Facts):
+    """For a bucket in S3.  All empty: AWS's own chain of files and roles is used."""
+
+    key_id: str = ""
+    secret: Secret | None = None
+    session: Secret | None = None
+    profile: str = ""
+
+    def masked(self) -> AwsKeys:
+        """The same with dots in place of every secret, for a preview."""
+        return AwsKeys(self.key_id, self.secret and Secret(MASK), self.session and Secret(MASK), self.profile)
+
+    @property
+    def mode(self) -> AuthMode:
+        """KEY, or NONE if there is none."""
+        return AuthMode.KEY if self.key_id and self.secret else AuthMode.NONE
+
+
+Credentials = NoCredentials | MicrosoftLogin | Sas | AccountKey | ConnectionString | AwsKeys
+NO_CREDENTIALS = NoCredentials()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A storage account.  ``url`` is always set for a place in Azure, without a SAS and without "/" at its end; ``name`` too, unless
+    the account is only known by a custom URL.
+    """
+
+    name: str = ""
+    url: str = ""
+
+
+NO_ACCOUNT = Account()

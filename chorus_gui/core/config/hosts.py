@@ -201,8 +201,8 @@ def host_of(place: Place, url: str = "") -> Host | None:
         return None
     if place.kind in BUCKET_HOSTS:
         return Host(BUCKET_HOSTS[place.kind])
-    given = place.credentials
-    host = Host.of_url(url or given.account_url or f"https://{given.account_name}.blob.core.windows.net")
+    account = place.account
+    host = Host.of_url(url or account.url or f"https://{account.name}.blob.core.windows.net")
     if host is None:
         raise AccessError("The account URL is not a valid URL.", remedy="Write it as “https://NAME.blob.core.windows.net”.")
     return host
@@ -225,7 +225,7 @@ def _pinned(place: Place, host: Host, policy: Policy) -> None:
     if policy.allowed(Rule.ACCOUNTS) is None or place.kind is not PlaceKind.AZURE:
         return
     vouched = policy.allowed(Rule.HOSTS) is not None or host.name in CONSORTIUM_HOSTS
-    account = host.account or place.credentials.account_name
+    account = host.account or place.account.name
     if not host.account and not vouched:
         what = f"the server “{host.name}”, because it is not an address of an allowed storage account"
         raise policy.refusal(Rule.ACCOUNTS, f"The policy “{Rule.ACCOUNTS.value}” of this computer does not allow {what}.")

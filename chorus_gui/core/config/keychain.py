@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import cast
 
-from chorus_gui.core.config.secrets import clean_sas
+from chorus_gui.core.config.sas import clean_sas
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.untrusted import MalformedError
 

@@ -5,17 +5,16 @@ The central-path mapper is part of it (:meth:`Config.store_path`), so that nothi
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.model import Mode
 from chorus_gui.core.pattern import Pattern
-from chorus_gui.core.redact import MASK
 
 LOCK_END = ".locked"
 """The journal's name with this end is its lock.  The other tools look for this very name."""
@@ -38,16 +37,6 @@ class UploadMethod(Enum):
     AZCLI = "azcli"
 
 
-class AuthMode(Enum):
-    """How a place in Azure lets us in.  NONE for a folder."""
-
-    NONE = "none"
-    LOGIN = "login"
-    SAS = "sas"
-    KEY = "key"
-    CONNECTION_STRING = "connection_string"
-
-
 class PlaceKind(Enum):
     """What holds the files."""
 
@@ -57,68 +46,11 @@ class PlaceKind(Enum):
     GCS = "gcs"
 
 
-class Secret:
-    """A text that must not be shown.  It prints as dots; :meth:`reveal` is called where it is sent, nowhere else.
-
-    No dataclass, so that ``dataclasses.asdict`` of what holds it does not open it.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return self._value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK})"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What lets us into a place.
-
-    For a place in Azure ``account_url`` is always set, without a SAS (one that stood in it is in ``sas_token``), and so are the
-    secrets that ``auth_mode`` needs; ``account_name`` too, unless the account is only known by a custom URL.  Parts of a
-    connection string stand in their own fields besides.  ``kept``: the SAS token is not written in the file or the environment,
-    it comes from the operating system's credential store; ``in_file``: the credential is written in the file.  ``tenant``: where
-    a sign-in takes place; "": in the one of the person's own account.
-    """
-
-    auth_mode: AuthMode = AuthMode.NONE
-    account_name: str = ""
-    account_url: str = ""
-    sas_token: Secret | None = None
-    account_key: Secret | None = None
-    connection_string: Secret | None = None
-    aws_access_key_id: str = ""
-    aws_secret_access_key: Secret | None = None
-    aws_session_token: Secret | None = None
-    aws_profile: str = ""
-    kept: bool = False
-    in_file: bool = False
-    tenant: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where files lie.  ``text`` is what the file says ("az://container/prefix", "D:/site"); ``folder`` the absolute folder.
 
-    ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.
+    ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.  ``account`` is empty except in Azure.
     """
 
     kind: PlaceKind
@@ -126,7 +58,8 @@ class Place:
     folder: Path | None = None
     container: str = ""
     prefix: str = ""
-    credentials: Credentials = Credentials()
+    credentials: Credentials = NO_CREDENTIALS
+    account: Account = NO_ACCOUNT
 
     def inside(self, other: Place) -> str | None:
         """The path of this place relative to ``other``, posix; None if it is not below it."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chorus_gui.core.config.credentials import aws_credentials, azure_credentials
+from chorus_gui.core.config.credential_keys import aws_credentials, azure_credentials
+from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials
 from chorus_gui.core.config.keys import DEFAULT, nearest
-from chorus_gui.core.config.model import Credentials, Place, PlaceKind
+from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.reading import Reading, Value, as_tables, quote
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.redact import redact
 
 _SCHEMES = {"az": PlaceKind.AZURE, "s3": PlaceKind.S3, "gs": PlaceKind.GCS}
@@ -108,8 +109,8 @@ class Places:
             return None
         container, _, prefix = rest.partition("/")
         fits = self._container_fits(place, value, kind, container, modality)
-        credentials = self._credentials(place, kind, container, modality)  # always read, so that its faults are found, too
-        return Place(kind, text, None, container, prefix.strip("/"), credentials) if fits else None
+        account, credentials = self._way_in(place, kind, container, modality)  # always read, so that its faults are found, too
+        return Place(kind, text, None, container, prefix.strip("/"), credentials, account) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
         named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)
@@ -129,15 +130,15 @@ class Places:
             )
         return True
 
-    def _credentials(self, place: str, kind: PlaceKind, container: str, modality: str) -> Credentials:
+    def _way_in(self, place: str, kind: PlaceKind, container: str, modality: str) -> tuple[Account, Credentials]:
         if kind is PlaceKind.S3:
-            return aws_credentials(self.reading, self.environ, modality)
+            return NO_ACCOUNT, aws_credentials(self.reading, self.environ, modality)
         if kind is PlaceKind.GCS:
-            return Credentials()
-        credentials = azure_credentials(self.reading, place, container, self.environ, self.kept, modality)
-        if credentials.sas_token is not None:
+            return NO_ACCOUNT, NO_CREDENTIALS
+        account, credentials = azure_credentials(self.reading, place, container, self.environ, self.kept, modality)
+        if credentials.sas is not None:
             token, url = (self.reading.value(f"{place}.{name}", modality) for name in ("azure_sas_token", "azure_account_url"))
             where = url if url.given and not token.given else token
-            for sentence in SasInfo.parse(credentials.sas_token.reveal()).sentences(self.now, _NEEDS[place]):
+            for sentence in credentials.sas.info.sentences(self.now, _NEEDS[place]):
                 where.warn(sentence)
-        return credentials
+        return account, credentials

@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.addresses import split_account_url
+from chorus_gui.core.config.credentials import AccountKey, AuthMode, ConnectionString, MicrosoftLogin, NoCredentials, Origin, Sas, Secret
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
 from chorus_gui.core.config.load import check, loads, parse
-from chorus_gui.core.config.model import AuthMode, Place, PlaceKind
+from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.reading import Findings, Reading, detect_layout
+from chorus_gui.core.config.sas import clean_sas
 from chorus_gui.core.config.save import ConfigDocument
-from chorus_gui.core.config.secrets import clean_sas, split_account_url
 from chorus_gui.core.errors import ChorusError, UsageError
 from chorus_gui.core.folders import remove_file
 
@@ -41,18 +43,35 @@ class PlaceToken:
     @property
     def entry(self) -> str:
         """The name under which its token is stored."""
-        return keychain.name_of(self.place.credentials.account_url, self.place.container)
+        return keychain.name_of(self.place.account.url, self.place.container)
+
+    @property
+    def token(self) -> Secret | None:
+        """The SAS token that it uses; not one in a connection string."""
+        credentials = self.place.credentials
+        return credentials.token if isinstance(credentials, Sas) else None
+
+    @property
+    def kept(self) -> bool:
+        """Its token is in the credential store, or should be."""
+        credentials = self.place.credentials
+        return isinstance(credentials, (Sas, NoCredentials)) and credentials.origin is Origin.STORE
 
     @property
     def origin(self) -> str:
         """Where its credential comes from, in words without the secret."""
         credentials = self.place.credentials
-        if credentials.auth_mode is AuthMode.LOGIN:
-            return "a sign-in with a Microsoft account"
-        if credentials.auth_mode is AuthMode.SAS and credentials.sas_token is None:
-            return "a SAS token, but it is missing"
-        what = {AuthMode.SAS: "a SAS token", AuthMode.KEY: "the account's key"}.get(credentials.auth_mode, "a connection string")
-        return f"{what}, from {keychain.title() if credentials.kept else 'the file' if credentials.in_file else 'the environment'}"
+        match credentials:
+            case MicrosoftLogin():
+                return "a sign-in with a Microsoft account"
+            case Sas():
+                return f"a SAS token, from {_found_in(credentials.origin)}"
+            case AccountKey():
+                return f"the account's key, from {_found_in(credentials.origin)}"
+            case ConnectionString():
+                return f"a connection string, from {_found_in(credentials.origin)}"
+            case _:
+                return "a SAS token, but it is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +113,10 @@ def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceTo
     return PlaceToken(modality if kind == "site" else kind, place, table, in_url or beside, twice)
 
 
+def _found_in(origin: Origin) -> str:
+    return {Origin.FILE: "the file", Origin.ENVIRONMENT: "the environment", Origin.STORE: keychain.title()}[origin]
+
+
 def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
     """Keep the SAS tokens that the file has for its places in the credential store, and save the file without them.
 
@@ -122,7 +145,7 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
     """
     new = keychain.checked(token)
     before = place_tokens(document, environ=environ)
-    using = [holder for holder in before if holder.place.credentials.auth_mode is AuthMode.SAS]
+    using = [holder for holder in before if holder.place.credentials.mode is AuthMode.SAS]
     chosen = [holder for holder in using if where in ("", holder.where)]
     if not chosen:
         raise UsageError(
@@ -147,8 +170,7 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
 
 
 def _uses_file(holder: PlaceToken) -> bool:
-    token = holder.place.credentials.sas_token
-    return holder.place.credentials.auth_mode is AuthMode.SAS and token is not None and token.reveal() == holder.written
+    return holder.token == Secret(holder.written)
 
 
 def _enter(entries: dict[str, str], holder: PlaceToken) -> None:
@@ -159,7 +181,7 @@ def _enter(entries: dict[str, str], holder: PlaceToken) -> None:
 def _keep_apart(found: list[PlaceToken], entries: Mapping[str, str]) -> None:
     """Raise if the store already has another token under the same name: one of them would be lost."""
     for holder in found:
-        if holder.place.credentials.kept and holder.entry in entries and _token(holder) not in ("", entries[holder.entry]):
+        if holder.kept and holder.entry in entries and holder.token not in (None, Secret(entries[holder.entry])):
             raise _two_tokens(holder)
 
 
@@ -181,9 +203,9 @@ def _carry_out(
             _take_out(document, table)
         after = place_tokens(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
         for old, new in zip(before, after, strict=True):
-            renewed = old.entry in entries and (old.table in tables or old.place.credentials.kept)
-            token = entries[old.entry] if renewed else _token(old)
-            if (new.place.credentials.auth_mode, _token(new)) != (old.place.credentials.auth_mode, token):
+            renewed = old.entry in entries and (old.table in tables or old.kept)
+            token = Secret(entries[old.entry]) if renewed else old.token
+            if (new.place.credentials.mode, new.token) != (old.place.credentials.mode, token):
                 raise _other_meaning(old, environ)
         for entry, token in entries.items():
             keychain.write(entry, token)
@@ -197,11 +219,6 @@ def _carry_out(
                     keychain.write(entry, token) if token else keychain.delete(entry)
         raise
     return Kept(tuple(entries), tuple(_remains(document)))
-
-
-def _token(holder: PlaceToken) -> str:
-    token = holder.place.credentials.sas_token
-    return token.reveal() if token is not None else ""
 
 
 def _other_meaning(holder: PlaceToken, environ: Mapping[str, str]) -> UsageError:

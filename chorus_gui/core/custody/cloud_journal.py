@@ -132,6 +132,6 @@ def _no_cloud_journal() -> CustodyError:
 
 
 def _key(place: Place) -> str:
-    account = place.credentials.account_url or place.credentials.account_name
+    account = place.account.url or place.account.name
     where = place.folder.as_posix() if place.folder is not None else f"{account.rstrip('/').lower()}/{place.container}/{place.prefix}"
     return hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:16]

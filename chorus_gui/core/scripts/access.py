@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Secret
 from chorus_gui.core.config.hosts import Host, admit, is_account
-from chorus_gui.core.config.model import AuthMode, Config, Place, PlaceKind, Secret
+from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Tool
@@ -73,26 +74,26 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
         admit(named.place)
     if not options.verify_tls:
         read_policy().require(Rule.NO_UNVERIFIED_TLS)
-    given = place.credentials
-    auth = AuthMode.SAS if given.sas_token else AuthMode.KEY if given.account_key else AuthMode.LOGIN
+    sas, key, account = place.credentials.sas, place.credentials.key, place.account
+    auth = AuthMode.SAS if sas else AuthMode.KEY if key else AuthMode.LOGIN
     variables: list[Variable] = []
     sign = auth is AuthMode.KEY and options.tool is Tool.AZCOPY
-    if auth is AuthMode.SAS:
-        variables.append(_variable("AZURE_SAS_TOKEN", "SAS token of the central store", given.sas_token, options))
-    elif auth is AuthMode.KEY and not sign:
-        variables.append(_variable("AZURE_ACCOUNT_KEY", "key of the storage account", given.account_key, options))
-    words = ["--account-name", given.account_name] if given.account_name else []
-    if given.account_url != f"https://{given.account_name}.blob.core.windows.net":
-        words += ["--blob-endpoint", given.account_url]
+    if sas:
+        variables.append(_variable("AZURE_SAS_TOKEN", "SAS token of the central store", sas.token, options))
+    elif key and not sign:
+        variables.append(_variable("AZURE_ACCOUNT_KEY", "key of the storage account", key.secret, options))
+    words = ["--account-name", account.name] if account.name else []
+    if account.url != f"https://{account.name}.blob.core.windows.net":
+        words += ["--blob-endpoint", account.url]
     words += ["--auth-mode", "login"] if auth is AuthMode.LOGIN else ["--auth-mode", "key"] if auth is AuthMode.KEY else []
-    host = Host.of_url(given.account_url)
+    host = Host.of_url(account.url)
     foreign = host.name if host is not None and not host.account else ""
     every = (*variables, *_bucket_variables(config, options))
     if any(variable.value for variable in every):
         read_policy().require(Rule.NO_SECRETS_IN_SCRIPTS)
     return ScriptAccess(
         auth,
-        "/".join([given.account_url, place.container, *([quote(place.prefix)] if place.prefix else [])]),
+        "/".join([account.url, place.container, *([quote(place.prefix)] if place.prefix else [])]),
         place.container,
         place.prefix,
         tuple(words),
@@ -111,12 +112,12 @@ def _bucket_variables(config: Config, options: ScriptOptions) -> list[Variable]:
     out: dict[str, Variable] = {}
     for site in config.sites.values():
         given = site.place.credentials
-        if site.place.kind is PlaceKind.S3:
-            key = Secret(given.aws_access_key_id) if given.aws_access_key_id else None
+        if isinstance(given, AwsKeys):
+            key = Secret(given.key_id) if given.key_id else None
             out["id"] = _variable("AWS_ACCESS_KEY_ID", "access key id of the bucket", key, options)
-            out["key"] = _variable("AWS_SECRET_ACCESS_KEY", "secret access key of the bucket", given.aws_secret_access_key, options)
-            if given.aws_session_token:
-                out["session"] = _variable("AWS_SESSION_TOKEN", "session token of the bucket", given.aws_session_token, options)
+            out["key"] = _variable("AWS_SECRET_ACCESS_KEY", "secret access key of the bucket", given.secret, options)
+            if given.session:
+                out["session"] = _variable("AWS_SESSION_TOKEN", "session token of the bucket", given.session, options)
         elif site.place.kind is PlaceKind.GCS:
             out["google"] = Variable("GOOGLE_APPLICATION_CREDENTIALS", "path of the file with Google's credentials")
     return list(out.values()) if options.tool is Tool.AZCOPY else []
@@ -132,11 +133,11 @@ def remote_root(place: Place) -> str:
     Behind a custom URL a copy inside Azure names its source by the account's own host.
     """
     if place.kind is PlaceKind.AZURE:
-        given = place.credentials
-        host = Host.of_url(given.account_url)
+        account = place.account
+        host = Host.of_url(account.url)
         here = host is not None and (host.is_loopback or host.name == "localhost")
-        named = is_account(given.account_name) and not here and not (host and host.account)
-        base = f"https://{given.account_name}.blob.core.windows.net" if named else given.account_url
+        named = is_account(account.name) and not here and not (host and host.account)
+        base = f"https://{account.name}.blob.core.windows.net" if named else account.url
     else:
         base = "https://s3.amazonaws.com" if place.kind is PlaceKind.S3 else "https://storage.cloud.google.com"
     return "/".join([base, place.container, *([quote(place.prefix)] if place.prefix else [])])
@@ -144,7 +145,7 @@ def remote_root(place: Place) -> str:
 
 def needs_sas(place: Place) -> bool:
     """A source in Azure that is read with a SAS (one of its own, or signed with its key)."""
-    return place.kind is PlaceKind.AZURE and place.credentials.auth_mode is not AuthMode.LOGIN
+    return place.kind is PlaceKind.AZURE and place.credentials.mode is not AuthMode.LOGIN
 
 
 def sas_of(place: Place, hours: float) -> str:
@@ -152,10 +153,10 @@ def sas_of(place: Place, hours: float) -> str:
 
     Raises :class:`UsageError` if there is neither.
     """
-    given = place.credentials
-    if given.sas_token:
-        return given.sas_token.reveal()
-    if given.account_key is None or not given.account_name:
+    sas, key = place.credentials.sas, place.credentials.key
+    if sas:
+        return sas.token.reveal()
+    if key is None or not place.account.name:
         raise UsageError(f"The configuration has no SAS token and no account key for “{place.text}”.", remedy="Add one of them.")
     from datetime import UTC, datetime, timedelta
 
@@ -163,9 +164,9 @@ def sas_of(place: Place, hours: float) -> str:
 
     now = datetime.now(UTC)
     return generate_container_sas(
-        given.account_name,
+        place.account.name,
         place.container,
-        account_key=given.account_key.reveal(),
+        account_key=key.secret.reveal(),
         permission=ContainerSasPermissions(read=True, create=True, write=True, list=True),
         start=now - timedelta(minutes=15),
         expiry=now + timedelta(hours=hours),

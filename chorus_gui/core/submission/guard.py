@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL
+from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, Store, StoreLimits

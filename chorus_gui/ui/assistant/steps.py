@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLineEdit, QRadioButton
 
 from chorus_gui.app.answers import Answers, container_of, faults_of, template_account
 from chorus_gui.app.credentials import paste
-from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Grade, Mode
 from chorus_gui.ui.shown import plain_text

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QPlainTextEdit, QSpi
 
 from chorus_gui.app.exports import check_writable
 from chorus_gui.app.scripts import Preview, SecretMode, Target, preview, preview_list
-from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
@@ -274,7 +274,7 @@ class ScriptDialog(Dialog):
     def _draw_secret(self) -> None:
         mode: SecretMode = self.secret.currentData()
         config = self._state.config
-        login = config is not None and config.central.credentials.auth_mode is AuthMode.LOGIN
+        login = config is not None and config.central.credentials.mode is AuthMode.LOGIN
         text = "This configuration signs in with Microsoft. The script needs no credential." if login else SECRET_WORDS[mode]
         self._secret_words.setText(text)
         set_grade(self._secret_words, Grade.BAD if mode is SecretMode.INLINE and not login else None)

@@ -131,7 +131,7 @@ class TopBar(QFrame):
             self.badge.setProperty("badge", wanted)
             theme.restyle(self.badge)
         place = config.central if config else None
-        account = place.credentials.account_name if place and place.kind is PlaceKind.AZURE else ""
+        account = place.account.name if place and place.kind is PlaceKind.AZURE else ""
         self.container.set_full(
             f"{account} / {place.container}/{place.prefix}".rstrip("/") if account and place else place.text if place else ""
         )

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
-from chorus_gui.core.config.model import AuthMode
-from chorus_gui.core.config.secrets import NEEDS_JOURNAL, PERMISSIONS, SasInfo
+from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, PERMISSIONS, SasInfo
 from chorus_gui.core.errors import (
     AccessError,
     BlobNameError,

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chorus_gui.core.config.addresses import account_of_url, account_url_problem
+from chorus_gui.core.config.credentials import ConnectionString, MicrosoftLogin
 from chorus_gui.core.config.hosts import admit, is_account
-from chorus_gui.core.config.model import AuthMode, Credentials, Place
-from chorus_gui.core.config.secrets import SasInfo, account_of_url, account_url_problem
+from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
 from chorus_gui.core.storage.azure.answers import Access
@@ -77,7 +78,7 @@ def connect(place: Place, login: Login) -> Connection:
     from chorus_gui.core.storage.azure.genuine_policy import GenuinePolicy
 
     quiet()
-    credentials = place.credentials
+    account, credentials = place.account, place.credentials
     if not place.container:
         raise AccessError(
             f"The path “{place.text}” has no container.", remedy="Write it as “az://container/folder”, or set azure_container."
@@ -88,7 +89,7 @@ def connect(place: Place, login: Login) -> Connection:
             meaning="A container name has 3 to 63 lower-case letters, digits and single hyphens.",
             remedy="Correct the path or azure_container in the configuration.",
         )
-    url, credential = _way_in(credentials, login)
+    url, credential = _way_in(place, login)
     admit(place, url)
     host = urlsplit(url).netloc
     options: dict[str, Any] = {
@@ -102,17 +103,17 @@ def connect(place: Place, login: Login) -> Connection:
     steps: list[HTTPPolicy[Any, Any]] = [GenuinePolicy()]
     if isinstance(credential, Login):
         # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
-        steps.insert(0, _login_policy(credential, url, credentials.tenant))
+        steps.insert(0, _login_policy(credential, url, credentials.tenant if isinstance(credentials, MicrosoftLogin) else ""))
         credential = None
     options["_additional_pipeline_policies"] = steps
     try:
         client = ContainerClient(url, place.container, credential=credential, **options)
     except ValueError as error:  # the SDK's sentence, which holds no secret
         raise AccessError(f"The account URL and the credentials do not match: {error}", remedy="Check both in the configuration.") from None
-    account = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/") or host
-    sas = credentials.sas_token.reveal() if credentials.sas_token and credentials.auth_mode is not AuthMode.KEY else ""
-    access = Access(account, host, place.container, credentials.auth_mode, SasInfo.parse(sas) if sas else None)
-    return Connection(client, access, _copy_base(url, account, place.container), sas.lstrip("?"))
+    name = account.name or account_of_url(url) or urlsplit(url).path.strip("/") or host
+    sas = credentials.sas
+    access = Access(name, host, place.container, credentials.mode, sas.info if sas else None)
+    return Connection(client, access, _copy_base(url, name, place.container), sas.token.reveal() if sas else "")
 
 
 def quiet() -> None:
@@ -124,27 +125,29 @@ def quiet() -> None:
             logger.addFilter(RedactingFilter())
 
 
-def _way_in(credentials: Credentials, login: Login) -> tuple[str, Any]:
+def _way_in(place: Place, login: Login) -> tuple[str, Any]:
     """(account URL, what the SDK takes as credential, or ``login``)."""
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
-    url = credentials.account_url or (f"https://{credentials.account_name}.blob.core.windows.net" if credentials.account_name else "")
-    mode, sas, key = credentials.auth_mode, credentials.sas_token, credentials.account_key
-    if mode is AuthMode.CONNECTION_STRING and credentials.connection_string and not sas and not key:
-        return _emulator(credentials.connection_string.reveal())
+    account, credentials = place.account, place.credentials
+    if isinstance(credentials, ConnectionString) and credentials.holds is None:
+        raise AccessError(
+            "The connection string is not valid.", remedy="Copy it again from the storage account's page in the Azure portal."
+        )
+    url = account.url or (f"https://{account.name}.blob.core.windows.net" if account.name else "")
     if not url:
         raise AccessError("The storage account's name is missing.", remedy="Set azure_account_name or azure_account_url.")
     if problem := account_url_problem(url):
         raise AccessError(problem, remedy="Write it as “https://NAME.blob.core.windows.net”.")
-    if mode is AuthMode.LOGIN:
+    if isinstance(credentials, MicrosoftLogin):
         return url, login
-    if mode in (AuthMode.SAS, AuthMode.CONNECTION_STRING) and sas:
-        return url, AzureSasCredential(sas.reveal().strip().lstrip("?"))
-    if mode in (AuthMode.KEY, AuthMode.CONNECTION_STRING) and key:
-        name = credentials.account_name or account_of_url(url) or urlsplit(url).path.strip("/")
+    if sas := credentials.sas:
+        return url, AzureSasCredential(sas.token.reveal())
+    if key := credentials.key:
+        name = account.name or account_of_url(url) or urlsplit(url).path.strip("/")
         if not name:
             raise AccessError("The account key needs the storage account's name.", remedy="Set azure_account_name.")
-        return url, AzureNamedKeyCredential(name, key.reveal().strip())
+        return url, AzureNamedKeyCredential(name, key.secret.reveal())
     raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or enter a SAS token or a key.')
 
 
@@ -157,24 +160,6 @@ def _login_policy(login: Login, url: str, tenant: str) -> HTTPPolicy[Any, Any]:
             remedy="Write the account URL with “https://”, or use a SAS token or a key.",
         )
     return LoginPolicy(Bearer(login, tenant))
-
-
-def _emulator(text: str) -> tuple[str, Any]:
-    """A connection string whose key the SDK knows by itself: UseDevelopmentStorage=true."""
-    from azure.storage.blob import BlobServiceClient
-
-    try:
-        service = BlobServiceClient.from_connection_string(text)
-    except ValueError:
-        raise AccessError(
-            "The connection string is not valid.", remedy="Copy it again from the storage account's page in the Azure portal."
-        ) from None
-    with service:
-        url = str(service.url).partition("?")[0].rstrip("/")
-        credential: Any = service.credential
-    if problem := account_url_problem(url):
-        raise AccessError(problem, remedy="Use a connection string with “https”.")
-    return url, credential
 
 
 def _transport(url: str) -> BoundedTransport:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from chorus_gui.core.config.model import AuthMode
+from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from chorus_gui.core.config.model import AuthMode, Place
-from chorus_gui.core.config.secrets import NEEDS_SOURCE, SasInfo
+from chorus_gui.core.config.model import Place
+from chorus_gui.core.config.sas import NEEDS_SOURCE
 from chorus_gui.core.errors import ConditionError, StoreError
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.storage.azure.answers import clock_sentence
@@ -47,15 +47,15 @@ _NOT_TESTED = Finding(
 
 
 def _cannot_delete(place: Place) -> bool:
-    token = place.credentials.sas_token
-    return token is not None and bool(SasInfo.parse(token.reveal()).missing("d"))
+    sas = place.credentials.sas
+    return sas is not None and bool(sas.info.missing("d"))
 
 
 def _sas_findings(place: Place, needs: str, *, expiry: bool) -> list[Finding]:
-    token = place.credentials.sas_token
-    if not token or place.credentials.auth_mode not in (AuthMode.SAS, AuthMode.CONNECTION_STRING):
+    sas = place.credentials.sas
+    if sas is None:
         return []
-    info, now = SasInfo.parse(token.reveal()), datetime.now(UTC)
+    info, now = sas.info, datetime.now(UTC)
     scope = info.scope_sentences(needs)
     sentences = info.sentences(now, needs) if expiry else tuple(scope)
     if sentences:

@@ -1,0 +1,241 @@
+"""From the credential keys of one place, and the environment, to its :data:`Credentials`: the one place that decides which they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.addresses import account_of_url, account_url_problem, connection_parts, split_account_url
+from chorus_gui.core.config.credentials import (
+    Account,
+    AccountKey,
+    AuthMode,
+    AwsKeys,
+    ConnectionString,
+    Credentials,
+    MicrosoftLogin,
+    NoCredentials,
+    Origin,
+    Sas,
+    Secret,
+)
+from chorus_gui.core.config.hosts import is_account
+from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
+from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.reading import Reading, Value
+
+_AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
+_ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
+_SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
+_TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
+_ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
+
+
+@dataclass(frozen=True)
+class Given:
+    """The credential keys of one place: what the file says (``own``), and what the environment says (``env``)."""
+
+    values: Mapping[str, Value]
+    own: Mapping[str, str]
+    env: Mapping[str, str]
+
+    @classmethod
+    def collect(cls, reading: Reading, place: str, modality: str, environ: Mapping[str, str]) -> Given:
+        """Look up every credential key of ``place`` ("journal", "central", "site")."""
+        values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS if f"{place}.{name}" in KEYS}
+        own = {name: value.text() for name, value in values.items() if name != "auth_mode"}
+        env: dict[str, str] = {}
+        for name in own:
+            spellings = (name, *KEYS[f"{place}.{name}"].aliases)
+            env[name] = next((environ[s.upper()].strip() for s in spellings if environ.get(s.upper(), "").strip()), "")
+        return cls(values, own, env)
+
+    def group(self, names: tuple[str, ...]) -> Mapping[str, str]:
+        """The source of a group of keys that belong together: the file if it has one of them, else the environment."""
+        return self.own if any(self.own[name] for name in names) else self.env
+
+
+def azure_credentials(
+    reading: Reading, place: str, container: str, environ: Mapping[str, str], kept: Callable[[str], str], modality: str = DEFAULT
+) -> tuple[Account, Credentials]:
+    """The account and the credentials of a place in a container in Azure; what is missing or wrong becomes a fault.
+
+    ``kept`` answers for the operating system's credential store: the token of an entry, "" or :class:`~.keychain.KeychainError`.
+    """
+    given = Given.collect(reading, place, modality, environ)
+    return _Azure(given, reading.layout, container, kept).resolve()
+
+
+def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> AwsKeys:
+    """The credentials of an ``s3://`` site.  None at all is fine: AWS's own chain of files and roles is used."""
+    given = Given.collect(reading, "site", modality, environ)
+    source = given.group(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
+    key_id, secret, session = (source[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
+    if bool(key_id) != bool(secret):
+        missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
+        given.values[missing].fault(
+            "The key is missing: aws_access_key_id and aws_secret_access_key belong together.", "Enter both, or use aws_profile."
+        )
+    profile = given.own["aws_profile"] or given.env["aws_profile"]
+    return AwsKeys(key_id, _secret(secret), _secret(session), profile)
+
+
+class _Azure:
+    """The steps from the keys to credentials: address, then mode, then a check that the mode has what it needs."""
+
+    def __init__(self, given: Given, layout: Layout, container: str, kept: Callable[[str], str]) -> None:
+        self.given = given
+        self.layout = layout
+        self.container = container
+        self.kept = kept
+
+    def resolve(self) -> tuple[Account, Credentials]:
+        own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
+        env_url, env_url_sas = split_account_url(self.given.env["azure_account_url"])
+        address = self.given.group(_ADDRESS)
+        url = own_url if address is self.given.own else env_url
+        from_file = bool(own_url_sas or any(self.given.own[name] for name in _SECRETS))
+        source = self.given.own if from_file else self._environment()
+        url_sas = own_url_sas if from_file else env_url_sas
+        origin = Origin.FILE if from_file else Origin.ENVIRONMENT
+
+        connection = self._connection(source["azure_connection_string"])
+        sas = Sas(url_sas or self._sas(source["azure_sas_token"]), origin)
+        asked = self.given.values["auth_mode"].choice(_AUTH_MODES, AuthMode.NONE)
+        mode = self._mode(asked, source, has_sas=bool(sas.token), from_file=from_file)
+        if mode is AuthMode.LOGIN:
+            connection = self._connection(address["azure_connection_string"])
+        account = self._account(address["azure_account_name"], url, connection, mode)
+        if mode is asked is AuthMode.SAS and not (sas.token or source["azure_sas_token"]):
+            sas = Sas(self._kept(account.url), Origin.STORE)
+        return account, self._credentials(mode, sas, source["azure_account_key"], connection, origin)
+
+    def _credentials(self, mode: AuthMode, sas: Sas, key: str, connection: Mapping[str, str], origin: Origin) -> Credentials:
+        match mode:
+            case AuthMode.LOGIN:
+                return MicrosoftLogin(self._tenant())
+            case AuthMode.KEY:
+                return AccountKey(key, origin)
+            case AuthMode.CONNECTION_STRING:
+                inner = Sas(connection.get("sharedaccesssignature", ""), origin)
+                inner_key = key or connection.get("accountkey", "")
+                return ConnectionString(inner if inner.token else AccountKey(inner_key, origin) if inner_key else None, origin)
+            case _:
+                return sas if sas.token else NoCredentials(mode, Origin.STORE if sas.origin is Origin.STORE else None)
+
+    def _account(self, name: str, url: str, connection: Mapping[str, str], mode: AuthMode) -> Account:
+        name, url = self._address(name, url, connection, mode)
+        if name and url and not is_account(name):
+            self._fault(
+                "azure_account_name",
+                "The value is not an account name: it must have 3 to 24 lower-case letters and digits.",
+                "Write the account's name here, and its address in azure_account_url.",
+            )
+        if mode is AuthMode.KEY and url and not name:
+            self._fault("azure_account_name", "The account key needs the storage account's name.", "Add azure_account_name.")
+        return Account(name, url)
+
+    def _environment(self) -> Mapping[str, str]:
+        """The environment's credentials, without a connection string that leads to another account than the file names."""
+        env, own = self.given.env, self.given.own
+        parts = connection_parts(env["azure_connection_string"])
+        elsewhere = parts.get("accountname") != own["azure_account_name"] and (own["azure_account_name"] or own["azure_account_url"])
+        return {**env, "azure_connection_string": ""} if elsewhere else env
+
+    def _tenant(self) -> str:
+        """The tenant to sign in to: what the file says, otherwise what the environment says."""
+        tenant = self.given.own["azure_tenant_id"] or self.given.env["azure_tenant_id"]
+        if tenant and not _TENANT.fullmatch(tenant):
+            self._fault("azure_tenant_id", "The value is not a tenant.", "Write its ID (8-4-4-4-12 hexadecimal digits) or its domain name.")
+            return ""
+        return tenant
+
+    def _fault(self, name: str, problem: str, remedy: str = "") -> None:
+        self.given.values[name].fault(problem, remedy)
+
+    def _sas(self, text: str) -> str:
+        if text and not Sas(text).token:
+            self._fault("azure_sas_token", "The value is not a SAS token: its field “sig” is missing.", "Paste the whole token.")
+        return text
+
+    def _kept(self, url: str) -> str:
+        """The token that auth_mode requires and the file does not have: from this computer's credential store."""
+        told = ""
+        try:
+            token = self.kept(keychain.name_of(url, self.container)) if url and self.container else ""
+        except keychain.KeychainError as error:
+            token, told = "", f" {error.what}"
+        if not Sas(token).token:
+            self._fault(
+                "azure_sas_token",
+                f"The SAS token is missing, and auth_mode requires one.{told}",
+                f"Paste it here, or set AZURE_SAS_TOKEN, or store it in {keychain.title()} with “chorus-upload credential set”.",
+            )
+        return token
+
+    def _connection(self, text: str) -> Mapping[str, str]:
+        parts = connection_parts(text) if text else {}
+        if text and not (parts.get("accountname") or parts.get("blobendpoint")):
+            self._fault(
+                "azure_connection_string",
+                "The value is not a connection string: it has no account name.",
+                "Copy it from the storage account's page in the Azure portal. It begins with “DefaultEndpointsProtocol=” or “BlobEndpoint=”.",
+            )
+            return {}
+        return parts
+
+    def _mode(self, asked: AuthMode, source: Mapping[str, str], *, has_sas: bool, from_file: bool) -> AuthMode:
+        """The mode that the file sets, or the one that its credentials allow."""
+        value = self.given.values["auth_mode"]
+        if asked is AuthMode.LOGIN:
+            if from_file and (has_sas or source["azure_account_key"]):
+                value.warn('With “login” the SAS token or key in the file is not used. To use the token, set auth_mode = "sas".')
+            return asked
+        if has_sas or source["azure_sas_token"]:
+            return AuthMode.SAS
+        if source["azure_connection_string"]:
+            return AuthMode.CONNECTION_STRING
+        if source["azure_account_key"]:
+            return AuthMode.KEY
+        if asked is AuthMode.SAS:
+            return asked
+        if self.layout is Layout.NESTED:
+            return AuthMode.LOGIN
+        if not value.given:
+            self._fault("auth_mode", "The credentials for this place in Azure are missing.", _ASK)
+        return AuthMode.SAS
+
+    def _address(self, name: str, url: str, connection: Mapping[str, str], mode: AuthMode) -> tuple[str, str]:
+        """(account name, URL): the URL as given, or made from the connection string or the name."""
+        if mode is AuthMode.CONNECTION_STRING and not connection:
+            return name, ""  # a fault already
+        if mode is AuthMode.CONNECTION_STRING or not (name or url):
+            name = connection.get("accountname", name)
+            url = connection.get("blobendpoint", "").partition("?")[0].rstrip("/")
+            if not url and name:
+                protocol = connection.get("defaultendpointsprotocol", "https")
+                url = f"{protocol}://{name}.blob.{connection.get('endpointsuffix', 'core.windows.net')}"
+            key = "azure_connection_string"
+        else:
+            key = "azure_account_url" if url else "azure_account_name"
+            if not url and not re.fullmatch(r"[a-z0-9]{3,24}", name):
+                self._fault(
+                    key,
+                    "The value is not an account name: it must have 3 to 24 lower-case letters and digits.",
+                    "Write a URL in azure_account_url instead.",
+                )
+                return name, ""
+            url = url or f"https://{name}.blob.core.windows.net"
+        if not url:
+            self._fault("azure_account_name", "The storage account's name is missing.", "Add azure_account_name, or azure_account_url.")
+            return name, url
+        if problem := account_url_problem(url):
+            self._fault(key, problem, "Write it as “https://NAME.blob.core.windows.net”.")
+            return name, ""
+        return name or account_of_url(url) or self.given.env["azure_account_name"], url
+
+
+def _secret(text: str) -> Secret | None:
+    return Secret(text) if text else None

@@ -1,0 +1,42 @@
+"""A secret is opened where it is sent, and nowhere else; which credentials a place has is decided in one module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2] / "chorus_gui"
+SENDERS = {
+    "core/storage/azure/client.py",
+    "core/scripts/access.py",  # AzCopy and the az command send it
+    "core/scripts/generate.py",
+}
+DECIDER = "core/config/credential_keys.py"
+VALUES = "core/config/credentials.py"
+KINDS = {"Sas", "AccountKey", "ConnectionString", "MicrosoftLogin", "AwsKeys"}
+
+
+def _calls(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="reveal"), args=[]):
+                yield "reveal"
+            case ast.Call(func=ast.Name(id=name)) if name in KINDS:
+                yield name
+            case _:
+                continue
+
+
+def _found() -> Iterator[tuple[str, str]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for name in _calls(ast.parse(path.read_text("utf-8"))):
+            yield path.relative_to(PACKAGE).as_posix(), name
+
+
+def test_a_secret_is_opened_only_where_it_is_sent() -> None:
+    assert {file for file, name in _found() if name == "reveal"} == SENDERS
+
+
+def test_one_module_decides_what_lets_us_in() -> None:
+    assert {file for file, name in _found() if name in KINDS} - {VALUES} == {DECIDER}
