@@ -47,6 +47,7 @@ def _loopback(address: Any) -> bool:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that does not answer is given up at once; the tests of waiting for it say otherwise."""
     monkeypatch.setattr("chorus_gui.core.transfer.outage.PATIENCE_S", 0.0)
+    monkeypatch.setattr("chorus_gui.core.storage.outage.PATIENCE_S", 0.0)
 
 
 @pytest.fixture(autouse=True)

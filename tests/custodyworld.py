@@ -19,7 +19,9 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.open import open_store
+from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.storage.retrying import RetryingStore
 
 BLOB = "journal.db"
 LOCK = "journal.db.locked"
@@ -29,14 +31,15 @@ SOON = RetryPolicy(attempts=3, base=0.0, cap=0.0)
 def person(store: Store, folder: Path, who: str = "Anna Å.", host: str = "PC-1", *, readable: bool = False) -> CloudJournal:
     """Somebody at a computer, whose local journal and memory lie in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    return CloudJournal(store, BLOB, folder / "journal.db", "az://box/journal.db", folder / "memory.toml", readable, who, host, SOON)
+    patient = RetryingStore(store, Outage(retry=SOON))
+    return CloudJournal(patient, BLOB, folder / "journal.db", "az://box/journal.db", folder / "memory.toml", readable, who, host)
 
 
 @contextmanager
 def opened_home(config: Config) -> Iterator[CloudJournal]:
     """The cloud journal of a configuration, in a store that is opened for it and closed afterwards."""
     assert config.journal.cloud is not None
-    with closing(open_store(journal_parent(config.journal.cloud)[0])) as store:
+    with closing(RetryingStore(open_store(journal_parent(config.journal.cloud)[0]))) as store:
         yield cloud_journal(config, store)
 
 

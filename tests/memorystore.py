@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.names import check_block_id, check_path
 
@@ -46,6 +46,7 @@ class MemoryStore:
         self.url = url
         self.limits = limits or StoreLimits(put_bytes=8 * _MIB, block_bytes=4000 * _MIB)
         self.latency = latency
+        self.page = 5000
         self.calls: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._blobs: dict[str, _Blob] = {}
@@ -122,6 +123,18 @@ class MemoryStore:
             found = [blob.info for path, blob in self._blobs.items() if path.startswith(prefix)]
         for info in found:
             yield replace(info, metadata=None)
+
+    def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
+        """As :meth:`Store.pages`; :attr:`page` blobs at a time, in the order of names."""
+        while True:
+            _leave(self._enter("list", None))
+            with self._lock:
+                found = sorted(path for path in self._blobs if path.startswith(prefix) and path > marker)
+                here = [replace(self._blobs[path].info, metadata=None) for path in found[: self.page]]
+            marker = here[-1].path if len(found) > self.page else ""
+            yield Page(here, marker)
+            if not marker:
+                return
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`."""

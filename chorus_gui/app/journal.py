@@ -13,7 +13,7 @@ from chorus_gui.app.submit import check_version
 from chorus_gui.app.words import plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, Patience
 from chorus_gui.core.journal.history import Command as HistoryCommand
 from chorus_gui.core.model import Row, VersionCount
 from chorus_gui.core.submission.mark import read_list
@@ -99,7 +99,10 @@ def _markers(workspace: Workspace, ctx: JobContext, counts: Sequence[VersionCoun
     from chorus_gui.core.submission.completion import completeness_of_all
 
     store = workspace.store_if_reachable() if counts else None
-    return {} if store is None else completeness_of_all(store, counts, ctx, most)
+    if store is None:
+        return {}
+    with ctx.branch(patience=Patience.ONCE).entered() as quick:  # a page that is read while the store is away shows the rest at once
+        return completeness_of_all(store, counts, quick, most)
 
 
 def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:

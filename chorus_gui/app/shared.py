@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.app.folders import receipts_folder, shared_receipts_folder
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError, SideFileConflictError, SideFileError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, current
 
 if TYPE_CHECKING:
     from chorus_gui.app.values import ReceiptFacts
@@ -51,13 +51,14 @@ def share(workspace: Workspace, data: Path, host: str) -> None:
     from chorus_gui.core.custody.beside import side_name
 
     side, content = workspace.side_files(), data.read_bytes()
-    for count in range(1, 6):
-        number = f"_{count}" if count > 1 else ""
-        try:
-            side.write(f"{FOLDER}/{_shared_name(side_name(data.stem), host)}{number}.json", content, JobContext(), etag=None)
-        except SideFileConflictError:
-            continue
-        return
+    with current().tidying().entered() as ctx:  # also after the person asked to stop
+        for count in range(1, 6):
+            number = f"_{count}" if count > 1 else ""
+            try:
+                side.write(f"{FOLDER}/{_shared_name(side_name(data.stem), host)}{number}.json", content, ctx, etag=None)
+            except SideFileConflictError:
+                continue
+            return
     raise SideFileError("A receipt with the same name is there already.", remedy="It is kept on this computer.")
 
 

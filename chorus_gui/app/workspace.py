@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
     from chorus_gui.core.storage.base import Store
     from chorus_gui.core.storage.open import Sources
+    from chorus_gui.core.storage.outage import Outage
 
 _log = logging.getLogger("chorus")
 
@@ -67,6 +68,7 @@ class Workspace:
         self._users = 0
         self._closers: list[Callable[[], None]] = []
         self._store: Store | None = None
+        self._outages: dict[tuple[str, ...], Outage] = {}
         self._sources: Sources | None = None
         self._home: CloudJournal | None = None
         self._side_files: SideFiles | None = None
@@ -100,7 +102,7 @@ class Workspace:
         with self._lock:
             self._check_open()
             if self._store is None:
-                self._store = self._open_store(self.config.central)
+                self._store = self._open_store(self.config.central, "The central store")
             return self._store
 
     def store_if_reachable(self) -> Store | None:
@@ -133,7 +135,7 @@ class Workspace:
         with self._lock:
             self._check_open()
             if self._home is None and (place := self.config.journal.cloud) is not None:
-                found = cloud_journal(self.config, self._open_store(journal_parent(place)[0]))
+                found = cloud_journal(self.config, self._open_store(journal_parent(place)[0], "The place of the cloud journal"))
                 self._home = replace(found, elsewhere=partial(elsewhere, self))
             home = need(self._home)
             if home.accept_less is not self.accept_less:
@@ -159,12 +161,22 @@ class Workspace:
 
         return need(self.home())
 
-    def _open_store(self, place: Place) -> Store:
+    def _open_store(self, place: Place, name: str) -> Store:
         from chorus_gui.core.storage.open import open_store
+        from chorus_gui.core.storage.retrying import RetryingStore
 
         store = open_store(place, login=self.login)
         self._closers.append(store.close)
-        return store
+        return RetryingStore(store, self._outage(place, name))
+
+    def _outage(self, place: Place, name: str) -> Outage:
+        """What is known of the place's answers: places in one container or folder share it, and so do all commands."""
+        from chorus_gui.core.storage.outage import Outage
+
+        account = place.credentials.account_url or place.credentials.account_name
+        key = (place.kind.value, account, place.container or place.text)
+        with self._lock:
+            return self._outages.setdefault(key, Outage(name))
 
     # --- what is opened for a moment --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@
     │   ├── JournalBusyError       another process works on it (and who)
     │   └── JournalChangedError    another program changed it at the same time
     ├── CustodyError               check-out, check-in or unlock cannot continue
+    │   └── UnfinishedError        the store stopped answering during a check-in; the next command continues
     ├── SideFileError              a file next to the journal cannot be used
     │   ├── SideFileUnreachableError  its place did not answer, or refused: what is there is unknown
     │   ├── SideFileUnreadableError   it is there, but its content cannot be used
@@ -27,6 +28,7 @@
     │   ├── SourceVanishedError    it is gone
     │   ├── SourceChangedError     it is not the file that was approved
     │   └── SourceUnreadableError  it cannot be opened or read
+    │       └── SourceUnavailableError  the share or service did not answer (may be retried)
     └── StoreError                 the central store refused or failed
         ├── BlobNotFoundError      nothing under that name
         ├── ConditionError         a condition (only if absent, only if unchanged) did not hold
@@ -49,6 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar
 
 
@@ -58,6 +61,17 @@ class Cancelled(Exception):  # noqa: N818 - not an error
 
 class Declined(Cancelled):
     """The person answered no to a question.  Nothing was changed."""
+
+
+class Silence(Enum):
+    """What is known of a store or a source that left a request unanswered."""
+
+    NONE = "none"
+    """it answers other requests, or nothing is known"""
+    STOPPED = "stopped"
+    """it answered before, and answers nothing now; whoever asked has waited for it already"""
+    NEVER = "never"
+    """it has not answered anything yet"""
 
 
 class ChorusError(Exception):
@@ -77,6 +91,10 @@ class ChorusError(Exception):
         self.what = what
         self.meaning = meaning
         self.remedy = remedy
+        self.attempts = 1
+        """how often the request was sent that failed with this error"""
+        self.silence = Silence.NONE
+        """if the other side did not answer: what is known of its other answers"""
 
     @property
     def summary(self) -> str:
@@ -190,6 +208,12 @@ class CustodyError(ChorusError):
     """Check-out, check-in or unlock cannot continue."""
 
 
+class UnfinishedError(CustodyError):
+    """The store stopped answering before the journal was checked in.  The next command continues."""
+
+    retryable = True
+
+
 class SideFileError(ChorusError):
     """A file of this program next to the journal cannot be used."""
 
@@ -222,6 +246,12 @@ class SourceChangedError(SourceError):
 
 class SourceUnreadableError(SourceError):
     """The file cannot be opened or read."""
+
+
+class SourceUnavailableError(SourceUnreadableError):
+    """The share or service that has the file did not answer: the same file may be readable later."""
+
+    retryable = True
 
 
 class StoreError(ChorusError):

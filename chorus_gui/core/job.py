@@ -11,7 +11,9 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -77,6 +79,7 @@ class Progress:
         self._lock = threading.Lock()
         self._phase = ""
         self._note = ""
+        self._waiting = ""
         self._counts: dict[str, list[int]] = {}
         self._totals: dict[str, Tally | None] = {}
         self._active: dict[int, tuple[str, str, int, int]] = {}
@@ -96,6 +99,11 @@ class Progress:
         """Say what is being done just now ("reading the journal")."""
         with self._lock:
             self._note = text
+
+    def waiting(self, text: str) -> None:
+        """Say what is being waited for; it is shown in place of the note until it is "" again."""
+        with self._lock:
+            self._waiting = text
 
     def add(self, modality: str, files: int = 0, size: int = 0, failed: int = 0) -> None:
         """Add; ``size`` in bytes may be negative, when a retry takes bytes back."""
@@ -139,7 +147,7 @@ class Progress:
                 expected = self._totals.get(name)
                 counts[name] = Count(files, size, failed, expected and expected.files, expected and expected.bytes)
             active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
-            return Snapshot(self._phase, counts, active, time.monotonic() - self._began, self._note)
+            return Snapshot(self._phase, counts, active, time.monotonic() - self._began, self._waiting or self._note)
 
 
 class Limit:
@@ -172,10 +180,26 @@ class Limit:
             return max(0.0, start - now)
 
 
-class JobContext:
-    """Cancel, pause, limit and progress of one job.  Made by whoever runs the step, handed to every step of the job."""
+class Patience(Enum):
+    """How long a job's requests wait for a store or a source that does not answer."""
 
-    def __init__(self, limit: Limit | None = None) -> None:
+    WAITS = "waits"
+    """retries, and waits for one that stopped answering, for many minutes"""
+    BRIEF = "brief"
+    """retries for some seconds: somebody looks at the screen meanwhile, or a job that was cancelled leaves things tidy"""
+    ONCE = "once"
+    """asks once"""
+
+
+class JobContext:
+    """Cancel, pause, limit, patience and progress of one job.  Made by whoever runs the step, handed to every step of the job.
+
+    A thread that works for the job is inside :meth:`entered`, which :func:`run` does for the step.  Stores and sources find the job there
+    (:func:`current`) when they have to wait.
+    """
+
+    def __init__(self, limit: Limit | None = None, *, patience: Patience = Patience.WAITS) -> None:
+        self.patience = patience
         self.progress = Progress()
         self.limit = limit or Limit()
         self._cancel = threading.Event()
@@ -206,13 +230,28 @@ class JobContext:
         with self._lock:
             self._go_on()
 
-    def branch(self) -> JobContext:
+    @contextmanager
+    def entered(self) -> Generator[JobContext]:
+        """While the block runs, this thread works for this job."""
+        token = _current.set(self)
+        try:
+            yield self
+        finally:
+            _current.reset(token)
+
+    def tidying(self) -> JobContext:
+        """A context for what must be done even if this job was cancelled: same progress and limit, never cancelled, and brief."""
+        fresh = JobContext(self.limit, patience=Patience.BRIEF if self.cancelled else self.patience)
+        fresh.progress = self.progress
+        return fresh
+
+    def branch(self, *, patience: Patience | None = None) -> JobContext:
         """A context for the threads of one step of this job: same progress, same limit, cancelled and paused with this one.
 
         Cancelling the branch alone ends those threads, and this context does not notice: how a step that failed, or is not
         wanted any more, calls its threads back.
         """
-        branch = JobContext(self.limit)
+        branch = JobContext(self.limit, patience=patience or self.patience)
         branch.progress = self.progress
         with self._lock:
             self._branches.add(branch)
@@ -281,6 +320,14 @@ class OutcomeKind(Enum):
     CRASHED = "crashed"
 
 
+_current: ContextVar[JobContext | None] = ContextVar("job", default=None)
+
+
+def current() -> JobContext:
+    """The job that this thread works for.  Without one, a new context that is brief: nobody could cancel it."""
+    return _current.get() or JobContext(patience=Patience.BRIEF)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
     """How a step ended: its value if DONE, the error if FAILED, a report to copy if CRASHED (a bug of this program)."""
@@ -296,7 +343,8 @@ def run(step: Callable[[JobContext], T], ctx: JobContext) -> Outcome[T]:
     from chorus_gui.core.redact import redact
 
     try:
-        return Outcome(OutcomeKind.DONE, step(ctx))
+        with ctx.entered():
+            return Outcome(OutcomeKind.DONE, step(ctx))
     except Cancelled:
         return Outcome(OutcomeKind.CANCELLED)
     except ChorusError as error:

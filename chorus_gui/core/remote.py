@@ -21,7 +21,6 @@ from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, BlobInfo, Store
 from chorus_gui.core.storage.fits import Folder
 from chorus_gui.core.storage.matching import Choice, choose
 from chorus_gui.core.storage.one_file import fetch_file, send_file
-from chorus_gui.core.storage.retry import RetryPolicy
 
 _NO_MORE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 """The disk takes no further file either."""
@@ -254,10 +253,9 @@ def delete(store: Store, blobs: Iterable[BlobInfo], ctx: JobContext) -> Iterator
     """Remove exactly these versions of blobs.  Raises :class:`ConditionError` for one that was replaced meanwhile."""
     from chorus_gui.core.storage.base import Condition
 
-    policy = RetryPolicy()
     for blob in blobs:
         ctx.checkpoint()
-        policy.call(lambda blob=blob: store.delete(blob.path, condition=Condition(etag=blob.etag)), ctx)
+        store.delete(blob.path, condition=Condition(etag=blob.etag))
         yield blob.path
 
 

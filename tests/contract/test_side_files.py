@@ -27,6 +27,8 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import STAGING, LocalStore
+from chorus_gui.core.storage.outage import Outage
+from chorus_gui.core.storage.retrying import RetryingStore
 
 CTX = JobContext()
 
@@ -37,10 +39,9 @@ def busy() -> StoreUnavailableError:
 
 def in_store(store: Store, folder: Path) -> SideFiles:
     """The side files of the journal "site/journal.db" in a store."""
-    home = CloudJournal(store, "site/journal.db", folder / "journal.db", "az://box/site/journal.db", folder / "memory.toml", retry=SOON)
-    made = beside(lambda: home, home.url)
-    made._retry = SOON
-    return made
+    patient = RetryingStore(store, Outage(retry=SOON))
+    home = CloudJournal(patient, "site/journal.db", folder / "journal.db", "az://box/site/journal.db", folder / "memory.toml")
+    return beside(lambda: home, home.url)
 
 
 @pytest.fixture
@@ -189,7 +190,6 @@ def test_an_update_that_never_wins_says_so(each: SideFiles):
         each.write("x", f"{count}".encode(), CTX, etag=seen.etag if seen else None)
         return b"me"
 
-    each._retry = SOON
     with pytest.raises(SideFileConflictError, match="somebody else at the same time"):
         each.update("x", merge, CTX)
     assert count > 3

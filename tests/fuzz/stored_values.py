@@ -16,7 +16,6 @@ from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, read_note
 from chorus_gui.core.custody.state import judge
-from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.lock import Holder, WriterLock
 from chorus_gui.core.model import Failure, Item, Level, Tally
 from chorus_gui.core.receipt import HeldBack, Receipt, Verification, VerifyFault, from_json, to_json
@@ -87,7 +86,7 @@ def _lock(text: str, folder: Path) -> None:
     home = CloudJournal(store, "journal.db", folder / "j.db", "az://c/j", folder / "m.toml", readable_lock=True)
     lock = store.head("journal.db.locked")
     assert lock is not None
-    state = judge(None, lock, read_note(home, lock, JobContext()), LocalState())
+    state = judge(None, lock, read_note(home, lock), LocalState())
     state.describe()
     assert state.since is None or state.since.tzinfo is not None
 

@@ -52,7 +52,7 @@ def adopt(home: CloudJournal, local_file: Path, ctx: JobContext, sides: Sides, *
             raise CustodyConflictError(CHANGED, compare(home, local_file, state, ctx), remedy=AGAIN)
         Journal.verify_file(local_file)
         notes = _keep_cloud(home, state, local_file, ctx)
-        journal = put_content_back(home, state, ctx) or state.journal
+        journal = put_content_back(home, state) or state.journal
         memory = _take(home, state, journal, rows_of(local_file), ctx)
         try:
             now = look(home, ctx)
@@ -108,7 +108,7 @@ def _take(home: CloudJournal, state: CustodyState, journal: BlobInfo | None, com
     )
     remembering.save(home.memory_file, memory)
     try:
-        lock = take(home, note, ctx, Condition(etag=state.lock.etag) if state.lock else IF_ABSENT)
+        lock = take(home, note, Condition(etag=state.lock.etag) if state.lock else IF_ABSENT)
     except (ConditionError, BlobNotFoundError):
         remembering.save(home.memory_file, state.memory)
         raise CustodyConflictError(CHANGED, compare(home, home.local, look(home, ctx), ctx), remedy=AGAIN) from None

@@ -37,10 +37,11 @@ from chorus_gui.core.errors import (
     UsageError,
 )
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition, Store
+from chorus_gui.core.storage.base import IF_ABSENT, Condition, Store
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.storage.retry import jitter
+from chorus_gui.core.storage.small import read_small
 
 LARGEST = 4 * 1024 * 1024
 """Largest side file that is read or written, in bytes."""
@@ -49,7 +50,6 @@ CONFLICTS = 12
 """How often :meth:`SideFiles.update` merges again before it gives up."""
 
 _NAME = re.compile(r"[A-Za-z0-9_%+-][A-Za-z0-9._%+-]*(/[A-Za-z0-9_%+-][A-Za-z0-9._%+-]*)*")
-_RETRY = RetryPolicy(attempts=3, base=0.3, cap=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,8 @@ class SideFiles:
     :class:`SideFileUnreachableError` and ``Cancelled``.
     """
 
-    def __init__(self, home: Home, retry: RetryPolicy = _RETRY) -> None:
+    def __init__(self, home: Home) -> None:
         self._home = home
-        self._retry = retry
 
     @property
     def url(self) -> str:
@@ -125,8 +124,9 @@ class SideFiles:
                 return None
             store, path = opened
             for _ in range(CONFLICTS):
+                ctx.checkpoint()
                 try:
-                    return self._retry.call(lambda: _read(store, path, name), ctx)
+                    return _read(store, path, name)
                 except ConditionError:  # replaced between the two requests
                     continue
             raise SideFileUnreadableError(
@@ -150,14 +150,16 @@ class SideFiles:
             opened = self._open(name, create=True)
             assert opened is not None, "the folder was made"
             store, path = opened
-            info = self._put(store, path, data, condition, ctx)
+            ctx.checkpoint()
+            try:
+                info = store.put(path, data, md5=md5_of(data).digest(), condition=condition)
+            except ConditionError as error:
+                raise SideFileConflictError(
+                    f"“{name}” in {self.url} was changed by somebody else at the same time.",
+                    meaning="Nothing was written.",
+                    remedy="Try again.",
+                ) from error
             self._home.written()
-        if info is None:
-            raise SideFileConflictError(
-                f"“{name}” in {self.url} was changed by somebody else at the same time.",
-                meaning="Nothing was written.",
-                remedy="Try again.",
-            )
         return SideFile(name, data, info.etag)
 
     def update(self, name: str, merge: Callable[[bytes | None], bytes | None], ctx: JobContext) -> SideFile | None:
@@ -178,7 +180,7 @@ class SideFiles:
             except SideFileConflictError:
                 if attempt >= CONFLICTS:
                     raise
-            ctx.sleep(self._retry.wait(attempt, None))
+            ctx.sleep(jitter(attempt, 0.3, 5.0))
             attempt += 1
 
     def list(self, folder: str, ctx: JobContext) -> list[SideEntry]:
@@ -190,40 +192,11 @@ class SideFiles:
             store, path = opened
             below = len(path) - len(folder)
 
-            def listed() -> list[SideEntry]:
-                found: list[SideEntry] = []
-                for blob in store.list(f"{path}/"):
-                    ctx.checkpoint()
-                    found.append(SideEntry(blob.path[below:], blob.size, blob.etag, blob.modified_us))
-                return found
-
-            return sorted(self._retry.call(listed, ctx), key=lambda entry: entry.name)
-
-    def _put(self, store: Store, path: str, data: bytes, condition: Condition, ctx: JobContext) -> BlobInfo | None:
-        """None: the condition did not hold.  An answer that was lost is looked up: a condition cannot simply be tried again."""
-        attempt, unsure = 1, False
-        while True:
-            try:
-                return store.put(path, data, md5=md5_of(data).digest(), condition=condition)
-            except ConditionError:
-                return self._landed(store, path, data, ctx) if unsure else None
-            except StoreError as error:
-                if not error.retryable or attempt >= self._retry.attempts:
-                    raise
-                wait = self._retry.wait(attempt, error.retry_after)
-            ctx.sleep(wait)
-            attempt, unsure = attempt + 1, True
-
-    def _landed(self, store: Store, path: str, data: bytes, ctx: JobContext) -> BlobInfo | None:
-        """The blob, if it is what was sent: then it was this write that changed it."""
-        info = self._retry.call(lambda: store.head(path), ctx)
-        if info is None or info.size != len(data):
-            return None
-        try:
-            there = self._retry.call(lambda: b"".join(store.read(path, etag=info.etag)), ctx)
-        except (ConditionError, BlobNotFoundError):
-            return None
-        return info if there == data else None
+            found: list[SideEntry] = []
+            for blob in store.list(f"{path}/"):
+                ctx.checkpoint()
+                found.append(SideEntry(blob.path[below:], blob.size, blob.etag, blob.modified_us))
+            return sorted(found, key=lambda entry: entry.name)
 
     def _open(self, name: str, *, create: bool) -> tuple[Store, str] | None:
         if not _NAME.fullmatch(name):
@@ -321,12 +294,9 @@ def _read(store: Store, path: str, name: str) -> SideFile | None:
             remedy="Ask the central team who wrote it, or move it away.",
         )
     try:
-        data = b"".join(store.read(path, length=LARGEST + 1, etag=info.etag))
+        return SideFile(name, read_small(store, info), info.etag)
     except BlobNotFoundError:
         return None
-    if len(data) != info.size or (info.md5 is not None and md5_of(data).hexdigest() != info.md5):
-        raise ChecksumError(f"The bytes of “{name}” that arrived differ from what the store has.", remedy="Try again.")
-    return SideFile(name, data, info.etag)
 
 
 def _reason(error: StoreError | UsageError) -> str:

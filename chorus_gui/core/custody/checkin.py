@@ -17,7 +17,7 @@ from chorus_gui.core.custody.lock import release
 from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, beside, compare, rows_of
 from chorus_gui.core.custody.state import CustodyState, State, holds, look
-from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError, CustodyError, JournalError, StoreError
+from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError, CustodyError, JournalError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.store import Journal
@@ -104,15 +104,15 @@ def send_and_unlock(
     if keep:
         remembering.save(home.memory_file, replace(memory, base=rows, journal_etag=blob.etag).held())
         return Returned()
-    gone = release(home, memory.lock_etag, ctx)
+    gone = release(home, memory.lock_etag)
     remembering.save(home.memory_file, replace(memory, base=rows, journal_etag=blob.etag).freed())
     return Returned(notes=() if gone else _about_lock(home, ctx))
 
 
-def unlock_unchanged(home: CloudJournal, ctx: JobContext) -> None:
+def unlock_unchanged(home: CloudJournal) -> None:
     """End a check-out without writing anything.  The caller holds the guard."""
     memory = remembering.load(home.memory_file)
-    release(home, memory.lock_etag, ctx)
+    release(home, memory.lock_etag)
     remembering.save(home.memory_file, memory.freed())
 
 
@@ -142,27 +142,10 @@ def _contains(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobConte
 
 
 def _write(home: CloudJournal, file: Path, memory: LocalState, ctx: JobContext) -> BlobInfo:
-    """Write the journal if the cloud journal still is what was checked out, then compare the result.
-
-    If the store's answer is lost, the store is asked: it may have written the journal.
-    """
+    """Write the journal if the cloud journal still is what was checked out, then compare the result."""
     condition = Condition(etag=memory.journal_etag) if memory.journal_etag else IF_ABSENT
-    attempt = 1
-    while True:
-        try:
-            send_file(home.store, home.blob, file, ctx, condition=condition, retry=home.retry)
-        except StoreError as error:
-            found = home.retry.call(lambda: home.store.head(home.blob), ctx)
-            if found is not None and holds(home, found, memory.sent_md5, memory.sent_size, ctx):
-                return found
-            if not error.retryable or attempt >= home.retry.attempts:
-                raise
-            wait = home.retry.wait(attempt, error.retry_after)
-        else:
-            break
-        ctx.sleep(wait)
-        attempt += 1
-    found = home.retry.call(lambda: home.store.head(home.blob), ctx)
+    send_file(home.store, home.blob, file, ctx, condition=condition)
+    found = home.store.head(home.blob)
     if found is None or not holds(home, found, memory.sent_md5, memory.sent_size, ctx):
         raise ChecksumError(
             "The journal was written, but the cloud journal is not the one that was sent.",

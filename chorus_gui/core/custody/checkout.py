@@ -29,7 +29,7 @@ from chorus_gui.core.custody.sides import (
 )
 from chorus_gui.core.custody.state import CustodyState, State, look, moment_of
 from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalForeignError, JournalMixedError, StoreError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, current
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import BlobInfo
@@ -68,7 +68,7 @@ def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = Fal
             remedy="Create the folder, or correct the local journal's path in the configuration.",
         )
     if before.state is State.CHANGED and before.own_lock and not unsaved(Path(before.memory.local), before.memory, None):
-        release(home, before.memory.lock_etag, ctx)  # no local change would be lost: start again
+        release(home, before.memory.lock_etag)  # no local change would be lost: start again
         remembering.save(home.memory_file, before.memory.freed())
         before = look(home, ctx)
     ctx.progress.note("downloading the journal")
@@ -223,7 +223,7 @@ def _lock(home: CloudJournal, before: CustodyState, copy: Path | None, automatic
     )
     remembering.save(home.memory_file, memory)
     try:
-        lock = take(home, note, ctx)
+        lock = take(home, note)
     except ConditionError:
         remembering.save(home.memory_file, memory.freed())
         return False
@@ -234,7 +234,7 @@ def _lock(home: CloudJournal, before: CustodyState, copy: Path | None, automatic
     now = look(home, ctx)
     if now.state is State.MINE:
         return True
-    release(home, lock.etag, ctx)
+    release(home, lock.etag)
     remembering.save(home.memory_file, memory.freed())
     return False
 
@@ -271,9 +271,9 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str,
 
 def give_up(home: CloudJournal, memory: LocalState) -> None:
     """After a failure: remove the lock if the store can be reached; otherwise :func:`complete_interrupted` does it later."""
-    ctx = JobContext()  # also when the person asked to stop
-    with suppress(StoreError):  # the first error is the one to report
+    ctx = current().tidying()  # also when the person asked to stop
+    with ctx.entered(), suppress(StoreError):  # the first error is the one to report
         now = look(home, ctx)
         if now.lock is not None and now.own_lock:
-            release(home, now.lock.etag, ctx)
+            release(home, now.lock.etag)
         remembering.save(home.memory_file, memory.freed())

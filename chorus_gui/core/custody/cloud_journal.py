@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chorus_gui.core import folders
@@ -16,7 +16,6 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.lock import WriterLock, myself
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class CloudJournal:
     readable_lock: bool = False
     who: str = ""
     host: str = ""
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
     accept_less: bool = False
     elsewhere: Elsewhere | None = None
     schema: int = 2

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from chorus_gui.core.custody.cloud_journal import CloudJournal
-from chorus_gui.core.errors import BlobNotFoundError, ConditionError, StoreError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.errors import BlobNotFoundError, ConditionError
 from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.untrusted import json_value
 
 _NOTE_BYTES = 4096
@@ -37,15 +37,14 @@ class LockNote:
     token: str
 
 
-def read_note(home: CloudJournal, lock: BlobInfo, ctx: JobContext) -> LockNote | None:
+def read_note(home: CloudJournal, lock: BlobInfo) -> LockNote | None:
     """Its note; None for a lock of another tool, or one that holds a journal."""
     if lock.size == 0:
         return _note(lock.metadata or {})
     if not home.readable_lock or lock.size > _NOTE_BYTES:
         return None
     try:
-        text = home.retry.call(lambda: b"".join(home.store.read(lock.path, etag=lock.etag)), ctx)
-        fields = json_value(text)
+        fields = json_value(read_small(home.store, lock))
     except (ValueError, ConditionError, BlobNotFoundError):
         return None
     return _note(cast("dict[str, object]", fields)) if isinstance(fields, dict) else None
@@ -57,33 +56,18 @@ def _note(fields: Mapping[str, object]) -> LockNote | None:
     return LockNote(**{name: str(fields.get(name, "")) for name in LockNote.__slots__})
 
 
-def take(home: CloudJournal, note: LockNote, ctx: JobContext, condition: Condition = IF_ABSENT) -> BlobInfo:
-    """Make the lock, or, on a condition, replace one.
-
-    If an answer was lost, the lock is read: the token shows whose it is.  Raises :class:`ConditionError` if somebody else has one.
-    """
+def take(home: CloudJournal, note: LockNote, condition: Condition = IF_ABSENT) -> BlobInfo:
+    """Make the lock, or, on a condition, replace one.  Raises :class:`ConditionError` if somebody else has one."""
     fields = {name: value for name, value in asdict(note).items() if value}
     data = json.dumps(fields, ensure_ascii=False, indent=1).encode() if home.readable_lock else b""
     metadata = None if home.readable_lock else fields
-    attempt = 1
-    while True:
-        try:
-            return home.store.put(home.lock, data, md5=md5_of(data).digest(), metadata=metadata, condition=condition)
-        except (ConditionError, StoreError) as error:
-            found = home.retry.call(lambda: home.store.head(home.lock), ctx)
-            if found is not None and (seen := read_note(home, found, ctx)) is not None and seen.token == note.token:
-                return found
-            if not error.retryable or attempt >= home.retry.attempts:
-                raise
-            wait = home.retry.wait(attempt, error.retry_after)
-        ctx.sleep(wait)
-        attempt += 1
+    return home.store.put(home.lock, data, md5=md5_of(data).digest(), metadata=metadata, condition=condition)
 
 
-def release(home: CloudJournal, etag: str, ctx: JobContext) -> bool:
+def release(home: CloudJournal, etag: str) -> bool:
     """Remove the lock if it still is that one; False if it is not: gone, or somebody else's."""
     try:
-        home.retry.call(lambda: home.store.delete(home.lock, condition=Condition(etag=etag)), ctx)
+        home.store.delete(home.lock, condition=Condition(etag=etag))
         return True
     except (BlobNotFoundError, ConditionError):
         return False

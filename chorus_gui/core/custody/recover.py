@@ -14,7 +14,7 @@ from chorus_gui.core.custody.lock import release
 from chorus_gui.core.custody.sides import rows_of
 from chorus_gui.core.custody.state import CustodyState, State, holds, look
 from chorus_gui.core.errors import JournalError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, current
 from chorus_gui.core.journal import opening
 
 
@@ -42,7 +42,7 @@ def recover(home: CloudJournal, ctx: JobContext | None = None, *, wait: float = 
 
     Raises :class:`StoreError`, :class:`CustodyError`, :class:`JournalBusyError` (then another process of this user is working).
     """
-    ctx = ctx or JobContext()
+    ctx = ctx or current()
     with guard(home, "completing an interrupted check-out", wait, ctx):
         state = complete_interrupted(home, ctx)
     return state, offers(state)
@@ -86,7 +86,7 @@ def complete_interrupted(home: CloudJournal, ctx: JobContext, now: CustodyState 
             memory = replace(memory, base=memory.next_base, lock_etag=now.lock.etag).held()
         else:
             if now.lock is not None and now.own_lock:
-                release(home, now.lock.etag, ctx)
+                release(home, now.lock.etag)
             memory = memory.freed()
     elif memory.phase is Phase.RETURNING:
         if not now.landed:
@@ -96,7 +96,7 @@ def complete_interrupted(home: CloudJournal, ctx: JobContext, now: CustodyState 
             if memory.keep and now.state is State.MINE:
                 memory = memory.held()
             else:
-                release(home, memory.lock_etag, ctx)
+                release(home, memory.lock_etag)
                 memory = memory.freed()
     elif now.state is State.CHANGED and same_journal(home, now, ctx):
         assert now.journal is not None

@@ -16,7 +16,7 @@ from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, cached_copy, compare, rows_of, unsaved
 from chorus_gui.core.custody.state import CustodyState, State, look
-from chorus_gui.core.errors import ChorusError, CustodyError, JournalError
+from chorus_gui.core.errors import ChorusError, CustodyError, JournalError, UnfinishedError
 from chorus_gui.core.job import JobContext
 
 STRICT = frozenset({"file verify"})
@@ -90,8 +90,8 @@ def _working(home: CloudJournal, purpose: str, ctx: JobContext) -> Generator[Che
         _end_failed(home, ctx, error)
         raise
     try:
-        fresh = _fresh(ctx)
-        work.notes += send_and_unlock(home, look(home, fresh), fresh).notes
+        with ctx.tidying().entered() as fresh:  # a cancelled command still checks the journal in
+            work.notes += send_and_unlock(home, look(home, fresh), fresh).notes
     except ChorusError as error:
         raise _not_back(error, work.journal) from error
 
@@ -100,16 +100,16 @@ def _end_failed(home: CloudJournal, ctx: JobContext, cause: BaseException) -> No
     """After a failed command: check its changes in; if there are none, only end the check-out."""
     memory = remembering.load(home.memory_file)
     local = Path(memory.local)
-    fresh = _fresh(ctx)
     try:
         try:
             changed = rows_of(local) != memory.base
         except JournalError:
             changed = True
-        if changed:
-            send_and_unlock(home, look(home, fresh), fresh)
-        else:
-            unlock_unchanged(home, fresh)
+        with ctx.tidying().entered() as fresh:
+            if changed:
+                send_and_unlock(home, look(home, fresh), fresh)
+            else:
+                unlock_unchanged(home)
     except ChorusError as error:
         told = f"{cause.what} " if isinstance(cause, ChorusError) else ""
         raise _not_back(error, local, told) from cause
@@ -120,14 +120,8 @@ def _not_back(error: ChorusError, local: Path, told: str = "") -> CustodyError:
     remedy = f"{error.remedy} Then check in again (“journal checkin”); the next command tries it, too.".strip()
     if isinstance(error, CustodyConflictError):
         return CustodyConflictError(what, error.sides, remedy=error.remedy)
-    return CustodyError(what, meaning=f"{error.meaning} Everything that was done is recorded in “{local}”.".strip(), remedy=remedy)
-
-
-def _fresh(ctx: JobContext) -> JobContext:
-    """A cancelled command still checks the journal in."""
-    fresh = JobContext(ctx.limit)
-    fresh.progress = ctx.progress
-    return fresh
+    kind = UnfinishedError if error.retryable else CustodyError
+    return kind(what, meaning=f"{error.meaning} Everything that was done is recorded in “{local}”.".strip(), remedy=remedy)
 
 
 def _reading(home: CloudJournal, ctx: JobContext, *, strict: bool) -> CheckedOut:

@@ -12,7 +12,7 @@ from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, read_note
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, current
 from chorus_gui.core.shown import one_line
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.digests import md5_of
@@ -130,11 +130,11 @@ def look(home: CloudJournal | None, ctx: JobContext | None = None) -> CustodySta
     """The current state.  Two requests; nothing is changed.  Raises :class:`StoreError`, :class:`CustodyError`."""
     if home is None:
         return CustodyState(State.NOT_IN_CLOUD)
-    ctx = ctx or JobContext()
+    ctx = ctx or current()
     memory = remembering.load(home.memory_file)
-    lock = home.retry.call(lambda: home.store.head(home.lock), ctx)
-    note = read_note(home, lock, ctx) if lock else None
-    journal = home.retry.call(lambda: home.store.head(home.blob), ctx)
+    lock = home.store.head(home.lock)
+    note = read_note(home, lock) if lock else None
+    journal = home.store.head(home.blob)
     landed = memory.phase is Phase.RETURNING and holds(home, journal, memory.sent_md5, memory.sent_size, ctx)
     return judge(journal, lock, note, memory, landed=landed)
 
@@ -179,13 +179,11 @@ def holds(home: CloudJournal, blob: BlobInfo | None, md5: str, size: int, ctx: J
     if blob.md5 is not None:
         return blob.md5 == md5
 
-    def whole() -> str:
-        digest = md5_of()
-        for chunk in home.store.read(blob.path, etag=blob.etag):
-            digest.update(chunk)
-        return digest.hexdigest()
-
+    digest = md5_of()
     try:
-        return home.retry.call(whole, ctx) == md5
+        for chunk in home.store.read(blob.path, etag=blob.etag):
+            ctx.checkpoint()
+            digest.update(chunk)
     except (ConditionError, BlobNotFoundError):
         return False
+    return digest.hexdigest() == md5

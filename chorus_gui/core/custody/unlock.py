@@ -76,8 +76,8 @@ def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: fl
                 meaning=" ".join(warnings),
                 remedy="Ask first. If you are sure that nobody is working on it, confirm (on the command line, add --force).",
             )
-        copied = put_content_back(home, state, ctx) is not None
-        if not release(home, state.lock.etag, ctx) and (now := look(home, ctx)).lock is not None:
+        copied = put_content_back(home, state) is not None
+        if not release(home, state.lock.etag) and (now := look(home, ctx)).lock is not None:
             raise CustodyError(
                 "Somebody changed the lock at the same moment. It was not removed.",
                 meaning=now.describe(),
@@ -88,7 +88,7 @@ def unlock(home: CloudJournal, ctx: JobContext, *, force: bool = False, wait: fl
         return Unlocked(copied, warnings)
 
 
-def put_content_back(home: CloudJournal, state: CustodyState, ctx: JobContext) -> BlobInfo | None:
+def put_content_back(home: CloudJournal, state: CustodyState) -> BlobInfo | None:
     """If the journal is only in the lock, copy it to its own name, inside the store; returns the copy, None if not needed.
 
     An empty lock holds no journal: it is never put back as one.  Raises :class:`CustodyError` if the copy differs from the
@@ -97,10 +97,10 @@ def put_content_back(home: CloudJournal, state: CustodyState, ctx: JobContext) -
     source = state.content
     if source is None or source.path == home.blob:
         return None
-    with suppress(ConditionError):  # somebody was faster, or an answer was lost: the next request shows
-        home.retry.call(lambda: home.store.copy(home.lock, home.blob, condition=IF_ABSENT), ctx)
-    found = home.retry.call(lambda: home.store.head(home.blob), ctx)
-    now = home.retry.call(lambda: home.store.head(home.lock), ctx)
+    with suppress(ConditionError):  # somebody was faster: the next request shows
+        home.store.copy(home.lock, home.blob, condition=IF_ABSENT)
+    found = home.store.head(home.blob)
+    now = home.store.head(home.lock)
     if found is None or now is None or now.etag != source.etag or (found.size, found.md5) != (source.size, source.md5):
         raise CustodyError(
             "Somebody changed the cloud journal while it was being put back under its own name.",
@@ -146,7 +146,7 @@ def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path
         lock.acquire("setting the journal aside", 0.0, ctx)
         try:
             if state.memory.phase is not Phase.FREE:
-                release(home, state.memory.lock_etag, ctx)
+                release(home, state.memory.lock_etag)
                 remembering.save(home.memory_file, state.memory.freed())
             kept = move_aside(local)
             history_check.remember(home.history_file, history_check.Known(""), accepted=True)  # the cloud's counts from here on

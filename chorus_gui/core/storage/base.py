@@ -23,7 +23,8 @@ class BlobInfo:
 
     ``md5`` is the MD5 property as lower-case hex, or None where the store keeps none for this blob: for a blob made from blocks
     it is what the writer claimed, not what the store computed.  ``etag`` changes with every write; compare, never parse.
-    ``metadata`` is empty where a listing does not carry it (:meth:`Store.head` always does).
+    ``metadata`` is empty where a listing does not carry it (:meth:`Store.head` always does).  ``looked_up``: it is the result of a write
+    whose answer was lost; the blob was asked for afterwards, and shows what was written.
     """
 
     path: str
@@ -32,6 +33,14 @@ class BlobInfo:
     etag: str
     modified_us: int = 0
     metadata: Mapping[str, str] | None = None
+    looked_up: bool = False
+
+
+class Page(NamedTuple):
+    """A part of a listing.  ``marker`` is what :meth:`Store.pages` continues with after it; "" after the last page."""
+
+    blobs: list[BlobInfo]
+    marker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,9 @@ class StoreLimits:
 class Store(Protocol):
     """A place for blobs: a container in the cloud, or a folder that behaves like one.  Safe to use from many threads.
 
-    Paths are posix, relative to the store's prefix; names are case-sensitive keys, folders do not exist.  No call retries on
-    its own: ``storage/retry.py`` does, so that attempts are counted, paused and cancelled in one place.
+    Paths are posix, relative to the store's prefix; names are case-sensitive keys, folders do not exist.  A store sends each request
+    once.  :class:`~chorus_gui.core.storage.retrying.RetryingStore`, a store around a store, sends it again and waits, so that callers
+    never think of it.
     """
 
     @property
@@ -125,6 +135,14 @@ class Store(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """Every blob whose path begins with the text ``prefix``, in no promised order, fetched page by page."""
+        ...
+
+    def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
+        """As :meth:`list`, in the pages in which the store gives them.
+
+        ``marker``: continue after the page that had it, also in another listing of the same ``prefix``.  A blob that is there
+        all the time comes exactly once then, whatever else changes meanwhile.
+        """
         ...
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:

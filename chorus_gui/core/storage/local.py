@@ -11,13 +11,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from chorus_gui.core.errors import AccessError, ChecksumError, StoreUnavailableError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.private import make_folder
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.disk import (
     BINARY,
@@ -46,6 +48,8 @@ STAGING = ".chorus-staging"
 
 _LITTER_AGE = 24 * 3600
 _FOLDER_TRIES = 5
+PAGE = 1000
+"""Blobs of a page of a listing."""
 _MIB = 1024 * 1024
 
 
@@ -137,13 +141,22 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """As :meth:`Store.list`."""
+        yield from self._list_after(prefix, "")
+
+    def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
+        """As :meth:`Store.pages`.  The marker is the path of a page's last blob; the order is that of paths."""
+        blobs = self._list_after(prefix, marker)
+        while page := [*islice(blobs, PAGE)]:
+            yield Page(page, page[-1].path)
+
+    def _list_after(self, prefix: str, after: str) -> Iterator[BlobInfo]:
         folder, _, start = prefix.rpartition("/")
         if "\0" in prefix or (WINDOWS and "\\" in prefix) or any(part in ("", ".", "..") for part in folder.split("/") if prefix != start):
             return  # no blob has such a name
         with Translated(prefix):
             there = not folder or (self._is_folder(folder) and self._spelling.exact(folder))
         if there:
-            yield from self._list(folder, start)
+            yield from self._list(folder, start, after)
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`.  A folder without files is none."""
@@ -153,7 +166,7 @@ class LocalStore:
         with Translated(prefix), os.scandir(self._disk(folder)) as entries:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and (folder or entry.name != STAGING)]
         for name in names:
-            if next(self._list(prefix + name, ""), None) is not None:
+            if next(self._list(prefix + name, "", ""), None) is not None:
                 yield name
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
@@ -339,32 +352,36 @@ class LocalStore:
             raise
         self._spelling.add(path)
 
-    def _list(self, folder: str, start: str) -> Iterator[BlobInfo]:
-        """The blobs in and below a folder whose first name below it begins with ``start``."""
+    def _list(self, folder: str, start: str, after: str) -> Iterator[BlobInfo]:
+        """The blobs in and below a folder whose first name below it begins with ``start``, and that come after the path ``after``."""
         above = folder + "/" if folder else ""
         with Translated(folder):
             try:
-                entries = os.scandir(self._disk(folder))
+                with os.scandir(self._disk(folder)) as listed:
+                    entries = sorted(
+                        (
+                            (above + entry.name + "/" if entry.is_dir(follow_symlinks=False) else above + entry.name, entry)
+                            for entry in listed
+                        ),
+                        key=itemgetter(0),
+                    )
             except (FileNotFoundError, NotADirectoryError):
                 self._check_root()
                 return
-        with entries:
-            while True:
+        for path, entry in entries:
+            if not entry.name.startswith(start) or (not folder and entry.name == STAGING):
+                continue
+            if path.endswith("/"):
+                if path > after or after.startswith(path):
+                    yield from self._list(path[:-1], "", after)
+            elif path > after:
                 with Translated(folder):
-                    entry = next(entries, None)
-                    if entry is None:
-                        return
-                    if not entry.name.startswith(start) or (not folder and entry.name == STAGING):
-                        continue
-                    below = entry.is_dir(follow_symlinks=False)
                     try:
-                        found = None if below or not entry.is_file() else entry.stat()
+                        found = entry.stat() if entry.is_file() else None
                     except FileNotFoundError:
                         continue
-                if below:
-                    yield from self._list(above + entry.name, "")
-                elif found is not None:
-                    yield _info(above + entry.name, found, None)
+                if found is not None:
+                    yield _info(path, found, None)
 
     def _prune(self, folder: str) -> None:
         while folder:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chorus_gui.core.errors import StoreError
+from chorus_gui.core.errors import Silence, StoreError
 from chorus_gui.core.job import JobContext
 
 R = TypeVar("R")
@@ -42,7 +42,7 @@ class RetryPolicy:
             try:
                 return request()
             except StoreError as error:
-                if not error.retryable or attempt >= self.attempts:
+                if not error.retryable or attempt >= self.attempts or error.attempts > 1 or error.silence is not Silence.NONE:
                     raise
                 wait = self.wait(attempt, error.retry_after)
             ctx.sleep(wait)
@@ -52,5 +52,9 @@ class RetryPolicy:
 
     def wait(self, attempt: int, retry_after: float | None = None) -> float:
         """Seconds between this attempt (counted from 1) and the next."""
-        jitter = random.uniform(0.0, min(self.cap, self.base * 2 ** (attempt - 1)))  # noqa: S311 - no secret hangs on it
-        return max(jitter, min(retry_after or 0.0, LONGEST_WAIT))
+        return max(jitter(attempt, self.base, self.cap), min(retry_after or 0.0, LONGEST_WAIT))
+
+
+def jitter(attempt: int, base: float, cap: float) -> float:
+    """A random time of up to ``base`` · 2ⁿ seconds after this attempt (counted from 1), at most ``cap``."""
+    return random.uniform(0.0, min(cap, base * 2.0 ** (attempt - 1)))  # noqa: S311 - no secret depends on it

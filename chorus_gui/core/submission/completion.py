@@ -21,7 +21,6 @@ from chorus_gui.core.model import Level, Row, Tally, VersionCount
 from chorus_gui.core.review.staging import Staging, command_staging_path, staging_path
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
-from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.guard import GuardedStore, read_text
 from chorus_gui.core.submission.marker import (
@@ -117,9 +116,9 @@ def _of(version: str, counts: Sequence[VersionCount]) -> list[VersionCount]:
     return [count for count in counts if count.version == version]
 
 
-def completeness(store: Store, version: str, counts: Sequence[VersionCount], policy: RetryPolicy = RetryPolicy()) -> Completeness:  # noqa: B008 - frozen
+def completeness(store: Store, version: str, counts: Sequence[VersionCount]) -> Completeness:
     """What a version's marker says now.  Raises :class:`StoreError`."""
-    text = read_text(store, version, policy)
+    text = read_text(store, version)
     if text is None or not ours(text):
         return Completeness(version, Complete.NO)
     try:
@@ -128,7 +127,7 @@ def completeness(store: Store, version: str, counts: Sequence[VersionCount], pol
         return Completeness(version, Complete.OUTDATED, None, error.what)
     found = judge(version, marker, counts)
     if found.complete is Complete.YES:
-        copy = policy.call(lambda: store.head(f"{version}/{marker.journal.name}"), JobContext())
+        copy = store.head(f"{version}/{marker.journal.name}")
         if copy is None or copy.size != marker.journal.bytes or copy.md5 not in (None, marker.journal.md5):
             why = "The copy of the journal in the version's folder was replaced or removed after the version was complete."
             return Completeness(version, Complete.OUTDATED, marker, why)
@@ -141,7 +140,7 @@ def completeness_of_all(store: Store, counts: Sequence[VersionCount], ctx: JobCo
     for version in sorted({count.version for count in counts if count.version}, reverse=True)[:most]:
         ctx.checkpoint()
         try:
-            found[version] = completeness(store, version, counts, RetryPolicy(attempts=1))
+            found[version] = completeness(store, version, counts)
         except BlobNameError:
             continue
         except StoreError:
@@ -184,7 +183,7 @@ def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], a
         )
     data = to_json(marker).encode()
     md5 = md5_of(data).digest()
-    RetryPolicy().call(lambda: store.inner.put(marker_path(version), data, md5=md5), work.ctx)
+    store.inner.put(marker_path(version), data, md5=md5)
     return Completed(version, marker)
 
 
@@ -193,7 +192,7 @@ def _journal_copy(work: Work, store: GuardedStore, version: str) -> JournalCopy:
     name = work.config.journal.local.name
     path = f"{version}/{name}"
     for _ in range(2):
-        info = RetryPolicy().call(lambda: store.head(path), work.ctx)
+        info = store.head(path)
         md5 = store.proofs.md5_of(info) if info else None
         if info and md5:
             return JournalCopy(name, info.size, md5, work.journal.schema)
@@ -271,14 +270,11 @@ class _Check:
     def _read(self, task: tuple[Row, BlobInfo, str]) -> tuple[Row, bool]:
         row, info, md5 = task
 
-        def attempt() -> str:
-            whole = md5_of()
-            for chunk in self._store.read(info.path, etag=info.etag):
-                self._work.ctx.throttle(len(chunk))
-                whole.update(chunk)
-            return whole.hexdigest()
-
-        return row, RetryPolicy().call(attempt, self._work.ctx) == md5
+        whole = md5_of()
+        for chunk in self._store.read(info.path, etag=info.etag):
+            self._work.ctx.throttle(len(chunk))
+            whole.update(chunk)
+        return row, whole.hexdigest() == md5
 
     def _count(self, row: Row, level: Level) -> None:
         self.levels[level] += 1
@@ -294,7 +290,7 @@ class _Folder:
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT, used INTEGER) WITHOUT ROWID")
         self._db.execute("BEGIN")
-        RetryPolicy().call(lambda: self._load(f"{version}/"), ctx)
+        self._load(f"{version}/")
 
     def find(self, path: str) -> BlobInfo | None:
         """The blob of this path."""
@@ -316,7 +312,6 @@ class _Folder:
         self._db.close()
 
     def _load(self, prefix: str) -> None:
-        self._db.execute("DELETE FROM blob")
         for number, info in enumerate(self._store.list(prefix)):
             if number % 1000 == 0:
                 self._ctx.checkpoint()

@@ -10,13 +10,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from chorus_gui.core.config.sas import NEEDS_JOURNAL
-from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, UsageError
-from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, Store, StoreLimits
-from chorus_gui.core.storage.retry import RetryPolicy
+from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, UsageError
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
-
-_ONCE = RetryPolicy(attempts=1)
 
 
 class GuardedStore:
@@ -46,15 +43,12 @@ class GuardedStore:
         """As :attr:`Store.limits`."""
         return self.inner.limits
 
-    def open(self, version: str, policy: RetryPolicy = _ONCE) -> None:
-        """Remove the version's marker, if there is one: its files are about to change.  Raises :class:`StoreError`.
-
-        Writing and deleting call this, and their caller tries again; whoever calls it alone gives a ``policy``.
-        """
+    def open(self, version: str) -> None:
+        """Remove the version's marker, if there is one: its files are about to change.  Raises :class:`StoreError`."""
         with self._lock:
             if version in self.changed:
                 return
-            if remove_marker(self.inner, version, policy):
+            if remove_marker(self.inner, version):
                 self.removed.add(version)
             self.changed.add(version)
 
@@ -97,6 +91,10 @@ class GuardedStore:
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """As :meth:`Store.list`."""
         return self.inner.list(prefix)
+
+    def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
+        """As :meth:`Store.pages`."""
+        return self.inner.pages(prefix, marker)
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`."""
@@ -152,8 +150,8 @@ class Proofs:
         self._db.execute("BEGIN")
 
     def keep(self, info: BlobInfo, md5: bytes | None) -> None:
-        """The store acknowledged this blob; ``md5``: under this checksum."""
-        if md5 is not None:
+        """The store acknowledged this blob; ``md5``: under this checksum.  A blob that was only looked up is not proved by it."""
+        if md5 is not None and not info.looked_up:
             with self._lock:
                 self._db.execute("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", (info.path, info.etag, md5.hex()))
 
@@ -172,33 +170,34 @@ class Proofs:
         self._db.close()
 
 
-def read_text(store: Store, version: str, policy: RetryPolicy = RetryPolicy()) -> str | None:  # noqa: B008 - frozen
+def read_text(store: Store, version: str) -> str | None:
     """The text of the blob that has the marker's name; None if there is none, "" if it cannot be a marker.  Raises :class:`StoreError`."""
-    ctx = JobContext()
-    path = marker_path(version)
-    try:
-        info = policy.call(lambda: store.head(path), ctx)
-    except BlobNameError:
-        return None  # no version has such a name
-    if info is None:
-        return None
-    if info.size > LARGEST:
-        return ""
-    try:
-        return policy.call(lambda: b"".join(store.read(path)), ctx).decode("utf-8", "replace")
-    except BlobNotFoundError:
-        return None
+    for again in (True, True, False):
+        try:
+            info = store.head(marker_path(version))
+        except BlobNameError:
+            return None  # no version has such a name
+        if info is None:
+            return None
+        if info.size > LARGEST:
+            return ""
+        try:
+            return read_small(store, info).decode("utf-8", "replace")
+        except (BlobNotFoundError, ConditionError):  # removed or replaced meanwhile
+            if not again:
+                raise
+    return None
 
 
-def remove_marker(store: Store, version: str, policy: RetryPolicy = RetryPolicy()) -> bool:  # noqa: B008 - frozen
+def remove_marker(store: Store, version: str) -> bool:
     """Remove a version's marker; True if there was one.  Raises :class:`StoreError`."""
-    text = read_text(store, version, policy)
+    text = read_text(store, version)
     if text is None or not ours(text):
         return False
     try:
-        policy.call(lambda: store.delete(marker_path(version)), JobContext())
+        store.delete(marker_path(version))
     except BlobNotFoundError:
-        pass  # an earlier attempt removed it, and its answer was lost
+        pass  # somebody else removed it
     except AccessError as error:
         if error.code != "AuthorizationPermissionMismatch":
             raise

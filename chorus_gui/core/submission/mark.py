@@ -16,7 +16,6 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, ChangeKind, Entry, Level, Row, Tally, sums
 from chorus_gui.core.shown import unquoted
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Work
@@ -101,7 +100,7 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
     out.already = [row.path for row in found if not row.pending]
     pending.sort(key=lambda row: (row.version, row.modality, row.path))
     for version in sorted({row.version for row in pending}):  # another tool recorded more for a version that was complete
-        store.open(version, RetryPolicy())
+        store.open(version)
     work.ctx.progress.begin("verify", sums((row.modality, Tally(1, row.size)) for row in pending))
 
     def done(verdicts: list[Verdict]) -> None:

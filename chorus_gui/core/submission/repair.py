@@ -14,7 +14,6 @@ from chorus_gui.core.errors import ChorusError, ReviewError, SourceChangedError,
 from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
 from chorus_gui.core.submission.work import Work
@@ -30,7 +29,7 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
     """
     waiting, store = {verdict.row.file_id: verdict for verdict in wrong}, guarded(store)
     for version in sorted({verdict.row.version for verdict in waiting.values()}):
-        store.open(version, RetryPolicy())
+        store.open(version)
     work.ctx.progress.begin("upload", sums((v.row.modality, Tally(1, v.row.size)) for v in waiting.values()))
     stray = doubled_rows(work.journal)
     crowded = crowded_places(work, {verdict.row.version for verdict in waiting.values()}, stray)

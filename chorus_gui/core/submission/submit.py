@@ -37,7 +37,6 @@ from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.base import Source, Store
-from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import GuardedStore, guarded
@@ -153,7 +152,7 @@ def _reopen(work: Work, approved: Approved, store: GuardedStore | None) -> None:
                 meaning="Nothing was recorded: the central team would not see that the version changes.",
                 remedy="Try again while the central store can be reached, or record the changes as a new version.",
             )
-        store.open(changed, RetryPolicy())
+        store.open(changed)
 
 
 def _to_do(work: Work, approved: Approved, *kinds: ChangeKind) -> Iterator[Change]:

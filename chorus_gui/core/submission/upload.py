@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 
 from chorus_gui.core.errors import BlobNameError, ChorusError, PatternError, ReviewError, UsageError
-from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Action, Entry, Item, Proof, Row, Tally, sums
 from chorus_gui.core.review import pending
@@ -18,7 +17,6 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.digests import is_md5
 from chorus_gui.core.storage.one_file import send_file
-from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import guarded
@@ -48,7 +46,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
     for changing in sorted({count.version for count in counts}):
-        store.open(changing, RetryPolicy())
+        store.open(changing)
     stray = doubled_rows(journal)
     crowded = crowded_places(work, {count.version for count in counts}, stray)
 
@@ -163,7 +161,7 @@ def _without_copy(work: Work, store: Store) -> Iterator[str]:
             last[count.version] = max(count.last_upload, last.get(count.version, ""))
     for version, moment in last.items():
         try:
-            found = RetryPolicy().call(lambda version=version: store.head(f"{version}/{config.journal.local.name}"), JobContext())
+            found = store.head(f"{version}/{config.journal.local.name}")
         except BlobNameError:  # a version of another store
             continue
         if found is None or upload_time(found.modified_us / 1e6) < moment:
@@ -181,5 +179,6 @@ def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "journal.db"
         work.journal.snapshot(copy)
-        for version in sorted(versions):
-            send_file(store, f"{version}/{work.config.journal.local.name}", copy, JobContext())
+        with work.ctx.tidying().entered() as ctx:
+            for version in sorted(versions):
+                send_file(store, f"{version}/{work.config.journal.local.name}", copy, ctx)

@@ -11,7 +11,6 @@ from contextlib import closing
 
 from chorus_gui.core.model import Row, Tally, sums
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.submission.marker import NAME
 from chorus_gui.core.submission.work import WHOLE, Part, Selection, Work, choose_modalities
 from chorus_gui.core.transfer.effort import Effort
@@ -83,19 +82,13 @@ def unexplained(work: Work, store: Store, which: Selection) -> Iterator[str]:
             db.execute("DELETE FROM known")
             db.executemany("INSERT OR IGNORE INTO known VALUES (?)", _places(work, version))
             db.execute("COMMIT")
-
-            def list_it(version: str = version) -> list[str]:
-                found: list[str] = []
-                for info in store.list(f"{version}/"):
-                    work.ctx.checkpoint()
-                    name = info.path.rpartition("/")[2]
-                    if info.path.removeprefix(f"{version}/") in ours or name.startswith(SIDE_FILES):
-                        continue
-                    if db.execute("SELECT 1 FROM known WHERE path = ?", (info.path,)).fetchone() is None:
-                        found.append(info.path)
-                return found
-
-            yield from RetryPolicy().call(list_it, work.ctx)
+            for info in store.list(f"{version}/"):
+                work.ctx.checkpoint()
+                name = info.path.rpartition("/")[2]
+                if info.path.removeprefix(f"{version}/") in ours or name.startswith(SIDE_FILES):
+                    continue
+                if db.execute("SELECT 1 FROM known WHERE path = ?", (info.path,)).fetchone() is None:
+                    yield info.path
 
 
 def _places(work: Work, version: str) -> Iterator[tuple[str]]:

@@ -19,6 +19,11 @@ class Pages:
         self._marker: object = None
         self._count = self._empty = 0
 
+    @property
+    def marker(self) -> str:
+        """What a listing continues with after the page that was turned last; "" after the last one."""
+        return str(self._marker or "")
+
     def turn(self) -> list[Any] | None:
         """The next page; None at the end.
 

@@ -16,7 +16,7 @@ from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is_folder, url_path
 from chorus_gui.core.storage.azure.pages import Pages
 from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.names import check_block_id
 
 if TYPE_CHECKING:
@@ -121,10 +121,18 @@ class AzureStore:
         """See :meth:`Store.list`: a request for every 5,000 blobs.  Metadata comes along; a folder that an account with a
         hierarchical namespace keeps as a blob of its own is left out.
         """
+        for page in self.pages(prefix):
+            yield from page.blobs
+
+    def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
+        """See :meth:`Store.pages`."""
         operation = Operation("list", prefix, "l")
         # An empty prefix is None: the emulator and some proxies stumble over "prefix=".
         above = self._prefix + prefix
-        pages = Pages(self._client.list_blobs(above or None, include=["metadata"], results_per_page=PAGE).by_page(), above)
+        pages = Pages(
+            self._client.list_blobs(above or None, include=["metadata"], results_per_page=PAGE).by_page(continuation_token=marker or None),
+            above,
+        )
         cut = len(self._prefix)
 
         def turn() -> list[BlobInfo] | None:
@@ -132,7 +140,7 @@ class AzureStore:
             return page if page is None else [blob_info(found, found.name[cut:]) for found in page if _is_file(found, cut)]
 
         while (page := guarded(self._access, operation, turn)) is not None:
-            yield from page
+            yield Page(page, pages.marker)
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`Store.list_folders`: the service lists one level, because a delimiter is given."""

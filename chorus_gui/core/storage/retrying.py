@@ -1,0 +1,221 @@
+"""A store that sends requests again and waits for an outage to end, around a store that does neither.
+
+Nothing above mentions retries: a step takes the store that it is given, and a request either has its answer or raises an error that is
+worth stopping for.  The job of the calling thread (:func:`chorus_gui.core.job.current`) says how patient a request is, cancels its
+waiting, and shows what is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from chorus_gui.core import job
+from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.outage import UNANSWERED, Outage
+
+T = TypeVar("T")
+
+NOTHING = "no-such-file"
+"""A name to ask for, to find out if the store answers at all."""
+
+
+class _Continued(Generic[T]):
+    """An iterator that begins again after an error; ``begin`` says where."""
+
+    def __init__(self, begin: Callable[[], Iterator[T]]) -> None:
+        self._begin = begin
+        self._iterator: Iterator[T] | None = None
+
+    def turn(self) -> T | None:
+        """What comes next; None at the end."""
+        try:
+            if self._iterator is None:
+                self._iterator = self._begin()
+            return next(self._iterator, None)
+        except BaseException:
+            self._iterator = None  # it has ended with its error
+            raise
+
+
+class RetryingStore:
+    """``store`` as :class:`~chorus_gui.core.storage.base.Store`.  Safe to use from many threads.
+
+    ``outage`` is what is known of the place; stores in one place share it.  A listing or a download that fails in the middle
+    continues where it was, a download only in the same version of the blob.
+
+    A write whose answer was lost may have happened.  If it is refused when it is sent again, because its condition does not hold any
+    more or its blocks are used up, the blob is looked at: if it shows what was to be written, that is the answer
+    (:attr:`BlobInfo.looked_up`).
+    """
+
+    def __init__(self, store: Store, outage: Outage | None = None) -> None:
+        self.inner = store
+        self.outage = outage or Outage()
+
+    def __repr__(self) -> str:
+        return f"RetryingStore({self.inner!r})"
+
+    @property
+    def url(self) -> str:
+        """As :attr:`Store.url`."""
+        return self.inner.url
+
+    @property
+    def limits(self) -> StoreLimits:
+        """As :attr:`Store.limits`."""
+        return self.inner.limits
+
+    def put(
+        self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
+    ) -> BlobInfo:
+        """As :meth:`Store.put`."""
+        return self._write(
+            lambda: self.inner.put(path, data, md5=md5, metadata=metadata, condition=condition),
+            lambda: self._shows(path, len(data), md5 or md5_of(data).digest(), metadata),
+            len(data),
+        )
+
+    def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
+        """As :meth:`Store.stage_block`."""
+        self._write(lambda: self.inner.stage_block(path, block_id, data, md5=md5), lambda: None, len(data))
+
+    def commit_blocks(
+        self,
+        path: str,
+        block_ids: Sequence[str],
+        *,
+        md5: bytes | None = None,
+        metadata: Mapping[str, str] | None = None,
+        condition: Condition = ALWAYS,
+    ) -> BlobInfo:
+        """As :meth:`Store.commit_blocks`."""
+        return self._write(
+            lambda: self.inner.commit_blocks(path, block_ids, md5=md5, metadata=metadata, condition=condition),
+            lambda: self._shows(path, None, md5, metadata),
+        )
+
+    def list_staged(self, path: str) -> list[StagedBlock]:
+        """As :meth:`Store.list_staged`."""
+        return self._ask(lambda: self.inner.list_staged(path))
+
+    def head(self, path: str) -> BlobInfo | None:
+        """As :meth:`Store.head`."""
+        return self._ask(lambda: self.inner.head(path))
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """As :meth:`Store.list`."""
+        for page in self.pages(prefix):
+            yield from page.blobs
+
+    def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
+        """As :meth:`Store.pages`.  A page that fails is asked for again; those before it are not."""
+        pages = _Continued(lambda: self.inner.pages(prefix, marker))
+        while (page := self._ask(pages.turn)) is not None:
+            marker = page.marker
+            yield page
+            if not marker:
+                return
+
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """As :meth:`Store.list_folders`.  The names of the level are kept until all of them are there."""
+        yield from self._ask(lambda: [*self.inner.list_folders(prefix)])
+
+    def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """As :meth:`Store.read`.  What was received is not asked for again.
+
+        Without an ``etag`` the blob's present version is read, which costs a request.
+        """
+        if etag is None:
+            found = self.head(path)
+            if found is None:
+                raise BlobNotFoundError(f"“{path}” is not in the central store.")
+            etag = found.etag
+        chunks = _Continued(lambda: self.inner.read(path, offset=offset, length=length, etag=etag))
+        while length is None or length > 0:
+            chunk = self._ask(chunks.turn)
+            if chunk is None:
+                return
+            offset += len(chunk)
+            length = None if length is None else length - len(chunk)
+            yield chunk
+
+    def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.copy`."""
+        return self._write(lambda: self.inner.copy(source, target, condition=condition), lambda: self._copied(source, target))
+
+    def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
+        """As :meth:`Store.delete`.  If the answer was lost, a blob that is gone counts as removed by this."""
+        unsure = False
+
+        def once() -> None:
+            nonlocal unsure
+            try:
+                self.inner.delete(path, condition=condition)
+            except UNANSWERED:
+                unsure = True
+                raise
+            except BlobNotFoundError:
+                if not unsure:
+                    raise
+
+        self._ask(once)
+
+    def close(self) -> None:
+        """As :meth:`Store.close`."""
+        self.inner.close()
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        return self.outage.call(request, self._probe)
+
+    def _probe(self) -> None:
+        self.inner.head(NOTHING)
+
+    def _write(self, send: Callable[[], T], shows: Callable[[], T | None], size: int = 0) -> T:
+        """A write of ``size`` bytes; ``shows`` looks for its result, and gives None if it is not there."""
+        sent = unsure = False
+
+        def once() -> T:
+            nonlocal sent, unsure
+            if sent:
+                job.current().throttle(size)  # the first time, whoever writes has waited
+            sent = True
+            try:
+                return send()
+            except (*UNANSWERED, ChecksumError):
+                unsure = True
+                raise
+            except (ConditionError, BlobNotFoundError):
+                if unsure and (found := shows()) is not None:
+                    return found
+                raise
+
+        return self._ask(once)
+
+    def _shows(self, path: str, size: int | None, md5: bytes | None, metadata: Mapping[str, str] | None) -> BlobInfo | None:
+        """The blob, if it has this content and metadata."""
+        found = self.inner.head(path)
+        if found is None or md5 is None or size not in (None, found.size) or dict(found.metadata or {}) != dict(metadata or {}):
+            return None
+        try:
+            seen = found.md5 or self._hash(found)
+        except (ConditionError, BlobNotFoundError):  # replaced meanwhile
+            return None
+        return replace(found, looked_up=True) if seen == md5.hex() else None
+
+    def _copied(self, source: str, target: str) -> BlobInfo | None:
+        original, found = self.inner.head(source), self.inner.head(target)
+        if original is None or found is None or original.md5 is None:
+            return None
+        same = (original.size, original.md5) == (found.size, found.md5)
+        return replace(found, looked_up=True) if same else None
+
+    def _hash(self, blob: BlobInfo) -> str:
+        whole = md5_of()
+        for chunk in self.inner.read(blob.path, etag=blob.etag):
+            job.current().checkpoint()
+            whole.update(chunk)
+        return whole.hexdigest()
