@@ -47,6 +47,7 @@ class MemoryStore:
         self.limits = limits or StoreLimits(put_bytes=8 * _MIB, block_bytes=4000 * _MIB)
         self.latency = latency
         self.page = 5000
+        self.keeps_md5 = True
         self.calls: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._blobs: dict[str, _Blob] = {}
@@ -206,7 +207,9 @@ class MemoryStore:
     def _write(self, path: str, data: bytes, md5: str | None, metadata: Mapping[str, str] | None, condition: Condition) -> BlobInfo:
         self._require(path, condition)
         self._writes += 1
-        info = BlobInfo(path, len(data), md5, f"0x{self._writes:08X}", time.time_ns() // 1000, dict(metadata or {}))
+        info = BlobInfo(
+            path, len(data), md5 if self.keeps_md5 else None, f"0x{self._writes:08X}", time.time_ns() // 1000, dict(metadata or {})
+        )
         self._blobs[path] = _Blob(info, data)
         self._staged.pop(path, None)
         return info

@@ -25,7 +25,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from shiboken6 import isValid
 
 from chorus_gui.app.awake import Awake, awake, system
-from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, run
+from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, Patience, run
 from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.state import BRIEF, JobKind, JobProgress, JobView
 
@@ -233,7 +233,7 @@ class Reader(QThread):
                 if other() is owner and name == channel:
                     ctx.cancel()
                     del self._waiting[number]
-        question = _Question(next(self._numbers), step, JobContext())
+        question = _Question(next(self._numbers), step, JobContext(patience=Patience.BRIEF))
         self._waiting[question.number] = (weakref.ref(owner), channel, then, question.ctx)
         self._questions.put(question)
 

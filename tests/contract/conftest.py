@@ -15,6 +15,8 @@ from memorystore import MemoryStore
 
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.storage.retrying import RetryingStore
+from chorus_gui.core.submission.guard import GuardedStore
 
 Factory = Callable[[pytest.FixtureRequest, Path], Store]
 
@@ -25,7 +27,12 @@ def _local(request: pytest.FixtureRequest, folder: Path) -> Store:
     return LocalStore(root)
 
 
-FACTORIES: dict[str, Factory] = {"local": _local, "memory": lambda request, folder: MemoryStore()}
+FACTORIES: dict[str, Factory] = {
+    "local": _local,
+    "memory": lambda request, folder: MemoryStore(),
+    "retrying": lambda request, folder: RetryingStore(MemoryStore()),
+    "guarded": lambda request, folder: GuardedStore(RetryingStore(MemoryStore())),
+}
 
 _more = Path(__file__).with_name("azure_factory.py")
 if _more.exists():

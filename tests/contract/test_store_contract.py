@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from memorystore import MemoryStore
 
 from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ChecksumError, ConditionError
 from chorus_gui.core.storage.base import IF_ABSENT, Condition, Store
@@ -374,6 +375,43 @@ def test_five_thousand_blobs_are_all_listed(store: Store):
 
     together(8, send)
     assert sorted(info.path for info in store.list("v/")) == sorted(f"v/{i % 50:03d}/Images/{i:05d}.dcm" for i in range(5_000))
+    check_markers(store, 5_000)
+
+
+def check_markers(store: Store, count: int) -> None:
+    """From each marker on, another listing gives exactly the rest, even if other blobs come and go meanwhile."""
+    pages = list(store.pages("v/"))
+    assert sum(len(page.blobs) for page in pages) == count
+    seen = 0
+    for page in pages:
+        seen += len(page.blobs)
+        if page.marker:
+            rest = [blob.path for further in store.pages("v/", page.marker) for blob in further.blobs]
+            assert len(rest) == count - seen
+            assert not {blob.path for blob in page.blobs} & set(rest)
+
+
+def test_a_listing_continues_after_a_marker_whatever_changed_before_it(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("chorus_gui.core.storage.local.PAGE", 2)
+    monkeypatch.setattr("chorus_gui.core.storage.azure.store.PAGE", 2)
+    inner = store
+    while (further := getattr(inner, "inner", None)) is not None:
+        inner = further
+    if isinstance(inner, MemoryStore):
+        inner.page = 2
+    paths = ["v/a", "v/a-b/x", "v/a.b/x", "v/b/c/d", "v/b/e", "v/b0", "v/z"]
+    for path in paths:
+        store.put(path, b"")
+    pages = list(store.pages("v/"))
+    assert sorted(blob.path for page in pages for blob in page.blobs) == sorted(paths)
+    assert len(pages) >= 4
+    check_markers(store, len(paths))
+    seen = {blob.path for blob in pages[0].blobs} | {blob.path for blob in pages[1].blobs}
+    for path in seen:
+        store.delete(path)
+    rest = {blob.path for page in store.pages("v/", pages[1].marker) for blob in page.blobs}
+    assert rest == set(paths) - seen
+    assert {blob.path for page in store.pages("v/b/") for blob in page.blobs} == {"v/b/c/d", "v/b/e"} - seen
 
 
 NAMES = [

@@ -33,7 +33,7 @@ REFUSALS = 2
 UNANSWERED = (StoreUnavailableError, SourceUnavailableError)
 """The errors that say that there was no answer, or only that the service is busy."""
 SHOWN_S = 3.0
-"""A wait of so many seconds is shown."""
+"""A wait of so many seconds that the service asked for is shown."""
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Outage:
                     raise
                 asks = getattr(error, "retry_after", None)
             pause = self._retry.wait(attempt, asks)
-            if pause >= SHOWN_S:
+            if asks and pause >= SHOWN_S:
                 until = datetime.now().astimezone() + timedelta(seconds=pause)
                 self._show(asked.ctx, f"{self.name} is busy. Trying again at {until:%H:%M:%S}.")
             asked.ctx.sleep(pause)
