@@ -173,7 +173,7 @@ class Workspace:
         """What is known of the place's answers: places in one container or folder share it, and so do all commands."""
         from chorus_gui.core.storage.outage import Outage
 
-        account = place.credentials.account_url or place.credentials.account_name
+        account = place.account.url or place.account.name
         key = (place.kind.value, account, place.container or place.text)
         with self._lock:
             return self._outages.setdefault(key, Outage(name))
