@@ -272,6 +272,7 @@ def python() -> None:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile", "--constraint", "constraints.txt"]
     command = [*pip, *platform, "--target", str(home / "Lib" / "site-packages"), *wanted]
     need(watched("packages", command, log="pip", cwd=ROOT), "pip install")
+    _without_older(home / "Lib" / "site-packages")
     drive = folder() / "build" / "stamp-drive"
     if not fresh(drive, SUITE):
         shutil.rmtree(folder() / "build" / "prefix", ignore_errors=True)
@@ -281,6 +282,16 @@ def python() -> None:
     compiled = ("-m", "compileall", "-q", "Z:/build/python/Lib/site-packages/PyInstaller")
     need(windows("/build/python/python.exe", *compiled, what="compiling PyInstaller", log="compileall"), "compileall")
     stamp.write_text(key, "utf-8")
+
+
+def _without_older(packages: Path) -> None:
+    """Remove what only Pythons before 3.12 use: pip asks the Python that it runs with, which can be older.  So every build is the same."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    for name in (line.partition("==")[0] for line in lines if 'python_version < "3.12"' in line):
+        for info in packages.glob(f"{name}-*.dist-info"):
+            for row in (info / "RECORD").read_text("utf-8").splitlines():
+                (packages / row.split(",")[0]).unlink(missing_ok=True)
+            shutil.rmtree(info)
 
 
 def prepare() -> None:

@@ -113,7 +113,7 @@ def spec_functions(*names: str, **values: object) -> dict[str, Any]:
 
 def test_everything_is_in_the_build_once(tmp_path: Path) -> None:
     """Microsoft's libraries came once with Qt and once with its Python modules; READMEs came as metadata."""
-    described = tmp_path / "METADATA"
+    described = tmp_path / "described.txt"
     described.write_text("Metadata-Version: 2.4\nName: one\nVersion: 1.0\n\n# A long text\n")
     wanted = spec_functions("wanted", "without_description", "own_keyrings", workpath=str(tmp_path), WINDOWS=True)["wanted"]
     made = wanted(
@@ -132,6 +132,31 @@ def test_everything_is_in_the_build_once(tmp_path: Path) -> None:
     metadata = Path(files[r"one-1.0.dist-info\METADATA"]).read_text("utf-8")
     assert email.message_from_string(metadata)["Version"] == "1.0"
     assert "long text" not in metadata
+
+
+def test_nothing_is_excluded_that_setuptools_has_a_copy_of() -> None:
+    """PyInstaller makes that copy stand in for a package that is not installed, and stops with an error if the name is excluded."""
+    excluded = {
+        word.partition(".")[0]
+        for line in ast.parse(SPEC).body
+        if "EXCLUDES" in ast.unparse(line).partition("=")[0]
+        for node in ast.walk(line)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in node.value.split()
+    }
+    assert "tkinter" in excluded, "they were found"
+    assert not excluded & {
+        "wheel",
+        "backports",
+        "importlib_metadata",
+        "jaraco",
+        "zipp",
+        "typing_extensions",
+        "packaging",
+        "platformdirs",
+        "tomli",
+    }
+    assert 'OLDER = ("importlib_metadata", "backports", "zipp", "setuptools")' in SPEC
 
 
 def test_the_version_stands_in_one_place_for_the_build_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,3 +182,17 @@ def test_everything_in_the_chroot_is_ended_and_nothing_else(chroot: ModuleType, 
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
+
+
+def test_what_only_older_pythons_use_is_removed(chroot: ModuleType, tmp_path: Path) -> None:
+    """pip decides by the Python that it runs with: with Debian 12's it fetched more than with Debian 13's, and the builds differed."""
+    for name, file in (("importlib_metadata-10.2.0", "importlib_metadata/__init__.py"), ("msal-1.39.0", "msal/__init__.py")):
+        info = tmp_path / f"{name}.dist-info"
+        info.mkdir()
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).touch()
+        (info / "RECORD").write_text(f"{file},,\n{info.name}/RECORD,,\n")
+    chroot._without_older(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*.py")} == {"__init__.py"}
+    assert [path.name for path in tmp_path.glob("*.dist-info")] == ["msal-1.39.0.dist-info"]
+    assert not (tmp_path / "importlib_metadata" / "__init__.py").exists()
