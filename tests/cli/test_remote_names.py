@@ -180,6 +180,8 @@ UNFIT = {
 
 @pytest.mark.parametrize("case", UNFIT)
 def test_a_download_leaves_out_what_this_computer_cannot_hold_and_goes_on(container: Container, case: str) -> None:
+    if case == "too long in bytes" and os.name == "nt":
+        pytest.skip("Windows counts characters, and this name has few enough")
     name = UNFIT[case]
     container.put("v/first.dat", "v/both/x.dat", "v/z.dat", name, "v/" + "m" * 250)
     target = container.base / "got"

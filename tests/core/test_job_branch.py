@@ -79,10 +79,10 @@ def test_a_pause_is_taken_out_of_the_elapsed_time_once_however_many_threads_it_h
     threads = [threading.Thread(target=context.checkpoint) for context in [ctx.branch(), ctx.branch(), ctx, ctx]]
     for thread in threads:
         thread.start()
-    time.sleep(0.2)
+    time.sleep(1.0)
     ctx.pause()
     ctx.resume()
     ctx.resume()
     for thread in threads:
         thread.join(5)
-    assert 0.0 <= ctx.progress.snapshot().elapsed < 0.15
+    assert 0.0 <= ctx.progress.snapshot().elapsed < 0.9  # the rest is what a busy computer takes

@@ -47,7 +47,7 @@ def lock_a_folder(world: World, patch: pytest.MonkeyPatch) -> str:
     real, folder = os.scandir, world.site / "1002" / "Images"
 
     def refuse(path: str = ".") -> object:
-        if os.path.normpath(str(path)) == os.path.normpath(folder):
+        if os.path.normpath(str(path).removeprefix("\\\\?\\")) == os.path.normpath(folder):
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return real(path)
 

@@ -41,7 +41,9 @@ HOSTILE = (
 )
 SECRETS = ("sig=abcdef.csv", "a sig=abc&x.csv", "AccountKey=zzz.csv", "signature=xx.csv", "Bearer abcdefghijklmnopqrstuvwxyz.csv")
 names = st.text(st.characters(exclude_characters="\0/"), min_size=1, max_size=40)
-bytes_of_names = st.binary(min_size=1, max_size=40).map(lambda data: os.fsdecode(data.replace(b"\0", b"0").replace(b"/", b"-")))
+bytes_of_names = st.binary(min_size=1, max_size=40).map(
+    lambda data: data.replace(b"\0", b"0").replace(b"/", b"-").decode("utf-8", "surrogateescape")  # os.fsdecode, on every system
+)
 
 
 def plain(text: str) -> bool:
