@@ -49,10 +49,10 @@ secret (see :mod:`chorus_gui.core.redact`), and the technical cause travels as `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error
@@ -103,6 +103,17 @@ class ChorusError(Exception):
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.summary, self.remedy) if part)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To travel to another process, whatever a subclass asks for when it is made.  The cause stays behind: the log has it."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[ChorusError], args: tuple[Any, ...], fields: Mapping[str, Any]) -> ChorusError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
 
 
 @dataclass(frozen=True, slots=True)

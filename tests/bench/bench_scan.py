@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
+from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import MODALITIES, ChangeKind, Mode, Problem, SourceFile
@@ -118,7 +119,7 @@ def scan_and_hash(bench: Bench) -> None:
     kept: list[SourceFile] = []
     sources = Sources(bench.config, open_source)
     scan(bench.config, MODALITIES, Keep(), JobContext(), sources)
-    assert sum(isinstance(md5, str) for _, md5, _ in digest_many(kept, sources, JobContext(), bench.config.threads)) == bench.files
+    assert sum(isinstance(md5, str) for _, md5, _ in digest_many(kept, sources, JobContext(), Threads(bench.config.threads))) == bench.files
 
 
 def review(bench: Bench, journal: Journal) -> Reviewed:

@@ -12,6 +12,7 @@ import pytest
 from scan.siteworld import put
 from sitetree import snapshot, write_snapshot
 
+from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import Cancelled, SourceChangedError, SourceVanishedError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import SourceFile
@@ -58,7 +59,7 @@ def md5_of(source: Source, file: SourceFile) -> str:
 
 def no_thread_is_left() -> bool:
     until = time.monotonic() + 5
-    while any(thread.name.startswith("digest") for thread in threading.enumerate()):
+    while any(thread.name.startswith("pool") for thread in threading.enumerate()):
         if time.monotonic() > until:
             return False
         time.sleep(0.01)
@@ -124,13 +125,15 @@ def test_many_files_of_all_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     paths = [*snapshot(1), *(f"many/{n}" for n in range(200))]
     files = [look(source, path) for path in paths]
     missing, changed = SourceFile("OMOP", "missing", None, None, 5, 5), SourceFile("OMOP", "README.txt", None, None, 5000, 5)
-    results = {file: result for file, result, _ in digest_many(iter([*files, missing, changed]), {"OMOP": source}, JobContext(), threads)}
+    results = {
+        file: result for file, result, _ in digest_many(iter([*files, missing, changed]), {"OMOP": source}, JobContext(), Threads(threads))
+    }
     assert len(results) == len(files) + 2
     assert isinstance(results.pop(missing), SourceVanishedError)
     assert isinstance(results.pop(changed), SourceChangedError)
     assert results == {file: hashlib.md5((tmp_path / file.path).read_bytes()).hexdigest() for file in files}
     assert no_thread_is_left()
-    assert not list(digest_many(list[SourceFile](), {"OMOP": source}, JobContext(), threads))
+    assert not list(digest_many(list[SourceFile](), {"OMOP": source}, JobContext(), Threads(threads)))
 
 
 def test_small_files_go_to_the_threads_only_while_reading_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +144,7 @@ def test_small_files_go_to_the_threads_only_while_reading_waits(tmp_path: Path, 
     for pause, alone in ((0.0, True), (0.005, False)):
         monkeypatch.setattr(hashing, "_SLOW_S", 0.002 if pause else 60)
         source = Interfering(tmp_path, lambda pause=pause: time.sleep(pause) if pause else None)
-        assert len(list(digest_many([look(source, str(n)) for n in range(100)], {"OMOP": source}, JobContext(), 4))) == 100
+        assert len(list(digest_many([look(source, str(n)) for n in range(100)], {"OMOP": source}, JobContext(), Threads(4)))) == 100
         assert here in source.threads
         assert (source.threads == {here}) is alone
 
@@ -154,7 +157,7 @@ def test_a_big_file_does_not_hold_up_the_small_ones(tmp_path: Path, monkeypatch:
     slow, quick = Interfering(tmp_path, lambda: small_done.wait(10)), FolderSource(tmp_path)
     paths: list[str] = []
     files = [look(slow, "big", "Images"), look(quick, "small", "OMOP")]
-    for file, result, _ in digest_many(files, {"Images": slow, "OMOP": quick}, JobContext(), 2):
+    for file, result, _ in digest_many(files, {"Images": slow, "OMOP": quick}, JobContext(), Threads(2)):
         assert isinstance(result, str)
         paths.append(file.path)
         small_done.set()
@@ -173,7 +176,7 @@ def test_items_are_taken_a_little_ahead_only(tmp_path: Path) -> None:
             taken += 1
             yield one
 
-    results = digest_many(files(), {"OMOP": source}, JobContext(), 2)
+    results = digest_many(files(), {"OMOP": source}, JobContext(), Threads(2))
     next(results)
     assert taken <= hashing._CHUNK * 6
     results.close()  # pyright: ignore[reportAttributeAccessIssue]
@@ -188,7 +191,7 @@ def test_a_cancellation_stops_all_threads(tmp_path: Path, size: int) -> None:
     one = look(source, "a")
     done = 0
     with pytest.raises(Cancelled):  # noqa: PT012 - the loop is what is cancelled
-        for _ in digest_many((one for _ in range(10_000)), {"OMOP": source}, ctx, 3):
+        for _ in digest_many((one for _ in range(10_000)), {"OMOP": source}, ctx, Threads(3)):
             done += 1
             if done == 100:
                 ctx.cancel()
@@ -202,7 +205,7 @@ def test_closing_while_a_thread_reads_stops_it(tmp_path: Path) -> None:
     slow = Interfering(tmp_path, lambda: time.sleep(0.02))
     quick = FolderSource(tmp_path)
     files = [look(slow, "a", "Images"), look(quick, "b", "OMOP")]
-    results = digest_many(files, {"Images": slow, "OMOP": quick}, JobContext(), 2)
+    results = digest_many(files, {"Images": slow, "OMOP": quick}, JobContext(), Threads(2))
     assert next(results)[0].path == "b"
     began = time.monotonic()
     results.close()  # pyright: ignore[reportAttributeAccessIssue]

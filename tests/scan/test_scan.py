@@ -19,7 +19,7 @@ from chorus_gui.core.model import MODALITIES, Tally
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 from chorus_gui.core.scan import scan as scanning
 from chorus_gui.core.scan.scan import scan
-from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage import folder
 
 
 @pytest.mark.parametrize("which", [1, 2])
@@ -131,8 +131,8 @@ def test_a_file_that_two_patterns_take(tmp_path: Path) -> None:
 def test_one_modality_alone_lists_nothing_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_snapshot(tmp_path, 1)
     listed: list[str] = []
-    listing = FolderSource._list
-    monkeypatch.setattr(FolderSource, "_list", lambda self, visit, halt: listed.append(visit.path) or listing(self, visit, halt))
+    listing = folder._list
+    monkeypatch.setattr(folder, "_list", lambda root, visit, halt: listed.append(visit.path) or listing(root, visit, halt))
     memory, summary = run_scan(make_config(tmp_path), ["OMOP"])
     assert memory.seen.keys() == {"OMOP"}
     assert set(listed) == {"", "OMOP", "OMOP/vocab", "bad-id!", "bad-id!/Waveforms"}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from math import floor
 from pathlib import Path
 
+from chorus_gui.core.engine.threads import Threads
+from chorus_gui.core.engine.work import Executor
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import FileReader, Source, SourceStat, Store, StoreLimits
@@ -104,13 +106,14 @@ def send(
     ctx: JobContext | None = None,
     threads: int = 4,
     retry: RetryPolicy = QUICK,
+    executor: Executor | None = None,
     seen: Callable[[Proof | Failure], None] = lambda result: None,
 ) -> Run:
     """Transfer to the end; what it raises is kept."""
     run = Run(ctx=ctx or JobContext())
     opened = FolderSource(source) if isinstance(source, Path) else source
     try:
-        for result in transfer(items, {"Images": opened}, store, run.ctx, Effort(threads, retry)):
+        for result in transfer(items, {"Images": opened}, store, run.ctx, Effort(executor or Threads(threads), retry)):
             if isinstance(result, Proof):
                 run.proofs[result.item.path] = result
             else:

@@ -33,7 +33,8 @@ from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.blocks import MIB, block_id, block_size
 from chorus_gui.core.transfer.effort import Effort
-from chorus_gui.core.transfer.transfer import OUTAGE, transfer
+from chorus_gui.core.transfer.sender import OUTAGE
+from chorus_gui.core.transfer.transfer import transfer
 
 SIZES = [0, 1, 50, 99, 100, 101, 149, 150, 151, 1234]
 
@@ -83,7 +84,7 @@ def test_items_are_pulled_in_the_callers_thread_and_not_far_ahead(site: Site, st
             pulled.append(threading.get_ident())
             yield Item(number, "Images", "a", f"v/{number}", item.size, item.mtime_us)
 
-    results = transfer(items(), {"Images": FolderSource(site.root)}, store, JobContext(), Effort(2))
+    results = transfer(items(), {"Images": FolderSource(site.root)}, store, JobContext(), Effort.of(2))
     next(results)
     assert len(pulled) <= 40
     results.close()
@@ -334,7 +335,7 @@ def test_closing_the_generator_ends_the_threads(site: Site, store: MemoryStore, 
     for number in range(200):
         site.add(f"{number}", os.urandom(300))
     ctx = JobContext()
-    results = transfer(site.items, {"Images": FolderSource(site.root)}, store, ctx, Effort(4))
+    results = transfer(site.items, {"Images": FolderSource(site.root)}, store, ctx, Effort.of(4))
     next(results)
     if paused:
         ctx.pause()
@@ -463,7 +464,7 @@ def test_idle_is_called_while_a_file_is_under_way(site: Site, store: MemoryStore
             {"Images": FolderSource(site.root)},
             store,
             JobContext(),
-            Effort(1, QUICK),
+            Effort.of(1, QUICK),
             idle=lambda: calls.append(threading.get_ident()),
         )
     )

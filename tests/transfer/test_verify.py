@@ -42,7 +42,7 @@ def paths(modality: str, path: str, version: str) -> tuple[str, ...]:
 
 
 def run(rows: list[Row], store: Store, *, reread: bool = False, ctx: JobContext | None = None) -> dict[str, Verdict]:
-    return {v.row.path: v for v in verify(rows, paths, store, ctx or JobContext(), Effort(3, QUICK), reread=reread)}
+    return {v.row.path: v for v in verify(rows, paths, store, ctx or JobContext(), Effort.of(3, QUICK), reread=reread)}
 
 
 def many(rows: list[Row]) -> list[Row]:
@@ -132,7 +132,7 @@ def test_one_listing_a_version_not_a_request_a_file():
             rows.append(row(str(number), version=version))
     store.calls.clear()
     ctx = JobContext()
-    verdicts = list(verify(rows, paths, store, ctx, Effort(3), reread=False))
+    verdicts = list(verify(rows, paths, store, ctx, Effort.of(3), reread=False))
     assert {v.result for v in verdicts} == {VerifyResult.OK}
     assert len(verdicts) == 900
     assert store.calls == {"list": 3}
@@ -213,12 +213,12 @@ def test_cancel_and_close():
         store.put(f"{V}/Images/{number}", b"content")
     rows = [row(str(number)) for number in range(100)]
     ctx = JobContext()
-    verdicts = verify(rows, paths, store, ctx, Effort(3), reread=True)
+    verdicts = verify(rows, paths, store, ctx, Effort.of(3), reread=True)
     next(verdicts)
     ctx.cancel()
     with pytest.raises(Cancelled):
         list(verdicts)
-    verdicts = verify(rows, paths, store, JobContext(), Effort(3), reread=True)
+    verdicts = verify(rows, paths, store, JobContext(), Effort.of(3), reread=True)
     next(verdicts)
     verdicts.close()
     assert [t for t in threading.enumerate() if t.name.startswith("pool")] == []

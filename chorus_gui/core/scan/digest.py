@@ -6,9 +6,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Never, Protocol, TypeVar
 
+from chorus_gui.core.engine.pool import Pool
+from chorus_gui.core.engine.work import Executor, Place, Worker
 from chorus_gui.core.errors import SourceChangedError, SourceError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Source
@@ -53,68 +55,58 @@ F = TypeVar("F", bound=SeenFile)
 Result = tuple[F, str | SourceError, float]
 
 
-class _StoppedError(Exception):
-    """The result is not needed any more."""
-
-
-def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobContext, threads: int) -> Generator[Result[F], None, None]:
+def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobContext, executor: Executor) -> Generator[Result[F], None, None]:
     """Every file with its MD5, or why there is none, and the seconds that it took, in no promised order.  ``sources`` by modality.
 
-    Big files go to ``threads`` threads, because hashing them does not hold up the interpreter.  Small ones are hashed in the
-    consuming thread, and by the others only while reading them means waiting: else threads make 4 KiB files slower, not faster.
-    ``files`` is taken from in the consuming thread, some chunks ahead.  Closing the iterator stops the threads at their next
+    Big files go to ``executor``, because hashing them does not hold up the interpreter.  Small ones are hashed in the consuming
+    thread, and by the others only while reading them means waiting: else threads make 4 KiB files slower, not faster.
+    ``files`` is taken from in the consuming thread, some chunks ahead.  Closing the iterator stops the others at their next
     block.  Raises :class:`Cancelled`.
     """
-    stop = threading.Event()
-
-    def halt() -> None:
-        if stop.is_set():
-            raise _StoppedError
-        ctx.checkpoint()
-
-    def submit(work: list[F]) -> None:
-        running.add(pool.submit(lambda: _digest_all(work, sources, halt, bytearray(BLOCK))))
-
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="digest")
-    running: set[Future[list[Result[F]]]] = set()
     buffer = bytearray(BLOCK)
     chunk: list[F] = []
     to_pool = 0
-    try:
+    hashing = partial(_Hasher[F], sources)
+    # It only reads, so nobody waits for a thread that a dead network drive holds up.
+    with Pool(executor, hashing, ctx, window=2 * executor.threads, idle=ctx.checkpoint, wait=False) as pool:
         for file in files:
             if file.size > _SMALL:
-                submit([file])
+                work = [file]
             else:
                 chunk.append(file)
                 if len(chunk) < _CHUNK:
                     continue
-                if to_pool:
-                    to_pool -= 1
-                    submit(chunk)
-                else:
+                work, chunk = chunk, []
+                if not to_pool:
                     began, busy = time.perf_counter(), time.thread_time()
-                    results = _digest_all(chunk, sources, ctx.checkpoint, buffer)
+                    results = _digest_all(work, sources, ctx.checkpoint, buffer)
                     waited = (time.perf_counter() - began) - (time.thread_time() - busy)
                     to_pool = _CHUNKS_TO_POOL if waited > _SLOW_S * _CHUNK else 0
                     yield from results
-                chunk = []
-            while len(running) >= 2 * threads:
-                running, results = _finished(running, ctx)
-                yield from results
+                    continue
+                to_pool -= 1
+            while not pool.room:
+                yield from pool.take()
+            pool.give(work)
+            yield from pool.ready()
         yield from _digest_all(chunk, sources, ctx.checkpoint, buffer)
-        while running:
-            running, results = _finished(running, ctx)
-            yield from results
-    finally:
-        stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+        while pool.busy:
+            yield from pool.take()
 
 
-def _finished(running: set[Future[list[Result[F]]]], ctx: JobContext) -> tuple[set[Future[list[Result[F]]]], list[Result[F]]]:
-    """Wait a little; what still runs, and what came out of the others."""
-    ctx.checkpoint()
-    done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
-    return running, [result for future in done for result in future.result()]
+class _Hasher(Worker[list[F], Result[F], Never]):
+    """Hashes lists of files; each thread has a buffer of its own."""
+
+    def __init__(self, sources: Mapping[str, Source], place: Place[Never]) -> None:
+        self._sources = sources
+        self._checkpoint = place.ctx.checkpoint
+        self._own = threading.local()
+
+    def run(self, task: list[F]) -> list[Result[F]]:
+        buffer: bytearray | None = getattr(self._own, "buffer", None)
+        if buffer is None:
+            buffer = self._own.buffer = bytearray(BLOCK)
+        return _digest_all(task, self._sources, self._checkpoint, buffer)
 
 
 def _digest_all(files: list[F], sources: Mapping[str, Source], halt: Callable[[], None], buffer: bytearray) -> list[Result[F]]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import Protocol
 
+from chorus_gui.core.errors import ChecksumError
 from chorus_gui.core.storage.base import Buffer
 
 _IS_MD5 = re.compile(r"[0-9a-f]{32}")
@@ -35,3 +36,13 @@ def md5_of(data: Buffer = b"") -> Digest:
 def is_md5(text: str | None) -> bool:
     """Is it one?  Journals of other tools hold an S3 ETag, or nothing, in its place."""
     return text is not None and _IS_MD5.fullmatch(text) is not None
+
+
+def check_bytes(path: str, data: Buffer, md5: bytes | None) -> None:
+    """Raise :class:`ChecksumError` if the bytes that arrived for a blob do not have this MD5 (16 bytes; None: not checked)."""
+    if md5 is not None and md5_of(data).digest() != md5:
+        raise ChecksumError(
+            f"The bytes of “{path}” that arrived differ from the bytes that were sent.",
+            meaning="Nothing was written.",
+            remedy="Upload the file again.",
+        )

@@ -6,17 +6,20 @@ import errno
 import io
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from itertools import islice
 from math import floor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Never, TypeVar
 
+from chorus_gui.core.engine.pool import Pool
+from chorus_gui.core.engine.threads import Threads
+from chorus_gui.core.engine.work import Place, Worker
 from chorus_gui.core.errors import SourceError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.folders import disk_path
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.base import ChooseFolder, FileReader, Folder, FolderChoice, SourceStat
 from chorus_gui.core.storage.names import check_below
@@ -79,10 +82,6 @@ class _Listing(NamedTuple):
     waited: float
 
 
-class _StoppedError(Exception):
-    """The walk ended while this thread was still listing."""
-
-
 class FolderSource:
     """A folder as :class:`~chorus_gui.core.storage.base.Source`.
 
@@ -118,7 +117,7 @@ class FolderSource:
         while pending and not in_pool:
             visit = pending.pop()
             checkpoint()
-            listing = self._list(visit, checkpoint)
+            listing = _list(self._root, visit, checkpoint)
             pending += _wanted(listing, want)
             yield listing.folder
             if self._threads is None:
@@ -167,88 +166,88 @@ class FolderSource:
             ) from error
 
     def _walk_in_pool(self, pending: list[_Visit], want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
-        stop = threading.Event()
-
-        def halt() -> None:
-            if stop.is_set():
-                raise _StoppedError
-
-        threads = self._threads or _MAX_THREADS
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="walk")
-        running: set[Future[_Listing]] = set()
-        try:
-            while pending or running:
-                while pending and len(running) < 2 * threads:
-                    running.add(pool.submit(self._list, pending.pop(), halt))
-                checkpoint()
-                done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
-                for future in done:
+        executor = Threads(self._threads or _MAX_THREADS)
+        window = 2 * executor.threads
+        with Pool(executor, partial(_Lister, self._root), JobContext(), window=window, idle=checkpoint, wait=False) as pool:
+            while pending or pool.busy:
+                while pending and pool.room:
+                    pool.give(pending.pop())
+                for listing in pool.take():
                     checkpoint()
-                    listing = future.result()
                     pending += _wanted(listing, want)
                     yield listing.folder
-        finally:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _list(self, visit: _Visit, halt: Callable[[], None]) -> _Listing:
-        """List one folder; ``halt`` is called now and then and may raise."""
-        began, busy = time.perf_counter(), time.thread_time()
-        path, sized = visit.path, visit.look.files
-        prefix = path + "/" if path else ""
-        files: list[tuple[str, int, int]] = []
-        unsized: list[str] = []
-        problems: list[Problem] = []
-        below: list[tuple[str, bool]] = []
-        folder = Folder(path, files, unsized, problems)
-        above = visit.above
-        try:
-            if visit.link or above is not None:
-                above = self._identities_above(path) if above is None else above
-                own = _identity(disk_path(self._root, path))
-                if own in above:
-                    problems.append(_loop(path))
-                    return _Listing(folder, below, above, 0.0)
-                above = (*above, own)
-            with _patiently(lambda: os.scandir(disk_path(self._root, path))) as entries:
-                while batch := list(islice(entries, _BATCH)):
-                    halt()
-                    for entry in batch:
-                        name = entry.name
-                        if not name.isascii() and not _is_text(name):
-                            problems.append(_no_text(prefix + name))
-                            continue
-                        try:
-                            if entry.is_file(follow_symlinks=False):
-                                if sized:
-                                    found = entry.stat(follow_symlinks=False)
-                                    files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
-                                else:
-                                    unsized.append(name)
-                            elif entry.is_dir(follow_symlinks=False):
-                                below.append((name, _WINDOWS and _is_junction(entry)))
+
+class _Lister(Worker[_Visit, _Listing, Never]):
+    """Lists folders in the threads of a pool."""
+
+    def __init__(self, root: str, place: Place[Never]) -> None:
+        self._root = root
+        self._checkpoint = place.ctx.checkpoint
+
+    def run(self, task: _Visit) -> tuple[_Listing]:
+        return (_list(self._root, task, self._checkpoint),)
+
+
+def _list(root: str, visit: _Visit, halt: Callable[[], None]) -> _Listing:
+    """List one folder; ``halt`` is called now and then and may raise."""
+    began, busy = time.perf_counter(), time.thread_time()
+    path, sized = visit.path, visit.look.files
+    prefix = path + "/" if path else ""
+    files: list[tuple[str, int, int]] = []
+    unsized: list[str] = []
+    problems: list[Problem] = []
+    below: list[tuple[str, bool]] = []
+    folder = Folder(path, files, unsized, problems)
+    above = visit.above
+    try:
+        if visit.link or above is not None:
+            above = _identities_above(root, path) if above is None else above
+            own = _identity(disk_path(root, path))
+            if own in above:
+                problems.append(_loop(path))
+                return _Listing(folder, below, above, 0.0)
+            above = (*above, own)
+        with _patiently(lambda: os.scandir(disk_path(root, path))) as entries:
+            while batch := list(islice(entries, _BATCH)):
+                halt()
+                for entry in batch:
+                    name = entry.name
+                    if not name.isascii() and not _is_text(name):
+                        problems.append(_no_text(prefix + name))
+                        continue
+                    try:
+                        if entry.is_file(follow_symlinks=False):
+                            if sized:
+                                found = entry.stat(follow_symlinks=False)
+                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
                             else:
-                                found = entry.stat()  # of what a link leads to
-                                if stat.S_ISDIR(found.st_mode):
-                                    below.append((name, True))
-                                elif not stat.S_ISREG(found.st_mode):
-                                    problems.append(_special(prefix + name))
-                                elif sized:
-                                    files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
-                                else:
-                                    unsized.append(name)
-                        except OSError as error:
-                            problems.append(_entry_problem(prefix + name, entry, error))
-        except OSError as error:
-            clause, remedy = _reason(error)
-            problems.append(Problem((), path, f"Could not read the folder: {clause}.", remedy, covers=True))
-        waited = (time.perf_counter() - began) - (time.thread_time() - busy)
-        return _Listing(folder, below, above, waited)
+                                unsized.append(name)
+                        elif entry.is_dir(follow_symlinks=False):
+                            below.append((name, _WINDOWS and _is_junction(entry)))
+                        else:
+                            found = entry.stat()  # of what a link leads to
+                            if stat.S_ISDIR(found.st_mode):
+                                below.append((name, True))
+                            elif not stat.S_ISREG(found.st_mode):
+                                problems.append(_special(prefix + name))
+                            elif sized:
+                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                            else:
+                                unsized.append(name)
+                    except OSError as error:
+                        problems.append(_entry_problem(prefix + name, entry, error))
+    except OSError as error:
+        clause, remedy = _reason(error)
+        problems.append(Problem((), path, f"Could not read the folder: {clause}.", remedy, covers=True))
+    waited = (time.perf_counter() - began) - (time.thread_time() - busy)
+    return _Listing(folder, below, above, waited)
 
-    def _identities_above(self, path: str) -> tuple[Identity, ...]:
-        """Of the root and every folder on the way to ``path``, which is not the root."""
-        parts = path.split("/")
-        return tuple(_identity(disk_path(self._root, "/".join(parts[:depth]))) for depth in range(len(parts)))
+
+def _identities_above(root: str, path: str) -> tuple[Identity, ...]:
+    """Of the root and every folder on the way to ``path``, which is not the root."""
+    parts = path.split("/")
+    return tuple(_identity(disk_path(root, "/".join(parts[:depth]))) for depth in range(len(parts)))
 
 
 class _FolderReader:

@@ -15,12 +15,13 @@ from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import Any
 
-from chorus_gui.core.errors import AccessError, ChecksumError, StoreUnavailableError
+from chorus_gui.core.errors import AccessError, StoreUnavailableError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.private import make_folder
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
-from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.digests import check_bytes
 from chorus_gui.core.storage.disk import (
     BINARY,
     COPY_BYTES,
@@ -86,12 +87,16 @@ class LocalStore:
                 make_folder(Path(self._root))
         self._check_root()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the same folder."""
+        return type(self), (Path(self._root),), {"url": self.url, "limits": self.limits}
+
     def put(
         self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
     ) -> BlobInfo:
         """As :meth:`Store.put`."""
         self._check(path)
-        _check_md5(path, data, md5)
+        check_bytes(path, data, md5)
         with Translated(path):
             info = self._write(path, (data,), metadata, condition)
             self._partials.discard(path)
@@ -101,7 +106,7 @@ class LocalStore:
         """As :meth:`Store.stage_block`."""
         self._check(path)
         check_block_id(block_id, None)
-        _check_md5(path, data, md5)
+        check_bytes(path, data, md5)
         with Translated(path):
             self._prepare()
             self._partials.stage(path, block_id, data)
@@ -429,15 +434,6 @@ class LocalStore:
 @dataclass(frozen=True, slots=True)
 class _Note:
     metadata: dict[str, str]
-
-
-def _check_md5(path: str, data: Buffer, md5: bytes | None) -> None:
-    if md5 is not None and md5_of(data).digest() != md5:
-        raise ChecksumError(
-            f"The bytes of “{path}” that arrived differ from the bytes that were sent.",
-            meaning="Nothing was written.",
-            remedy="Upload the file again.",
-        )
 
 
 def _etag(found: os.stat_result) -> str:

@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Never
 
 from chorus_gui import __version__
+from chorus_gui.core.engine.pool import Pool
+from chorus_gui.core.engine.work import Place, Worker
 from chorus_gui.core.errors import BlobNameError, ReviewError, StoreError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row, Tally, VersionCount
@@ -37,7 +40,7 @@ from chorus_gui.core.submission.marker import (
 )
 from chorus_gui.core.submission.upload import leave_copies
 from chorus_gui.core.submission.work import Work
-from chorus_gui.core.transfer.pool import Pool
+from chorus_gui.core.transfer.copy import hash_of
 
 READ_UNASKED = 1_000_000_000
 """Bytes that are read to complete a version that nobody named.  Only files without an MD5 in the store must be read."""
@@ -210,7 +213,7 @@ class _Check:
         self._store = store
         self._folder = folder
         self._root = root
-        self._unread: list[tuple[Row, BlobInfo, str]] = []
+        self._unread: list[_Unread] = []
 
     def run(self, version: str, read_limit: int | None) -> str:
         """A sentence that says why the version is not complete; "" if it is.  ``read_limit``: None, or the bytes that may be read."""
@@ -251,34 +254,44 @@ class _Check:
         elif info.md5 == md5 or (info.md5 is None and not row.size):
             self._count(row, Level.PROPERTIES)
         elif info.md5 is None:
-            self._unread.append((row, info, md5))
+            self._unread.append(_Unread(row, info, md5))
         else:
             return "another MD5 in the central store"
         return ""
 
     def _read_all(self) -> Iterator[str]:
         """Read what has no MD5 in the store; what is wrong with a file, once for each that is."""
-        threads = self._work.config.threads
-        reading: Pool[tuple[Row, BlobInfo, str], tuple[Row, bool]] = Pool(self._read, self._work.ctx, threads, window=4 * threads)
-        with reading as pool:
+        executor = self._work.effort.executor
+        reading = partial(_Rereader, self._store.inner)
+        with Pool(executor, reading, self._work.ctx, window=4 * executor.threads) as pool:
             for row, right in pool.map(self._unread):
                 if right:
                     self._count(row, Level.REREAD)
                 else:
                     yield "another content in the central store"
 
-    def _read(self, task: tuple[Row, BlobInfo, str]) -> tuple[Row, bool]:
-        row, info, md5 = task
-
-        whole = md5_of()
-        for chunk in self._store.read(info.path, etag=info.etag):
-            self._work.ctx.throttle(len(chunk))
-            whole.update(chunk)
-        return row, whole.hexdigest() == md5
-
     def _count(self, row: Row, level: Level) -> None:
         self.levels[level] += 1
         self.modalities[row.modality] = self.modalities.get(row.modality, Tally()) + Tally(1, row.size)
+
+
+class _Unread(NamedTuple):
+    """A blob that has no MD5 in the store, and the one that it should have."""
+
+    row: Row
+    blob: BlobInfo
+    md5: str
+
+
+class _Rereader(Worker[_Unread, tuple[Row, bool], Never]):
+    """Reads blobs; a result is whether it has the right content."""
+
+    def __init__(self, store: Store, place: Place[Never]) -> None:
+        self._store = store
+        self._ctx = place.ctx
+
+    def run(self, task: _Unread) -> tuple[tuple[Row, bool]]:
+        return ((task.row, hash_of(self._store, task.blob, self._ctx) == task.md5),)
 
 
 class _Folder:

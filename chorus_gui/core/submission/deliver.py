@@ -10,7 +10,6 @@ from chorus_gui.core.model import Entry, Item, Proof
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.work import Work
-from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.transfer import transfer
 
 T = TypeVar("T")
@@ -38,7 +37,7 @@ def deliver(
 
     with (
         Batch[tuple[T, Proof]](work.journal, work.config.page_size, done) as batch,
-        closing(transfer(items(), work.sources, store, work.ctx, Effort(work.config.threads), idle=batch.tick)) as results,
+        closing(transfer(items(), work.sources, store, work.ctx, work.effort, idle=batch.tick)) as results,
     ):
         for result in results:
             origin = under_way.pop(result.item.key)

@@ -19,7 +19,6 @@ from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Work
-from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult, verify
 
 _UPLOAD_TIME = re.compile(r"[0-9]{14}")
@@ -109,7 +108,7 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
             work.log.found(verdict.row, verdict.level or Level.PROPERTIES)
 
     with Batch[Verdict](work.journal, config.page_size, done) as batch:
-        for verdict in verify(pending, config.store_paths, store, work.ctx, Effort(config.threads), reread=False):
+        for verdict in verify(pending, config.store_paths, store, work.ctx, work.effort, reread=False):
             if verdict.result is VerifyResult.OK:
                 batch.add(Entry(Action.UPLOADED, old_id=verdict.row.file_id, uploaded=upload_time), verdict)
             else:

@@ -17,8 +17,8 @@ from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
 from chorus_gui.core.submission.work import Work
-from chorus_gui.core.transfer.effort import Effort
-from chorus_gui.core.transfer.transfer import failure_of, transfer
+from chorus_gui.core.transfer.checks import failure_of
+from chorus_gui.core.transfer.transfer import transfer
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 
 
@@ -54,7 +54,7 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                 continue
             yield item
 
-    with closing(transfer(items(), work.sources, store, work.ctx, Effort(work.config.threads))) as results:
+    with closing(transfer(items(), work.sources, store, work.ctx, work.effort)) as results:
         for result in results:
             verdict = waiting[result.item.key]
             if isinstance(result, Proof):

@@ -20,7 +20,6 @@ from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.held import patient_of
 from chorus_gui.core.submission.work import Work, choose_modalities
-from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import VerifyResult, verify
 
 
@@ -78,5 +77,5 @@ def present(work: Work, store: Store, rows: Iterable[Row]) -> set[int]:
 def looked_up(work: Work, store: Store, rows: Iterable[Row]) -> dict[int, VerifyResult]:
     """What the store holds for each row, by its id: one listing for a version.  A blob without an MD5 property is read."""
     by_version = sorted(rows, key=lambda row: (row.version, row.modality, row.path))
-    verdicts = verify(by_version, work.config.store_paths, store, work.ctx, Effort(work.config.threads), reread=False)
+    verdicts = verify(by_version, work.config.store_paths, store, work.ctx, work.effort, reread=False)
     return {verdict.row.file_id: verdict.result for verdict in verdicts}

@@ -44,8 +44,8 @@ from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.meanwhile import hold_back_meanwhile
 from chorus_gui.core.submission.review_site import looked_up
 from chorus_gui.core.submission.work import Work
+from chorus_gui.core.transfer.checks import failure_of
 from chorus_gui.core.transfer.copy import copy_proved
-from chorus_gui.core.transfer.transfer import failure_of
 from chorus_gui.core.transfer.verify import DIFFERENT, VerifyResult
 
 _TO_DO = Query(excluded=False, done=False, order="id")

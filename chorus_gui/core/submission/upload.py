@@ -21,7 +21,7 @@ from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Selection, Work, choose_modalities
-from chorus_gui.core.transfer.transfer import failure_of
+from chorus_gui.core.transfer.checks import failure_of
 
 
 def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, approved: Staging | None = None) -> None:  # noqa: B008 - frozen

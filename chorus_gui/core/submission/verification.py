@@ -13,7 +13,6 @@ from chorus_gui.core.model import Row, Tally, sums
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.marker import NAME
 from chorus_gui.core.submission.work import WHOLE, Part, Selection, Work, choose_modalities
-from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.verify import Verdict, verify
 
 
@@ -41,7 +40,7 @@ def verify_versions(work: Work, store: Store, which: Selection, *, reread: bool 
 def verify_rows(work: Work, store: Store, rows: Iterable[Row], totals: dict[str, Tally], *, reread: bool) -> Iterator[Verdict]:
     """A verdict for each of these rows, sorted by version.  ``totals`` by modality, for the progress."""
     work.ctx.progress.begin("verify", totals)
-    return verify(rows, work.config.store_paths, store, work.ctx, Effort(work.config.threads), reread=reread)
+    return verify(rows, work.config.store_paths, store, work.ctx, work.effort, reread=reread)
 
 
 def _chosen(work: Work, rows: Iterable[Row], part: Part) -> tuple[set[int], dict[str, Tally]]:

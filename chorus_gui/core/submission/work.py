@@ -12,6 +12,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Source
 from chorus_gui.core.submission.held import HeldNow
 from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.transfer.effort import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Work:
     sources: Mapping[str, Source]
     log: RunResult
     held: HeldNow | None = None
+
+    @property
+    def effort(self) -> Effort:
+        """How much is done at the same time, and where."""
+        return Effort.of(self.config.threads)
 
     def is_held(self, modality: str, path: str, patient_id: object = None) -> bool:
         """Somebody holds this file back now.  Then the log names it."""

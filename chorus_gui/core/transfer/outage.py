@@ -31,13 +31,16 @@ REFUSALS = 2
 
 
 class Outage:
-    """What the threads of one transfer know of the store's silence.  ``look`` is any small request; it raises :class:`StoreError`."""
+    """What the threads of one place know of the store's silence.  ``look`` is any small request; it raises :class:`StoreError`.
 
-    def __init__(self, retry: RetryPolicy, ctx: JobContext, look: Callable[[], object]) -> None:
+    ``answered``: the store answered somebody else before, so it is not a wrong address.
+    """
+
+    def __init__(self, retry: RetryPolicy, ctx: JobContext, look: Callable[[], object], *, answered: bool = False) -> None:
         self._retry = retry
         self._ctx = ctx
         self._look = look
-        self._answers = 0
+        self._answers = int(answered)
         self._gone = False
         self.silent = False
         """nothing at all was answered while the last request waited, nor since"""

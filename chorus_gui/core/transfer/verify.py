@@ -10,17 +10,18 @@ from enum import Enum
 from functools import partial
 from itertools import chain, groupby, islice
 from operator import attrgetter
-from typing import TypeVar
+from typing import NamedTuple, Never, TypeVar
 
+from chorus_gui.core.engine.pool import Pool
+from chorus_gui.core.engine.work import Place, Worker
 from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
-from chorus_gui.core.storage.retry import Tries
+from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.outage import NOTHING, Outage
-from chorus_gui.core.transfer.pool import Pool
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def verify(
     ``store_paths(modality, path, version)`` gives the possible places of a row's blob, best first; if several exist, the one that
     matches counts.  By properties: size and MD5 property, one listing per version; a blob without MD5 property is read.  With
     ``reread`` every blob of the right size is read, whatever its property says (for a blob made from blocks it is only the
-    writer's claim).  Reading takes ``effort.threads`` threads, and memory that does not grow.  A row without a valid MD5 (an S3 ETag,
+    writer's claim).  Reading takes the threads of ``effort``, and memory that does not grow.  A row without a valid MD5 (an S3 ETag,
     nothing) is at best UNPROVABLE.
 
     A store that stops answering is waited for as an upload waits.  What could not be checked is tried again when all the others are
@@ -97,8 +98,8 @@ def verify(
                 ctx.progress.add(verdict.row.modality, files=1, size=verdict.row.size - counted, failed=int(failed))
                 yield verdict
 
-    reading = _Reading(store, ctx, effort, reread=reread)
-    with closing(_Listing(store, ctx, reading.outage)) as listing, reading.pool as pool:
+    reading, window = partial(_Reader, store, effort.retry, reread), 4 * effort.executor.threads
+    with closing(_Listing(store, ctx, effort)) as listing, Pool(effort.executor, reading, ctx, window=window) as pool:
         for version, group in groupby(rows, key=attrgetter("version")):
             first = list(islice(group, FEW + 1))
             find = listing.load(f"{version}/") if len(first) > FEW else listing.ask
@@ -110,13 +111,12 @@ def verify(
                     yield from settled([(found, 0)])
                 else:
                     while not pool.room:
-                        yield from settled([pool.take()])
-                    pool.give((row, found, paths))
+                        yield from settled(pool.take())
+                    pool.give(_Look(row, paths, found))
                 yield from settled(pool.ready())
         while pool.busy:
-            yield from settled([pool.take()])
-        reading.begin_again()
-        again = ((row, None, store_paths(row.modality, row.path, row.version)) for row in later)
+            yield from settled(pool.take())
+        again = (_Look(row, store_paths(row.modality, row.path, row.version)) for row in later)
         yield from settled(pool.map(again), last=True)
 
 
@@ -171,39 +171,45 @@ def _unprovable(row: Row, info: BlobInfo, more: str) -> Verdict:
     return Verdict(row, VerifyResult.UNPROVABLE, None, info.path, f"The size matches, but the journal has {has}. {more}")
 
 
-class _Reading:
-    """Reads blobs and hashes them."""
+class _Look(NamedTuple):
+    """A blob to read, or with ``blob`` None a row to look for again at its possible places."""
 
-    def __init__(self, store: Store, ctx: JobContext, effort: Effort, *, reread: bool) -> None:
-        self.pool: Pool[tuple[Row, BlobInfo | None, Sequence[str]], tuple[Verdict, int]] = Pool(
-            self._read, ctx, effort.threads, window=4 * effort.threads
-        )
-        self._ctx = self.pool.ctx
+    row: Row
+    paths: Sequence[str]
+    blob: BlobInfo | None = None
+
+
+class _Reader(Worker[_Look, tuple[Verdict, int], Never]):
+    """Reads blobs and hashes them.  A result is a verdict on a blob, and how many bytes of it the progress has counted."""
+
+    def __init__(self, store: Store, retry: RetryPolicy, reread: bool, place: Place[Never]) -> None:
+        self._ctx = place.ctx
         self._store = store
-        self.outage = Outage(effort.retry, self._ctx, lambda: store.head(NOTHING))
+        self._outage = Outage(retry, self._ctx, lambda: store.head(NOTHING), answered=True)  # when the blob was found
         self._reread = reread
+        self._again = False
         self._silent = 0
         self._unanswered: StoreUnavailableError | None = None
-
-    def begin_again(self) -> None:
-        """What is given from here on is asked for even if the store had been silent."""
-        self._silent = 0
 
     def _ask(self, request: Callable[[], T]) -> T:
         """The answer, waited for; once the store has been silent for long, nothing more is asked."""
         if self._silent >= SILENT and self._unanswered is not None:
             raise self._unanswered
         try:
-            answer = self.outage.call(request, Tries())
+            answer = self._outage.call(request, Tries())
         except StoreUnavailableError as error:
             self._silent, self._unanswered = self._silent + 1, error
             raise
         self._silent = 0
         return answer
 
-    def _read(self, task: tuple[Row, BlobInfo | None, Sequence[str]]) -> tuple[Verdict, int]:
-        """The verdict on a blob, and how many bytes of it the progress has counted."""
-        row, info, paths = task
+    def run(self, task: _Look) -> tuple[tuple[Verdict, int]]:
+        if task.blob is None and not self._again:  # asked for, even if the store was silent at the end of the first round
+            self._again, self._silent = True, 0
+        return (self._read(task),)
+
+    def _read(self, task: _Look) -> tuple[Verdict, int]:
+        row, paths, info = task
         token = self._ctx.progress.start_file(row.modality, row.path, row.size)
         try:
             if info is None:  # the second try: look again at what is there now
@@ -313,10 +319,10 @@ class _NeverAnsweredError(StoreUnavailableError):
 class _Listing:
     """The blobs of one version, in a temporary database that the system keeps in memory or on disk as it likes."""
 
-    def __init__(self, store: Store, ctx: JobContext, outage: Outage) -> None:
+    def __init__(self, store: Store, ctx: JobContext, effort: Effort) -> None:
         self._store = store
         self._ctx = ctx
-        self._outage = outage
+        self._outage = Outage(effort.retry, ctx, lambda: store.head(NOTHING))
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT) WITHOUT ROWID")
 

@@ -42,12 +42,20 @@ class AzureStore:
     """
 
     def __init__(self, place: Place, *, login: Login | None = None, wire: Wire | None = None) -> None:
+        self._place = place
+        self._signed_in = login is not None
         self._connection = connect(place, login or Login(NOBODY))
         self._client = self._connection.client
         self._access = self._connection.access
         self._wire: Wire = wire or SdkWire(self._client, self._access)
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._url = f"az://{place.container}" + (f"/{place.prefix}" if place.prefix else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the same container, with the place's credentials.  Raises TypeError if a person signed in for this one."""
+        if self._signed_in:
+            raise TypeError("a store with a sign-in stays in its process")
+        return type(self), (self._place,)
 
     def __repr__(self) -> str:
         return f"AzureStore({self._url!r} at {self._access.host!r})"

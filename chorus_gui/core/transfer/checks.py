@@ -1,0 +1,61 @@
+"""Is it the file that was approved, and did the store acknowledge exactly its bytes?"""
+
+from __future__ import annotations
+
+from chorus_gui.core.errors import ChecksumError, ChorusError, SourceChangedError
+from chorus_gui.core.model import Failure, Item
+from chorus_gui.core.storage.base import BlobInfo, FileReader, SourceStat
+from chorus_gui.core.storage.digests import is_md5
+
+
+def failure_of(item: Item, error: ChorusError, attempts: int = 1) -> Failure:
+    """Why the item was not sent."""
+    return Failure(item, type(error).__name__, error.summary, error.remedy, attempts)
+
+
+def fill(reader: FileReader, view: memoryview) -> int:
+    """Read until the view is full or the file ends; the bytes read."""
+    done = 0
+    while done < len(view):
+        got = reader.readinto(view[done:])
+        if not got:
+            break
+        done += got
+    return done
+
+
+def changed(item: Item, how: str) -> SourceChangedError:
+    """The failure of a file that is no longer the approved one."""
+    return SourceChangedError(
+        f"“{item.path}” changed after the review: {how}, but {item.size:,} were expected.",
+        remedy="Scan again, and approve the changes.",
+    )
+
+
+def check_unchanged(now: SourceStat, item: Item) -> None:
+    """Raise :class:`SourceChangedError` if size or time are not the item's."""
+    if now.size != item.size:
+        raise changed(item, f"it has {now.size:,} bytes")
+    if now.mtime_us != item.mtime_us:
+        raise SourceChangedError(f"“{item.path}” was written to after the review.", remedy="Scan again, and approve the changes.")
+
+
+def check_content(item: Item, md5: str) -> None:
+    """Raise :class:`SourceChangedError` if the MD5 that was recorded before is another one."""
+    if item.md5 is not None and is_md5(item.md5) and item.md5 != md5:
+        raise SourceChangedError(
+            f"The content of “{item.path}” differs from the journal, although its size and time are the same.",
+            meaning="The file was not uploaded.",
+            remedy="Check the file and its disk. If the file is right, submit it with “chorus-upload submit --hash”.",
+        )
+
+
+def acknowledged(info: BlobInfo, size: int, md5: str) -> BlobInfo:
+    """The store's answer, if it describes the bytes that were sent; otherwise :class:`ChecksumError`."""
+    if info.size != size or info.md5 not in (None, md5):
+        raise ChecksumError(
+            f"The central store confirmed other bytes of “{info.path}” than were sent.",
+            meaning="The file counts as not uploaded.",
+            remedy="Upload it again.",
+        )
+    return info

@@ -1,0 +1,133 @@
+"""What sends files in one place: the worker of a transfer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from itertools import count
+from typing import TypeVar
+
+from chorus_gui.core.engine.work import Place, Worker
+from chorus_gui.core.errors import ChorusError, StoreUnavailableError
+from chorus_gui.core.model import Failure, Item, Level, Proof
+from chorus_gui.core.storage.base import BlobInfo, Source, Store
+from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill
+from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
+from chorus_gui.core.transfer.outage import NOTHING, Outage
+
+T = TypeVar("T")
+
+OUTAGE = 8
+"""The job stops when this many files in a row got no answer, although each waited for the store."""
+
+
+class Sender(Worker[Item, Proof | Failure, Block]):
+    """Sends files to ``store``: a small one in one request, a large one in blocks that all threads of the place send.
+
+    ``sources`` are by modality.  Only files that fail alone are failures; the rest is raised, see
+    :func:`~chorus_gui.core.transfer.transfer.transfer`.
+    """
+
+    def __init__(self, sources: Mapping[str, Source], store: Store, retry: RetryPolicy, place: Place[Block]) -> None:
+        self.place = place
+        self.ctx = place.ctx
+        self.store = store
+        self.sources = sources
+        self.buffers = Buffers(place)
+        self._outage = Outage(retry, self.ctx, lambda: store.head(NOTHING))
+        self._put_bytes = store.limits.put_bytes
+        self._own = threading.local()
+        self._files: dict[int, LargeFile] = {}
+        self._numbers = count()
+        self._silent = 0
+        self._unanswered: StoreUnavailableError | None = None
+        """why the last file failed, if nothing was sent after it"""
+
+    def run(self, task: Item) -> tuple[Proof | Failure]:
+        """Send a file."""
+        progress = self.ctx.progress
+        token = progress.start_file(task.modality, task.path, task.size)
+        tries = Tries()
+        try:
+            small = task.size <= self._put_bytes
+            proof = self._send_small(task, tries) if small else self._send_large(task, token, tries)
+        except ChorusError as error:
+            self._stop_if_hopeless(error)
+            progress.add(task.modality, failed=1)
+            return (failure_of(task, error, tries.count),)
+        finally:
+            progress.end_file(token)
+        self._silent, self._unanswered = 0, None
+        progress.add(task.modality, files=1, size=task.size if small else 0)
+        return (proof,)
+
+    def help(self, part: Block) -> None:
+        """Send a block of a large file, which was read already."""
+        file = self._files.get(part.file)
+        if file is not None:  # else its thread has left, because the job is stopped
+            file.send_block(part)
+
+    def finish(self) -> None:
+        """Raise :class:`StoreUnavailableError` if the store was silent when the last file failed."""
+        if self._unanswered is not None and self._outage.silent:
+            raise self._unanswered
+
+    def ask(self, request: Callable[[], T], tries: Tries) -> T:
+        """The store's answer, waited for.  Raises :class:`StoreError`, and ``Cancelled`` while waiting."""
+        return self._outage.call(request, tries)
+
+    def _stop_if_hopeless(self, error: ChorusError) -> None:
+        if isinstance(error, StoreUnavailableError):
+            self._silent, self._unanswered = self._silent + 1, error
+        if error.fatal or self._silent >= OUTAGE:
+            raise error
+
+    def _send_large(self, item: Item, token: int, tries: Tries) -> Proof:
+        number = next(self._numbers)
+        self._files[number] = file = LargeFile(self, item, number, token, tries)
+        try:
+            return file.send()
+        finally:
+            del self._files[number]
+
+    def _send_small(self, item: Item, tries: Tries) -> Proof:
+        """A file that fits into one request."""
+        began = time.perf_counter()
+        buffer = self._buffer(item.size + 1)  # one more: a file that grew shows
+        with closing(self.sources[item.modality].open(item.path)) as reader:
+            check_unchanged(reader.stat(), item)
+            read = fill(reader, memoryview(buffer)[: item.size + 1])
+            if read != item.size:
+                raise changed(item, f"{read:,} bytes or more were read" if read > item.size else f"only {read:,} bytes could be read")
+            check_unchanged(reader.stat(), item)
+        data = memoryview(buffer)[: item.size]
+        whole = md5_of(data)
+        digest, md5 = whole.digest(), whole.hexdigest()
+        check_content(item, md5)
+        hashed = time.perf_counter()
+
+        def put() -> BlobInfo:
+            self.ctx.throttle(item.size)
+            return acknowledged(self.store.put(item.store_path, data, md5=digest), item.size, md5)
+
+        info = self.ask(put, tries)
+        return Proof(
+            item,
+            md5,
+            info.etag,
+            Level.TRANSPORT,
+            sent_bytes=item.size,
+            md5_seconds=hashed - began,
+            upload_seconds=time.perf_counter() - hashed,
+        )
+
+    def _buffer(self, size: int) -> bytearray:
+        """This thread's own, used again for every file."""
+        buffer: bytearray | None = getattr(self._own, "buffer", None)
+        if buffer is None or len(buffer) < size:
+            buffer = self._own.buffer = bytearray(size)
+        return buffer
