@@ -254,6 +254,7 @@ def test_a_file_that_windows_tools_wrote_is_read_and_saved_as_utf_8(tmp_path: Pa
     assert file.read_bytes().decode("utf-8-sig") == '# für\r\nmode = "append"\r\n'
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows takes what is sent into its own memory, and the deadline of the answer counts")
 def test_an_upload_that_the_network_does_not_take_blames_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "CONNECT_SECONDS", 0.5)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
