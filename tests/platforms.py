@@ -33,6 +33,11 @@ def cases_differ() -> bool:
         return not (Path(folder) / "A").exists()
 
 
+def same_place(given: object, place: Path) -> bool:
+    """Whether a path that the program gives to the system is this one: on Windows it has a prefix, for long paths."""
+    return os.path.normpath(str(given).removeprefix("\\\\?\\")) == os.path.normpath(place)
+
+
 needs_links = pytest.mark.skipif(not links_work(), reason="no symbolic links here")
 posix_names = pytest.mark.skipif(os.name == "nt", reason="no such name can lie on a Windows disk")
 """For names with quotation marks, colons, line feeds, a blank at the end, which only other systems allow."""

@@ -29,6 +29,7 @@ from faces import (
     refused,
     uploaded,
 )
+from platforms import same_place
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
@@ -178,10 +179,10 @@ def test_what_is_faulty_has_its_status_without_a_receipt_too(trouble: Trouble, c
 
 def _make_unreadable(world: World, patch: pytest.MonkeyPatch) -> None:
     """Nobody may look into a folder of the site."""
-    real, folder = os.scandir, str(world.site / "1001")
+    real, folder = os.scandir, world.site / "1001"
 
     def refuse(path: str = ".") -> object:
-        if os.path.normpath(str(path)) == os.path.normpath(folder):
+        if same_place(path, folder):
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return real(path)
 

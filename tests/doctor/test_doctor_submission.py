@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from azure_places import sas_place, service
+from platforms import same_place
 from pytestqt.qtbot import QtBot
 from world import World, ran
 
@@ -47,7 +48,7 @@ def lock_a_folder(world: World, patch: pytest.MonkeyPatch) -> str:
     real, folder = os.scandir, world.site / "1002" / "Images"
 
     def refuse(path: str = ".") -> object:
-        if os.path.normpath(str(path).removeprefix("\\\\?\\")) == os.path.normpath(folder):
+        if same_place(path, folder):
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return real(path)
 

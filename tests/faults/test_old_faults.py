@@ -56,7 +56,7 @@ def test_mark_as_deleted_works_in_both_schemas(tmp_path, schema) -> None:
         world.put(f"1/Waveforms/{name}.dat", name)
     world.run()
     listed = tmp_path / "list.txt"
-    listed.write_text("1/Waveforms/a.dat\r\n1/Waveforms/nowhere.dat\n", "utf-8")
+    listed.write_bytes(b"1/Waveforms/a.dat\r\n1/Waveforms/nowhere.dat\n")
     assert main(["-c", str(world.file), "file", "mark_as_deleted", "--file-list", str(listed)]) == 1
     assert set(world.active()) == {"1/Waveforms/b.dat", "1/Waveforms/c.dat"}
     assert main(["-c", str(world.file), "file", "mark_as_deleted", "--file", "1/Waveforms/b.dat"]) == 0
