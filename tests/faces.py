@@ -235,8 +235,8 @@ def history(world: World) -> list[tuple[str, str]]:
 def contexts(monkeypatch: pytest.MonkeyPatch, made: list[JobContext]) -> None:
     """Collect the context of every command and job that begins, so that a store can cancel it from inside."""
 
-    def make(*given: Any) -> JobContext:
-        made.append(JobContext(*given))
+    def make(*given: Any, **options: Any) -> JobContext:
+        made.append(JobContext(*given, **options))
         return made[-1]
 
     monkeypatch.setattr("chorus_gui.cli.main.JobContext", make)
