@@ -13,6 +13,7 @@ from chorus_gui.app.holds import told
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
 from chorus_gui.core.review.values import Hold, Pending, PendingFile, PendingQuery, Query, Reviewed
@@ -20,6 +21,7 @@ from chorus_gui.core.review.values import Hold, Pending, PendingFile, PendingQue
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.submission.mark import Marked
 
 ASKED = "asked"
 """The key under which a review keeps the options of its scan."""
@@ -140,6 +142,20 @@ def _own_staging(workspace: Workspace, *, keep: bool) -> Generator[Path]:
         return
     with TemporaryDirectory(prefix="look-", dir=window.parent) as folder:
         yield Path(folder) / window.name
+
+
+def mark_gone(workspace: Workspace, ctx: JobContext, ids: Sequence[int]) -> Done[Marked]:
+    """Mark as deleted what these changes say is in the journal and not on the site.  Raises :class:`ReviewError`."""
+    from chorus_gui.app.journal import mark_deleted
+    from chorus_gui.core.review.changes import by_ids
+
+    with workspace.staged() as staging:
+        paths = [change.path for start in range(0, len(ids), 1000) for change in by_ids(staging, ids[start : start + 1000]) if change.gone]
+    if not paths:
+        raise ReviewError(
+            "None of these files can be marked as deleted.", meaning="The site has them, or the journal does not.", remedy="Scan again."
+        )
+    return mark_deleted(workspace, ctx, paths, version=None, params="")
 
 
 # --- held-back changes ---------------------------------------------------------------------------------------------------

@@ -186,6 +186,12 @@ def change_json(change: Change) -> dict[str, Any]:
     }
 
 
+def _without_path(cause: str, path: str) -> str:
+    """A cause that is said of several files."""
+    name = f"“{path}”"
+    return ("The file" + cause[len(name) :] if cause.startswith(name) else cause).replace(name, "the file")
+
+
 def tell(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") -> None:
     """The result of a run that records or uploads, as text or as JSON.  Nothing for a run that had not begun."""
     if not done.begun:
@@ -206,12 +212,10 @@ def tell(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") ->
         elif not done.unread:
             report.say("Nothing to do. The journal is up to date.")
     if done.unread:
-        report.error("Part of the site could not be read. Fix the problems above, then scan again.")
+        report.error(f"{plural(done.unread, 'problem')} on the site. Do what is listed above under “problem”, then scan again.")
     groups: dict[tuple[str, str], list[str]] = {}
     for failure in log.failures:
-        groups.setdefault(
-            (failure.cause.replace(f"“{failure.item.path}”", "The file").replace(failure.item.path, "The file"), failure.remedy), []
-        ).append(failure.item.path)
+        groups.setdefault((_without_path(failure.cause, failure.item.path), failure.remedy), []).append(failure.item.path)
     for (cause, remedy), paths in groups.items():
         report.error(f"{files(len(paths))} failed. {cause} {remedy}".strip())
         for path in paths if report.verbose else paths[:SHOWN]:

@@ -196,6 +196,11 @@ class Change:
     held_us: int = 0
 
     @property
+    def gone(self) -> bool:
+        """A problem with an entry of the journal whose file the scan did not take: a person may mark it as deleted."""
+        return self.kind is ChangeKind.PROBLEM and self.old is not None and self.size is None
+
+    @property
     def bytes(self) -> int:
         """The size of the file: what the site has, else what the journal has, else 0."""
         if self.size is not None:

@@ -167,13 +167,27 @@ class Pattern:
         parts = path.split("/", len(self.segments) + 1)[: len(self.segments) + 1]
         return any(len(part) > LONGEST_NAME for part in parts)
 
+    def patient_in(self, path: str) -> str | None:
+        """The patient whose folder this is or lies in, also where it is too short for :meth:`match`; None if the path does not say."""
+        for part, text in zip(path.split("/"), self.text.rpartition("/")[0].split("/"), strict=False):
+            found = None if self._too_long(part) else re.fullmatch(_segment(text, "patient_id"), part, re.IGNORECASE | re.DOTALL)
+            if found is None:
+                return None
+            if patient := found.groupdict().get("patient_id"):
+                digits = self.types[self.names.index("patient_id")] == "d"
+                return (patient.lstrip("0") or "0") if digits else patient
+        return None
+
     def in_fixed_part(self, folder: str) -> bool:
         """The folder's own name stands in the pattern's fixed part (where links are followed), not below it."""
         return self.may_lead_to(folder) and (folder.count("/") + 1 if folder else 0) <= len(self.segments)
 
 
-def _segment(part: str) -> str:
+def _segment(part: str, named: str = "") -> str:
+    """The regular expression of one segment; the variable ``named`` becomes a group."""
     out = ""
     for index, piece in enumerate(_TOKEN.split(part)):
-        out += re.escape(piece) if index % 2 == 0 else _TYPES[piece.partition(":")[2]]
+        name, _, kind = piece.partition(":")
+        expression = re.escape(piece) if index % 2 == 0 else _TYPES[kind]
+        out += f"(?P<{name}>{expression})" if index % 2 and name == named else expression
     return out

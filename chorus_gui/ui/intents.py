@@ -267,6 +267,13 @@ class HoldBackPatient(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class MarkDeleted(Intent):
+    """Mark the entries of these changes as deleted in the journal, as far as their files are not on the site."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Release(Intent):
     """No longer hold back these changes."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.app import custody, journal
+from chorus_gui.app import custody, journal, review
 from chorus_gui.ui import intents
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import JobKind
@@ -110,6 +110,16 @@ def _undo(host: Host, intent: intents.Undo) -> None:
     )
 
 
+def _mark_deleted(host: Host, intent: intents.MarkDeleted) -> None:
+    workspace = host.workspace()
+    host.start(
+        JobKind.MARK,
+        f"Mark {count_of(len(intent.ids), 'file')} as deleted",
+        lambda ctx: review.mark_gone(workspace, ctx, intent.ids),
+        lambda done: f"Marked {count_of(len(done.value.marked), 'file')} as deleted. Scan again.",
+    )
+
+
 def _restore(host: Host, intent: intents.Restore) -> None:
     workspace = host.workspace()
 
@@ -136,6 +146,7 @@ ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.Adopt: _adopt,
     intents.RecoverJournal: _recover_journal,
     intents.UpgradeJournal: _upgrade,
+    intents.MarkDeleted: _mark_deleted,
     intents.Undo: _undo,
     intents.Restore: _restore,
 }

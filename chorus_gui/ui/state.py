@@ -41,6 +41,7 @@ class JobKind(Enum):
     UPLOAD = "Upload"
     VERIFY = "Verify"
     REPAIR = "Repair"
+    MARK = "Mark as deleted"
     UNDO = "Undo"
     RESTORE = "Restore"
     UPGRADE = "Upgrade the journal"

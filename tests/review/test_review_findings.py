@@ -322,7 +322,7 @@ def test_a_site_that_is_not_there_is_no_success(world: World, capsys: pytest.Cap
         assert main(["-c", str(world.file), *words]) == 1
         out, err = capsys.readouterr()
         assert "Nothing to do" not in out
-        assert "Part of the site could not be read" in err
+        assert "1 problem on the site" in err
     assert "OMOP/person.csv" in world.active()
 
 

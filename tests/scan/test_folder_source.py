@@ -303,7 +303,7 @@ def test_special_files_are_problems(tmp_path: Path) -> None:
     assert memory.paths("OMOP") == {"OMOP/a"}
     assert memory.problem_paths.keys() == {"OMOP/pipe", "OMOP/socket"}
     assert not any(problem.covers for problem in memory.problems)
-    with pytest.raises(SourceUnreadableError, match="no longer a file"):
+    with pytest.raises(SourceVanishedError, match="no longer a file"):
         FolderSource(tmp_path).stat("OMOP/pipe")
 
 
@@ -524,9 +524,9 @@ class TestOneFile:
 
     def test_a_folder_is_not_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "a").mkdir()
-        with pytest.raises(SourceUnreadableError):
+        with pytest.raises(SourceVanishedError, match="but a folder"):
             FolderSource(tmp_path).stat("a")
-        with pytest.raises(SourceError):
+        with pytest.raises(SourceVanishedError, match="but a folder"):
             FolderSource(tmp_path).open("a")
 
     def test_a_read_that_fails(self, tmp_path: Path) -> None:

@@ -23,11 +23,19 @@ from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, So
 from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import PATIENT, Query
+from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
 """What a change keeps of its row, as old_…; the row's id is old_id, modality and path are the change's own."""
 _OLD = {"old_id": "w.file_id", **{f"old_{name}": f"w.{name}" for name in _KEPT}}
+LOST = (
+    "It is recorded and not uploaded, and no longer on the site. Put it back and scan again, or mark it as deleted: with "
+    "“chorus-upload file mark_as_deleted --file PATH”, or with “Mark as deleted…” on the Review page."
+)
+"""The note of a pending file that is gone where a missing file does not count as deleted: it can never be uploaded."""
+_VERSION = "YYYYMMDDHHMMSS"
+_RENAME = "Rename it on the site and scan again, or leave it out with [configuration] exclude."
 TAIL = "coalesce(tail, path)"
 """SQL: the path of a change's file below its version's folder."""
 
@@ -109,10 +117,13 @@ class Comparison:
     def find_deleted(self) -> None:
         """Current entries whose path is gone: DELETED if the mode marks missing files as deleted, otherwise only counted."""
         staging = self._staging
-        _deleted(staging, self._scanned.unread)
+        if not _deleted(staging, self._scanned.unread):
+            return
         if self._scanned.mode is Mode.FULL:
             _patients_of_deleted(self._config, staging)
             return
+        staging.db.execute("UPDATE change SET kind = 'problem', note = ? WHERE kind = 'deleted' AND old_uploaded IS NULL", (LOST,))
+        _patients_of_deleted(self._config, staging)
         staging.put("vanished", staging.db.execute("DELETE FROM change WHERE kind = 'deleted'").rowcount)
         staging.put("spared", 0)
         staging.put("outgrown", 0)
@@ -170,10 +181,11 @@ class Comparison:
         """The places in the store, the renames, the counts; then the review is ready for a person."""
         staging, scanned, db = self._staging, self._scanned, self._staging.db
         self._ctx.checkpoint()
+        _drop_lost(staging, scanned.modalities)
         _tails(self._config, staging)
         _lost_patients(staging)
         _renamed(staging)  # after _tails: a file that cannot be sent must not be half of a rename
-        _problems_and_unmatched(staging)
+        _problems_and_unmatched(self._config, staging)
         _tally(staging)
         db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
         staging.put("modalities", list(scanned.modalities))
@@ -244,14 +256,14 @@ def _insert(staging: Staging, values: Mapping[str, str], source: str) -> None:
     staging.db.execute(f"INSERT INTO change ({', '.join(values)}) SELECT {', '.join(values.values())} {source}")
 
 
-def _deleted(staging: Staging, unread: Iterable[tuple[str, str]]) -> None:
-    """Open rows whose path is gone, but for what the scan could not see."""
+def _deleted(staging: Staging, unread: Iterable[tuple[str, str]]) -> bool:
+    """Open rows whose path is gone, but for what the scan could not see.  False: every row's path is there."""
     db = staging.db
     (matched,) = db.execute(
         "SELECT (SELECT count(*) FROM site) - (SELECT count(*) FROM change WHERE kind IN ('added', 'restored'))"
     ).fetchone()
     if (matched,) == db.execute("SELECT count(*) FROM was").fetchone():
-        return
+        return False
     db.execute("CREATE INDEX site_path ON site (path, modality)")
     _insert(
         staging,
@@ -274,12 +286,27 @@ def _deleted(staging: Staging, unread: Iterable[tuple[str, str]]) -> None:
     # Seen, but its pattern takes it no more: the pattern was changed, the file was not deleted.
     outgrown = db.execute("DELETE FROM change WHERE kind = 'deleted' AND path IN (SELECT path FROM unmatched)").rowcount
     staging.put("outgrown", outgrown)
+    return True
+
+
+def _drop_lost(staging: Staging, modalities: Iterable[str]) -> None:
+    """A pending file that the scan did not find is not offered: sending it would fail, and the review says what became of it."""
+    db = staging.db
+    if db.execute("SELECT 1 FROM pragma_index_list('site') WHERE name = 'site_path'").fetchone() is None:
+        return  # every entry of the journal was found
+    db.execute(
+        "DELETE FROM pending WHERE NOT own AND modality IN (SELECT value FROM json_each(?)) "
+        "AND NOT EXISTS (SELECT 1 FROM site s WHERE s.path = pending.path AND s.modality = pending.modality)",
+        (json.dumps(list(modalities)),),
+    )
 
 
 def _patients_of_deleted(config: Config, staging: Staging) -> None:
     """As the path says it, for the journal's column takes leading zeros away: “0012” is held back as “0012”."""
     updates: list[tuple[str, int]] = []
-    for key, modality, path, old in staging.db.execute("SELECT id, modality, path, old_patient_id FROM change WHERE kind = 'deleted'"):
+    for key, modality, path, old in staging.db.execute(
+        "SELECT id, modality, path, old_patient_id FROM change WHERE kind IN ('deleted', 'problem')"
+    ):
         match = config.sites[modality].pattern.match(path)
         if match is not None and match.patient_id is not None and match.patient_id != old:
             updates.append((match.patient_id, key))
@@ -308,14 +335,20 @@ def _renamed(staging: Staging) -> None:
     db.executemany("UPDATE change SET pair = ? WHERE id = ?", (pair for d, a in pairs for pair in ((a, d), (d, a))))
 
 
-def _problems_and_unmatched(staging: Staging) -> None:
+def _patient(config: Config, modalities: Iterable[str], path: str) -> str | None:
+    """The patient in whose folder a problem is, or whose folder has it."""
+    found = (config.sites[name].pattern.patient_in(path) for name in modalities if name in config.sites)
+    return next((patient for patient in found if patient), None)
+
+
+def _problems_and_unmatched(config: Config, staging: Staging) -> None:
     """They are lines of the review too, so that nothing vanishes silently."""
     db = staging.db
     for names, path, cause, remedy in db.execute("SELECT modalities, path, cause, remedy FROM problem").fetchall():
         modalities: list[str] = json.loads(names)
         db.execute(
-            "INSERT INTO change (kind, modality, path, note) VALUES ('problem', ?, ?, ?)",
-            (modalities[0] if len(modalities) == 1 else "", path, f"{cause} {remedy}".strip()),
+            "INSERT INTO change (kind, modality, path, patient_id, note) VALUES ('problem', ?, ?, ?, ?)",
+            (modalities[0] if len(modalities) == 1 else "", path, _patient(config, modalities, path), f"{cause} {remedy}".strip()),
         )
     db.execute("INSERT INTO change (kind, modality, path) SELECT 'unmatched', '', path FROM unmatched")
 
@@ -328,6 +361,7 @@ def _tails(config: Config, staging: Staging) -> None:
     db = staging.db
     updates: list[tuple[str, int]] = []
     faults: list[tuple[str, int]] = []
+    refused = refusal(config.central)
     here, prefix = ("", ""), ""  # the folder that was mapped last, and what becomes of it: a folder's files follow one another
     for key, modality, path in db.execute("SELECT id, modality, path FROM change WHERE kind IN ('added', 'updated') ORDER BY id"):
         folder, _, name = path.rpartition("/")
@@ -343,6 +377,8 @@ def _tails(config: Config, staging: Staging) -> None:
             tail = prefix + name
         if tail != path:
             updates.append((tail, key))
+        if why := refused(f"{_VERSION}/{tail}"):
+            faults.append((f"The central store cannot hold a file of this name. {why} {_RENAME}", key))
     db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
     db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
     if not updates and len({site.place.text for site in config.sites.values()}) == 1:

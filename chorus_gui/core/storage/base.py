@@ -174,6 +174,10 @@ class Store(Protocol):
         ...
 
 
+EARLIEST_US, LATEST_US = -(2**63), 2**63 - 1
+"""The times that a journal can hold: those of an SQLite integer."""
+
+
 class SourceStat(NamedTuple):
     """Size in bytes; mtime as the journal keeps it, ``floor(st_mtime * 1e6)`` of the float."""
 

@@ -21,14 +21,14 @@ from chorus_gui.core.errors import SourceError, SourceUnreadableError, SourceVan
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem
-from chorus_gui.core.storage.base import ChooseFolder, FileReader, Folder, FolderChoice, SourceStat
+from chorus_gui.core.storage.base import EARLIEST_US, LATEST_US, ChooseFolder, FileReader, Folder, FolderChoice, SourceStat
 from chorus_gui.core.storage.names import check_below
 
 T = TypeVar("T")
 Identity = tuple[int, int] | str
 
 _WINDOWS = os.name == "nt"
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_SEQUENTIAL", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_SEQUENTIAL", 0)
 
 _MAX_THREADS = 8
 _SAMPLE = 16
@@ -145,6 +145,8 @@ class FolderSource:
             if offset:
                 file.seek(offset)
         except OSError as error:
+            if not isinstance(error, FileNotFoundError):  # a folder: each system refuses it in its own words
+                self.stat(path)
             raise _source_error(path, error) from error
         return _FolderReader(file, path)
 
@@ -220,7 +222,11 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None]) -> _Listing:
                         if entry.is_file(follow_symlinks=False):
                             if sized:
                                 found = entry.stat(follow_symlinks=False)
-                                files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
+                                mtime_us = floor(found.st_mtime * 1e6)
+                                if EARLIEST_US <= mtime_us <= LATEST_US:
+                                    files.append((name, found.st_size, mtime_us))
+                                else:
+                                    problems.append(_odd_time(prefix + name))
                             else:
                                 unsized.append(name)
                         elif entry.is_dir(follow_symlinks=False):
@@ -231,6 +237,8 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None]) -> _Listing:
                                 below.append((name, True))
                             elif not stat.S_ISREG(found.st_mode):
                                 problems.append(_special(prefix + name))
+                            elif sized and not EARLIEST_US <= floor(found.st_mtime * 1e6) <= LATEST_US:
+                                problems.append(_odd_time(prefix + name))
                             elif sized:
                                 files.append((name, found.st_size, floor(found.st_mtime * 1e6)))
                             else:
@@ -282,8 +290,9 @@ def _file_stat(path: str, found: os.stat_result) -> SourceStat:
             f"“{path}” was deleted while it was being read.", remedy="Scan again. The review then shows what changed."
         )
     if not stat.S_ISREG(found.st_mode):
-        raise SourceUnreadableError(
-            f"“{path}” is no longer a file.", remedy="Check what is there now, and scan again. The review then shows what changed."
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "something else"
+        raise SourceVanishedError(
+            f"“{path}” is no longer a file, but {what}.", remedy="Scan again. The review then shows what changed, and what to do."
         )
     return SourceStat(found.st_size, floor(found.st_mtime * 1e6))
 
@@ -391,7 +400,9 @@ def _reason(error: OSError) -> tuple[str, str]:
 def _source_error(path: str, error: OSError) -> SourceError:
     """The failure of one file, for a person."""
     if _gone(error):
-        return SourceVanishedError(f"“{path}” is no longer on the site.", remedy="Scan again. The review then shows what changed.")
+        return SourceVanishedError(
+            f"“{path}” is no longer on the site.", remedy="Scan again. The review then shows what changed, and what to do."
+        )
     clause, remedy = _reason(error)
     return SourceUnreadableError(f"Could not read “{path}”: {clause}.", remedy=remedy)
 
@@ -410,6 +421,16 @@ def _entry_problem(path: str, entry: os.DirEntry[str], error: OSError) -> Proble
 def _no_text(path: str) -> Problem:
     shown = (path.encode("utf-8", "backslashreplace") if _WINDOWS else os.fsencode(path)).decode("utf-8", "backslashreplace")
     return Problem((), shown, "The name is not valid text, so the journal cannot hold it.", "Rename it, and scan again.", covers=True)
+
+
+def _odd_time(path: str) -> Problem:
+    return Problem(
+        (),
+        path,
+        "Its time of change is outside of what the journal can hold, so the file cannot be submitted.",
+        "Give the file a valid time, for example with “touch FILE”, or in PowerShell with “(Get-Item FILE).LastWriteTime = Get-Date”. Then scan again.",
+        covers=True,
+    )
 
 
 def _special(path: str) -> Problem:

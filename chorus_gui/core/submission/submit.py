@@ -37,6 +37,7 @@ from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import GuardedStore, guarded
@@ -334,6 +335,8 @@ def _new_content(work: Work, approved: Approved, again: Collection[int]) -> Iter
 
 
 def _still_gone(source: Source, change: Change) -> None:
+    if outside(change.path):  # somebody wrote it into the journal; the site cannot have it
+        return
     try:
         source.stat(change.path)
     except SourceVanishedError:

@@ -16,6 +16,7 @@ from chorus_gui.core.review import pending
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.digests import is_md5
+from chorus_gui.core.storage.names import outside
 from chorus_gui.core.storage.one_file import send_file
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
@@ -61,6 +62,9 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
             except PatternError as error:
                 _refuse(work, Item.of_row(row, ""), error)
                 continue
+            if outside(row.version):
+                _refuse(work, Item.of_row(row, ""), _no_version(row.version))
+                continue
             if hash(path) in crowded:
                 _refuse(work, Item.of_row(row, path), two_at_one_place())
                 continue
@@ -73,6 +77,13 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
             pending.sent(approved, [row for row, _ in proved])
 
     deliver(work, store, files(), _entry, done)
+
+
+def _no_version(version: str) -> UsageError:
+    return UsageError(
+        f"The journal has the file in version “{version}”, which cannot be the name of a folder.",
+        remedy="Mark the file as deleted (“chorus-upload file mark_as_deleted --file PATH”), and submit again: it is then uploaded in a new version.",
+    )
 
 
 def _entry(row: Row, proof: Proof) -> Entry:

@@ -24,12 +24,12 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
 from chorus_gui.ui.pages.review_pending import PendingArea
+from chorus_gui.ui.pages.review_questions import ask_hold, ask_hold_patient, ask_mark_deleted, ask_undo
 from chorus_gui.ui.pages.review_table import ChangesArea
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 from chorus_gui.ui.widgets.files import ask_open, ask_save
 
 CSV = "Comma-separated values (*.csv)"
@@ -170,6 +170,7 @@ class ReviewPage(Page):
         area.show_all.connect(self._show_all)
         area.hold.connect(self._hold)
         area.hold_patient.connect(self._hold_patient)
+        area.mark_deleted.connect(self._mark_deleted)
         area.release.connect(lambda: self.intent.emit(intents.Release(tuple(area.selected()))))
         area.export.connect(self._export)
         area.export_holds.connect(self._export_holds)
@@ -293,20 +294,7 @@ class ReviewPage(Page):
             self._undo()
 
     def _undo(self) -> None:
-        version, files = pending_versions(self._state)[0]
-        ConfirmDialog(
-            self,
-            Question(
-                f"Undo version {version}?",
-                f"{words.count_of(files, 'pending file')} {words.agree(files, 'is', 'are')} removed from the journal.",
-                "Undo version",
-                details=(
-                    f"The next scan finds {words.agree(files, 'it', 'them')} again.",
-                    "Files that are already uploaded are not changed.",
-                ),
-            ),
-            lambda: self.intent.emit(intents.Undo(version)),
-        ).open()
+        ask_undo(self, *pending_versions(self._state)[0])
 
     def _filter(self) -> None:
         self._show_list()
@@ -324,37 +312,15 @@ class ReviewPage(Page):
         self.tiles.press_only(())
 
     def _hold(self) -> None:
-        ids = tuple(self.area.selected())
-        if not ids:
-            return
-        ReasonDialog(
-            self,
-            f"Hold back {words.count_of(len(ids), 'change')}?",
-            f"{words.agree(len(ids), 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(len(ids), 'it', 'them')}. "
-            f"Give a reason. {self._readers()}",
-            "Hold back",
-            lambda reason: self.intent.emit(intents.HoldBack(ids, reason)),
-            self._reasons,
-        ).open()
+        if ids := tuple(self.area.selected()):
+            ask_hold(self, self._config, ids, self._reasons)
 
     def _hold_patient(self, patient: str) -> None:
-        ReasonDialog(
-            self,
-            f"Hold back patient {patient}?",
-            "All files of this patient, now and later, are left out until somebody releases them. Files that are already uploaded are not changed. "
-            f"Give a reason. {self._readers()}",
-            "Hold back patient",
-            lambda reason: self.intent.emit(intents.HoldBackPatient(patient, reason)),
-            self._reasons,
-        ).open()
+        ask_hold_patient(self, self._config, patient, self._reasons)
 
-    def _readers(self) -> str:
-        """Who can read a reason."""
-        cloud = self._config.journal.cloud if self._config is not None else None
-        if cloud is None:
-            return "It is kept next to the journal: everybody who works on this journal file can read it."
-        place = f"the container “{cloud.container}”" if cloud.container else f"the folder of “{cloud.text}”"
-        return f"The hold applies to everybody who works on the journal. Everybody with access to {place} can read the reason."
+    def _mark_deleted(self) -> None:
+        if ids := tuple(self.area.selected()):
+            ask_mark_deleted(self, ids)
 
     def _open_file(self) -> None:
         change = self.area.current()

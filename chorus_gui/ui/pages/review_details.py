@@ -29,7 +29,7 @@ _MEANING = {
     ChangeKind.RESTORED: "It was marked as deleted, and is on the site again. Its copy is still in the central store; nothing is uploaded.",
     ChangeKind.DELETED: "It is no longer on the site. The journal marks it as deleted. Its copy in the central store is kept.",
     ChangeKind.UNMATCHED: "It matches no pattern, so it is not uploaded. If it should be, change the pattern or move the file.",
-    ChangeKind.PROBLEM: "It could not be read. Its entries in the journal are not changed.",
+    ChangeKind.PROBLEM: "It is not submitted, and its entries in the journal are not changed. The note says what to do.",
 }
 
 
@@ -52,7 +52,7 @@ def destination(config: Config, change: Change) -> str:
 
 def site_file(config: Config, change: Change) -> Path | None:
     """The file on this computer; None if it does not exist, or is elsewhere."""
-    if change.kind is ChangeKind.DELETED:
+    if change.kind is ChangeKind.DELETED or change.gone:
         return None
     sites = [config.sites[change.modality]] if change.modality in config.sites else list(config.sites.values())
     folders = {site.place.folder for site in sites}
@@ -65,6 +65,7 @@ class DetailsPane(QWidget):
 
     open_file = Signal()
     copy_path = Signal()
+    mark_deleted = Signal()
 
     def __init__(self, reader: Reader) -> None:
         super().__init__()
@@ -79,6 +80,8 @@ class DetailsPane(QWidget):
         self.copy = button("Copy &path", "Copy the path to the clipboard (Ctrl+C)", icon="copy")
         self.show_file.clicked.connect(self.open_file)
         self.copy.clicked.connect(self.copy_path)
+        self.mark = button("&Mark as deleted…", "Mark the file as deleted in the journal", icon="check")
+        self.mark.clicked.connect(self.mark_deleted)
         self._facts = column(space=SPACE)
         self._history = column(space=SPACE)
         self._history_title = label("In the journal", "strong")
@@ -89,6 +92,7 @@ class DetailsPane(QWidget):
                 self.kind,
                 self.path,
                 row(self.show_file, self.copy, None),
+                row(self.mark, None),
                 self._lines[0],
                 self._facts,
                 self._lines[1],
@@ -167,6 +171,7 @@ class DetailsPane(QWidget):
         self._fill(self._history, rows)
         for part in (self.show_file, self.copy, self._history_title, *self._lines):
             part.setVisible(shown)
+        self.mark.setVisible(shown and self._change is not None and self._change.gone)
 
     def _fill(self, layout: QLayout, widgets: list[QWidget]) -> None:
         while (item := layout.takeAt(0)) is not None:

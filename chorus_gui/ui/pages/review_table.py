@@ -96,6 +96,7 @@ class ChangesArea(QWidget):
     """Search, table, details.  It asks for nothing itself: ``hold``, ``release`` … say what the person does with the selection."""
 
     hold = Signal()
+    mark_deleted = Signal()
     hold_patient = Signal(str)
     release = Signal()
     export = Signal()
@@ -178,6 +179,7 @@ class ChangesArea(QWidget):
         self.release_button.clicked.connect(self.release)
         self.details.open_file.connect(self.open_file)
         self.details.copy_path.connect(self.copy)
+        self.details.mark_deleted.connect(self.mark_deleted)
 
     def _actions(self) -> None:
         self.menu = QMenu(self)
@@ -187,6 +189,9 @@ class ChangesArea(QWidget):
         )
         self.patient_action = self._action(
             "Hold back the &patient…", self._hold_patient, "Leave out all files of this patient, now and later"
+        )
+        self.mark_action = self._action(
+            "&Mark as deleted…", self.mark_deleted.emit, "Mark files as deleted in the journal that are no longer on the site"
         )
         self.release_action = self._action("&Release", self.release.emit, "No longer hold back the selected changes", "Ctrl+Shift+H")
         self.menu.addSeparator()
@@ -361,6 +366,8 @@ class ChangesArea(QWidget):
         change, patient = self.current(), self.current_patient()
         self.patient_action.setText(f"Hold back &patient {patient}…" if patient else "Hold back the &patient…")
         self.patient_action.setEnabled(patient is not None and not self._busy)
+        self.mark_action.setEnabled(change is not None and change.gone and not self._busy)
+        self.details.mark.setEnabled(not self._busy)
         self.open_action.setEnabled(change is not None and self.details.show_file.isEnabled())
         self.copy_action.setEnabled(self.view.selectionModel().hasSelection())
         for action in (self.open_all, self.close_all):

@@ -17,11 +17,16 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from chorus_gui.core.model import Problem
+from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import BlobInfo, ChooseFolder, Folder, SourceStat
+from chorus_gui.core.storage.names import outside
 
 T = TypeVar("T")
+_EMPTY_FOLDERS = ("/", "_$folder$")
+"""How the name of an empty blob ends that another program keeps in the place of a folder."""
 
 
 class AzureSource:
@@ -33,6 +38,7 @@ class AzureSource:
 
     def __init__(self, place: Place, *, login: Login | None = None, store: AzureStore | None = None) -> None:
         self._store = store or AzureStore(place, login=login)
+        self._refuses = refusal(place) if store is None else lambda _: ""
 
     @property
     def url(self) -> str:
@@ -53,11 +59,16 @@ class AzureSource:
             checkpoint()
             if skipped is not None and blob.path.startswith(skipped):
                 continue
+            if not blob.size and blob.path.endswith(_EMPTY_FOLDERS):
+                continue
+            if why := outside(blob.path, windows=False) or self._refuses(blob.path):
+                open_folders[0][0].problems.append(_no_file(blob.path, why))
+                continue
             parent, _, name = blob.path.rpartition("/")
             while not _inside(parent, open_folders[-1][0].path):
                 yield open_folders.pop()[0]
             skipped = _open_down_to(parent, open_folders, want)
-            if skipped is not None or not name:  # a name that ends in "/" stands for an empty folder
+            if skipped is not None:
                 continue
             folder, sized = open_folders[-1]
             if sized:
@@ -120,6 +131,17 @@ class BlobReader:
         self._chunks = iter(())
 
 
+def _no_file(path: str, why: str) -> Problem:
+    why = why.replace(", so it would not be below the site's folder", "")
+    return Problem(
+        (),
+        path,
+        f"This name cannot be the path of a file. {why}",
+        "Rename the blob in the site's container, for example with Azure Storage Explorer, and scan again.",
+        covers=True,
+    )
+
+
 def _as_source(path: str, action: Callable[[], T]) -> T:
     try:
         return action()
@@ -130,10 +152,10 @@ def _as_source(path: str, action: Callable[[], T]) -> T:
     except (StoreUnavailableError, AccessError):
         raise
     except BlobNameError as error:
-        raise SourceUnreadableError(
-            f"Could not read “{path}” in the site's container. A file cannot have this name.",
+        raise SourceVanishedError(
+            f"“{path}” is not a file of the site: no file can have this name.",
             meaning=error.meaning,
-            remedy="Rename it in the site's container and scan again, or hold it back.",
+            remedy="Scan again. The review then shows what changed, and what to do.",
         ) from error
     except StoreError as error:
         raise SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy) from error

@@ -1,0 +1,74 @@
+"""The questions of the Review page: hold back, mark as deleted, undo.  Each emits the page's intent if the answer is yes."""
+
+from __future__ import annotations
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.ui import intents, words
+from chorus_gui.ui.pages import Page
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
+
+
+def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], reasons: list[str]) -> None:
+    """Hold back these changes?"""
+    ReasonDialog(
+        page,
+        f"Hold back {words.count_of(len(ids), 'change')}?",
+        f"{words.agree(len(ids), 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(len(ids), 'it', 'them')}. "
+        f"Give a reason. {_readers(config)}",
+        "Hold back",
+        lambda reason: page.intent.emit(intents.HoldBack(ids, reason)),
+        reasons,
+    ).open()
+
+
+def ask_hold_patient(page: Page, config: Config | None, patient: str, reasons: list[str]) -> None:
+    """Hold back everything of this patient?"""
+    ReasonDialog(
+        page,
+        f"Hold back patient {patient}?",
+        "All files of this patient, now and later, are left out until somebody releases them. Files that are already uploaded are not changed. "
+        f"Give a reason. {_readers(config)}",
+        "Hold back patient",
+        lambda reason: page.intent.emit(intents.HoldBackPatient(patient, reason)),
+        reasons,
+    ).open()
+
+
+def ask_mark_deleted(page: Page, ids: tuple[int, ...]) -> None:
+    """Mark the entries of these changes as deleted?"""
+    ConfirmDialog(
+        page,
+        Question(
+            f"Mark {words.count_of(len(ids), 'file')} as deleted?",
+            f"The journal then says that the site no longer has {words.agree(len(ids), 'this file', 'these files')}.",
+            "Mark as deleted",
+            details=("Nothing is removed from the site or from the central store.", "Only files that are not on the site are marked."),
+        ),
+        lambda: page.intent.emit(intents.MarkDeleted(ids)),
+    ).open()
+
+
+def ask_undo(page: Page, version: str, files: int) -> None:
+    """Remove a version's pending files from the journal?"""
+    ConfirmDialog(
+        page,
+        Question(
+            f"Undo version {version}?",
+            f"{words.count_of(files, 'pending file')} {words.agree(files, 'is', 'are')} removed from the journal.",
+            "Undo version",
+            details=(
+                f"The next scan finds {words.agree(files, 'it', 'them')} again.",
+                "Files that are already uploaded are not changed.",
+            ),
+        ),
+        lambda: page.intent.emit(intents.Undo(version)),
+    ).open()
+
+
+def _readers(config: Config | None) -> str:
+    """Who can read a reason."""
+    cloud = config.journal.cloud if config is not None else None
+    if cloud is None:
+        return "It is kept next to the journal: everybody who works on this journal file can read it."
+    place = f"the container “{cloud.container}”" if cloud.container else f"the folder of “{cloud.text}”"
+    return f"The hold applies to everybody who works on the journal. Everybody with access to {place} can read the reason."
