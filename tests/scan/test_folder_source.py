@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from scan.siteworld import make_config, put, run_scan
 
-from chorus_gui.core.errors import Cancelled, SourceError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.errors import Cancelled, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage import folder as folders

@@ -38,7 +38,7 @@ class AzureSource:
 
     def __init__(self, place: Place, *, login: Login | None = None, store: AzureStore | None = None) -> None:
         self._store = store or AzureStore(place, login=login)
-        self._refuses = refusal(place) if store is None else lambda _: ""
+        self._refuses: Callable[[str], str] = refusal(place) if store is None else lambda _: ""
 
     @property
     def url(self) -> str:
