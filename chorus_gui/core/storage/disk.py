@@ -13,6 +13,7 @@ from types import TracebackType
 import filelock
 
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, StoreFullError, StoreUnavailableError
+from chorus_gui.core.folders import patiently
 from chorus_gui.core.private import FILE, FOLDER, shared_bits
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.names import name_error
@@ -146,6 +147,20 @@ def remove(path: str) -> None:
         return
 
 
+def move_over(temp: str, target: str) -> None:
+    """Give a finished file its name, in the place of what bore it; on Windows :func:`patiently`, because readers hold it for a moment."""
+
+    def once() -> None:
+        try:
+            os.replace(temp, target)  # noqa: PTH105
+        except PermissionError:
+            if os.path.isdir(target):  # noqa: PTH112 - what Windows says of a folder, too
+                raise IsADirectoryError(errno.EISDIR, "There is a folder of that name", target) from None
+            raise
+
+    patiently(once)
+
+
 def move_new(temp: str, target: str) -> None:
     """Move to a name that must be free; :class:`FileExistsError` if it is not.  Atomic.
 
@@ -153,7 +168,7 @@ def move_new(temp: str, target: str) -> None:
     it empty.
     """
     if WINDOWS:
-        os.rename(temp, target)  # noqa: PTH104 - refuses an existing target, on Windows
+        patiently(lambda: os.rename(temp, target))  # noqa: PTH104 - refuses an existing target, on Windows
         return
     try:
         os.link(temp, target)

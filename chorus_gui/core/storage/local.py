@@ -18,7 +18,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from chorus_gui.core.errors import AccessError, StoreUnavailableError
-from chorus_gui.core.folders import disk_path
+from chorus_gui.core.folders import disk_path, patiently
 from chorus_gui.core.private import make_folder
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import check_bytes
@@ -31,6 +31,7 @@ from chorus_gui.core.storage.disk import (
     alone,
     make_folders,
     move_new,
+    move_over,
     not_found,
     remove,
     stamp,
@@ -181,7 +182,7 @@ class LocalStore:
             if self._find(path) is None:
                 raise not_found(path)
             try:
-                fd = os.open(self._disk(path), os.O_RDONLY | BINARY)
+                fd = patiently(lambda: os.open(self._disk(path), os.O_RDONLY | BINARY))
             except FileNotFoundError:
                 raise not_found(path) from None
         try:
@@ -223,7 +224,7 @@ class LocalStore:
                 if condition.absent or (condition.etag is not None and condition.etag != _etag(found)):
                     raise unmet(path, absent=condition.absent)
                 try:
-                    os.unlink(self._disk(path))  # noqa: PTH108
+                    patiently(lambda: os.unlink(self._disk(path)))  # noqa: PTH108
                 except FileNotFoundError:
                     raise not_found(path) from None
                 self._spelling.forget(path)
@@ -348,7 +349,7 @@ class LocalStore:
             if condition.absent:
                 move_new(temp, target)
             else:
-                os.replace(temp, target)  # noqa: PTH105
+                move_over(temp, target)
         except OSError as error:
             if os.path.isdir(target):  # noqa: PTH112 - as above
                 raise name_error(path, "There is a folder of that name.") from error
