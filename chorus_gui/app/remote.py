@@ -16,8 +16,9 @@ from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved, Refused
-from chorus_gui.core.submission.guard import GuardedStore
+from chorus_gui.core.submission.guard import GuardedStore, refuse_marker_name
 from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.transfer.effort import Effort
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.base import BlobInfo
@@ -57,7 +58,9 @@ def upload(
         pairs = remote.to_upload(sources, target, recursive=recursive)
         for _, path in pairs:
             check(path)
-        return remote.upload(GuardedStore(workspace.store(), by_hand=True), pairs, ctx, overwrite=overwrite)
+            refuse_marker_name(path)
+        store = GuardedStore(workspace.store(), by_hand=True)
+        return remote.upload(store, pairs, ctx, Effort.of(workspace.config.threads), overwrite=overwrite)
 
     return _one_by_one(workspace, ctx, step)
 
@@ -94,7 +97,7 @@ def _one_by_one(workspace: Workspace, ctx: JobContext, step: Callable[[JobContex
     outcome = job.run(all_of_them, ctx)
     done = len(made) - refused
     if refused > _NAMED:
-        workspace.person.warn(f"{files(refused - _NAMED)} more cannot be copied because of their names. --json lists all of them.")
+        workspace.person.warn(f"{files(refused - _NAMED)} more cannot be copied. --json lists all of them.")
     if done and outcome.kind is not OutcomeKind.DONE:
         workspace.person.say(f"Stopped after {files(done)}.")
     return Done(outcome, RunResult(), begun=bool(done), faulty=bool(refused))

@@ -153,10 +153,15 @@ def _tell(report: Report, done: Done[list[Moved | Refused]]) -> Done[list[Moved 
         return done
     from chorus_gui.app.remote import Moved
 
+    done.value.sort(key=lambda one: one.remote)
     moved = [one for one in done.value if isinstance(one, Moved)]
     for one in moved if report.verbose else moved[:SHOWN]:
-        report.say(f"  {one.local}  {quoted(one.remote)}  {size(one.size)}  {'MD5 checked' if one.checked else 'no MD5 in the store'}")
+        how = "already there" if one.already else "MD5 checked" if one.checked else "no MD5 in the store"
+        report.say(f"  {one.local}  {quoted(one.remote)}  {size(one.size)}  {how}")
     report.say(f"{files(len(moved))}, {size(sum(one.size for one in moved))}")
+    if already := [one for one in moved if one.already]:
+        same = f"{files(len(already))} ({size(sum(one.size for one in already))})"
+        report.say(f"Not sent again: {same} that the store has already, with the same size and MD5.")
     report.json([_record(one) for one in done.value])
     return done
 
@@ -171,6 +176,7 @@ def _record(one: Moved | Refused) -> dict[str, Any]:
         "size": one.size,
         "md5": one.md5 if copied else None,
         "checked": copied and one.checked,
+        "already": copied and one.already,
         "error": None if copied else one.why,
         "remedy": None if copied else one.remedy,
     }

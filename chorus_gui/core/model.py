@@ -232,6 +232,7 @@ class Item:
 
     ``store_path`` is "" where the file is not sent: it is only hashed, or it failed before its place was known.  ``md5`` is what the
     review or the journal has: None where it was not hashed yet, and no MD5 where the journal has something else.
+    ``replaces``: what may be at that place in the store, None anything, "" nothing, otherwise only the blob of this ETag.
     """
 
     key: int
@@ -241,6 +242,7 @@ class Item:
     size: int
     mtime_us: int
     md5: str | None = None
+    replaces: str | None = None
 
     @classmethod
     def of_change(cls, change: Change, store_path: str) -> Item:

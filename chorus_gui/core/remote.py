@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +17,19 @@ from chorus_gui.core import private
 from chorus_gui.core.errors import BlobNameError, ConditionError, SourceUnreadableError, UsageError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Tally
-from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, BlobInfo, Store
+from chorus_gui.core.model import Item, Proof, Tally
+from chorus_gui.core.scan.digest import digest_many
+from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.fits import Folder
+from chorus_gui.core.storage.folder import LocalFiles
 from chorus_gui.core.storage.matching import Choice, choose
-from chorus_gui.core.storage.one_file import fetch_file, send_file
+from chorus_gui.core.storage.one_file import fetch_file
+from chorus_gui.core.transfer.copy import hash_of
+from chorus_gui.core.transfer.effort import Effort
+from chorus_gui.core.transfer.transfer import transfer
+
+_FEW = 16
+"""Up to so many places are asked for one by one; more are looked up in one listing."""
 
 _NO_MORE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 """The disk takes no further file either."""
@@ -38,18 +47,22 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A file that was uploaded or downloaded; ``md5`` of what arrived, ``checked`` if the store's MD5 confirmed it."""
+    """A file that was uploaded or downloaded; ``md5`` of what arrived, ``checked`` if the store's MD5 confirmed it.
+
+    ``already``: it was there before with the same size and MD5, and was not sent again.
+    """
 
     local: Path
     remote: str
     size: int
     md5: str
     checked: bool
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that was not uploaded or downloaded because of its name; ``why`` and ``remedy`` are sentences, ``size`` is in bytes."""
+    """A file that was not uploaded or downloaded, most often because of its name; ``why`` and ``remedy`` are sentences, ``size`` is in bytes."""
 
     local: Path | None
     remote: str
@@ -135,25 +148,85 @@ def _nothing(store: Store, pattern: str, choice: Choice) -> UsageError:
     )
 
 
-def upload(store: Store, pairs: Sequence[tuple[Path, str]], ctx: JobContext, *, overwrite: bool) -> Iterator[Moved | Refused]:
-    """Put files into the store, each under its name.  One whose name the store cannot hold is refused, and the others are sent.
+def upload(
+    store: Store, pairs: Sequence[tuple[Path, str]], ctx: JobContext, effort: Effort, *, overwrite: bool
+) -> Generator[Moved | Refused]:
+    """Put files into the store, each under its name, in no order.  One that cannot be sent alone is refused, and the others are sent.
 
-    Raises :class:`UsageError` if it is the only one; :class:`ConditionError` for a blob that is there already, unless ``overwrite``.
+    A file that is there already with the same size and MD5 is not sent again.  What an interrupted upload staged of a large file is
+    used.  Raises :class:`ConditionError` before anything is sent if another file is there, unless ``overwrite``; :class:`UsageError` if
+    the store cannot hold the name and there is no other file; the :class:`StoreError` that stops everything.
     """
-    ctx.progress.begin("upload", {"": Tally(len(pairs), sum(file.stat().st_size for file, _ in pairs))})
-    for file, path in pairs:
-        ctx.checkpoint()
-        try:
-            blob = send_file(store, path, file, ctx, condition=ALWAYS if overwrite else IF_ABSENT)
-        except BlobNameError as error:
-            if len(pairs) == 1:
-                raise UsageError(error.what, meaning=error.meaning, remedy="Choose another name.") from error
-            yield Refused(file, path, file.stat().st_size, error.summary, "Upload it alone, under another name: “remote upload FILE NAME”.")
+    items = [_item(number, file, path, overwrite=overwrite) for number, (file, path) in enumerate(pairs)]
+    ctx.progress.begin("upload", {"": Tally(len(items), sum(item.size for item in items))})
+    there = _there_already(store, items, ctx)
+    waiting = dict(enumerate(items))
+    sources = {"": LocalFiles()}
+    with closing(digest_many((item for item in items if item.key in there), sources, ctx, effort.executor)) as hashed:
+        for item, md5, _ in hashed:
+            if isinstance(md5, str) and md5 == (there[item.key].md5 or hash_of(store, there[item.key], ctx)):
+                del waiting[item.key]
+                ctx.progress.add("", files=1, size=item.size)
+                yield Moved(Path(item.path), item.store_path, item.size, md5, checked=True, already=True)
+            elif not overwrite:
+                raise _taken(store, item.store_path)
+    with closing(transfer(iter(waiting.values()), sources, store, ctx, effort)) as results:
+        for result in results:
+            item, file = result.item, Path(result.item.path)
+            if isinstance(result, Proof):
+                yield Moved(file, item.store_path, item.size, result.md5, checked=True)
+            elif result.kind == ConditionError.__name__:
+                raise _taken(store, item.store_path)
+            elif result.kind == BlobNameError.__name__ and len(items) == 1:
+                raise UsageError(result.cause, remedy="Choose another name.")
+            elif result.kind == BlobNameError.__name__:
+                remedy = "Upload it alone, under another name: “remote upload FILE NAME”."
+                yield Refused(file, item.store_path, item.size, result.cause, remedy)
+            else:
+                yield Refused(file, item.store_path, item.size, result.cause, result.remedy)
+
+
+def _item(number: int, file: Path, path: str, *, overwrite: bool) -> Item:
+    found = LocalFiles().stat(str(file))
+    return Item(number, "", str(file), path, found.size, found.mtime_us, replaces=None if overwrite else "")
+
+
+def _there_already(store: Store, items: Sequence[Item], ctx: JobContext) -> dict[int, BlobInfo]:
+    """The blobs that are at these places and have the file's size, by the file's key.
+
+    Raises :class:`ConditionError` for a blob of another size that may not be replaced; :class:`UsageError` for two files at one place.
+    """
+    wanted = {item.store_path: item for item in items}
+    if len(wanted) < len(items):
+        raise UsageError("Two of these files would have the same name in the central store.", remedy="Upload them into different folders.")
+    prefix = os.path.commonprefix(list(wanted))  # noqa: RUF071 - a store's prefix is text, not a folder
+    if len(wanted) <= _FEW or not prefix:  # not the whole store
+        found = [info for path in wanted if (info := _head(store, path)) is not None]
+    else:
+        found = store.list(prefix)
+    there: dict[int, BlobInfo] = {}
+    for number, info in enumerate(found):
+        if number % 1000 == 0:
+            ctx.checkpoint()
+        item = wanted.get(info.path)
+        if item is None:
             continue
-        except ConditionError as error:
-            raise ConditionError(f"“{path}” is in {store.url} already.", remedy="Add --overwrite to replace it.") from error
-        ctx.progress.add("", files=1, size=blob.size)
-        yield Moved(file, path, blob.size, blob.md5 or "", blob.md5 is not None)
+        if info.size == item.size:
+            there[item.key] = info
+        elif item.replaces is not None:
+            raise _taken(store, item.store_path)
+    return there
+
+
+def _head(store: Store, path: str) -> BlobInfo | None:
+    try:
+        return store.head(path)
+    except BlobNameError:  # said when it is sent
+        return None
+
+
+def _taken(store: Store, path: str) -> ConditionError:
+    return ConditionError(f"“{path}” is in {store.url} already, with other content.", remedy="Add --overwrite to replace it.")
 
 
 def to_upload(sources: Sequence[Path], remote: str, *, recursive: bool) -> list[tuple[Path, str]]:

@@ -210,8 +210,12 @@ def test_remote_by_hand(world: World, run, monkeypatch) -> None:
     assert "--overwrite" in err
     run(f"remote download --overwrite -r v1/1 {target.as_posix()}")
     run(f"remote upload -r {target.as_posix()} extra")
+    out, _ = run(f"remote upload -r {target.as_posix()} extra")
+    assert "Not sent again: 2 files" in out
+    (target / "1/Images/b.dcm").write_bytes(b"c" * 3000)
     _, err = run(f"remote upload -r {target.as_posix()} extra", status=2)
     assert "--overwrite" in err
+    assert (world.central / "extra/got/1/Images/b.dcm").read_bytes() == b"b" * 3000
     assert (world.central / "extra/got/1/Waveforms/a.dat").is_file()
     _, err = run("remote delete extra", status=2)
     assert "-r" in err

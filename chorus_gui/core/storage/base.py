@@ -55,6 +55,11 @@ ALWAYS = Condition()
 IF_ABSENT = Condition(absent=True)
 
 
+def replacing(etag: str | None) -> Condition:
+    """The condition that says what a write replaces: None anything, "" nothing, otherwise only the blob of this ETag."""
+    return ALWAYS if etag is None else Condition(etag=etag) if etag else IF_ABSENT
+
+
 @dataclass(frozen=True, slots=True)
 class StagedBlock:
     """A block that is not yet part of a blob.  ``id`` is the text given to :meth:`Store.stage_block`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from chorus_gui.core.engine.work import Place
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ChorusError
 from chorus_gui.core.model import Item, Level, Proof
-from chorus_gui.core.storage.base import BlobInfo, Source
+from chorus_gui.core.storage.base import BlobInfo, Source, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
@@ -202,7 +202,7 @@ class LargeFile:
         def commit() -> tuple[BlobInfo, Level]:
             self._ctx.checkpoint()
             try:
-                return self._store.commit_blocks(path, self._ids, md5=digest), Level.TRANSPORT
+                return self._store.commit_blocks(path, self._ids, md5=digest, condition=replacing(self._item.replaces)), Level.TRANSPORT
             except BlobNotFoundError as error:
                 # The answer to an earlier request may have been lost, or a request delivered twice: the blocks are the blob by now.
                 if (landed := self._landed(md5)) is not None:

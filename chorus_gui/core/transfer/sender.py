@@ -12,7 +12,7 @@ from typing import TypeVar
 from chorus_gui.core.engine.work import Place, Worker
 from chorus_gui.core.errors import ChorusError, StoreUnavailableError
 from chorus_gui.core.model import Failure, Item, Level, Proof
-from chorus_gui.core.storage.base import BlobInfo, Source, Store
+from chorus_gui.core.storage.base import BlobInfo, Source, Store, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill
@@ -108,11 +108,11 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         whole = md5_of(data)
         digest, md5 = whole.digest(), whole.hexdigest()
         check_content(item, md5)
-        hashed = time.perf_counter()
+        hashed, condition = time.perf_counter(), replacing(item.replaces)
 
         def put() -> BlobInfo:
             self.ctx.throttle(item.size)
-            return acknowledged(self.store.put(item.store_path, data, md5=digest), item.size, md5)
+            return acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)
 
         info = self.ask(put, tries)
         return Proof(
