@@ -25,7 +25,7 @@ def name(text: str, folder: Path) -> None:
     Report(out=out, err=out).error(ChorusError(f"The file {text} failed."))
     plain(out.getvalue())
     raw = io.BytesIO()
-    wrapped = io.TextIOWrapper(raw, "utf-8", errors="backslashreplace")
+    wrapped = io.TextIOWrapper(raw, "utf-8", newline="\n", errors="backslashreplace")
     Report(as_json=True, out=wrapped).json([{"path": text}])
     wrapped.flush()
     plain(raw.getvalue().decode())
