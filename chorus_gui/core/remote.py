@@ -21,7 +21,7 @@ from chorus_gui.core.model import Item, Proof, Tally
 from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.fits import Folder
-from chorus_gui.core.storage.folder import LocalFiles
+from chorus_gui.core.storage.local_files import LocalFiles
 from chorus_gui.core.storage.matching import Choice, choose
 from chorus_gui.core.storage.one_file import fetch_file
 from chorus_gui.core.transfer.copy import hash_of

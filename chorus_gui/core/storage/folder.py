@@ -284,23 +284,6 @@ class _FolderReader:
         self._file.close()
 
 
-class LocalFiles(FolderSource):
-    """Files of this computer, each by its own path instead of one below a root.  Nothing is walked."""
-
-    def __init__(self) -> None:
-        super().__init__(Path())
-
-    def stat(self, path: str) -> SourceStat:
-        """As :meth:`Source.stat`."""
-        file = Path(path)
-        return FolderSource(file.parent).stat(file.name)
-
-    def open(self, path: str, offset: int = 0) -> FileReader:
-        """As :meth:`Source.open`."""
-        file = Path(path)
-        return FolderSource(file.parent).open(file.name, offset)
-
-
 def _file_stat(path: str, found: os.stat_result) -> SourceStat:
     if found.st_nlink == 0:
         raise SourceVanishedError(
