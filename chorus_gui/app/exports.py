@@ -175,7 +175,7 @@ def file_list(
 
 
 def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListRequest, *, local: bool = False) -> Done[int]:
-    """Write the paths of a file list, as :func:`chorus_gui.core.submission.mark.read_list` reads them; how many."""
+    """Write the paths of a file list, as :func:`chorus_gui.core.submission.listed.read_list` reads them; how many."""
 
     def step(active: Run) -> int:
         check_version(active, wanted.version)

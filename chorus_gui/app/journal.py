@@ -16,7 +16,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, Patience
 from chorus_gui.core.journal.history import Command as HistoryCommand
 from chorus_gui.core.model import Row, VersionCount
-from chorus_gui.core.submission.mark import read_list
+from chorus_gui.core.submission.listed import read_list
 from chorus_gui.core.submission.marker import Complete, Completeness
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from logging.handlers import RotatingFileHandler
 
+from chorus_gui.core.errors import ComputerError
 from chorus_gui.core.folders import log_folder
 from chorus_gui.core.redact import RedactingFilter
 
@@ -25,7 +26,7 @@ def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         handler = _Handler(log_folder() / name, maxBytes=_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
-    except OSError:
+    except (OSError, ComputerError):
         return None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(RedactingFilter())

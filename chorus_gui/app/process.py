@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 
 def prepare() -> None:
@@ -17,6 +18,7 @@ def prepare() -> None:
     from chorus_gui.core.private import private_process
 
     private_process()
+    _open_standard_handles()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
@@ -25,6 +27,15 @@ def prepare() -> None:
             reconfigure(errors="backslashreplace")
     if sys.platform == "win32" and not _has_console():
         subprocess.Popen = quiet(subprocess.Popen)  # also of the libraries, which start az
+
+
+def _open_standard_handles() -> None:
+    """Give the null device to standard streams that were closed: the next file, perhaps the journal, would get their number."""
+    for handle in (0, 1, 2):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -36,8 +47,21 @@ def is_terminal(stream: TextIO | None) -> bool:
     return True
 
 
+class _NoBytes(io.BytesIO):
+    """Bytes that are written are gone."""
+
+    def write(self, data: Any) -> int:
+        """Discard them."""
+        return len(data)
+
+
 class _Nowhere(io.StringIO):
     """Nothing to read, and what is written is gone.  Not the null device: on Windows that says that it is a terminal."""
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """For bytes; see :class:`io.TextIOWrapper`."""
+        return _NoBytes()
 
     def write(self, text: str) -> int:
         """Discard it."""

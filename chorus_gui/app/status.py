@@ -8,6 +8,7 @@ from typing import Any
 from chorus_gui.core.errors import (
     AccessError,
     ChorusError,
+    ComputerError,
     CustodyError,
     JournalError,
     SourceError,
@@ -63,6 +64,6 @@ def of_error(error: ChorusError | None, *, begun: bool = False) -> Status:
         return Status.DECISION
     if error.retryable:
         return Status.STOPPED
-    if begun and isinstance(error, (AccessError, StoreFullError, StoreError, SourceError, JournalError, CustodyError)):
+    if begun and isinstance(error, (AccessError, StoreFullError, StoreError, SourceError, JournalError, CustodyError, ComputerError)):
         return Status.STOPPED
     return Status.NOT_STARTED

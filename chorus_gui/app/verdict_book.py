@@ -19,8 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from chorus_gui.core.computer import computer_fault
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import data_folder, remove_file
+from chorus_gui.core.own_database import own_database
 from chorus_gui.core.submission.verdict_file import COLUMNS, verdict_values
 from chorus_gui.core.transfer.verify import Verdict
 from chorus_gui.core.untrusted import DATA_ERRORS
@@ -137,7 +139,7 @@ class Book:
         with _translated():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(file, isolation_level=None, timeout=30)
+            self._db = own_database(file, timeout=30)
             self._db.execute("PRAGMA journal_mode = WAL")  # a reader and the writer never wait for each other
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
@@ -178,11 +180,11 @@ class Book:
 
 @contextmanager
 def _translated() -> Generator[None]:
-    """A full or failing disk becomes a :class:`UsageError` that says so."""
+    """A full or failing disk becomes a :class:`ComputerError` that says so."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        raise UsageError(
+        raise computer_fault(error) or UsageError(
             f"Could not save the results on this computer: {error}.", remedy="Check if its disk is full, then verify again."
         ) from error
 

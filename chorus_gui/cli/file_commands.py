@@ -288,8 +288,8 @@ def _tell_marked(report: Report, done: Done[Marked], words: str) -> None:
     report.say(f"Marked {files(len(marked.marked))} as {words}.")
     if marked.already:
         report.say(f"{files(len(marked.already))} {agree(len(marked.already), 'was', 'were')} already marked as uploaded.")
-    for path in marked.unknown:
-        report.error(f"The journal has no current entry for {path}.")
+    for path, why in marked.unknown.items():
+        report.error(f"The journal has no current entry for “{path}”.{f' {why}' if why else ''}")
     for verdict in marked.refused:
         report.error(f"{verdict.row.path}: {RESULTS[verdict.result.value][1]} {verdict.detail}")
     if done.receipt:
@@ -298,7 +298,7 @@ def _tell_marked(report: Report, done: Done[Marked], words: str) -> None:
         {
             "marked": marked.marked,
             "already": marked.already,
-            "unknown": marked.unknown,
+            "unknown": list(marked.unknown),
             "refused": [{"path": v.row.path, "result": v.result.value, "detail": v.detail} for v in marked.refused],
         }
     )

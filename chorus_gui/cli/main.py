@@ -114,14 +114,30 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     ctx = JobContext()
     with _signals(ctx), _session(ctx, own_process=own_process), _awake(long=own_process and getattr(args, "long", False)):
         outcome = run(lambda ctx: _trust_hosts(args, report) or _asked(command, args, report, ctx), ctx)
+    report.finish()
     if outcome.kind is not OutcomeKind.DONE:
         return _ended(report, outcome, status_of(outcome))
     from chorus_gui.app.run import Done
 
     value = outcome.value
     if isinstance(value, Done):
-        return _ended(report, value.outcome, value.status)
-    return value or Status.DONE
+        return _printed(report, _ended(report, value.outcome, value.status), worked=value.begun)
+    return _printed(report, value or Status.DONE)
+
+
+def _printed(report: Report, status: int, *, worked: bool = False) -> int:
+    """The status, if the results could not be printed: that is a failure of a command that only prints, and of no other."""
+    if report.lost is None:
+        return status
+    from chorus_gui.core.computer import computer_fault
+
+    fault = computer_fault(report.lost, "standard output")
+    report.error(f"Could not write all results to the standard output: {report.lost.strerror or report.lost}.")
+    if worked:
+        report.note("The command itself was completed. “chorus-upload history” shows what it did.")
+    elif fault is not None:
+        report.note(f"{fault.remedy}")
+    return status if worked else status or Status.FAULTY
 
 
 def _asked(command: Callable[..., int | Done[Any]], args: argparse.Namespace, report: Report, ctx: JobContext) -> int | Done[Any]:
@@ -236,12 +252,18 @@ def _awake(*, long: bool) -> AbstractContextManager[None]:
 
 def entry() -> NoReturn:
     """The console program."""
+    from chorus_gui.cli.report import discard
+
     prepare()
     try:
         status: int = main(own_process=True)
     except (KeyboardInterrupt, ChorusError):
         status = Status.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # argparse printed its help
         status = Status.DONE
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            discard(stream)
     raise SystemExit(status)

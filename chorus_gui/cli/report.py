@@ -5,6 +5,7 @@ Results go to standard output, progress and errors to standard error.  rich is i
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -30,6 +31,19 @@ PHASES = {
 }
 
 
+_NO_READER = (errno.EPIPE, errno.EINVAL, errno.EBADF, errno.ESHUTDOWN)
+"""What the system says of a pipe that nobody reads (Windows: EINVAL), or of a stream that was closed."""
+
+
+def discard(stream: TextIO) -> None:
+    """From now on, what is written to this standard stream is gone; the interpreter's last flush cannot fail."""
+    with suppress(OSError, ValueError):
+        handle = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, handle)
+        os.close(nowhere)
+
+
 class Report:
     """The output of one command."""
 
@@ -38,31 +52,34 @@ class Report:
         self.verbose = verbose
         self._out = out or sys.stdout
         self._err = err or sys.stderr
+        self.closed = False
+        """Nobody reads the results any longer, as after “| head”.  A command that only prints may stop."""
+        self.lost: OSError | None = None
+        """Why results could not be written, if it is a fault: a full disk, for example."""
 
     def say(self, *texts: str) -> None:
         """Lines of the result, each a text, whatever names are in it; nothing if JSON was requested."""
         if not self.as_json:
-            print("\n".join(one_line(redact(text)) for text in texts), file=self._out, flush=True)
+            self._result("\n".join(one_line(redact(text)) for text in texts) + "\n")
 
     def name(self, name: str, end: str = "\n") -> None:
         """A name as a line of a list that is read again: exact, and in quotes where it needs them.  With the end "\\0" byte for byte."""
         if self.as_json:
             return
         if end == "\0":
-            self._out.flush()
-            self._out.buffer.write(os.fsencode(name) + b"\0")
+            self._result(os.fsencode(name) + b"\0", flush=False)
         else:
-            print(quoted(name), file=self._out)
+            self._result(quoted(name) + "\n", flush=False)
 
     def text(self, text: str) -> None:
         """A text of the program's own, unchanged: a template names the keys of credentials, and contains none."""
-        print(text, file=self._out, flush=True)
+        self._result(text + "\n")
 
     def json(self, value: Any) -> None:
         """The result as JSON, if it was requested."""
         if self.as_json:
             encoding = (getattr(self._out, "encoding", None) or "utf-8").lower()
-            print(json_text(_redacted(value), ascii_only=not encoding.startswith("utf")), file=self._out, flush=True)
+            self._result(json_text(_redacted(value), ascii_only=not encoding.startswith("utf")) + "\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
         """A table: drawn on a terminal, in aligned columns when piped.  Columns named ">…" are aligned right."""
@@ -82,6 +99,29 @@ class Report:
         self.say("  ".join("-" * width for width in widths))
         for row in cells:
             self.say(line(row))
+
+    def finish(self) -> None:
+        """Write what is still in memory.  Call at the end of the command, before its status is decided."""
+        self._result("")
+
+    def _result(self, text: str | bytes, *, flush: bool = True) -> None:
+        """Write a result.  A reader that left and a disk that is full change nothing about the work: see :attr:`closed` and :attr:`lost`."""
+        if self.closed or self.lost is not None:
+            return
+        try:
+            if isinstance(text, bytes):
+                self._out.flush()
+                self._out.buffer.write(text)
+            else:
+                self._out.write(text)
+            if flush:
+                self._out.flush()
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_READER:
+                self.lost = error
+            else:
+                self.closed = True
+            discard(self._out)
 
     def note(self, text: str) -> None:
         """A sentence while the command runs, not part of the result."""
@@ -122,9 +162,13 @@ class Report:
             if snap.phase != said or rounds % 40 == 0:
                 said = snap.phase
                 if snap.phase:
-                    print(one_line(_line(snap)), file=self._err, flush=True)
+                    self._tell(_line(snap))
 
     def _draw(self, ctx: JobContext, stop: threading.Event) -> None:
+        with suppress(OSError, ValueError):  # the terminal was closed
+            self._draw_live(ctx, stop)
+
+    def _draw_live(self, ctx: JobContext, stop: threading.Event) -> None:
         from rich.console import Console
         from rich.live import Live
         from rich.text import Text

@@ -18,6 +18,7 @@
     │   ├── JournalMixedError      both formats are in one file
     │   ├── JournalBusyError       another process works on it (and who)
     │   └── JournalChangedError    another program changed it at the same time
+    ├── ComputerError              a fault of this computer: a full disk, a folder without permission, too many open files
     ├── CustodyError               check-out, check-in or unlock cannot continue
     │   └── UnfinishedError        the store stopped answering during a check-in; the next command continues
     ├── SideFileError              a file next to the journal cannot be used
@@ -213,6 +214,10 @@ class JournalBusyError(JournalError):
 
 class JournalChangedError(JournalError):
     """Another program changed the journal during a step."""
+
+
+class ComputerError(ChorusError):
+    """A fault of this computer, not of the program: its disks, its memory, its limits."""
 
 
 class CustodyError(ChorusError):

@@ -27,14 +27,26 @@ def _user_folder(kind: str) -> Path:
     import platformdirs
 
     dirs = platformdirs.PlatformDirs(APP, appauthor=False, roaming=False)
-    return Path({"data": dirs.user_data_dir, "log": dirs.user_log_dir, "config": dirs.user_config_dir, "cache": dirs.user_cache_dir}[kind])
+    try:
+        return Path(
+            {"data": dirs.user_data_dir, "log": dirs.user_log_dir, "config": dirs.user_config_dir, "cache": dirs.user_cache_dir}[kind]
+        )
+    except RuntimeError as error:
+        from chorus_gui.core.computer import no_home
+
+        raise no_home() from error
 
 
 def _private(folder: Path) -> Path:
-    """Make the folder, readable by this user alone: what lies in it names patients."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.name == "posix":
-        folder.chmod(0o700)
+    """Make the folder, readable by this user alone: what lies in it names patients.  Raises :class:`ComputerError`."""
+    from chorus_gui.core.computer import folder_fault
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.name == "posix" and folder.stat().st_mode & 0o777 != 0o700:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise folder_fault(error, folder) from error
     return folder
 
 
@@ -46,9 +58,13 @@ def user_name() -> str:
         return "unknown user"
 
 
-def data_folder() -> Path:
-    """Staging databases, receipts, what a resumed upload remembers.  LOCALAPPDATA on Windows: it may be big and never roams."""
-    return _private(_user_folder("data"))
+def data_folder(name: str = "") -> Path:
+    """Staging databases, receipts, what a resumed upload remembers, or the folder ``name`` in it.
+
+    LOCALAPPDATA on Windows: it may be big and never roams.  It exists when this returns.  Raises :class:`ComputerError`, as the others.
+    """
+    folder = _private(_user_folder("data"))
+    return _private(folder / name) if name else folder
 
 
 def log_folder() -> Path:

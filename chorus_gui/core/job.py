@@ -6,7 +6,6 @@ to :class:`Progress`, which a screen reads when it needs to.  :func:`run` turns 
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 import traceback
@@ -349,33 +348,11 @@ def run(step: Callable[[JobContext], T], ctx: JobContext) -> Outcome[T]:
         return Outcome(OutcomeKind.CANCELLED)
     except ChorusError as error:
         return Outcome(OutcomeKind.FAILED, error=error)
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_DISK:  # a journal's are translated where it is read
-            return Outcome(OutcomeKind.FAILED, error=_own_database(error))
-        return Outcome(OutcomeKind.CRASHED, report=redact(traceback.format_exc()))
-    except Exception:  # noqa: BLE001 - a bug of ours: the person gets a report to copy, never a silent death
-        return Outcome(OutcomeKind.CRASHED, report=redact(traceback.format_exc()))
+    except Exception as error:  # noqa: BLE001 - a bug of ours: the person gets a report to copy, never a silent death
+        from chorus_gui.core.computer import computer_fault
 
-
-_OF_THE_DISK = (
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-)
-
-
-def _own_database(error: sqlite3.DatabaseError) -> ChorusError:
-    """One of this program's own: the review, the held-back changes, or the results of a verification."""
-    from chorus_gui.core.errors import UsageError
-
-    own = UsageError(
-        f"A file in which CHoRUS Upload keeps reviews and results on this computer cannot be used: {error}.",
-        meaning="The journal and the central store are not affected.",
-        remedy="Check that the disk is not full. Then clear the local data (Tools menu), and scan the site again.",
-    )
-    own.__cause__ = error
-    return own
+        fault = computer_fault(error)
+        if fault is None:
+            return Outcome(OutcomeKind.CRASHED, report=redact(traceback.format_exc()))
+        fault.__cause__ = error
+        return Outcome(OutcomeKind.FAILED, error=fault)

@@ -30,6 +30,17 @@ def private_process() -> None:
         os.umask(0o077)
 
 
+@contextmanager
+def _naming(path: Path) -> Generator[None]:
+    """An error of a write does not name its file: the system no longer knows it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def create(path: Path) -> BinaryIO:
     """A new file to write.  Raises :class:`FileExistsError` if anything has this name, OSError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, FILE), "wb")
@@ -68,7 +79,7 @@ def write(path: Path, data: bytes) -> None:
     """Replace a file, whole or not at all; on the disk when this returns.  Raises OSError."""
     part = beside(path)
     try:
-        with create(part) as out:
+        with _naming(path), create(part) as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
@@ -80,7 +91,7 @@ def write(path: Path, data: bytes) -> None:
 
 def copy(source: Path, target: Path) -> None:
     """A new file with the content and time of another.  Raises OSError."""
-    with source.open("rb") as read, create(target) as out:
+    with _naming(target), source.open("rb") as read, create(target) as out:
         shutil.copyfileobj(read, out)
     times = source.stat()
     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -98,7 +109,7 @@ def named(path: Path) -> Generator[BinaryIO]:
             if stat.S_ISLNK(found.st_mode) and found.st_uid not in (os.getuid(), 0):
                 raise OSError(errno.EPERM, "this is a link that another user made")
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | (_FLAGS & ~getattr(os, "O_NOFOLLOW", 0)), FILE)
-    with os.fdopen(handle, "wb") as out:
+    with _naming(path), os.fdopen(handle, "wb") as out:
         yield out
 
 

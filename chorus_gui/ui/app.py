@@ -21,6 +21,10 @@ from PySide6.QtWidgets import QApplication
 
 from chorus_gui import __version__
 from chorus_gui.app.folders import data_folder, log_folder, replace_file
+from chorus_gui.app.status import Status
+from chorus_gui.core.computer import computer_fault, folder_fault
+from chorus_gui.core.errors import ComputerError
+from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.untrusted import json_value, record
 from chorus_gui.ui import theme
@@ -30,7 +34,7 @@ from chorus_gui.ui.pages.log import LOG_NAME
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.signals import Signals
-from chorus_gui.ui.widgets.dialogs import ReportDialog
+from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ReportDialog
 
 RAISE_FILE = "raise.json"
 LOGOFF_PATIENCE = 4000
@@ -60,8 +64,7 @@ class SingleInstance(QObject):
         super().__init__(parent)
         import filelock
 
-        self._folder = data_folder() / "instance"
-        self._folder.mkdir(exist_ok=True)
+        self._folder = data_folder("instance")
         self._note = self._folder / RAISE_FILE
         self._lock = filelock.FileLock(self._folder / "window.lock", timeout=0, thread_local=False)
         self._watcher: QFileSystemWatcher | None = None
@@ -106,6 +109,8 @@ class CrashHook(QObject):
     """Everything that nobody caught, from slots and from any thread, ends in a report on screen and in the log."""
 
     caught = Signal(str)
+    failed = Signal(str)
+    """a fault of the computer, as a sentence: not a bug"""
 
     def install(self) -> None:
         """From now on."""
@@ -123,6 +128,10 @@ class CrashHook(QObject):
             return
         report = redact("".join(traceback.format_exception(kind, error, trace)))
         _LOG.error("unexpected error\n%s", report)
+        fault = computer_fault(error) if error is not None else None
+        if fault is not None:
+            self.failed.emit(str(fault))
+            return
         self.caught.emit(report)
 
 
@@ -132,7 +141,7 @@ def log_to_file() -> logging.Handler | None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         handler = RotatingFileHandler(log_folder() / LOG_NAME, maxBytes=2_000_000, backupCount=5, encoding="utf-8", delay=True)
-    except OSError:
+    except (OSError, ComputerError):
         return None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(RedactingFilter())
@@ -191,8 +200,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     application = make_application(())
     if options.self_test is not None:
         return _self_test(application, options.self_test)
-    instance = SingleInstance(application)
-    if not instance.first():
+    try:
+        instance = SingleInstance(application)
+        first = instance.first()
+    except (ComputerError, OSError) as error:
+        return _cannot_start(application, error if isinstance(error, ComputerError) else folder_fault(error, Path(str(error.filename))))
+    if not first:
         instance.call(config)
         return 0
     handler = log_to_file()
@@ -209,6 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         shown = window
         hook.caught.connect(window.show_report)
+        hook.failed.connect(lambda text: session.tell(text, Grade.BAD))
         instance.called.connect(window.come_forward)
         window.closing.connect(instance.release)
         window.closed.connect(application.quit)
@@ -223,6 +237,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger().removeHandler(handler)
         handler.close()
     return status if isinstance(shown, MainWindow) else BUG
+
+
+def _cannot_start(application: QApplication, error: ComputerError) -> int:
+    """Say why, and end: the program's own folder cannot be used, so that nothing could be kept."""
+    theme.apply(application, theme.LIGHT)
+    dialog = CannotStartDialog(str(error))
+    dialog.finished.connect(application.quit)
+    dialog.open()
+    application.exec()
+    return Status.NOT_STARTED
 
 
 def end_of_session(session: Session) -> None:

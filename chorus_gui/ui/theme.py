@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QImage, QPainter, QPal
 from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui.app.folders import data_folder
+from chorus_gui.core.errors import ComputerError
 from chorus_gui.core.model import ChangeKind, Grade
 
 SPACE = 8
@@ -203,8 +204,10 @@ _MARKS = {
 
 def _draw_marks(theme: Theme) -> str:
     """Write the marks as files, because a style sheet reads nothing else; the folder's path.  Without it the marks are not drawn."""
-    folder = data_folder() / "theme"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder = data_folder("theme")
+    except ComputerError:
+        return ""
     for name, points in _MARKS.items():
         colour, width = {"check": (theme.on_accent, 3.4), "dot": (theme.on_accent, 9.0)}.get(name, (theme.muted, 2.6))
         for ratio, mark in ((1, ""), (2, "@2x")):

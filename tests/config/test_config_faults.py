@@ -93,7 +93,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_bytes("a = 1\nb = 'é'".encode("latin-1"))
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "c.toml", environ={})
-    assert [(fault.line, fault.problem) for fault in caught.value.faults] == [(2, "The file is not encoded in UTF-8.")]
+    assert [(fault.line, fault.problem) for fault in caught.value.faults] == [
+        (2, "The file cannot be read as text: it is not encoded in UTF-8.")
+    ]
 
 
 def test_an_empty_file_lacks_what_is_required() -> None:

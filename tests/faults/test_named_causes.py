@@ -218,7 +218,10 @@ TEXTS: dict[str, tuple[Callable[[], ChorusError], Named]] = {
     "a wide equals sign": (lambda: _config('mode ＝ "full"'), Named("“＝” (U+FF1D)", "line 1", "plain keyboard")),
     "no quotes": (lambda: _config("mode = full"), Named("Invalid value", "line 1", "Write texts in quotes")),
     "a text in Latin-1": (lambda: _config("a = 1\n# für".encode("latin-1")), Named("not encoded in UTF-8", "line 2", "Save it again")),
-    "UTF-16 without a mark": (lambda: _config('mode = "full"'.encode("utf-16-le")), Named("as in UTF-16", "line 1", "Save it again")),
+    "UTF-16 without a mark": (
+        lambda: _config('mode = "full"'.encode("utf-16-le")),
+        Named("UTF-16 without a byte order mark", "line 1", "Save it again"),
+    ),
     "UTF-16 that is cut off": (
         lambda: _config('mode = "full"'.encode("utf-16")[:-1]),
         Named("UTF-16, as its first bytes say", "line 1", "Save it again"),

@@ -15,7 +15,7 @@ from mutants import NAMES
 from chorus_gui.cli.report import Report
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.model import Failure, Item
-from chorus_gui.core.submission.mark import read_list
+from chorus_gui.core.submission.listed import read_list
 
 
 def name(text: str, folder: Path) -> None:

@@ -11,7 +11,7 @@ from mutants import NAMES, ODD, TEXTS, json_texts
 from stored_values import STORED
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.submission.mark import read_list
+from chorus_gui.core.submission.listed import read_list
 
 VALUES: list[Any] = [(name, text) for name, stored in STORED.items() if not stored.toml for text in json_texts(stored.good)]
 VALUES += [("custody memory", text) for text in (*TEXTS, 'phase = "held"\nlocal = true', 'phase = "held"\nsent_size = "x"', "phase = 1")]

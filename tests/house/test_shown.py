@@ -20,7 +20,7 @@ from chorus_gui.cli.report import Report
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.shown import json_text, lines, one_line, quoted, unquoted
-from chorus_gui.core.submission.mark import read_list
+from chorus_gui.core.submission.listed import read_list
 from chorus_gui.ui.shown import plain_text
 
 UI = Path(__file__).resolve().parents[2] / "chorus_gui" / "ui"

@@ -9,6 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
@@ -161,3 +164,39 @@ def test_what_is_opened_first(qtbot: QtBot, session: Session, world: World, tmp_
     with qtbot.waitSignal(other.stopped, timeout=10_000):
         other.stop()
     assert parser().parse_args(["--demo"]).demo
+
+
+@pytest.mark.parametrize("place", ["a file", "below a file"])
+def test_a_window_whose_folder_cannot_be_used_says_so(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    from chorus_gui.ui import app
+    from chorus_gui.ui.widgets.dialogs import CannotStartDialog
+
+    home = tmp_path / "home"
+    home.write_text("")
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(home if place == "a file" else home / "below"))
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    monkeypatch.setattr(app, "make_application", lambda _: application)
+    shown: list[str] = []
+
+    def look() -> None:
+        (dialog,) = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, CannotStartDialog)]
+        shown.extend(part.text() for part in dialog.findChildren(QLabel))
+        dialog.reject()
+
+    QTimer.singleShot(200, look)
+    assert app.main([]) == 2
+    assert str(home) in " ".join(shown)
+    assert "CHORUS_UPLOAD_HOME" in " ".join(shown)
+
+
+def test_a_fault_of_the_computer_is_not_shown_as_a_bug(qtbot: QtBot) -> None:
+    hook = CrashHook()
+    bugs: list[str] = []
+    faults: list[str] = []
+    hook.caught.connect(bugs.append)
+    hook.failed.connect(faults.append)
+    error = OSError(28, "No space left on device", "/data/holds.db")
+    hook._hook(type(error), error, None)
+    assert bugs == []
+    assert "the disk is full" in faults[0]

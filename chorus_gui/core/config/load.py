@@ -5,7 +5,6 @@ Both layouts end in the same model; which key stands where is known to :mod:`~ch
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 import tomllib
@@ -26,6 +25,7 @@ from chorus_gui.core.errors import ConfigError, Fault, PatternError
 from chorus_gui.core.model import MODALITIES, Mode
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS, OMOP_PER_PATIENT, Pattern
 from chorus_gui.core.redact import redact
+from chorus_gui.core.text_files import NotTextError, text_of
 from chorus_gui.core.untrusted import MalformedError, toml_tables
 
 _MODES = {"append": Mode.APPEND, "full": Mode.FULL, "snapshot": Mode.FULL}
@@ -147,7 +147,7 @@ def check(
 def read_text(file: Path) -> str:
     """The file's text without a byte order mark.  Raises :class:`ConfigError` if it cannot be read.
 
-    It must be UTF-8, or UTF-16 with a byte order mark, as Windows PowerShell's ``>`` writes it.
+    Encodings: :func:`~chorus_gui.core.text_files.text_of`.
     """
     try:
         data = file.read_bytes()
@@ -163,17 +163,11 @@ def read_text(file: Path) -> str:
             meaning=_NOTHING_STARTED,
             remedy="Check that it is a file, and that you are allowed to read it.",
         ) from error
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not data.startswith(codecs.BOM_UTF32_LE)
-    remedy = "Save it again with the encoding “UTF-8”. To create one, use “chorus-upload config-help --output FILE”."
     try:
-        if not marked and b"\0" in data:
-            raise _error(file, [Fault(file.name, "The file is not a text in UTF-8: it has zero bytes, as in UTF-16.", remedy, line=1)])
-        return data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        fault = Fault(
-            file.name, f"The file is not encoded in {'UTF-16, as its first bytes say' if marked else 'UTF-8'}.", remedy, line=line
-        )
+        return text_of(data)
+    except NotTextError as error:
+        remedy = "Save it again with the encoding “UTF-8”. To create one, use “chorus-upload config-help --output FILE”."
+        fault = Fault(file.name, f"The file cannot be read as text: {error}.", remedy, line=error.line)
         raise _error(file, [fault]) from error
 
 

@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from chorus_gui.core.errors import PolicyError
+from chorus_gui.core.text_files import text_of
 from chorus_gui.core.untrusted import toml_tables
 
 POLICY_FILE = Path("/etc/chorus-upload/policy.toml")
@@ -142,7 +143,7 @@ def _file(file: Path) -> dict[str, object] | None:
     try:
         if len(data) > MAX_BYTES:
             raise ValueError("too long")
-        return toml_tables(data.decode("utf-8-sig"))
+        return toml_tables(text_of(data))
     except ValueError as error:  # not UTF-8, not TOML, too deep
         raise _unreadable(str(file), "It is not valid TOML.") from error
 

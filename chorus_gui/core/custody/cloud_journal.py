@@ -88,9 +88,7 @@ def cloud_journal(config: Config, store: Store) -> CloudJournal:
 
 def memory_folder() -> Path:
     """The folder for what this computer remembers: one file per cloud journal, only for this user."""
-    folder = folders.data_folder() / "custody"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return folders.data_folder("custody")
 
 
 @contextmanager

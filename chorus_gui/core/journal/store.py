@@ -14,12 +14,13 @@ import time
 from array import array
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from chorus_gui.core.errors import JournalChangedError, JournalDamagedError, JournalError
+from chorus_gui.core.errors import JournalBusyError, JournalChangedError, JournalDamagedError, JournalError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, findings, history, opening
 from chorus_gui.core.journal import writer as writing
@@ -32,6 +33,10 @@ from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError
 
 PAGE = 2000
 """rows fetched at a time while iterating"""
+PATIENCE = 900.0
+"""seconds that a transaction waits for another program, once something was recorded"""
+SILENT = 2.0
+"""seconds of waiting before a sentence says so"""
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +61,8 @@ class Journal:
         self._turn = threading.RLock()
         self._writer = writing.Writer(schema)
         self._kept = False
+        self._recorded = False
+        self._ctx: JobContext | None = None
         self._version = self._data_version()
 
     @classmethod
@@ -105,6 +112,7 @@ class Journal:
                     conn.execute("PRAGMA journal_mode = DELETE")
                     schema = opening.complete(conn, schema)
                     journal = cls(path, conn, schema, lock, notes)
+                    journal._ctx = ctx
                     journal._kept = fresh  # nothing in it that a copy could save
                 except BaseException:
                     conn.close()
@@ -253,6 +261,7 @@ class Journal:
                     self._writer.write(entry, moment)
                 except (sqlite3.Error, *DATA_ERRORS) as error:
                     opening.reraise(error, self.path)
+        self._recorded = True
 
     def keep_copy(self) -> None:
         """Keep a copy of the journal as it is, as before the first change.  Raises :class:`JournalDamagedError` for one that is not whole."""
@@ -325,8 +334,8 @@ class Journal:
         with self._turn:
             self.keep_copy()
             try:
+                self._when_free("BEGIN IMMEDIATE")
                 with opening.translated(self.path):
-                    self._conn.execute("BEGIN IMMEDIATE")
                     if self._data_version() != self._version:
                         raise JournalChangedError(
                             f"Another program changed the journal “{self.path}” at the same time.",
@@ -334,14 +343,52 @@ class Journal:
                             remedy="Close the other program, and scan again to compare with the journal as it is now.",
                         )
                 yield
-                with opening.translated(self.path):
-                    self._conn.execute("COMMIT")
+                self._when_free("COMMIT")
             except BaseException:
                 if self._conn.in_transaction:
                     self._conn.execute("ROLLBACK")
                 self._schema.forget()
                 self._writer = writing.Writer(self._schema)
                 raise
+
+    def _when_free(self, statement: str) -> None:
+        """Run a statement that needs the file for itself.
+
+        Once something was recorded, it waits up to :data:`PATIENCE` seconds for another program, such as a database viewer: what arrived
+        in the central store is recorded, and not sent again.  Before that, and after a cancellation, it waits ten seconds.
+        """
+        ctx, began, shown = self._ctx, time.monotonic(), False
+        asked: float | None = None
+        with self._patient(0.25):
+            while True:
+                try:
+                    with opening.translated(self.path):
+                        self._conn.execute(statement)
+                        break
+                except JournalBusyError:
+                    now = time.monotonic()
+                    if ctx is not None and ctx.cancelled and asked is None:
+                        asked = now
+                    since = began if asked is None else asked
+                    if now - since >= (PATIENCE if self._recorded and asked is None else opening.BUSY_SECONDS):
+                        raise
+                    if ctx is not None and not shown and now - began > SILENT:
+                        shown = True
+                        at = datetime.now().astimezone()
+                        ctx.progress.note(
+                            f"Another program has used the journal since {at:%H:%M}. Close it (a database viewer, for example)."
+                        )
+        if shown and ctx is not None:
+            ctx.progress.note("")
+
+    @contextmanager
+    def _patient(self, seconds: float) -> Generator[None]:
+        """During the block SQLite waits only so long for another program."""
+        self._conn.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self._conn.execute(f"PRAGMA busy_timeout = {round(opening.BUSY_SECONDS * 1000)}")
 
 
 def _row(values: tuple[Any, ...]) -> Row:

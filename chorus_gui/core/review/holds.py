@@ -21,10 +21,12 @@ import tomli_w
 from chorus_gui.core import private
 from chorus_gui.core.errors import ReviewError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
+from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, target_of
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Hold
+from chorus_gui.core.text_files import text_of
 from chorus_gui.core.untrusted import record, toml_tables
 
 _KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
@@ -67,7 +69,7 @@ class Holds:
         self.path = path.with_name(path.name.replace("review-", "holds-"))
         self.path.touch(mode=0o600)
         self._parsed: dict[int, tuple[bytes, HoldList]] = {}
-        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        self._db = own_database(self.path, timeout=30)
         try:
             self._db.executescript(_TABLES)
             self._take_over()
@@ -220,7 +222,7 @@ class Holds:
     def import_(self, file: Path) -> int:
         """Add a colleague's holds; how many.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
         try:
-            holds = record(_Exported, toml_tables(file.read_text("utf-8"))).hold
+            holds = record(_Exported, toml_tables(text_of(file.read_bytes()))).hold
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"“{file}” is not a list of held-back files.", remedy="Choose a file that was exported as a list of held-back files."

@@ -101,9 +101,8 @@ def enter(staging: Staging, changes: Iterable[tuple[Change, str]]) -> None:
 
 def sent(staging: Staging, rows: Iterable[Row]) -> None:
     """These rows are uploaded."""
-    staging.db.execute("BEGIN")
-    staging.db.executemany(
-        "UPDATE pending SET done = 1 WHERE own IN (0, 1) AND modality = ? AND path = ? AND version = ?",
-        ((row.modality, row.path, row.version) for row in rows),
-    )
-    staging.db.execute("COMMIT")
+    with staging.changing():
+        staging.db.executemany(
+            "UPDATE pending SET done = 1 WHERE own IN (0, 1) AND modality = ? AND path = ? AND version = ?",
+            ((row.modality, row.path, row.version) for row in rows),
+        )

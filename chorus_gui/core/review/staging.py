@@ -11,13 +11,15 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
+from chorus_gui.core.own_database import own_database
 from chorus_gui.core.untrusted import DATA_ERRORS
 
 FORMAT = 4
@@ -50,9 +52,7 @@ _INSERT_FILE = f"INSERT INTO site ({', '.join(SourceFile._fields)}) VALUES ({', 
 def staging_path(journal: Path) -> Path:
     """Where the review of this journal is kept.  One for each journal, whichever configuration names it."""
     key = hashlib.sha256(os.path.normcase(os.path.abspath(journal)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    folder = data_folder() / "staging"
-    folder.mkdir(exist_ok=True)
-    return folder / f"review-{key}.db"
+    return data_folder("staging") / f"review-{key}.db"
 
 
 def command_staging_path(window: Path) -> Path:
@@ -85,7 +85,7 @@ class Staging:
         try:
             remove_file(path.with_name(path.name + "-journal"))
             patiently(lambda: _begin(path))
-            db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            db = own_database(path, timeout=5)
             db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;")
             db.executescript(_SCHEMA)
             db.execute("BEGIN")
@@ -103,7 +103,7 @@ class Staging:
         """The review that is kept there.  Raises :class:`StaleReviewError` if there is none that was finished."""
         if not path.exists():
             raise StaleReviewError("There is no review yet.", remedy="Scan the site.")
-        db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        db = own_database(path, timeout=30)
         staging = cls(path, db)
         try:
             # A crash of this program leaves it intact; after a power cut it is made again.
@@ -127,6 +127,19 @@ class Staging:
         self.db.close()
 
     # --- facts about the review -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def changing(self) -> Generator[None]:
+        """A transaction; what fails is undone."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+            raise
 
     def put(self, key: str, value: Any) -> None:
         """Remember a JSON value under a key."""
@@ -158,6 +171,5 @@ class Staging:
 
     def mark_done(self, ids: Iterable[int]) -> None:
         """Remember that these changes are recorded in the journal."""
-        self.db.execute("BEGIN")
-        self.db.executemany("UPDATE change SET done = 1 WHERE id = ?", ((key,) for key in ids))
-        self.db.execute("COMMIT")
+        with self.changing():
+            self.db.executemany("UPDATE change SET done = 1 WHERE id = ?", ((key,) for key in ids))

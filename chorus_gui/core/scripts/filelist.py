@@ -8,7 +8,7 @@ from chorus_gui.core.shown import quoted
 
 
 def file_list(paths: Iterable[str]) -> str:
-    """The text of a list for this program, which :func:`chorus_gui.core.submission.mark.read_list` reads."""
+    """The text of a list for this program, which :func:`chorus_gui.core.submission.listed.read_list` reads."""
     return "".join(quoted(path) + "\n" for path in paths)
 
 

@@ -43,5 +43,7 @@ def deliver(
             origin = under_way.pop(result.item.key)
             if isinstance(result, Proof):
                 batch.add(entry_of(origin, result), (origin, result))
+                if result.item.size > store.limits.put_bytes:
+                    batch.flush()  # after a kill, nothing in the store says that a large file has arrived
             else:
                 work.log.failures.append(result)

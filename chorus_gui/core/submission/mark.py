@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
-import os
 import re
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.journal.queries import active_by_paths
-from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, ChangeKind, Entry, Level, Row, Tally, sums
-from chorus_gui.core.shown import unquoted
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.guard import guarded
+from chorus_gui.core.submission.listed import find_rows
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult, verify
 
@@ -26,38 +21,13 @@ _UPLOAD_TIME = re.compile(r"[0-9]{14}")
 
 @dataclass(slots=True)
 class Marked:
-    """The result for a list of paths.  ``unknown`` have no current entry; ``refused`` are missing or different in the store."""
+    """The result for a list of paths.  ``unknown`` have no current entry, each with
+    a sentence that says why ("" if there is nothing to add); ``refused`` are missing or different in the store."""
 
     marked: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
-    unknown: list[str] = field(default_factory=list[str])
+    unknown: dict[str, str] = field(default_factory=dict[str, str])
     refused: list[Verdict] = field(default_factory=list[Verdict])
-
-
-def read_list(file: Path | None, *, null: bool = False) -> list[str]:
-    """The paths of a file list, of standard input if ``file`` is None.
-
-    One per line in UTF-8 (or UTF-16 with a byte order mark), empty lines ignored, in quotes as :func:`chorus_gui.core.shown.quoted` writes
-    them; ``null``: each with a zero byte after it, and byte for byte as the system has it.  Raises :class:`UsageError` if it cannot be read.
-    """
-    try:
-        data = sys.stdin.buffer.read() if file is None else file.read_bytes()
-        if null:
-            return [os.fsdecode(name) for name in data.split(b"\0") if name]
-    except OSError as error:
-        raise UsageError(
-            f"Could not read the file list “{file}”: {error.strerror}.", remedy="Use a text file with one path per line."
-        ) from error
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's ">" writes it
-    try:
-        text = data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"The file list “{file}” is not encoded in UTF-8 (line {line}).", remedy="Save it again with the encoding “UTF-8”."
-        ) from error
-    lines = (line.removesuffix("\r") for line in text.split("\n"))
-    return [unquoted(line) for line in lines if line]
 
 
 def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = None) -> Marked:
@@ -66,7 +36,7 @@ def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = N
     ``work.log`` gets what was closed.
     """
     out = Marked()
-    found = _open_rows(work.journal, paths, out, None if version is None else {version})
+    found = _open_rows(work, paths, out, None if version is None else {version})
 
     def done(rows: list[Row]) -> None:
         out.marked += [row.path for row in rows]
@@ -94,7 +64,7 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
     """
     check_upload_time(upload_time)
     out, store, config = Marked(), guarded(store), work.config
-    found = _central_rows(work, paths, out) if central else _open_rows(work.journal, paths, out, None)
+    found = _central_rows(work, paths, out) if central else _open_rows(work, paths, out, None)
     pending = [row for row in found if row.pending]
     out.already = [row.path for row in found if not row.pending]
     pending.sort(key=lambda row: (row.version, row.modality, row.path))
@@ -116,17 +86,12 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
     return out
 
 
-def _open_rows(journal: Journal, paths: Iterable[str], out: Marked, versions: Collection[str] | None) -> list[Row]:
-    wanted = list(dict.fromkeys(paths))
-    rows = list(active_by_paths(journal, wanted))
-    have = {row.path for row in rows}
-    # Typed with backslashes on Windows; a name that really holds one was found above.
-    turned = {path.replace("\\", "/"): path for path in wanted if path not in have and "\\" in path}
-    rows += active_by_paths(journal, turned)
-    rows = [row for row in rows if versions is None or row.version in versions]
-    have = {row.path for row in rows}
-    out.unknown = [path for path in wanted if path not in have and path.replace("\\", "/") not in have]
-    return rows
+def _open_rows(work: Work, paths: Iterable[str], out: Marked, versions: Collection[str] | None) -> list[Row]:
+    rows, out.unknown = find_rows(lambda wanted: active_by_paths(work.journal, wanted), work.config, paths)
+    chosen = [row for row in rows if versions is None or row.version in versions]
+    other = f"It is current in another version than {', '.join(sorted(versions or ()))}."
+    out.unknown |= {row.path: other for row in rows if row not in chosen}
+    return chosen
 
 
 def _central_rows(work: Work, paths: Iterable[str], out: Marked) -> list[Row]:
@@ -142,5 +107,5 @@ def _central_rows(work: Work, paths: Iterable[str], out: Marked) -> list[Row]:
                     rows.append(row)
                     del wanted[place]
                     break
-    out.unknown = list(wanted)
+    out.unknown = dict.fromkeys(wanted, "")
     return rows

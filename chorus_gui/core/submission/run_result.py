@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from chorus_gui.core.computer import computer_fault
 from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
 from chorus_gui.core.review.values import Hold
 
@@ -44,8 +47,23 @@ class RunResult:
     complete: list[str] = field(default_factory=list[str])
     """versions that became complete: their completion markers were written"""
     notes: list[str] = field(default_factory=list[str])
+    unmarked: bool = False
+    """changes are in the journal that the review could not mark as done: nobody may approve the review again"""
     held: dict[tuple[str, str], Hold] = field(default_factory=dict[tuple[str, str], Hold])
     """(modality, path) of files that were approved or pending, but held back before they were sent"""
+
+    @contextmanager
+    def marking(self) -> Generator[None]:
+        """Mark in the review what the journal has.  A full disk of this computer does not stop the upload: the next scan knows more."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            fault = computer_fault(error)
+            if fault is None:
+                raise
+            if not self.unmarked:
+                self.unmarked = True
+                self.notes.append(f"{fault.what} The journal is complete. {fault.remedy}")
 
     def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:
         """Changes (modality, kind, bytes) were committed to the journal."""

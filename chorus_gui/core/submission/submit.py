@@ -165,10 +165,10 @@ def _to_do(work: Work, approved: Approved, *kinds: ChangeKind) -> Iterator[Chang
 
 def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
     """These changes are in the journal."""
-    approved.staging.mark_done(change.id for change in changes)
     work.log.recorded.update(approved.version_of(c) for c in changes if c.kind in (ChangeKind.ADDED, ChangeKind.UPDATED))
     work.log.enter((change.modality, change.kind, change.bytes) for change in changes)
     work.log.rename(changes)
+    approved.staging.mark_done(change.id for change in changes)
 
 
 def _failed(work: Work, change: Change, error: ChorusError) -> None:
@@ -183,7 +183,7 @@ def remember(work: Work, approved: Approved) -> None:
     If that cannot be saved, the review is out of date; an earlier error is not hidden.
     """
     with suppress(JournalError, sqlite3.Error):
-        if work.journal.only_writer():
+        if work.journal.only_writer() and not work.log.unmarked:
             approved.staging.put("fingerprint", work.journal.fingerprint())
 
 
@@ -439,8 +439,9 @@ def _send(work: Work, approved: Approved, store: Store, again: Collection[int]) 
             yield change, Item.of_change(change, work.config.store_path(change.modality, change.path, approved.version_of(change)))
 
     def done(sent: list[tuple[Change, Proof]]) -> None:
-        _done(work, approved, [change for change, _ in sent])
         for change, proof in sent:
             work.log.prove(proof, approved.version_of(change))
+        with work.log.marking():
+            _done(work, approved, [change for change, _ in sent])
 
     deliver(work, store, files(), lambda change, proof: _entry(approved, change, proof.md5, proof.md5_seconds, proof), done)

@@ -74,7 +74,8 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
         for row, proof in proved:
             work.log.prove(proof, row.version)
         if approved is not None:
-            pending.sent(approved, [row for row, _ in proved])
+            with work.log.marking():
+                pending.sent(approved, [row for row, _ in proved])
 
     deliver(work, store, files(), _entry, done)
 

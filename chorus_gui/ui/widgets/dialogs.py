@@ -106,6 +106,21 @@ class ReasonDialog(Dialog):
         self.yes.setEnabled(bool(self.field.currentText().strip()))
 
 
+class CannotStartDialog(Dialog):
+    """The program cannot start, for a reason outside it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(None, "CHoRUS Upload")
+        self.setMinimumWidth(560)
+        heading = label("CHoRUS Upload could not start.", "heading")
+        set_grade(heading, Grade.BAD)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        self.setLayout(
+            column(heading, label(text, wrap=True), SPACE, buttons, margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE), space=SPACE)
+        )
+
+
 class ReportDialog(Dialog):
     """An error in the program: what happened, and a report to copy.  The report holds no secret."""
 

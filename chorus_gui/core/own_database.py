@@ -1,0 +1,54 @@
+"""Databases of the program's own: reviews, held-back changes, results of verifications.  The journal has its own ways to be opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from chorus_gui.core.computer import FILE_OF_OURS
+
+
+class OwnDatabase(sqlite3.Connection):
+    """A connection to a database of the program's own; its errors name the file (see :func:`~.computer.computer_fault`).
+
+    Made by :func:`own_database`.
+    """
+
+    file = ""
+
+    def execute(self, *given: Any) -> sqlite3.Cursor:
+        """See :meth:`sqlite3.Connection.execute`."""
+        try:
+            return super().execute(*given)
+        except sqlite3.Error as error:
+            raise self._named(error) from error.__cause__
+
+    def executemany(self, *given: Any) -> sqlite3.Cursor:
+        """See :meth:`sqlite3.Connection.executemany`."""
+        try:
+            return super().executemany(*given)
+        except sqlite3.Error as error:
+            raise self._named(error) from error.__cause__
+
+    def executescript(self, *given: Any) -> sqlite3.Cursor:
+        """See :meth:`sqlite3.Connection.executescript`."""
+        try:
+            return super().executescript(*given)
+        except sqlite3.Error as error:
+            raise self._named(error) from error.__cause__
+
+    def _named(self, error: sqlite3.Error) -> sqlite3.Error:
+        setattr(error, FILE_OF_OURS, self.file)
+        return error
+
+
+def own_database(file: Path, *, timeout: float) -> OwnDatabase:
+    """A database of the program's own, in autocommit mode; waits up to ``timeout`` seconds for another connection.  Errors as SQLite."""
+    try:
+        db = sqlite3.connect(file, isolation_level=None, timeout=timeout, factory=OwnDatabase)
+    except sqlite3.Error as error:
+        setattr(error, FILE_OF_OURS, str(file))
+        raise
+    db.file = str(file)
+    return db

@@ -1,0 +1,116 @@
+"""Files that a person names, one or in a list: as the journal has them, or as Explorer, a shell or another program writes the path."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.model import Row
+from chorus_gui.core.shown import unquoted
+from chorus_gui.core.text_files import NotTextError, text_of
+
+_CONTROL = re.compile(r"[\b\f\n\r\t]")
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]|\\\\")
+
+Find = Callable[[Iterable[str]], Sequence[Row]]
+"""The current rows of exactly these paths."""
+
+
+def read_list(file: Path | None, *, null: bool = False) -> list[str]:
+    """The paths of a file list, of standard input if ``file`` is None.
+
+    One per line in UTF-8 (or UTF-16 with a byte order mark), empty lines ignored, in quotes as :func:`chorus_gui.core.shown.quoted` or
+    Explorer writes them; ``null``: each with a zero byte after it, and byte for byte as the system has it.  Raises :class:`UsageError`
+    if it cannot be read.
+    """
+    name = "from standard input" if file is None else f"“{file}”"
+    try:
+        data = sys.stdin.buffer.read() if file is None else file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"Could not read the file list {name}: {error.strerror}.", remedy="Use a text file with one path per line."
+        ) from error
+    if null:
+        return [os.fsdecode(name) for name in data.split(b"\0") if name]
+    try:
+        text = text_of(data)
+    except NotTextError as error:
+        raise UsageError(
+            f"Could not read the file list {name}: {error} (line {error.line}).",
+            remedy="Save it again with the encoding “UTF-8”. For a list with a zero byte after each path, add -0.",
+        ) from error
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    return [unquoted(line) for line in lines if line.strip()]
+
+
+def find_rows(find: Find, config: Config, texts: Iterable[str]) -> tuple[list[Row], dict[str, str]]:
+    """The current rows of files that a person named, and why each other one was not found, as a sentence.
+
+    A text that is a path of the journal letter by letter means that file, and nothing else.  Only then may it be the same path with
+    backslashes, in quotes, below “./”, or from the root of the disk through the site's folder.
+    """
+    wanted = list(dict.fromkeys(texts))
+    rows = list(find(wanted))
+    have = {row.path for row in rows}
+    roots = list(dict.fromkeys(str(site.place.folder) for site in config.sites.values() if site.place.folder))
+    others = {text: [path for path in dict.fromkeys(_others(text, roots)) if path != text] for text in wanted if text not in have}
+    found = {row.path: row for row in find(path for paths in others.values() for path in paths)}
+    missing: dict[str, str] = {}
+    for text, paths in others.items():
+        hits = [found[path] for path in paths if path in found]
+        if hits:
+            rows += [row for row in hits[:1] if row.path not in have]
+            have.add(hits[0].path)
+        else:
+            missing[text] = _why(text, paths, roots)
+    return rows, missing
+
+
+def _others(text: str, roots: Collection[str]) -> Iterator[str]:
+    """How the same file may be written in the journal, the likeliest first."""
+    bare = text.strip()
+    if _CONTROL.search(bare):  # a path that Explorer copied, such as "C:\new\table", reads as a quoted name with a line break
+        bare = json.dumps(bare, ensure_ascii=False)[1:-1]
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
+        bare = bare[1:-1]
+    for turned in dict.fromkeys((bare, bare.replace("\\", "/"))):
+        yield turned
+        for root in roots:
+            if (below := _below(turned, root)) is not None:
+                yield below
+        short = turned
+        while short.startswith("./"):
+            short = short[2:].lstrip("/")
+            yield short
+
+
+def _below(path: str, root: str) -> str | None:
+    """The part of an absolute path behind the site's folder; None if it is elsewhere."""
+    plain, folder = (text.replace("\\", "/").removeprefix("//?/") for text in (path, root))
+    folder = folder.rstrip("/") + "/"
+    same = plain[: len(folder)]
+    if same == folder or (_is_windows(root) and same.lower() == folder.lower()):
+        return plain[len(folder) :].lstrip("/")
+    return None
+
+
+def _is_windows(root: str) -> bool:
+    return bool(re.match(r"[A-Za-z]:|\\\\", root))
+
+
+def _why(text: str, paths: Sequence[str], roots: Collection[str]) -> str:
+    """Why a text is not a current file of the journal."""
+    if "\0" in text:
+        return "The text has zero bytes: save the list in UTF-8, or with a byte order mark."
+    if _ABSOLUTE.match(text.strip("\"' ")):
+        below = [path for path in paths if not _ABSOLUTE.match(path)]
+        if below:
+            return f"The journal has no current entry for “{below[0]}”."
+        return f"It is not below the site's folder{'' if len(roots) == 1 else 's'} {', '.join(f'“{root}”' for root in roots)}."
+    return ""
