@@ -41,6 +41,12 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and (error.errno in FULL or getattr(error, "winerror", None) in _FULL_WINDOWS)
 
 
+def is_damaged(error: BaseException) -> bool:
+    """Whether the content of a SQLite file is the reason."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    return isinstance(error, sqlite3.Error) and code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def computer_fault(error: BaseException, file: str | os.PathLike[str] = "") -> ComputerError | None:
     """The fault of the computer in words for a person; None if ``error`` is something else.
 

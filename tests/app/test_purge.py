@@ -73,7 +73,7 @@ def test_a_file_that_is_held_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_every_folder_that_the_program_makes_is_known() -> None:
-    """``data_folder() / "name"`` anywhere in the program."""
+    """``data_folder() / "name"`` and ``data_folder("name")`` anywhere in the program."""
     found: set[str] = set()
     for file in (ROOT / "chorus_gui").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -81,6 +81,9 @@ def test_every_folder_that_the_program_makes_is_known() -> None:
                 left = ast.unparse(node.left)
                 if left.endswith(("data_folder()", "settings_folder()")):
                     found.add(str(node.right.value))
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("data_folder") and node.args:
+                assert isinstance(node.args[0], ast.Constant)
+                found.add(str(node.args[0].value))
     assert found <= {*purge.FOLDERS, *purge.FILES}
     assert {"staging", "receipts", "custody"} <= found
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import tomli_w
 
 from chorus_gui.core import private
+from chorus_gui.core.computer import computer_fault, is_damaged
 from chorus_gui.core.errors import ReviewError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.own_database import own_database
@@ -75,6 +76,8 @@ class Holds:
             self._take_over()
         except (sqlite3.DatabaseError, SideFileUnreadableError) as error:
             self._db.close()
+            if (fault := computer_fault(error)) is not None and not is_damaged(error):
+                raise fault from error
             raise ReviewError(
                 f"This computer's list of held-back files, “{self.path}”, is damaged.",
                 meaning="So it is not known what is held back, and nothing was uploaded.",
