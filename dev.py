@@ -1,4 +1,4 @@
-"""Everything a checkout needs: ``python3 dev.py run | test | check | fuzz | bench | exe | texts | setup``.
+"""Everything a checkout needs: ``python3 dev.py run | test | check | fuzz | soak | bench | exe | texts | setup``.
 
 Only the standard library, because nothing is installed yet when it starts.  Packages go to ``.venv``, the blob service that
 the tests talk to goes to ``.cache``; a stamp beside each tells that it is up to date, so a second start needs no network.
@@ -226,6 +226,12 @@ def fuzz(rest: list[str]) -> None:
     call(PYTHON, ROOT / "tests" / "fuzz" / "fuzz.py", *rest)
 
 
+def soak(rest: list[str]) -> None:
+    """Let faults hit submissions to a real blob service."""
+    setup()
+    call(PYTHON, ROOT / "tests" / "soak" / "soak.py", *rest)
+
+
 def main() -> None:
     if sys.version_info < (3, 11):
         sys.exit(f"CHoRUS Upload needs Python 3.11 or newer. This is Python {sys.version.split()[0]}.")
@@ -246,6 +252,7 @@ def main() -> None:
     commands.add_parser("screenshots", help="save a picture of every page to docs/screenshots; with --only NAME…, just these")
     commands.add_parser("texts", help="list every text that people can see, or those of an AREA; --offenders lists the rejected ones")
     commands.add_parser("fuzz", help="try hostile inputs of every class for MINUTES (1); prints a table, and fails if it finds a problem")
+    commands.add_parser("soak", help="let faults hit submissions for MINUTES (5); prints a table, and fails if anything is lost or false")
     commands.add_parser("setup", help="only set up, also for the tests")
     args, rest = parser.parse_known_args()
     if rest and args.command in ("check", "exe", "setup"):
@@ -264,6 +271,8 @@ def main() -> None:
         texts(rest)
     elif args.command == "fuzz":
         fuzz(rest)
+    elif args.command == "soak":
+        soak(rest)
     else:
         setup()
         sys.exit(1 if args.command == "check" and check() else 0)

@@ -66,6 +66,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
 import socket
@@ -78,10 +79,34 @@ from typing import Any
 
 Fault = tuple[Any, ...]
 HALF_MINUTE = 30
-FAULTS = set(
-    "reset reset_mid stall_mid drip_in early status raw stall halfclose fin flip delay dup dup_first after lost lost_stall"
-    " trunc trunc_head flip_resp clen http10 drip_out hdr idle_close pass".split()
-)
+FAULTS = {
+    "reset",
+    "reset_mid",
+    "stall_mid",
+    "drip_in",
+    "early",
+    "status",
+    "raw",
+    "stall",
+    "halfclose",
+    "fin",
+    "flip",
+    "delay",
+    "dup",
+    "dup_first",
+    "after",
+    "lost",
+    "lost_stall",
+    "trunc",
+    "trunc_head",
+    "flip_resp",
+    "clen",
+    "http10",
+    "drip_out",
+    "hdr",
+    "idle_close",
+    "pass",
+}
 
 
 class Request:
@@ -135,6 +160,7 @@ class Proxy:
         self.note: Callable[[dict[str, Any]], None] = lambda entry: None
         self.log: list[dict[str, Any]] = []
         self._number = 0
+        self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
@@ -145,6 +171,7 @@ class Proxy:
 
         async def listen() -> None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 20)
+            assert self._server is not None
             self.port = self._server.sockets[0].getsockname()[1]
 
         asyncio.run_coroutine_threadsafe(listen(), self._loop).result(HALF_MINUTE)
@@ -153,6 +180,7 @@ class Proxy:
         """Refuse new connections and reset the open ones."""
 
         async def stop() -> None:
+            assert self._server is not None
             self._server.close()
             for writer in list(self._open):
                 _reset(writer)
@@ -324,10 +352,8 @@ async def _take(reader: asyncio.StreamReader, count: int) -> None:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST instead of FIN."""
-    try:
+    with contextlib.suppress(OSError):
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    except OSError:
-        pass
     writer.transport.abort()
 
 
@@ -401,14 +427,12 @@ def main() -> None:
         turn = matched - args.skip
         return fault if turn > 0 and (args.times == 0 or turn <= args.times) else None
 
-    out = open(args.log, "a", encoding="utf-8") if args.log else sys.stdout
+    out = open(args.log, "a", encoding="utf-8") if args.log else sys.stdout  # noqa: SIM115 - open until the end
     proxy = Proxy(args.upstream, args.port)
     proxy.rule, proxy.note = rule, lambda entry: print(json.dumps(entry), file=out, flush=True)
     print(f"listening on 127.0.0.1:{proxy.port}", file=sys.stderr, flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait(args.seconds or None)
-    except KeyboardInterrupt:
-        pass
     proxy.close()
 
 
