@@ -137,7 +137,7 @@ class _Walk:
             ctx.checkpoint()
             prefix = folder.path + "/" if folder.path else ""
             self._found.unread += [problem.path for problem in folder.problems]
-            names = [*(name for name, _, _ in folder.files), *folder.unsized]
+            names = [*(file.name for file in folder.files), *folder.unsized]
             self._take(prefix, sorted(names)[: self._left])
             if len(names) > self._left or time.monotonic() > self._until:
                 self._found.complete = False

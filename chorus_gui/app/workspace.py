@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.review.holds import Holds
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.storage.azure.login import Login
-    from chorus_gui.core.storage.base import Store
+    from chorus_gui.core.storage.base import Source, Store
     from chorus_gui.core.storage.open import Sources
     from chorus_gui.core.storage.outage import Outage
 
@@ -115,12 +115,12 @@ class Workspace:
 
     def sources(self) -> Sources:
         """The site's sources by modality; each place is opened when it is first asked for.  Raises as :meth:`store`, then."""
-        from chorus_gui.core.storage.open import Sources, open_source
+        from chorus_gui.core.storage.open import Sources
 
         with self._lock:
             self._check_open()
             if self._sources is None:
-                self._sources = Sources(self.config, lambda place: open_source(place, login=self.login))
+                self._sources = Sources(self.config, self._open_source)
                 self._closers.append(self._sources.close)
             return self._sources
 
@@ -168,6 +168,13 @@ class Workspace:
         store = open_store(place, login=self.login)
         self._closers.append(store.close)
         return RetryingStore(store, self._outage(place, name))
+
+    def _open_source(self, place: Place) -> Source:
+        from chorus_gui.core.storage.open import open_source
+        from chorus_gui.core.storage.retrying_source import RetryingSource
+
+        name = "The site folder" if place.folder is not None else "The site's container"
+        return RetryingSource(open_source(place, login=self.login), self._outage(place, f"{name} “{place.text}”"))
 
     def _outage(self, place: Place, name: str) -> Outage:
         """What is known of the place's answers: places in one container or folder share it, and so do all commands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, SourceChangedError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.base import BlobInfo, FolderChoice
+from chorus_gui.core.storage.base import BlobInfo, FolderChoice, Page
 from chorus_gui.core.storage.open import open_source, open_store
 
 
@@ -35,7 +36,7 @@ def everything(_folder: str) -> FolderChoice:
 def test_each_folder_comes_once_with_all_its_files(place: Place) -> None:
     source = opened(place, "1/Images/a", "1/Images/b/c", "1/Images/z", "1/Images.txt", "2/x", "top")
     calls: list[int] = []
-    found = {folder.path: sorted(name for name, _, _ in folder.files) for folder in source.folders(everything, lambda: calls.append(1))}
+    found = {folder.path: sorted(file.name for file in folder.files) for folder in source.folders(everything, lambda: calls.append(1))}
     assert found == {"": ["top"], "1": ["Images.txt"], "1/Images": ["a", "z"], "1/Images/b": ["c"], "2": ["x"]}
     assert len(calls) == 6
     stat = source.stat("1/Images/b/c")
@@ -54,7 +55,7 @@ def test_only_what_is_wanted_is_asked_for(place: Place) -> None:
     folders = {folder.path: folder for folder in source.folders(want, lambda: None)}
     assert set(folders) == {"", "1", "1/Images", "2"}
     assert folders["2"].unsized == ["x"]
-    assert [name for name, _, _ in folders["1/Images"].files] == ["a"]
+    assert [file.name for file in folders["1/Images"].files] == ["a"]
     assert [folder.files for folder in source.folders(lambda folder: FolderChoice(descend=False, files=False), lambda: None)] == [[]]
     source.close()
 
@@ -67,8 +68,10 @@ class Listed:
     def __init__(self, paths: set[str]) -> None:
         self._paths = sorted(paths)
 
-    def list(self) -> list[BlobInfo]:
-        return [BlobInfo(path, 1, None, "e") for path in self._paths]
+    def pages(self, prefix: str, marker: str) -> Iterator[Page]:
+        for start in range(0, len(self._paths), 3):
+            blobs = [BlobInfo(path, 1, None, "e") for path in self._paths[start : start + 3]]
+            yield Page(blobs, "more" if start + 3 < len(self._paths) else "")
 
 
 PART = st.text("ab.-~0", min_size=1, max_size=3).filter(lambda part: part not in (".", ".."))
@@ -86,7 +89,7 @@ def test_any_tree_is_walked_whole_and_each_folder_once(paths: set[str], pruned: 
     folders = list(source.folders(want, lambda: None))
     assert len({folder.path for folder in folders}) == len(folders)
     assert len(set(asked)) == len(asked)
-    found = {f"{folder.path}/{name}".lstrip("/") for folder in folders for name, _, _ in folder.files}
+    found = {f"{folder.path}/{name}".lstrip("/") for folder in folders for name, *_ in folder.files}
     assert found == {path for path in paths if pruned not in path.split("/")[:-1]}
 
 

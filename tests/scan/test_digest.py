@@ -30,8 +30,8 @@ class Interfering(FolderSource):
         self._on_read = on_read
         self.threads: set[str] = set()
 
-    def open(self, path: str, offset: int = 0) -> FileReader:
-        reader, source = super().open(path, offset), self
+    def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
+        reader, source = super().open(path, offset, version=version), self
 
         class Wrapped:
             def readinto(self, buffer: bytearray | memoryview, /) -> int | None:

@@ -132,7 +132,9 @@ def test_one_modality_alone_lists_nothing_of_the_others(tmp_path: Path, monkeypa
     write_snapshot(tmp_path, 1)
     listed: list[str] = []
     listing = folder._list
-    monkeypatch.setattr(folder, "_list", lambda root, visit, halt: listed.append(visit.path) or listing(root, visit, halt))
+    monkeypatch.setattr(
+        folder, "_list", lambda root, visit, halt, *, whole: listed.append(visit.path) or listing(root, visit, halt, whole=whole)
+    )
     memory, summary = run_scan(make_config(tmp_path), ["OMOP"])
     assert memory.seen.keys() == {"OMOP"}
     assert set(listed) == {"", "OMOP", "OMOP/vocab", "bad-id!", "bad-id!/Waveforms"}

@@ -13,7 +13,7 @@ from scan.siteworld import Memory, make_config
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, SourceFile
 from chorus_gui.core.scan.scan import scan
-from chorus_gui.core.storage.base import ChooseFolder, Folder
+from chorus_gui.core.storage.base import Ask, ChooseFolder, FileEntry, Folder, at_once
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -24,14 +24,14 @@ class Listed(FolderSource):
         super().__init__(Path("/listed"))
         self._paths = paths
 
-    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None], ask: Ask = at_once) -> Iterator[Folder]:
         pending = [("", want(""))]
         while pending:
             folder, look = pending.pop()
             prefix = folder + "/" if folder else ""
             inside = [path[len(prefix) :] for path in self._paths if path.startswith(prefix)]
             names = [name for name in inside if "/" not in name]
-            sized = [(name, len(name), 7) for name in names] if look.files else []
+            sized = [FileEntry(name, len(name), 7) for name in names] if look.files else []
             for below in sorted({name.split("/")[0] for name in inside if "/" in name}):
                 wanted = want(prefix + below)
                 if wanted.descend:

@@ -58,8 +58,8 @@ class Probe:
     def stat(self, path: str) -> SourceStat:
         return self._inner.stat(path)
 
-    def open(self, path: str, offset: int = 0) -> FileReader:
-        return _ProbeReader(self, path, self._inner.open(path, offset))
+    def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
+        return _ProbeReader(self, path, self._inner.open(path, offset, version=version))
 
 
 class _ProbeReader:

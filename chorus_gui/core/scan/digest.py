@@ -136,14 +136,14 @@ def digest(source: Source, file: SeenFile, halt: Callable[[], None], buffer: byt
     view, read = memoryview(buffer), 0
     reader = source.open(path)
     try:
-        if reader.stat() != seen:
+        if reader.stat()[:2] != seen:
             raise _changed(path, "after the scan")
         while read < size and (count := reader.readinto(buffer)):
             md5.update(view[:count])
             read += count
             if read < size:
                 halt()
-        if read != size or reader.stat() != seen:
+        if read != size or reader.stat()[:2] != seen:
             raise _changed(path, "while it was being read")
     finally:
         reader.close()

@@ -20,7 +20,7 @@ from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config, JournalPlac
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
-from chorus_gui.core.storage.base import Folder, FolderChoice, Source
+from chorus_gui.core.storage.base import FileEntry, Folder, FolderChoice, Source
 
 _BATCH = 4096
 _SIZE = itemgetter(1)
@@ -283,7 +283,7 @@ class _Walk:
 
     def _take(self, root: str, folder: Folder) -> None:
         """Hand on what one folder holds."""
-        decision = self._waiting.pop(folder.path)
+        decision = self._waiting.pop(folder.path) if folder.complete else self._waiting[folder.path]
         prefix = folder.path + "/" if folder.path else ""
         for problem in folder.problems:
             self._report.problem(replace(problem, modalities=self._concerned(problem)))
@@ -292,14 +292,16 @@ class _Walk:
         if decision.owner is not None:
             modality, patient_id, version = decision.owner
             if files and modality in self._asked:
-                found = [_new(SourceFile, (modality, prefix + name, patient_id, version, size, mtime_us)) for name, size, mtime_us in files]
+                found = [
+                    _new(SourceFile, (modality, prefix + name, patient_id, version, size, mtime_us)) for name, size, mtime_us, _, _ in files
+                ]
                 self._report.files(modality, found, sum(map(_SIZE, files)))
             if files and decision.losers:
                 self._report_losers(modality, decision.losers)
         elif decision.by_file:
             strays += self._take_by_file(decision.by_file, prefix, folder)
         else:
-            strays += [prefix + name for name, _, _ in files]
+            strays += [prefix + file.name for file in files]
             strays += [prefix + name for name in folder.unsized]
         self._seen += len(files) + len(folder.unsized) - len(strays)
         if unmatched := [path for path in strays if not self._quiet.holds(path)]:
@@ -310,7 +312,7 @@ class _Walk:
         """Give each file to the first site whose pattern takes it; the paths that none takes."""
         strays: list[str] = []
         given: dict[str, list[SourceFile]] = {}
-        for name, size, mtime_us in (*folder.files, *((name, 0, 0) for name in folder.unsized)):
+        for name, size, mtime_us, _, _ in (*folder.files, *(FileEntry(name, 0, 0) for name in folder.unsized)):
             path = prefix + name
             takers = [(site.modality, match) for site in sites if (match := site.pattern.match(path))]
             if not takers:

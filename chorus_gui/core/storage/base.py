@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from enum import Enum
+from typing import NamedTuple, Protocol, TypeVar
 
 from chorus_gui.core.model import Problem
+
+T = TypeVar("T")
 
 Buffer = bytes | bytearray | memoryview
 
@@ -183,26 +186,63 @@ EARLIEST_US, LATEST_US = -(2**63), 2**63 - 1
 """The times that a journal can hold: those of an SQLite integer."""
 
 
+class Voucher(Enum):
+    """Who says what the MD5 of a file is."""
+
+    SERVICE = "service"
+    """the service computed it from the bytes that it keeps"""
+    WRITER = "writer"
+    """whoever wrote the file said so: it can be wrong, and must be compared with the bytes before it counts"""
+
+
+class KnownMd5(NamedTuple):
+    """An MD5 that is known without reading the file, as 32 lower-case hex digits, and who vouches for it."""
+
+    hex: str
+    voucher: Voucher
+
+
 class SourceStat(NamedTuple):
-    """Size in bytes; mtime as the journal keeps it, ``floor(st_mtime * 1e6)`` of the float."""
+    """Size in bytes; mtime as the journal keeps it, ``floor(st_mtime * 1e6)`` of the float.
+
+    ``version`` identifies this content of the file (an ETag; for a disk its size, time and number); compare it, and give it to
+    :meth:`Source.open`, never parse it.  ``md5`` is None where only reading the file can tell.
+    """
 
     size: int
     mtime_us: int
+    version: str = ""
+    md5: KnownMd5 | None = None
+
+
+class FileEntry(NamedTuple):
+    """A file as a folder lists it.  ``name`` is the last part of its path; the rest as in :class:`SourceStat`.
+
+    ``version`` is "" where the listing does not know it.
+    """
+
+    name: str
+    size: int
+    mtime_us: int
+    version: str = ""
+    md5: KnownMd5 | None = None
 
 
 @dataclass(slots=True)
 class Folder:
     """What one folder of a source holds.  ``path`` is "" for the root.
 
-    ``files`` are (name, size, mtime_us); ``unsized`` are names that were listed without a look at the file, because no pattern
+    ``unsized`` are names that were listed without a look at the file, because no pattern
     wants this folder.  ``problems`` are entries that could not be looked at, and the folder itself if it could not be read (what
-    was read of it before stands beside); whose they are is not known here: their ``modalities`` are empty.
+    was read of it before stands beside); whose they are is not known here: their ``modalities`` are empty.  A folder of very many
+    files comes in parts: all but the last are not ``complete``.
     """
 
     path: str
-    files: list[tuple[str, int, int]]
+    files: list[FileEntry]
     unsized: list[str]
     problems: list[Problem]
+    complete: bool = True
 
 
 class FileReader(Protocol):
@@ -213,7 +253,7 @@ class FileReader(Protocol):
         ...
 
     def stat(self) -> SourceStat:
-        """Size and time now of what is being read; cheaper than :meth:`Source.stat`, and never of another file of that name."""
+        """Size, time and version now of what is being read; cheaper than :meth:`Source.stat`, and never of another file of that name."""
         ...
 
     def close(self) -> None:
@@ -241,28 +281,52 @@ class ChooseFolder(Protocol):
         ...
 
 
+class Ask(Protocol):
+    """Sends a request of a walk and gives its answer: at once, or after trying again and waiting.  Called in any thread."""
+
+    def __call__(self, request: Callable[[], T], /) -> T:
+        """Raises what ``request`` raises in the end."""
+        ...
+
+
+def at_once(request: Callable[[], T], /) -> T:
+    """An :class:`Ask` that sends the request once."""
+    return request()
+
+
 class Source(Protocol):
-    """A site's root: a folder, or a bucket.  Safe to use from many threads."""
+    """A site's root: a folder, or what is under a prefix in a bucket or container.  Safe to use from many threads.
+
+    Paths are posix, relative to the root, in exactly the site's characters.  Every source passes the suite in ``tests/contract``.  An error
+    that is ``retryable`` (:class:`SourceUnavailableError`, :class:`StoreUnavailableError`) means that nothing answered; a source
+    sends each request once, and :class:`~chorus_gui.core.storage.retrying_source.RetryingSource` sends it again and waits.
+    """
 
     @property
     def url(self) -> str:
         """How people name it; never holds a secret."""
         ...
 
-    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
-        """Walk the whole source once, in no promised order, calling ``checkpoint`` often.
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None], ask: Ask = at_once) -> Iterator[Folder]:
+        """Walk the whole source once, in no promised order, calling ``checkpoint`` often.  Every request goes through ``ask``.
 
-        An unreadable folder or a vanished file becomes a :class:`~chorus_gui.core.model.Problem` and never stops the walk.
-        Raises :class:`SourceVanishedError` or :class:`SourceUnreadableError` only for the root itself.
+        The memory that it takes does not grow with the number of files.  An unreadable folder, a vanished file, and a file whose name
+        no path can have becomes a :class:`~chorus_gui.core.model.Problem` and never stops the walk.  What only stands for a
+        folder is not a file.  Raises :class:`SourceVanishedError` or :class:`SourceUnreadableError` only for the root itself; a
+        listing in the cloud also :class:`StoreUnavailableError`.
         """
         ...
 
     def stat(self, path: str) -> SourceStat:
-        """Size and time of a file.  Raises :class:`SourceVanishedError`, :class:`SourceUnreadableError`."""
+        """Size, time and version of a file.  Raises :class:`SourceVanishedError`, :class:`SourceUnreadableError`."""
         ...
 
-    def open(self, path: str, offset: int = 0) -> FileReader:
-        """Open a file for reading from ``offset``.  Errors as :meth:`stat`."""
+    def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
+        """Open a file for reading from ``offset``, which may be its end or beyond it.  Errors as :meth:`stat`.
+
+        ``version``: only this version of it; otherwise :class:`SourceChangedError`, here or when it is read.  In the cloud, what is
+        read is one version in any case.
+        """
         ...
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ NOTHING = "no-such-file"
 """A name to ask for, to find out if the store answers at all."""
 
 
-class _Continued(Generic[T]):
+class Continued(Generic[T]):
     """An iterator that begins again after an error; ``begin`` says where."""
 
     def __init__(self, begin: Callable[[], Iterator[T]]) -> None:
@@ -113,7 +113,7 @@ class RetryingStore:
 
     def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
         """As :meth:`Store.pages`.  A page that fails is asked for again; those before it are not."""
-        pages = _Continued(lambda: self.inner.pages(prefix, marker))
+        pages = Continued(lambda: self.inner.pages(prefix, marker))
         while (page := self._ask(pages.turn)) is not None:
             marker = page.marker
             yield page
@@ -134,7 +134,7 @@ class RetryingStore:
             if found is None:
                 raise BlobNotFoundError(f"“{path}” is not in the central store.")
             etag = found.etag
-        chunks = _Continued(lambda: self.inner.read(path, offset=offset, length=length, etag=etag))
+        chunks = Continued(lambda: self.inner.read(path, offset=offset, length=length, etag=etag))
         while length is None or length > 0:
             chunk = self._ask(chunks.turn)
             if chunk is None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from chorus_gui.core.errors import StoreError, StoreUnavailableError
+from chorus_gui.core.errors import Silence, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
 
@@ -58,7 +58,12 @@ class Outage:
             began = time.monotonic()
             try:
                 answer = self._retry.call(request, self._ctx, tries)
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                if error.attempts > 1 or error.silence is not Silence.NONE:  # the store itself has waited (RetryingStore)
+                    tries.count = max(tries.count, error.attempts)
+                    self._answers += error.silence is not Silence.NEVER
+                    self.silent = error.silence is not Silence.NONE
+                    raise
                 refused += self._answers != answers or self._is_there()
                 waited += min(time.monotonic() - began, ROUND_S)
                 never = not self._answers and not refused  # a wrong address is not an outage

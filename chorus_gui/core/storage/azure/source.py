@@ -17,16 +17,14 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.base import BlobInfo, ChooseFolder, Folder, SourceStat
-from chorus_gui.core.storage.names import outside
+from chorus_gui.core.storage.base import Ask, BlobInfo, ChooseFolder, Folder, KnownMd5, Page, SourceStat, Voucher, at_once
+from chorus_gui.core.storage.flat import Key, folders_of
+from chorus_gui.core.storage.retrying import Continued
 
 T = TypeVar("T")
-_EMPTY_FOLDERS = ("/", "_$folder$")
-"""How the name of an empty blob ends that another program keeps in the place of a folder."""
 
 
 class AzureSource:
@@ -45,60 +43,41 @@ class AzureSource:
         """ "az://container/prefix"."""
         return self._store.url
 
-    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None]) -> Iterator[Folder]:
-        """See :meth:`Source.folders`.
-
-        One flat listing, a request for every 5,000 blobs.  It comes in the order of names, in which everything below a folder
-        stands together, so a folder is complete when the listing leaves it; only those on the way to it are kept open.
-        """
-        look = want("")
-        open_folders: list[tuple[Folder, bool]] = [(Folder("", [], [], []), look.files)]  # folder, wanted with sizes
-        skipped: str | None = None
-        blobs = self._store.list() if look.descend else iter(())
-        for blob in self._listed(blobs):
-            checkpoint()
-            if skipped is not None and blob.path.startswith(skipped):
-                continue
-            if not blob.size and blob.path.endswith(_EMPTY_FOLDERS):
-                continue
-            if why := outside(blob.path, windows=False) or self._refuses(blob.path):
-                open_folders[0][0].problems.append(_no_file(blob.path, why))
-                continue
-            parent, _, name = blob.path.rpartition("/")
-            while not _inside(parent, open_folders[-1][0].path):
-                yield open_folders.pop()[0]
-            skipped = _open_down_to(parent, open_folders, want)
-            if skipped is not None:
-                continue
-            folder, sized = open_folders[-1]
-            if sized:
-                folder.files.append((name, blob.size, blob.modified_us))
-            else:
-                folder.unsized.append(name)
-        while open_folders:
-            yield open_folders.pop()[0]
+    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None], ask: Ask = at_once) -> Iterator[Folder]:
+        """See :meth:`Source.folders`.  One flat listing, a request for every 5,000 blobs."""
+        return folders_of(self._keys(ask), want, checkpoint, self._refuses)
 
     def stat(self, path: str) -> SourceStat:
         """See :meth:`Source.stat`."""
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")
-        return SourceStat(found.size, found.modified_us)
+        return _stat(found)
 
-    def open(self, path: str, offset: int = 0) -> BlobReader:
-        """See :meth:`Source.open`.  What is read is one version of the blob: the one that is there now."""
-        found = _as_source(path, lambda: self._store.head(path))
-        if found is None:
-            raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")
-        return BlobReader(path, SourceStat(found.size, found.modified_us), self._store.read(path, offset=offset, etag=found.etag))
+    def open(self, path: str, offset: int = 0, *, version: str = "") -> BlobReader:
+        """See :meth:`Source.open`."""
+        found = self.stat(path)
+        if version and found.version != version:
+            raise _changed(path)
+        return BlobReader(path, found, self._store.read(path, offset=offset, etag=found.version))
 
     def close(self) -> None:
         """See :meth:`Source.close`."""
         self._store.close()
 
-    def _listed(self, blobs: Iterator[BlobInfo]) -> Iterator[BlobInfo]:
+    def _keys(self, ask: Ask) -> Iterator[Key]:
+        pages = Continued(lambda: self._store.pages("", marker))
+        marker = ""
+        while (page := ask(lambda: self._turned(pages))) is not None:
+            for blob in page.blobs:
+                yield Key(blob.path, blob.size, blob.modified_us, blob.etag, _claim(blob))
+            marker = page.marker
+            if not marker:
+                return
+
+    def _turned(self, pages: Continued[Page]) -> Page | None:
         try:
-            yield from blobs
+            return pages.turn()
         except (AccessError, BlobNotFoundError) as error:
             raise SourceUnreadableError(f"Could not list {self.url}. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
 
@@ -131,15 +110,17 @@ class BlobReader:
         self._chunks = iter(())
 
 
-def _no_file(path: str, why: str) -> Problem:
-    why = why.replace(", so it would not be below the site's folder", "")
-    return Problem(
-        (),
-        path,
-        f"This name cannot be the path of a file. {why}",
-        "Rename the blob in the site's container, for example with Azure Storage Explorer, and scan again.",
-        covers=True,
-    )
+def _stat(blob: BlobInfo) -> SourceStat:
+    return SourceStat(blob.size, blob.modified_us, blob.etag, _claim(blob))
+
+
+def _claim(blob: BlobInfo) -> KnownMd5 | None:
+    """The service computes it for a blob that was written at once, and keeps what it is told for any other: it cannot be distinguished."""
+    return KnownMd5(blob.md5, Voucher.WRITER) if blob.md5 else None
+
+
+def _changed(path: str) -> SourceChangedError:
+    return SourceChangedError(f"“{path}” was replaced while it was being read.", remedy="Scan again.")
 
 
 def _as_source(path: str, action: Callable[[], T]) -> T:
@@ -148,31 +129,14 @@ def _as_source(path: str, action: Callable[[], T]) -> T:
     except BlobNotFoundError as error:
         raise SourceVanishedError(f"“{path}” is no longer on the site.", remedy="Scan again.") from error
     except ConditionError as error:
-        raise SourceChangedError(f"“{path}” was replaced while it was being read.", remedy="Scan again.") from error
+        raise _changed(path) from error
     except (StoreUnavailableError, AccessError):
         raise
     except BlobNameError as error:
-        raise SourceVanishedError(
-            f"“{path}” is not a file of the site: no file can have this name.",
+        raise SourceUnreadableError(
+            f"Could not read “{path}” in the site's container. A file cannot have this name.",
             meaning=error.meaning,
-            remedy="Scan again. The review then shows what changed, and what to do.",
+            remedy="Rename it in the site's container and scan again, or hold it back.",
         ) from error
     except StoreError as error:
         raise SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
-
-
-def _inside(folder: str, other: str) -> bool:
-    return not other or folder == other or folder.startswith(other + "/")
-
-
-def _open_down_to(folder: str, open_folders: list[tuple[Folder, bool]], want: ChooseFolder) -> str | None:
-    """Open the folders between the innermost open folder and ``folder``; the prefix to skip if one of them is not wanted."""
-    known = open_folders[-1][0].path
-    rest = folder[len(known) :].lstrip("/") if known else folder
-    for part in rest.split("/") if rest else ():
-        known = f"{known}/{part}" if known else part
-        look = want(known)
-        if not look.descend:
-            return known + "/"
-        open_folders.append((Folder(known, [], [], []), look.files))
-    return None
