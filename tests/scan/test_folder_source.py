@@ -20,6 +20,7 @@ from chorus_gui.core.errors import Cancelled, SourceUnreadableError, SourceVanis
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage import folder as folders
+from chorus_gui.core.storage import folder_errors
 from chorus_gui.core.storage.base import Folder, FolderChoice, Source
 from chorus_gui.core.storage.folder import FolderSource
 
@@ -274,6 +275,7 @@ def test_a_junction_counts_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyP
             pass
 
     monkeypatch.setattr(folders, "_WINDOWS", True)
+    monkeypatch.setattr(folder_errors, "_WINDOWS", True)
     monkeypatch.setattr(os, "scandir", lambda path: Listing([Entry()] if path == disk_path(tmp_path) else []))
     found = walk(FolderSource(tmp_path), lambda path: FolderChoice(descend=True, files=True, follow=False))
     assert ("2" in problems(found)) is link
@@ -283,7 +285,7 @@ def test_a_junction_counts_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_entry_that_cannot_be_looked_at_may_be_anything(tmp_path: Path) -> None:
     put(tmp_path, "a")
     with os.scandir(tmp_path) as entries:
-        problem = folders._entry_problem("x/a", next(entries), OSError(errno.EIO, "broken"))
+        problem = folder_errors.entry_problem("x/a", next(entries), OSError(errno.EIO, "broken"))
     assert problem.covers
     assert "Could not read the file: the disk or the share failed" in problem.cause
 
@@ -384,6 +386,7 @@ class TestLinks:
 
     def test_where_numbers_do_not_tell_folders_apart_their_real_paths_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(folders, "_WINDOWS", True)
+        monkeypatch.setattr(folder_errors, "_WINDOWS", True)
         put(tmp_path, "far/Waveforms/x.dat", "site/1/Waveforms/y.dat")
         (tmp_path / "site" / "2").symlink_to(tmp_path / "site")
         (tmp_path / "site" / "3").symlink_to(tmp_path / "far")

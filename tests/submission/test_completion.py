@@ -98,7 +98,7 @@ def test_an_approved_file_that_failed_keeps_the_version_incomplete(world: World,
 
     real = FolderSource.open
 
-    def open_(self, path, offset=0):
+    def open_(self, path, offset=0, *, version=""):
         if path == "1001/Images/a.dcm":
             raise SourceUnreadableError("The disk has a damaged sector.", remedy="Copy the file again.")
         return real(self, path, offset)

@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_read_is_a_problem(world: World, monkeypatch: pyte
 
     opened = FolderSource.open
 
-    def refuses(self: FolderSource, path: str) -> object:
+    def refuses(self: FolderSource, path: str, offset: int = 0, *, version: str = "") -> object:
         if path == SAME:
             raise SourceUnreadableError("Could not read it.")
         return opened(self, path)

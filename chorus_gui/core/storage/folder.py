@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import stat
@@ -33,6 +32,18 @@ from chorus_gui.core.storage.base import (
     SourceStat,
     at_once,
 )
+from chorus_gui.core.storage.folder_errors import (
+    entry_problem,
+    gone,
+    loop,
+    no_text,
+    odd_time,
+    patiently,
+    reason,
+    silent,
+    source_error,
+    special,
+)
 from chorus_gui.core.storage.names import check_below
 
 T = TypeVar("T")
@@ -54,27 +65,6 @@ _BATCH = 1024
 _NAME_SURROGATE = 0x20000000
 """The bit of a reparse tag that marks an entry as a link to another one (symbolic link, junction, mount point), unlike
 placeholders of cloud drives and deduplicated files.  [MS-FSCC] 2.1.2.1."""
-_SHARING_VIOLATIONS = (32, 33)
-_PAUSES_S = (0.05, 0.1)
-
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-_DENIED = frozenset({errno.EACCES, errno.EPERM})
-_NETWORK = frozenset(
-    {
-        errno.ETIMEDOUT,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.ENETUNREACH,
-        errno.ENETDOWN,
-        errno.ENOTCONN,
-        errno.ECONNRESET,
-        errno.ESTALE,
-    }
-)
-_CLOUD_DRIVE = range(358, 405)
-"""ERROR_CLOUD_FILE_…: https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-.  Without a Windows code, the C
-library reports EINVAL for each that it does not know."""
-_NETWORK_WINDOWS = frozenset({51, 53, 54, 55, 59, 64, 67, 121, 1222, 1225, 1231, 1232})
 
 
 class _Visit(NamedTuple):
@@ -147,20 +137,20 @@ class FolderSource:
         try:
             found = os.stat(disk_path(self._root, path))  # noqa: PTH116 - called for every file
         except OSError as error:
-            raise _source_error(path, error) from error
+            raise source_error(path, error) from error
         return _file_stat(path, found)
 
     def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
         """As :meth:`Source.open`: unbuffered, so that every read is one call to the system."""
         check_below(path)
         try:
-            file = io.FileIO(_patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS)))
+            file = io.FileIO(patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS)))
             if offset:
                 file.seek(offset)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):  # a folder: each system refuses it in its own words
                 self.stat(path)
-            raise _source_error(path, error) from error
+            raise source_error(path, error) from error
         reader = _FolderReader(file, path)
         if version:
             try:
@@ -178,11 +168,11 @@ class FolderSource:
 
     def _check_root(self) -> None:
         try:
-            _patiently(lambda: os.scandir(disk_path(self._root))).close()
+            patiently(lambda: os.scandir(disk_path(self._root))).close()
         except OSError as error:
-            clause, remedy = _reason(error)
-            kind: type[SourceError] = SourceUnavailableError if _silent(error) else SourceUnreadableError
-            if _gone(error):
+            clause, remedy = reason(error)
+            kind: type[SourceError] = SourceUnavailableError if silent(error) else SourceUnreadableError
+            if gone(error):
                 kind = SourceVanishedError
             raise kind(
                 f"Could not read the site folder “{self._root}”: {clause}.",
@@ -244,16 +234,16 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
             above = _identities_above(root, path) if above is None else above
             own = _identity(disk_path(root, path))
             if own in above:
-                problems.append(_loop(path))
+                problems.append(loop(path))
                 return _Listing(folder, below, above, 0.0)
             above = (*above, own)
-        with _patiently(lambda: os.scandir(disk_path(root, path))) as entries:
+        with patiently(lambda: os.scandir(disk_path(root, path))) as entries:
             while batch := list(islice(entries, _BATCH)):
                 halt()
                 for entry in batch:
                     name = entry.name
                     if not name.isascii() and not _is_text(name):
-                        problems.append(_no_text(prefix + name))
+                        problems.append(no_text(prefix + name))
                         continue
                     try:
                         if entry.is_file(follow_symlinks=False):
@@ -263,7 +253,7 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
                                 if EARLIEST_US <= mtime_us <= LATEST_US:
                                     files.append(_entry(FileEntry, (name, found.st_size, mtime_us, "", None)))
                                 else:
-                                    problems.append(_odd_time(prefix + name))
+                                    problems.append(odd_time(prefix + name))
                             else:
                                 unsized.append(name)
                         elif entry.is_dir(follow_symlinks=False):
@@ -273,21 +263,21 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
                             if stat.S_ISDIR(found.st_mode):
                                 below.append((name, True))
                             elif not stat.S_ISREG(found.st_mode):
-                                problems.append(_special(prefix + name))
+                                problems.append(special(prefix + name))
                             elif sized and not EARLIEST_US <= floor(found.st_mtime * 1e6) <= LATEST_US:
-                                problems.append(_odd_time(prefix + name))
+                                problems.append(odd_time(prefix + name))
                             elif sized:
                                 files.append(_entry(FileEntry, (name, found.st_size, floor(found.st_mtime * 1e6), "", None)))
                             else:
                                 unsized.append(name)
                     except OSError as error:
-                        if whole and _silent(error):
+                        if whole and silent(error):
                             raise
-                        problems.append(_entry_problem(prefix + name, entry, error))
+                        problems.append(entry_problem(prefix + name, entry, error))
     except OSError as error:
-        if whole and _silent(error):
-            raise _source_error(path, error) from error
-        clause, remedy = _reason(error)
+        if whole and silent(error):
+            raise source_error(path, error) from error
+        clause, remedy = reason(error)
         problems.append(Problem((), path, f"Could not read the folder: {clause}.", remedy, covers=True))
     waited = (time.perf_counter() - began) - (time.thread_time() - busy)
     return _Listing(folder, below, above, waited)
@@ -312,13 +302,13 @@ class _FolderReader:
         try:
             return self._file.readinto(buffer)
         except OSError as error:
-            raise _source_error(self._path, error) from error
+            raise source_error(self._path, error) from error
 
     def stat(self) -> SourceStat:
         try:
             found = os.fstat(self._file.fileno())
         except OSError as error:
-            raise _source_error(self._path, error) from error
+            raise source_error(self._path, error) from error
         return _file_stat(self._path, found)
 
     def close(self) -> None:
@@ -383,107 +373,3 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _patiently(call: Callable[[], T]) -> T:
-    """Try again, twice, after a short pause, while another program has the file open (only Windows refuses then)."""
-    for pause in _PAUSES_S:
-        try:
-            return call()
-        except OSError as error:
-            if not _held(error):
-                raise
-            time.sleep(pause)
-    return call()
-
-
-def _held(error: OSError) -> bool:
-    """Another program has the file open, or may have: os.open gives no Windows code, and "denied" can mean both."""
-    code = _windows_code(error)
-    return code in _SHARING_VIOLATIONS or (_WINDOWS and code is None and error.errno == errno.EACCES)
-
-
-def _windows_code(error: OSError) -> int | None:
-    return getattr(error, "winerror", None)
-
-
-def _gone(error: OSError) -> bool:
-    """There is no such file.  Windows says ENOENT for a share out of reach too; that is not the same."""
-    return error.errno in _GONE and _windows_code(error) not in _NETWORK_WINDOWS
-
-
-def _silent(error: OSError) -> bool:
-    """The share does not answer now, which says nothing about the file."""
-    return _windows_code(error) in _NETWORK_WINDOWS or error.errno in _NETWORK
-
-
-def _reason(error: OSError) -> tuple[str, str]:
-    """Why the system refused, as the end of a sentence, and what a person can do, as a sentence."""
-    code = _windows_code(error)
-    if code in _SHARING_VIOLATIONS:
-        return "another program has it open", "Close that program, and scan again."
-    if code in _NETWORK_WINDOWS or error.errno in _NETWORK:
-        return "the network share did not answer", "Check the connection to the share, and scan again."
-    if _gone(error):
-        return "it is no longer there", "If it should be there, check that the share is connected. Then scan again."
-    if error.errno in _DENIED:
-        held = ", or another program has it open" if _held(error) else ""
-        return f"you are not allowed to read it{held}", "Ask whoever manages the folder for permission to read it, and scan again."
-    if error.errno == errno.ELOOP:
-        return "its links lead in a circle", "Remove the link, or change it to lead to a file or folder."
-    if error.errno == errno.ENAMETOOLONG:
-        return "its path is too long for this system", "Shorten the names of the folders above it, and scan again."
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "this computer has too many files open", "Close other programs, and scan again."
-    if error.errno == errno.EIO:
-        return "the disk or the share failed while it was being read", "Have the disk checked, and scan again."
-    if code in _CLOUD_DRIVE or (_WINDOWS and code is None and error.errno == errno.EINVAL):
-        return "Windows could not download it", (
-            "If it is kept online only (for example in OneDrive), choose “Always keep on this device” for it. Then scan again."
-        )
-    return (error.strerror or type(error).__name__).rstrip("."), "Scan again. If it fails again, ask whoever manages the disk."
-
-
-def _source_error(path: str, error: OSError) -> SourceError:
-    """The failure of one file, for a person."""
-    if _gone(error):
-        return SourceVanishedError(
-            f"“{path}” is no longer on the site.", remedy="Scan again. The review then shows what changed, and what to do."
-        )
-    clause, remedy = _reason(error)
-    kind = SourceUnavailableError if _silent(error) else SourceUnreadableError
-    return kind(f"Could not read “{path}”: {clause}.", remedy=remedy)
-
-
-def _entry_problem(path: str, entry: os.DirEntry[str], error: OSError) -> Problem:
-    """An entry that could not be read: it may be gone, or a whole folder, or on a share that was just disconnected."""
-    clause, remedy = _reason(error)
-    if entry.is_symlink():
-        what = "The link leads nowhere" if _gone(error) else f"Could not read what the link leads to: {clause}"
-        return Problem((), path, f"{what}.", "Check that the folder or share it leads to is connected, or remove the link.", covers=True)
-    if _gone(error):
-        return Problem((), path, "The file was removed while its folder was being read.", "Scan again.", covers=True)
-    return Problem((), path, f"Could not read the file: {clause}.", remedy, covers=True)
-
-
-def _no_text(path: str) -> Problem:
-    shown = (path.encode("utf-8", "backslashreplace") if _WINDOWS else os.fsencode(path)).decode("utf-8", "backslashreplace")
-    return Problem((), shown, "The name is not valid text, so the journal cannot hold it.", "Rename it, and scan again.", covers=True)
-
-
-def _odd_time(path: str) -> Problem:
-    return Problem(
-        (),
-        path,
-        "Its time of change is outside of what the journal can hold, so the file cannot be submitted.",
-        "Give the file a valid time, for example with “touch FILE”, or in PowerShell with “(Get-Item FILE).LastWriteTime = Get-Date”. Then scan again.",
-        covers=True,
-    )
-
-
-def _special(path: str) -> Problem:
-    return Problem((), path, "This is a socket, a pipe or a device, not a file. It is never submitted.", "Remove it, or ignore it.")
-
-
-def _loop(path: str) -> Problem:
-    return Problem((), path, "The link leads back to a folder above itself.", "Remove the link.", covers=True)

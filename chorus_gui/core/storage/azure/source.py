@@ -133,10 +133,10 @@ def _as_source(path: str, action: Callable[[], T]) -> T:
     except (StoreUnavailableError, AccessError):
         raise
     except BlobNameError as error:
-        raise SourceUnreadableError(
-            f"Could not read “{path}” in the site's container. A file cannot have this name.",
+        raise SourceVanishedError(
+            f"“{path}” is not a file of the site: no file can have this name.",
             meaning=error.meaning,
-            remedy="Rename it in the site's container and scan again, or hold it back.",
+            remedy="Scan again. The review then shows what changed, and what to do.",
         ) from error
     except StoreError as error:
         raise SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
