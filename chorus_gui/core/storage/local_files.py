@@ -19,7 +19,7 @@ class LocalFiles(FolderSource):
         file = Path(path)
         return FolderSource(file.parent).stat(file.name)
 
-    def open(self, path: str, offset: int = 0) -> FileReader:
+    def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
         """As :meth:`Source.open`."""
         file = Path(path)
-        return FolderSource(file.parent).open(file.name, offset)
+        return FolderSource(file.parent).open(file.name, offset, version=version)
