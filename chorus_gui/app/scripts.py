@@ -131,7 +131,8 @@ def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobConte
 
     target = Target(wanted.target) if wanted.target else Target.here()
     rows = pending_rows(config, journal, version=wanted.version, modalities=wanted.modalities or None)
-    rows = [row for row in rows if not is_held(row.modality, row.path, row.patient_id)][: wanted.max_files]
+    rows = [row for row in rows if not is_held(row.modality, row.path, row.patient_id) and not config.exclude.covers(row.path)]
+    rows = rows[: wanted.max_files]
     if not rows:
         return None
     options = ScriptOptions(

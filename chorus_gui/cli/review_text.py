@@ -85,6 +85,7 @@ def show(report: Report, review: Review) -> None:
         report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:
         report.say(note)
+    show_litter(report, review)
     show_pending(report, review)
     show_held(report, review)
     limit = None if report.verbose else SHOWN
@@ -98,6 +99,18 @@ def show(report: Report, review: Review) -> None:
         if limit is not None and rest > 0:
             report.say(f"  … and {rest:,} more (-v lists them all)")
     report.say()
+
+
+def show_litter(report: Report, review: Review) -> None:
+    """Files to upload that are possibly not data."""
+    count = review.summary.litter.files
+    if count:
+        report.say("", "possibly not data:")
+        for change in review.changes(Query(litter=True, excluded=False, limit=None if report.verbose else SHOWN)):
+            report.say(f"  {change_text(change)}")
+        if count > SHOWN and not report.verbose:
+            report.say(f"  … and {count - SHOWN:,} more (-v lists them all)")
+        report.say()
 
 
 def show_pending(report: Report, review: Review) -> None:
@@ -156,6 +169,7 @@ def review_json(review: Review) -> dict[str, Any]:
         },
         "renamed": summary.renamed,
         "excluded": summary.excluded,
+        "possibly_not_data": summary.litter.files,
         "held_back": [
             {"modality": hold.modality, "path": hold.path, "reason": hold.reason, "by": hold.held_by, "at_us": hold.at_us}
             for hold in review.held

@@ -201,6 +201,11 @@ class Change:
         return self.kind is ChangeKind.PROBLEM and self.old is not None and self.size is None
 
     @property
+    def holdable(self) -> bool:
+        """It can be held back: a submission carries it out, or asks a person about its entry."""
+        return self.gone or self.kind not in (ChangeKind.PROBLEM, ChangeKind.UNMATCHED, ChangeKind.UNCHANGED)
+
+    @property
     def bytes(self) -> int:
         """The size of the file: what the site has, else what the journal has, else 0."""
         if self.size is not None:
@@ -363,6 +368,7 @@ class DiffSummary:
     """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too: ``halves``).
 
     What is held back is in neither of them: ``excluded`` counts those changes, and ``excluded_bytes`` adds up their sizes.
+    ``left_out`` says what the configuration excludes, "" if nothing.  ``litter`` are files to upload that a system or a program probably left, and that are not held back.
     ``vanished`` counts entries of the journal that are no longer on the site, and that append mode ignores.
     """
 
@@ -373,6 +379,8 @@ class DiffSummary:
     excluded_bytes: int = 0
     vanished: int = 0
     halves: dict[ChangeKind, Tally] = field(default_factory=dict[ChangeKind, Tally])
+    litter: Tally = Tally()
+    left_out: str = ""
 
     def once(self, kind: ChangeKind) -> Tally:
         """Over all modalities, without the halves of renames: each change counts once, as renamed or as its kind."""

@@ -442,3 +442,25 @@ def test_the_text_tab_hides_again_by_itself(qtbot: QtBot) -> None:
     tab._timer.start()
     qtbot.waitUntil(lambda: "TOP" not in tab.editor.toPlainText(), timeout=2000)
     tab.editor.go_to(1)
+
+
+def test_what_is_left_out_is_edited_as_a_text_and_read_from_a_list(shown: Shown, world: World) -> None:
+    text = world.file.read_text("utf-8").replace("[configuration]", '[configuration]\nexclude = [".DS_Store", "*.tmp"]')
+    world.file.write_text(text, "utf-8")
+    shown.open(world.file)
+    row = shown.page.form.rows[("exclude", DEFAULT)]
+    edit = row.input.editor
+    assert isinstance(edit, QLineEdit)
+    assert edit.text() == ".DS_Store, *.tmp"
+    edit.setText(".DS_Store, @eaDir/")
+    edit.textEdited.emit(edit.text())
+    shown.settle()
+    checked = shown.page._checked
+    assert checked is not None
+    assert checked.config is not None
+    assert checked.config.exclude.patterns == (".DS_Store", "@eaDir/")
+    edit.setText("*")
+    edit.textEdited.emit(edit.text())
+    shown.settle()
+    assert shown.page._checked is not None
+    assert [fault.key for fault in shown.page._checked.faults] == ["configuration.exclude"]

@@ -139,6 +139,7 @@ def test_tiles_count_and_filter(qtbot: QtBot, page: ReviewPage, scanned: Session
         "deleted": "1",
         "unmatched": "1",
         "problem": "0",
+        "litter": "0",
         "held": "0",
     }
     assert not tiles["moved"].isEnabled()
@@ -691,3 +692,54 @@ def test_holds_that_are_not_shared_are_said(scanned: SessionState) -> None:
     assert scanned.review is not None
     told = replace(scanned.review, holds_warning="Not shared yet: 1 change of the held-back list is only on this computer.")
     assert any("Not shared yet" in view.text for view in notices(replace(scanned, review=told)))
+
+
+# --- entries that a person decides about, and what is possibly not data ----------------------------------------------------
+
+
+def test_an_entry_without_its_file_can_be_marked_as_deleted(
+    qtbot: QtBot, page: ReviewPage, opened: Session, world: World, asked: list[intents.Intent]
+) -> None:
+    world.put("1001/Images/gone.dcm", "gone")
+    world.run("record")
+    (world.site / "1001/Images/gone.dcm").unlink()
+    world.put("1001/Images/new.dcm", "new")
+    run_job(qtbot, opened, intents.Scan(Mode.APPEND))
+    settled(qtbot, page, 2)
+    select(page, "1001/Images/new.dcm")
+    assert not page.area.mark_action.isEnabled()
+    assert not page.area.details.mark.isVisible()
+    select(page, "1001/Images/gone.dcm")
+    assert page.area.mark_action.isEnabled()
+    assert page.area.hold_button.isEnabled()
+    change = page.area.current()
+    assert change is not None
+    assert "Mark as deleted…" in change.note  # the button has the name that the note says
+    assert page.area.details.mark.text().replace("&", "") == "Mark as deleted…"
+    qtbot.mouseClick(page.area.details.mark, Qt.MouseButton.LeftButton)
+    dialog = page.findChild(ConfirmDialog)
+    assert dialog is not None
+    dialog.accept()
+    (wanted,) = [one for one in asked if isinstance(one, intents.MarkDeleted)]
+    run_job(qtbot, opened, wanted)
+    assert "1001/Images/gone.dcm" not in world.active()
+    assert opened.state.review is not None
+    assert opened.state.review.stale
+    run_job(qtbot, opened, intents.Scan(Mode.APPEND))
+    settled(qtbot, page, 1)
+
+
+def test_litter_has_a_tile_that_filters(qtbot: QtBot, page: ReviewPage, opened: Session, world: World) -> None:
+    world.put("1001/Images/.DS_Store", "x")
+    world.put("1001/Images/new.dcm", "new")
+    run_job(qtbot, opened, intents.Scan())
+    qtbot.waitUntil(lambda: page.area.model.count > 1, timeout=5000)
+    tile = page.tiles.tiles["litter"]
+    assert tile._number.text() == "1"
+    tile.click()
+    settled(qtbot, page, 1)
+    assert paths(page) == ["1001/Images/.DS_Store"]
+    select(page, "1001/Images/.DS_Store")
+    change = page.area.current()
+    assert change is not None
+    assert change.note == "Possibly not data: from macOS."

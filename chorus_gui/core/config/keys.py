@@ -27,6 +27,8 @@ class Kind(Enum):
     CHOICE = "choice"
     MODALITIES = "modalities"
     PATTERN = "pattern"
+    PATTERNS = "patterns"
+    """a list of texts, or one text with commas"""
     SECRET = "secret"  # noqa: S105 - the word, not one
     """never shown, never quoted in a message"""
 
@@ -146,6 +148,13 @@ _KEYS: tuple[Key, ...] = (
         ("append", "full", "snapshot"),
     ),
     _same(
+        "exclude",
+        "configuration.exclude",
+        Kind.PATTERNS,
+        "Files and folders that are never submitted, separated by commas: names such as .DS_Store or *.tmp, folders such as @eaDir/, or paths "
+        "such as */Images/old/*. Capital and small letters are the same. Files that are in the journal already are asked about.",
+    ),
+    _same(
         "page_size",
         "configuration.page_size",
         Kind.NUMBER,
@@ -248,6 +257,7 @@ AWS only for a site)."""
 TITLES = {
     "modalities": "Modalities",
     "mode": "Missing files",
+    "exclude": "Leave out",
     "upload_method": "Uploaded by",
     "threads": "Parallel uploads",
     "page_size": "Entries per transaction",

@@ -22,6 +22,7 @@ from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
 from chorus_gui.core.errors import ConfigError, Fault, PatternError
+from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import MODALITIES, Mode
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS, OMOP_PER_PATIENT, Pattern
 from chorus_gui.core.redact import redact
@@ -122,6 +123,7 @@ def check(
     method = reading.value("upload_method").choice(_UPLOAD_METHODS, UploadMethod.BUILTIN)
     mode = reading.value("mode").choice(_MODES, Mode.APPEND)
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
+    exclude = _exclude(reading.value("exclude"))
     check_sites(reading, sites, central)
 
     warnings = tuple(findings.warnings)
@@ -140,6 +142,7 @@ def check(
         central=central,
         sites=sites,
         warnings=warnings,
+        exclude=exclude,
     )
     return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud)
 
@@ -244,6 +247,17 @@ def _modalities(reading: Reading) -> tuple[str, ...]:
     if reading.layout is Layout.NESTED:
         names.append("Metadata")
     return tuple(name for name in MODALITIES if name in names)
+
+
+def _exclude(value: Value) -> Exclude:
+    """The patterns; a fault for each that cannot work."""
+    kept: list[str] = []
+    for pattern in value.texts():
+        try:
+            kept += Exclude.parse([pattern]).patterns
+        except PatternError as error:
+            value.fault(error.summary, error.remedy)
+    return Exclude(tuple(dict.fromkeys(kept)))
 
 
 def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dict[str, Site]:

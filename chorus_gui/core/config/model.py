@@ -6,13 +6,14 @@ The central-path mapper is part of it (:meth:`Config.store_path`), so that nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials
 from chorus_gui.core.errors import PatternError
+from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import Mode
 from chorus_gui.core.pattern import Pattern
 
@@ -129,6 +130,8 @@ class Config:
     central: Place
     sites: Mapping[str, Site]
     warnings: tuple[str, ...] = ()
+    exclude: Exclude = field(default_factory=Exclude)
+    """what is never submitted"""
 
     def places(self) -> list[NamedPlace]:
         """Every place that the configuration names, each once: the central store, the cloud journal, the site's."""

@@ -127,6 +127,16 @@ class Value:
             self._control_characters(text)
         return text
 
+    def texts(self) -> tuple[str, ...]:
+        """A list of texts, or the parts of one text between its commas; without spaces around them, none empty."""
+        if isinstance(self.raw, list):
+            found = cast("list[object]", self.raw)
+            if not all(isinstance(one, str) for one in found):
+                self.fault("The list has something that is not a text.", 'Write for example [".DS_Store", "*.tmp"].')
+                return ()
+            return tuple(text for one in found if (text := str(one).strip()))
+        return tuple(part for piece in self.text().split(",") if (part := piece.strip()))
+
     def number(self, default: int) -> int:
         """The whole number from 1."""
         if self.raw is None:

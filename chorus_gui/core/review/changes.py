@@ -16,7 +16,7 @@ from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Hold, Query
+from chorus_gui.core.review.values import ACTIONABLE, LITTER, PATIENT, Hold, Query
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
@@ -132,6 +132,21 @@ def summary(staging: Staging) -> DiffSummary:
     )
     halves = {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}
     notes: list[str] = []
+    litter = Tally(
+        *staging.db.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM change WHERE {LITTER} AND NOT excluded AND NOT done").fetchone()
+    )
+    if litter.files:
+        notes.append(
+            f"{_files(litter.files)} to upload {'is' if litter.files == 1 else 'are'} possibly not data, but left by a system or a program. Check "
+            f"{'it' if litter.files == 1 else 'them'}. To leave such files out for good, use “exclude” in the configuration."
+        )
+    said = ""
+    kept: tuple[int, int, list[str]] | None = staging.get("left_out")
+    left_out, pruned, patterns = kept or (0, 0, list[str]())
+    if patterns:
+        folders = f" and {pruned:,} folder{'s' * (pruned != 1)}" if pruned else ""
+        said = f"Left out by “exclude” in the configuration ({', '.join(patterns)}): {_files(left_out)}{folders}."
+        notes.append(said)
     if vanished := staging.get("vanished", 0):
         notes.append(
             f"{_files(vanished)} of the journal {'is' if vanished == 1 else 'are'} no longer on the site. Append mode ignores {'it' if vanished == 1 else 'them'}."
@@ -150,7 +165,7 @@ def summary(staging: Staging) -> DiffSummary:
             f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
         )
     renamed = sum(tally.files for tally in halves.values()) // 2
-    return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves)
+    return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves, litter, said)
 
 
 def _files(count: int) -> str:

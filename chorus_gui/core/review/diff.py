@@ -21,6 +21,7 @@ from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review.changes import stream, summary
+from chorus_gui.core.review.litter import note
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import PATIENT, Query
 from chorus_gui.core.storage.accepts import refusal
@@ -34,6 +35,11 @@ LOST = (
     "“chorus-upload file mark_as_deleted --file PATH”, or with “Mark as deleted…” on the Review page."
 )
 """The note of a pending file that is gone where a missing file does not count as deleted: it can never be uploaded."""
+LEFT_OUT = (
+    "It is in the journal, and “exclude” in the configuration leaves it out now. To keep submitting it, change “exclude”. Otherwise mark it as "
+    "deleted: with “chorus-upload file mark_as_deleted --file PATH”, or with “Mark as deleted…” on the Review page. To leave its entry, hold it back."
+)
+"""The note of an entry that a new pattern of the configuration matches."""
 _VERSION = "YYYYMMDDHHMMSS"
 _RENAME = "Rename it on the site and scan again, or leave it out with [configuration] exclude."
 TAIL = "coalesce(tail, path)"
@@ -119,6 +125,7 @@ class Comparison:
         staging = self._staging
         if not _deleted(staging, self._scanned.unread):
             return
+        _ask_about_excluded(self._config, staging)
         if self._scanned.mode is Mode.FULL:
             _patients_of_deleted(self._config, staging)
             return
@@ -204,8 +211,10 @@ class Comparison:
 def scanned_as(config: Config) -> list[list[object]]:
     """The part of a configuration that a review depends on: where files are, which modality they have, where they are uploaded.  No credentials; JSON as it is."""
     sites = [config.sites[name] for name in config.modalities]
+    exclude: list[list[object]] = [["exclude", *config.exclude.patterns]] if config.exclude else []
     return [
         [config.layout.value, config.central.text, str(config.central.folder or "")],
+        *exclude,
         *([s.modality, s.place.text, str(s.place.folder or ""), s.pattern.text, s.mapped, s.omop_per_patient] for s in sites),
     ]
 
@@ -289,6 +298,14 @@ def _deleted(staging: Staging, unread: Iterable[tuple[str, str]]) -> bool:
     return True
 
 
+def _ask_about_excluded(config: Config, staging: Staging) -> None:
+    """Entries whose files the configuration leaves out by now: a person decides, in every mode."""
+    if config.exclude:
+        found = staging.db.execute("SELECT id, path FROM change WHERE kind = 'deleted'")
+        keys = [(LEFT_OUT, key) for key, path in found if config.exclude.covers(path)]
+        staging.db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", keys)
+
+
 def _drop_lost(staging: Staging, modalities: Iterable[str]) -> None:
     """A pending file that the scan did not find is not offered: sending it would fail, and the review says what became of it."""
     db = staging.db
@@ -361,6 +378,7 @@ def _tails(config: Config, staging: Staging) -> None:
     db = staging.db
     updates: list[tuple[str, int]] = []
     faults: list[tuple[str, int]] = []
+    litter: list[tuple[str, int]] = []
     refused = refusal(config.central)
     here, prefix = ("", ""), ""  # the folder that was mapped last, and what becomes of it: a folder's files follow one another
     for key, modality, path in db.execute("SELECT id, modality, path FROM change WHERE kind IN ('added', 'updated') ORDER BY id"):
@@ -377,9 +395,12 @@ def _tails(config: Config, staging: Staging) -> None:
             tail = prefix + name
         if tail != path:
             updates.append((tail, key))
+        if flagged := note(path):
+            litter.append((flagged, key))
         if why := refused(f"{_VERSION}/{tail}"):
             faults.append((f"The central store cannot hold a file of this name. {why} {_RENAME}", key))
     db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
+    db.executemany("UPDATE change SET note = trim(? || ' ' || note) WHERE id = ?", litter)
     db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
     if not updates and len({site.place.text for site in config.sites.values()}) == 1:
         return  # every file keeps its path, and no two files have the same

@@ -30,6 +30,9 @@ SORTS: dict[str, tuple[str, ...]] = {
 LIKE = "path LIKE ? ESCAPE '\\'"
 """SQL: the path contains a text, case ignored; :func:`like` makes its value."""
 
+LITTER = "kind IN ('added', 'updated') AND note LIKE 'Possibly not data:%'"
+"""SQL: a file to upload that a system or a program probably left (:mod:`.litter`)."""
+
 
 def like(text: str) -> str:
     """The value of :data:`LIKE` for this text."""
@@ -41,7 +44,7 @@ def like(text: str) -> str:
 class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
 
-    ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient (ascending,
+    ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient (ascending,
     what belongs to none first), the changes of each in this order.
     """
 
@@ -50,6 +53,7 @@ class Query:
     search: str = ""
     patient: str | None = None
     renamed: bool = False
+    litter: bool = False
     once: bool = False
     excluded: bool | None = None
     done: bool | None = None
@@ -72,6 +76,8 @@ class Query:
         shown = [f"({kind} IN ({','.join('?' * len(self.kinds))}){' AND pair IS NULL' if self.once else ''})"] if self.kinds else []
         if self.renamed:
             shown.append("pair IS NOT NULL")
+        if self.litter:
+            shown.append(LITTER)
         if shown:
             add(f"({' OR '.join(shown)})", *(one.value for one in self.kinds))
         if self.modalities:

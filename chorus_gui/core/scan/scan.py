@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol, cast
 
 from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config, JournalPlaces, Place, Site
 from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
+from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
 from chorus_gui.core.storage.base import FileEntry, Folder, FolderChoice, Source
@@ -48,6 +49,7 @@ class ScanSink(Protocol):
 class ScanSummary:
     """What a scan found.  ``by_modality`` has every modality that was asked for.
 
+    ``left_out`` are the files and the folders that ``exclude`` of the configuration matched; what is in the folders is not known.
     ``unread`` are (modality, path) of which nothing is known, the path and everything below it; "" is the whole root.
     """
 
@@ -56,6 +58,7 @@ class ScanSummary:
     problems: int
     unread: tuple[tuple[str, str], ...]
     seconds: float
+    left_out: tuple[int, int] = (0, 0)
 
 
 def scan(
@@ -91,14 +94,22 @@ def scan(
         roots.setdefault(_root_key(site.place), []).append(site)
     kept_apart = [*ignore, *(place.folder for place in (config.central, *(site.place for site in config.sites.values())) if place.folder)]
     walks = [
-        _Walk(tuple(sites), frozenset(modalities), _Quiet(root, _own_files(config), kept_apart, config.journal, sites[0].place), report)
+        _Walk(
+            tuple(sites),
+            frozenset(modalities),
+            _Quiet(root, _own_files(config), kept_apart, config.journal, sites[0].place),
+            report,
+            config.exclude,
+        )
         for root, sites in roots.items()
         if any(site.modality in modalities for site in sites)
     ]
     opened = [sources[walk.sites[0].modality] for walk in walks]  # before the first walk: a request that makes no sense starts nothing
     for walk, source in zip(walks, opened, strict=True):
         walk.run(source, ctx)
-    return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    left_out = (sum(walk.left_out for walk in walks), sum(walk.pruned for walk in walks))
+    return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), seconds, left_out)
 
 
 @dataclass
@@ -202,8 +213,10 @@ class _Quiet:
 class _Walk:
     """One root: the sites in it, in the configuration's order, which decides about a file that matches two patterns."""
 
-    def __init__(self, sites: tuple[Site, ...], asked: frozenset[str], quiet: _Quiet, report: _Report) -> None:
+    def __init__(self, sites: tuple[Site, ...], asked: frozenset[str], quiet: _Quiet, report: _Report, exclude: Exclude) -> None:
         self.sites = sites
+        self._exclude = exclude
+        self.left_out = self.pruned = 0
         self._asked = asked
         self._quiet = quiet
         self._report = report
@@ -238,6 +251,10 @@ class _Walk:
         self._report.flush(source.url)
 
     def _want(self, folder: str) -> FolderChoice:
+        if self._exclude.folder(folder):
+            self.pruned += 1
+            self._seen += 1
+            return _PRUNED.look
         parts = folder.split("/", self._reach)
         decision = self._decide(folder if len(parts) <= self._reach else "/".join(parts[: self._reach]))
         if self._quiet.is_side(folder) or (decision is _STRAY and self._quiet.holds(folder)):
@@ -285,6 +302,8 @@ class _Walk:
         """Hand on what one folder holds."""
         decision = self._waiting.pop(folder.path) if folder.complete else self._waiting[folder.path]
         prefix = folder.path + "/" if folder.path else ""
+        if self._exclude:
+            self._leave_out(folder, prefix)
         for problem in folder.problems:
             self._report.problem(replace(problem, modalities=self._concerned(problem)))
         files = folder.files
@@ -307,6 +326,17 @@ class _Walk:
         if unmatched := [path for path in strays if not self._quiet.holds(path)]:
             self._seen += len(unmatched)
             self._report.unmatched(root, unmatched)
+
+    def _leave_out(self, folder: Folder, prefix: str) -> None:
+        """Take what the configuration excludes out of a folder."""
+        leave = self._exclude.file
+        kept = [file for file in folder.files if not leave(prefix + file[0])]
+        names = [name for name in folder.unsized if not leave(prefix + name)]
+        count = len(folder.files) - len(kept) + len(folder.unsized) - len(names)
+        folder.files, folder.unsized = kept, names
+        folder.problems = [problem for problem in folder.problems if not self._exclude.covers(problem.path)]
+        self.left_out += count
+        self._seen += count
 
     def _take_by_file(self, sites: tuple[Site, ...], prefix: str, folder: Folder) -> list[str]:
         """Give each file to the first site whose pattern takes it; the paths that none takes."""

@@ -43,6 +43,7 @@ def review_site(
     path = path or staging_path(config.journal.local)
     with Known(work.journal.path, chosen, path.with_suffix(".known")) as known, Staging.create(path) as staging:
         seen = scan(config, chosen, staging, ctx, work.sources)
+        staging.put("left_out", [*seen.left_out, list(config.exclude.patterns)])
         comparison = Comparison(config, work.journal, Scanned(staging, known, chosen, mode or config.mode, seen.unread), ctx)
         comparison.begin()
         if store is not None:

@@ -55,7 +55,9 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
         rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
         if approved is not None:
             rows = (row for row in rows if pending.is_chosen(approved, row))
-        rows = (row for row in rows if not work.is_held(row.modality, row.path, row.patient_id))
+        rows = (
+            row for row in rows if not work.is_held(row.modality, row.path, row.patient_id) and not work.config.exclude.covers(row.path)
+        )
         for row in islice(rows, which.max_files):
             try:
                 path = work.config.store_path(row.modality, row.path, row.version)

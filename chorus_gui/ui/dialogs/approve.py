@@ -84,13 +84,14 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     if unmatched := review.summary.total(ChangeKind.UNMATCHED).files:
         match = words.agree(unmatched, "matches", "match")
         out.append((Grade.WARNING, f"{words.count_of(unmatched, 'file')} {match} no pattern, and will not be uploaded."))
+    if litter := review.summary.litter.files:
+        text = f"{words.count_of(litter, 'file')} to upload {words.agree(litter, 'is', 'are')} possibly not data: the tile “Not data?” lists {words.agree(litter, 'it', 'them')}."
+        out.append((Grade.WARNING, text))
+    if review.summary.left_out:
+        out.append((Grade.INFO, review.summary.left_out))
     if problems := review.summary.total(ChangeKind.PROBLEM).files:
-        out.append(
-            (
-                Grade.WARNING,
-                f"{words.count_of(problems, 'file or folder', 'files or folders')} could not be read. {words.agree(problems, 'It is', 'They are')} not part of this submission.",
-            )
-        )
+        text = f"{words.count_of(problems, 'file or folder has a problem', 'files or folders have problems')}, and {words.agree(problems, 'is', 'are')} not part of this submission."
+        out.append((Grade.WARNING, text))
     return out
 
 

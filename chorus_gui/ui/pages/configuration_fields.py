@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QFontDatabase, QWheelEvent
@@ -75,7 +75,8 @@ class TextField(Field):
 
     def show_value(self, said: Said) -> None:
         """In full; what has a SAS token in it is masked."""
-        text = "" if said.own is None else str(said.own)
+        own = said.own
+        text = ", ".join(map(str, cast("list[object]", own))) if isinstance(own, list) else "" if own is None else str(own)
         masked = "sig=" in text.lower()
         self.edit.setEchoMode(QLineEdit.EchoMode.Password if masked else QLineEdit.EchoMode.Normal)
         if self.edit.text() != text:
@@ -322,7 +323,7 @@ def _field(where: Where, folder: Callable[[], Path]) -> Field:
         case Kind.NUMBER:
             return TextField(number=True)
         case _:
-            return TextField(fixed=key.kind is Kind.PATTERN)
+            return TextField(fixed=key.kind in (Kind.PATTERN, Kind.PATTERNS))
 
 
 def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:

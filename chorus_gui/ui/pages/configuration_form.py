@@ -40,7 +40,7 @@ class FormTab:
 def group_of(where: Where) -> str:
     """The name of the tab that a key is on."""
     place = where[0].partition(".")[0]
-    if where[0] == "modalities" or place == "site":
+    if where[0] in ("modalities", "exclude") or place == "site":
         return "site"
     return place if place in ("central", "journal") else "behaviour"
 
@@ -171,6 +171,7 @@ class Form(QObject):
                 label("Site", "heading"),
                 self._row(("site.path", DEFAULT)),
                 self._row(("modalities", DEFAULT)),
+                self._row(("exclude", DEFAULT)),
                 self._fold("Advanced: one pattern for all modalities, and other names", _site_rest()),
                 self._fold("Credentials, if the folder is in the cloud", credentials("site")),
                 space=2 * SPACE,

@@ -300,12 +300,12 @@ class ReviewPage(Page):
         self._show_list()
         tiles = self.tiles
         excluded = True if tiles.pressed("held") else self._counted()
-        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), once=True, excluded=excluded)
+        query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), litter=tiles.pressed("litter"), once=True, excluded=excluded)
         self.area.model.ask(self.area.filter(query))
 
     def _counted(self) -> bool | None:
         """A tile that is pressed shows what it counts: nothing that is held back."""
-        return False if self.tiles.kinds or self.tiles.pressed("renamed") else None
+        return False if self.tiles.kinds or self.tiles.pressed("renamed") or self.tiles.pressed("litter") else None
 
     def _show_all(self) -> None:
         self.area.clear_filters()

@@ -197,7 +197,12 @@ TILES = (
     TileSpec("restored", "Restored", "They were marked as deleted, and are on the site again. Nothing is uploaded."),
     TileSpec("deleted", "Deleted", "No longer on the site. The journal marks them as deleted. The central store keeps its copies."),
     TileSpec("unmatched", "Unmatched", "They match no pattern, so they are not uploaded."),
-    TileSpec("problem", "Problems", "They could not be read. Their entries in the journal are not changed."),
+    TileSpec(
+        "problem", "Problems", "They are not submitted, and their entries in the journal are not changed. The note of each says what to do."
+    ),
+    TileSpec(
+        "litter", "Not data?", "To be uploaded, but possibly left by a system or a program: hidden, temporary or lock files, and snapshots."
+    ),
     TileSpec("held", "Held back", "Nobody submits them until somebody releases them. The other tiles do not count them."),
 )
 
@@ -261,7 +266,15 @@ class Tiles(QWidget):
         now = theme.current()
         self.pending.set_colour(now.muted)
         for key, tile in self.tiles.items():
-            tile.set_colour(now.accent if key == "renamed" else now.muted if key == "held" else now.kind(ChangeKind(key)))
+            tile.set_colour(
+                now.accent
+                if key == "renamed"
+                else now.warning
+                if key == "litter"
+                else now.muted
+                if key == "held"
+                else now.kind(ChangeKind(key))
+            )
 
     @property
     def kinds(self) -> tuple[ChangeKind, ...]:
@@ -312,6 +325,8 @@ class Tiles(QWidget):
 def _tally(summary: DiffSummary, key: str) -> Tally:
     if key == "renamed":
         return Tally(summary.renamed)
+    if key == "litter":
+        return summary.litter
     if key == "held":
         return Tally(summary.excluded, summary.excluded_bytes)
     return summary.once(ChangeKind(key))

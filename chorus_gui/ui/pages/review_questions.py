@@ -40,9 +40,12 @@ def ask_mark_deleted(page: Page, ids: tuple[int, ...]) -> None:
         page,
         Question(
             f"Mark {words.count_of(len(ids), 'file')} as deleted?",
-            f"The journal then says that the site no longer has {words.agree(len(ids), 'this file', 'these files')}.",
+            f"The journal then says that the site no longer submits {words.agree(len(ids), 'this file', 'these files')}.",
             "Mark as deleted",
-            details=("Nothing is removed from the site or from the central store.", "Only files that are not on the site are marked."),
+            details=(
+                "Nothing is removed from the site or from the central store.",
+                "Only files that are not on the site, or that the configuration leaves out, are marked.",
+            ),
         ),
         lambda: page.intent.emit(intents.MarkDeleted(ids)),
     ).open()

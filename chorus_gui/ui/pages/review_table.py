@@ -356,8 +356,9 @@ class ChangesArea(QWidget):
         count = len(self.selected())
         total = words.count_of(self.model.count, "change")
         self.shown.setText(f"{words.number(count)} of {total} selected" if count > 1 else total)
+        change = self.current() if count == 1 else None
         for part in (self.hold_action, self.hold_button):
-            part.setEnabled(count > 0 and not self._busy)
+            part.setEnabled(count > 0 and not self._busy and (change is None or change.holdable))
         for part in (self.release_action, self.release_button):
             part.setEnabled(count > 0 and self._held and not self._busy)
         self._enable()
