@@ -229,7 +229,7 @@ def fuzz(rest: list[str]) -> None:
 def soak(rest: list[str]) -> None:
     """Let faults hit submissions to a real blob service."""
     setup()
-    call(PYTHON, ROOT / "tests" / "soak" / "soak.py", *rest)
+    call(PYTHON, ROOT / "tests" / "soak" / "run_soak.py", *rest)
 
 
 def main() -> None:

@@ -70,7 +70,10 @@ def play(scene: Scene, azurite: Azurite, seed: int, base: Path) -> Verdict:
 
 def table(sums: dict[str, Sum]) -> str:
     """The table of docs/reliability.md."""
-    lines = ["| disturbance | what happens | runs | lost | false | exit status, most often | what is said |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| disturbance | what happens | runs | lost | false | exit status, most often | what is said |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for scene in SCENES:
         found = sums[scene.name]
         if not found.runs:
@@ -121,7 +124,9 @@ def main() -> int:
     text = table(sums)
     runs, lost, false = (sum(getattr(found, name) for found in sums.values()) for name in ("runs", "lost", "false"))
     wrong = [problem for found in sums.values() for problem in found.problems]
-    summary = f"{runs} submissions were disturbed. Lost: {lost}. False: {false}. Not finished, or with an error in the program: {len(wrong)}."
+    summary = (
+        f"{runs} submissions were disturbed. Lost: {lost}. False: {false}. Not finished, or with an error in the program: {len(wrong)}."
+    )
     print(f"\n{text}\n\n{summary}")
     if args.write:
         page = PAGE.read_text("utf-8")

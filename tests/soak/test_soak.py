@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,8 @@ from chorus_gui.app.demo.azurite import Azurite
 
 if os.name != "posix":
     pytest.skip("the faults are made with POSIX signals, limits and mounts", allow_module_level=True)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
-
+from run_soak import Sum, play, table
 from scenes import SCENES, NotHereError, Scene
-from soak import Sum, play, table
 
 
 @pytest.mark.slow
