@@ -14,7 +14,7 @@ from chorus_gui.core.errors import (
     BlobNotFoundError,
     ChecksumError,
     ConditionError,
-    SourceUnreadableError,
+    SourceVanishedError,
     StoreError,
     StoreUnavailableError,
 )
@@ -125,7 +125,7 @@ def test_what_is_damaged_on_the_way_does_not_promise_to_be_sent_again(serve: Cal
 def test_a_name_of_the_site_is_not_blamed_on_the_central_store(serve: Callable[..., Server]) -> None:
     source = AzureSource(serve(answer(200)).place())
     for ask in (source.stat, source.open):
-        with pytest.raises(SourceUnreadableError) as caught:
+        with pytest.raises(SourceVanishedError) as caught:
             ask("1000001/Images//b.dcm")
         assert "central store" not in str(caught.value)
-        assert "site's container" in caught.value.remedy
+        assert "Scan again" in caught.value.remedy

@@ -20,7 +20,7 @@ from foreign_answers import CALLS, ERRORS, FOREIGN, HEADERS, LISTS
 
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.azure import transport
+from chorus_gui.core.storage.azure import channel, lean_wire
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
 from chorus_gui.core.storage.azure.errors import _retry_after, clock_skew
 from chorus_gui.core.storage.base import BlobInfo
@@ -121,7 +121,7 @@ def peak(action: Callable[[], Any]) -> int:
 def test_a_bomb_does_not_fill_the_memory(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, bomb: bytes, call: str, status: int
 ) -> None:
-    monkeypatch.setattr(transport, "ANSWER_BYTES", 4_000_000)
+    monkeypatch.setattr(lean_wire, "LIST_BYTES", 4_000_000)
     headers: dict[str, Any] = {"Content_Encoding": "gzip", "Content_Type": "application/xml", "Content_Range": "bytes 0-3/4", "ETag": '"1"'}
     server = serve(reply(status, bomb, x_ms_request_id="r", **headers))
 
@@ -134,7 +134,7 @@ def test_a_bomb_does_not_fill_the_memory(
 
 @pytest.mark.parametrize(("call", "status"), [("list", 200), ("list", 403), ("read", 206), ("put", 201)])
 def test_a_body_without_end_is_cut(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, call: str, status: int) -> None:
-    monkeypatch.setattr(transport, "ANSWER_BYTES", 4_000_000)
+    monkeypatch.setattr(lean_wire, "LIST_BYTES", 4_000_000)
     sent: list[int] = []
 
     def send(handler: BaseHTTPRequestHandler) -> None:
@@ -159,7 +159,7 @@ def test_a_body_without_end_is_cut(serve: Callable[..., Server], monkeypatch: py
 
 
 def test_an_answer_that_drips_is_given_up(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(channel, "ANSWER_SECONDS", 0.3)
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)

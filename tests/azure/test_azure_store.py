@@ -6,10 +6,12 @@ import hashlib
 import logging
 import traceback
 from base64 import b64encode
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure_places import key_place, sas_place, service
@@ -19,8 +21,11 @@ from chorus_gui.core.config.credentials import NO_CREDENTIALS, Account, AccountK
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
+from chorus_gui.core.storage.azure.channel import Answer
+from chorus_gui.core.storage.azure.http1 import Http
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.base import IF_ABSENT, Condition
+from chorus_gui.core.storage.azure.wire import Properties
+from chorus_gui.core.storage.base import IF_ABSENT, Buffer, Condition
 from chorus_gui.core.storage.open import open_store
 
 DATA = b"some bytes"
@@ -39,16 +44,14 @@ def with_credentials(place: Place, credentials: Credentials) -> Place:
 
 def test_a_put_is_one_request_that_carries_its_checksum_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Content-MD5 is checked against the body, x-ms-blob-content-md5 is kept."""
-    import requests
+    sent: list[tuple[str, str, dict[str, str]]] = []
+    exchange = Http.exchange
 
-    sent: list[tuple[str, str, dict[str, str | bytes]]] = []
-    send = requests.Session.send
+    def note(self: Http, method: str, target: str, headers: Mapping[str, str], body: Buffer, **options: Any) -> Answer:
+        sent.append((method, target, dict(headers)))
+        return exchange(self, method, target, headers, body, **options)
 
-    def note(self: requests.Session, request: requests.PreparedRequest, **options: object) -> requests.Response:
-        sent.append((request.method or "", request.url or "", dict(request.headers)))
-        return send(self, request, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(requests.Session, "send", note)
+    monkeypatch.setattr(Http, "exchange", note)
     store = opened(place)
     store.put("a/b.bin", b"x" * (6 << 20))
     store.put("a/b.txt", DATA, md5=MD5)
@@ -56,7 +59,7 @@ def test_a_put_is_one_request_that_carries_its_checksum_twice(place: Place, monk
     assert [method for method, _, _ in sent] == ["PUT", "PUT"]
     assert all("comp=" not in url for _, url, _ in sent)
     headers = sent[1][2]
-    assert headers["Content-MD5"] == headers["x-ms-blob-content-md5"] == b64encode(MD5).decode()
+    assert headers["content-md5"] == headers["x-ms-blob-content-md5"] == b64encode(MD5).decode()
 
 
 @pytest.mark.parametrize("way", ["key", "sas", "connection string with key", "connection string with SAS"])
@@ -140,12 +143,14 @@ def test_nothing_secret_is_logged_or_shown_when_all_goes_well(azurite: Azurite, 
     assert sas
     signature = sas.token.reveal().rpartition("sig=")[2]
     store = opened(place)
+    store.clock_skew()  # the SDK's client is there, and silenced
     for name in ("", "urllib3", "urllib3.connectionpool", "azure", "azure.core.pipeline.policies.http_logging_policy"):
         caplog.set_level(logging.DEBUG, logger=name)
     store.put("a.txt", DATA)
     store.copy("a.txt", "b.txt")
     assert b"".join(store.read("b.txt")) == DATA
-    assert "PUT" in caplog.text
+    store.delete("a.txt")  # by the SDK, which logs its requests
+    assert "DELETE" in caplog.text
     assert signature not in caplog.text
     for thing in (store, store._connection, store._wire, place):
         assert signature not in f"{thing!r} {thing!s}"
@@ -237,16 +242,22 @@ def test_a_failed_copy_leaves_nothing(place: Place, monkeypatch: pytest.MonkeyPa
 
     import azure.storage.blob as sdk
 
-    properties = sdk.BlobClient.get_blob_properties
+    head, properties = store._wire.head, sdk.BlobClient.get_blob_properties
     looked: list[int] = []
 
-    def pending(self: sdk.BlobClient) -> sdk.BlobProperties:
+    def pending(name: str) -> Properties | None:
+        looked.append(1)
+        found = head(name)
+        return found and replace(found, copy_status="pending")
+
+    def unfinished(self: sdk.BlobClient) -> sdk.BlobProperties:
         found = properties(self)
         found.copy.status, found.size = "pending", 0
         looked.append(1)
         return found
 
-    monkeypatch.setattr(sdk.BlobClient, "get_blob_properties", pending)
+    monkeypatch.setattr(store._wire, "head", pending)
+    monkeypatch.setattr(sdk.BlobClient, "get_blob_properties", unfinished)
     monkeypatch.setattr("time.sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.copy("source", "target")
@@ -340,21 +351,18 @@ def test_credentials_that_cannot_work_are_refused_before_anything_is_sent(
 @pytest.mark.parametrize(("status", "words"), [("failed", "Could not copy"), ("other", "Somebody replaced")])
 def test_a_copy_that_the_service_gives_up_is_an_error(place: Place, monkeypatch: pytest.MonkeyPatch, status: str, words: str) -> None:
     """It fails, or somebody else writes the target meanwhile; what others wrote is left alone."""
-    import azure.storage.blob as sdk
-
     store = opened(place)
     store.put("source", DATA)
-    properties = sdk.BlobClient.get_blob_properties
+    head = store._wire.head
 
-    def look(self: sdk.BlobClient) -> sdk.BlobProperties:
-        found = properties(self)
+    def look(name: str) -> Properties | None:
+        found = head(name)
+        assert found
         if status == "failed":
-            found.copy.status, found.copy.status_description = "failed", "500 InternalServerError"
-        else:
-            found.copy.id = "another"
-        return found
+            return replace(found, copy_status="failed", copy_reason="500 InternalServerError")
+        return replace(found, copy_id="another")
 
-    monkeypatch.setattr(sdk.BlobClient, "get_blob_properties", look)
+    monkeypatch.setattr(store._wire, "head", look)
     with pytest.raises(StoreError, match=words):
         store.copy("source", "target")
     monkeypatch.undo()

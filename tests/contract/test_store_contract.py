@@ -393,7 +393,7 @@ def check_markers(store: Store, count: int) -> None:
 
 def test_a_listing_continues_after_a_marker_whatever_changed_before_it(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("chorus_gui.core.storage.local.PAGE", 2)
-    monkeypatch.setattr("chorus_gui.core.storage.azure.store.PAGE", 2)
+    monkeypatch.setattr("chorus_gui.core.storage.azure.lean_wire.PAGE", 2)
     inner = store
     while (further := getattr(inner, "inner", None)) is not None:
         inner = further

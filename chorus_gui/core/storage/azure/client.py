@@ -1,7 +1,7 @@
-"""The SDK's client for one container: how it gets in, its connections, its silence.
+"""The way into one container: address, authorisation, trust; and the SDK's client for what the wire does not do.
 
-One client serves all threads.  It does not retry (whoever calls a store does, with ``storage/retry.py``), follows no redirect, and
-takes the proxies of the environment or the system.
+Both serve all threads, do not retry (whoever calls a store does, with ``storage/retry.py``), follow no redirect, and take the proxies
+of the environment or the system.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,8 +20,16 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
 from chorus_gui.core.storage.azure.answers import Access
+from chorus_gui.core.storage.azure.authorise import Authorisation, ByKey, ByLogin, BySas
+from chorus_gui.core.storage.azure.channel import CONNECT_SECONDS, READ_SECONDS, Address
+from chorus_gui.core.storage.azure.http1 import Http
+from chorus_gui.core.storage.azure.lean_wire import LeanWire
 from chorus_gui.core.storage.azure.login import Bearer, Login
+from chorus_gui.core.storage.azure.names import url_path
+from chorus_gui.core.storage.azure.proxies import proxy_for
+from chorus_gui.core.storage.azure.sdk_wire import SdkWire
 from chorus_gui.core.storage.azure.trust import trust_store_name
+from chorus_gui.core.storage.azure.wire import CHUNK_BYTES, Wire
 
 if TYPE_CHECKING:
     from azure.core.pipeline.policies import HTTPPolicy
@@ -31,11 +39,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 32
 """Kept open to one host: the most threads that a configuration can ask for."""
-CONNECT_SECONDS = 20
-"""To connect; the HTTP library applies it to each piece that it writes, too (a whole request where there is no TLS)."""
-READ_SECONDS = 90
-"""To wait for an answer, or its next piece.  The service itself gives up after 30 seconds for most requests."""
-CHUNK_BYTES = 4 * 1024 * 1024
 MAX_PUT_BYTES = 5000 * 1024 * 1024
 
 _CONTAINER = re.compile(r"\$root|\$web|\$logs|(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
@@ -52,33 +55,74 @@ _TALKATIVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Connection:
-    """An open way into a container.  ``copy_base`` is the container's URL as a server-side copy must name its source;
-    ``copy_sas`` the SAS that goes behind it, "" where none is needed: a secret, for that header alone.
+    """The way into a container: its address, what lets us in, whom to trust, and how to get there.  Nothing is sent before a request.
+
+    ``url`` is the account's, without "/" at its end; ``path`` the container's, as a request spells it.  ``authorisation`` signs a request.
+    ``proxy`` is None where the server is reached directly.  ``certificates`` is a file with authorities to trust besides the system's, ""
+    for none.  :attr:`client` is the SDK's for the same container, for what no wire does.
     """
 
-    client: ContainerClient
-    access: Access
-    copy_base: str
-    copy_sas: str
+    def __init__(self, place: Place, url: str, login: Login, authorisation: Authorisation) -> None:
+        account, self._place = place.account, place
+        parts = urlsplit(url)
+        self.url = url
+        self.path = f"{parts.path.rstrip('/')}/{place.container}"
+        self.host, self.port, self.tls = (
+            parts.hostname or "",
+            parts.port or (443 if parts.scheme == "https" else 80),
+            parts.scheme == "https",
+        )
+        name = account.name or account_of_url(url) or parts.path.strip("/") or parts.netloc
+        sas = place.credentials.sas
+        self.access = Access(name, parts.netloc, place.container, place.credentials.mode, sas.info if sas else None)
+        self._login = login
+        self.authorisation = authorisation
+        self.certificates = _bundle()
+        self.proxy = proxy_for(url)
+        self._copy_base = _copy_base(url, name, place.container)
+        self._lock = threading.Lock()
+        self._client: ContainerClient | None = None
+        self._http: Http | None = None
 
     def __repr__(self) -> str:
         return f"Connection({self.access!r})"
 
+    def wire(self) -> Wire:
+        """What sends the hot requests."""
+        if self.proxy is not None and not self.proxy.plain:
+            return SdkWire(self)
+        self._http = Http(Address(self.host, self.port, self.tls), self.proxy, self.certificates)
+        return LeanWire(self, self._http)
+
+    @property
+    def client(self) -> ContainerClient:
+        """The SDK's client, made when it is first asked for.  Raises :class:`AccessError` for an address that it does not take."""
+        with self._lock:
+            if self._client is None:
+                self._client = _client(self._place, self.url, self._login)
+            return self._client
+
+    def copy_source(self, name: str) -> str:
+        """The address of a blob as a server-side copy must name it, with the SAS: a secret, for that header alone."""
+        sas = self._place.credentials.sas
+        return f"{self._copy_base}/{url_path(name)}" + (f"?{sas.token.reveal()}" if sas else "")
+
+    def close(self) -> None:
+        """Close what is open."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+        if self._http is not None:
+            self._http.close()
+
 
 def connect(place: Place, login: Login) -> Connection:
-    """Make the client; nothing is sent yet.  ``login`` is asked for tokens where the credentials say so.
+    """The way into a place; nothing is sent yet.  ``login`` is asked for tokens where the credentials say so.
 
     Raises :class:`AccessError` for credentials that cannot work; what :func:`~chorus_gui.core.config.hosts.admit` raises for a server
     that may not get them.
     """
-    from azure.storage.blob import ContainerClient
-
-    from chorus_gui.core.storage.azure.genuine_policy import GenuinePolicy
-
-    quiet()
-    account, credentials = place.account, place.credentials
     if not place.container:
         raise AccessError(
             f"The path “{place.text}” has no container.", remedy="Write it as “az://container/folder”, or set azure_container."
@@ -89,46 +133,13 @@ def connect(place: Place, login: Login) -> Connection:
             meaning="A container name has 3 to 63 lower-case letters, digits and single hyphens.",
             remedy="Correct the path or azure_container in the configuration.",
         )
-    url, credential = _way_in(place, login)
+    url = _account_url(place)
+    authorisation = _authorisation(place, url, login)
     admit(place, url)
-    host = urlsplit(url).netloc
-    options: dict[str, Any] = {
-        "retry_total": 0,
-        "permit_redirects": False,
-        "transport": _transport(url),
-        "max_single_put_size": MAX_PUT_BYTES,
-        "max_single_get_size": CHUNK_BYTES,
-        "max_chunk_get_size": CHUNK_BYTES,
-    }
-    steps: list[HTTPPolicy[Any, Any]] = [GenuinePolicy()]
-    if isinstance(credential, Login):
-        # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
-        steps.insert(0, _login_policy(credential, url, credentials.tenant if isinstance(credentials, MicrosoftLogin) else ""))
-        credential = None
-    options["_additional_pipeline_policies"] = steps
-    try:
-        client = ContainerClient(url, place.container, credential=credential, **options)
-    except ValueError as error:  # the SDK's sentence, which holds no secret
-        raise AccessError(f"The account URL and the credentials do not match: {error}", remedy="Check both in the configuration.") from None
-    name = account.name or account_of_url(url) or urlsplit(url).path.strip("/") or host
-    sas = credentials.sas
-    access = Access(name, host, place.container, credentials.mode, sas.info if sas else None)
-    return Connection(client, access, _copy_base(url, name, place.container), sas.token.reveal() if sas else "")
+    return Connection(place, url, login, authorisation)
 
 
-def quiet() -> None:
-    """Keep the SDK and its HTTP library from logging requests: at DEBUG, urllib3 prints every URL with its SAS."""
-    for name in _TALKATIVE:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.WARNING)
-        if not any(isinstance(known, RedactingFilter) for known in logger.filters):
-            logger.addFilter(RedactingFilter())
-
-
-def _way_in(place: Place, login: Login) -> tuple[str, Any]:
-    """(account URL, what the SDK takes as credential, or ``login``)."""
-    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
-
+def _account_url(place: Place) -> str:
     account, credentials = place.account, place.credentials
     if isinstance(credentials, ConnectionString) and credentials.holds is None:
         raise AccessError(
@@ -139,27 +150,71 @@ def _way_in(place: Place, login: Login) -> tuple[str, Any]:
         raise AccessError("The storage account's name is missing.", remedy="Set azure_account_name or azure_account_url.")
     if problem := account_url_problem(url):
         raise AccessError(problem, remedy="Write it as “https://NAME.blob.core.windows.net”.")
+    return url.rstrip("/")
+
+
+def _authorisation(place: Place, url: str, login: Login) -> Authorisation:
+    credentials = place.credentials
     if isinstance(credentials, MicrosoftLogin):
-        return url, login
+        if urlsplit(url).scheme != "https":
+            raise AccessError(
+                "The account URL and the credentials do not match: a sign-in needs https.",
+                remedy="Write the account URL with “https://”, or use a SAS token or a key.",
+            )
+        return ByLogin(Bearer(login, credentials.tenant))
     if sas := credentials.sas:
-        return url, AzureSasCredential(sas.token.reveal())
+        return BySas(sas.token.reveal())
     if key := credentials.key:
-        name = account.name or account_of_url(url) or urlsplit(url).path.strip("/")
-        if not name:
-            raise AccessError("The account key needs the storage account's name.", remedy="Set azure_account_name.")
-        return url, AzureNamedKeyCredential(name, key.secret.reveal())
+        return ByKey(_name_for_key(place, url), key.secret.reveal())
     raise AccessError("There are no credentials for the central store.", remedy='Set auth_mode = "login", or enter a SAS token or a key.')
 
 
-def _login_policy(login: Login, url: str, tenant: str) -> HTTPPolicy[Any, Any]:
+def _name_for_key(place: Place, url: str) -> str:
+    name = place.account.name or account_of_url(url) or urlsplit(url).path.strip("/")
+    if not name:
+        raise AccessError("The account key needs the storage account's name.", remedy="Set azure_account_name.")
+    return name
+
+
+def _client(place: Place, url: str, login: Login) -> ContainerClient:
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+    from azure.storage.blob import ContainerClient
+
+    from chorus_gui.core.storage.azure.genuine_policy import GenuinePolicy
     from chorus_gui.core.storage.azure.login_policy import LoginPolicy
 
-    if urlsplit(url).scheme != "https":
-        raise AccessError(
-            "The account URL and the credentials do not match: a sign-in needs https.",
-            remedy="Write the account URL with “https://”, or use a SAS token or a key.",
-        )
-    return LoginPolicy(Bearer(login, tenant))
+    quiet()
+    credentials, credential = place.credentials, None
+    steps: list[HTTPPolicy[Any, Any]] = [GenuinePolicy()]
+    if isinstance(credentials, MicrosoftLogin):
+        # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
+        steps.insert(0, LoginPolicy(Bearer(login, credentials.tenant)))
+    elif sas := credentials.sas:
+        credential = AzureSasCredential(sas.token.reveal())
+    elif key := credentials.key:
+        credential = AzureNamedKeyCredential(_name_for_key(place, url), key.secret.reveal())
+    options: dict[str, Any] = {
+        "retry_total": 0,
+        "permit_redirects": False,
+        "transport": _transport(url),
+        "max_single_put_size": MAX_PUT_BYTES,
+        "max_single_get_size": CHUNK_BYTES,
+        "max_chunk_get_size": CHUNK_BYTES,
+        "_additional_pipeline_policies": steps,
+    }
+    try:
+        return ContainerClient(url, place.container, credential=credential, **options)
+    except ValueError as error:  # the SDK's sentence, which holds no secret
+        raise AccessError(f"The account URL and the credentials do not match: {error}", remedy="Check both in the configuration.") from None
+
+
+def quiet() -> None:
+    """Keep the SDK and its HTTP library from logging requests: at DEBUG, urllib3 prints every URL with its SAS."""
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        if not any(isinstance(known, RedactingFilter) for known in logger.filters):
+            logger.addFilter(RedactingFilter())
 
 
 def _transport(url: str) -> BoundedTransport:

@@ -17,11 +17,12 @@ from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
+from chorus_gui.core.storage.azure.channel import NoAnswerError, ProxyLoginError, Trouble
 from chorus_gui.core.storage.azure.trust import trust_store_name
 from chorus_gui.core.untrusted import DATA_ERRORS
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError, HttpResponseError
+    from azure.core.exceptions import HttpResponseError
 
 T = TypeVar("T")
 MESSAGE_CHARS, DETAIL_CHARS = 4000, 2000
@@ -113,15 +114,21 @@ def answer_of(error: HttpResponseError) -> Answer:
     code = getattr(error, "error_code", None) or headers.get("x-ms-error-code") or ""
     info: Mapping[str, str | None] = getattr(error, "additional_info", None) or {}
     detail = info.get("authenticationerrordetail") or headers.get("x-ms-copy-source-error-code") or ""
-    code, request_id = str(getattr(code, "value", code)), str(headers.get("x-ms-request-id") or "")
+    lower = {str(name).lower(): str(value) for name, value in headers.items()}
+    return made_answer(error.status_code or 0, lower, str(getattr(code, "value", code)), str(error.message or ""), detail)
+
+
+def made_answer(status: int, headers: Mapping[str, str], code: str, message: str, detail: str) -> Answer:
+    """A refusal, cleaned and cut, of its status, its headers (by lower-case name), and the service's code and texts."""
+    request_id = headers.get("x-ms-request-id", "")
     return Answer(
-        status=error.status_code or 0,
+        status=status,
         code=code if _CODE.fullmatch(code) else "",
-        message=_message(error),
+        message=_message(message),
         detail=_readable(detail, DETAIL_CHARS),
         request_id=request_id if _CODE.fullmatch(request_id) else "unreadable" if request_id else "",
-        retry_after=_retry_after(headers.get("Retry-After") or headers.get("retry-after")),
-        skew=clock_skew(headers.get("Date") or headers.get("date")),
+        retry_after=_retry_after(headers.get("retry-after")),
+        skew=clock_skew(headers.get("date")),
     )
 
 
@@ -131,8 +138,7 @@ def clock_skew(date: str | None) -> float | None:
     return (datetime.now(UTC) - when).total_seconds() if when else None
 
 
-def _message(error: AzureError) -> str:
-    text = str(error.message or "")
+def _message(text: str) -> str:
     for cut in ("\nRequestId:", "\nErrorCode:", "\nTime:"):
         text = text.partition(cut)[0]
     return _readable(text.strip(), MESSAGE_CHARS)
@@ -179,17 +185,16 @@ _NO_NETWORK = re.compile(
 )
 
 
+def not_signed_in(error: BaseException, access: Access) -> tuple[StoreError, AzureFault]:
+    """For a sign-in that gave no token, with the cause for the log."""
+    return _not_signed_in(error, access), fault(error)
+
+
 def _not_signed_in(error: BaseException, access: Access) -> StoreError:
     from chorus_gui.core.storage.azure.login_policy import OtherTenantError
 
     if isinstance(error, OtherTenantError):
-        return AccessError(
-            "The central store does not accept this sign-in.",
-            meaning=f"{access.host} says that it belongs to the tenant “{error.tenant}”. CHoRUS Upload did not sign in there: only the "
-            "configuration can choose the tenant.",
-            remedy=f'If the central team confirms this tenant, set azure_tenant_id = "{error.tenant}" in the configuration. '
-            "Otherwise sign in with the account that has access to the central store.",
-        )
+        return other_tenant(error.tenant, access)
     if access.auth_mode is AuthMode.LOGIN and any(_NO_NETWORK.search(str(cause)) for cause in _causes(error, nested=True)):
         return StoreUnavailableError(
             "Could not renew the sign-in to Azure: login.microsoftonline.com does not answer.",
@@ -201,6 +206,22 @@ def _not_signed_in(error: BaseException, access: Access) -> StoreError:
             meaning=_without_signature(redact(str(error).strip().partition("\n")[0])),
             remedy="Run “az login” in a terminal, or try again and complete the sign-in in the browser.",
         )
+    return key_is_none()
+
+
+def other_tenant(tenant: str, access: Access) -> AccessError:
+    """For a service that belongs to another tenant than the configured one."""
+    return AccessError(
+        "The central store does not accept this sign-in.",
+        meaning=f"{access.host} says that it belongs to the tenant “{tenant}”. CHoRUS Upload did not sign in there: only the "
+        "configuration can choose the tenant.",
+        remedy=f'If the central team confirms this tenant, set azure_tenant_id = "{tenant}" in the configuration. '
+        "Otherwise sign in with the account that has access to the central store.",
+    )
+
+
+def key_is_none() -> AccessError:
+    """For an account key that is not one."""
     return AccessError(
         "The account key cannot be used.",
         meaning="It is not a key as Azure writes it (base64).",
@@ -208,53 +229,92 @@ def _not_signed_in(error: BaseException, access: Access) -> StoreError:
     )
 
 
+def no_answer(error: NoAnswerError, access: Access) -> StoreError:
+    """For a request of the lean wire that got no answer."""
+    if isinstance(error, ProxyLoginError):
+        return explain(Answer(407), access, Operation("read", "", "r"))
+    return unreached(error.trouble, access)
+
+
 def _connection(error: BaseException, access: Access) -> StoreError:
-    """No answer came: why, as far as the chain of causes tells."""
+    """No answer came to the SDK: why, as far as the chain of causes tells."""
     import requests
     from azure.core.exceptions import ServiceRequestTimeoutError, ServiceResponseError
 
     causes = list(_causes(error, nested=True))
-    host = access.host
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return AccessError(
-            f"The certificate of {host} is not trusted.",
-            meaning=f"{trust_store_name()[0].upper()}{trust_store_name()[1:]} does not know who issued it. Many hospital networks "
-            "inspect encrypted connections with their own certificate authority.",
-            remedy=f"Ask your IT department to add the network's certificate authority to {trust_store_name()}. The check cannot be turned off.",
-        )
-    if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
-        return StoreUnavailableError(
-            "The proxy server of this network cannot be reached, or refused the connection.",
-            meaning=f"This computer uses it to reach {host}.",
-            remedy="Check the proxy settings (the environment variables HTTPS_PROXY and NO_PROXY, or the system's settings), or ask your IT department.",
-        )
-    if any(isinstance(cause, socket.gaierror) or type(cause).__name__ == "NameResolutionError" for cause in causes):
-        return StoreUnavailableError(
-            f"This network does not know the name {host}.",
-            meaning="Either the computer is offline, or the account's name is misspelled, or its address is not published in this network.",
-            remedy="Check the network and the account's name or URL. Ask the central team whether this computer needs a line in its file “hosts”.",
-        )
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return StoreUnavailableError(
-            f"Could not establish a secure (TLS) connection to {host}.",
-            meaning="A firewall may have closed it.",
-            remedy=f"Try again. If it fails again, ask your IT department to let this computer reach https://{host}.",
-        )
-    if any(isinstance(cause, requests.exceptions.ContentDecodingError) or type(cause).__name__ == "DecodeError" for cause in causes):
-        return strange(access)
-    if any(type(cause).__name__ == "ProtocolError" for cause in causes) and any(isinstance(cause, TimeoutError) for cause in causes):
-        return StoreUnavailableError(  # a wait for the connection or for the answer has an error of its own
-            f"Sending to {host} made no progress for too long, so CHoRUS Upload closed the connection.",
-            meaning="This computer's network, or the way to Azure, took no more data.",
-            remedy="Check the network. If it is slow, set num_threads to 1 in the configuration, so that one file at a time has all of it.",
-        )
     timeout = (TimeoutError, ServiceRequestTimeoutError, requests.exceptions.Timeout)
-    if any(isinstance(cause, timeout) or "Timeout" in type(cause).__name__ for cause in causes):
-        return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")
-    if any(isinstance(cause, ServiceResponseError) or "IncompleteRead" in type(cause).__name__ for cause in causes):
-        return StoreUnavailableError(f"The connection to {host} was lost.", remedy="Check the network, and try again.")
-    return StoreUnavailableError(
-        f"Could not reach {host}.",
-        meaning="The network or a firewall refused or closed the connection.",
-        remedy=f"Check the network. If it works otherwise, ask your IT department to let this computer reach https://{host}.",
-    )
+    names = {type(cause).__name__ for cause in causes}
+
+    def any_is(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if any_is(ssl.SSLCertVerificationError):
+        trouble = Trouble.CERTIFICATE
+    elif any_is(requests.exceptions.ProxyError):
+        trouble = Trouble.PROXY
+    elif any_is(socket.gaierror) or "NameResolutionError" in names:
+        trouble = Trouble.NAME
+    elif any_is(ssl.SSLError):
+        trouble = Trouble.TLS
+    elif any_is(requests.exceptions.ContentDecodingError) or "DecodeError" in names:
+        trouble = Trouble.STRANGE
+    elif "ProtocolError" in names and any_is(TimeoutError):  # a wait for the connection or for the answer has an error of its own
+        trouble = Trouble.STALLED
+    elif any_is(*timeout) or any("Timeout" in name for name in names):
+        trouble = Trouble.TIMEOUT
+    elif any_is(ServiceResponseError) or any("IncompleteRead" in name for name in names):
+        trouble = Trouble.LOST
+    else:
+        trouble = Trouble.UNREACHABLE
+    return unreached(trouble, access)
+
+
+def unreached(trouble: Trouble, access: Access) -> StoreError:
+    """Why no answer came, as a sentence with a remedy."""
+    host = access.host
+    match trouble:
+        case Trouble.CERTIFICATE:
+            return AccessError(
+                f"The certificate of {host} is not trusted.",
+                meaning=f"{trust_store_name()[0].upper()}{trust_store_name()[1:]} does not know who issued it. Many hospital networks "
+                "inspect encrypted connections with their own certificate authority.",
+                remedy=f"Ask your IT department to add the network's certificate authority to {trust_store_name()}. "
+                "The check cannot be turned off.",
+            )
+        case Trouble.PROXY:
+            return StoreUnavailableError(
+                "The proxy server of this network cannot be reached, or refused the connection.",
+                meaning=f"This computer uses it to reach {host}.",
+                remedy="Check the proxy settings (the environment variables HTTPS_PROXY and NO_PROXY, or the system's settings), "
+                "or ask your IT department.",
+            )
+        case Trouble.NAME:
+            return StoreUnavailableError(
+                f"This network does not know the name {host}.",
+                meaning="Either the computer is offline, or the account's name is misspelled, or its address is not published in this network.",
+                remedy="Check the network and the account's name or URL. Ask the central team whether this computer needs a line in its file “hosts”.",
+            )
+        case Trouble.TLS:
+            return StoreUnavailableError(
+                f"Could not establish a secure (TLS) connection to {host}.",
+                meaning="A firewall may have closed it.",
+                remedy=f"Try again. If it fails again, ask your IT department to let this computer reach https://{host}.",
+            )
+        case Trouble.STRANGE:
+            return strange(access)
+        case Trouble.STALLED:
+            return StoreUnavailableError(
+                f"Sending to {host} made no progress for too long, so CHoRUS Upload closed the connection.",
+                meaning="This computer's network, or the way to Azure, took no more data.",
+                remedy="Check the network. If it is slow, set num_threads to 1 in the configuration, so that one file at a time has all of it.",
+            )
+        case Trouble.TIMEOUT:
+            return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")
+        case Trouble.LOST:
+            return StoreUnavailableError(f"The connection to {host} was lost.", remedy="Check the network, and try again.")
+        case Trouble.UNREACHABLE:
+            return StoreUnavailableError(
+                f"Could not reach {host}.",
+                meaning="The network or a firewall refused or closed the connection.",
+                remedy=f"Check the network. If it works otherwise, ask your IT department to let this computer reach https://{host}.",
+            )

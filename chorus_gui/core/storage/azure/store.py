@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Operation
-from chorus_gui.core.storage.azure.client import CHUNK_BYTES, connect
+from chorus_gui.core.storage.azure.client import connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
 from chorus_gui.core.storage.azure.login import NOBODY, Login
-from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is_folder, url_path
-from chorus_gui.core.storage.azure.pages import Pages
-from chorus_gui.core.storage.azure.wire import SdkWire, Wire, blob_info, conditions
+from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is_folder
+from chorus_gui.core.storage.azure.pages import turned
+from chorus_gui.core.storage.azure.sdk_wire import conditions
+from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.names import check_block_id
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, BlobProperties, StorageStreamDownloader
+    from azure.storage.blob import BlobClient
 
 PUT_BYTES = CHUNK_BYTES
 """Above it a file goes as blocks: on a slow link one request should not last minutes, and an interrupted upload should not start again."""
-BLOCK_BYTES = 4000 * 1024 * 1024
-PAGE = 5000
-"""Blobs a listing request brings at most."""
-BLOB_BYTES = 50_000 * BLOCK_BYTES
-"""The largest blob that there can be."""
 COPY_SECONDS = 6 * 3600.0
+KNOWN_FILES = 256
+"""Files in parts whose block sizes are remembered; at most 50,000 numbers each."""
 COPY_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds between looks at a copy, the last one for ever after; inside an account most are done at the first."""
 
@@ -45,9 +45,9 @@ class AzureStore:
         self._place = place
         self._signed_in = login is not None
         self._connection = connect(place, login or Login(NOBODY))
-        self._client = self._connection.client
         self._access = self._connection.access
-        self._wire: Wire = wire or SdkWire(self._client, self._access)
+        self._wire: Wire = wire or self._connection.wire()
+        self._sizes = _Sizes()
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._url = f"az://{place.container}" + (f"/{place.prefix}" if place.prefix else "")
 
@@ -75,6 +75,7 @@ class AzureStore:
     ) -> BlobInfo:
         """See :meth:`Store.put`: one Put Blob request."""
         done = self._wire.put(self._name(path), data, md5=md5, metadata=metadata, condition=condition)
+        self._sizes.forget(path)
         self._check_kept(path)
         return BlobInfo(path, len(data), done.md5, done.etag, done.modified_us, metadata or {})
 
@@ -82,6 +83,7 @@ class AzureStore:
         """See :meth:`Store.stage_block`: one Put Block request."""
         check_block_id(block_id, None)
         self._wire.stage_block(self._name(path), block_id, data, md5=md5)
+        self._sizes.add(path, block_id, len(data))
 
     def commit_blocks(
         self,
@@ -94,9 +96,12 @@ class AzureStore:
     ) -> BlobInfo:
         """See :meth:`Store.commit_blocks`.
 
-        Lists the staged blocks first: they give the blob's size, and a missing one is found before anything is changed.
+        The service does not say how large the blob has become.  If this store neither sent nor listed all of the blocks, it lists them
+        first; a missing one is then found before anything is changed.
         """
-        sizes = {block.id: block.size for block in self.list_staged(path)} if block_ids else {}
+        sizes = self._sizes.of(path)
+        if any(block_id not in sizes for block_id in block_ids):
+            sizes = {block.id: block.size for block in self.list_staged(path)}
         if missing := [block_id for block_id in block_ids if block_id not in sizes]:
             raise BlobNotFoundError(
                 f"{len(missing)} of {len(block_ids)} parts of “{path}” are no longer in the central store.",
@@ -104,26 +109,24 @@ class AzureStore:
                 remedy="Upload the file again.",
                 code="InvalidBlockList",
             )
-        done = self._wire.commit_blocks(self._name(path), block_ids, md5=md5, metadata=metadata, condition=condition)
+        try:
+            done = self._wire.commit_blocks(self._name(path), block_ids, md5=md5, metadata=metadata, condition=condition)
+        finally:
+            self._sizes.forget(path)
         self._check_kept(path)
         size = sum(sizes[block_id] for block_id in block_ids)
         return BlobInfo(path, size, md5.hex() if md5 else None, done.etag, done.modified_us, metadata or {})
 
     def list_staged(self, path: str) -> list[StagedBlock]:
         """See :meth:`Store.list_staged`."""
-        blob = self._blob(path)
-        try:
-            return guarded(self._access, Operation("read", path, "r"), lambda: _staged(blob))
-        except BlobNotFoundError:
-            return []
+        found = self._wire.list_staged(self._name(path))
+        self._sizes.replace(path, {block.id: block.size for block in found})
+        return found
 
     def head(self, path: str) -> BlobInfo | None:
         """See :meth:`Store.head`.  A folder that is kept as a blob of its own is none, as in a listing."""
-        name = self._name(path)
-        found = self._wire.head(name)
-        if found is not None and is_folder(found.metadata):
-            return None
-        return found and BlobInfo(path, found.size, found.md5, found.etag, found.modified_us, found.metadata)
+        found = self._wire.head(self._name(path))
+        return None if found is None or is_folder(found.info.metadata) else replace(found.info, path=path)
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """See :meth:`Store.list`: a request for every 5,000 blobs.  Metadata comes along; a folder that an account with a
@@ -134,93 +137,56 @@ class AzureStore:
 
     def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
         """See :meth:`Store.pages`."""
-        operation = Operation("list", prefix, "l")
-        # An empty prefix is None: the emulator and some proxies stumble over "prefix=".
-        above = self._prefix + prefix
-        pages = Pages(
-            self._client.list_blobs(above or None, include=["metadata"], results_per_page=PAGE).by_page(continuation_token=marker or None),
-            above,
-        )
-        cut = len(self._prefix)
-
-        def turn() -> list[BlobInfo] | None:
-            page: list[BlobProperties] | None = pages.turn()
-            return page if page is None else [blob_info(found, found.name[cut:]) for found in page if _is_file(found, cut)]
-
-        while (page := guarded(self._access, operation, turn)) is not None:
-            yield Page(page, pages.marker)
+        above, cut = self._prefix + prefix, len(self._prefix)
+        for page in turned(lambda after: self._wire.list_page(above, after), above, self._strange, marker):
+            blobs = [blob for blob in page.blobs if len(blob.path) > cut and not is_folder(blob.metadata)]
+            yield Page([replace(blob, path=blob.path[cut:]) for blob in blobs] if cut else blobs, page.marker)
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`Store.list_folders`: the service lists one level, because a delimiter is given."""
-        operation = Operation("list", prefix, "l")
         above = self._prefix + prefix
-        pages = Pages(self._client.walk_blobs(above or None, delimiter="/", results_per_page=PAGE).by_page(), above)
-        while (page := guarded(self._access, operation, pages.turn)) is not None:
-            for found in page:
-                name = found.name[len(above) :]
+        for page in turned(lambda after: self._wire.list_page(above, after, delimiter="/"), above, self._strange):
+            for found in page.folders:
+                name = found[len(above) :]
                 if name.endswith("/") and name != "/":
                     yield name[:-1]
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """See :meth:`Store.read`: a request for each chunk, all of one version of the blob (its ETag is held to)."""
-        if length == 0:
-            return
-        operation = Operation("read", path, "r")
-        blob = self._blob(path, listed=etag is not None)
-        options = conditions(Condition(etag=etag))
-
-        def begin() -> Iterator[bytes]:
-            # Without an offset where possible: then the SDK handles the refusal of a range of an empty blob.
-            start = offset or (None if length is None else 0)
-            try:
-                stream = cast(
-                    "StorageStreamDownloader[bytes]", blob.download_blob(start, length, max_concurrency=1, decompress=False, **options)
-                )
-            except ValueError as error:  # how the SDK refuses an answer without the headers that Azure sends
-                raise strange(self._access) from error
-            if not 0 <= int(stream.size or 0) <= BLOB_BYTES:
-                raise strange(self._access)
-            return stream.chunks()
-
-        try:
-            chunks = guarded(self._access, operation, begin)
-        except StoreError as error:
-            if error.code == "InvalidRange":  # the offset is at the blob's end, or beyond it
+        name, end = self._name(path, listed=etag is not None), None if length is None else offset + length
+        while end is None or offset < end:
+            wanted = CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - offset)
+            piece = self._wire.read(name, offset, wanted, etag=etag)
+            if piece is None:
                 return
-            raise
-        left = length if length is not None else BLOB_BYTES
-        while chunk := guarded(self._access, operation, lambda: next(chunks, b"")):
-            left -= len(chunk)
-            if left < 0:
-                raise strange(self._access)
-            yield chunk
+            if piece.data:
+                yield piece.data
+            offset += len(piece.data)
+            if offset >= piece.size:
+                return
+            if not piece.data:
+                raise self._strange()
+            etag = piece.etag
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
         """See :meth:`Store.copy`: the service copies, and is asked for the status until the copy is done.
 
         On failure, and when this is interrupted, the copy is aborted and the empty blob that it leaves is removed.
         """
-        address = f"{self._connection.copy_base}/{url_path(self._name(source))}"
-        if self._connection.copy_sas:
-            address += f"?{self._connection.copy_sas}"
-        operation = Operation("copy", source, "w")
-        blob = self._blob(target)
-        begun = guarded(self._access, operation, lambda: blob.start_copy_from_url(address, **conditions(condition)))
-        copy_id = str(begun.get("copy_id") or "")
-        if not copy_id:
-            raise strange(self._access)
+        name = self._name(target)
+        copy_id = self._wire.start_copy(self._name(source), name, condition=condition)
         try:
             looks, until = 0, time.monotonic() + COPY_SECONDS
             while True:
-                found = guarded(self._access, operation, lambda: blob.get_blob_properties())
-                if found.copy.id != copy_id:
+                found = self._wire.head(name)
+                if found is None or found.copy_id != copy_id:
                     raise StoreError(f"Somebody replaced “{target}” while “{source}” was being copied to it.", remedy="Try again.")
-                if found.copy.status == "success" and found.etag:
-                    return blob_info(found, target)
-                if found.copy.status != "pending":
+                if found.copy_status == "success":
+                    return replace(found.info, path=target)
+                if found.copy_status != "pending":
                     raise StoreError(
                         f"Could not copy “{source}” in the central store.",
-                        meaning=redact(str(found.copy.status_description or "")[:200]),
+                        meaning=redact(found.copy_reason[:200]),
                         remedy="Try again.",
                     )
                 if time.monotonic() > until:
@@ -239,6 +205,7 @@ class AzureStore:
         if condition.absent and self.head(path) is not None:  # the service has no such condition for a delete
             raise ConditionError(f"“{path}” exists in the central store.")
         guarded(self._access, Operation("delete", path, "d"), lambda: blob.delete_blob(**conditions(condition)))
+        self._sizes.forget(path)
 
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds; None if it does not say.  Lists one blob to find out."""
@@ -247,26 +214,30 @@ class AzureStore:
         def note_date(response: Any) -> None:
             dates.append(str(response.http_response.headers.get("Date") or ""))
 
-        pages = self._client.list_blobs(self._prefix or None, results_per_page=1, raw_response_hook=note_date).by_page()
+        pages = self._connection.client.list_blobs(self._prefix or None, results_per_page=1, raw_response_hook=note_date).by_page()
         guarded(self._access, Operation("list", "", "l"), lambda: next(pages, None))
         return clock_skew(dates[-1]) if dates else None
 
     def close(self) -> None:
         """See :meth:`Store.close`."""
-        self._client.close()
+        self._connection.close()
 
-    def _name(self, path: str) -> str:
-        check(path, self._prefix)
+    def _name(self, path: str, *, listed: bool = False) -> str:
+        """``listed``: the request holds to the ETag that a listing gave with this name, so it cannot reach another blob."""
+        if not listed:
+            check(path, self._prefix)
         return self._prefix + path
 
     def _blob(self, path: str, *, listed: bool = False) -> BlobClient:
-        """``listed``: the request holds to the ETag that a listing gave with this name, so it cannot reach another blob."""
-        return self._client.get_blob_client(self._prefix + path if listed else self._name(path))
+        return self._connection.client.get_blob_client(self._name(path, listed=listed))
 
     def _check_kept(self, path: str) -> None:
         """A name that the service may have shortened is looked up where names come back: in a listing."""
         if doubtful(path) and not any(found.path == path for found in self.list(path)):
             raise dropped_dot(path)
+
+    def _strange(self) -> StoreError:
+        return strange(self._access)
 
     def _undo_copy(self, target: str, copy_id: str) -> None:
         """Leave no half copy.  The error that led here is the one to report, so nothing is raised."""
@@ -284,17 +255,39 @@ class AzureStore:
             self._blob(target).delete_blob(**conditions(Condition(etag=found.etag)))
 
 
-def _staged(blob: BlobClient) -> list[StagedBlock]:
-    """The blocks that wait.  Raises ValueError for one that no service has."""
-    _, waiting = blob.get_block_list(block_list_type="uncommitted")
-    found = [StagedBlock(block.id, block.size) for block in waiting]
-    for block in found:
-        name, size = cast("object", block.id), cast("object", block.size)
-        if not isinstance(name, str) or not name or not isinstance(size, int) or not 0 <= size <= BLOCK_BYTES:
-            raise ValueError("a block without a name or a size")
-    return found
+class _Sizes:
+    """The sizes of blocks that wait, as far as they were sent or listed here, of the last :data:`KNOWN_FILES` files."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files: dict[str, dict[str, int]] = {}
 
-def _is_file(found: BlobProperties, cut: int) -> bool:
-    """A blob below the prefix, which has ``cut`` characters; not a folder of a hierarchical account."""
-    return len(found.name) > cut and not is_folder(found.metadata)
+    def add(self, path: str, block_id: str, size: int) -> None:
+        """This block was staged."""
+        with self._lock:
+            self._files[path] = known = self._files.pop(path, {})
+            known[block_id] = size
+            self._trim()
+
+    def replace(self, path: str, sizes: dict[str, int]) -> None:
+        """These are all blocks that wait now."""
+        with self._lock:
+            self._files.pop(path, None)
+            if sizes:
+                self._files[path] = sizes
+                self._trim()
+
+    def of(self, path: str) -> dict[str, int]:
+        """Block ID → bytes."""
+        with self._lock:
+            return dict(self._files.get(path, {}))
+
+    def forget(self, path: str) -> None:
+        """The blocks do not wait any longer, or that is not known."""
+        if self._files:
+            with self._lock:
+                self._files.pop(path, None)
+
+    def _trim(self) -> None:
+        while len(self._files) > KNOWN_FILES:
+            del self._files[next(iter(self._files))]

@@ -1,0 +1,400 @@
+"""HTTP/1.1 on one connection that stays open: one request and its answer at a time, nothing redirected, nothing logged, nothing unpacked.
+
+An answer is read strictly and within bounds: a server or a proxy on the way must not be able to fill the memory, to keep a thread for
+ever, or to have its bytes taken for the answer to the next request.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import select
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from enum import Enum
+
+from chorus_gui.core.storage.azure.proxies import Proxy
+from chorus_gui.core.storage.base import Buffer
+
+CONNECT_SECONDS = 20.0
+"""To connect, and for the other side to take the next bytes of a request."""
+READ_SECONDS = 90.0
+"""To wait for an answer, or its next piece.  The service itself gives up after 30 seconds for most requests."""
+ANSWER_SECONDS = 600.0
+"""From the first byte of an answer to the last."""
+WAIT_SECONDS = 2.0
+"""For an answer to a request whose body the other side did not take; and for the word that it wants a large body."""
+IDLE_SECONDS = 60.0
+"""A connection that was not used for so long is not used again: something on the way may have forgotten it without a word."""
+HEAD_BYTES, HEADERS = 128 * 1024, 200
+REFUSAL_BYTES = 1024 * 1024
+REFUSED = 300
+"""From this status on an answer is a refusal."""
+JOINED_BYTES = 64 * 1024
+"""A body up to this size goes out in one piece with the head; a larger one is not copied."""
+ASK_BYTES = 1024 * 1024
+"""Before the first body of this size on a connection goes out, the other side is asked if it wants it."""
+_PIECE = 256 * 1024
+_STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+_UNREPEATED = frozenset(("content-length", "transfer-encoding"))
+
+
+class Trouble(Enum):
+    """Why there is no answer."""
+
+    CERTIFICATE = "nobody vouches for the server's certificate"
+    TLS = "no secure connection could be made"
+    PROXY = "the proxy cannot be reached, or refuses"
+    NAME = "the server's name is not known here"
+    UNREACHABLE = "the connection was refused"
+    STALLED = "the other side took no more bytes"
+    TIMEOUT = "no answer came in time"
+    LOST = "the connection ended before the answer did"
+    STRANGE = "the answer is not HTTP, or longer than it can be"
+
+
+class NoAnswerError(Exception):
+    """No answer came.  ``began``: part of one did.  The text is for the log, without addresses and secrets."""
+
+    def __init__(self, trouble: Trouble, text: str = "", *, began: bool = False) -> None:
+        super().__init__(f"{trouble.value}{f': {text}' if text else ''}")
+        self.trouble = trouble
+        self.began = began
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @property
+    def text(self) -> str:
+        """As the header Host has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as a proxy is asked for a tunnel."""
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@dataclass(slots=True)
+class Answer:
+    """``headers`` by lower-case name; several of one name are joined with ", "."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+class Channel:
+    """One connection to a server, through a proxy or directly; ``context`` makes it a secure one.  ``keep``: it can be used again; ``used``: it was."""
+
+    __slots__ = ("_asked", "_buffer", "_last", "_poll", "_sock", "_until", "keep", "used")
+
+    def __init__(self, address: Address, proxy: Proxy | None, context: ssl.SSLContext | None) -> None:
+        self.keep, self.used = True, False
+        self._asked = False
+        self._buffer = b""
+        self._last = self._until = 0.0
+        self._sock = _connect(address if proxy is None else Address(proxy.host, proxy.port, tls=False), Trouble.PROXY if proxy else None)
+        try:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if proxy is not None and address.tls:
+                self._tunnel(address, proxy)
+            if context is not None:
+                self._sock = _encrypt(self._sock, context, address.host)
+        except BaseException:
+            self._sock.close()
+            raise
+        self._poll: select.poll | None = None
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(self._sock, select.POLLIN)
+
+    def close(self) -> None:
+        """Close it."""
+        self.keep = False
+        self._sock.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_sock"):  # it has none if nobody answered
+            self._sock.close()
+
+    def is_usable(self) -> bool:
+        """Nothing came since the last answer: neither its end, nor bytes that nobody asked for."""
+        if time.monotonic() - self._last > IDLE_SECONDS:
+            return False
+        try:
+            waiting = self._poll.poll(0) if self._poll is not None else select.select([self._sock], [], [], 0)[0]
+        except (OSError, ValueError):
+            return False
+        return not waiting and not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending())
+
+    def exchange(self, method: str, head: bytes, body: Buffer, most: int) -> Answer:
+        """One request and its answer.  Raises :class:`NoAnswerError`."""
+        early = self._send(head, body)
+        answer = early or self._head(READ_SECONDS)
+        most = most if answer.status < REFUSED else REFUSAL_BYTES
+        if method != "HEAD" and answer.status not in (204, 304):
+            answer.body = self._body(answer, most)
+        if self._buffer:
+            self.keep = False  # more than one answer to one request
+        self.used, self._last = True, time.monotonic()
+        return answer
+
+    # --- sending ---------------------------------------------------------------------------------------------------------
+
+    def _send(self, head: bytes, body: Buffer) -> Answer | None:
+        """None, or the head of an answer that came before the body was sent, which ends the connection."""
+        self._sock.settimeout(CONNECT_SECONDS)
+        size = len(body)
+        try:
+            if size <= JOINED_BYTES:
+                self._sock.sendall(b"".join((head, b"\r\n", body)) if size else head + b"\r\n")
+                return None
+            if size >= ASK_BYTES and not self._asked:
+                self._asked = True
+                if (early := self._ask(head)) is not None:
+                    return early
+            else:
+                self._sock.sendall(head + b"\r\n")
+            view, sent = memoryview(body).cast("B"), 0
+            while sent < size:
+                sent += self._sock.send(view[sent:])
+        except TimeoutError as error:
+            raise NoAnswerError(Trouble.STALLED, "sending") from error
+        except OSError as error:
+            return self._answer_to_half(error)
+        return None
+
+    def _ask(self, head: bytes) -> Answer | None:
+        """Send the head, and wait a moment for the word to go on; who does not know this way to ask just waits for the body."""
+        self._sock.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        try:
+            answer = self._head(WAIT_SECONDS, interim=True)
+        except NoAnswerError as error:
+            if error.trouble is Trouble.TIMEOUT and not error.began and not self._buffer:
+                self._sock.settimeout(CONNECT_SECONDS)
+                return None
+            raise
+        self._sock.settimeout(CONNECT_SECONDS)
+        if answer.status == 100:
+            return None
+        self.keep = False
+        return answer
+
+    def _answer_to_half(self, error: OSError) -> Answer:
+        """The other side closed the connection while it was sent to.  A refusal may be there all the same: why it did."""
+        self.keep = False
+        try:
+            answer = self._head(WAIT_SECONDS)
+        except NoAnswerError as none:
+            raise NoAnswerError(Trouble.LOST, type(error).__name__, began=none.began) from error
+        if answer.status < REFUSED:
+            raise NoAnswerError(Trouble.LOST, type(error).__name__, began=True) from error
+        return answer
+
+    # --- receiving -------------------------------------------------------------------------------------------------------
+
+    def _receive(self, most: int = _PIECE) -> bytes:
+        """The next bytes, b"" at the end."""
+        try:
+            return self._sock.recv(most)
+        except TimeoutError as error:
+            raise NoAnswerError(Trouble.TIMEOUT, began=bool(self._until)) from error
+        except OSError as error:
+            raise NoAnswerError(Trouble.LOST, type(error).__name__, began=bool(self._until)) from error
+
+    def _more(self) -> None:
+        """Bytes to the buffer."""
+        piece = self._receive()
+        if not piece:
+            raise NoAnswerError(Trouble.LOST, "the end", began=bool(self._until))
+        if not self._until:
+            self._until = time.monotonic() + ANSWER_SECONDS
+        elif time.monotonic() > self._until:
+            raise NoAnswerError(Trouble.TIMEOUT, "the answer did not end", began=True)
+        self._buffer = self._buffer + piece if self._buffer else piece
+
+    def _head(self, seconds: float, *, interim: bool = False) -> Answer:
+        """Status and headers.  Those that only say that an answer will come are passed over, except with ``interim``."""
+        self._sock.settimeout(seconds)
+        self._until = 0.0
+        for _ in range(10):
+            end = self._buffer.find(b"\r\n\r\n")
+            while end < 0:
+                if len(self._buffer) > HEAD_BYTES or (len(self._buffer) > 8 and not self._buffer.startswith(b"HTTP/1.")):
+                    raise NoAnswerError(Trouble.STRANGE, "no HTTP answer", began=True)
+                self._more()
+                end = self._buffer.find(b"\r\n\r\n")
+            if end > HEAD_BYTES:
+                raise NoAnswerError(Trouble.STRANGE, "no HTTP answer", began=True)
+            version, answer = parsed_head(self._buffer[:end])
+            self._buffer = self._buffer[end + 4 :]
+            if answer.status >= 200 or (interim and answer.status == 100):
+                kept = answer.headers.get("connection", "").lower()
+                if version == 0 or "close" in kept:
+                    self.keep = False
+                return answer
+            if answer.status == 101:
+                break
+            self._sock.settimeout(READ_SECONDS)
+        raise NoAnswerError(Trouble.STRANGE, "a status that nobody asked for", began=True)
+
+    def _body(self, answer: Answer, most: int) -> bytes:
+        coding, length = answer.headers.get("transfer-encoding"), answer.headers.get("content-length")
+        self._sock.settimeout(READ_SECONDS)
+        if coding is not None:
+            if coding.lower() != "chunked" or length is not None:
+                raise NoAnswerError(Trouble.STRANGE, "a body with two lengths", began=True)
+            return self._chunks(most)
+        if length is None:
+            self.keep = False
+            return self._to_the_end(most)
+        if not _NUMBER.fullmatch(length):
+            raise NoAnswerError(Trouble.STRANGE, "a length that is none", began=True)
+        if int(length) > most:
+            raise NoAnswerError(Trouble.STRANGE, f"a body of more than {most} bytes", began=True)
+        return self._exactly(int(length))
+
+    def _exactly(self, size: int) -> bytes:
+        if len(self._buffer) >= size:
+            data, self._buffer = self._buffer[:size], self._buffer[size:]
+            return data
+        pieces, left = [self._buffer], size - len(self._buffer)
+        self._buffer = b""
+        while left:
+            piece = self._receive(min(left, _PIECE))
+            if not piece:
+                raise NoAnswerError(Trouble.LOST, "the body is incomplete", began=True)
+            self._in_time()
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def _chunks(self, most: int) -> bytes:
+        pieces: list[bytes] = []
+        left = most
+        while True:
+            found = _CHUNK.fullmatch(self._line())
+            size = int(found[1], 16) if found else left + 1
+            if size > left:
+                raise NoAnswerError(Trouble.STRANGE, f"a body of more than {most} bytes", began=True)
+            if not size:
+                break
+            pieces.append(self._exactly(size))
+            left -= size
+            if self._line():
+                raise NoAnswerError(Trouble.STRANGE, "a piece that does not end", began=True)
+        for _ in range(HEADERS):
+            if not self._line():
+                return b"".join(pieces)
+        raise NoAnswerError(Trouble.STRANGE, "an end without end", began=True)
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            if len(self._buffer) > HEAD_BYTES:
+                raise NoAnswerError(Trouble.STRANGE, "a line without end", began=True)
+            self._more()
+        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        return line
+
+    def _to_the_end(self, most: int) -> bytes:
+        pieces, size = [self._buffer], len(self._buffer)
+        self._buffer = b""
+        while size <= most:
+            piece = self._receive()
+            if not piece:
+                return b"".join(pieces)
+            self._in_time()
+            pieces.append(piece)
+            size += len(piece)
+        raise NoAnswerError(Trouble.STRANGE, f"a body of more than {most} bytes", began=True)
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise NoAnswerError(Trouble.TIMEOUT, "the answer did not end", began=True)
+
+    def _tunnel(self, address: Address, proxy: Proxy) -> None:
+        """Have the proxy connect to the server."""
+        login = f"Proxy-Authorization: {proxy.login}\r\n" if proxy.login else ""
+        head = f"CONNECT {address.authority} HTTP/1.1\r\nHost: {address.authority}\r\n{login}\r\n"
+        try:
+            self._sock.settimeout(CONNECT_SECONDS)
+            self._sock.sendall(head.encode("latin-1"))
+            answer = self._head(CONNECT_SECONDS)
+        except (OSError, NoAnswerError) as error:
+            raise NoAnswerError(Trouble.PROXY, type(error).__name__) from error
+        if answer.status == 407:
+            raise ProxyLoginError
+        if not 200 <= answer.status < REFUSED or self._buffer:
+            raise NoAnswerError(Trouble.PROXY, f"status {answer.status}")
+        self.keep = True
+
+
+class ProxyLoginError(NoAnswerError):
+    """The proxy requires a sign-in."""
+
+    def __init__(self) -> None:
+        super().__init__(Trouble.PROXY, "status 407")
+
+
+def parsed_head(data: bytes) -> tuple[int, Answer]:
+    """(0 or 1 for HTTP/1.0 or 1.1, status and headers) of the lines before the empty one.  Raises :class:`NoAnswerError`."""
+    text = data.decode("latin-1")
+    first, *lines = text.split("\r\n")
+    status = _STATUS.fullmatch(first)
+    count = len(lines)
+    if status is None or count > HEADERS or text.count("\n") != count or text.count("\r") != count or "\0" in text:
+        raise NoAnswerError(Trouble.STRANGE, "no HTTP answer", began=True)
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or _NAME.fullmatch(name) is None:
+            raise NoAnswerError(Trouble.STRANGE, "a header that is none", began=True)
+        name, value = name.lower(), value.strip(" \t")
+        if name in headers:
+            if name in _UNREPEATED and headers[name] != value:
+                raise NoAnswerError(Trouble.STRANGE, "a body with two lengths", began=True)
+            value = value if name in _UNREPEATED else f"{headers[name]}, {value}"
+        headers[name] = value
+    return int(status[1]), Answer(int(status[2]), headers)
+
+
+def _connect(address: Address, wrong: Trouble | None) -> socket.socket:
+    """``wrong`` is the trouble to report, whatever it is."""
+    try:
+        return socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+    except TimeoutError as error:
+        raise NoAnswerError(wrong or Trouble.TIMEOUT, "connecting") from error
+    except (socket.gaierror, UnicodeError) as error:
+        raise NoAnswerError(wrong or Trouble.NAME, type(error).__name__) from error
+    except OSError as error:
+        slow = error.errno == errno.ETIMEDOUT
+        raise NoAnswerError(wrong or (Trouble.TIMEOUT if slow else Trouble.UNREACHABLE), os.strerror(error.errno or 0)) from error
+
+
+def _encrypt(sock: socket.socket, context: ssl.SSLContext, host: str) -> socket.socket:
+    sock.settimeout(CONNECT_SECONDS)
+    try:
+        return context.wrap_socket(sock, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        raise NoAnswerError(Trouble.CERTIFICATE, error.verify_message) from error
+    except TimeoutError as error:
+        raise NoAnswerError(Trouble.TIMEOUT, "the handshake") from error
+    except (ssl.SSLError, ConnectionError) as error:
+        raise NoAnswerError(Trouble.TLS, type(error).__name__) from error
+    except OSError as error:
+        raise NoAnswerError(Trouble.UNREACHABLE, type(error).__name__) from error

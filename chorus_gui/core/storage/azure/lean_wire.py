@@ -1,0 +1,275 @@
+"""The wire that speaks HTTP itself: a small file costs a tenth of the processor time that it costs with the SDK."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from chorus_gui import __version__
+from chorus_gui.core.errors import BlobNotFoundError, StoreError
+from chorus_gui.core.storage.azure import markup
+from chorus_gui.core.storage.azure.answers import Operation, explain
+from chorus_gui.core.storage.azure.authorise import VERSION, KeyIsNoKeyError, Request
+from chorus_gui.core.storage.azure.channel import REFUSED, Answer, NoAnswerError
+from chorus_gui.core.storage.azure.errors import AzureFault, key_is_none, made_answer, no_answer, not_signed_in, other_tenant, strange
+from chorus_gui.core.storage.azure.http1 import Http
+from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers, url_path
+from chorus_gui.core.storage.azure.wire import BLOB_BYTES, CHUNK_BYTES, PAGE, Page, Piece, Properties, Written, other_bytes
+from chorus_gui.core.storage.azure.written import modified_us
+from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition, StagedBlock
+from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.untrusted import MalformedError
+
+if TYPE_CHECKING:
+    from chorus_gui.core.storage.azure.client import Connection
+
+T = TypeVar("T")
+
+REQUEST_ID = "x-ms-request-id"
+UNAUTHORIZED = 401
+LIST_BYTES = 128 * 1024 * 1024
+"""The longest list: 5,000 blobs with names of 1,024 characters, percent-encoded, and 8 KB of metadata each."""
+SPARE_BYTES = 64 * 1024
+_AGENT = f"CHoRUS-Upload/{__version__}"
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_META = "x-ms-meta-"
+
+
+class LeanWire:
+    """The wire over :class:`~.http1.Http`.  Promises as :class:`~.wire.Wire`."""
+
+    def __init__(self, connection: Connection, http: Http) -> None:
+        self._access = connection.access
+        self._authorisation = connection.authorisation
+        self._copy_source = connection.copy_source
+        self._path = connection.path
+        self._http = http
+
+    def put(self, name: str, data: Buffer, *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition) -> Written:
+        """See :meth:`Wire.put`."""
+        headers = _kept(md5, metadata)
+        headers["x-ms-blob-type"] = "BlockBlob"
+        if md5:
+            headers["content-md5"] = headers["x-ms-blob-content-md5"]
+        request = Request("PUT", self._at(name), (), _conditional(headers, condition), data, repeatable=not _is_conditional(condition))
+        answer = self._ask(request, Operation("write", name, "w"))
+        return self._believed(lambda: _written(answer.headers, ("content-md5",)))
+
+    def stage_block(self, name: str, block_id: str, data: Buffer, *, md5: bytes | None) -> None:
+        """See :meth:`Wire.stage_block`."""
+        headers = {"content-md5": b64encode(md5).decode()} if md5 else {}
+        query = (("comp", "block"), ("blockid", b64encode(block_id.encode()).decode()))
+        answer = self._ask(Request("PUT", self._at(name), query, headers, data), Operation("write", name, "w"))
+        arrived = self._believed(lambda: markup.md5_hex(answer.headers.get("content-md5", "")))
+        if md5 and arrived and arrived != md5.hex():  # the emulator does not say
+            raise other_bytes(name)
+
+    def commit_blocks(
+        self, name: str, block_ids: Sequence[str], *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition
+    ) -> Written:
+        """See :meth:`Wire.commit_blocks`."""
+        blocks = "".join([f"<Uncommitted>{b64encode(block_id.encode()).decode()}</Uncommitted>" for block_id in block_ids])
+        body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{blocks}</BlockList>'.encode()
+        whole = md5_of(body)
+        headers = _conditional(_kept(md5, metadata), condition)
+        headers["content-md5"] = b64encode(whole.digest()).decode()
+        headers["content-type"] = "application/xml"
+        request = Request("PUT", self._at(name), (("comp", "blocklist"),), headers, body, repeatable=False)
+        answer = self._ask(request, Operation("write", name, "w"))
+        done = self._believed(lambda: _written(answer.headers, ("content-md5", "x-ms-content-crc64")))
+        if done.md5 not in (None, whole.hexdigest()):
+            raise other_bytes(name)
+        return Written(done.etag, done.modified_us)
+
+    def list_staged(self, name: str) -> list[StagedBlock]:
+        """See :meth:`Wire.list_staged`."""
+        query = (("comp", "blocklist"), ("blocklisttype", "uncommitted"))
+        try:
+            answer = self._ask(Request("GET", self._at(name), query, most=LIST_BYTES), Operation("read", name, "r"))
+        except BlobNotFoundError:
+            return []
+        return self._believed(lambda: markup.staged(answer.body))
+
+    def head(self, name: str) -> Properties | None:
+        """See :meth:`Wire.head`."""
+        try:
+            answer = self._ask(Request("HEAD", self._at(name)), Operation("read", name, "r"))
+        except BlobNotFoundError:
+            return None
+        return self._believed(lambda: _properties(answer.headers, name))
+
+    def list_page(self, prefix: str, marker: str, *, delimiter: str = "") -> Page:
+        """See :meth:`Wire.list_page`."""
+        query = [("restype", "container"), ("comp", "list"), ("maxresults", str(PAGE))]
+        query += [("delimiter", delimiter)] if delimiter else [("include", "metadata")]
+        # An empty prefix is left out: the emulator and some proxies stumble over "prefix=".
+        query += [(key, value) for key, value in (("prefix", prefix), ("marker", marker)) if value]
+        answer = self._ask(Request("GET", self._path, tuple(query), most=LIST_BYTES), Operation("list", prefix, "l"))
+        return self._believed(lambda: markup.listing(answer.body))
+
+    def read(self, name: str, offset: int, length: int, *, etag: str | None) -> Piece | None:
+        """See :meth:`Wire.read`."""
+        operation = Operation("read", name, "r")
+        length = min(length, CHUNK_BYTES)
+        headers = _conditional({"x-ms-range": f"bytes={offset}-{offset + length - 1}"}, Condition(etag=etag))
+        request = Request("GET", self._at(name), (), headers, most=CHUNK_BYTES + SPARE_BYTES)
+        try:
+            answer = self._ask(request, operation)
+        except StoreError as error:
+            if error.code != "InvalidRange":
+                raise
+            if offset:  # the offset is at the blob's end, or beyond it
+                return None
+            request = Request("GET", self._at(name), (), _conditional({}, Condition(etag=etag)), most=CHUNK_BYTES + SPARE_BYTES)
+            answer, length = self._ask(request, operation), CHUNK_BYTES  # an empty blob has no ranges
+        return self._believed(lambda: _piece(answer, offset, length))
+
+    def start_copy(self, source: str, target: str, *, condition: Condition) -> str:
+        """See :meth:`Wire.start_copy`."""
+        headers = _conditional({"x-ms-copy-source": self._copy_source(source)}, condition)
+        request = Request("PUT", self._at(target), (), headers, repeatable=False)
+        copy_id = self._ask(request, Operation("copy", source, "w")).headers.get("x-ms-copy-id", "")
+        if not copy_id:
+            raise strange(self._access)
+        return copy_id
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}/{url_path(name)}"
+
+    def _ask(self, request: Request, operation: Operation) -> Answer:
+        """The service's answer.  Raises the error of core for a refusal, and for what the service did not say."""
+        headers = request.headers
+        headers["x-ms-version"] = VERSION
+        headers["user-agent"] = _AGENT
+        headers["accept-encoding"] = "identity"
+        answer = self._let_in(request)
+        if answer.status >= REFUSED:
+            raise self._refused(answer, operation)
+        if not answer.headers.get(REQUEST_ID) or (request.method == "GET" and self._is_packed(request, answer)):
+            raise strange(self._access)
+        return answer
+
+    def _let_in(self, request: Request) -> Answer:
+        """The answer; of a request that is sent once more, with another token, if the first was refused."""
+        answer, error = self._exchange(request)
+        if error is None and answer.status == UNAUTHORIZED and (error := self._renewed(request, answer)) is None:
+            answer, error = self._exchange(request)
+            if error is None and answer.status == UNAUTHORIZED and (tenant := self._authorisation.other_tenant(answer.headers)):
+                error = other_tenant(tenant, self._access), AzureFault("401")
+        return _or_raise(answer, error)
+
+    def _exchange(self, request: Request) -> tuple[Answer, tuple[StoreError, AzureFault] | None]:
+        """What was raised is let go here, with its traceback and what the service has to sign: no error has it as its context."""
+        try:
+            target = self._authorisation.sign(request)
+        except KeyIsNoKeyError:
+            return _NONE, (key_is_none(), AzureFault("The account's key is not base64."))
+        except Exception as error:  # noqa: BLE001 - the ways to sign in raise what they like
+            return _NONE, not_signed_in(error, self._access)
+        try:
+            answer = self._http.exchange(
+                request.method, target, request.headers, request.body, most=request.most, repeatable=request.repeatable
+            )
+        except NoAnswerError as error:
+            return _NONE, (no_answer(error, self._access), AzureFault(str(error)))
+        return answer, None
+
+    def _renewed(self, request: Request, answer: Answer) -> tuple[StoreError, AzureFault] | None:
+        """None if the request can be sent once more; why not, otherwise."""
+        try:
+            if self._authorisation.again(request, answer.headers):
+                return None
+        except Exception as error:  # noqa: BLE001 - the ways to sign in raise what they like
+            return not_signed_in(error, self._access)
+        tenant = self._authorisation.other_tenant(answer.headers)
+        fault = AzureFault("401")
+        return (other_tenant(tenant, self._access) if tenant else self._refused(answer, Operation("read", "", "r"))), fault
+
+    def _refused(self, answer: Answer, operation: Operation) -> StoreError:
+        headers = answer.headers
+        packed = headers.get("content-encoding", "identity").lower() != "identity"
+        fields = markup.refusal(answer.body) if answer.body and not packed else {}
+        if packed and answer.body and not fields:
+            return strange(self._access)
+        detail = fields.get("AuthenticationErrorDetail") or headers.get("x-ms-copy-source-error-code") or ""
+        code = headers.get("x-ms-error-code") or fields.get("Code") or ""
+        return explain(made_answer(answer.status, headers, code, fields.get("Message", ""), detail), self._access, operation)
+
+    def _is_packed(self, request: Request, answer: Answer) -> bool:
+        """A list that is packed, although that was not asked for.  A blob keeps this header as its writer gave it."""
+        return bool(request.query) and answer.headers.get("content-encoding", "identity").lower() != "identity"
+
+    def _believed(self, parse: Callable[[], T]) -> T:
+        try:
+            return parse()
+        except MalformedError as error:
+            cause = AzureFault(f"{type(error).__name__}: {error}")
+        raise strange(self._access) from cause
+
+
+_NONE = Answer(0, {})
+
+
+def _or_raise(answer: Answer, error: tuple[StoreError, AzureFault] | None) -> Answer:
+    if error is not None:
+        raise error[0] from error[1]
+    return answer
+
+
+def _kept(md5: bytes | None, metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Headers for what the service keeps with a blob."""
+    headers = {"x-ms-blob-content-type": "application/octet-stream"}
+    if md5:
+        headers["x-ms-blob-content-md5"] = b64encode(md5).decode()
+    if metadata:
+        headers |= {f"{_META}{name.lower()}": value for name, value in to_headers(metadata).items()}
+    return headers
+
+
+def _is_conditional(condition: Condition) -> bool:
+    return condition.absent or condition.etag is not None
+
+
+def _conditional(headers: dict[str, str], condition: Condition) -> dict[str, str]:
+    if condition.absent:
+        headers["if-none-match"] = "*"
+    elif condition.etag is not None:
+        headers["if-match"] = quoted_etag(condition.etag)
+    return headers
+
+
+def _written(headers: Mapping[str, str], sums: Sequence[str]) -> Written:
+    """What the service says after a write; it always gives the blob's ETag, and one of the checksums ``sums`` of what arrived."""
+    etag = bare_etag(headers.get("etag"))
+    if not etag or not any(headers.get(name) for name in sums):
+        raise MalformedError("a write without an ETag or a checksum")
+    return Written(etag, modified_us(headers.get("last-modified", "")), markup.md5_hex(headers.get("content-md5", "")))
+
+
+def _properties(headers: Mapping[str, str], name: str) -> Properties:
+    etag = bare_etag(headers.get("etag"))
+    if not etag:
+        raise MalformedError("a blob without an ETag")
+    size = markup.number(headers.get("content-length", ""), BLOB_BYTES)
+    metadata = from_headers({key[len(_META) :]: value for key, value in headers.items() if key.startswith(_META)})
+    md5, modified = markup.md5_hex(headers.get("content-md5", "")), modified_us(headers.get("last-modified", ""))
+    copy = [headers.get(f"x-ms-copy-{part}", "") for part in ("id", "status", "status-description")]
+    return Properties(BlobInfo(name, size, md5, etag, modified, metadata), *copy)
+
+
+def _piece(answer: Answer, offset: int, length: int) -> Piece:
+    etag, data = bare_etag(answer.headers.get("etag")), answer.body
+    if not etag:
+        raise MalformedError("a blob without an ETag")
+    if answer.status != 206:  # a blob in one piece
+        if offset or len(data) > length:
+            raise MalformedError("another range than was asked for")
+        return Piece(data, len(data), etag)
+    found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
+    first, last, size = map(int, found.groups()) if found else (0, -1, -1)
+    fits = found is not None and first == offset and last - first + 1 == len(data) <= length and last < size <= BLOB_BYTES
+    if not fits or (not data and offset < size):  # at the blob's end, the emulator gives a range of nothing
+        raise MalformedError("another range than was asked for")
+    return Piece(data, size, etag)

@@ -1,0 +1,162 @@
+"""The XML of the service's answers: lists and refusals.  Everything that is not as the service writes it is a :class:`MalformedError`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+from xml.parsers import expat
+
+from chorus_gui.core.storage.azure.names import bare_etag, from_headers
+from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, Page
+from chorus_gui.core.storage.azure.written import modified_us
+from chorus_gui.core.storage.base import BlobInfo, StagedBlock
+from chorus_gui.core.untrusted import MalformedError
+
+_DEEPEST = 12
+_Leaf = Callable[[list[str], str, dict[str, str]], None]
+
+
+def listing(body: bytes) -> Page:
+    """A page of List Blobs."""
+    blobs: list[BlobInfo] = []
+    folders: list[str] = []
+    marker: list[str] = []
+    fields: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+
+    def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
+        match path:
+            case ["EnumerationResults", "Blobs", "Blob" | "BlobPrefix", "Name"]:
+                fields["Name"] = unquote(text, errors="strict") if attributes.get("Encoded") == "true" else text
+            case ["EnumerationResults", "Blobs", "Blob", "Properties", name]:
+                fields[name] = text
+            case ["EnumerationResults", "Blobs", "Blob", "Metadata", name]:
+                metadata[name] = text
+            case ["EnumerationResults", "Blobs", "Blob"]:
+                blobs.append(_blob(fields, metadata))
+                fields.clear()
+                metadata.clear()
+            case ["EnumerationResults", "Blobs", "BlobPrefix"]:
+                if not fields.get("Name"):
+                    raise MalformedError("a folder without a name")
+                folders.append(fields["Name"])
+                fields.clear()
+            case ["EnumerationResults", "NextMarker"]:
+                marker.append(text)
+            case _:
+                return
+
+    _read(body, "EnumerationResults", end)
+    return Page(blobs, folders, marker[-1] if marker else "")
+
+
+def staged(body: bytes) -> list[StagedBlock]:
+    """The blocks that wait, of a Get Block List."""
+    found: list[StagedBlock] = []
+    fields: dict[str, str] = {}
+
+    def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
+        del attributes
+        match path:
+            case ["BlockList", "UncommittedBlocks", "Block", name]:
+                fields[name] = text
+            case ["BlockList", "UncommittedBlocks", "Block"]:
+                size = number(fields.get("Size", ""), BLOCK_BYTES)
+                found.append(StagedBlock(_block_id(fields.get("Name", "")), size))
+                fields.clear()
+            case _:
+                return
+
+    _read(body, "BlockList", end)
+    return found
+
+
+def refusal(body: bytes) -> dict[str, str]:
+    """The fields of an error ("Code", "Message", "AuthenticationErrorDetail"), empty for a page of somebody else."""
+    found: dict[str, str] = {}
+
+    def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
+        del attributes
+        if len(path) == 2:
+            found.setdefault(path[1], text)
+
+    try:
+        _read(body, "Error", end)
+    except MalformedError:
+        return {}
+    return found
+
+
+def number(text: str, most: int) -> int:
+    """A size, 0 to ``most``."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) > most:
+        raise MalformedError("a size that is none")
+    return int(text)
+
+
+def md5_hex(text: str) -> str | None:
+    """A checksum as it is sent, in base64, as hex; None for ""."""
+    if not text:
+        return None
+    try:
+        md5 = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        md5 = b""
+    if len(md5) != MD5_BYTES:
+        raise MalformedError("a checksum that is none")
+    return md5.hex()
+
+
+def _blob(fields: dict[str, str], metadata: dict[str, str]) -> BlobInfo:
+    name, etag = fields.get("Name", ""), bare_etag(fields.get("Etag", ""))
+    if not name or not etag:
+        raise MalformedError("a blob without a name or an ETag")
+    size = number(fields.get("Content-Length", ""), BLOB_BYTES)
+    written = fields.get("Last-Modified", "")
+    return BlobInfo(name, size, md5_hex(fields.get("Content-MD5", "")), etag, modified_us(written), from_headers(metadata))
+
+
+def _block_id(text: str) -> str:
+    try:
+        block_id = base64.b64decode(text, validate=True).decode("utf-8", "backslashreplace")
+    except (binascii.Error, ValueError):
+        block_id = ""
+    if not block_id:
+        raise MalformedError("a block without a name")
+    return block_id
+
+
+def _read(body: bytes, root: str, end: _Leaf) -> None:
+    """Call ``end`` for each element that ends: where it is, its text up to there, its attributes.  Entities are refused."""
+    path: list[str] = []
+    text: list[str] = []
+    attributes: list[dict[str, str]] = []
+
+    def started(name: str, given: dict[str, str]) -> None:
+        if (not path and name != root) or len(path) >= _DEEPEST:
+            raise MalformedError("not the element that was asked for, or too deep")
+        path.append(name)
+        attributes.append(given)
+        text.clear()
+
+    def ended(_name: str) -> None:
+        end(path, "".join(text), attributes.pop())
+        path.pop()
+        text.clear()
+
+    def forbidden(*_declaration: Any) -> None:
+        raise MalformedError("a document type")
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = started
+    parser.EndElementHandler = ended
+    parser.CharacterDataHandler = text.append
+    parser.StartDoctypeDeclHandler = forbidden
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, UnicodeError, LookupError) as error:
+        raise MalformedError(type(error).__name__) from None
