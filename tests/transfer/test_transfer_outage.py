@@ -6,13 +6,17 @@ import threading
 from typing import Any
 
 import pytest
+from awayworld import OUTAGE_5, AwayStore, Clock, Trouble
 from memorystore import MemoryStore
 from sending import Site, send
 
-from chorus_gui.core.errors import Cancelled, StoreUnavailableError
+from chorus_gui.core.errors import Cancelled, Silence, StoreUnavailableError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Level
 from chorus_gui.core.storage.base import BlobInfo
+from chorus_gui.core.storage.outage import Outage as Waiting
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.transfer import outage
 from chorus_gui.core.transfer.outage import Outage
 
@@ -166,3 +170,64 @@ def test_a_network_that_came_back_stops_nothing(site: Site, store: MemoryStore, 
     run = send(site.items, site.root, store, threads=1, retry=ONCE)
     assert run.error is None
     assert (len(run.proofs), len(run.failures)) == (4, 1)
+
+
+# --- a store that waits by itself, as the workspace gives it -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [10, 430])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_store_that_waits_is_waited_for_once(
+    site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, size: int, threads: int
+) -> None:
+    clock = Clock(monkeypatch)
+    for number in range(20):
+        site.add(f"{number}", bytes([number]) * size)
+    known = Waiting(clock=clock, patience=900)
+    run = send(site.items, site.root, RetryingStore(AwayStore(store, clock, 12, OUTAGE_5), known), threads=threads)
+    assert run.error is None
+    assert run.failures == {}
+    assert len(run.proofs) == 20
+
+
+def test_a_store_that_waited_in_vain_is_not_waited_for_again(site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(outage, "PATIENCE_S", 900.0)
+    for number in range(20):
+        site.add(f"{number}", b"x")
+    away = AwayStore(store, clock, 5, Trouble(minutes=1000))
+    run = send(site.items, site.root, RetryingStore(away, Waiting(clock=clock, patience=900)), threads=1)
+    assert isinstance(run.error, StoreUnavailableError)
+    assert run.error.silence is Silence.STOPPED
+    assert len(run.proofs) == 5
+    assert 900 <= clock.now < 1100
+
+
+def test_a_failure_says_how_often_the_file_was_sent(site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    site.add("0", b"x")
+    site.add("1", b"x")
+    put = MemoryStore.put
+
+    def blocked(self: MemoryStore, path: str, *args: Any, **options: Any) -> BlobInfo:
+        if path.endswith("/1"):
+            raise StoreUnavailableError("a proxy swallows it")
+        return put(self, path, *args, **options)
+
+    monkeypatch.setattr(MemoryStore, "put", blocked)
+    run = send(site.items, site.root, RetryingStore(store, Waiting(clock=clock, patience=900)), threads=1)
+    assert run.error is None
+    assert run.failures["1"].attempts == 3 * RetryPolicy().attempts
+    assert clock.now < 120
+
+
+@pytest.mark.parametrize("size", [10, 430])
+def test_a_write_whose_answer_was_lost_is_confirmed_by_what_the_store_shows(
+    site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    clock = Clock(monkeypatch)
+    site.add("0", b"x" * size)
+    store.fail_next("put" if size == 10 else "commit_blocks", StoreUnavailableError("no answer"), done=True)
+    run = send(site.items, site.root, RetryingStore(store, Waiting(clock=clock, patience=900)), threads=1)
+    assert run.failures == {}
+    assert run.proofs["0"].level is (Level.TRANSPORT if size == 10 else Level.PROPERTIES), "a small file is simply sent again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chorus_gui.core.errors import ChecksumError, ChorusError, SourceChangedError
-from chorus_gui.core.model import Failure, Item
+from chorus_gui.core.model import Failure, Item, Level
 from chorus_gui.core.storage.base import BlobInfo, FileReader, SourceStat
 from chorus_gui.core.storage.digests import is_md5
 
@@ -59,3 +59,10 @@ def acknowledged(info: BlobInfo, size: int, md5: str) -> BlobInfo:
             remedy="Upload it again.",
         )
     return info
+
+
+def level_of(info: BlobInfo) -> Level:
+    """How a write is confirmed: if its answer was lost, only by what the blob shows afterwards."""
+    if not info.looked_up:
+        return Level.TRANSPORT
+    return Level.PROPERTIES if info.md5 is not None else Level.REREAD

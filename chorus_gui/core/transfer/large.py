@@ -14,7 +14,7 @@ from chorus_gui.core.storage.base import BlobInfo, Source, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size
-from chorus_gui.core.transfer.checks import changed, check_content, check_unchanged, fill
+from chorus_gui.core.transfer.checks import changed, check_content, check_unchanged, fill, level_of
 from chorus_gui.core.transfer.copy import hash_of
 
 if TYPE_CHECKING:
@@ -202,7 +202,8 @@ class LargeFile:
         def commit() -> tuple[BlobInfo, Level]:
             self._ctx.checkpoint()
             try:
-                return self._store.commit_blocks(path, self._ids, md5=digest, condition=replacing(self._item.replaces)), Level.TRANSPORT
+                info = self._store.commit_blocks(path, self._ids, md5=digest, condition=replacing(self._item.replaces))
+                return info, level_of(info)
             except BlobNotFoundError as error:
                 # The answer to an earlier request may have been lost, or a request delivered twice: the blocks are the blob by now.
                 if (landed := self._landed(md5)) is not None:

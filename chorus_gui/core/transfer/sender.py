@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from chorus_gui.core.engine.work import Place, Worker
 from chorus_gui.core.errors import ChorusError, StoreUnavailableError
-from chorus_gui.core.model import Failure, Item, Level, Proof
+from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import BlobInfo, Source, Store, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
-from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill
+from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill, level_of
 from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
 from chorus_gui.core.transfer.outage import NOTHING, Outage
 
@@ -119,7 +119,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
             item,
             md5,
             info.etag,
-            Level.TRANSPORT,
+            level_of(info),
             sent_bytes=item.size,
             md5_seconds=hashed - began,
             upload_seconds=time.perf_counter() - hashed,
