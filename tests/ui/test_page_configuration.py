@@ -452,6 +452,8 @@ def test_what_is_left_out_is_edited_as_a_text_and_read_from_a_list(shown: Shown,
     edit = row.input.editor
     assert isinstance(edit, QLineEdit)
     assert edit.text() == ".DS_Store, *.tmp"
+    shown.page.tabs.setCurrentIndex(0)
+    assert edit.isVisible()  # the one row for this key
     edit.setText(".DS_Store, @eaDir/")
     edit.textEdited.emit(edit.text())
     shown.settle()

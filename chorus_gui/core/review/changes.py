@@ -138,7 +138,7 @@ def summary(staging: Staging) -> DiffSummary:
     if litter.files:
         notes.append(
             f"{_files(litter.files)} to upload {'is' if litter.files == 1 else 'are'} possibly not data, but left by a system or a program. Check "
-            f"{'it' if litter.files == 1 else 'them'}. To leave such files out for good, use “exclude” in the configuration."
+            f"{'it' if litter.files == 1 else 'them'}. To leave such files out for good, use “exclude” in the configuration (“Leave out” on the Configuration page)."
         )
     said = ""
     kept: tuple[int, int, list[str]] | None = staging.get("left_out")

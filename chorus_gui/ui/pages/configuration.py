@@ -12,19 +12,19 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
 
-from chorus_gui.app import sampling
 from chorus_gui.app.configuration import Checked, check, read_text
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
-from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import Fault
-from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.credential import ask_for_both
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.configuration_findings import ConflictBar, FindingsPanel, warning_as_fault
 from chorus_gui.ui.pages.configuration_form import Form, group_of
+from chorus_gui.ui.pages.configuration_questions import ask_revert, ask_save_faulty
+from chorus_gui.ui.pages.configuration_site import LOOK, SiteLook
 from chorus_gui.ui.pages.configuration_tester import TesterTab
 from chorus_gui.ui.pages.configuration_text import TextTab
 from chorus_gui.ui.pages.configuration_words import credentials
@@ -32,16 +32,14 @@ from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.files import ask_save
-from chorus_gui.ui.words import agree, count_of
+from chorus_gui.ui.words import count_of
 
 if TYPE_CHECKING:
     from chorus_gui.ui.assistant import Assistant
 
 CHECK_MS = 250
 FILES = "Configurations (*.toml);;All files (*)"
-_LOOK = "look"
 
 
 class ConfigurationPage(Page):
@@ -55,7 +53,6 @@ class ConfigurationPage(Page):
         self._checked: Checked | None = None
         self._left: dict[Path, Draft] = {}
         self._saving: Draft | None = None
-        self._sampled: object = None
         self._last_job = 0
         self._marked = False
         self._assistant: Assistant | None = None
@@ -76,6 +73,7 @@ class ConfigurationPage(Page):
         self.form = Form(self._folder, self)
         self.tester = TesterTab()
         self.text = TextTab()
+        self.site = SiteLook(self, self._services, self.form, self.tester)
         self.panel = FindingsPanel()
         self.tabs = QTabWidget()
         self._put_together()
@@ -262,7 +260,7 @@ class ConfigurationPage(Page):
             if isinstance(outcome.value, Checked) and draft is self._draft:
                 self._was_checked(draft, outcome.value)
 
-        self._services.reader.ask(self, lambda _: check(draft.text, draft.file), checked, channel=_LOOK)
+        self._services.reader.ask(self, lambda _: check(draft.text, draft.file), checked, channel=LOOK)
 
     def _was_checked(self, draft: Draft, checked: Checked) -> None:
         self._checked = checked
@@ -283,38 +281,9 @@ class ConfigurationPage(Page):
             self.tabs.setTabText(at, f"{tab.title}  ({count})" if count else tab.title)
             self.tabs.setTabToolTip(at, count_of(count, "problem") if count else "")
 
-    # --- the site's files -------------------------------------------------------------------------------------------
-
     def _look(self, *, asked: bool = False) -> None:
-        """See what the patterns match, if the answer can differ from the last one, and the page is on screen."""
-        checked = self._checked
-        shown = self.tabs.currentWidget() in (self.tester, self.form.tabs[0].area)
-        if checked is None or not checked.sites or not (asked or (shown and self.isVisible())):
-            return
-        sites = checked.sites.values()
-        subject = (checked.layout, tuple((s.modality, s.place.text, s.pattern.text, s.omop_per_patient, s.mapped) for s in sites))
-        if not asked and subject == self._sampled:
-            return
-        self._sampled = subject
-        if not asked and any(site.place.kind is not PlaceKind.FOLDER for site in sites):
-            self._show_sample(None)
-            return
-        self.tester.show_looking()
-
-        def seen(outcome: Outcome[Any]) -> None:
-            if outcome.kind is OutcomeKind.DONE:
-                self._show_sample(outcome.value)
-            else:
-                self._sampled = None
-
-        def step(ctx: JobContext) -> sampling.Sample:
-            return sampling.sample(checked, ctx, login=self._services.login)
-
-        self._services.reader.ask(self, step, seen, channel=_LOOK)
-
-    def _show_sample(self, found: sampling.Sample | None) -> None:
-        self.form.show_sample(found)
-        self.tester.show_sample(found)
+        shown = self.tabs.currentWidget() in (self.tester, self.form.tabs[0].area) and self.isVisible()
+        self.site.look(self._checked, shown=shown, asked=asked)
 
     # --- what a person does -----------------------------------------------------------------------------------------
 
@@ -374,16 +343,7 @@ class ConfigurationPage(Page):
         if draft is None or not draft.modified or self._saving is not None:
             return
         if self._checked is not None and self._checked.faults and not overwrite:
-            ConfirmDialog(
-                self,
-                Question(
-                    f"Save the configuration with {count_of(len(self._checked.faults), 'problem')}?",
-                    f"Nothing can be submitted until {agree(len(self._checked.faults), 'the problem is', 'the problems are')} fixed.",
-                    "Save anyway",
-                    danger=True,
-                ),
-                lambda: self._write(draft, overwrite=False),
-            ).open()
+            ask_save_faulty(self, len(self._checked.faults), lambda: self._write(draft, overwrite=False))
             return
         if (both := draft.with_the_same_credential()) is not None:
             ask_for_both(self, lambda: self._write(both, overwrite=overwrite), lambda: self._write(draft, overwrite=overwrite))
@@ -428,14 +388,8 @@ class ConfigurationPage(Page):
             self.conflict.say(f"{last.text} {last.remedy}".strip(), overwrite=last.changed_elsewhere)
 
     def _revert(self) -> None:
-        draft = self._draft
-        if draft is None:
-            return
-        ConfirmDialog(
-            self,
-            Question("Discard your changes?", f"Your unsaved changes in “{draft.file.name}” are lost.", "Discard changes", danger=True),
-            self.reload,
-        ).open()
+        if self._draft is not None:
+            ask_revert(self, self._draft.file, self.reload)
 
     def reload(self) -> None:
         """Discard the changes, and read the file again."""

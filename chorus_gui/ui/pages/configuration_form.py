@@ -147,6 +147,7 @@ class Form(QObject):
         made = KeyRow(where, self._folder, explained=explained)
         made.edited.connect(self.edited)
         made.fix_wanted.connect(self.fix_wanted)
+        assert where not in self.rows, f"two rows for {where}"
         self.rows[where] = made
         if self._draft is not None and self._draft.reading is not None:
             made.show_draft(self._draft)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chorus_gui.core.config.keys import CREDENTIAL_TITLES, CREDENTIALS, KEYS, TITLES
 
-BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning != "modalities")
+BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning not in ("modalities", "exclude"))
 """The keys of the tab Behaviour, in the order of their titles: those that belong to no place."""
 
 CHOICES = {
