@@ -13,6 +13,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import certifi
+
 from chorus_gui.core.config.addresses import account_of_url, account_url_problem
 from chorus_gui.core.config.credentials import ConnectionString, MicrosoftLogin
 from chorus_gui.core.config.hosts import admit, is_account
@@ -59,8 +61,8 @@ class Connection:
     """The way into a container: its address, what lets us in, whom to trust, and how to get there.  Nothing is sent before a request.
 
     ``url`` is the account's, without "/" at its end; ``path`` the container's, as a request spells it.  ``authorisation`` signs a request.
-    ``proxy`` is None where the server is reached directly.  ``certificates`` is a file with authorities to trust besides the system's, ""
-    for none.  :attr:`client` is the SDK's for the same container, for what no wire does.
+    ``proxy`` is None where the server is reached directly.  ``certificates`` is a file with authorities to trust besides the system's:
+    the environment's, or Mozilla's.  :attr:`client` is the SDK's for the same container, for what no wire does.
     """
 
     def __init__(self, place: Place, url: str, login: Login, authorisation: Authorisation) -> None:
@@ -78,7 +80,7 @@ class Connection:
         self.access = Access(name, parts.netloc, place.container, place.credentials.mode, sas.info if sas else None)
         self._login = login
         self.authorisation = authorisation
-        self.certificates = _bundle()
+        self.certificates = _bundle() or certifi.where()
         self.proxy = proxy_for(url)
         self._copy_base = _copy_base(url, name, place.container)
         self._lock = threading.Lock()
