@@ -7,6 +7,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -117,6 +118,25 @@ def test_a_write_under_a_condition_is_not_sent_again(condition: Condition) -> No
         with pytest.raises(StoreUnavailableError, match="was lost"):
             store.put("a", DATA, condition=condition)
     assert server.count == 1
+
+
+def test_many_threads_replace_their_connections_at_once() -> None:
+    """A server that closes every connection after one answer, without a word."""
+    done = threading.Barrier(8)
+
+    def talk(sock: socket.socket, number: int) -> None:
+        threading.Thread(target=answer_and_leave, args=(sock.dup(),), daemon=True).start()
+
+    def answer_and_leave(sock: socket.socket) -> None:
+        with closing(sock), suppress(OSError):
+            sock.sendall(DONE)
+
+    def put(store: AzureStore) -> str:
+        done.wait(10)
+        return "".join(store.put("a", DATA).etag for _ in range(20))
+
+    with raw(talk) as server, closing(server.store()) as store, ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(put, [store] * 8)) == {"1" * 20}
 
 
 def test_what_was_answered_in_part_is_not_sent_again() -> None:

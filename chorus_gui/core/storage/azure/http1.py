@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 
 from chorus_gui.core.storage.azure.channel import Address, Answer, Channel, NoAnswerError, Trouble
 from chorus_gui.core.storage.azure.proxies import Proxy
@@ -76,18 +77,17 @@ class Http:
 
     def close(self) -> None:
         """Close what is not in use."""
-        while self._idle:
-            self._idle.pop().close()
+        with suppress(IndexError):  # empty: other threads take from it, too
+            while True:
+                self._idle.pop().close()
 
     def _take(self) -> Channel:
-        while self._idle:
-            try:
+        with suppress(IndexError):
+            while True:
                 channel = self._idle.pop()
-            except IndexError:
-                break
-            if channel.is_usable():
-                return channel
-            channel.close()
+                if channel.is_usable():
+                    return channel
+                channel.close()
         return Channel(self._address, self._proxy, self._context() if self._address.tls else None)
 
     def _give_back(self, channel: Channel) -> None:
