@@ -15,6 +15,7 @@ import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from world import World
@@ -86,7 +87,7 @@ class Site:
     def _words(self, *command: str) -> list[str]:
         return [sys.executable, "-m", "chorus_gui.cli", "-c", str(self.world.file), *command]
 
-    def _options(self, version: str) -> dict[str, object]:
+    def _options(self, version: str) -> dict[str, Any]:
         code = str(self.old if version == "old" else ROOT)
         env = {**os.environ, "CHORUS_UPLOAD_HOME": str(self.home), "PYTHONPATH": code, "PYTHONSAFEPATH": "1"}
         return {"env": env, "cwd": self.world.base, "stdin": subprocess.DEVNULL}
