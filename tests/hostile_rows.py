@@ -57,7 +57,7 @@ def config_with(config: Config, place: str, value: str) -> Config:
     given = config.central.account
     return {
         "container": lambda: replace(config, central=replace(config.central, container=value)),
-        "prefix": lambda: replace(config, central=replace(config.central, prefix=value)),
+        "prefix": lambda: replace(config, central=replace(config.central, prefix=value.strip("/"))),
         "account": lambda: replace(config, central=replace(config.central, account=replace(given, name=value))),
         "host": lambda: replace(
             config,

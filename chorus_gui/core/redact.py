@@ -35,10 +35,20 @@ _SECRETS = (
 
 
 def redact(text: str) -> str:
-    """The text with every secret in it replaced by dots."""
-    for expression in _SECRETS:
-        text = expression.sub(lambda found: (found.group(1) or "") + MASK, text)
-    return text
+    """The text with every secret in it replaced by dots.
+
+    Each kind is looked for in the text as it is: a secret that reaches into another one's name must not hide it.
+    """
+    spans = sorted((found.end(1), found.end()) for expression in _SECRETS for found in expression.finditer(text))
+    if not spans:
+        return text
+    parts: list[str] = []
+    shown = 0
+    for start, end in spans:
+        if start >= shown:
+            parts += (text[shown:start], MASK)
+        shown = max(shown, end)
+    return "".join([*parts, text[shown:]])
 
 
 class RedactingFilter(logging.Filter):

@@ -6,6 +6,7 @@ import ast
 import re
 import socket
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from urllib3.exceptions import ReadTimeoutError as PoolReadTimeout
 
 import chorus_gui
 from chorus_gui.core.config.credentials import AuthMode
-from chorus_gui.core.config.sas import SasInfo
+from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SasInfo
 from chorus_gui.core.errors import (
     AccessError,
     BlobNameError,
@@ -69,6 +70,21 @@ WRITE = Operation("write", "a/b.txt", "w")
 
 def answer(status: int, code: str = "", **more: object) -> Answer:
     return Answer(**{"status": status, "code": code, "request_id": "req-1", **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("needs", "operation", "right"),
+    [
+        (NEEDS_STORE, WRITE, "reading, creating, writing and listing (sp=rcwl)"),
+        (NEEDS_STORE, Operation("delete", "v1/submission.json", "d"), "reading, creating, writing, deleting and listing (sp=rcwdl)"),
+        (NEEDS_JOURNAL, WRITE, "reading, creating, writing, deleting and listing (sp=rcwdl)"),
+        (NEEDS_SOURCE, Operation("list", "", "l"), "reading and listing (sp=rl)"),
+        ("", WRITE, "reading, creating, writing and listing (sp=rcwl)"),
+    ],
+)
+def test_a_token_without_a_right_is_replaced_by_one_with_the_least_rights(needs: str, operation: Operation, right: str) -> None:
+    lacking = explain(answer(403, "AuthorizationPermissionMismatch"), replace(BY_SAS, needs=needs), operation)
+    assert lacking.remedy == f"Ask the central team for a token that allows {right}."
 
 
 @pytest.mark.parametrize(

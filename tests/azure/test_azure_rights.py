@@ -153,7 +153,12 @@ def test_with_a_letter_less_the_first_step_names_the_right(
     assert submit(rights, "v1") in (2, 3)
     said = " ".join(capsys.readouterr().err.split())
     assert f"It needs the permission “{right}”" in said
-    assert "Ask the central team for a token" in said
+    asked = (
+        "reading, creating, writing and listing (sp=rcwl)"
+        if data != NEEDS_STORE
+        else "reading, creating, writing, deleting and listing (sp=rcwdl)"
+    )
+    assert f"Ask the central team for a token that allows {asked}." in said
 
 
 def test_without_listing_a_version_never_becomes_complete_and_that_is_said(rights: Rights, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 
@@ -38,6 +39,14 @@ def test_a_secret_in_json_within_json_is_not_shown(name: str) -> None:
     for _ in range(3):
         assert "CANARY" not in redact(text)
         text = json.dumps(text)
+
+
+KINDS = ("sig=", "AccountKey=", "azure_account_key = ", "Authorization: SharedKey acct:", "aws_secret_access_key=", "x-amz-signature=")
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(KINDS, 2)))
+def test_a_secret_does_not_hide_the_name_of_the_next(first: str, second: str) -> None:
+    assert redact(f"a {first}CANARY1.{second}CANARY2 b").count("CANARY") == 0
 
 
 def test_redaction_takes_no_longer_than_the_text_is_long() -> None:

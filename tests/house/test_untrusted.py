@@ -22,6 +22,8 @@ PARSERS = {
     ("datetime", "fromisoformat"),
     ("datetime", "fromtimestamp"),
 }
+ADDRESSES = {"urlsplit", "urlparse", "urldefrag", "urljoin"}
+"""They raise for "https://a[b/"; ``core/config/addresses.py`` and ``core/config/hosts.py`` read any text."""
 OWN = {
     "core/untrusted.py",
     "core/review/changes.py",  # numbers that SQLite has put together
@@ -46,6 +48,16 @@ def _calls() -> Iterator[tuple[str, str]]:
 
 def test_only_one_module_parses_what_others_wrote() -> None:
     assert [call for call in _calls() if call[0] not in OWN] == []
+
+
+def test_addresses_are_read_by_functions_that_take_any_text() -> None:
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.alias) and node.name in ADDRESSES) or (isinstance(node, ast.Attribute) and node.attr in ADDRESSES)
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, '{"a":' * 33 + "1" + "}" * 33, "9" * 5000, "NaN", str(2**63), "\ufeff1", b"\xff\xfe"])

@@ -66,7 +66,7 @@ def test_no_path_of_a_script_leaves_the_site(config: Config, tool: Tool, target:
 BASH = shutil.which("bash")
 
 
-@pytest.mark.parametrize("value", ['a"b', "a\nb", "a&b", "a b", "%PATH%", "a^b", "$(x)", "a\x1ab", "a'b", "x;y", "a|b"])
+@pytest.mark.parametrize("value", ['a"b', "a\nb", "a&b", "a b", "%PATH%", "a^b", "$(x)", "a\x1ab", "a'b", "x;y", "a|b", "a\udce9b"])
 @pytest.mark.parametrize(("tool", "target"), list(itertools.product(Tool, Target)))
 def test_hostile_values_of_the_configuration_are_quoted_or_refused(config: Config, tool: Tool, target: Target, value: str) -> None:
     """An attacker sends a configuration: names and addresses in it run nothing either."""

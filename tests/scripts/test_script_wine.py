@@ -17,11 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hostile_rows import GOOD, HOSTILE, PLACES, config_with, made_for, row_with
 from scriptworld import NASTY, ScriptWorld
 
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.scripts.generate import make_script, pending_rows, save
+from chorus_gui.core.model import Row
+from chorus_gui.core.scripts.generate import Script, make_script, pending_rows, save
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 
 CHROOT = Path(os.environ.get("CHORUS_WINE_CHROOT", "/var/cache/chorus-wine"))
@@ -82,13 +85,19 @@ class Wine:
     def script(self, tool: Tool, *, one_by_one: bool = False) -> str:
         """Generate for Windows, into the folder; the file's name."""
         config = on_windows(self.world.config)
+        with Journal.open(self.world.journal, readonly=True) as journal:
+            return self.script_of(config, pending_rows(config, journal), tool, one_by_one=one_by_one)[0]
+
+    def script_of(self, config: Config, made: list[Row], tool: Tool, *, one_by_one: bool = True) -> tuple[str, Script]:
+        """Generate from these entries, into the folder; the file's name, and what is in it."""
         program = (PYTHON, self.windows + "\\record.py", "chorus")
         options = ScriptOptions(tool, Target.WINDOWS, program, "send 100% (1)", one_by_one=one_by_one)
-        with Journal.open(self.world.journal, readonly=True) as journal:
-            script = make_script(config, pending_rows(config, journal), options)
+        script = make_script(config, made, options)
         file = self.folder / f"{script.name}.bat"
+        for old in (file, self.folder / "done"):
+            old.unlink(missing_ok=True)
         save(script, file)
-        return file.name
+        return file.name, script
 
     def run(self, name: str, *environment: str) -> tuple[int, str, list[Call]]:
         """Status, output, and what was called."""
@@ -98,7 +107,7 @@ class Wine:
         words = ["env", f"CHORUS_TEST_LOG={self.windows}\\log.txt", f"AZURE_SAS_TOKEN=?{SAS}", *environment]
         words += [f"WINEPATH={self.windows}", "sh", "-c", ENTER, "sh", self.inside, "run.cmd", "LANG=C.UTF-8"]
         command = ["unshare", "-m", "--pid", "--fork", "--kill-child", "sh", "-c", UNSHARE, "sh", str(CHROOT), *words]
-        result = subprocess.run(command, capture_output=True, timeout=200, check=False, stdin=subprocess.DEVNULL)
+        result = subprocess.run(command, capture_output=True, timeout=500, check=False, stdin=subprocess.DEVNULL)
         calls = [tuple(json.loads(line)) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
         said = result.stdout.decode("utf-8", "replace") + result.stderr.decode("utf-8", "replace")
         return result.returncode, said, [(n, [ascii_again(w) for w in words], s) for n, words, s in calls]
@@ -160,6 +169,76 @@ def test_azcopy_gets_its_lists_and_addresses_exactly(wine: Wine) -> None:
     assert first[1] == "D:\\the site's %20 (folder) & more"
     assert first[2].startswith("https://choruspilotstorage.blob.core.windows.net/cont/site%2050%25/20260101000000?")
     assert f"--list-of-files={wine.windows}\\send 100% (1).files\\0001-1.txt" in first
+
+
+def sent_by(calls: list[Call]) -> list[tuple[str, str]]:
+    """(file, blob) of what az was called to upload."""
+    words = [options_of(words) for tool, words, _ in calls if tool == "az" and words[:3] == ["storage", "blob", "upload"]]
+    return [(one["--file"], one["--name"]) for one in words]
+
+
+HARMLESS = ("%PATH%", "!PATH!", "^&echo PWNED", "a&echo PWNED", "$(touch PWNED)", "%~dp0", "^^^", "%%F%%", "a;b")
+"""Hostile values that a name on Windows can have."""
+
+
+def ran_a_command(said: str) -> bool:
+    """A line of the output is what “echo PWNED” writes, and not a name in a line of the script."""
+    return any(line.strip(' "') == "PWNED" for line in said.splitlines())
+
+
+def shown_by_wine(text: str) -> bool:
+    """Wine's cmd and the stand-ins hand such a text on as it is: see the beginning of this file for those that they do not."""
+    return text.isascii()
+
+
+@pytest.mark.parametrize("column", ["version", "folder of a version", "name", "folder", "patient"])
+def test_hostile_values_of_a_journal_run_nothing(wine: Wine, column: str) -> None:
+    """A real cmd calls az with the exact names of the entries that the script carries, and runs no command of theirs."""
+    config = on_windows(wine.world.config)
+    made = [row_with(column, value, number) for number, value in enumerate(HOSTILE, 1) if shown_by_wine(value)]
+    name, script = wine.script_of(config, made, Tool.AZCLI)
+    kept = [row for row in made if made_for(config, Tool.AZCLI, Target.WINDOWS, [row]).files]
+    assert len(kept) == script.files
+    if column != "patient":  # of those the pattern allows few
+        assert {row.file_id for row in kept} >= {number for number, value in enumerate(HOSTILE, 1) if value in HARMLESS}
+    before = {file.name for file in wine.folder.rglob("*")}
+    status, said, calls = wine.run(name)
+    assert status == 0, said[-3000:]
+    assert {tool for tool, _, _ in calls} == {"az", "chorus"}
+    root = "D:\\the site's %20 (folder) & more\\"
+    wanted: list[tuple[str, str]] = []
+    for row in kept:
+        file = root + row.path.replace("/", "\\")
+        blob = "site 50%/" + config.store_path(row.modality, row.path, row.version)
+        wanted.append(("\\\\?\\" + file if len(file) >= 240 else file, blob))
+    assert sent_by(calls)[: len(wanted)] == wanted
+    assert {blob for _, blob in sent_by(calls)[len(wanted) :]} == {f"site 50%/{row.version}/journal.db" for row in kept}
+    assert {file.name for file in wine.folder.rglob("*")} - before <= {"log.txt", "run.cmd", "done"}
+    assert not ran_a_command(said)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_hostile_values_of_a_configuration_run_nothing(wine: Wine, place: str) -> None:
+    """Container, folder, account, server, journal and file of a configuration that arrives by mail."""
+    tried = 0
+    for value in ("%PATH%&echo PWNED", "!x!^&b", 'x" & echo PWNED & rem "', "x%0y", "x\r\necho PWNED"):
+        config = config_with(on_windows(wine.world.config), place, value)
+        try:
+            name, _ = wine.script_of(config, [row_with("md5", GOOD[3])], Tool.AZCLI)
+        except ChorusError:
+            continue
+        tried += 1
+        status, said, calls = wine.run(name)
+        assert status == 0, said[-2000:]
+        assert {tool for tool, _, _ in calls} == {"az", "chorus"}
+        assert len(sent_by(calls)) == 2
+        assert not ran_a_command(said)
+        assert not list(wine.folder.rglob("PWNED*"))
+        if place == "prefix":
+            assert sent_by(calls)[0][1].startswith(f"{value}/")
+        if place == "configuration":
+            assert {words[1] for tool, words, _ in calls if tool == "chorus"} == {str(config.file)}
+    assert tried == (3 if place in ("prefix", "journal", "configuration") else 0)
 
 
 def test_a_failure_stops_it_and_the_next_run_goes_on(wine: Wine) -> None:

@@ -52,6 +52,8 @@ class Place:
     """Where files lie.  ``text`` is what the file says ("az://container/prefix", "D:/site"); ``folder`` the absolute folder.
 
     ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.  ``account`` is empty except in Azure.
+    ``needs`` are the letters of a SAS token that its role needs (:data:`~chorus_gui.core.config.sas.NEEDS_STORE` and the like), for
+    sentences; "" if it has no role.
     """
 
     kind: PlaceKind
@@ -61,6 +63,7 @@ class Place:
     prefix: str = ""
     credentials: Credentials = NO_CREDENTIALS
     account: Account = NO_ACCOUNT
+    needs: str = field(default="", compare=False)
 
     def inside(self, other: Place) -> str | None:
         """The path of this place relative to ``other``, posix; None if it is not below it."""

@@ -110,7 +110,7 @@ class Places:
         container, _, prefix = rest.partition("/")
         fits = self._container_fits(place, value, kind, container, modality)
         account, credentials = self._way_in(place, kind, container, modality)  # always read, so that its faults are found, too
-        return Place(kind, text, None, container, prefix.strip("/"), credentials, account) if fits else None
+        return Place(kind, text, None, container, prefix.strip("/"), credentials, account, _NEEDS[place]) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
         named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)

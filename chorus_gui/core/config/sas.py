@@ -139,7 +139,7 @@ class SasInfo:
     def beyond(self, needs: str, now: datetime) -> tuple[str, ...]:
         """What the token allows although nothing in ``needs`` (letters) uses it, as sentences, worst first."""
         letters = [letter for letter in self.permissions if letter not in needs]
-        doing = [f"{word.removesuffix('e')}ing" for letter, word in PERMISSIONS.items() if letter in letters]
+        doing = [_doing(word) for letter, word in PERMISSIONS.items() if letter in letters]
         doing += [word for letter, word in _NEEDLESS.items() if letter in letters and not (letter == "a" and "w" in needs)]
         out = [
             "It is an account SAS: it can be valid for every container of the account." if self.services else "",
@@ -176,6 +176,17 @@ def _damage(token: str, signature: str) -> str:
     return ""
 
 
+def allows(*letters: str) -> str:
+    """What a token with these letters of ``sp`` allows: "allows reading and listing (sp=rl)"."""
+    wanted = [letter for letter in PERMISSIONS if letter in "".join(letters)]
+    return f"allows {_and([_doing(PERMISSIONS[letter]) for letter in wanted])} (sp={''.join(wanted)})"
+
+
+def _doing(word: str) -> str:
+    """ "write" → "writing"."""
+    return f"{word.removesuffix('e')}ing"
+
+
 def time_left(left: timedelta) -> str:
     """How much time is left: "30 minutes", "47 hours", "9 days".  Never more than there is, and at least two thirds of it."""
     minutes = int(left.total_seconds() // 60)
@@ -200,5 +211,5 @@ def _moment(moment: datetime) -> str:
 
 def _list(words: tuple[str, ...]) -> str:
     """Words of :data:`PERMISSIONS` for “does not allow …”: "reading or listing"."""
-    doing = [f"{word.removesuffix('e')}ing" for word in words]
+    doing = [_doing(word) for word in words]
     return doing[0] if len(doing) == 1 else ", ".join(doing[:-1]) + " or " + doing[-1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Secret
 from chorus_gui.core.config.hosts import Host, admit, is_account
@@ -11,6 +10,7 @@ from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Tool
+from chorus_gui.core.scripts.text import address_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ScriptAccess:
 
     def address(self, path: str) -> str:
         """Its URL, without a SAS."""
-        return f"{self.url}/{quote(path)}"
+        return f"{self.url}/{address_part(path)}"
 
 
 def access(config: Config, options: ScriptOptions) -> ScriptAccess:
@@ -93,7 +93,7 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
         read_policy().require(Rule.NO_SECRETS_IN_SCRIPTS)
     return ScriptAccess(
         auth,
-        "/".join([account.url, place.container, *([quote(place.prefix)] if place.prefix else [])]),
+        "/".join([account.url, place.container, *([address_part(place.prefix)] if place.prefix else [])]),
         place.container,
         place.prefix,
         tuple(words),
@@ -140,7 +140,7 @@ def remote_root(place: Place) -> str:
         base = f"https://{account.name}.blob.core.windows.net" if named else account.url
     else:
         base = "https://s3.amazonaws.com" if place.kind is PlaceKind.S3 else "https://storage.cloud.google.com"
-    return "/".join([base, place.container, *([quote(place.prefix)] if place.prefix else [])])
+    return "/".join([base, place.container, *([address_part(place.prefix)] if place.prefix else [])])
 
 
 def needs_sas(place: Place) -> bool:

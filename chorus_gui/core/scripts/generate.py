@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from chorus_gui import __version__
 from chorus_gui.core.access import close_to_others
@@ -25,7 +24,7 @@ from chorus_gui.core.scripts.access import ROUTES, ScriptAccess, access, needs_s
 from chorus_gui.core.scripts.filelist import file_list, tool_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
-from chorus_gui.core.scripts.text import Quoted, note, only_quoted
+from chorus_gui.core.scripts.text import Quoted, address_part, note, only_quoted
 from chorus_gui.core.submission.review_site import choose_modalities
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ def _source(group: ScriptGroup, options: ScriptOptions) -> str:
     path = group.files[0].row.path if group.single else group.folder
     if group.place.kind is PlaceKind.FOLDER:
         return _disk(group.place, path, options)
-    return remote_root(group.place) + (f"/{quote(path)}" if path else "")
+    return remote_root(group.place) + (f"/{address_part(path)}" if path else "")
 
 
 def _render(config: Config, options: ScriptOptions, entrance: ScriptAccess, made: Plan) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Protocol
+from urllib.parse import quote
 
 from chorus_gui.core.errors import BlobNameError, UsageError
 from chorus_gui.core.storage.azure.names import check
@@ -62,6 +63,13 @@ def character_problem(text: str) -> str:
     if "\ud800" <= found[0] <= "\udfff":
         return "It is not valid Unicode."
     return "It has a control character, and a script cannot have that."
+
+
+def address_part(text: str) -> str:
+    """A part of an address, percent-encoded.  Raises :class:`UsageError` for what no script can have."""
+    if why := character_problem(text):
+        raise unquotable(text, why)
+    return quote(text)
 
 
 def blob_problem(blob: str, prefix: str) -> str:

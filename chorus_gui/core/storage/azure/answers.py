@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
 from chorus_gui.core.config.credentials import AuthMode
-from chorus_gui.core.config.sas import NEEDS_JOURNAL, PERMISSIONS, SasInfo
+from chorus_gui.core.config.sas import NEEDS_STORE, PERMISSIONS, SasInfo, allows
 from chorus_gui.core.errors import (
     AccessError,
     BlobNameError,
@@ -34,13 +34,17 @@ SKEW_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the store is reached, for sentences.  No secret is in it.  ``sas`` is None where no SAS is used."""
+    """How the store is reached, for sentences.  No secret is in it.  ``sas`` is None where no SAS is used.
+
+    ``needs``: the letters that a SAS token for it needs, as in :class:`~chorus_gui.core.config.model.Place`.
+    """
 
     account: str
     host: str
     container: str
     auth_mode: AuthMode = AuthMode.NONE
     sas: SasInfo | None = None
+    needs: str = ""
 
 
 Verb = Literal["write", "read", "list", "copy", "delete"]
@@ -341,7 +345,7 @@ def _permission(access: Access, operation: Operation) -> AccessError:
     return AccessError(
         f"The SAS token does not allow {operation.doing} {operation.object}.",
         meaning=f"It needs the permission “{PERMISSIONS[operation.needs]}” (sp=…{operation.needs}…){has}.",
-        remedy=f"Ask the central team for a token that allows reading, creating, writing, deleting and listing (sp={NEEDS_JOURNAL}).",
+        remedy=f"Ask the central team for a token that {allows(access.needs or NEEDS_STORE, operation.needs)}.",
     )
 
 

@@ -11,13 +11,12 @@ import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import certifi
 
-from chorus_gui.core.config.addresses import account_of_url, account_url_problem
+from chorus_gui.core.config.addresses import account_of_url, account_url_problem, address_parts
 from chorus_gui.core.config.credentials import ConnectionString, MicrosoftLogin
-from chorus_gui.core.config.hosts import admit, is_account
+from chorus_gui.core.config.hosts import Host, admit, is_account
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
@@ -67,17 +66,15 @@ class Connection:
 
     def __init__(self, place: Place, url: str, login: Login, authorisation: Authorisation) -> None:
         account, self._place = place.account, place
-        parts = urlsplit(url)
+        (authority, path, _), host = address_parts(url), Host.of_url(url)
         self.url = url
-        self.path = f"{parts.path.rstrip('/')}/{place.container}"
-        self.host, self.port, self.tls = (
-            parts.hostname or "",
-            parts.port or (443 if parts.scheme == "https" else 80),
-            parts.scheme == "https",
-        )
-        name = account.name or account_of_url(url) or parts.path.strip("/") or parts.netloc
+        self.path = f"{f'/{path}'.rstrip('/')}/{place.container}"
+        port = authority.rpartition(":")[2]
+        self.tls = url.startswith("https://")
+        self.host, self.port = host.name if host else "", int(port) if port.isdecimal() else 443 if self.tls else 80
+        name = account.name or account_of_url(url) or path.strip("/") or authority
         sas = place.credentials.sas
-        self.access = Access(name, parts.netloc, place.container, place.credentials.mode, sas.info if sas else None)
+        self.access = Access(name, authority, place.container, place.credentials.mode, sas.info if sas else None, place.needs)
         self._login = login
         self.authorisation = authorisation
         self.certificates = _bundle() or certifi.where()
@@ -158,7 +155,7 @@ def _account_url(place: Place) -> str:
 def _authorisation(place: Place, url: str, login: Login) -> Authorisation:
     credentials = place.credentials
     if isinstance(credentials, MicrosoftLogin):
-        if urlsplit(url).scheme != "https":
+        if not url.startswith("https://"):
             raise AccessError(
                 "The account URL and the credentials do not match: a sign-in needs https.",
                 remedy="Write the account URL with “https://”, or use a SAS token or a key.",
@@ -172,7 +169,7 @@ def _authorisation(place: Place, url: str, login: Login) -> Authorisation:
 
 
 def _name_for_key(place: Place, url: str) -> str:
-    name = place.account.name or account_of_url(url) or urlsplit(url).path.strip("/")
+    name = place.account.name or account_of_url(url) or address_parts(url)[1].strip("/")
     if not name:
         raise AccessError("The account key needs the storage account's name.", remedy="Set azure_account_name.")
     return name
@@ -263,6 +260,5 @@ def _copy_base(url: str, account: str, container: str) -> str:
 
     The service sends the SAS there: a text that is not an account name must not become part of an address.
     """
-    parts = urlsplit(url)
-    own_name = account_of_url(url) or parts.scheme == "http" or not is_account(account)
+    own_name = account_of_url(url) or url.startswith("http://") or not is_account(account)
     return f"{url}/{container}" if own_name else f"https://{account}.blob.core.windows.net/{container}"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
+
+from chorus_gui.core.config.addresses import address_parts
 
 REQUEST_ID = "x-ms-request-id"
 REFUSED = 300
@@ -39,7 +41,7 @@ class GenuinePolicy(HTTPPolicy[Any, Any]):
             answer.close()
             raise StrangeAnswerError(f"HTTP status {answer.status_code} without {REQUEST_ID}")
         asked = request.http_request
-        root = _ROOTS.get(parse_qs(urlsplit(str(asked.url)).query).get("comp", [""])[0]) if asked.method == "GET" else None
+        root = _ROOTS.get(parse_qs(address_parts(str(asked.url))[2]).get("comp", [""])[0]) if asked.method == "GET" else None
         if root and answer.status_code < REFUSED:
             found = _START.match(answer.body()[:1000])
             if found is None or found[1] != root:
