@@ -252,7 +252,10 @@ def main() -> None:
     commands.add_parser("screenshots", help="save a picture of every page to docs/screenshots; with --only NAME…, just these")
     commands.add_parser("texts", help="list every text that people can see, or those of an AREA; --offenders lists the rejected ones")
     commands.add_parser("fuzz", help="try hostile inputs of every class for MINUTES (1); prints a table, and fails if it finds a problem")
-    commands.add_parser("soak", help="disturb submissions for MINUTES (5) with kills, full disks and outages; prints a table, and fails if anything is lost or false")
+    commands.add_parser(
+        "soak",
+        help="disturb submissions for MINUTES (5) with kills, full disks and outages; prints a table, and fails if anything is lost or false",
+    )
     commands.add_parser("setup", help="only set up, also for the tests")
     args, rest = parser.parse_known_args()
     if rest and args.command in ("check", "exe", "setup"):
