@@ -11,7 +11,7 @@ from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.words import agree, count_of
 
 
-def ask_save_faulty(page: QWidget, faults: int, then: Callable[[], object]) -> None:
+def ask_save_faulty(page: QWidget, faults: int, then: Callable[[], None]) -> None:
     """Save all the same?"""
     ConfirmDialog(
         page,
@@ -25,7 +25,7 @@ def ask_save_faulty(page: QWidget, faults: int, then: Callable[[], object]) -> N
     ).open()
 
 
-def ask_revert(page: QWidget, file: Path, then: Callable[[], object]) -> None:
+def ask_revert(page: QWidget, file: Path, then: Callable[[], None]) -> None:
     """Discard the changes?"""
     ConfirmDialog(
         page,
