@@ -92,7 +92,7 @@ def test_switches_are_on_or_off(policy: Path) -> None:
     "text",
     [
         "allowed_acounts = []", "allowed_accounts = 5", "allowed_accounts = [5]", "forbid_remote_delete = 2", "forbid_remote_delete = 'yes'",
-        "x", "a = " + "[" * 5000, "a = " + "9" * 5000, "#" * (1 << 20) + "#", "\ud800",
+        "x", 'allowed_hosts = ["a"]\nAllowedHosts = ["b"]', "forbid_remote_delete = 1.0", "a = " + "[" * 5000, "a = " + "9" * 5000, "#" * (1 << 20) + "#", "\ud800",
     ],
 )  # fmt: skip
 def test_a_policy_that_cannot_be_understood_refuses_everything(policy: Path, text: str) -> None:

@@ -104,13 +104,17 @@ def read_policy() -> Policy:
 
 
 def parse_policy(values: Mapping[str, object], place: str) -> Policy:
-    """The policy that these values make.  Raises :class:`PolicyError` for an unknown name, or a value of the wrong kind."""
+    """The policy that these values make.  Raises :class:`PolicyError` for an unknown name, one in two spellings, or a value of the wrong kind."""
     lists: dict[Rule, frozenset[str]] = {}
     forbidden: set[Rule] = set()
+    seen: set[Rule] = set()
     for name, value in values.items():
         rule = _BY_NAME.get(name.lower())
         if rule is None:
             raise _unreadable(place, f"It has the name “{name}”, which this version of CHoRUS Upload does not know.")
+        if rule in seen:
+            raise _unreadable(place, f"It has “{name}” a second time, in another spelling.")
+        seen.add(rule)
         if rule.is_list:
             names = _names(value)
             if names is None:
