@@ -10,12 +10,19 @@ from urllib.parse import unquote
 from xml.parsers import expat
 
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers
-from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, Page
+from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, PAGE, Page
 from chorus_gui.core.storage.azure.written import modified_us
 from chorus_gui.core.storage.base import BlobInfo, StagedBlock
 from chorus_gui.core.untrusted import MalformedError
 
 _DEEPEST = 12
+_PIECE = 256 * 1024
+_LONGEST_TAG = 4 * _PIECE
+"""A tag is kept until it ends."""
+_BLOCKS = 100_000
+"""As many blocks can wait for one blob."""
+_FIELDS = 1000
+"""Names in a blob's properties, and in its metadata: the service keeps 8 KB of those."""
 _Leaf = Callable[[list[str], str, dict[str, str]], None]
 
 
@@ -32,16 +39,18 @@ def listing(body: bytes) -> Page:
             case ["EnumerationResults", "Blobs", "Blob" | "BlobPrefix", "Name"]:
                 fields["Name"] = unquote(text, errors="strict") if attributes.get("Encoded") == "true" else text
             case ["EnumerationResults", "Blobs", "Blob", "Properties", name]:
-                fields[name] = text
+                _add(fields, name, text)
             case ["EnumerationResults", "Blobs", "Blob", "Metadata", name]:
-                metadata[name] = text
+                _add(metadata, name, text)
             case ["EnumerationResults", "Blobs", "Blob"]:
+                _room(len(blobs) + len(folders), PAGE)
                 blobs.append(_blob(fields, metadata))
                 fields.clear()
                 metadata.clear()
             case ["EnumerationResults", "Blobs", "BlobPrefix"]:
                 if not fields.get("Name"):
                     raise MalformedError("a folder without a name")
+                _room(len(blobs) + len(folders), PAGE)
                 folders.append(fields["Name"])
                 fields.clear()
             case ["EnumerationResults", "NextMarker"]:
@@ -62,8 +71,9 @@ def staged(body: bytes) -> list[StagedBlock]:
         del attributes
         match path:
             case ["BlockList", "UncommittedBlocks", "Block", name]:
-                fields[name] = text
+                _add(fields, name, text)
             case ["BlockList", "UncommittedBlocks", "Block"]:
+                _room(len(found), _BLOCKS)
                 size = number(fields.get("Size", ""), BLOCK_BYTES)
                 found.append(StagedBlock(_block_id(fields.get("Name", "")), size))
                 fields.clear()
@@ -81,7 +91,7 @@ def refusal(body: bytes) -> dict[str, str]:
     def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
         del attributes
         if len(path) == 2:
-            found.setdefault(path[1], text)
+            _add(found, path[1], found.get(path[1], text))
 
     try:
         _read(body, "Error", end)
@@ -108,6 +118,16 @@ def md5_hex(text: str) -> str | None:
     if len(md5) != MD5_BYTES:
         raise MalformedError("a checksum that is none")
     return md5.hex()
+
+
+def _add(fields: dict[str, str], name: str, text: str) -> None:
+    _room(len(fields), _FIELDS)
+    fields[name] = text
+
+
+def _room(count: int, most: int) -> None:
+    if count >= most:
+        raise MalformedError("more than the service ever sends")
 
 
 def _blob(fields: dict[str, str], metadata: dict[str, str]) -> BlobInfo:
@@ -157,6 +177,10 @@ def _read(body: bytes, root: str, end: _Leaf) -> None:
     parser.CharacterDataHandler = text.append
     parser.StartDoctypeDeclHandler = forbidden
     try:
-        parser.Parse(body, True)
+        for start in range(0, max(len(body), 1), _PIECE):
+            end_of_piece = start + _PIECE
+            parser.Parse(body[start:end_of_piece], end_of_piece >= len(body))
+            if end_of_piece - parser.CurrentByteIndex > _LONGEST_TAG and end_of_piece < len(body):
+                raise MalformedError("a tag without end")
     except (expat.ExpatError, UnicodeError, LookupError) as error:
         raise MalformedError(type(error).__name__) from None

@@ -1,0 +1,67 @@
+"""A list that the service never sends is refused before it fills the memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from chorus_gui.core.storage.azure import markup
+from chorus_gui.core.storage.azure.wire import PAGE
+from chorus_gui.core.untrusted import MalformedError
+
+BLOB = "<Blob><Name>a</Name><Properties><Etag>1</Etag><Content-Length>5</Content-Length><Last-Modified>Wed, 01 Jan 2025 10:00:00 GMT</Last-Modified>{}</Properties>{}</Blob>"
+FOLDER = "<BlobPrefix><Name>a/</Name></BlobPrefix>"
+BLOCK = "<Block><Name>YQ==</Name><Size>1</Size></Block>"
+
+
+def listed(inner: str) -> bytes:
+    return f"<EnumerationResults><Blobs>{inner}</Blobs><NextMarker/></EnumerationResults>".encode()
+
+
+def blob(properties: str = "", metadata: str = "") -> str:
+    return BLOB.format(properties, f"<Metadata>{metadata}</Metadata>")
+
+
+def tags(count: int) -> str:
+    return "".join(f"<a{number}/>" for number in range(count))
+
+
+def test_the_longest_list_of_the_service_is_read() -> None:
+    page = markup.listing(listed(blob("<Owner>x</Owner>", "<key>value</key>") * (PAGE - 1) + FOLDER))
+    assert (len(page.blobs), page.folders) == (PAGE - 1, ["a/"])
+    assert page.blobs[-1].metadata == {"key": "value"}
+    long = "%41" * 1024
+    assert markup.listing(listed(BLOB.format("", "").replace(">a<", f' Encoded="true">{long}<'))).blobs[0].path == "A" * 1024
+    assert len(markup.staged(f"<BlockList><UncommittedBlocks>{BLOCK * 50_000}</UncommittedBlocks></BlockList>".encode())) == 50_000
+
+
+LONG = {
+    "blobs": listed(blob() * (PAGE + 1)),
+    "folders": listed(FOLDER * (PAGE + 1)),
+    "both": listed(blob() * PAGE + FOLDER),
+    "properties": listed(blob(tags(200_000))),
+    "metadata": listed(blob("", tags(200_000))),
+    "attributes": listed("<Blob " + " ".join(f'a{number}=""' for number in range(1_000_000)) + "/>"),
+    "comment": listed(f"<!--{'x' * 20_000_000}-->"),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_list_that_is_too_long_is_refused_with_little_memory(name: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedError, match=r"more than the service ever sends|without end"):
+            markup.listing(LONG[name])
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_too_many_blocks_are_refused() -> None:
+    with pytest.raises(MalformedError, match="more than the service ever sends"):
+        markup.staged(f"<BlockList><UncommittedBlocks>{BLOCK * 100_001}</UncommittedBlocks></BlockList>".encode())
+
+
+def test_a_refusal_with_many_fields_is_nobody_s() -> None:
+    assert markup.refusal(f"<Error>{tags(2000)}</Error>".encode()) == {}
