@@ -13,16 +13,26 @@ from chorus_gui.core.shown import unhidden
 MASK = "••••"
 _RECORD = re.compile(r"(\n)(?=\d{4}-\d\d)")
 
+_SPACE = r"(?:[\s\u200b-\u200f\u2060\ufeff]|%(?:25)*+20)*+"
+_EQUALS = r"(?:[=\uff1d]|%(?:25)*+3d|\\u003d|\\x3d|&#(?:61|x3d);?|&equals;)"
+_QUOTE = r"\\*+[\"']?+"
+_SIG = (
+    r"(?:(?<![A-Za-z])|%(?:25)*+(?:26|3f)|\\(?:[abefnrtv0]|x[0-9a-f]{2}|u[0-9a-f]{4}))"
+    r"(?:s|%(?:25)*+[57]3)(?:i|%(?:25)*+[46]9)(?:g|%(?:25)*+[46]7)"
+)
+"""The name of a signature, percent-encoded or not; also after "\\n" and the like."""
+
 _SECRETS = (
-    # a SAS signature, in a URL or alone, percent-encoded or not; also after "\\n" and the like, and with "=" as JSON or HTML can write it
-    re.compile(
-        r"(?i)((?:\b|%(?:25){0,4}(?:26|3f)|\\(?:[abefnrtv0]|x[0-9a-f]{2}|u[0-9a-f]{4}))sig(?:=|%(?:25){0,4}3d|\\u003d|&#(?:61|x3d);))"
-        r"[^&\s\"'<>,;)]+"
-    ),
+    # a SAS signature, in a URL or alone, with "=" as URLs, JSON or HTML can write it
+    re.compile(rf"(?i)({_SIG}{_EQUALS})[^&\s\"'<>,;)]+"),
+    # the same in quotes, in JSON or Python, after a colon or a space; this long, so that it is no word
+    re.compile(rf"(?i)({_SIG}{_QUOTE}{_SPACE}(?:{_EQUALS}|[:,]){_SPACE}{_QUOTE}{_SPACE})[A-Za-z0-9+/%_=-]{{16,}}"),
     # connection strings and TOML or JSON assignments of credentials
-    re.compile(r"(?i)((?:AccountKey|SharedAccessSignature)\s*+=\s*+)[^;\s\"']+"),
+    re.compile(rf"(?i)((?:AccountKey|SharedAccessSignature){_QUOTE}{_SPACE}{_EQUALS}{_SPACE}{_QUOTE})[^;\s\"']+"),
+    re.compile(rf"(?i)((?:AccountKey|SharedAccessSignature){_QUOTE}{_SPACE}[:,]{_SPACE}{_QUOTE})[A-Za-z0-9+/%_=?&.-]{{16,}}"),
     re.compile(
-        r"(?i)((?:azure_)?(?:sas_token|account_key|storage_connection_string|connection_string)\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
+        r"(?i)((?:azure_)?(?:sas_token|(?:account|storage)_key|storage_connection_string|connection_string)\\*+[\"']?\s*+[:=]\s*+)"
+        r"(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
     ),
     re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
     # HTTP authorization headers
@@ -30,7 +40,7 @@ _SECRETS = (
     re.compile(r"(?i)(\bbearer\s++)[A-Za-z0-9\-._~+/]{20,}=*"),
     re.compile(r"(?i)((?:x-amz-signature|x-amz-credential|x-amz-security-token|signature)=)[^&\s\"'<>]+"),
     # JSON web tokens, wherever they stand
-    re.compile(r"()\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
+    re.compile(r"()\beyJ[A-Za-z0-9_-]{10,800}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]*+"),
 )
 
 

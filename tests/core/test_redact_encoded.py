@@ -76,3 +76,26 @@ def test_names_that_windows_changes_are_refused(name: str) -> None:
 )
 def test_names_that_leave_the_folder_are_refused(name: str) -> None:
     assert outside(name, windows=True)
+
+
+LONG = "c2VjcmV0Q0FOQVJZc2VjcmV0Q0FOQVJZ"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sv=1&%73ig={}", "sv=1&s%69g={}", "sv=1&si%2567={}", "sig%252525252525253D{}", "sig ={}", "sig%20={}", "_sig={}", "sig=\n{}", "sig: {}",
+        "sig\u200b={}", "sig\uff1d{}", "sig\\x3d{}", "sig&#x3d{}", "sig&equals;{}", "{{'sig': '{}'}}", '{{"sig": "{}"}}', "sig='{}'", "('sig', '{}')",
+        '{{\\"sig\\": \\"{}\\"}}', "AccountKey%3D{}", "AccountKey='{}'", '{{"AccountKey": "{}"}}', "AZURE_STORAGE_KEY={}",
+    ],
+)  # fmt: skip
+def test_no_way_to_write_a_name_and_its_value_shows_a_secret(text: str) -> None:
+    assert LONG not in redact(text.format(LONG))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["design=abcdefghijklmnopqrstuvwxyz", "Insignia: abcdefghijklmnopqrstuv", "sig, and then", "AccountKey: is missing", "Sig. Nr. 5"],
+)
+def test_words_with_those_letters_stay(text: str) -> None:
+    assert redact(text) == text
