@@ -62,6 +62,26 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
             return real(self, *args)
 
         monkeypatch.setattr(socket.socket, name, guarded)
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo"):
+        asked = getattr(socket, name)
+
+        def known(host: Any, *args: Any, asked: Any = asked, **options: Any) -> Any:
+            if not _known_here(host, address=asked.__name__ not in ("gethostbyaddr", "getnameinfo")):
+                raise socket.gaierror(socket.EAI_NONAME, "no name is looked up in the tests")
+            return asked(host, *args, **options)
+
+        monkeypatch.setattr(socket, name, known)
+
+
+def _known_here(host: Any, *, address: bool) -> bool:
+    """No name server is asked about it.  ``address``: nor about any address."""
+    text = host.decode("ascii", "replace") if isinstance(host, bytes) else host[0] if isinstance(host, tuple) else host
+    if text in (None, "", "localhost", "localhost.localdomain", socket.gethostname()):
+        return True
+    try:
+        return ipaddress.ip_address(str(text).partition("%")[0]).is_loopback or address
+    except ValueError:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -54,3 +54,13 @@ def test_the_guard_of_all_tests_stops_a_connection_that_leaves_this_machine() ->
         probe.connect(("192.0.2.1", 443))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, pytest.raises(pytest.fail.Exception, match="wanted to reach"):
         probe.sendto(b"x", ("192.0.2.1", 53))
+
+
+@pytest.mark.parametrize("name", ["getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"])
+def test_the_guard_of_all_tests_looks_up_no_name(name: str) -> None:
+    ask = getattr(socket, name)
+    options = (443,) if name == "getaddrinfo" else ()
+    for host in ("192.0.2.1",) if name == "gethostbyaddr" else ("choruspilotstorage.blob.core.windows.net", "upload.chorus4ai.org"):
+        with pytest.raises(socket.gaierror):
+            ask(host, *options)
+    assert ask("127.0.0.1", *options)
