@@ -25,6 +25,8 @@ CALLS: dict[str, Callable[[AzureStore], Any]] = {
 FOREIGN: dict[str, tuple[bytes, str]] = {
     "HTML": (b"<!DOCTYPE html><html><body><form>Sign in</form></body></html>", "text/html"),
     "XHTML": (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body/></html>', "application/xhtml+xml"),
+    "another encoding": (b'<?xml version="1.0" encoding="shift_jis"?><html/>', "application/xml"),
+    "an unknown encoding": (b'<?xml version="1.0" encoding="x"?><html/>', "application/xml"),
     "JSON": (b'{"error": "sign in"}', "application/json"),
     "JSON null": (b"null", "application/json"),
     "deep JSON": (b"[" * 5000, "application/json"),

@@ -318,6 +318,15 @@ def test_without_encryption_the_proxy_gets_the_whole_address(monkeypatch: pytest
     assert proxy.heads[0].startswith(b"PUT http://127.0.0.1:9/acct/box/a HTTP/1.1\r\n")
 
 
+def test_a_proxy_whose_name_or_login_is_not_valid_text_is_one_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("http://u\udce9:p@127.0.0.1:1", "http://\udce9:1", "u\udce9@[::1", "http://[::1]]:99999", "http://a b:1"):
+        monkeypatch.setattr("chorus_gui.core.storage.azure.proxies.getproxies", lambda text=text: {"https": text, "http": text})
+        monkeypatch.setattr("chorus_gui.core.storage.azure.proxies.proxy_bypass", lambda host: False)
+        place = azure_place("acct", "http://127.0.0.1:9/acct", AccountKey("a2V5"))
+        with closing(AzureStore(place)) as store, pytest.raises(StoreError, match="proxy server"):
+            store.put("a", DATA)
+
+
 @pytest.mark.parametrize(
     ("url", "but", "direct"),
     [

@@ -65,3 +65,13 @@ def test_too_many_blocks_are_refused() -> None:
 
 def test_a_refusal_with_many_fields_is_nobody_s() -> None:
     assert markup.refusal(f"<Error>{tags(2000)}</Error>".encode()) == {}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "shift_jis", "gb2312", "utf-7", "utf-16", "idna", "rot13", "cp037", "x"])
+def test_a_list_is_read_as_utf_8_whatever_it_says(encoding: str) -> None:
+    """Expat asks Python for an encoding that it does not know, and Python may raise anything."""
+    body = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + listed(blob().replace(">a<", ">ä<"))
+    assert markup.listing(body).blobs[0].path == "ä"
+    assert markup.refusal(body) == {}
+    with pytest.raises(MalformedError):
+        markup.staged(body)

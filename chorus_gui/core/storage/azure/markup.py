@@ -170,7 +170,7 @@ def _read(body: bytes, root: str, end: _Leaf) -> None:
     def forbidden(*_declaration: Any) -> None:
         raise MalformedError("a document type")
 
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # whatever the text says about itself
     parser.buffer_text = True
     parser.StartElementHandler = started
     parser.EndElementHandler = ended
@@ -182,5 +182,7 @@ def _read(body: bytes, root: str, end: _Leaf) -> None:
             parser.Parse(body[start:end_of_piece], end_of_piece >= len(body))
             if end_of_piece - parser.CurrentByteIndex > _LONGEST_TAG and end_of_piece < len(body):
                 raise MalformedError("a tag without end")
-    except (expat.ExpatError, UnicodeError, LookupError) as error:
+    except MalformedError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:  # ValueError: of names that are encoded
         raise MalformedError(type(error).__name__) from None

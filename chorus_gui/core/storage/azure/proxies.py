@@ -64,5 +64,5 @@ def _parsed(text: str) -> Proxy:
     login, _, where = rest.partition("/")[0].rpartition("@")
     name, _, port = where.rpartition(":") if ":" in where and not where.endswith("]") else (where, "", "")
     number = int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else _PORTS.get(scheme, 80)
-    user = base64.b64encode(unquote(login).encode()).decode() if login else ""
+    user = base64.b64encode(unquote(login).encode("utf-8", "surrogateescape")).decode() if login else ""
     return Proxy(name.strip("[]"), min(number, 65535), scheme == "http", f"Basic {user}" if user else "")
