@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import check_store
+from azure_server import certificate
 from faultproxy import Fault, Request, service_error
 from trial import Trial, Verdict
+from uplink import Uplink
 
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 31\r\nConnection: close\r\n\r\n<html><body>Sign in</body></html"[:-1]
 SENDING = ("PutBlob", "PutBlock", "PutBlockList")
@@ -232,6 +234,49 @@ def site_changes(trial: Trial) -> Verdict:
         time.sleep(trial.chance.uniform(0, 0.1))
     trial.look(verdict, trial.wait(process))
     return trial.finish(verdict)
+
+
+# --- a slow line --------------------------------------------------------------------------------------------------------
+
+
+def slow_line(trial: Trial, mbit: float, sizes: tuple[int, ...], threads: int = 8) -> Verdict:
+    """Large files over a line of so many Mbit/s that all connections share, with TLS."""
+    verdict = Verdict()
+    for file in trial.site.rglob("*"):
+        if file.is_file():
+            file.unlink()
+    for number, size in enumerate(sizes):
+        trial.put(f"1000/Waveforms/large{number}.dat", trial.chance.randbytes(size))
+    file = certificate(trial.base)
+    line = Uplink(trial.direct, mbit * 125_000, file)
+    try:
+        trial.url = f"https://127.0.0.1:{line.port}/{trial.azurite.account}"
+        trial.env["REQUESTS_CA_BUNDLE"] = str(file)
+        trial.write_config()
+        trial.file.write_text(trial.file.read_text("utf-8").replace("num_threads = 4", f"num_threads = {threads}"), "utf-8")
+        ended = trial.run()
+        trial.look(verdict, ended)
+        ideal, size = sum(sizes) / (mbit * 125_000), sum(sizes)
+        more = line.received / size - 1
+        verdict.measured = f"{mbit:g} Mbit/s: {ended.seconds:.0f} s of {ideal:.0f} s at best, {more * 100:.1f} % more bytes than the files, {line.cut} connections cut"
+        print(f"        {verdict.measured}", flush=True)
+        if ended.status:
+            verdict.problems.append(f"exit status {ended.status}: {ended.said[-400:]}")
+        if more > 0.02:
+            verdict.problems.append(f"sent {line.received:,} bytes for {size:,}")
+        return trial.finish(verdict)
+    finally:
+        line.close()
+
+
+@scene("the uplink is slow (4 Mbit/s, 8 threads, 2 files of 20 MB)", "The files arrive. Almost nothing is sent twice.", quick=False)
+def slow_uplink(trial: Trial) -> Verdict:
+    return slow_line(trial, 4, (20_000_000, 20_000_000))
+
+
+@scene("the uplink is very slow (1 Mbit/s, 8 threads)", "The files arrive. Almost nothing is sent twice.", quick=False)
+def very_slow_uplink(trial: Trial) -> Verdict:
+    return slow_line(trial, 1, (9_000_000, 3_000_000))
 
 
 # --- the network -------------------------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class Verdict:
     false: int = 0
     again: int = 0
     """bytes that were sent more often than once"""
+    measured: str = ""
+    """what a scene of its own measured"""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -73,6 +75,7 @@ class Trial:
         azurite.create_container(self.container)
         host, _, port = azurite.url.rsplit("/", 1)[0].rpartition(":")
         self.proxy = Proxy(int(port))
+        self.direct = int(port)
         self.url = f"{host}:{self.proxy.port}/{azurite.account}"
         self.file = base / "config.toml"
         self.env = {**os.environ, "CHORUS_UPLOAD_HOME": str(base / "home"), "PYTHONUNBUFFERED": "1"}
