@@ -257,9 +257,9 @@ class Asking(FolderSource):
         assert self._login is not None
         self._login.get_token(SCOPE)
 
-    def open(self, path: str) -> Any:
+    def open(self, path: str, offset: int = 0, *, version: str = "") -> Any:
         self._ask()
-        return super().open(path)
+        return super().open(path, offset, version=version)
 
 
 class AskingStore(LocalStore):
