@@ -174,7 +174,7 @@ def test_what_is_faulty_has_its_status_without_a_receipt_too(trouble: Trouble, c
         assert ONE in differing.out
         _make_unreadable(world, patch)
         assert cli.run("submit --yes").status == 1
-        assert "Part of the site could not be read" in cli.run("journal update").said
+        assert "1 problem on the site" in cli.run("journal update").said
 
 
 def _make_unreadable(world: World, patch: pytest.MonkeyPatch) -> None:

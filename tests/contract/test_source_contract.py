@@ -68,7 +68,7 @@ def _memory(request: pytest.FixtureRequest, folder: Path) -> Site:
 
 def _azure(request: pytest.FixtureRequest, folder: Path) -> Site:
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-    monkeypatch.setattr("chorus_gui.core.storage.azure.store.PAGE", 3)
+    monkeypatch.setattr("chorus_gui.core.storage.azure.lean_wire.PAGE", 3)
     azurite = request.getfixturevalue("azurite")
     container, prefix = f"source-{uuid.uuid4().hex}", "site ä"
     client = service(azurite)

@@ -74,7 +74,7 @@ def test_a_desktop_that_refuses_stops_nothing(qtbot: QtBot, caplog: pytest.LogCa
     def refuse() -> AbstractContextManager[Any]:
         raise OSError("no bus")
 
-    with caplog.at_level(logging.INFO, "chorus.ui"):
+    with caplog.at_level(logging.INFO, "chorus"):
         assert finish(qtbot, Jobs(stay_awake=refuse), JobKind.SCAN, lambda _: 5).value == 5
     assert "could not keep the computer awake during this job: no bus" in caplog.text
 
@@ -85,7 +85,7 @@ def test_letting_go_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:
         yield
         raise OSError("the bus is gone")
 
-    with caplog.at_level(logging.INFO, "chorus.ui"), awake(stuck):
+    with caplog.at_level(logging.INFO, "chorus"), awake(stuck):
         pass
     assert "the bus is gone" in caplog.text
 
@@ -99,12 +99,12 @@ def test_the_real_one_without_a_desktop(monkeypatch: pytest.MonkeyPatch, caplog:
     monkeypatch.delenv("WAKEPY_FAKE_SUCCESS")
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
     done: list[bool] = []
-    with caplog.at_level(logging.INFO, "chorus.ui"), awake(system):
+    with caplog.at_level(logging.INFO, "chorus"), awake(system):
         done.append(True)
     assert done == [True]
 
 
 def test_the_real_one_says_so_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "chorus.ui"), system() as mode:
+    with caplog.at_level(logging.INFO, "chorus"), system() as mode:
         assert mode.active
     assert "sleep" not in caplog.text

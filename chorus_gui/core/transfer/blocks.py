@@ -8,20 +8,26 @@ the store forgets the others.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Mapping
+
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.storage.base import StoreLimits
 
 MIB = 1024 * 1024
+_OURS = re.compile(r"[0-9]{6}-([0-9]{24})-[0-9a-f]{32}")
 BLOCK = 8 * MIB
 """Bytes per block, if the store and the file's size allow it."""
 
 
-def block_size(size: int, limits: StoreLimits) -> int:
-    """Bytes per block for a file of ``size``; grows with the file, in whole MiB, so that the store's number of blocks suffices.
+def block_size(size: int, limits: StoreLimits, wanted: int = BLOCK) -> int:
+    """Bytes per block for a file of ``size``: as ``wanted``, or more for a large file, in whole MiB, so that the store's number of blocks
+    suffices.
 
     Raises :class:`StoreError` for a file that the store cannot hold.
     """
-    block = min(BLOCK, limits.block_bytes)
+    block = min(wanted, limits.block_bytes)
     if size > block * limits.blocks:
         block = min(-(-size // (limits.blocks * MIB)) * MIB, limits.block_bytes)
     if size > block * limits.blocks:
@@ -35,3 +41,12 @@ def block_size(size: int, limits: StoreLimits) -> int:
 def block_id(number: int, block: int, md5: str) -> str:
     """64 characters for every block of every file: other tools' leftovers, which most often are that long, do not disturb them."""
     return f"{number:06d}-{block:024d}-{md5}"
+
+
+def staged_size(staged: Mapping[str, int]) -> int:
+    """The block size of which most bytes are staged already (id → bytes), so that a file that is continued at another pace uses them; or 0."""
+    bytes_of: Counter[int] = Counter()
+    for name, size in staged.items():
+        if (found := _OURS.fullmatch(name)) is not None:
+            bytes_of[int(found[1])] += size
+    return max(bytes_of, key=lambda block: bytes_of[block], default=0)

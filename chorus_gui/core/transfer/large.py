@@ -13,7 +13,7 @@ from chorus_gui.core.model import Item, Level, Proof
 from chorus_gui.core.storage.base import BlobInfo, Source, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.retry import Tries
-from chorus_gui.core.transfer.blocks import block_id, block_size
+from chorus_gui.core.transfer.blocks import block_id, block_size, staged_size
 from chorus_gui.core.transfer.checks import changed, check_content, check_unchanged, fill, level_of
 from chorus_gui.core.transfer.copy import hash_of
 
@@ -80,8 +80,8 @@ class LargeFile:
         self._item = item
         self._token = token
         self._tries = tries
-        self._block = block_size(item.size, sender.store.limits)
-        self._ids = [""] * -(-item.size // self._block)
+        self._block = 0
+        self._ids: list[str] = []
         self._staged: dict[str, int] = {}
         # below: changed under the pool's lock
         self._pending = 0
@@ -96,6 +96,9 @@ class LargeFile:
         check_unchanged(source.stat(self._item.path), self._item)
         waiting = self._ask(lambda: self._store.list_staged(self._item.store_path))
         self._staged = {block.id: block.size for block in waiting}
+        wanted = staged_size(self._staged) or self._sender.pace.block_size()
+        self._block = block_size(self._item.size, self._store.limits, wanted)
+        self._ids = [""] * -(-self._item.size // self._block)
         try:
             md5, digest, reading = self._read(source)
             self._place.work_until(lambda: self._pending == 0)
@@ -184,7 +187,8 @@ class LargeFile:
 
             def stage() -> None:
                 self._ctx.throttle(size)
-                self._store.stage_block(self._item.store_path, name, data, md5=digest)
+                with self._sender.pace.sending(size):
+                    self._store.stage_block(self._item.store_path, name, data, md5=digest)
 
             self._ask(stage)
         self._ctx.progress.add(self._item.modality, size=size)

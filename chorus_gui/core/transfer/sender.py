@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import count
 from typing import TypeVar
 
@@ -18,11 +18,19 @@ from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill, level_of
 from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
 from chorus_gui.core.transfer.outage import NOTHING, Outage
+from chorus_gui.core.transfer.pace import BLOCKS, Pace
 
 T = TypeVar("T")
 
 OUTAGE = 8
 """The job stops when this many files in a row got no answer, although each waited for the store."""
+
+
+PACED = 64 * 1024
+"""Smaller files are so little on the line that their number needs no limit but the number of threads."""
+
+
+_UNPACED = nullcontext()
 
 
 class Sender(Worker[Item, Proof | Failure, Block]):
@@ -40,6 +48,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         self.buffers = Buffers(place)
         self._outage = Outage(retry, self.ctx, lambda: store.head(NOTHING))
         self._put_bytes = store.limits.put_bytes
+        self.pace = Pace(self.ctx, 2 * place.threads * max(BLOCKS[-1], self._put_bytes))
         self._own = threading.local()
         self._files: dict[int, LargeFile] = {}
         self._numbers = count()
@@ -112,7 +121,8 @@ class Sender(Worker[Item, Proof | Failure, Block]):
 
         def put() -> BlobInfo:
             self.ctx.throttle(item.size)
-            return acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)
+            with self.pace.sending(item.size) if item.size >= PACED else _UNPACED:
+                return acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)
 
         info = self.ask(put, tries)
         return Proof(

@@ -12,6 +12,7 @@ import re
 import select
 import socket
 import ssl
+import sys
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -20,9 +21,13 @@ from chorus_gui.core.storage.azure.proxies import Proxy
 from chorus_gui.core.storage.base import Buffer
 
 CONNECT_SECONDS = 20.0
-"""To connect, and for the other side to take the next bytes of a request."""
+"""To connect."""
+SEND_SECONDS = 60.0
+"""For the other side to take the next bytes of a request: silence, not the time for the whole body."""
 READ_SECONDS = 90.0
 """To wait for an answer, or its next piece.  The service itself gives up after 30 seconds for most requests."""
+SLOWNESS = 4.0
+"""So many times as long as the body took to go out is added to the wait for its answer."""
 ANSWER_SECONDS = 600.0
 """From the first byte of an answer to the last."""
 WAIT_SECONDS = 2.0
@@ -37,7 +42,11 @@ JOINED_BYTES = 64 * 1024
 """A body up to this size goes out in one piece with the head; a larger one is not copied."""
 ASK_BYTES = 1024 * 1024
 """Before the first body of this size on a connection goes out, the other side is asked if it wants it."""
+UNSENT_BYTES = 256 * 1024
+"""So much of a body waits in the system, unsent, where the system can limit it: then the time to send it tells the line's speed."""
+_UNSENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 _PIECE = 256 * 1024
+_RECORDS = 64 * 1024
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NUMBER = re.compile(r"[0-9]{1,15}")
@@ -111,6 +120,8 @@ class Channel:
         try:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if _UNSENT is not None:
+                self._sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, UNSENT_BYTES)
             if proxy is not None and address.tls:
                 self._tunnel(address, proxy)
             if context is not None:
@@ -144,8 +155,10 @@ class Channel:
 
     def exchange(self, method: str, head: bytes, body: Buffer, most: int) -> Answer:
         """One request and its answer.  Raises :class:`NoAnswerError`."""
+        began = time.monotonic()
         early = self._send(head, body)
-        answer = early or self._head(READ_SECONDS)
+        # On a slow line much of the body still waits in buffers on the way, and takes as long again.
+        answer = early or self._head(READ_SECONDS + SLOWNESS * (time.monotonic() - began))
         most = most if answer.status < REFUSED else REFUSAL_BYTES
         if method != "HEAD" and answer.status not in (204, 304):
             answer.body = self._body(answer, most)
@@ -158,7 +171,7 @@ class Channel:
 
     def _send(self, head: bytes, body: Buffer) -> Answer | None:
         """None, or the head of an answer that came before the body was sent, which ends the connection."""
-        self._sock.settimeout(CONNECT_SECONDS)
+        self._sock.settimeout(SEND_SECONDS)
         size = len(body)
         try:
             if size <= JOINED_BYTES:
@@ -171,8 +184,8 @@ class Channel:
             else:
                 self._sock.sendall(head + b"\r\n")
             view, sent = memoryview(body).cast("B"), 0
-            while sent < size:
-                sent += self._sock.send(view[sent:])
+            while sent < size:  # TLS counts one deadline for all that it is given; a socket takes what it has room for
+                sent += self._sock.send(view[sent : sent + _RECORDS])
         except TimeoutError as error:
             raise NoAnswerError(Trouble.STALLED, "sending") from error
         except OSError as error:
@@ -186,10 +199,10 @@ class Channel:
             answer = self._head(WAIT_SECONDS, interim=True)
         except NoAnswerError as error:
             if error.trouble is Trouble.TIMEOUT and not error.began and not self._buffer:
-                self._sock.settimeout(CONNECT_SECONDS)
+                self._sock.settimeout(SEND_SECONDS)
                 return None
             raise
-        self._sock.settimeout(CONNECT_SECONDS)
+        self._sock.settimeout(SEND_SECONDS)
         if answer.status == 100:
             return None
         self.keep = False
