@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from world import World
@@ -180,17 +181,17 @@ def test_an_excluded_folder_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mo
         source = work.sources["Images"]
         walk = source.folders
 
-        def folders(want, checkpoint):
+        def folders(want, checkpoint, *more):
             def wanted(folder: str):
                 choice = want(folder)
                 if choice.descend:
                     asked.append(folder)
                 return choice
 
-            return walk(wanted, checkpoint)
+            return walk(wanted, checkpoint, *more)
 
         monkeypatch.setattr(source, "folders", folders)
-        sink = type("Sink", (), {"files": lambda *_: None, "unmatched": lambda *_: None, "problem": lambda *_: None})()
+        sink: Any = type("Sink", (), {"files": lambda *_: None, "unmatched": lambda *_: None, "problem": lambda *_: None})()
         found = scan(work.config, ["Images"], sink, work.ctx, dict.fromkeys(work.config.sites, source))
     assert not [folder for folder in asked if "snapshot" in folder or "RECYCLE" in folder]
     assert found.left_out == (0, 3)

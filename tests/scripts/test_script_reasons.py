@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostile_rows import GOOD
@@ -89,7 +90,7 @@ def _sentences() -> Iterator[str]:
                 if isinstance(told, ast.Call):  # an error's sentence, or an entry of the list of what is left out
                     name = told.func.id if isinstance(told.func, ast.Name) else getattr(told.func, "attr", "")
                     values = {"name_error": told.args[1:2], "PatternError": told.args[:1], "append": told.args[:1]}.get(name, [])
-                    parts: list[ast.expr] = [part for value in values for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
+                    parts: list[Any] = [part for value in values for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
                 elif isinstance(inner, ast.Return) and told is not None:
                     parts = [told.body, told.orelse] if isinstance(told, ast.IfExp) else [told]
                 else:

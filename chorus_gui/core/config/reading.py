@@ -130,7 +130,7 @@ class Value:
     def texts(self) -> tuple[str, ...]:
         """A list of texts, or the parts of one text between its commas; without spaces around them, none empty."""
         if isinstance(self.raw, list):
-            found = cast("list[object]", self.raw)
+            found = cast("list[object]", self.raw)  # pyright: ignore[reportUnknownMemberType]
             if not all(isinstance(one, str) for one in found):
                 self.fault("The list has something that is not a text.", 'Write for example [".DS_Store", "*.tmp"].')
                 return ()
