@@ -10,8 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
@@ -166,28 +164,35 @@ def test_what_is_opened_first(qtbot: QtBot, session: Session, world: World, tmp_
     assert parser().parse_args(["--demo"]).demo
 
 
-@pytest.mark.parametrize("place", ["a file", "below a file"])
-def test_a_window_whose_folder_cannot_be_used_says_so(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    from chorus_gui.ui import app
-    from chorus_gui.ui.widgets.dialogs import CannotStartDialog
+CANNOT_START = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel
+from chorus_gui.ui import app
+from chorus_gui.ui.widgets.dialogs import CannotStartDialog
+make = app.make_application
+def look():
+    (dialog,) = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, CannotStartDialog)]
+    print(" ".join(part.text() for part in dialog.findChildren(QLabel)))
+    dialog.reject()
+def make_application(arguments):
+    QTimer.singleShot(300, look)
+    return make(arguments)
+app.make_application = make_application
+sys.exit(app.main([]))
+"""
 
+
+@pytest.mark.parametrize("place", ["a file", "below a file"])
+def test_a_window_whose_folder_cannot_be_used_says_so(tmp_path: Path, place: str) -> None:
+    """In a process of its own: the application's event loop ends."""
     home = tmp_path / "home"
     home.write_text("")
-    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(home if place == "a file" else home / "below"))
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    monkeypatch.setattr(app, "make_application", lambda _: application)
-    shown: list[str] = []
-
-    def look() -> None:
-        (dialog,) = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, CannotStartDialog)]
-        shown.extend(part.text() for part in dialog.findChildren(QLabel))
-        dialog.reject()
-
-    QTimer.singleShot(200, look)
-    assert app.main([]) == 2
-    assert str(home) in " ".join(shown)
-    assert "CHORUS_UPLOAD_HOME" in " ".join(shown)
+    env = {**os.environ, "CHORUS_UPLOAD_HOME": str(home if place == "a file" else home / "below"), "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", CANNOT_START], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
+    assert str(home) in done.stdout
+    assert "CHORUS_UPLOAD_HOME" in done.stdout
 
 
 def test_a_fault_of_the_computer_is_not_shown_as_a_bug(qtbot: QtBot) -> None:
