@@ -176,8 +176,9 @@ def look():
     print(" ".join(part.text() for part in dialog.findChildren(QLabel)))
     dialog.reject()
 def make_application(arguments):
+    made = make(arguments)
     QTimer.singleShot(300, look)
-    return make(arguments)
+    return made
 app.make_application = make_application
 sys.exit(app.main([]))
 """
