@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NAMED = 20
-"""So many refused files are named with a reason."""
+"""The number of refused files that are named with a reason."""
 
 __all__ = ["Deletion", "Listed", "Moved", "Refused", "deletion", "download", "journal_names", "listing", "upload"]
 

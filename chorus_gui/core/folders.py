@@ -38,7 +38,7 @@ def _user_folder(kind: str) -> Path:
 
 
 def _private(folder: Path) -> Path:
-    """Make the folder, readable by this user alone: what lies in it names patients.  Raises :class:`ComputerError`."""
+    """Create the folder, readable by this user alone: its files name patients.  Raises :class:`ComputerError`."""
     from chorus_gui.core.computer import folder_fault
 
     try:

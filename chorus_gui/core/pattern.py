@@ -168,7 +168,7 @@ class Pattern:
         return any(len(part) > LONGEST_NAME for part in parts)
 
     def patient_in(self, path: str) -> str | None:
-        """The patient whose folder this is or lies in, also where it is too short for :meth:`match`; None if the path does not say."""
+        """The patient to whom this folder, or a folder above it, belongs, also where the path is too short for :meth:`match`; None if the path does not say."""
         for part, text in zip(path.split("/"), self.text.rpartition("/")[0].split("/"), strict=False):
             found = None if self._too_long(part) else re.fullmatch(_segment(text, "patient_id"), part, re.IGNORECASE | re.DOTALL)
             if found is None:

@@ -25,7 +25,7 @@ _SIG = (
 _SECRETS = (
     # a SAS signature, in a URL or alone, with "=" as URLs, JSON or HTML can write it
     re.compile(rf"(?i)({_SIG}{_EQUALS})[^&\s\"'<>,;)]+"),
-    # the same in quotes, in JSON or Python, after a colon or a space; this long, so that it is no word
+    # the same in quotes, in JSON or Python, after a colon or a space; long enough not to be a word
     re.compile(rf"(?i)({_SIG}{_QUOTE}{_SPACE}(?:{_EQUALS}|[:,]){_SPACE}{_QUOTE}{_SPACE})[A-Za-z0-9+/%_=-]{{16,}}"),
     # connection strings and TOML or JSON assignments of credentials
     re.compile(rf"(?i)((?:AccountKey|SharedAccessSignature){_QUOTE}{_SPACE}{_EQUALS}{_SPACE}{_QUOTE})[^;\s\"']+"),

@@ -29,7 +29,7 @@ from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.transfer import transfer
 
 _FEW = 16
-"""Up to so many places are asked for one by one; more are looked up in one listing."""
+"""At most this number of places is asked for one by one.  More are looked up in one listing."""
 
 _NO_MORE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 """The disk takes no further file either."""
@@ -155,7 +155,7 @@ def upload(
 
     A file that is there already with the same size and MD5 is not sent again.  What an interrupted upload staged of a large file is
     used.  Raises :class:`ConditionError` before anything is sent if another file is there, unless ``overwrite``; :class:`UsageError` if
-    the store cannot hold the name and there is no other file; the :class:`StoreError` that stops everything.
+    the store cannot hold the name and there is no other file; a :class:`StoreError` that concerns every file.
     """
     items = [_item(number, file, path, overwrite=overwrite) for number, (file, path) in enumerate(pairs)]
     ctx.progress.begin("upload", {"": Tally(len(items), sum(item.size for item in items))})

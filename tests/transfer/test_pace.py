@@ -12,8 +12,8 @@ from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import StoreLimits
 from chorus_gui.core.transfer import pace as module
-from chorus_gui.core.transfer.blocks import BLOCK, block_id, block_size, staged_size
-from chorus_gui.core.transfer.pace import BLOCKS, LEAST, MIB, START, Pace
+from chorus_gui.core.transfer.blocks import BLOCK, BLOCKS, MIB, block_id, block_size, staged_size
+from chorus_gui.core.transfer.pace import LEAST, START, Pace
 
 LIMITS = StoreLimits(put_bytes=4 * MIB, block_bytes=100 * MIB)
 
@@ -135,3 +135,33 @@ def test_the_number_of_blocks_suffices_at_every_pace() -> None:
         for size in (1, 100 * MIB, 60_000 * MIB, 1_000_000 * MIB):
             block = block_size(size, LIMITS, wanted)
             assert -(-size // block) <= LIMITS.blocks
+
+
+@pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB + 1, 9 * MIB, 100 * MIB, 4000 * MIB, 10**24 - 1])
+def test_a_size_that_this_program_never_uses_is_not_taken_from_the_store(size: int) -> None:
+    """Whoever may write to the container can leave blocks with any id: one must not cost memory, or stop the upload."""
+    assert staged_size({f"000000-{size:024d}-{'0' * 32}": 100 * MIB}) == 0
+
+
+def test_while_a_job_is_paused_requests_that_end_give_their_places_back() -> None:
+    ctx = JobContext()
+    pace = Pace(ctx, 16 * BLOCK)
+    first = pace.sending(START)
+    first.__enter__()
+    entered = threading.Event()
+
+    def wait() -> None:
+        with pace.sending(START):
+            entered.set()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    ctx.pause()
+    time.sleep(0.6)  # it notices the pause while it waits for its turn
+    ended = threading.Thread(target=lambda: first.__exit__(None, None, None), daemon=True)
+    ended.start()
+    ended.join(2)
+    assert not ended.is_alive()
+    assert not entered.is_set()
+    ctx.resume()
+    assert entered.wait(5)

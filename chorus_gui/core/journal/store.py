@@ -383,7 +383,7 @@ class Journal:
 
     @contextmanager
     def _patient(self, seconds: float) -> Generator[None]:
-        """During the block SQLite waits only so long for another program."""
+        """During the block, SQLite waits at most ``seconds`` for another program."""
         self._conn.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
         try:
             yield

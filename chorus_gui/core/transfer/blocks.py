@@ -17,8 +17,10 @@ from chorus_gui.core.storage.base import StoreLimits
 
 MIB = 1024 * 1024
 _OURS = re.compile(r"[0-9]{6}-([0-9]{24})-[0-9a-f]{32}")
-BLOCK = 8 * MIB
-"""Bytes per block, if the store and the file's size allow it."""
+BLOCKS = (MIB, 2 * MIB, 4 * MIB, 8 * MIB)
+"""Bytes per block.  Few different sizes, so that a file that is continued at another pace has blocks of the same size."""
+BLOCK = BLOCKS[-1]
+"""Bytes per block on a fast line, if the store and the file's size allow it."""
 
 
 def block_size(size: int, limits: StoreLimits, wanted: int = BLOCK) -> int:
@@ -47,6 +49,6 @@ def staged_size(staged: Mapping[str, int]) -> int:
     """The block size of which most bytes are staged already (id → bytes), so that a file that is continued at another pace uses them; or 0."""
     bytes_of: Counter[int] = Counter()
     for name, size in staged.items():
-        if (found := _OURS.fullmatch(name)) is not None:
+        if (found := _OURS.fullmatch(name)) is not None and int(found[1]) in BLOCKS:  # anybody may have written the id
             bytes_of[int(found[1])] += size
     return max(bytes_of, key=lambda block: bytes_of[block], default=0)

@@ -12,15 +12,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.transfer.blocks import BLOCKS, MIB
 
-MIB = 1024 * 1024
 START = 8 * MIB
 """Bytes on their way at the beginning: two blocks, so that the line is never idle.  On 1 Mbit/s they take 67 seconds."""
 LEAST = MIB
 SOON_S, LONG_S = 8.0, 30.0
 """A request that is answered within the first lets the amount grow; one that takes longer than the second lets it shrink."""
-BLOCKS = (MIB, 2 * MIB, 4 * MIB, 8 * MIB)
-"""Sizes of blocks.  Few different ones, so that a file that is continued at another pace has blocks of the same size."""
 FIRST_BLOCK = 4 * MIB
 """As long as nothing is known of the line."""
 _CHECK_S = 0.25
@@ -46,11 +44,8 @@ class Pace:
     @contextmanager
     def sending(self, size: int) -> Generator[None]:
         """Wait for the turn of a request with so many bytes; measure how long the block takes.  Raises ``Cancelled`` while waiting."""
-        with self._turn:
-            while self._under_way and self._under_way + size > self._budget:
-                self._turn.wait(_CHECK_S)
-                self._ctx.checkpoint()
-            self._under_way += size
+        while not self._may_begin(size):
+            self._ctx.checkpoint()  # without the lock: requests that end meanwhile need it
         began = time.monotonic()
         answered = False
         try:
@@ -61,6 +56,15 @@ class Pace:
                 self._under_way -= size
                 self._adjust(size, time.monotonic() - began, answered=answered)
                 self._turn.notify_all()
+
+    def _may_begin(self, size: int) -> bool:
+        """Take a place for so many bytes, or wait a moment for one."""
+        with self._turn:
+            if self._under_way and self._under_way + size > self._budget:
+                self._turn.wait(_CHECK_S)
+                return False
+            self._under_way += size
+            return True
 
     def block_size(self) -> int:
         """Bytes of a block that arrive within a few seconds at the rate of the last requests."""

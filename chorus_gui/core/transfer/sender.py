@@ -15,10 +15,11 @@ from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import BlobInfo, Source, Store, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.transfer.blocks import BLOCK
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill, level_of
 from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
 from chorus_gui.core.transfer.outage import NOTHING, Outage
-from chorus_gui.core.transfer.pace import BLOCKS, Pace
+from chorus_gui.core.transfer.pace import Pace
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         self.buffers = Buffers(place)
         self._outage = Outage(retry, self.ctx, lambda: store.head(NOTHING))
         self._put_bytes = store.limits.put_bytes
-        self.pace = Pace(self.ctx, 2 * place.threads * max(BLOCKS[-1], self._put_bytes))
+        self.pace = Pace(self.ctx, 2 * place.threads * max(BLOCK, self._put_bytes))
         self._own = threading.local()
         self._files: dict[int, LargeFile] = {}
         self._numbers = count()

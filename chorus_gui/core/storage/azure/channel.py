@@ -14,6 +14,7 @@ import socket
 import ssl
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,13 +28,13 @@ SEND_SECONDS = 60.0
 READ_SECONDS = 90.0
 """To wait for an answer, or its next piece.  The service itself gives up after 30 seconds for most requests."""
 SLOWNESS = 4.0
-"""So many times as long as the body took to go out is added to the wait for its answer."""
+"""The wait for an answer is longer by this number times the seconds that its body took to go out."""
 ANSWER_SECONDS = 600.0
 """From the first byte of an answer to the last."""
 WAIT_SECONDS = 2.0
-"""For an answer to a request whose body the other side did not take; and for the word that it wants a large body."""
+"""To wait for an answer to a request whose body the server did not take, and for the server's consent to a large body."""
 IDLE_SECONDS = 60.0
-"""A connection that was not used for so long is not used again: something on the way may have forgotten it without a word."""
+"""A connection that was idle for longer is not used again: a firewall may have dropped it silently."""
 HEAD_BYTES, HEADERS = 128 * 1024, 200
 REFUSAL_BYTES = 1024 * 1024
 REFUSED = 300
@@ -55,7 +56,7 @@ _UNREPEATED = frozenset(("content-length", "transfer-encoding"))
 
 
 class Trouble(Enum):
-    """Why there is no answer."""
+    """Reasons for a missing answer."""
 
     CERTIFICATE = "nobody vouches for the server's certificate"
     TLS = "no secure connection could be made"
@@ -121,7 +122,8 @@ class Channel:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if _UNSENT is not None:
-                self._sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, UNSENT_BYTES)
+                with suppress(OSError):  # a kernel without it
+                    self._sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, UNSENT_BYTES)
             if proxy is not None and address.tls:
                 self._tunnel(address, proxy)
             if context is not None:
@@ -184,8 +186,10 @@ class Channel:
             else:
                 self._sock.sendall(head + b"\r\n")
             view, sent = memoryview(body).cast("B"), 0
-            while sent < size:  # TLS counts one deadline for all that it is given; a socket takes what it has room for
-                sent += self._sock.send(view[sent : sent + _RECORDS])
+            # TLS counts one deadline for all that it is given; a socket takes what it has room for.
+            most = _RECORDS if isinstance(self._sock, ssl.SSLSocket) else size
+            while sent < size:
+                sent += self._sock.send(view[sent : sent + most])
         except TimeoutError as error:
             raise NoAnswerError(Trouble.STALLED, "sending") from error
         except OSError as error:

@@ -60,7 +60,7 @@ class Connection:
     """The way into a container: its address, what lets us in, whom to trust, and how to get there.  Nothing is sent before a request.
 
     ``url`` is the account's, without "/" at its end; ``path`` the container's, as a request spells it.  ``authorisation`` signs a request.
-    ``proxy`` is None where the server is reached directly.  ``certificates`` is a file with authorities to trust besides the system's:
+    ``proxy`` is None where the server is reached directly.  ``certificates`` is a file with authorities that are trusted in addition to the system's:
     the environment's, or Mozilla's.  :attr:`client` is the SDK's for the same container, for what no wire does.
     """
 

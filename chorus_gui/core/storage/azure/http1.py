@@ -23,7 +23,7 @@ _SPELLED = {
 class Http:
     """Requests to one server.  Safe for many threads: each request has a connection of its own while it lasts.
 
-    ``certificates``: a file with authorities to trust besides the system's, "" for none.
+    ``certificates``: a file with authorities that are trusted in addition to the system's, "" for none.
     """
 
     def __init__(self, address: Address, proxy: Proxy | None, certificates: str) -> None:
