@@ -152,7 +152,7 @@ _KEYS: tuple[Key, ...] = (
         "configuration.exclude",
         Kind.PATTERNS,
         "Files and folders that are never submitted, separated by commas: names such as .DS_Store or *.tmp, folders such as @eaDir/, or paths "
-        "such as */Images/old/*. Capital and small letters are the same. Files that are in the journal already are asked about.",
+        "such as */Images/old/*. Capital and small letters are the same. The review asks about files that are already in the journal.",
     ),
     _same(
         "page_size",
