@@ -7,6 +7,7 @@ alone.  With a “/” elsewhere it is a path below the modality's folder, part 
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -87,14 +88,19 @@ def _name(part: str) -> str:
     out, at = "", 0
     while at < len(part):
         char = part[at]
-        end = part.find("]", at + 2) if char == "[" else -1
+        end = _end_of_set(part, at) if char == "[" else -1
         if char in "*?":
             out += "[^/]*" if char == "*" else "[^/]"
         elif end > 0:
-            inside = part[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            out += f"[{'^' + inside[1:] if inside[0] == '!' else inside.replace('^', chr(92) + '^')}]"
+            out += "(?!/)" + fnmatch.translate(part[at : end + 1])[len("(?s:") : -len(r")\Z")]
             at = end
         else:
             out += re.escape(char)
         at += 1
     return out
+
+
+def _end_of_set(part: str, at: int) -> int:
+    """Where the set of characters ends that begins at ``at``; -1 if it does not end.  A “]” at its beginning is one of the characters."""
+    first = at + 1 + part.startswith("!", at + 1)
+    return part.find("]", first + part.startswith("]", first))
