@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -154,7 +156,7 @@ def test_an_absolute_path_that_is_not_in_the_journal_names_the_path_that_was_loo
 ) -> None:
     status, err = mark(world, f"{world.site.as_posix()}/1000009/Images/none", capsys)
     assert status == Status.FAULTY
-    assert "The journal has no current entry for “1000009/Images/none”." in err
+    assert "In the journal, its path would be “1000009/Images/none”." in err
 
 
 def test_a_name_that_exists_letter_by_letter_means_only_that_file(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,3 +177,18 @@ def test_the_answer_in_json_has_the_unknown_names_as_they_were_written(world: Wo
     listed.write_text("./none\n", "utf-8")
     main(["-c", str(world.file), "file", "mark_as_deleted", "--file-list", str(listed), "--json"])
     assert json.loads(capsys.readouterr().out)["unknown"] == ["./none"]
+
+
+@pytest.mark.parametrize("line", ["{}", "./{}", '"{}"'])
+def test_a_path_that_two_modalities_have_means_both_however_it_is_written(
+    world: World, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    with closing(sqlite3.connect(world.journal)) as db, db:  # as another tool recorded it
+        db.execute("INSERT INTO modalities (MODALITY) VALUES ('Waveforms')")
+        columns = [row[1] for row in db.execute("PRAGMA table_info(journal_v2)")][1:]  # without the row's number
+        others = ["(SELECT id FROM modalities WHERE MODALITY = 'Waveforms')" if name == "MODALITY_ID" else name for name in columns]
+        db.execute(f"INSERT INTO journal_v2 ({', '.join(columns)}) SELECT {', '.join(others)} FROM journal_v2 WHERE FILENAME = 'IM000001'")
+    before = len(world.rows(active=True))
+    status, err = mark(world, line.format(PATH), capsys)
+    assert (status, err) == (Status.DONE, "")
+    assert len(world.rows(active=True)) == before - 2

@@ -60,15 +60,17 @@ def find_rows(find: Find, config: Config, texts: Iterable[str]) -> tuple[list[Ro
     have = {row.path for row in rows}
     roots = list(dict.fromkeys(str(site.place.folder) for site in config.sites.values() if site.place.folder))
     others = {text: [path for path in dict.fromkeys(_others(text, roots)) if path != text] for text in wanted if text not in have}
-    found = {row.path: row for row in find(path for paths in others.values() for path in paths)}
+    found: dict[str, list[Row]] = {}
+    for row in find(path for paths in others.values() for path in paths):
+        found.setdefault(row.path, []).append(row)  # one for each modality that has the path
     missing: dict[str, str] = {}
     for text, paths in others.items():
-        hits = [found[path] for path in paths if path in found]
-        if hits:
-            rows += [row for row in hits[:1] if row.path not in have]
-            have.add(hits[0].path)
-        else:
+        path = next((path for path in paths if path in found), None)
+        if path is None:
             missing[text] = _why(text, paths, roots)
+        elif path not in have:
+            have.add(path)
+            rows += found[path]
     return rows, missing
 
 
@@ -111,6 +113,6 @@ def _why(text: str, paths: Sequence[str], roots: Collection[str]) -> str:
     if _ABSOLUTE.match(text.strip("\"' ")):
         below = [path for path in paths if not _ABSOLUTE.match(path)]
         if below:
-            return f"The journal has no current entry for “{below[0]}”."
+            return f"In the journal, its path would be “{below[0]}”."
         return f"It is not below the site's folder{'' if len(roots) == 1 else 's'} {', '.join(f'“{root}”' for root in roots)}."
     return ""

@@ -88,10 +88,11 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
 
 def _open_rows(work: Work, paths: Iterable[str], out: Marked, versions: Collection[str] | None) -> list[Row]:
     rows, out.unknown = find_rows(lambda wanted: active_by_paths(work.journal, wanted), work.config, paths)
-    chosen = [row for row in rows if versions is None or row.version in versions]
-    other = f"It is current in another version than {', '.join(sorted(versions or ()))}."
-    out.unknown |= {row.path: other for row in rows if row not in chosen}
-    return chosen
+    if versions is None:
+        return rows
+    other = f"It is current in another version than {', '.join(sorted(versions))}."
+    out.unknown |= {row.path: other for row in rows if row.version not in versions}
+    return [row for row in rows if row.version in versions]
 
 
 def _central_rows(work: Work, paths: Iterable[str], out: Marked) -> list[Row]:
