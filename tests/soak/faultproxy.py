@@ -163,7 +163,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self.start()
 
     def start(self) -> None:
@@ -190,7 +191,17 @@ class Proxy:
     def close(self) -> None:
         """End the proxy for good."""
         self.down()
+
+        async def end() -> None:
+            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(HALF_MINUTE)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(HALF_MINUTE)
+        self._loop.close()
 
     async def _forward(self, head: bytes, body: bytes) -> tuple[bytes, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream, limit=1 << 22)

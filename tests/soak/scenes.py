@@ -90,6 +90,7 @@ def killed(trial: Trial) -> Verdict:
 @scene(
     "the program is asked to stop (Ctrl-C, a log-off, a closed terminal)",
     "It stops at the next file or part, records what arrived, and checks in.",
+    quick=False,
 )
 def stopped(trial: Trial) -> Verdict:
     verdict = Verdict()
@@ -151,7 +152,9 @@ def journal_disk(trial: Trial) -> Verdict:
     return trial.finish(verdict)
 
 
-@scene("the disk for temporary files is full", "The copy of the journal in the version's folder is missing until the next upload.")
+@scene(
+    "the disk for temporary files is full", "The copy of the journal in the version's folder is missing until the next upload.", quick=False
+)
 def temporary_disk(trial: Trial) -> Verdict:
     verdict = Verdict()
     with _small_disk(trial.base / "tmp", 4) as disk:
@@ -180,7 +183,7 @@ def store_disk(trial: Trial) -> Verdict:
     return trial.finish(verdict, read)
 
 
-@scene("few files may be open, or few threads may run", "The command uses what it gets, or stops and says which limit it is.")
+@scene("few files may be open, or few threads may run", "The command uses what it gets, or stops and says which limit it is.", quick=False)
 def few_handles(trial: Trial) -> Verdict:
     verdict = Verdict()
     handles = trial.chance.choice((16, 24, 32, 64))
@@ -299,7 +302,11 @@ def network_gone(trial: Trial) -> Verdict:
     return trial.finish(verdict)
 
 
-@scene("the service is busy (503 with Retry-After, 429, 500)", "The request is sent again, after the time that the service asked for.")
+@scene(
+    "the service is busy (503 with Retry-After, 429, 500)",
+    "The request is sent again, after the time that the service asked for.",
+    quick=False,
+)
 def busy(trial: Trial) -> Verdict:
     status, code = trial.chance.choice(((503, "ServerBusy"), (429, "TooManyRequests"), (500, "InternalError")))
     return _hit(trial, _each(trial.chance.randint(4, 9), (), service_error(status, code, Retry_After="1")))
@@ -308,6 +315,7 @@ def busy(trial: Trial) -> Verdict:
 @scene(
     "connections break before, in the middle of, or after a request",
     "The request is sent again. What arrived is recognised and not sent twice.",
+    quick=False,
 )
 def broken(trial: Trial) -> Verdict:
     fault: Fault = trial.chance.choice((("reset",), ("reset_mid", 3000), ("lost",), ("trunc_head", 20), ("fin",)))
@@ -320,7 +328,7 @@ def doubled(trial: Trial) -> Verdict:
     return _hit(trial, _each(1 if fault[0] != "lost" else 2, ("PutBlockList",), fault))
 
 
-@scene("bytes are damaged on the way", "The service refuses them by their MD5, and they are sent again.")
+@scene("bytes are damaged on the way", "The service refuses them by their MD5, and they are sent again.", quick=False)
 def damaged(trial: Trial) -> Verdict:
     return _hit(trial, _each(trial.chance.randint(3, 6), ("PutBlob", "PutBlock"), ("flip", trial.chance.randrange(5000))))
 
@@ -342,7 +350,11 @@ def sign_in_page(trial: Trial) -> Verdict:
     return trial.finish(verdict)
 
 
-@scene("the store refuses the token in the middle (403)", "The command stops in a state that the same command continues with a new token.")
+@scene(
+    "the store refuses the token in the middle (403)",
+    "The command stops in a state that the same command continues with a new token.",
+    quick=False,
+)
 def refused(trial: Trial) -> Verdict:
     verdict = Verdict()
     process = trial.start()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ class Trial:
         self.site = base / "site"
         self.journal = base / "journal" / "journal.db"
         self.journal.parent.mkdir(parents=True)
-        self.container = f"soak{chance.getrandbits(48):012x}"
+        self.container = f"soak{uuid.uuid4().hex}"  # not from the seed: one service serves many trials
         azurite.create_container(self.container)
         host, _, port = azurite.url.rsplit("/", 1)[0].rpartition(":")
         self.proxy = Proxy(int(port))
@@ -166,7 +167,7 @@ class Trial:
 
     def finish(self, verdict: Verdict, read: Callable[[], dict[str, check_store.Blob]] | None = None) -> Verdict:
         """The fault is over: the same command finishes the work, and everything of the site is in journal and store."""
-        before = {(row.path, row.version) for row in self.rows() if row.uploaded}
+        before = {row.path for row in self.rows() if row.uploaded}
         self.proxy.rule = lambda request, number: None
         blobs = read or self.blobs
         for _ in range(ROUNDS):
@@ -177,8 +178,10 @@ class Trial:
         else:
             verdict.problems.append(f"not finished after {ROUNDS} runs: {ended.said.strip()[-600:]}")
         rows = self.rows()
-        found = check_store.compare(rows, blobs(), check_store.read_site(self.site))
-        verdict.lost += found["lost"] + len(before - {(row.path, row.version) for row in rows if row.uploaded})
+        site = check_store.read_site(self.site)
+        found = check_store.compare(rows, blobs(), site)
+        gone = before - {row.path for row in rows if row.uploaded}
+        verdict.lost += found["lost"] + len(gone & site.keys())  # a file that was deleted at the site has no entry any longer
         verdict.problems += [f"lost: {path}" for path in found.get("lost_files", [])]
         if self.journal.with_name("journal.db.locked").exists() or f"{self.journal.name}.locked" in blobs():
             verdict.problems.append("the lock is still in the cloud")

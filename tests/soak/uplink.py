@@ -76,6 +76,15 @@ class Uplink:
 
     def close(self) -> None:
         """Stop listening, and end every connection."""
-        self._loop.call_soon_threadsafe(self._server.close)
+
+        async def end() -> None:
+            self._server.close()
+            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
