@@ -101,7 +101,7 @@ def stopped(trial: Trial) -> Verdict:
     return trial.finish(verdict)
 
 
-@scene("nobody reads the output (`| head -1`)", "The command is completed. Its exit status does not change.")
+@scene("nobody reads the output (a pipe to `head`)", "The command is completed. Its exit status does not change.")
 def no_reader(trial: Trial) -> Verdict:
     verdict = Verdict()
     reading, writing = os.pipe()
@@ -335,7 +335,7 @@ def damaged(trial: Trial) -> Verdict:
 
 @scene(
     "something else than Azure answers for a while (a sign-in page)",
-    "Nothing counts as sent. The program names the sign-in page, and waits.",
+    "Nothing counts as sent. The command waits until the store answers again.",
 )
 def sign_in_page(trial: Trial) -> Verdict:
     verdict = Verdict()
