@@ -334,7 +334,7 @@ def damaged(trial: Trial) -> Verdict:
 
 
 @scene(
-    "something else than Azure answers for a while (a sign-in page)",
+    "a sign-in page answers for a while in place of Azure",
     "Nothing counts as sent. The command waits until the store answers again.",
 )
 def sign_in_page(trial: Trial) -> Verdict:
