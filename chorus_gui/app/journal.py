@@ -96,13 +96,14 @@ def markers(workspace: Workspace, journal: Path, ctx: JobContext) -> dict[str, C
 
 
 def _markers(workspace: Workspace, ctx: JobContext, counts: Sequence[VersionCount], most: int | None = None) -> dict[str, Completeness]:
+    from chorus_gui.app.chain import checked_markers
     from chorus_gui.core.submission.completion import completeness_of_all
 
     store = workspace.store_if_reachable() if counts else None
     if store is None:
         return {}
     with ctx.branch(patience=Patience.ONCE).entered() as quick:  # a page that is read while the store is away shows the rest at once
-        return completeness_of_all(store, counts, quick, most)
+        return checked_markers(workspace.config, completeness_of_all(store, counts, quick, most), quick)
 
 
 def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:

@@ -121,6 +121,7 @@ def make_receipt(
         modalities=log.modalities,
         unread=unread,
         complete=tuple(log.complete),
+        markers=dict(log.markers),
         duration_s=round(log.seconds, 3),
         proofs=dict(log.proofs),
         failures=tuple(log.failures),

@@ -178,6 +178,7 @@ class Run:
         for one in completed:
             if one.marker is not None and one.version in store.changed:
                 self.log.complete.append(one.version)
+                self.log.markers[one.version] = one.sha256
             elif not one.marker and not one.expected:
                 self.warn(f"Version {one.version} is not marked as complete. {one.why}")
 

@@ -74,7 +74,8 @@ class Receipt:
     changed or checked, ``modalities`` those that were chosen, ``complete`` the versions that became complete.  ``started_us`` and
     ``ended_us`` are microseconds since 1970, UTC; ``duration_s`` is measured, not their difference.  ``problems`` counts what the
     scan could not read (``unread`` names it), ``unmatched`` the files that belong to no modality; both None where nothing was
-    scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer.  ``notes`` are sentences.  No
+    scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer; ``markers`` has the SHA-256 of the completion marker
+    of each version in ``complete``.  ``notes`` are sentences.  No
     field holds a secret.
     """
 
@@ -112,6 +113,7 @@ class Receipt:
     complete: tuple[str, ...] = ()
     duration_s: float | None = None
     previous: str = ""
+    markers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def seconds(self) -> float:

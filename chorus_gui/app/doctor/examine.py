@@ -27,6 +27,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Journal", journal.check_history),
     ("Journal", journal.check_rows),
     ("Submission", submission.check_status),
+    ("Receipts", submission.check_receipts),
     ("Credentials", credentials.check_expiry),
     ("Credentials", credentials.check_rights),
     ("Central store", places.check_central),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chorus_gui.app import facts
+from chorus_gui.app.chain import broken_receipts
 from chorus_gui.app.doctor.journal import check_verification
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.site_status import COMMANDS, Action, site_status, submission_warnings
+from chorus_gui.app.words import agree, plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.model import Finding, Grade
 
 SUBJECT = "Submission"
+RECEIPTS = "Receipts"
 ELSEWHERE = (Action.TRY_AGAIN, Action.NOTHING)
 """What stops the site then is a finding of another check: the journal, or the place of the cloud journal."""
 
@@ -38,3 +41,16 @@ def check_status(case: Case) -> Iterator[Finding]:
     yield from wrong
     for warning in submission_warnings(known):
         yield Finding(Grade.WARNING, SUBJECT, warning)
+
+
+def check_receipts(case: Case) -> Iterator[Finding]:
+    """Each receipt has the hash of the one before it, so a receipt that somebody changed or removed does not fit."""
+    if case.config is None:
+        return
+    broken = broken_receipts(case.config, case.ctx)
+    if broken:
+        number = len(broken)
+        what = f"{plural(number, 'receipt')} {agree(number, 'does not follow the one before it', 'do not follow the ones before them')}."
+        why = "The receipt before was changed, removed, or could not be copied next to the journal, so the list of receipts has a gap."
+        remedy = "Compare the receipts with the copies next to the cloud journal. If nobody here removed one, tell the central team."
+        yield Finding(Grade.WARNING, RECEIPTS, what, why, remedy, tuple(file.name for file in broken[:5]))

@@ -10,7 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Never
@@ -36,6 +36,7 @@ from chorus_gui.core.submission.marker import (
     judge,
     marker_path,
     ours,
+    sha256_of,
     to_json,
 )
 from chorus_gui.core.submission.upload import leave_copies
@@ -85,13 +86,14 @@ def _approval(path: Path) -> Approvals:
 class Completed:
     """What became of a version's marker.  ``marker`` None: it was not written, because of ``why``, a sentence.
 
-    ``expected``: the reason is known already, because files are pending, failed, or there are none.
+    ``expected``: the reason is known already, because files are pending, failed, or there are none.  ``sha256`` is the marker's.
     """
 
     version: str
     marker: Marker | None = None
     why: str = ""
     expected: bool = False
+    sha256: str = ""
 
 
 def complete_versions(work: Work, store: GuardedStore, named: str = "", wrong: Collection[str] = ()) -> list[Completed]:
@@ -128,12 +130,12 @@ def completeness(store: Store, version: str, counts: Sequence[VersionCount]) -> 
         marker = from_json(text)
     except UsageError as error:
         return Completeness(version, Complete.OUTDATED, None, error.what)
-    found = judge(version, marker, counts)
+    found = replace(judge(version, marker, counts), sha256=sha256_of(text))
     if found.complete is Complete.YES:
         copy = store.head(f"{version}/{marker.journal.name}")
         if copy is None or copy.size != marker.journal.bytes or copy.md5 not in (None, marker.journal.md5):
             why = "The copy of the journal in the version's folder was replaced or removed after the version was complete."
-            return Completeness(version, Complete.OUTDATED, marker, why)
+            return replace(found, complete=Complete.OUTDATED, why=why)
     return found
 
 
@@ -161,7 +163,7 @@ def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], a
     if version not in store.changed:
         now = completeness(store, version, counts)
         if now.complete is Complete.YES:
-            return Completed(version, now.marker)
+            return Completed(version, now.marker, sha256=now.sha256)
     text = read_text(store, version)
     if text is not None and not ours(text):
         return Completed(version, why=f"A file of the site has the place of its completion marker, “{marker_path(version)}”.")
@@ -184,10 +186,10 @@ def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], a
             other_files=folder.others({f"{version}/{copy.name}", marker_path(version)}),
             app_version=__version__,
         )
-    data = to_json(marker).encode()
-    md5 = md5_of(data).digest()
-    store.inner.put(marker_path(version), data, md5=md5)
-    return Completed(version, marker)
+    text = to_json(marker)
+    data = text.encode()
+    store.inner.put(marker_path(version), data, md5=md5_of(data).digest())
+    return Completed(version, marker, sha256=sha256_of(text))
 
 
 def _journal_copy(work: Work, store: GuardedStore, version: str) -> JournalCopy:

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
@@ -57,6 +58,12 @@ class Marker:
     app_version: str
 
     @property
+    def completed_us(self) -> int:
+        """``completed`` in microseconds since 1970, UTC."""
+        at = datetime.strptime(self.completed, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return int(at.timestamp()) * 1_000_000
+
+    @property
     def total(self) -> Tally:
         """Files and bytes of all modalities."""
         return sum(self.modalities.values(), Tally())
@@ -89,6 +96,11 @@ class Root:
     def close(self) -> None:
         """Forget the files."""
         self._db.close()
+
+
+def sha256_of(text: str) -> str:
+    """The SHA-256 of a marker's text, in hex digits: what its receipt names."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def to_json(marker: Marker) -> str:
@@ -149,10 +161,7 @@ def _iso(moment: str) -> str:
 
 
 def _compact(moment: str) -> str:
-    digits = "".join(character for character in moment if character.isdigit())
-    if len(digits) != 14 or not moment.endswith("Z"):
-        raise ValueError(moment)
-    return digits
+    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).strftime("%Y%m%d%H%M%S").zfill(14)
 
 
 class Complete(Enum):
@@ -174,6 +183,8 @@ class Completeness:
     complete: Complete
     marker: Marker | None = None
     why: str = ""
+    sha256: str = ""
+    """of the marker's text as the store has it, in hex digits; "" without a marker"""
 
 
 def judge(version: str, marker: Marker | None, counts: Sequence[VersionCount]) -> Completeness:

@@ -46,6 +46,8 @@ class RunResult:
     failures: list[Failure] = field(default_factory=list[Failure])
     complete: list[str] = field(default_factory=list[str])
     """versions that became complete: their completion markers were written"""
+    markers: dict[str, str] = field(default_factory=dict[str, str])
+    """the SHA-256 of those markers, in hex digits"""
     notes: list[str] = field(default_factory=list[str])
     unmarked: bool = False
     """changes are in the journal that the review could not mark as done: nobody may approve the review again"""

@@ -1,0 +1,84 @@
+"""Whether receipts and completion markers are as the program wrote them.
+
+Each receipt has the SHA-256 of the receipt before it on the same computer, and of every completion marker that its run wrote.  A
+receipt that somebody changes or removes later does not fit the next one, and a changed marker does not fit its receipt.  Who can
+write everywhere can still replace the whole chain, so receipts are also copied next to the journal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.shared import shared_folder
+from chorus_gui.app.words import moment
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.receipt import Receipt, from_json
+from chorus_gui.core.submission.marker import Complete, Completeness
+from chorus_gui.core.untrusted import instant_us
+
+
+class _Kept(NamedTuple):
+    """A receipt on this computer: its file, its content's SHA-256 in hex, what it says."""
+
+    file: Path
+    sha256: str
+    says: Receipt
+
+
+def _kept(config: Config, ctx: JobContext) -> Iterator[_Kept]:
+    """This computer's receipts of the journal, and its copies of those of other computers; what is not a receipt is left out."""
+    others = shared_folder(config)
+    for folder in (receipts_folder(), others):
+        for file in sorted(folder.glob("*.json")):
+            ctx.checkpoint()
+            with suppress(OSError, UnicodeDecodeError, UsageError):
+                data = file.read_bytes()
+                says = from_json(data.decode("utf-8"))
+                if folder == others or says.journal == str(config.journal.local):
+                    yield _Kept(file, hashlib.sha256(data).hexdigest(), says)
+
+
+def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
+    """Receipts that name one before them that is not there: it was changed or removed.  The oldest of each computer can be first."""
+    by_computer: dict[tuple[str, str], list[_Kept]] = {}
+    for one in _kept(config, ctx):
+        by_computer.setdefault((one.says.host, one.says.journal), []).append(one)
+    out: list[Path] = []
+    for kept in by_computer.values():
+        there = {one.sha256 for one in kept}
+        oldest = min(kept, key=lambda one: one.says.ended_us)
+        out += [one.file for one in kept if one is not oldest and one.says.previous and one.says.previous not in there]
+    return sorted(out)
+
+
+def checked_markers(config: Config, found: Mapping[str, Completeness], ctx: JobContext) -> dict[str, Completeness]:
+    """The same, with a marker that is not the one of its receipt as outdated.
+
+    A marker that was completed after the last receipt about it is not judged: its receipt can be on another computer.
+    """
+    written: dict[str, _Kept] = {}
+    for one in _kept(config, ctx):
+        for version in one.says.markers:
+            known = written.get(version)
+            if known is None or known.says.ended_us < one.says.ended_us:
+                written[version] = one
+    return {version: _checked(one, written.get(version)) for version, one in found.items()}
+
+
+def _checked(found: Completeness, kept: _Kept | None) -> Completeness:
+    if kept is None or found.marker is None or found.complete is not Complete.YES:
+        return found
+    completed = found.marker.completed_us
+    if completed > kept.says.ended_us or found.sha256 == kept.says.markers[found.version]:
+        return found
+    ended = moment(kept.says.ended_us) if instant_us(kept.says.ended_us) else "its run"
+    why = f"The completion marker of version {found.version} was changed after the program wrote it (receipt of {ended})."
+    return replace(found, complete=Complete.OUTDATED, why=why)
