@@ -15,6 +15,7 @@ import pytest
 from hospital import Hospital, make_hospital
 
 from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
+from chorus_gui.core.storage.retry import jitter
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if sys.platform == "win32":  # a screen that is none finds no fonts by itself there, and draws boxes
@@ -45,9 +46,11 @@ def _loopback(address: Any) -> bool:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that does not answer is given up at once; the tests of waiting for it say otherwise."""
+    """A store that does not answer is given up at once, and pauses between requests are short; the tests of waiting say otherwise."""
     monkeypatch.setattr("chorus_gui.core.transfer.outage.PATIENCE_S", 0.0)
     monkeypatch.setattr("chorus_gui.core.storage.outage.PATIENCE_S", 0.0)
+    for module in ("chorus_gui.core.storage.retry", "chorus_gui.core.custody.beside"):
+        monkeypatch.setattr(f"{module}.jitter", lambda attempt, base, cap: jitter(attempt, base, cap) / 50)
 
 
 @pytest.fixture(autouse=True)

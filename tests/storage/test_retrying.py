@@ -294,7 +294,7 @@ def test_outside_of_a_job_nobody_waits_for_minutes(inner: MemoryStore, clock: Cl
 
 
 def test_waiting_can_be_cancelled(inner: MemoryStore) -> None:
-    known = Outage()
+    known = Outage(patience=900.0)
     known.answered()
     store = RetryingStore(inner, known)
     inner.fail_next("head", LOST, times=10_000)
