@@ -180,7 +180,9 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
         return
     if not args.fast:
         batch_tools()
-    options = rest or ["-n", "2", *(["-m", "not slow"] if args.fast else ["--cov", "--cov-report=term:skip-covered"])]
+    workers = str(min((os.cpu_count() or 1) + 1, 6))  # many tests wait more than they compute
+    which = [*(["-m", "not slow"] if args.fast else []), *(["--cov", "--cov-report=term:skip-covered"] if args.coverage else [])]
+    options = rest or ["-n", workers, "--dist", "worksteal", "--durations=12", *which]
     wrong = 0 if rest else check()
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
     tests = [str(PYTHON), "-m", "pytest", *options]
@@ -243,6 +245,7 @@ def main() -> None:
     which = one.add_mutually_exclusive_group()
     which.add_argument("--fast", action="store_true", help="leave out the tests that take minutes")
     which.add_argument("--all", action="store_true", help="run everything, as CI does (default)")
+    one.add_argument("--coverage", action="store_true", help="count which lines run; takes half as long again")
     which.add_argument("--windows", action="store_true", help="run under the Windows Python, in Wine on Debian (as root)")
     commands.add_parser("check", help="run linter, formatter, type checker and layer check")
     commands.add_parser("bench", help="run a benchmark").add_argument("name", nargs="?", default="")
