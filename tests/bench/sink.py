@@ -1,10 +1,12 @@
 """The blob endpoint of the benchmarks: it takes everything at memory speed, so that the client is measured and not the server.
 
 ``blobsink.rs`` is built with rustc where there is one.  Without it a small server in Python answers puts, in a process of its own.
+TLS comes from haproxy where there is one.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
@@ -19,17 +21,32 @@ from threading import Thread
 
 HERE = Path(__file__).resolve()
 START_SECONDS = 20.0
+HAPROXY = """\
+global
+    maxconn 4000
+    nbthread 2
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 10m
+    timeout server 10m
+listen tls
+    bind 127.0.0.1:{own} ssl crt {file}
+    server sink 127.0.0.1:{port}
+"""
+"""A terminator for TLS that costs little; without it a slow one in Python takes its place."""
 
 
 @contextmanager
-def sink(folder: Path) -> Generator[int]:
-    """A running endpoint on this computer: its port.  Its program is built in ``folder``."""
+def sink(folder: Path, delay: int = 0) -> Generator[int]:
+    """A running endpoint on this computer: its port.  Its program is built in ``folder``.  ``delay`` ms are added to each request."""
     compiler, program = shutil.which("rustc"), folder / "blobsink"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    if compiler:
+    if compiler and not program.exists():
         subprocess.run([compiler, "-O", "-o", program, HERE.with_name("blobsink.rs")], check=True, capture_output=True)
-    command = [str(program), str(port)] if compiler else [sys.executable, str(HERE), "plain", str(port)]
+    command = [str(program)] if compiler else [sys.executable, str(HERE), "plain"]
+    command += [str(port), str(delay)]
     with _running(command, port):
         yield port
 
@@ -42,7 +59,14 @@ def terminator(folder: Path, port: int) -> Generator[tuple[int, Path]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         own: int = free.getsockname()[1]
     file = certificate(folder)
-    with _running([sys.executable, str(HERE), "tls", str(own), str(port), str(file)], own):
+    fast = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if fast:
+        settings = folder / "haproxy.cfg"
+        settings.write_text(HAPROXY.format(own=own, port=port, file=file), "ascii")
+        command = [fast, "-db", "-q", "-f", str(settings)]
+    else:
+        command = [sys.executable, str(HERE), "tls", str(own), str(port), str(file)]
+    with _running(command, own):
         yield own, file
 
 
@@ -66,6 +90,9 @@ def _running(command: list[str], port: int) -> Generator[None]:
 class _Put(StreamRequestHandler):
     """Puts alone, without a look at anything but length and checksum."""
 
+    delay = 0.0
+    """Seconds that are added to each."""
+
     def handle(self) -> None:
         number = 0
         while self.rfile.readline(65536):
@@ -77,6 +104,7 @@ class _Put(StreamRequestHandler):
                 self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.rfile.read(int(headers.get(b"content-length", b"0")))
             number += 1
+            time.sleep(self.delay)
             self.wfile.write(
                 b'HTTP/1.1 201 Created\r\nContent-Length: 0\r\nETag: "0x%X"\r\nx-ms-request-id: %08x\r\nContent-MD5: %b\r\n'
                 b"Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n"
@@ -118,6 +146,7 @@ def _terminate(own: int, port: int, file: str) -> None:
 def _main(kind: str, own: str, *rest: str) -> None:
     if kind == "tls":
         _terminate(int(own), int(rest[0]), rest[1])
+    _Put.delay = int(rest[0]) / 1000
     ThreadingTCPServer.allow_reuse_address = ThreadingTCPServer.daemon_threads = True
     with ThreadingTCPServer(("127.0.0.1", int(own)), _Put) as server:
         server.serve_forever()
