@@ -74,9 +74,10 @@ def _forget_tokens() -> int:
     from win32ctypes.pywin32 import pywintypes, win32cred  # pyright: ignore[reportMissingImports]
 
     try:
-        names = [entry["TargetName"] for entry in win32cred.CredEnumerate(f"*{SERVICE}")]
+        entries = win32cred.CredEnumerate(None, 0)  # all of them: Windows can search by the start of a name only
     except pywintypes.error:  # there are none, or the store is not allowed
         return 0
+    names = [entry["TargetName"] for entry in entries if entry["Type"] == win32cred.CRED_TYPE_GENERIC]
     mine = [name for name in names if name == SERVICE or name.endswith(f"@{SERVICE}")]
     for name in mine:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import logging
+import sys
+import types
 from pathlib import Path
 
 import filelock
@@ -93,3 +95,31 @@ def test_its_own_log_is_closed_first(tmp_path: Path) -> None:
     logging.getLogger("chorus").info(redact("something"))
     purge.purge()
     assert handler not in logging.getLogger().handlers
+
+
+class _Store:
+    """Windows Credential Manager, as its documentation has it: a filter is the start of a name and an asterisk, or nothing at all."""
+
+    CRED_TYPE_GENERIC = 1
+
+    def __init__(self, *names: tuple[str, int]) -> None:
+        self.entries = list(names)
+
+    def CredEnumerate(self, Filter: str | None = None, Flags: int = 0) -> list[dict[str, object]]:  # noqa: N803 - the library's names
+        start = "" if Filter is None else Filter.removesuffix("*")
+        return [{"TargetName": name, "Type": kind} for name, kind in self.entries if name.startswith(start)]
+
+    def CredDelete(self, TargetName: str, Type: int) -> None:  # noqa: N803 - the library's names
+        self.entries.remove((TargetName, Type))
+
+
+def test_the_tokens_of_the_program_are_removed_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [("git:https://example.org", 1), ("CHoRUS Upload of somebody else", 1), ("x@CHoRUS Upload", 2), ("@CHoRUS Uploads", 1)]
+    store = _Store(("CHoRUS Upload", 1), ("account.blob.core.windows.net/data@CHoRUS Upload", 1), *others)
+    library = types.ModuleType("win32ctypes.pywin32")
+    library.win32cred, library.pywintypes = store, types.SimpleNamespace(error=OSError)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "win32ctypes", types.ModuleType("win32ctypes"))
+    monkeypatch.setitem(sys.modules, "win32ctypes.pywin32", library)
+    monkeypatch.setattr(purge, "sys", types.SimpleNamespace(platform="win32"))
+    assert purge._forget_tokens() == 2
+    assert store.entries == others
