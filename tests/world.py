@@ -26,6 +26,8 @@ from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.open import Sources, open_source
+from chorus_gui.core.storage.outage import Outage
+from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.submission.review_site import review_site
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.work import Selection, Work
@@ -133,12 +135,12 @@ class World:
         return ran(done).log
 
     def workspace(self) -> Workspace:
-        """A workspace on this configuration, with this world's store."""
-        world = self
+        """A workspace on this configuration, with this world's store, which sends requests again as the program's own does."""
+        world, outage = self, Outage()
 
         class OfWorld(Workspace):
             def store(self) -> Store:
-                return world.store
+                return RetryingStore(world.store, outage)
 
         return OfWorld(self.config)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chorus_gui.core import private
+from chorus_gui.core.engine.work import Executor
 from chorus_gui.core.errors import BlobNameError, ConditionError, SourceUnreadableError, UsageError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
@@ -25,7 +26,6 @@ from chorus_gui.core.storage.local_files import LocalFiles
 from chorus_gui.core.storage.matching import Choice, choose
 from chorus_gui.core.storage.one_file import fetch_file
 from chorus_gui.core.transfer.copy import hash_of
-from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.transfer import transfer
 
 _FEW = 16
@@ -86,7 +86,7 @@ def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool) -> 
     """
     folders: dict[str, list[int]] = {}
     found: list[Listed] = []
-    choice = choose(store, pattern, ctx)
+    choice = choose(store, pattern)
     shown = len(choice.parts) + (not choice.wild)
     for blob in choice.blobs(store, ctx):
         parts = blob.path.split("/")
@@ -118,7 +118,7 @@ def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursiv
 
 def _named(store: Store, pattern: str, ctx: JobContext, *, recursive: bool, keep: Sequence[str] = ()) -> tuple[Choice, list[BlobInfo]]:
     """As :func:`matching`, for one pattern; with what it was understood as."""
-    choice = choose(store, pattern, ctx)
+    choice = choose(store, pattern)
     here: list[BlobInfo] = []
     below = 0
     kept_apart = [name for name in keep if name[-1:] != "/" or choice.text not in (name, name[:-1])]
@@ -149,7 +149,7 @@ def _nothing(store: Store, pattern: str, choice: Choice) -> UsageError:
 
 
 def upload(
-    store: Store, pairs: Sequence[tuple[Path, str]], ctx: JobContext, effort: Effort, *, overwrite: bool
+    store: Store, pairs: Sequence[tuple[Path, str]], ctx: JobContext, executor: Executor, *, overwrite: bool
 ) -> Generator[Moved | Refused]:
     """Put files into the store, each under its name, in no order.  One that cannot be sent alone is refused, and the others are sent.
 
@@ -162,7 +162,7 @@ def upload(
     there = _there_already(store, items, ctx)
     waiting = dict(enumerate(items))
     sources = {"": LocalFiles()}
-    with closing(digest_many((item for item in items if item.key in there), sources, ctx, effort.executor)) as hashed:
+    with closing(digest_many((item for item in items if item.key in there), sources, ctx, executor)) as hashed:
         for item, md5, _ in hashed:
             if isinstance(md5, str) and md5 == (there[item.key].md5 or hash_of(store, there[item.key], ctx)):
                 del waiting[item.key]
@@ -170,7 +170,7 @@ def upload(
                 yield Moved(Path(item.path), item.store_path, item.size, md5, checked=True, already=True)
             elif not overwrite:
                 raise _taken(store, item.store_path)
-    with closing(transfer(iter(waiting.values()), sources, store, ctx, effort)) as results:
+    with closing(transfer(iter(waiting.values()), sources, store, ctx, executor)) as results:
         for result in results:
             item, file = result.item, Path(result.item.path)
             if isinstance(result, Proof):

@@ -16,11 +16,11 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
+from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Item, Proof, Tally
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
-from chorus_gui.core.transfer.effort import Effort
 from chorus_gui.core.transfer.transfer import transfer
 
 
@@ -66,7 +66,7 @@ def sent(root: Path, items: list[Item], threads: int) -> None:
     def pulled() -> Iterator[Item]:
         yield from items
 
-    done = sum(isinstance(result, Proof) for result in transfer(pulled(), {"Images": FolderSource(root)}, store, ctx, Effort.of(threads)))
+    done = sum(isinstance(result, Proof) for result in transfer(pulled(), {"Images": FolderSource(root)}, store, ctx, Threads(threads)))
     assert done == len(items)
 
 

@@ -113,6 +113,38 @@ def test_a_commit_without_a_condition_is_found_too_and_proves_no_more_than_its_p
         store.commit_blocks("b", ["0"])
 
 
+@pytest.mark.parametrize("keeps_md5", [True, False])
+def test_a_commit_that_the_network_delivered_twice_is_found(store: RetryingStore, inner: MemoryStore, keeps_md5: bool) -> None:
+    """The second delivery finds its blocks used up, and only its answer arrives."""
+    inner.keeps_md5 = keeps_md5
+    store.stage_block("b", "0", b"3")
+    inner.commit_blocks("b", ["0"], md5=md5_of(b"3").digest())
+    made = store.commit_blocks("b", ["0"], md5=md5_of(b"3").digest())
+    assert (made.looked_up, made.size) == (True, 1)
+
+
+def test_a_commit_whose_blocks_are_gone_is_refused(store: RetryingStore, inner: MemoryStore) -> None:
+    inner.put("b", b"somebody else's")
+    with pytest.raises(BlobNotFoundError):
+        store.commit_blocks("b", ["0"], md5=md5_of(b"3").digest())
+    assert inner.calls["commit_blocks"] == 1
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_damaged_list_of_blocks_is_sent_again(store: RetryingStore, inner: MemoryStore, times: int) -> None:
+    """The store does not find a block whose name was damaged on its way; all blocks are there."""
+    for name in "01":
+        store.stage_block("b", name, name.encode())
+    inner.fail_next("commit_blocks", BlobNotFoundError("no such block"), times)
+    if times == 1:
+        assert store.commit_blocks("b", ["0", "1"], md5=md5_of(b"01").digest()).size == 2
+        assert read(store, "b") == b"01"
+        return
+    with pytest.raises(ChecksumError, match="was damaged on its way"):
+        store.commit_blocks("b", ["0", "1"], md5=md5_of(b"01").digest())
+    assert inner.calls["commit_blocks"] == RetryPolicy().attempts
+
+
 def test_what_was_to_be_deleted_and_is_gone_was_deleted(store: RetryingStore, inner: MemoryStore) -> None:
     inner.put("a", b"1")
     inner.fail_next("delete", LOST, done=True)

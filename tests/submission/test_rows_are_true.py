@@ -19,6 +19,7 @@ from chorus_gui.core.model import Level, Row
 from chorus_gui.core.review.approval import approve
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store, StoreLimits
+from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.submission.mark import mark_as_deleted, mark_as_uploaded
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.submit import Approved, record, submit
@@ -71,6 +72,7 @@ def carry_out(world: World, spoil: Callable[[], None], store: Store | None, *, r
     """A review, then something happens to the store, then the review is carried out."""
     reviewed = world.review()
     spoil()
+    store = store and RetryingStore(store)
     with world.working() as work, Staging.open(reviewed.path) as staging:
         approved = Approved(staging, approve(staging, work.journal, "v2"))
         if recording:

@@ -16,6 +16,12 @@ def site(tmp_path: Path) -> Site:
     return Site(root)
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that answers others meanwhile is asked again at once."""
+    monkeypatch.setattr("chorus_gui.core.storage.outage.PAUSE_S", 0.01)
+
+
 @pytest.fixture
 def store() -> MemoryStore:
     """Small files up to 100 bytes, blocks of 50."""

@@ -15,8 +15,9 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import FileReader, Source, SourceStat, Store, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.retry import RetryPolicy
-from chorus_gui.core.transfer.effort import Effort
+from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.transfer.transfer import transfer
 
 QUICK = RetryPolicy(base=0.0005)
@@ -109,11 +110,12 @@ def send(
     executor: Executor | None = None,
     seen: Callable[[Proof | Failure], None] = lambda result: None,
 ) -> Run:
-    """Transfer to the end; what it raises is kept."""
+    """Transfer to the end, as the workspace does it: the store sends requests again.  What the transfer raises is kept."""
     run = Run(ctx=ctx or JobContext())
+    patient = store if isinstance(store, RetryingStore) else RetryingStore(store, Outage(retry=retry))
     opened = FolderSource(source) if isinstance(source, Path) else source
     try:
-        for result in transfer(items, {"Images": opened}, store, run.ctx, Effort(executor or Threads(threads), retry)):
+        for result in transfer(items, {"Images": opened}, patient, run.ctx, executor or Threads(threads)):
             if isinstance(result, Proof):
                 run.proofs[result.item.path] = result
             else:

@@ -12,12 +12,12 @@ import pytest
 from memorystore import MemoryStore
 from sending import SMALL_LIMITS, content
 
+from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import AccessError, BlobNameError, Cancelled, ConditionError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.remote import Moved, Refused, to_upload, upload
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.transfer.effort import Effort
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> Path:
 
 def send(store: Store, folder: Path, ctx: JobContext | None = None, *, overwrite: bool = False, threads: int = 4) -> list[Moved | Refused]:
     pairs = to_upload([folder], "extra", recursive=True)
-    return list(upload(store, pairs, ctx or JobContext(), Effort.of(threads), overwrite=overwrite))
+    return list(upload(store, pairs, ctx or JobContext(), Threads(threads), overwrite=overwrite))
 
 
 def arrived(store: Store, folder: Path) -> bool:
@@ -66,7 +66,7 @@ def test_it_goes_in_parallel(files: Path):
     store = Meeting(limits=SMALL_LIMITS)
     (files / "large.csv").unlink()
     pairs = to_upload([files], "extra", recursive=True)[:4]
-    assert len(list(upload(store, pairs, JobContext(), Effort.of(4), overwrite=False))) == 4
+    assert len(list(upload(store, pairs, JobContext(), Threads(4), overwrite=False))) == 4
 
 
 @pytest.mark.parametrize("kind", ["memory", "folder"])
@@ -145,7 +145,7 @@ def test_one_that_cannot_be_sent_leaves_the_others(store: MemoryStore, files: Pa
     assert [(one.remote, one.why) for one in refused] == [("extra/data/0/3.dcm", "The store cannot hold it.")]
     assert len(list(store.list())) == 60
     with pytest.raises(UsageError, match="cannot hold"):
-        list(upload(store, [(files / "0/3.dcm", "y/3.dcm")], JobContext(), Effort.of(2), overwrite=False))
+        list(upload(store, [(files / "0/3.dcm", "y/3.dcm")], JobContext(), Threads(2), overwrite=False))
 
 
 def test_a_refusal_of_everything_stops_it(store: MemoryStore, files: Path):
@@ -157,5 +157,5 @@ def test_a_refusal_of_everything_stops_it(store: MemoryStore, files: Path):
 def test_two_files_for_one_place_are_refused_before_anything_is_sent(store: MemoryStore, files: Path):
     pairs = [(files / "0/1.dcm", "x/1"), (files / "0/2.dcm", "x/1")]
     with pytest.raises(UsageError, match="same name"):
-        list(upload(store, pairs, JobContext(), Effort.of(2), overwrite=True))
+        list(upload(store, pairs, JobContext(), Threads(2), overwrite=True))
     assert list(store.list()) == []

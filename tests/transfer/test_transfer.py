@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from memorystore import MemoryStore
-from sending import QUICK, Probe, Site, content, md5_hex, send
+from sending import Probe, Site, content, md5_hex, send
 
+from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import (
     AccessError,
     BlobNameError,
@@ -32,8 +33,7 @@ from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.transfer.blocks import MIB, block_id, block_size
-from chorus_gui.core.transfer.effort import Effort
-from chorus_gui.core.transfer.sender import OUTAGE
+from chorus_gui.core.transfer.sender import UNANSWERED
 from chorus_gui.core.transfer.transfer import transfer
 
 SIZES = [0, 1, 50, 99, 100, 101, 149, 150, 151, 1234]
@@ -84,7 +84,7 @@ def test_items_are_pulled_in_the_callers_thread_and_not_far_ahead(site: Site, st
             pulled.append(threading.get_ident())
             yield Item(number, "Images", "a", f"v/{number}", item.size, item.mtime_us)
 
-    results = transfer(items(), {"Images": FolderSource(site.root)}, store, JobContext(), Effort.of(2))
+    results = transfer(items(), {"Images": FolderSource(site.root)}, store, JobContext(), Threads(2))
     next(results)
     assert len(pulled) <= 40
     results.close()
@@ -181,14 +181,14 @@ def test_retries_are_counted_and_bytes_counted_once(site: Site, store: MemorySto
 @pytest.mark.parametrize("call", ["put", "stage_block", "commit_blocks", "list_staged"])
 def test_after_the_last_attempt_a_file_fails_and_gives_its_bytes_back(site: Site, store: MemoryStore, call: str):
     item = site.add("a", os.urandom(100 if call == "put" else 430))
-    store.fail_next(call, StoreUnavailableError("The store is busy.", remedy="Wait."), 5)
+    store.fail_next(call, StoreUnavailableError("The store is busy.", remedy="Wait."), 1000)
     run = send([item], site.root, store, threads=1)
     failure = run.failures["a"]
     assert (failure.kind, failure.cause, failure.remedy, failure.attempts) == (
         "StoreUnavailableError",
         "The store is busy.",
         "Wait.",
-        5,
+        RetryPolicy().attempts,
     )
     assert run.count == (0, 0, 1)
     assert list(store.list()) == []
@@ -255,7 +255,7 @@ def test_a_store_that_does_not_answer_any_more_stops_the_job(site: Site, store: 
     run = send(site.items, site.root, store, threads=2, retry=RetryPolicy(attempts=2, base=0.0001))
     assert run.error is error
     assert run.proofs == {}
-    assert OUTAGE - 1 <= len(run.failures) <= OUTAGE + 1
+    assert UNANSWERED - 1 <= len(run.failures) <= UNANSWERED + 1
     assert_no_threads_left()
 
 
@@ -335,7 +335,7 @@ def test_closing_the_generator_ends_the_threads(site: Site, store: MemoryStore, 
     for number in range(200):
         site.add(f"{number}", os.urandom(300))
     ctx = JobContext()
-    results = transfer(site.items, {"Images": FolderSource(site.root)}, store, ctx, Effort.of(4))
+    results = transfer(site.items, {"Images": FolderSource(site.root)}, store, ctx, Threads(4))
     next(results)
     if paused:
         ctx.pause()
@@ -464,7 +464,7 @@ def test_idle_is_called_while_a_file_is_under_way(site: Site, store: MemoryStore
             {"Images": FolderSource(site.root)},
             store,
             JobContext(),
-            Effort.of(1, QUICK),
+            Threads(1),
             idle=lambda: calls.append(threading.get_ident()),
         )
     )

@@ -10,15 +10,13 @@ from awayworld import OUTAGE_5, AwayStore, Clock, Trouble
 from memorystore import MemoryStore
 from sending import Site, send
 
-from chorus_gui.core.errors import Cancelled, Silence, StoreUnavailableError
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.errors import Silence, StoreUnavailableError
 from chorus_gui.core.model import Level
+from chorus_gui.core.storage import outage
 from chorus_gui.core.storage.base import BlobInfo
-from chorus_gui.core.storage.outage import Outage as Waiting
-from chorus_gui.core.storage.retry import RetryPolicy, Tries
+from chorus_gui.core.storage.outage import Outage
+from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.storage.retrying import RetryingStore
-from chorus_gui.core.transfer import outage
-from chorus_gui.core.transfer.outage import Outage
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -82,71 +80,6 @@ def test_a_file_that_alone_gets_no_answer_is_given_up(site: Site, store: MemoryS
         assert 1 < len(asked) <= outage.REFUSALS + 2
 
 
-def test_a_store_that_stays_away_is_given_up_in_the_end_and_then_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outage, "PATIENCE_S", 0.3)
-    ctx, asked = JobContext(), []
-
-    def nobody() -> None:
-        asked.append(1)
-        raise StoreUnavailableError("gone")
-
-    away = Outage(ONCE, ctx, nobody)
-    assert away.call(lambda: "here", Tries()) == "here"
-    with pytest.raises(StoreUnavailableError):
-        away.call(nobody, Tries())
-    assert len(asked) > 8, "it was looked for again and again"
-    assert "has not answered since" in ctx.progress.snapshot().note
-    asked.clear()
-    with pytest.raises(StoreUnavailableError):
-        away.call(nobody, Tries())
-    assert len(asked) == 2, "the next file does not wait as long again"
-    assert away.call(lambda: "here", Tries()) == "here"
-    assert ctx.progress.snapshot().note == ""
-
-
-def test_waiting_can_be_cancelled() -> None:
-    ctx = JobContext()
-
-    def nobody() -> None:
-        raise StoreUnavailableError("gone")
-
-    away = Outage(ONCE, ctx, nobody)
-    away.call(lambda: "here", Tries())
-    threading.Timer(0.2, ctx.cancel).start()
-    with pytest.raises(Cancelled):
-        away.call(nobody, Tries())
-
-
-def test_a_store_that_never_answered_is_no_outage() -> None:
-    asked: list[int] = []
-
-    def nobody() -> None:
-        asked.append(1)
-        raise StoreUnavailableError("no such host")
-
-    with pytest.raises(StoreUnavailableError):
-        Outage(ONCE, JobContext(), nobody).call(nobody, Tries())
-    assert len(asked) == 2
-
-
-def test_a_network_that_swallows_everything_is_not_waited_for_all_night(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outage, "PATIENCE_S", 900.0)
-    clock = [0.0]
-    monkeypatch.setattr(outage.time, "monotonic", lambda: clock[0])
-    ctx = JobContext()
-    monkeypatch.setattr(ctx, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-
-    def swallowed() -> None:
-        clock[0] += 20
-        raise StoreUnavailableError("no answer")
-
-    away = Outage(RetryPolicy(), ctx, swallowed)
-    away.call(lambda: "here", Tries())
-    with pytest.raises(StoreUnavailableError):
-        away.call(swallowed, Tries())
-    assert 900 <= clock[0] < 1300
-
-
 @pytest.mark.parametrize("count", [1, 3, 7])
 @pytest.mark.parametrize("before", [0, 5])
 def test_a_few_files_that_are_not_answered_at_the_end_stop_the_job_too(
@@ -183,7 +116,7 @@ def test_a_store_that_waits_is_waited_for_once(
     clock = Clock(monkeypatch)
     for number in range(20):
         site.add(f"{number}", bytes([number]) * size)
-    known = Waiting(clock=clock, patience=900)
+    known = Outage(clock=clock, patience=900)
     run = send(site.items, site.root, RetryingStore(AwayStore(store, clock, 12, OUTAGE_5), known), threads=threads)
     assert run.error is None
     assert run.failures == {}
@@ -192,11 +125,10 @@ def test_a_store_that_waits_is_waited_for_once(
 
 def test_a_store_that_waited_in_vain_is_not_waited_for_again(site: Site, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(outage, "PATIENCE_S", 900.0)
     for number in range(20):
         site.add(f"{number}", b"x")
     away = AwayStore(store, clock, 5, Trouble(minutes=1000))
-    run = send(site.items, site.root, RetryingStore(away, Waiting(clock=clock, patience=900)), threads=1)
+    run = send(site.items, site.root, RetryingStore(away, Outage(clock=clock, patience=900)), threads=1)
     assert isinstance(run.error, StoreUnavailableError)
     assert run.error.silence is Silence.STOPPED
     assert len(run.proofs) == 5
@@ -215,7 +147,7 @@ def test_a_failure_says_how_often_the_file_was_sent(site: Site, store: MemorySto
         return put(self, path, *args, **options)
 
     monkeypatch.setattr(MemoryStore, "put", blocked)
-    run = send(site.items, site.root, RetryingStore(store, Waiting(clock=clock, patience=900)), threads=1)
+    run = send(site.items, site.root, RetryingStore(store, Outage(clock=clock, patience=900)), threads=1)
     assert run.error is None
     assert run.failures["1"].attempts == 3 * RetryPolicy().attempts
     assert clock.now < 120
@@ -228,6 +160,6 @@ def test_a_write_whose_answer_was_lost_is_confirmed_by_what_the_store_shows(
     clock = Clock(monkeypatch)
     site.add("0", b"x" * size)
     store.fail_next("put" if size == 10 else "commit_blocks", StoreUnavailableError("no answer"), done=True)
-    run = send(site.items, site.root, RetryingStore(store, Waiting(clock=clock, patience=900)), threads=1)
+    run = send(site.items, site.root, RetryingStore(store, Outage(clock=clock, patience=900)), threads=1)
     assert run.failures == {}
     assert run.proofs["0"].level is (Level.TRANSPORT if size == 10 else Level.PROPERTIES), "a small file is simply sent again"

@@ -16,7 +16,6 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.shown import unquoted
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.names import check_path
-from chorus_gui.core.storage.retry import RetryPolicy
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -57,19 +56,19 @@ class Choice:
                 yield blob
 
 
-def choose(store: Store, text: str, ctx: JobContext) -> Choice:
+def choose(store: Store, text: str) -> Choice:
     """What ``text`` names in the store: as it is, or in the quotes in which a list writes names that a terminal cannot show."""
     plain = unquoted(text)
     for name in dict.fromkeys((text, plain)):
-        if name and (found := _exactly(store, name, ctx)) is not None:
+        if name and (found := _exactly(store, name)) is not None:
             return Choice(name, found)
     return Choice(plain)
 
 
-def _exactly(store: Store, name: str, ctx: JobContext) -> BlobInfo | None:
+def _exactly(store: Store, name: str) -> BlobInfo | None:
     """The blob of this very name.  One that could be turned into another on its way is looked up where names come back: in a listing."""
     try:
         check_path(name)
-        return RetryPolicy().call(lambda: store.head(name), ctx)
+        return store.head(name)
     except (BlobNameError, AccessError):  # perhaps listing is allowed, and reading is not
         return next((blob for blob in store.list(name) if blob.path == name), None)

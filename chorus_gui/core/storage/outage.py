@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chorus_gui.core import job
 from chorus_gui.core.errors import ChorusError, Silence, SourceUnavailableError, StoreUnavailableError
@@ -73,6 +73,10 @@ class Outage:
         self._gone = False
         self._since: datetime | None = None
         self._shown: weakref.WeakSet[Progress] = weakref.WeakSet()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it begins with what is known now, and learns the rest by itself."""
+        return _known, (self.name, self._retry, self._patience, self._answers > 0)
 
     @property
     def patience(self) -> float:
@@ -199,6 +203,13 @@ class Outage:
         with self._lock:
             self._shown.add(ctx.progress)
         ctx.progress.waiting(text)
+
+
+def _known(name: str, retry: RetryPolicy, patience: float | None, answered: bool) -> Outage:
+    outage = Outage(name, retry=retry, patience=patience)
+    if answered:
+        outage.answered()
+    return outage
 
 
 def _explain(error: ChorusError, asked: _Request) -> None:

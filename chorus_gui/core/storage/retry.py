@@ -1,26 +1,12 @@
-"""When a request is tried again."""
+"""How often a request is sent again, and how long to wait before."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
-
-from chorus_gui.core.errors import Silence, StoreError
-from chorus_gui.core.job import JobContext
-
-R = TypeVar("R")
 
 LONGEST_WAIT = 300.0
 """Longest wait in seconds that a service can ask for with Retry-After."""
-
-
-@dataclass(slots=True)
-class Tries:
-    """Largest number of attempts that any one request of a file needed."""
-
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +20,6 @@ class RetryPolicy:
     attempts: int = 5
     base: float = 0.5
     cap: float = 30.0
-
-    def call(self, request: Callable[[], R], ctx: JobContext, tries: Tries | None = None) -> R:
-        """The request's answer.  Raises its last :class:`StoreError`, and :class:`Cancelled` while waiting."""
-        attempt = 1
-        while True:
-            try:
-                return request()
-            except StoreError as error:
-                if not error.retryable or attempt >= self.attempts or error.attempts > 1 or error.silence is not Silence.NONE:
-                    raise
-                wait = self.wait(attempt, error.retry_after)
-            ctx.sleep(wait)
-            attempt += 1
-            if tries is not None:
-                tries.count = max(tries.count, attempt)
 
     def wait(self, attempt: int, retry_after: float | None = None) -> float:
         """Seconds between this attempt (counted from 1) and the next."""

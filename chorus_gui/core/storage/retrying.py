@@ -48,8 +48,8 @@ class RetryingStore:
     continues where it was, a download only in the same version of the blob.
 
     A write whose answer was lost may have happened.  If it is refused when it is sent again, because its condition does not hold any
-    more or its blocks are used up, the blob is looked at: if it shows what was to be written, that is the answer
-    (:attr:`BlobInfo.looked_up`).
+    more, the blob is looked at: if it shows what was to be written, that is the answer (:attr:`BlobInfo.looked_up`).  The same applies
+    to blocks that are no longer staged.  If all of them are, their list was damaged on its way, and is sent again.
     """
 
     def __init__(self, store: Store, outage: Outage | None = None) -> None:
@@ -93,10 +93,23 @@ class RetryingStore:
         condition: Condition = ALWAYS,
     ) -> BlobInfo:
         """As :meth:`Store.commit_blocks`."""
-        return self._write(
-            lambda: self.inner.commit_blocks(path, block_ids, md5=md5, metadata=metadata, condition=condition),
-            lambda: self._shows(path, None, md5, metadata),
-        )
+
+        def commit() -> BlobInfo:
+            try:
+                return self.inner.commit_blocks(path, block_ids, md5=md5, metadata=metadata, condition=condition)
+            except BlobNotFoundError as error:
+                # A request that the network delivered twice is refused the second time: the blocks are the blob by now.
+                if (landed := self._shows(path, None, md5, metadata)) is not None:
+                    return landed
+                if set(block_ids) <= {block.id for block in self.inner.list_staged(path)}:
+                    raise ChecksumError(
+                        f"The list of the parts of “{path}” was damaged on its way to the central store.",
+                        meaning="All parts of the file have arrived there.",
+                        remedy="Run the same command again. The parts are not sent again.",
+                    ) from error
+                raise
+
+        return self._write(commit, lambda: self._shows(path, None, md5, metadata))
 
     def list_staged(self, path: str) -> list[StagedBlock]:
         """As :meth:`Store.list_staged`."""

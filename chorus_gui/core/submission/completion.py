@@ -263,7 +263,7 @@ class _Check:
 
     def _read_all(self) -> Iterator[str]:
         """Read what has no MD5 in the store; what is wrong with a file, once for each that is."""
-        executor = self._work.effort.executor
+        executor = self._work.executor
         reading = partial(_Rereader, self._store.inner)
         with Pool(executor, reading, self._work.ctx, window=4 * executor.threads) as pool:
             for row, right in pool.map(self._unread):

@@ -37,7 +37,7 @@ def deliver(
 
     with (
         Batch[tuple[T, Proof]](work.journal, work.config.page_size, done) as batch,
-        closing(transfer(items(), work.sources, store, work.ctx, work.effort, idle=batch.tick)) as results,
+        closing(transfer(items(), work.sources, store, work.ctx, work.executor, idle=batch.tick)) as results,
     ):
         for result in results:
             origin = under_way.pop(result.item.key)

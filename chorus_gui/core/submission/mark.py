@@ -78,7 +78,7 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
             work.log.found(verdict.row, verdict.level or Level.PROPERTIES)
 
     with Batch[Verdict](work.journal, config.page_size, done) as batch:
-        for verdict in verify(pending, config.store_paths, store, work.ctx, work.effort, reread=False):
+        for verdict in verify(pending, config.store_paths, store, work.ctx, work.executor, reread=False):
             if verdict.result is VerifyResult.OK:
                 batch.add(Entry(Action.UPLOADED, old_id=verdict.row.file_id, uploaded=upload_time), verdict)
             else:

@@ -54,7 +54,7 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                 continue
             yield item
 
-    with closing(transfer(items(), work.sources, store, work.ctx, work.effort)) as results:
+    with closing(transfer(items(), work.sources, store, work.ctx, work.executor)) as results:
         for result in results:
             verdict = waiting[result.item.key]
             if isinstance(result, Proof):
@@ -103,7 +103,7 @@ def _explained(work: Work, failure: Failure) -> Failure:
     try:
         check_still_the_file(work, failure.item)
     except SourceError as error:
-        return failure_of(failure.item, error, failure.attempts)
+        return replace(failure_of(failure.item, error), attempts=failure.attempts)
     return replace(
         failure,
         cause=f"“{failure.item.path}” has changed on the site since it was uploaded: it has other content, but the same size and time.",

@@ -78,5 +78,5 @@ def present(work: Work, store: Store, rows: Iterable[Row]) -> set[int]:
 def looked_up(work: Work, store: Store, rows: Iterable[Row]) -> dict[int, VerifyResult]:
     """What the store holds for each row, by its id: one listing for a version.  A blob without an MD5 property is read."""
     by_version = sorted(rows, key=lambda row: (row.version, row.modality, row.path))
-    verdicts = verify(by_version, work.config.store_paths, store, work.ctx, work.effort, reread=False)
+    verdicts = verify(by_version, work.config.store_paths, store, work.ctx, work.executor, reread=False)
     return {verdict.row.file_id: verdict.result for verdict in verdicts}

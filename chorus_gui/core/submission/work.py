@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.engine.threads import Threads
+from chorus_gui.core.engine.work import Executor
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import Source
 from chorus_gui.core.submission.held import HeldNow
 from chorus_gui.core.submission.run_result import RunResult
-from chorus_gui.core.transfer.effort import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class Work:
     held: HeldNow | None = None
 
     @property
-    def effort(self) -> Effort:
+    def executor(self) -> Executor:
         """How much is done at the same time, and where."""
-        return Effort.of(self.config.threads)
+        return Threads(self.config.threads)
 
     def is_held(self, modality: str, path: str, patient_id: object = None) -> bool:
         """Somebody holds this file back now.  Then the log names it."""

@@ -8,9 +8,9 @@ from chorus_gui.core.storage.base import BlobInfo, FileReader, SourceStat
 from chorus_gui.core.storage.digests import is_md5
 
 
-def failure_of(item: Item, error: ChorusError, attempts: int = 1) -> Failure:
+def failure_of(item: Item, error: ChorusError) -> Failure:
     """Why the item was not sent."""
-    return Failure(item, type(error).__name__, error.summary, error.remedy, attempts)
+    return Failure(item, type(error).__name__, error.summary, error.remedy, error.attempts)
 
 
 def fill(reader: FileReader, view: memoryview) -> int:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui.core.engine.work import Place
-from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ChorusError
-from chorus_gui.core.model import Item, Level, Proof
-from chorus_gui.core.storage.base import BlobInfo, Source, replacing
+from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.model import Item, Proof
+from chorus_gui.core.storage.base import Source, replacing
 from chorus_gui.core.storage.digests import md5_of
-from chorus_gui.core.storage.retry import Tries
 from chorus_gui.core.transfer.blocks import block_id, block_size, staged_size
 from chorus_gui.core.transfer.checks import changed, check_content, check_unchanged, fill, level_of
-from chorus_gui.core.transfer.copy import hash_of
 
 if TYPE_CHECKING:
     from chorus_gui.core.transfer.sender import Sender
-
-T = TypeVar("T")
 
 
 class Block(NamedTuple):
@@ -71,7 +67,7 @@ class Buffers:
 class LargeFile:
     """A file that goes in blocks: one thread reads it from beginning to end, all threads send its blocks."""
 
-    def __init__(self, sender: Sender, item: Item, number: int, token: int, tries: Tries) -> None:
+    def __init__(self, sender: Sender, item: Item, number: int, token: int) -> None:
         self._sender = sender
         self._number = number
         self._place = sender.place
@@ -79,7 +75,6 @@ class LargeFile:
         self._store = sender.store
         self._item = item
         self._token = token
-        self._tries = tries
         self._block = 0
         self._ids: list[str] = []
         self._staged: dict[str, int] = {}
@@ -94,7 +89,7 @@ class LargeFile:
         began = time.perf_counter()
         source = self._sender.sources[self._item.modality]
         check_unchanged(source.stat(self._item.path), self._item)
-        waiting = self._ask(lambda: self._store.list_staged(self._item.store_path))
+        waiting = self._store.list_staged(self._item.store_path)
         self._staged = {block.id: block.size for block in waiting}
         wanted = staged_size(self._staged) or self._sender.pace.block_size()
         self._block = block_size(self._item.size, self._store.limits, wanted)
@@ -106,7 +101,8 @@ class LargeFile:
                 raise self._error
             check_unchanged(source.stat(self._item.path), self._item)
             check_content(self._item, md5)
-            info, level = self._commit(md5, digest)
+            self._ctx.checkpoint()
+            info = self._store.commit_blocks(self._item.store_path, self._ids, md5=digest, condition=replacing(self._item.replaces))
         except ChorusError as error:
             self._give_up(error)
             raise
@@ -114,7 +110,7 @@ class LargeFile:
             self._item,
             md5,
             info.etag,
-            level,
+            level_of(info),
             sent_bytes=self._item.size - self._reused,
             reused_bytes=self._reused,
             md5_seconds=reading,
@@ -184,13 +180,9 @@ class LargeFile:
         if reused:
             self._ctx.checkpoint()
         else:
-
-            def stage() -> None:
-                self._ctx.throttle(size)
-                with self._sender.pace.sending(size):
-                    self._store.stage_block(self._item.store_path, name, data, md5=digest)
-
-            self._ask(stage)
+            self._ctx.throttle(size)
+            with self._sender.pace.sending(size):
+                self._store.stage_block(self._item.store_path, name, data, md5=digest)
         self._ctx.progress.add(self._item.modality, size=size)
 
         def change() -> None:
@@ -199,40 +191,6 @@ class LargeFile:
             self._ctx.progress.move(self._token, self._done)
 
         self._place.change(change)
-
-    def _commit(self, md5: str, digest: bytes) -> tuple[BlobInfo, Level]:
-        path = self._item.store_path
-
-        def commit() -> tuple[BlobInfo, Level]:
-            self._ctx.checkpoint()
-            try:
-                info = self._store.commit_blocks(path, self._ids, md5=digest, condition=replacing(self._item.replaces))
-                return info, level_of(info)
-            except BlobNotFoundError as error:
-                # The answer to an earlier request may have been lost, or a request delivered twice: the blocks are the blob by now.
-                if (landed := self._landed(md5)) is not None:
-                    return landed
-                if set(self._ids) <= {block.id for block in self._store.list_staged(path)}:
-                    raise ChecksumError(
-                        f"The list of the parts of “{path}” was damaged on its way to the central store.",
-                        meaning="All parts of the file have arrived there.",
-                        remedy="Run the same command again. The parts are not sent again.",
-                    ) from error
-                raise
-
-        return self._ask(commit)
-
-    def _landed(self, md5: str) -> tuple[BlobInfo, Level] | None:
-        """The blob, if it has the file's size and content by now, and how well that is known."""
-        found = self._store.head(self._item.store_path)
-        if found is None or found.size != self._item.size:
-            return None
-        if found.md5 is not None:
-            return (found, Level.PROPERTIES) if found.md5 == md5 else None
-        return (found, Level.REREAD) if hash_of(self._store, found, self._ctx) == md5 else None
-
-    def _ask(self, request: Callable[[], T]) -> T:
-        return self._sender.ask(request, self._tries)
 
     def _give_up(self, error: ChorusError) -> None:
         """Wait until no thread works on this file any more, and take its bytes back."""

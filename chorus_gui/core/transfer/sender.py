@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from itertools import count
-from typing import TypeVar
 
 from chorus_gui.core.engine.work import Place, Worker
-from chorus_gui.core.errors import ChorusError, StoreUnavailableError
+from chorus_gui.core.errors import ChorusError, Silence, StoreUnavailableError
 from chorus_gui.core.model import Failure, Item, Proof
-from chorus_gui.core.storage.base import BlobInfo, Source, Store, replacing
+from chorus_gui.core.storage.base import Source, Store, replacing
 from chorus_gui.core.storage.digests import md5_of
-from chorus_gui.core.storage.retry import RetryPolicy, Tries
 from chorus_gui.core.transfer.blocks import BLOCK
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill, level_of
 from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
-from chorus_gui.core.transfer.outage import NOTHING, Outage
 from chorus_gui.core.transfer.pace import Pace
 
-T = TypeVar("T")
-
-OUTAGE = 8
-"""The job stops when this many files in a row got no answer, although each waited for the store."""
-
+UNANSWERED = 8
+"""The job stops when this many files in a row got no answer."""
 
 PACED = 64 * 1024
 """Smaller files are so little on the line that their number needs no limit but the number of threads."""
-
 
 _UNPACED = nullcontext()
 
@@ -41,13 +34,12 @@ class Sender(Worker[Item, Proof | Failure, Block]):
     :func:`~chorus_gui.core.transfer.transfer.transfer`.
     """
 
-    def __init__(self, sources: Mapping[str, Source], store: Store, retry: RetryPolicy, place: Place[Block]) -> None:
+    def __init__(self, sources: Mapping[str, Source], store: Store, place: Place[Block]) -> None:
         self.place = place
         self.ctx = place.ctx
         self.store = store
         self.sources = sources
         self.buffers = Buffers(place)
-        self._outage = Outage(retry, self.ctx, lambda: store.head(NOTHING))
         self._put_bytes = store.limits.put_bytes
         self.pace = Pace(self.ctx, 2 * place.threads * max(BLOCK, self._put_bytes))
         self._own = threading.local()
@@ -61,14 +53,13 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         """Send a file."""
         progress = self.ctx.progress
         token = progress.start_file(task.modality, task.path, task.size)
-        tries = Tries()
         try:
             small = task.size <= self._put_bytes
-            proof = self._send_small(task, tries) if small else self._send_large(task, token, tries)
+            proof = self._send_small(task) if small else self._send_large(task, token)
         except ChorusError as error:
             self._stop_if_hopeless(error)
             progress.add(task.modality, failed=1)
-            return (failure_of(task, error, tries.count),)
+            return (failure_of(task, error),)
         finally:
             progress.end_file(token)
         self._silent, self._unanswered = 0, None
@@ -83,28 +74,24 @@ class Sender(Worker[Item, Proof | Failure, Block]):
 
     def finish(self) -> None:
         """Raise :class:`StoreUnavailableError` if the store was silent when the last file failed."""
-        if self._unanswered is not None and self._outage.silent:
+        if self._unanswered is not None and self._unanswered.silence is not Silence.NONE:
             raise self._unanswered
-
-    def ask(self, request: Callable[[], T], tries: Tries) -> T:
-        """The store's answer, waited for.  Raises :class:`StoreError`, and ``Cancelled`` while waiting."""
-        return self._outage.call(request, tries)
 
     def _stop_if_hopeless(self, error: ChorusError) -> None:
         if isinstance(error, StoreUnavailableError):
             self._silent, self._unanswered = self._silent + 1, error
-        if error.fatal or self._silent >= OUTAGE:
+        if error.fatal or self._silent >= UNANSWERED:
             raise error
 
-    def _send_large(self, item: Item, token: int, tries: Tries) -> Proof:
+    def _send_large(self, item: Item, token: int) -> Proof:
         number = next(self._numbers)
-        self._files[number] = file = LargeFile(self, item, number, token, tries)
+        self._files[number] = file = LargeFile(self, item, number, token)
         try:
             return file.send()
         finally:
             del self._files[number]
 
-    def _send_small(self, item: Item, tries: Tries) -> Proof:
+    def _send_small(self, item: Item) -> Proof:
         """A file that fits into one request."""
         began = time.perf_counter()
         buffer = self._buffer(item.size + 1)  # one more: a file that grew shows
@@ -119,13 +106,9 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         digest, md5 = whole.digest(), whole.hexdigest()
         check_content(item, md5)
         hashed, condition = time.perf_counter(), replacing(item.replaces)
-
-        def put() -> BlobInfo:
-            self.ctx.throttle(item.size)
-            with self.pace.sending(item.size) if item.size >= PACED else _UNPACED:
-                return acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)
-
-        info = self.ask(put, tries)
+        self.ctx.throttle(item.size)
+        with self.pace.sending(item.size) if item.size >= PACED else _UNPACED:
+            info = acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)
         return Proof(
             item,
             md5,

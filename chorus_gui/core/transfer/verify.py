@@ -13,15 +13,12 @@ from operator import attrgetter
 from typing import NamedTuple, Never, TypeVar
 
 from chorus_gui.core.engine.pool import Pool
-from chorus_gui.core.engine.work import Place, Worker
-from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
+from chorus_gui.core.engine.work import Executor, Place, Worker
+from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ConditionError, Silence, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
-from chorus_gui.core.storage.retry import RetryPolicy, Tries
-from chorus_gui.core.transfer.effort import Effort
-from chorus_gui.core.transfer.outage import NOTHING, Outage
 
 T = TypeVar("T")
 
@@ -29,7 +26,7 @@ FEW = 16
 """For a version of up to this many rows each blob is requested; for a larger one the version's folder is listed once."""
 
 SILENT = 8
-"""After so many blobs in a row that got no answer, each after waiting, the rest is asked for once and without waiting."""
+"""After so many blobs in a row that got no answer, the rest is not asked for until all the others are done."""
 
 _EMPTY = md5_of().hexdigest()
 
@@ -70,7 +67,7 @@ def verify(
     store_paths: Callable[[str, str, str], Sequence[str]],
     store: Store,
     ctx: JobContext,
-    effort: Effort,
+    executor: Executor,
     *,
     reread: bool,
 ) -> Generator[Verdict, None, None]:
@@ -79,11 +76,10 @@ def verify(
     ``store_paths(modality, path, version)`` gives the possible places of a row's blob, best first; if several exist, the one that
     matches counts.  By properties: size and MD5 property, one listing per version; a blob without MD5 property is read.  With
     ``reread`` every blob of the right size is read, whatever its property says (for a blob made from blocks it is only the
-    writer's claim).  Reading takes the threads of ``effort``, and memory that does not grow.  A row without a valid MD5 (an S3 ETag,
+    writer's claim).  Reading takes the threads of ``executor``, and memory that does not grow.  A row without a valid MD5 (an S3 ETag,
     nothing) is at best UNPROVABLE.
 
-    A store that stops answering is waited for as an upload waits.  What could not be checked is tried again when all the others are
-    done, and is UNCHECKED only if that fails, too.  A blob whose content differs is read once more before it counts as different.
+    What could not be checked is tried again when all the others are done, and is UNCHECKED only if that fails, too.  A blob whose content differs is read once more before it counts as different.
 
     Raises :class:`Cancelled` and the :class:`StoreError` that stops the job: access refused, or a version that cannot be listed.
     """
@@ -98,8 +94,8 @@ def verify(
                 ctx.progress.add(verdict.row.modality, files=1, size=verdict.row.size - counted, failed=int(failed))
                 yield verdict
 
-    reading, window = partial(_Reader, store, effort.retry, reread), 4 * effort.executor.threads
-    with closing(_Listing(store, ctx, effort)) as listing, Pool(effort.executor, reading, ctx, window=window) as pool:
+    reading, window = partial(_Reader, store, reread), 4 * executor.threads
+    with closing(_Listing(store, ctx)) as listing, Pool(executor, reading, ctx, window=window) as pool:
         for version, group in groupby(rows, key=attrgetter("version")):
             first = list(islice(group, FEW + 1))
             find = listing.load(f"{version}/") if len(first) > FEW else listing.ask
@@ -182,31 +178,30 @@ class _Look(NamedTuple):
 class _Reader(Worker[_Look, tuple[Verdict, int], Never]):
     """Reads blobs and hashes them.  A result is a verdict on a blob, and how many bytes of it the progress has counted."""
 
-    def __init__(self, store: Store, retry: RetryPolicy, reread: bool, place: Place[Never]) -> None:
+    def __init__(self, store: Store, reread: bool, place: Place[Never]) -> None:
         self._ctx = place.ctx
         self._store = store
-        self._outage = Outage(retry, self._ctx, lambda: store.head(NOTHING), answered=True)  # when the blob was found
         self._reread = reread
         self._again = False
         self._silent = 0
         self._unanswered: StoreUnavailableError | None = None
 
+    def run(self, task: _Look) -> tuple[tuple[Verdict, int]]:
+        if task.blob is None and not self._again:  # asked for, even if the store was silent at the end of the first round
+            self._again, self._silent = True, 0
+        return (self._read(task),)
+
     def _ask(self, request: Callable[[], T]) -> T:
-        """The answer, waited for; once the store has been silent for long, nothing more is asked."""
+        """The answer; once the store left many requests in a row unanswered, nothing more is asked."""
         if self._silent >= SILENT and self._unanswered is not None:
             raise self._unanswered
         try:
-            answer = self._outage.call(request, Tries())
+            answer = request()
         except StoreUnavailableError as error:
             self._silent, self._unanswered = self._silent + 1, error
             raise
         self._silent = 0
         return answer
-
-    def run(self, task: _Look) -> tuple[tuple[Verdict, int]]:
-        if task.blob is None and not self._again:  # asked for, even if the store was silent at the end of the first round
-            self._again, self._silent = True, 0
-        return (self._read(task),)
 
     def _read(self, task: _Look) -> tuple[Verdict, int]:
         row, paths, info = task
@@ -319,10 +314,9 @@ class _NeverAnsweredError(StoreUnavailableError):
 class _Listing:
     """The blobs of one version, in a temporary database that the system keeps in memory or on disk as it likes."""
 
-    def __init__(self, store: Store, ctx: JobContext, effort: Effort) -> None:
+    def __init__(self, store: Store, ctx: JobContext) -> None:
         self._store = store
         self._ctx = ctx
-        self._outage = Outage(effort.retry, ctx, lambda: store.head(NOTHING))
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT) WITHOUT ROWID")
 
@@ -332,9 +326,9 @@ class _Listing:
         Raises :class:`StoreError` unless the store answered before and is silent now.
         """
         try:
-            self._outage.call(lambda: self._load(prefix), Tries())
+            self._load(prefix)
         except StoreUnavailableError as error:
-            if not self._outage.answered:
+            if error.silence is Silence.NEVER:
                 raise
             return partial(_raise, error)
         return self._get
@@ -342,9 +336,9 @@ class _Listing:
     def ask(self, path: str) -> BlobInfo | None:
         """Ask the store for one blob.  Raises :class:`StoreError`; as a fatal one if the store never answered."""
         try:
-            return self._outage.call(lambda: _head(self._store, path), Tries())
+            return _head(self._store, path)
         except StoreUnavailableError as error:
-            if not self._outage.answered:
+            if error.silence is Silence.NEVER:
                 raise _NeverAnsweredError(error) from error
             raise
 
