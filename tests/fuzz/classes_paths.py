@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from canary import CANARY, InputClass, must, no_secret, told
 
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.names import check_path
+from chorus_gui.core.storage.names import outside as leads_outside
 
 ROWS = [
     "OMOP/../../outside/secret.txt",
@@ -16,6 +18,7 @@ ROWS = [
     "/etc/hostname",
     "C:/Windows/x",
     "a\\..\\b",
+    "a\\..\\..\\b",
     "OMOP/./x",
     "",
     "OMOP//x",
@@ -36,6 +39,9 @@ def row(path: str, folder: Path) -> None:
     for windows in (False, True):
         with told():
             check_path(path, windows=windows)
+    if not leads_outside(path, windows=True):
+        full = ntpath.normpath("C:\\site\\" + path.replace("/", "\\"))
+        must(full.startswith("C:\\site\\") and ":" not in full[2:], "a path is outside the folder on Windows")
     with told():
         reader = source.open(path)
         buffer = bytearray(200)
