@@ -207,8 +207,11 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
     options = rest or ["-n", workers, "--dist", "worksteal", "--durations=12", *which]
     wrong = 0 if rest else check()
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
-    tests = [str(PYTHON), "-m", "pytest", *options]
-    status = subprocess.run(tests, cwd=ROOT, env={**os.environ, "QT_QPA_PLATFORM": platform}, check=False).returncode
+    environment = {**os.environ, "QT_QPA_PLATFORM": platform}
+    memory = Path("/dev/shm")  # the tests' files are many and small, and a disk waits for each
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
+        environment.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+    status = subprocess.run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment, check=False).returncode
     if wrong:
         say(f"{wrong} of the checks that ran before the tests failed.")
     sys.exit(status or bool(wrong))
