@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 from uiworld import a_session, settle
 from world import World
 
+from chorus_gui.ui import jobs
 from chorus_gui.ui.session import Session
+
+
+@pytest.fixture(autouse=True)
+def lines_of_threads_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage asks Python for each new thread, and Python does not start the threads of Qt."""
+    trace = threading.gettrace()
+    if trace is None:
+        return
+    for kind in (jobs._JobThread, jobs.Reader):
+
+        def run(self: Any, real: Any = kind.run) -> None:
+            sys.settrace(trace)
+            real(self)
+
+        monkeypatch.setattr(kind, "run", run)
 
 
 @pytest.fixture
