@@ -11,7 +11,9 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from custodyworld import BLOB, LOCK, names_in
 from memorystore import MemoryStore
@@ -71,12 +73,39 @@ class Turns:
             self._here.notify_all()
 
 
+class _Acting(threading.local):
+    """Who makes the call that this thread is in; None: nobody who takes turns."""
+
+    name: str | None = None
+
+
+class Seat:
+    """The store as one actor has it, whichever threads its calls come from."""
+
+    def __init__(self, store: Watched, actor: str) -> None:
+        self._store, self._actor = store, actor
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        return partial(self._called, found) if callable(found) else found
+
+    def _called(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        acting, before = self._store.acting, self._store.acting.name
+        acting.name = self._actor
+        try:
+            found = method(*args, **options)
+            return iter([*found]) if isinstance(found, Iterator) else found
+        finally:
+            acting.name = before
+
+
 class Watched(MemoryStore):
     """Counts each actor's calls and answers, and holds ours to what it must never do."""
 
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self.turns = turns
+        self.acting = _Acting()
         self.seen: dict[str, list[str]] = {}
         self.writers: dict[str, str] = {}
         self.log: list[str] = []
@@ -91,8 +120,8 @@ class Watched(MemoryStore):
         return repr((there, sorted((actor, tuple(seen)) for actor, seen in self.seen.items())))
 
     def turn(self, call: str, path: str, act: Callable[[], BlobInfo | None]) -> BlobInfo | None:
-        actor = threading.current_thread().name
-        if actor == "MainThread":
+        actor = self.acting.name
+        if actor is None:
             info = act()
             if info is not None:
                 self.writers.setdefault(info.etag, f"start:{path}")
@@ -166,6 +195,10 @@ class World:
     both_held: bool = False
     done: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def seat(self, actor: str) -> Any:
+        """The store as this actor has it."""
+        return Seat(self.store, actor)
 
     def hold(self, actor: str) -> None:
         with self.lock:

@@ -28,6 +28,7 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.storage.base import StoreLimits
 
 AWAY = StoreUnavailableError("The line is cut.")
 
@@ -99,6 +100,7 @@ def test_progress_can_be_saved_while_it_stays_checked_out(shared, anna):
 
 
 def test_a_large_journal_goes_in_blocks(shared, anna, ben):
+    shared.limits = StoreLimits(put_bytes=1024 * 1024, block_bytes=1024 * 1024)
     checkout(anna, ctx())
     record(anna.local, *(f"{'long' * 40}{n}.dcm" for n in range(24_000)))
     assert anna.local.stat().st_size > 5 * 1024 * 1024

@@ -22,7 +22,7 @@ from chorus_gui.core.job import JobContext
 
 def ours(world: World, actor: str) -> None:
     """Check out, record a file, check in."""
-    home = person(world.store, world.folder / actor, actor, f"PC-{actor}")
+    home = person(world.seat(actor), world.folder / actor, actor, f"PC-{actor}")
     ctx = JobContext()
     checkout(home, ctx)
     world.hold(actor)
@@ -41,12 +41,12 @@ def note_recorded(local: Path, actor: str) -> None:
 
 def ours_unlocks(world: World, actor: str) -> None:
     """Remove whatever lock there is, by force."""
-    unlock(person(world.store, world.folder / actor, actor, f"PC-{actor}"), JobContext(), force=True)
+    unlock(person(world.seat(actor), world.folder / actor, actor, f"PC-{actor}"), JobContext(), force=True)
 
 
 def ours_takes_over(world: World, actor: str) -> None:
     """Go on with a file of one's own, having seen that the cloud has nothing more; then check in."""
-    home = person(world.store, world.folder / actor, actor, f"PC-{actor}")
+    home = person(world.seat(actor), world.folder / actor, actor, f"PC-{actor}")
     home.local.write_bytes(journal_bytes("base.dcm"))
     note_recorded(home.local, actor)
     ctx = JobContext()
@@ -60,7 +60,7 @@ def ours_takes_over(world: World, actor: str) -> None:
 
 def old(kind: type[OldTool]) -> Actor:
     def run(world: World, actor: str) -> None:
-        kind(world.store, world.folder / actor / "journal.db").command(f"{actor}.dcm")
+        kind(world.seat(actor), world.folder / actor / "journal.db").command(f"{actor}.dcm")
         world.done.append(f"{actor}.dcm")
 
     return run
@@ -70,7 +70,7 @@ def old_without_looking(kind: type[OldTool]) -> Actor:
     """A stale local journal is worked on and checked in: these commands take any lock for their own."""
 
     def run(world: World, actor: str) -> None:
-        tool = kind(world.store, world.folder / actor / "journal.db")
+        tool = kind(world.seat(actor), world.folder / actor / "journal.db")
         tool.local.write_bytes(journal_bytes("base.dcm"))
         tool.update(f"{actor}.dcm")
         tool.checkin()
@@ -80,7 +80,7 @@ def old_without_looking(kind: type[OldTool]) -> Actor:
 
 
 def old_unlocks(kind: type[OldTool]) -> Actor:
-    return lambda world, actor: kind(world.store, world.folder / actor / "journal.db").unlock()
+    return lambda world, actor: kind(world.seat(actor), world.folder / actor / "journal.db").unlock()
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionEr
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.journal.store import Journal
-from chorus_gui.core.storage.base import IF_ABSENT, BlobInfo, Condition
-from chorus_gui.core.storage.one_file import send_file
+from chorus_gui.core.storage.base import BlobInfo
+from chorus_gui.core.transfer.one import send_one
 
 TAKE_OVER = (
     "Your local journal is intact. If it is the right one, take the journal over (“journal adopt”). If the cloud journal is the right "
@@ -143,8 +143,7 @@ def _contains(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobConte
 
 def _write(home: CloudJournal, file: Path, memory: LocalState, ctx: JobContext) -> BlobInfo:
     """Write the journal if the cloud journal still is what was checked out, then compare the result."""
-    condition = Condition(etag=memory.journal_etag) if memory.journal_etag else IF_ABSENT
-    send_file(home.store, home.blob, file, ctx, condition=condition)
+    send_one(home.store, home.blob, file, ctx, replaces=memory.journal_etag or "")
     found = home.store.head(home.blob)
     if found is None or not holds(home, found, memory.sent_md5, memory.sent_size, ctx):
         raise ChecksumError(

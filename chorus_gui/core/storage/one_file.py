@@ -1,4 +1,4 @@
-"""One file to the store and back: journals, not the site's data (that is ``transfer/``)."""
+"""One file from the store to this computer."""
 
 from __future__ import annotations
 
@@ -10,39 +10,7 @@ from pathlib import Path
 from chorus_gui.core import private
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext, Progress
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Condition, Store
-
-BLOCK = 4 * 1024 * 1024
-
-
-def send_file(
-    store: Store,
-    path: str,
-    file: Path,
-    ctx: JobContext,
-    *,
-    condition: Condition = ALWAYS,
-) -> BlobInfo:
-    """Write ``file`` as the blob ``path``, every request under a checksum; in blocks where one request cannot carry it.
-
-    Raises :class:`StoreError`, ``Cancelled``.
-    """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        if size <= min(store.limits.put_bytes, BLOCK):
-            data = stream.read()
-            digest = hashlib.md5(data, usedforsecurity=False).digest()
-            return store.put(path, data, md5=digest, condition=condition)
-        block = max(BLOCK, -(-size // store.limits.blocks))
-        whole = hashlib.md5(usedforsecurity=False)
-        ids: list[str] = []
-        run = os.urandom(4).hex()  # blocks that an earlier attempt left are never mixed with these
-        while data := stream.read(block):
-            whole.update(data)
-            ids.append(f"{run}-{len(ids):08d}")
-            ctx.checkpoint()
-            store.stage_block(path, ids[-1], data, md5=hashlib.md5(data, usedforsecurity=False).digest())
-    return store.commit_blocks(path, ids, md5=whole.digest(), condition=condition)
+from chorus_gui.core.storage.base import BlobInfo, Store
 
 
 def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, tell: bool = False) -> str:

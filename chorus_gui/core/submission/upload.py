@@ -17,12 +17,12 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.digests import is_md5
 from chorus_gui.core.storage.names import outside
-from chorus_gui.core.storage.one_file import send_file
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Selection, Work, choose_modalities
 from chorus_gui.core.transfer.checks import failure_of
+from chorus_gui.core.transfer.one import send_one
 
 
 def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, approved: Staging | None = None) -> None:  # noqa: B008 - frozen
@@ -195,4 +195,4 @@ def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
         work.journal.snapshot(copy)
         with work.ctx.tidying().entered() as ctx:
             for version in sorted(versions):
-                send_file(store, f"{version}/{work.config.journal.local.name}", copy, ctx)
+                send_one(store, f"{version}/{work.config.journal.local.name}", copy, ctx)

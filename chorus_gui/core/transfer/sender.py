@@ -51,20 +51,26 @@ class Sender(Worker[Item, Proof | Failure, Block]):
 
     def run(self, task: Item) -> tuple[Proof | Failure]:
         """Send a file."""
-        progress = self.ctx.progress
-        token = progress.start_file(task.modality, task.path, task.size)
         try:
-            small = task.size <= self._put_bytes
-            proof = self._send_small(task) if small else self._send_large(task, token)
+            proof = self.send(task)
         except ChorusError as error:
             self._stop_if_hopeless(error)
-            progress.add(task.modality, failed=1)
+            self.ctx.progress.add(task.modality, failed=1)
             return (failure_of(task, error),)
+        self._silent, self._unanswered = 0, None
+        return (proof,)
+
+    def send(self, item: Item) -> Proof:
+        """Send a file.  Raises the :class:`ChorusError` that prevented it."""
+        progress = self.ctx.progress
+        token = progress.start_file(item.modality, item.path, item.size)
+        small = item.size <= self._put_bytes
+        try:
+            proof = self._send_small(item) if small else self._send_large(item, token)
         finally:
             progress.end_file(token)
-        self._silent, self._unanswered = 0, None
-        progress.add(task.modality, files=1, size=task.size if small else 0)
-        return (proof,)
+        progress.add(item.modality, files=1, size=item.size if small else 0)
+        return proof
 
     def help(self, part: Block) -> None:
         """Send a block of a large file, which was read already."""
