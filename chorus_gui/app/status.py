@@ -11,6 +11,7 @@ from chorus_gui.core.errors import (
     ComputerError,
     CustodyError,
     JournalError,
+    Silence,
     SourceError,
     StoreError,
     StoreFullError,
@@ -62,7 +63,7 @@ def of_error(error: ChorusError | None, *, begun: bool = False) -> Status:
         return Status.CRASHED
     if error.needs_decision:
         return Status.DECISION
-    if error.retryable:
+    if error.retryable or error.silence is Silence.STOPPED:  # it was waited for
         return Status.STOPPED
     if begun and isinstance(error, (AccessError, StoreFullError, StoreError, SourceError, JournalError, CustodyError, ComputerError)):
         return Status.STOPPED

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.base import Source, Store
     from chorus_gui.core.storage.open import Sources
     from chorus_gui.core.storage.outage import Outage
+    from chorus_gui.core.storage.renewal import Renewal
 
 _log = logging.getLogger("chorus")
 
@@ -69,6 +70,7 @@ class Workspace:
         self._closers: list[Callable[[], None]] = []
         self._store: Store | None = None
         self._outages: dict[tuple[str, ...], Outage] = {}
+        self._renewals: list[Renewal] = []
         self._sources: Sources | None = None
         self._home: CloudJournal | None = None
         self._side_files: SideFiles | None = None
@@ -85,6 +87,7 @@ class Workspace:
                 return
             closers, self._closers = self._closers, []
             self._store = self._sources = self._home = None
+            self._renewals.clear()
         for close in reversed(closers):
             try:
                 close()
@@ -167,14 +170,33 @@ class Workspace:
 
         store = open_store(place, login=self.login)
         self._closers.append(store.close)
-        return RetryingStore(store, self._outage(place, name))
+        return RetryingStore(store, self._outage(place, name), self._renewal(place, name, store))
 
     def _open_source(self, place: Place) -> Source:
         from chorus_gui.core.storage.open import open_source
         from chorus_gui.core.storage.retrying_source import RetryingSource
 
-        name = "The site folder" if place.folder is not None else "The site's container"
-        return RetryingSource(open_source(place, login=self.login), self._outage(place, f"{name} “{place.text}”"))
+        kind = "The site folder" if place.folder is not None else "The site's container"
+        name = f"{kind} “{place.text}”"
+        source = open_source(place, login=self.login)
+        return RetryingSource(source, self._outage(place, name), self._renewal(place, name, source))
+
+    def _renewal(self, place: Place, name: str, opened: Store | Source) -> Renewal | None:
+        """What waits for another credential of a place in Azure."""
+        from chorus_gui.app.renewal import renewed
+        from chorus_gui.core.config.model import PlaceKind
+        from chorus_gui.core.storage.renewal import Renewal
+
+        if place.kind is not PlaceKind.AZURE:
+            return None
+        renewal = Renewal(name, renewed(self.config, place, opened, self.login), patience=self.config.patience_minutes * 60.0)
+        self._renewals.append(renewal)
+        return renewal
+
+    def try_credentials(self) -> None:
+        """Look for other credentials now, and try those that were refused: a person did something about them."""
+        for renewal in (*self._renewals,):
+            renewal.try_soon()
 
     def _outage(self, place: Place, name: str) -> Outage:
         """What is known of the place's answers: places in one container or folder share it, and so do all commands."""
@@ -183,7 +205,7 @@ class Workspace:
         account = place.account.url or place.account.name
         key = (place.kind.value, account, place.container or place.text)
         with self._lock:
-            return self._outages.setdefault(key, Outage(name))
+            return self._outages.setdefault(key, Outage(name, patience=self.config.patience_minutes * 60.0))
 
     # --- what is opened for a moment --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.job import JobContext, Snapshot
 from chorus_gui.core.redact import redact
 from chorus_gui.core.shown import json_text, lines, one_line, quoted
+from chorus_gui.core.waiting import Waiting
 
 PHASES = {
     "scan": "Scanning",
@@ -154,15 +155,16 @@ class Report:
             looker.join()
 
     def _lines(self, ctx: JobContext, stop: threading.Event) -> None:
-        """One line per phase, and one every ten seconds of it."""
-        said, rounds = "", 0
+        """One line per phase, one when a wait begins or ends, and one every ten seconds; JSON if the result is."""
+        said: tuple[str, object] = ("", None)
+        rounds = 0
         while not stop.wait(0.25):
             snap = ctx.progress.snapshot()
             rounds += 1
-            if snap.phase != said or rounds % 40 == 0:
-                said = snap.phase
-                if snap.phase:
-                    self._tell(_line(snap))
+            now = (snap.phase, snap.waiting and (snap.waiting.why, snap.waiting.since, snap.waiting.file))
+            if (now != said or rounds % 40 == 0) and (snap.phase or snap.waiting or said[1]):
+                said = now
+                self._tell(json_line(snap) if self.as_json else _line(snap))
 
     def _draw(self, ctx: JobContext, stop: threading.Event) -> None:
         with suppress(OSError, ValueError):  # the terminal was closed
@@ -177,7 +179,9 @@ class Report:
         with Live(console=console, refresh_per_second=10, transient=True) as live:
             while not stop.wait(0.1):
                 snap = ctx.progress.snapshot()
-                text = Text(one_line(_line(snap)), style="bold", no_wrap=True, overflow="ellipsis")
+                text = Text(one_line(_line(snap, wait=False)), style="bold", overflow="ellipsis")
+                if snap.waiting is not None:
+                    text.append(f"\n{one_line(redact(snap.waiting.text))}", style="yellow")
                 for name, count in snap.by_modality.items():
                     if name:
                         text.append(f"\n  {name:<10} {_counts(count)}", style="default")
@@ -238,13 +242,64 @@ def _counts(count: Any) -> str:
     return f"{done}, {sizes}" + (f", {count.failed:,} failed" if count.failed else "")
 
 
-def _line(snap: Snapshot) -> str:
+def json_line(snap: Snapshot) -> str:
+    """Progress for a program: one line of JSON on standard error."""
+    total = snap.total
+    rate, left = _pace(snap)
+    value = {
+        "phase": snap.phase,
+        "note": snap.note,
+        "files": total.files,
+        "total_files": total.total_files,
+        "bytes": total.bytes,
+        "total_bytes": total.total_bytes,
+        "failed": total.failed,
+        "seconds": round(snap.elapsed, 1),
+        "bytes_per_second": rate and round(rate),
+        "seconds_left": left and round(left),
+        "waiting": snap.waiting and waiting_fields(snap.waiting),
+    }
+    return json_text({"progress": _redacted(value)}, ascii_only=True, indent=None)
+
+
+def waiting_fields(waiting: Waiting) -> dict[str, Any]:
+    """What is waited for, as JSON: times in ISO 8601."""
+    return {
+        "place": waiting.place,
+        "why": waiting.why.value,
+        "since": waiting.since.isoformat(),
+        "until": waiting.until and waiting.until.isoformat(),
+        "again": waiting.again and waiting.again.isoformat(),
+        "file": waiting.file or None,
+        "credential": waiting.credential or None,
+        "gave_up": not waiting.ends,
+        "text": waiting.text,
+    }
+
+
+def _pace(snap: Snapshot) -> tuple[float | None, float | None]:
+    """Bytes a second and seconds left; None where there is no sense in it, as while nothing moves."""
+    total = snap.total
+    if snap.waiting is not None or snap.elapsed < 1 or not total.bytes or snap.phase not in ("upload", "record", "verify", "download"):
+        return None, None
+    rate = total.bytes / snap.elapsed
+    left = (total.total_bytes - total.bytes) / rate if total.total_bytes and total.total_bytes > total.bytes else None
+    return rate, left
+
+
+def _line(snap: Snapshot, *, wait: bool = True) -> str:
+    """A phase in one line.  ``wait``: with what is waited for."""
     name = PHASES.get(snap.phase, snap.phase.capitalize())
     total = snap.total
+    if snap.waiting is not None:  # nothing can be said about the time that is left
+        counted = f"{name}: {_counts(total)}" if total.files else name
+        return (f"{counted}. {snap.waiting.text}" if total.files else snap.waiting.text) if wait else counted
+    if not snap.phase:
+        return snap.note or "Continuing."
     text = f"{name}: {snap.note}" if snap.note and not total.files else f"{name}: {_counts(total)}"
-    if snap.elapsed >= 1 and total.bytes and snap.phase in ("upload", "record", "verify", "download"):
-        rate = total.bytes / snap.elapsed
+    rate, left = _pace(snap)
+    if rate is not None:
         text += f", {size(round(rate))}/s"
-        if total.total_bytes and total.total_bytes > total.bytes:
-            text += f", {duration((total.total_bytes - total.bytes) / rate)} left"
+    if left is not None:
+        text += f", {duration(left)} left"
     return f"{text}; {snap.note}" if snap.note and total.files else text

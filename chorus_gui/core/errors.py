@@ -75,6 +75,30 @@ class Silence(Enum):
     """it has not answered anything yet"""
 
 
+class Why(Enum):
+    """Why a request got no answer, or why nothing can continue until something changes."""
+
+    NAME = "name_not_resolved"
+    REFUSED = "connection_refused"
+    NO_ANSWER = "no_answer"
+    LOST = "connection_lost"
+    STALLED = "takes_no_data"
+    TLS = "no_secure_connection"
+    PROXY = "proxy"
+    PROXY_LOGIN = "proxy_login"
+    CERTIFICATE = "certificate"
+    STRANGER = "sign_in_page"
+    """something that is not the service answers, such as a proxy or a sign-in page"""
+    BUSY = "busy"
+    """the service asks to come back later"""
+    IN_USE = "in_use"
+    """another program uses it"""
+    CREDENTIAL = "credential"
+    """the service does not accept the credential, whatever it is used for"""
+    RIGHTS = "permission"
+    """the credential does not allow this one operation"""
+
+
 class ChorusError(Exception):
     """Base of every expected failure.
 
@@ -96,6 +120,8 @@ class ChorusError(Exception):
         """how often the request was sent that failed with this error"""
         self.silence = Silence.NONE
         """if the other side did not answer: what is known of its other answers"""
+        self.why: Why | None = None
+        """what kept the other side from answering, if it is known"""
 
     @property
     def summary(self) -> str:

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chorus_gui.core.errors import Cancelled, ChorusError
+from chorus_gui.core.waiting import Waiting
 
 if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
@@ -55,6 +56,8 @@ class Snapshot:
     active: tuple[Active, ...] = ()
     elapsed: float = 0.0
     note: str = ""
+    waiting: Waiting | None = None
+    """what nothing continues without; the elapsed time does not grow meanwhile"""
 
     @property
     def total(self) -> Count:
@@ -71,14 +74,27 @@ class Snapshot:
         )
 
 
+class Watched(Protocol):
+    """What may have to be waited for: a store, a source, a credential."""
+
+    def waiting(self, progress: Progress, /) -> Waiting | None:
+        """What the job with this progress waits for now, None for nothing.  Called from any thread, and answers at once."""
+        ...
+
+
 class Progress:
-    """Counters that any thread may add to and any thread may read.  Nothing is called back."""
+    """Counters that any thread may add to and any thread may read.
+
+    What is waited for is asked for when somebody looks: a thread that waits for an answer cannot report it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._phase = ""
         self._note = ""
-        self._waiting = ""
+        self._waiting: Waiting | None = None
+        self._watched: list[Watched] = []
+        self._stood: float | None = None
         self._counts: dict[str, list[int]] = {}
         self._totals: dict[str, Tally | None] = {}
         self._active: dict[int, tuple[str, str, int, int]] = {}
@@ -93,16 +109,23 @@ class Progress:
             self._totals = dict(totals or {})
             self._active = {}
             self._began = time.monotonic()
+            self._stood = None
 
     def note(self, text: str) -> None:
         """Say what is being done just now ("reading the journal")."""
         with self._lock:
             self._note = text
 
-    def waiting(self, text: str) -> None:
-        """Say what is being waited for; it is shown in place of the note until it is "" again."""
+    def waiting(self, waiting: Waiting | None) -> None:
+        """Say what this job waits for, until it is None again."""
         with self._lock:
-            self._waiting = text
+            self._waiting = waiting
+
+    def watch(self, watched: Watched) -> None:
+        """Ask this, too, when somebody looks at what is waited for."""
+        if watched not in self._watched:
+            with self._lock:
+                self._watched.append(watched)
 
     def add(self, modality: str, files: int = 0, size: int = 0, failed: int = 0) -> None:
         """Add; ``size`` in bytes may be negative, when a retry takes bytes back."""
@@ -137,8 +160,15 @@ class Progress:
             self._began += seconds
 
     def snapshot(self) -> Snapshot:
-        """What stands now."""
+        """The counters now, and what is waited for."""
+        waiting = self._waiting or next((found for one in tuple(self._watched) if (found := one.waiting(self)) is not None), None)
         with self._lock:
+            now = time.monotonic()
+            if waiting is not None and waiting.ends:
+                self._stood = now if self._stood is None else self._stood
+            elif self._stood is not None:
+                self._began += now - self._stood
+                self._stood = None
             names = [*self._totals, *(m for m in self._counts if m not in self._totals)]
             counts: dict[str, Count] = {}
             for name in names:
@@ -146,7 +176,8 @@ class Progress:
                 expected = self._totals.get(name)
                 counts[name] = Count(files, size, failed, expected and expected.files, expected and expected.bytes)
             active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
-            return Snapshot(self._phase, counts, active, time.monotonic() - self._began, self._waiting or self._note)
+            elapsed = (now if self._stood is None else self._stood) - self._began
+            return Snapshot(self._phase, counts, active, elapsed, self._note, waiting)
 
 
 class Limit:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMessageBox, Q
 
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.core.job import OutcomeKind
+from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
 from chorus_gui.ui.intents import Adopt, CheckIn, Intent, OpenConfig
 from chorus_gui.ui.menus import Menus
@@ -31,6 +32,7 @@ from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_name
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
+from chorus_gui.ui.widgets.waiting import WaitBar
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(program_icon())
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)
-        self.rail, self.top, self.notice, self.job = Rail(), TopBar(), NoticeBar(), JobBar()
+        self.rail, self.top, self.notice, self.waiting, self.job = Rail(), TopBar(), NoticeBar(), WaitBar(), JobBar()
         self.stack = QStackedWidget()
         self.menus = Menus(self)
         self._put_together()
@@ -134,7 +136,7 @@ class MainWindow(QMainWindow):
         for part in (self.top, self.notice, self.job):
             part.intent.connect(session.do)
         notice = QWidget()
-        notice.setLayout(column(self.notice, margins=(24, 2 * SPACE, 24, 0)))
+        notice.setLayout(column(self.waiting, self.notice, space=SPACE, margins=(24, 2 * SPACE, 24, 0)))
         self._notice_room = notice
         right = column(self.top, notice, self.stack, space=0)
         right.setStretch(2, 1)
@@ -163,7 +165,9 @@ class MainWindow(QMainWindow):
         self._entitle()
         self.top.render_state(state)
         self.notice.render_state(state)
-        self._notice_room.setVisible(state.last is not None)
+        if state.running is None:
+            self._show_waiting(None)
+        self._make_room()
         self.job.render_state(state)
         self.menus.render(state)
         for page in self._pages.values():
@@ -191,8 +195,18 @@ class MainWindow(QMainWindow):
         if topic:
             page.show_topic(topic)
 
+    def _make_room(self) -> None:
+        self._notice_room.setVisible(self.state.last is not None or self.waiting.shown is not None)
+
+    def _show_waiting(self, waiting: Waiting | None) -> None:
+        if waiting != self.waiting.shown:
+            self.waiting.show_waiting(waiting)
+            self._make_room()
+
     def _progress(self, progress: JobProgress) -> None:
         self.job.show_progress(progress)
+        if self.state.running is not None and progress.job.id == self.state.running.id:
+            self._show_waiting(progress.snapshot.waiting)
         for page in self._pages.values():
             page.progress(progress)
 

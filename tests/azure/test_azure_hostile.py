@@ -22,7 +22,7 @@ from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableErro
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.azure import channel, lean_wire
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
-from chorus_gui.core.storage.azure.errors import _retry_after, clock_skew
+from chorus_gui.core.storage.azure.errors import clock_skew, retry_after
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.one_file import fetch_file
 
@@ -202,7 +202,7 @@ def test_a_download_ends_where_the_listed_size_ends(serve: Callable[..., Server]
      "Mon, 01 Jan 0001 00:00:00 +2359", "99 Foo", "(" * 5000, "\x00", "1 Jan 2020 25:61:61 GMT"],
 )  # fmt: skip
 def test_times_and_waits_of_headers_are_numbers_or_nothing(text: str) -> None:
-    skew, wait, when = clock_skew(text), _retry_after(text), http_date(text)
+    skew, wait, when = clock_skew(text), retry_after({"retry-after": text}), http_date(text)
     assert skew is None or abs(skew) < 1e12
     assert wait is None or 0 <= wait < 1e12
     assert when is None or when.utcoffset() is not None

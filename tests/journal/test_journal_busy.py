@@ -40,7 +40,8 @@ def test_a_viewer_that_holds_the_journal_is_waited_for_once_something_was_record
 
         def leave() -> None:
             time.sleep(1.5)  # three times as long as a first change waits
-            notes.append(ctx.progress.snapshot().note)
+            waiting = ctx.progress.snapshot().waiting
+            notes.append(waiting.text if waiting else "")
             viewer.close()
 
         thread = threading.Thread(target=leave)
@@ -50,7 +51,7 @@ def test_a_viewer_that_holds_the_journal_is_waited_for_once_something_was_record
         assert sorted(row.path for row in journal.rows()) == ["a", "b"]
     assert "Another program has used the journal since" in notes[0]
     assert "database viewer" in notes[0]
-    assert ctx.progress.snapshot().note == ""
+    assert ctx.progress.snapshot().waiting is None
 
 
 def test_the_first_change_does_not_wait_long_for_another_program(tmp_path: Path, short: None, enter) -> None:

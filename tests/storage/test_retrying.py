@@ -236,7 +236,8 @@ def test_what_a_person_sees_while_it_waits(inner: MemoryStore, clock: Clock, ctx
     real = JobContext.sleep
 
     def sleep(self: JobContext, seconds: float) -> None:
-        seen.append(self.progress.snapshot().note)
+        found = self.progress.snapshot().waiting
+        seen.append(found.text if found else "")
         real(self, seconds)
 
     monkeypatch.setattr(JobContext, "sleep", sleep)
@@ -249,7 +250,7 @@ def test_what_a_person_sees_while_it_waits(inner: MemoryStore, clock: Clock, ctx
     seen.clear()
     inner.fail_next("head", StoreUnavailableError("busy", retry_after=45))
     RetryingStore(inner, answering(clock)).head("a")
-    assert any(text.startswith("The central store is busy. Trying again at ") for text in seen)
+    assert any(text.startswith("The central store has been busy since ") and "Trying again at " in text for text in seen)
 
 
 def test_an_outage_that_does_not_end_is_waited_for_once(inner: MemoryStore, clock: Clock, ctx: JobContext) -> None:
@@ -260,8 +261,11 @@ def test_an_outage_that_does_not_end_is_waited_for_once(inner: MemoryStore, cloc
     assert 15 * MINUTE <= clock.now < 18 * MINUTE
     assert (raised.value.silence, raised.value.attempts) == (Silence.STOPPED, RetryPolicy().attempts)
     assert "The program waited 15 minutes for an answer." in str(raised.value)
-    assert "Trying again" not in ctx.progress.snapshot().note
-    assert "has not answered since" in ctx.progress.snapshot().note
+    given_up = ctx.progress.snapshot().waiting
+    assert given_up is not None
+    assert not given_up.ends
+    assert "Trying again" not in given_up.text
+    assert "has not answered since" in given_up.text
     before, asked = clock.now, len(away.requests)
     with pytest.raises(StoreUnavailableError) as raised:
         store.head("b")
@@ -270,7 +274,7 @@ def test_an_outage_that_does_not_end_is_waited_for_once(inner: MemoryStore, cloc
     assert raised.value.silence is Silence.STOPPED
     clock.pass_by(100 * MINUTE)
     assert store.head("a") is None
-    assert ctx.progress.snapshot().note == ""
+    assert ctx.progress.snapshot().waiting is None
 
 
 def test_while_it_waits_it_sends_only_small_requests(inner: MemoryStore, clock: Clock, ctx: JobContext) -> None:

@@ -170,6 +170,14 @@ _KEYS: tuple[Key, ...] = (
         "8",
         aliases=("nthreads",),
     ),
+    _same(
+        "patience",
+        "configuration.patience_minutes",
+        Kind.NUMBER,
+        "How many minutes a command waits for a store or a site that stopped answering, and for a new credential after one was refused. "
+        "Then it stops, and the next command continues.",
+        "15",
+    ),
     Key(
         "upload_method",
         "configuration.upload_method",
@@ -260,6 +268,7 @@ TITLES = {
     "exclude": "Leave out",
     "upload_method": "Uploaded by",
     "threads": "Parallel uploads",
+    "patience": "Waiting time in minutes",
     "page_size": "Entries per transaction",
     "journal.path": "Cloud journal",
     "journal.local": "Local journal",

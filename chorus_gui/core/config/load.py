@@ -17,7 +17,7 @@ from typing import cast
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
 from chorus_gui.core.config.keys import nearest
-from chorus_gui.core.config.model import Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
+from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
 from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
@@ -123,6 +123,7 @@ def check(
     method = reading.value("upload_method").choice(_UPLOAD_METHODS, UploadMethod.BUILTIN)
     mode = reading.value("mode").choice(_MODES, Mode.APPEND)
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
+    patience = reading.value("patience").number(PATIENCE_MINUTES)
     exclude = _exclude(reading.value("exclude"))
     check_sites(reading, sites, central)
 
@@ -137,6 +138,7 @@ def check(
         mode=mode,
         page_size=page_size,
         threads=threads,
+        patience_minutes=patience,
         upload_method=method,
         journal=journal,
         central=central,

@@ -118,6 +118,9 @@ class JournalPlaces:
         return tuple(dict.fromkeys(found))
 
 
+PATIENCE_MINUTES = 15
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A configuration without faults.  ``warnings`` are sentences about what works, but not as the file may mean it."""
@@ -135,6 +138,8 @@ class Config:
     warnings: tuple[str, ...] = ()
     exclude: Exclude = field(default_factory=Exclude)
     """what is never submitted"""
+    patience_minutes: int = PATIENCE_MINUTES
+    """how long a command waits for a place that stopped answering, and for another credential"""
 
     def places(self) -> list[NamedPlace]:
         """Every place that the configuration names, each once: the central store, the cloud journal, the site's."""

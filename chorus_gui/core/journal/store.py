@@ -14,13 +14,13 @@ import time
 from array import array
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from chorus_gui.core.errors import JournalBusyError, JournalChangedError, JournalDamagedError, JournalError
+from chorus_gui.core.errors import JournalBusyError, JournalChangedError, JournalDamagedError, JournalError, Why
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups, findings, history, opening
 from chorus_gui.core.journal import writer as writing
@@ -30,6 +30,7 @@ from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.model import Entry, Row, VersionCount
 from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError
+from chorus_gui.core.waiting import Waiting
 
 PAGE = 2000
 """rows fetched at a time while iterating"""
@@ -374,12 +375,12 @@ class Journal:
                         raise
                     if ctx is not None and not shown and now - began > SILENT:
                         shown = True
-                        at = datetime.now().astimezone()
-                        ctx.progress.note(
-                            f"Another program has used the journal since {at:%H:%M}. Close it (a database viewer, for example)."
-                        )
+                        at = datetime.now().astimezone().replace(microsecond=0)
+                        remedy = "Close it (a database viewer, for example)."
+                        until = at + timedelta(seconds=PATIENCE - SILENT) if self._recorded else None
+                        ctx.progress.waiting(Waiting("The journal", Why.IN_USE, at, until, remedy=remedy))
         if shown and ctx is not None:
-            ctx.progress.note("")
+            ctx.progress.waiting(None)
 
     @contextmanager
     def _patient(self, seconds: float) -> Generator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from chorus_gui.core.config.credentials import Credentials
 from chorus_gui.core.config.hosts import admit
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
@@ -48,6 +49,17 @@ def open_source(place: Place, *, login: Login | None = None) -> Source:
 
         return FolderSource(place.folder)
     raise _unavailable(place, "a site's folder")
+
+
+def renew(opened: Store | Source, credentials: Credentials) -> None:
+    """Use other credentials for every request to a place in Azure from now on.  Raises :class:`~chorus_gui.core.errors.StoreError` for some
+    that cannot work.
+    """
+    from chorus_gui.core.storage.azure.source import AzureSource
+    from chorus_gui.core.storage.azure.store import AzureStore
+
+    if isinstance(opened, (AzureStore, AzureSource)):
+        opened.renew(credentials)
 
 
 class Sources(Mapping[str, Source]):

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chorus_gui.core import job
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
+from chorus_gui.core.storage.renewal import Kind, Renewal
+from chorus_gui.core.storage.silence import NOTHING_KNOWN, About
 
 T = TypeVar("T")
 
@@ -44,7 +46,8 @@ class Continued(Generic[T]):
 class RetryingStore:
     """``store`` as :class:`~chorus_gui.core.storage.base.Store`.  Safe to use from many threads.
 
-    ``outage`` is what is known of the place; stores in one place share it.  A listing or a download that fails in the middle
+    ``outage`` is what is known of the place; stores in one place share it.  ``renewal``, if there is one, waits for another credential
+    when the place does not accept this one any more.  A listing or a download that fails in the middle
     continues where it was, a download only in the same version of the blob.
 
     A write whose answer was lost may have happened.  If it is refused when it is sent again, because its condition does not hold any
@@ -52,9 +55,14 @@ class RetryingStore:
     to blocks that are no longer staged.  If all of them are, their list was damaged on its way, and is sent again.
     """
 
-    def __init__(self, store: Store, outage: Outage | None = None) -> None:
+    def __init__(self, store: Store, outage: Outage | None = None, renewal: Renewal | None = None) -> None:
         self.inner = store
         self.outage = outage or Outage()
+        self.renewal = renewal
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process nobody asks for another credential."""
+        return type(self), (self.inner, self.outage)
 
     def __repr__(self) -> str:
         return f"RetryingStore({self.inner!r})"
@@ -76,12 +84,12 @@ class RetryingStore:
         return self._write(
             lambda: self.inner.put(path, data, md5=md5, metadata=metadata, condition=condition),
             lambda: self._shows(path, len(data), md5 or md5_of(data).digest(), metadata),
-            len(data),
+            About(path, len(data)),
         )
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`."""
-        self._write(lambda: self.inner.stage_block(path, block_id, data, md5=md5), lambda: None, len(data))
+        self._write(lambda: self.inner.stage_block(path, block_id, data, md5=md5), lambda: None, About(path, len(data)))
 
     def commit_blocks(
         self,
@@ -109,15 +117,15 @@ class RetryingStore:
                     ) from error
                 raise
 
-        return self._write(commit, lambda: self._shows(path, None, md5, metadata))
+        return self._write(commit, lambda: self._shows(path, None, md5, metadata), About(path))
 
     def list_staged(self, path: str) -> list[StagedBlock]:
         """As :meth:`Store.list_staged`."""
-        return self._ask(lambda: self.inner.list_staged(path))
+        return self._ask(lambda: self.inner.list_staged(path), "read", About(path))
 
     def head(self, path: str) -> BlobInfo | None:
         """As :meth:`Store.head`."""
-        return self._ask(lambda: self.inner.head(path))
+        return self._ask(lambda: self.inner.head(path), "read", About(path))
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """As :meth:`Store.list`."""
@@ -127,7 +135,7 @@ class RetryingStore:
     def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
         """As :meth:`Store.pages`.  A page that fails is asked for again; those before it are not."""
         pages = Continued(lambda: self.inner.pages(prefix, marker))
-        while (page := self._ask(pages.turn)) is not None:
+        while (page := self._ask(pages.turn, "list")) is not None:
             marker = page.marker
             yield page
             if not marker:
@@ -135,7 +143,7 @@ class RetryingStore:
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`.  The names of the level are kept until all of them are there."""
-        yield from self._ask(lambda: [*self.inner.list_folders(prefix)])
+        yield from self._ask(lambda: [*self.inner.list_folders(prefix)], "list")
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`.  What was received is not asked for again.
@@ -149,7 +157,7 @@ class RetryingStore:
             etag = found.etag
         chunks = Continued(lambda: self.inner.read(path, offset=offset, length=length, etag=etag))
         while length is None or length > 0:
-            chunk = self._ask(chunks.turn)
+            chunk = self._ask(chunks.turn, "read", About(path))
             if chunk is None:
                 return
             offset += len(chunk)
@@ -158,7 +166,9 @@ class RetryingStore:
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
         """As :meth:`Store.copy`."""
-        return self._write(lambda: self.inner.copy(source, target, condition=condition), lambda: self._copied(source, target))
+        return self._write(
+            lambda: self.inner.copy(source, target, condition=condition), lambda: self._copied(source, target), About(target)
+        )
 
     def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
         """As :meth:`Store.delete`.  If the answer was lost, a blob that is gone counts as removed by this."""
@@ -175,26 +185,28 @@ class RetryingStore:
                 if not unsure:
                     raise
 
-        self._ask(once)
+        self._ask(once, "delete", About(path))
 
     def close(self) -> None:
         """As :meth:`Store.close`."""
         self.inner.close()
 
-    def _ask(self, request: Callable[[], T]) -> T:
-        return self.outage.call(request, self._probe)
+    def _ask(self, request: Callable[[], T], kind: Kind, about: About = NOTHING_KNOWN) -> T:
+        if self.renewal is None:
+            return self.outage.call(request, self._probe, about)
+        return self.renewal.call(lambda: self.outage.call(request, self._probe, about), kind)
 
     def _probe(self) -> None:
         self.inner.head(NOTHING)
 
-    def _write(self, send: Callable[[], T], shows: Callable[[], T | None], size: int = 0) -> T:
-        """A write of ``size`` bytes; ``shows`` looks for its result, and gives None if it is not there."""
+    def _write(self, send: Callable[[], T], shows: Callable[[], T | None], about: About) -> T:
+        """A write; ``shows`` looks for its result, and gives None if it is not there."""
         sent = unsure = False
 
         def once() -> T:
             nonlocal sent, unsure
             if sent:
-                job.current().throttle(size)  # the first time, whoever writes has waited
+                job.current().throttle(about.size)  # the first time, whoever writes has waited
             sent = True
             try:
                 return send()
@@ -206,7 +218,7 @@ class RetryingStore:
                     return found
                 raise
 
-        return self._ask(once)
+        return self._ask(once, "write", about)
 
     def _shows(self, path: str, size: int | None, md5: bytes | None, metadata: Mapping[str, str] | None) -> BlobInfo | None:
         """The blob, if it has this content and metadata."""

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from chorus_gui.core import job
+from chorus_gui.core.errors import AccessError
 from chorus_gui.core.storage.base import Ask, ChooseFolder, FileReader, Folder, Source, SourceStat, at_once
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
+from chorus_gui.core.storage.renewal import Kind, Renewal
 from chorus_gui.core.storage.retrying import NOTHING
+from chorus_gui.core.storage.silence import NOTHING_KNOWN, About
 
 T = TypeVar("T")
 
@@ -19,12 +22,13 @@ T = TypeVar("T")
 class RetryingSource:
     """``source`` as :class:`~chorus_gui.core.storage.base.Source`.  Safe to use from many threads.
 
-    ``outage`` is what is known of the place.  A walk asks again for the page or the folder that failed, not for those before it.  A file
+    ``outage`` is what is known of the place, ``renewal`` as for :class:`~chorus_gui.core.storage.retrying.RetryingStore`.  A walk asks again for the page or the folder that failed, not for those before it.  A file
     that breaks off while it is read continues where it was, in the same version.
     """
 
-    def __init__(self, source: Source, outage: Outage | None = None) -> None:
+    def __init__(self, source: Source, outage: Outage | None = None, renewal: Renewal | None = None) -> None:
         self.inner = source
+        self.renewal = renewal
         self.outage = outage or Outage("The site")
 
     def __repr__(self) -> str:
@@ -41,25 +45,27 @@ class RetryingSource:
 
         def patient(request: Callable[[], T]) -> T:
             with ctx.entered():  # also in the threads of the walk
-                return self.ask(lambda: ask(request))
+                return self.ask(lambda: ask(request), "list")
 
         return self.inner.folders(want, checkpoint, patient)
 
     def stat(self, path: str) -> SourceStat:
         """As :meth:`Source.stat`."""
-        return self.ask(lambda: self.inner.stat(path))
+        return self.ask(lambda: self.inner.stat(path), "read", About(path))
 
     def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
         """As :meth:`Source.open`."""
-        return self.ask(lambda: RetryingReader(self, path, offset, self.inner.open(path, offset, version=version)))
+        return self.ask(lambda: RetryingReader(self, path, offset, self.inner.open(path, offset, version=version)), "read", About(path))
 
     def close(self) -> None:
         """As :meth:`Source.close`."""
         self.inner.close()
 
-    def ask(self, request: Callable[[], T]) -> T:
+    def ask(self, request: Callable[[], T], kind: Kind, about: About = NOTHING_KNOWN) -> T:
         """The answer to a request, waited for."""
-        return self.outage.call(request, self._probe)
+        if self.renewal is None:
+            return self.outage.call(request, self._probe, about)
+        return self.renewal.call(lambda: self.outage.call(request, self._probe, about), kind)
 
     def _probe(self) -> None:
         self.inner.stat(NOTHING)
@@ -68,13 +74,15 @@ class RetryingSource:
 class RetryingReader:
     """An open file.  After a read that was not answered, the same version of the file is opened again at the same place."""
 
-    __slots__ = ("_offset", "_path", "_reader", "_source", "_version")
+    __slots__ = ("_about", "_broken", "_offset", "_path", "_reader", "_source", "_version")
 
     def __init__(self, source: RetryingSource, path: str, offset: int, reader: FileReader) -> None:
         self._source = source
         self._path = path
+        self._about = About(path)
         self._offset = offset
         self._reader = reader
+        self._broken = False
         try:
             self._version = reader.stat().version
         except BaseException:
@@ -83,25 +91,26 @@ class RetryingReader:
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
         """As :meth:`FileReader.readinto`."""
-        try:
-            count = self._reader.readinto(buffer)
-        except UNANSWERED:
-            count = self._source.ask(lambda: self._again().readinto(buffer))
+        count = self._source.ask(lambda: self._once(lambda: self._reader.readinto(buffer)), "read", self._about)
         self._offset += count or 0
         return count
 
     def stat(self) -> SourceStat:
         """As :meth:`FileReader.stat`."""
+        return self._source.ask(lambda: self._once(lambda: self._reader.stat()), "read", self._about)
+
+    def _once(self, step: Callable[[], T]) -> T:
+        """One attempt, with a file that is open."""
+        if self._broken:
+            self._reader.close()
+            self._reader = self._source.inner.open(self._path, self._offset, version=self._version)
+            self._broken = False
         try:
-            return self._reader.stat()
-        except UNANSWERED:
-            return self._source.ask(lambda: self._again().stat())
+            return step()
+        except (*UNANSWERED, AccessError):
+            self._broken = True
+            raise
 
     def close(self) -> None:
         """As :meth:`FileReader.close`."""
         self._reader.close()
-
-    def _again(self) -> FileReader:
-        self._reader.close()
-        self._reader = self._source.inner.open(self._path, self._offset, version=self._version)
-        return self._reader

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont
 
 from chorus_gui.core.job import Active, Count, Snapshot
 from chorus_gui.core.model import MODALITIES, Tally
+from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.shown import shown_data
 
@@ -75,6 +76,7 @@ class UploadRun:
         self.job = job
         self.phase = ""
         self.note = ""
+        self.waiting: Waiting | None = None
         self.active: tuple[Active, ...] = ()
         self._earlier: dict[str, Count] = {}
         self._part: Mapping[str, Count] = {}
@@ -82,7 +84,7 @@ class UploadRun:
 
     def feed(self, snapshot: Snapshot, now: float, *, paused: bool = False) -> None:
         """The next snapshot, at ``now`` (seconds)."""
-        self.phase, self.note = snapshot.phase, snapshot.note
+        self.phase, self.note, self.waiting = snapshot.phase, snapshot.note, snapshot.waiting
         self.active = snapshot.active
         if snapshot.phase != "upload":
             return
@@ -91,7 +93,7 @@ class UploadRun:
         self._part = snapshot.by_modality
         for name, count in [*self._counts().items(), ("", self.total.count)]:
             meter = self._meters.setdefault(name, Meter())
-            if paused:
+            if paused or snapshot.waiting is not None:
                 meter.clear()
             else:
                 meter.add(now, count.bytes)
@@ -99,6 +101,7 @@ class UploadRun:
     def end(self, failed: Mapping[str, Tally], *, complete: bool) -> None:
         """The job ended; this failed.  ``complete``: it was finished, so what did not fail was uploaded, whether a snapshot saw it or not."""
         self.active = ()
+        self.waiting = None
         self._meters.clear()
         if complete:
             self._earlier = {name: _ended(count, failed.get(name, Tally())) for name, count in self._counts().items()}

@@ -174,6 +174,8 @@ def scan_text(progress: JobProgress) -> str:
     counted = ", ".join(
         f"{name or 'other files'} {words.number(count.files)}" for name, count in snapshot.by_modality.items() if count.files
     )
+    if snapshot.waiting is not None:
+        return snapshot.waiting.text
     if snapshot.phase == "compare" or not counted:
         return f"{doing}…" + (f" {snapshot.note}" if snapshot.note and snapshot.phase != "compare" else "")
     of = f" of {words.number(total.total_files)}" if total.total_files else ""

@@ -189,6 +189,8 @@ def status_text(job: JobView, run: UploadRun | None) -> str:
         return "Stopping after the current file or block. Files that were already uploaded are kept."
     if job.paused:
         return "Paused. Nothing is uploaded until you resume."
+    if run is not None and run.waiting is not None:
+        return run.waiting.text
     if run is None or not run.phase:
         return f"Preparing: {run.note}." if run and run.note else "Preparing…"
     if run.note:

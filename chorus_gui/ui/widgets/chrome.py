@@ -295,7 +295,7 @@ def measured(progress: JobProgress) -> ProgressLine:
 def average(snapshot: Snapshot, *, paused: bool = False) -> ProgressLine:
     """The counts of a phase, and its average rate."""
     total = snapshot.total
-    if paused or not total.bytes or snapshot.elapsed <= 2:
+    if paused or snapshot.waiting is not None or not total.bytes or snapshot.elapsed <= 2:
         return ProgressLine("", total)
     rate = total.bytes / snapshot.elapsed
     left = (total.total_bytes - total.bytes) / rate if total.total_bytes and total.bytes < total.total_bytes and rate > 0 else None
@@ -324,12 +324,14 @@ def progress_text(snapshot: Snapshot, line: ProgressLine | None = None) -> str:
         parts.append(f"{words.size(total.bytes)} of {words.size(total.total_bytes)}")
     elif total.bytes:
         parts.append(words.size(total.bytes))
-    if line.rate is not None:
+    if line.rate is not None and snapshot.waiting is None:
         parts.append(words.rate(line.rate))
         if line.left:
             parts.append(f"{words.duration(line.left)} left")
     if total.failed:
         parts.append(f"{words.number(total.failed)} failed")
-    if snapshot.note:
+    if snapshot.waiting is not None:
+        parts.insert(0, "Waiting")
+    elif snapshot.note:
         parts.insert(0, snapshot.note)  # a narrow window cuts the end off
     return " · ".join(parts) or snapshot.phase

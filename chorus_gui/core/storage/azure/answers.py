@@ -22,6 +22,7 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    Why,
 )
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.names import name_error
@@ -192,6 +193,7 @@ _ONE_BLOB: dict[str, tuple[str, str]] = {
 def explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
     """The error of core for an answer of the service.  No secret is in its text."""
     error = _explain(answer, access, operation)
+    error.why = _why(answer, error)
     error.code = answer.code or (f"HTTP {answer.status}" if answer.status else "")
     error.request_id = answer.request_id
     error.retry_after = answer.retry_after
@@ -201,6 +203,36 @@ def explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
     error.what, error.meaning, error.remedy = redact(error.what), redact(error.meaning), redact(error.remedy)
     error.args = (error.what,)
     return error
+
+
+_ONE_OPERATION = {"AuthorizationPermissionMismatch", "AuthorizationResourceTypeMismatch"}
+_CREDENTIAL = {
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+    "NoAuthenticationInformation",
+    "AuthorizationFailure",
+    "AuthorizationSourceIPMismatch",
+    "KeyBasedAuthenticationNotPermitted",
+    "PublicAccessNotPermitted",
+}
+
+
+def _why(answer: Answer, error: StoreError) -> Why | None:
+    """What has to change before the request can succeed."""
+    code, status = answer.code, answer.status
+    if status == 407:
+        return Why.PROXY_LOGIN
+    if isinstance(error, StoreUnavailableError) and answer.genuine:
+        return Why.BUSY
+    if not answer.genuine and status not in (500, 502, 503, 504, 408, 429):
+        return Why.STRANGER
+    if isinstance(error, StoreUnavailableError):
+        return Why.BUSY
+    if code in _ONE_OPERATION:
+        return Why.RIGHTS
+    if isinstance(error, AccessError) and (code in _CREDENTIAL or status == 401 or (status == 403 and code not in _ACCESS)):
+        return Why.CREDENTIAL
+    return None
 
 
 def _explain(answer: Answer, access: Access, operation: Operation) -> StoreError:

@@ -20,6 +20,7 @@ from enum import Enum
 
 from chorus_gui.core.storage.azure.proxies import Proxy
 from chorus_gui.core.storage.base import Buffer
+from chorus_gui.core.storage.silence import moved
 
 CONNECT_SECONDS = 20.0
 """To connect."""
@@ -190,6 +191,7 @@ class Channel:
             most = _RECORDS if isinstance(self._sock, ssl.SSLSocket) else size
             while sent < size:
                 sent += self._sock.send(view[sent : sent + most])
+                moved()
         except TimeoutError as error:
             raise NoAnswerError(Trouble.STALLED, "sending") from error
         except OSError as error:
@@ -228,11 +230,13 @@ class Channel:
     def _receive(self, most: int = _PIECE) -> bytes:
         """The next bytes, b"" at the end."""
         try:
-            return self._sock.recv(most)
+            piece = self._sock.recv(most)
         except TimeoutError as error:
             raise NoAnswerError(Trouble.TIMEOUT, began=bool(self._until)) from error
         except OSError as error:
             raise NoAnswerError(Trouble.LOST, type(error).__name__, began=bool(self._until)) from error
+        moved()
+        return piece
 
     def _more(self) -> None:
         """Bytes to the buffer."""

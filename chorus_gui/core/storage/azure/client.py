@@ -10,12 +10,13 @@ import logging
 import os
 import re
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import certifi
 
 from chorus_gui.core.config.addresses import account_of_url, account_url_problem, address_parts
-from chorus_gui.core.config.credentials import ConnectionString, MicrosoftLogin
+from chorus_gui.core.config.credentials import ConnectionString, Credentials, MicrosoftLogin
 from chorus_gui.core.config.hosts import Host, admit, is_account
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError
@@ -59,7 +60,8 @@ _TALKATIVE = (
 class Connection:
     """The way into a container: its address, what lets us in, whom to trust, and how to get there.  Nothing is sent before a request.
 
-    ``url`` is the account's, without "/" at its end; ``path`` the container's, as a request spells it.  ``authorisation`` signs a request.
+    ``url`` is the account's, without "/" at its end; ``path`` the container's, as a request spells it.  ``authorisation`` signs a request;
+    both it and ``access`` are other ones after :meth:`renew`.
     ``proxy`` is None where the server is reached directly.  ``certificates`` is a file with authorities that are trusted in addition to the system's:
     the environment's, or Mozilla's.  :attr:`client` is the SDK's for the same container, for what no wire does.
     """
@@ -72,20 +74,37 @@ class Connection:
         port = authority.rpartition(":")[2]
         self.tls = url.startswith("https://")
         self.host, self.port = host.name if host else "", int(port) if port.isdecimal() else 443 if self.tls else 80
-        name = account.name or account_of_url(url) or path.strip("/") or authority
-        sas = place.credentials.sas
-        self.access = Access(name, authority, place.container, place.credentials.mode, sas.info if sas else None, place.needs)
+        self._name = account.name or account_of_url(url) or path.strip("/") or authority
+        self._authority = authority
+        self.access = self._described(place)
         self._login = login
         self.authorisation = authorisation
         self.certificates = _bundle() or certifi.where()
         self.proxy = proxy_for(url)
-        self._copy_base = _copy_base(url, name, place.container)
+        self._copy_base = _copy_base(url, self._name, place.container)
         self._lock = threading.Lock()
         self._client: ContainerClient | None = None
+        self._outdated: list[ContainerClient] = []
+        """others may be in the middle of a request with one"""
         self._http: Http | None = None
 
     def __repr__(self) -> str:
         return f"Connection({self.access!r})"
+
+    def _described(self, place: Place) -> Access:
+        sas = place.credentials.sas
+        return Access(self._name, self._authority, place.container, place.credentials.mode, sas.info if sas else None, place.needs)
+
+    def renew(self, credentials: Credentials) -> None:
+        """Send every request from now on with these, whichever thread sends it.  Raises :class:`AccessError` for credentials that cannot work."""
+        place = replace(self._place, credentials=credentials)
+        authorisation = _authorisation(place, self.url, self._login)
+        admit(place, self.url)
+        with self._lock:
+            self._place, self.access, self.authorisation = place, self._described(place), authorisation
+            if self._client is not None:
+                self._outdated.append(self._client)
+                self._client = None
 
     def wire(self) -> Wire:
         """What sends the hot requests."""
@@ -110,8 +129,9 @@ class Connection:
     def close(self) -> None:
         """Close what is open."""
         with self._lock:
-            if self._client is not None:
-                self._client.close()
+            for client in (*self._outdated, self._client):
+                if client is not None:
+                    client.close()
         if self._http is not None:
             self._http.close()
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from chorus_gui.core.config.credentials import AuthMode
-from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
+from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError, Why
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
 from chorus_gui.core.storage.azure.channel import NoAnswerError, ProxyLoginError, Trouble
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MESSAGE_CHARS, DETAIL_CHARS = 4000, 2000
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?", re.ASCII)
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -86,11 +86,13 @@ def translate(error: BaseException, access: Access, operation: Operation) -> Sto
 
 def strange(access: Access) -> StoreUnavailableError:
     """For an answer that Azure does not give."""
-    return StoreUnavailableError(
+    error = StoreUnavailableError(
         f"The answer from {access.host} did not come from Azure.",
         meaning="It may come from a proxy or a sign-in page of this network.",
         remedy=f"Ask your IT department to let this computer reach https://{access.host}.",
     )
+    error.why = Why.STRANGER
+    return error
 
 
 def fault(error: BaseException) -> AzureFault:
@@ -127,7 +129,7 @@ def made_answer(status: int, headers: Mapping[str, str], code: str, message: str
         message=_message(message),
         detail=_readable(detail, DETAIL_CHARS),
         request_id=request_id if _CODE.fullmatch(request_id) else "unreadable" if request_id else "",
-        retry_after=_retry_after(headers.get("retry-after")),
+        retry_after=retry_after(headers),
         skew=clock_skew(headers.get("date")),
     )
 
@@ -149,11 +151,16 @@ def _readable(text: object, most: int) -> str:
     return _CONTROL.sub(" ", str(text)[:most])
 
 
-def _retry_after(text: str | None) -> float | None:
-    text = (text or "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    when = http_date(text)
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait, from headers by lower-case name; None if it does not ask, or not in a way that makes sense.
+
+    Milliseconds are the more exact: the service sends them beside the rounded seconds.  A negative or endless time is not one.
+    """
+    for name, unit in (("x-ms-retry-after-ms", 0.001), ("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        if _SECONDS.fullmatch(text):
+            return float(text) * unit
+    when = http_date(headers.get("retry-after", "").strip())
     return max(0.0, (when - datetime.now(UTC)).total_seconds()) if when else None
 
 
@@ -191,6 +198,12 @@ def not_signed_in(error: BaseException, access: Access) -> tuple[StoreError, Azu
 
 
 def _not_signed_in(error: BaseException, access: Access) -> StoreError:
+    made = _no_token(error, access)
+    made.why = Why.CREDENTIAL if isinstance(made, AccessError) else Why.NO_ANSWER
+    return made
+
+
+def _no_token(error: BaseException, access: Access) -> StoreError:
     from chorus_gui.core.storage.azure.login_policy import OtherTenantError
 
     if isinstance(error, OtherTenantError):
@@ -269,8 +282,27 @@ def _connection(error: BaseException, access: Access) -> StoreError:
     return unreached(trouble, access)
 
 
+_WHY = {
+    Trouble.CERTIFICATE: Why.CERTIFICATE,
+    Trouble.PROXY: Why.PROXY,
+    Trouble.NAME: Why.NAME,
+    Trouble.TLS: Why.TLS,
+    Trouble.STALLED: Why.STALLED,
+    Trouble.TIMEOUT: Why.NO_ANSWER,
+    Trouble.LOST: Why.LOST,
+    Trouble.UNREACHABLE: Why.REFUSED,
+    Trouble.STRANGE: Why.STRANGER,
+}
+
+
 def unreached(trouble: Trouble, access: Access) -> StoreError:
     """Why no answer came, as a sentence with a remedy."""
+    error = _unreached(trouble, access)
+    error.why = _WHY[trouble]
+    return error
+
+
+def _unreached(trouble: Trouble, access: Access) -> StoreError:
     host = access.host
     match trouble:
         case Trouble.CERTIFICATE:

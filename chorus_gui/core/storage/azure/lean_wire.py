@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from chorus_gui import __version__
 from chorus_gui.core.errors import BlobNotFoundError, StoreError
 from chorus_gui.core.storage.azure import markup
-from chorus_gui.core.storage.azure.answers import Operation, explain
-from chorus_gui.core.storage.azure.authorise import VERSION, KeyIsNoKeyError, Request
+from chorus_gui.core.storage.azure.answers import Access, Operation, explain
+from chorus_gui.core.storage.azure.authorise import VERSION, Authorisation, KeyIsNoKeyError, Request
 from chorus_gui.core.storage.azure.channel import REFUSED, Answer, NoAnswerError
 from chorus_gui.core.storage.azure.errors import AzureFault, key_is_none, made_answer, no_answer, not_signed_in, other_tenant, strange
 from chorus_gui.core.storage.azure.http1 import Http
@@ -41,11 +41,19 @@ class LeanWire:
     """The wire over :class:`~.http1.Http`.  Promises as :class:`~.wire.Wire`."""
 
     def __init__(self, connection: Connection, http: Http) -> None:
-        self._access = connection.access
-        self._authorisation = connection.authorisation
+        self._connection = connection
         self._copy_source = connection.copy_source
         self._path = connection.path
         self._http = http
+
+    @property
+    def _access(self) -> Access:
+        return self._connection.access
+
+    @property
+    def _authorisation(self) -> Authorisation:
+        """Asked for each request: another one is used when the credential was renewed."""
+        return self._connection.authorisation
 
     def put(self, name: str, data: Buffer, *, md5: bytes | None, metadata: Mapping[str, str] | None, condition: Condition) -> Written:
         """See :meth:`Wire.put`."""

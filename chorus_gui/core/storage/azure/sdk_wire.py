@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from chorus_gui.core.errors import BlobNotFoundError, StoreError
-from chorus_gui.core.storage.azure.answers import Operation
+from chorus_gui.core.storage.azure.answers import Access, Operation
 from chorus_gui.core.storage.azure.errors import guarded, strange
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, PAGE, Page, Piece, Properties, Written, other_bytes
@@ -26,7 +26,10 @@ class SdkWire:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._access = connection.access
+
+    @property
+    def _access(self) -> Access:
+        return self._connection.access
 
     @property
     def _client(self) -> ContainerClient:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from chorus_gui.core.config.credentials import Credentials
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import (
     AccessError,
@@ -37,6 +38,10 @@ class AzureSource:
     def __init__(self, place: Place, *, login: Login | None = None, store: AzureStore | None = None) -> None:
         self._store = store or AzureStore(place, login=login)
         self._refuses: Callable[[str], str] = refusal(place) if store is None else lambda _: ""
+
+    def renew(self, credentials: Credentials) -> None:
+        """As :meth:`AzureStore.renew`."""
+        self._store.renew(credentials)
 
     @property
     def url(self) -> str:
@@ -79,7 +84,9 @@ class AzureSource:
         try:
             return pages.turn()
         except (AccessError, BlobNotFoundError) as error:
-            raise SourceUnreadableError(f"Could not list {self.url}. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
+            unreadable = SourceUnreadableError(f"Could not list {self.url}. {error.what}", meaning=error.meaning, remedy=error.remedy)
+            unreadable.why = error.why
+            raise unreadable from error
 
 
 class BlobReader:

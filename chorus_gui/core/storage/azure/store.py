@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.core.config.credentials import Credentials
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
-from chorus_gui.core.storage.azure.answers import Operation
+from chorus_gui.core.storage.azure.answers import Access, Operation
 from chorus_gui.core.storage.azure.client import connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
 from chorus_gui.core.storage.azure.login import NOBODY, Login
@@ -45,7 +46,6 @@ class AzureStore:
         self._place = place
         self._signed_in = login is not None
         self._connection = connect(place, login or Login(NOBODY))
-        self._access = self._connection.access
         self._wire: Wire = wire or self._connection.wire()
         self._sizes = _Sizes()
         self._prefix = f"{place.prefix}/" if place.prefix else ""
@@ -59,6 +59,15 @@ class AzureStore:
 
     def __repr__(self) -> str:
         return f"AzureStore({self._url!r} at {self._access.host!r})"
+
+    @property
+    def _access(self) -> Access:
+        return self._connection.access
+
+    def renew(self, credentials: Credentials) -> None:
+        """Use these for every request from now on.  Raises as :class:`AzureStore`."""
+        self._connection.renew(credentials)
+        self._place = replace(self._place, credentials=credentials)
 
     @property
     def url(self) -> str:

@@ -1,0 +1,47 @@
+"""What the running job waits for: above every page, from the third silent second on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame
+
+from chorus_gui.core.errors import Why
+from chorus_gui.core.model import Grade
+from chorus_gui.core.waiting import Waiting
+from chorus_gui.ui import theme
+from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import Picture, button, label, row
+
+
+class WaitBar(QFrame):
+    """Says what is waited for, why, since when and until when.  ``renew``: the person wants to enter another credential for it."""
+
+    renew = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("notice", Grade.WARNING.value)
+        self.shown: Waiting | None = None
+        icon = Picture(20)
+        icon.show_grade(Grade.WARNING)
+        self.text = label("", wrap=True)
+        self.enter = button("&Enter new credential…", "Enter another credential. The job continues with it.", primary=True)
+        self.enter.clicked.connect(lambda: self.renew.emit(self.shown))
+        line = row(icon, self.text, self.enter, space=2 * SPACE, margins=(12, 6, 6, 6))
+        line.setStretch(1, 1)
+        self.setLayout(line)
+        self.hide()
+
+    def show_waiting(self, waiting: Waiting | None) -> None:
+        """Draw it; None: nothing is waited for."""
+        if waiting == self.shown:
+            return
+        self.shown = waiting
+        self.setVisible(waiting is not None)
+        if waiting is None:
+            return
+        self.text.setText(plain_text(waiting.text))
+        self.text.setAccessibleName(self.text.text())
+        self.enter.setVisible(waiting.ends and waiting.why is Why.CREDENTIAL and bool(waiting.credential))
+        theme.restyle(self)
