@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -209,9 +210,10 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
     environment = {**os.environ, "QT_QPA_PLATFORM": platform}
     memory = Path("/dev/shm")  # the tests' files are many and small, and a disk waits for each
-    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
-        environment.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
-    status = subprocess.run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment, check=False).returncode
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
+    with tempfile.TemporaryDirectory(prefix="tests-", dir=memory if roomy else None, ignore_cleanup_errors=True) as folder:
+        environment.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+        status = subprocess.run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment, check=False).returncode
     if wrong:
         say(f"{wrong} of the checks that ran before the tests failed.")
     sys.exit(status or bool(wrong))
