@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from chorus_gui.app.holds import IsHeld, holding_back
+from chorus_gui.app.holds import holding_back
 from chorus_gui.app.requests import FileListRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
@@ -30,6 +30,7 @@ from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.submission.work import Stays
 
 
 def check_writable(file: Path) -> None:
@@ -143,16 +144,16 @@ def export_holds(workspace: Workspace, file: Path) -> int:
         return len(holds.all())
 
 
-def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext, is_held: IsHeld) -> Iterator[Row]:
-    """The pending entries that are not held back, or the uploaded ones.  Raises :class:`UsageError` for an unknown modality."""
-    from chorus_gui.core.submission.work import choose_modalities
+def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobContext, stays: Stays) -> Iterator[Row]:
+    """The pending entries that an upload sends now, or the uploaded ones.  Raises :class:`UsageError` for an unknown modality."""
+    from chorus_gui.core.submission.work import Selection, choose_modalities, pending_rows
 
-    pending, sent = (None, True) if wanted.uploaded else (True, None)
-    modalities = choose_modalities(config, wanted.modalities)
-    rows = journal.rows(modalities=modalities, version=wanted.version, active=True, pending=pending, uploaded=sent)
-    if not wanted.uploaded:
-        rows = (row for row in rows if not is_held(row.modality, row.path, row.patient_id))
-    for row in islice(rows, wanted.max_files):
+    if wanted.uploaded:
+        modalities = choose_modalities(config, wanted.modalities)
+        rows = islice(journal.rows(modalities=modalities, version=wanted.version, active=True, uploaded=True), wanted.max_files)
+    else:
+        rows = pending_rows(config, journal, Selection(wanted.version, wanted.modalities, wanted.max_files), stays)
+    for row in rows:
         ctx.checkpoint()
         yield row
 
@@ -166,7 +167,7 @@ def file_list(
         check_version(active, wanted.version)
         count = 0
         with holding_back(active, sends=False):
-            for row in listed(active.journal, workspace.config, wanted, ctx, active.work.is_held):
+            for row in listed(active.journal, workspace.config, wanted, ctx, active.work.stays):
                 take(row)
                 count += 1
         return count
@@ -182,7 +183,7 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
         count = 0
         try:
             with holding_back(active, sends=False), private.named(wanted.file) as out:
-                for row in listed(active.journal, workspace.config, wanted, ctx, active.work.is_held):
+                for row in listed(active.journal, workspace.config, wanted, ctx, active.work.stays):
                     out.write(os.fsencode(row.path) + b"\0" if wanted.null else f"{quoted(row.path)}\n".encode())
                     count += 1
         except OSError as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.folders import receipts_folder
-from chorus_gui.app.holds import known_here
+from chorus_gui.app.holds import known_here, known_to_stay
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import AccountKey, MicrosoftLogin, Origin
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.custody.history_check import LessHistoryError
     from chorus_gui.core.custody.state import CustodyState
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.model import VersionCount
 
 RECEIPTS_SHOWN = 500
 UPLOADING = ("submit", "file upload", "file repair")
@@ -97,11 +100,23 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
             last = next(reversed(opened.history()), None)
             interrupted = last is not None and last.seconds is None and last.command in UPLOADING
             counts = tuple(opened.counts())
-            return JournalFacts(path, True, "", opened.schema, versions, counts, tuple(by_modality(opened)), copies, interrupted)
+            modalities = tuple(by_modality(opened))
+            return JournalFacts(
+                path, True, "", opened.schema, versions, counts, modalities, copies, interrupted, _stays(config, opened, counts)
+            )
     except JournalMissingError:
         return JournalFacts(path, copies=copies)
     except JournalError as error:
         return JournalFacts(path, True, str(error), copies=copies)
+
+
+def _stays(config: Config, journal: Journal, counts: Sequence[VersionCount]) -> Tally:
+    """What is pending, and no upload sends: somebody holds it back, or the configuration leaves it out."""
+    if not any(count.pending for count in counts) or not (config.exclude or known_here(config).holds):
+        return Tally()
+    stays = known_to_stay(config)
+    found = (row for row in journal.rows(modalities=config.modalities, pending=True) if stays(row.modality, row.path, row.patient_id))
+    return sum((Tally(1, row.size) for row in found), Tally())
 
 
 def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None:

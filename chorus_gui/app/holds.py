@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,9 +20,8 @@ from chorus_gui.core.review.values import Hold
 if TYPE_CHECKING:
     from chorus_gui.core.review.hold_list import HoldList, Record, Target
     from chorus_gui.core.review.holds import Known
+    from chorus_gui.core.submission.work import Stays
 
-IsHeld = Callable[[str, str, object], bool]
-"""(modality, path, patient ID as the journal has it): it is held back."""
 OTHER_TOOLS = "The 2024 tool and the current tool do not know what is held back: they upload these files, too."
 
 
@@ -262,7 +261,7 @@ def _unknown_files(workspace: Workspace, targets: Sequence[Target]) -> list[str]
 
 @contextmanager
 def holding_back(active: Run, *, sends: bool = True) -> Generator[None]:
-    """The block does not touch what is held back; then the run says what it left out.
+    """The block does not touch what is held back or left out by the configuration; then the run says what it was.
 
     The shared list is read before the block, and again once a minute while files are sent.  Raises :class:`ReviewError` if it
     ``sends``, and the list could not be read, now or ever: then nothing is known of what colleagues hold back.
@@ -281,18 +280,18 @@ def holding_back(active: Run, *, sends: bool = True) -> Generator[None]:
     try:
         yield
     finally:
-        for text in _left_out(active.log.held):
+        for text in (*_held_back(active.log.held), *_left_out(active.log.left_out)):
             active.warn(text)
 
 
-def known_held(config: Config) -> IsHeld:
-    """What this computer knows to be held back, without asking anybody: for a preview."""
+def known_to_stay(config: Config) -> Stays:
+    """What the configuration leaves out, and what this computer knows to be held back, without asking anybody: for a preview."""
     from chorus_gui.core.review.holds import Holds
     from chorus_gui.core.submission.held import HeldNow
 
     with Holds(config.journal.local) as kept:
         held = HeldNow(config, kept.all(), tuple)
-    return lambda modality, path, patient_id: held.of(modality, path, patient_id) is not None
+    return lambda modality, path, patient_id: config.exclude.covers(path) or held.of(modality, path, patient_id) is not None
 
 
 def told(active: Run) -> HoldsState:
@@ -333,7 +332,19 @@ def _sent_anyway(active: Run, holds: Sequence[Hold]) -> str:
     )
 
 
-def _left_out(held: Mapping[tuple[str, str], Hold]) -> Iterator[str]:
+def _left_out(found: Collection[tuple[str, str]]) -> Iterator[str]:
+    if found:
+        count = len(found)
+        paths = sorted(path for _, path in found)
+        named = f"“{paths[0]}”" if count == 1 else f"“{paths[0]}” and {count - 1:,} more"
+        them = agree(count, "it", "them")
+        yield (
+            f"{plural(count, 'pending file')} {agree(count, 'was', 'were')} not uploaded, because “exclude” in the configuration leaves {them} out: "
+            f"{named}. To upload {them}, change “exclude”. Otherwise mark {them} as deleted, with “file mark_as_deleted” or on the Review page."
+        )
+
+
+def _held_back(held: Mapping[tuple[str, str], Hold]) -> Iterator[str]:
     """One sentence for each reason."""
     by_reason: dict[tuple[str, str], list[str]] = {}
     for (_, path), hold in held.items():

@@ -27,6 +27,7 @@ from chorus_gui.core.errors import Cancelled, ChorusError, Declined, StoreError,
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.review import to_read
 from chorus_gui.core.submission.run_result import RunResult
 
 if TYPE_CHECKING:
@@ -377,6 +378,7 @@ def _receipt(command: Command, active: Run, kept: _Kept) -> Generator[None]:
     finally:
         kept.begun, kept.faulty, kept.unread = active.began, active.found_faulty, active.unread
         kept.unchecked = active.unchecked
+        to_read.remember(active.workspace.config.journal.local, active.log.to_read)
         if command.receipt and active.began:
             _save(command, active, kept, kind)
 

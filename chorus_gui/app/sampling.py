@@ -42,22 +42,28 @@ class Extent:
 
 
 class Example(NamedTuple):
-    """The result for a path: ``modality`` "" if no pattern matches it; ``others`` are modalities whose pattern matches it too."""
+    """The result for a path: ``modality`` "" if no pattern matches it; ``others`` are modalities whose pattern matches it too.
+
+    ``left_out``: the configuration leaves it out, whatever it matches; the other fields are empty.
+    """
 
     path: str
     modality: str = ""
     patient_id: str | None = None
     store_path: str = ""
     others: tuple[str, ...] = ()
+    left_out: bool = False
 
 
 @dataclass(slots=True)
 class Sample:
     """What was seen.  ``complete``: every file of every folder that could be read was.  ``problems`` are sentences about a site's folder
-    that could not be read, ``unread`` the files and folders below it.
+    that could not be read, ``unread`` the files and folders below it.  ``left_out`` files and folders are in none of the other counts;
+    what is in the folders is not known.
     """
 
     files: int = 0
+    left_out: int = 0
     complete: bool = True
     matched: dict[str, int] = field(default_factory=dict[str, int])
     unmatched: int = 0
@@ -71,6 +77,8 @@ class Sample:
 def explain(checked: Checked, path: str, modalities: tuple[str, ...] = ()) -> Example:
     """The result for a path below the site's folder; ``modalities``: those whose folder it is in, none for all."""
     path = path.strip().replace("\\", "/").removeprefix("./").lstrip("/")
+    if checked.exclude.covers(path):
+        return Example(path, left_out=True)
     takers = [
         (name, match)
         for name, site in checked.sites.items()
@@ -130,14 +138,17 @@ class _Walk:
         self._left = files
         self._until = until
         self._siblings = siblings
+        self._exclude = checked.exclude
         self._seen: dict[str, int] = {}
 
     def run(self, source: Source, ctx: JobContext) -> None:
         for folder in source.folders(self._want, ctx.checkpoint):
             ctx.checkpoint()
             prefix = folder.path + "/" if folder.path else ""
-            self._found.unread += [problem.path for problem in folder.problems]
-            names = [*(file.name for file in folder.files), *folder.unsized]
+            self._found.unread += [problem.path for problem in folder.problems if not self._exclude.covers(problem.path)]
+            there = [*(file.name for file in folder.files), *folder.unsized]
+            names = [name for name in there if not self._exclude.file(prefix + name)]
+            self._found.left_out += len(there) - len(names)
             self._take(prefix, sorted(names)[: self._left])
             if len(names) > self._left or time.monotonic() > self._until:
                 self._found.complete = False
@@ -145,6 +156,9 @@ class _Walk:
             self._left -= len(names)
 
     def _want(self, folder: str) -> FolderChoice:
+        if self._exclude.folder(folder):
+            self._found.left_out += 1
+            return FolderChoice(descend=False, files=False)
         parent = folder.rpartition("/")[0]
         seen = self._seen[parent] = self._seen.get(parent, 0) + 1
         wanted = [site for site in self._sites if site.pattern.may_lead_to(folder)]
@@ -173,13 +187,23 @@ class _Walk:
 
 def sentence(found: Sample) -> str:
     """How much was sampled, and how much could not be read."""
-    if not found.files:
+    if not found.files and found.left_out:
+        read = "“exclude” in the configuration leaves out every file."
+    elif not found.files:
         read = "There are no files in the site's folder." if not found.problems and not found.unread else ""
     elif found.complete:
         read = f"Checked {'every file that could be read' if found.unread else 'the whole site'}: {plural(found.files, 'file')}."
     else:
         read = f"Checked a sample of {plural(found.files, 'file')}. A scan checks all of them."
-    return " ".join(part for part in (read, unreadable(found)) if part)
+    return " ".join(part for part in (read, left_out(found), unreadable(found)) if part)
+
+
+def left_out(found: Sample) -> str:
+    """How many files and folders of the sample the configuration leaves out; "" if none."""
+    if not found.left_out:
+        return ""
+    what = plural(found.left_out, "file or folder", "files or folders")
+    return f"“exclude” leaves out {what}."
 
 
 def unreadable(found: Sample) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.exports import listed
-from chorus_gui.app.holds import IsHeld, holding_back, known_held
+from chorus_gui.app.holds import holding_back, known_to_stay
 from chorus_gui.app.requests import FileListRequest, ScriptRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.scripts.generate import Script
     from chorus_gui.core.scripts.ready import Ready
+    from chorus_gui.core.submission.work import Stays
 
 __all__ = ["Preview", "SecretMode", "Target", "Written", "preview", "preview_list", "ready", "sas", "sentences", "write"]
 
@@ -72,7 +73,7 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
         check_version(active, wanted.version)
         lists = f"{wanted.file.stem}{LISTS}"
         with holding_back(active, sends=False):
-            script = _make(workspace.config, active.journal, wanted, ctx, active.work.is_held)
+            script = _make(workspace.config, active.journal, wanted, ctx, active.work.stays)
         if script is None:
             return Written(0, lists)
         closed = save(script, wanted.file)
@@ -100,7 +101,7 @@ def sentences(made: Written, wanted: ScriptRequest) -> str:
 def preview(config: Config, wanted: ScriptRequest, ctx: JobContext) -> Preview:
     """What :func:`write` would write for the local journal.  Raises :class:`UsageError` also if nothing is pending."""
     with _local_journal(config) as journal:
-        script = _make(_masked(config), journal, wanted, ctx, known_held(config))
+        script = _make(_masked(config), journal, wanted, ctx, known_to_stay(config))
     if script is None:
         raise UsageError(NOTHING_PENDING, remedy="Record changes first: scan, review and approve.")
     shown = script.text.replace("\r\n", "\n").splitlines()
@@ -112,7 +113,7 @@ def preview_list(config: Config, wanted: FileListRequest, ctx: JobContext) -> Pr
     shown: list[str] = []
     count = 0
     with _local_journal(config) as journal:
-        for row in listed(journal, config, wanted, ctx, known_held(config)):
+        for row in listed(journal, config, wanted, ctx, known_to_stay(config)):
             count += 1
             if count <= LINES_SHOWN:
                 shown.append(row.path)
@@ -125,14 +126,13 @@ def _local_journal(config: Config) -> Journal:
     return Journal.open(config.journal.local, readonly=True)
 
 
-def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext, is_held: IsHeld) -> Script | None:
-    from chorus_gui.core.scripts.generate import make_script, pending_rows
+def _make(config: Config, journal: Journal, wanted: ScriptRequest, ctx: JobContext, stays: Stays) -> Script | None:
+    from chorus_gui.core.scripts.generate import make_script
     from chorus_gui.core.scripts.program import console_program
+    from chorus_gui.core.submission.work import Selection, pending_rows
 
     target = Target(wanted.target) if wanted.target else Target.here()
-    rows = pending_rows(config, journal, version=wanted.version, modalities=wanted.modalities or None)
-    rows = [row for row in rows if not is_held(row.modality, row.path, row.patient_id) and not config.exclude.covers(row.path)]
-    rows = rows[: wanted.max_files]
+    rows = list(pending_rows(config, journal, Selection(wanted.version, wanted.modalities, wanted.max_files), stays))
     if not rows:
         return None
     options = ScriptOptions(

@@ -427,6 +427,11 @@ def submission_warnings(known: Known) -> list[str]:
     if review is not None and not review.stale and review.summary.excluded:
         held = review.summary.excluded
         out.append(f"{plural(held, 'change')} {agree(held, 'is', 'are')} held back.")
+    if journal is not None and journal.stays.files:
+        stays = journal.stays.files
+        out.append(
+            f"{plural(stays, 'recorded file')} {agree(stays, 'is', 'are')} not uploaded: held back, or left out by “exclude” in the configuration."
+        )
     last = verification(known.receipts, journal.versions[-1]) if journal and journal.versions else None
     for version in journal.versions[:-1] if journal else ():
         found = verification(known.receipts, version)

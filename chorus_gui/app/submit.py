@@ -19,7 +19,7 @@ from chorus_gui.core.review.values import Reviewed
 if TYPE_CHECKING:
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.storage.base import Store
-    from chorus_gui.core.submission.submit import Approved
+    from chorus_gui.core.submission.approved import Approved
     from chorus_gui.core.submission.work import Selection
 
 
@@ -179,7 +179,8 @@ def _approve(active: Run, staging: Staging, options: SubmitOptions, version: str
 
 def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Reviewed) -> None:
     """Do what was approved, and nothing else."""
-    from chorus_gui.core.submission.submit import Approved, record
+    from chorus_gui.core.submission.approved import Approved
+    from chorus_gui.core.submission.submit import record
 
     workspace, approved = active.workspace, Approved(staging, approval)
     active.reviewed = reviewed

@@ -77,7 +77,7 @@ class JournalFacts:
     """What the local journal holds.  ``exists`` False: there is none yet.  ``error``: it is there, but cannot be read.
 
     ``versions`` are all, ascending; ``counts`` by version and modality, ``modalities`` their sums.  ``interrupted``: the last command
-    uploaded, and never ended.
+    uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by the configuration, so that no upload sends it.
     """
 
     path: Path
@@ -89,6 +89,7 @@ class JournalFacts:
     modalities: tuple[ModalityCount, ...] = ()
     copies: tuple[CopyFacts, ...] = ()
     interrupted: bool = False
+    stays: Tally = field(default_factory=Tally)
 
     @property
     def last_version(self) -> str | None:
@@ -97,8 +98,9 @@ class JournalFacts:
 
     @property
     def pending(self) -> Tally:
-        """What is recorded and not uploaded, in all versions."""
-        return sum((Tally(count.pending, count.pending_bytes) for count in self.counts), Tally())
+        """What is recorded and not uploaded, in all versions, and an upload would send."""
+        recorded = sum((Tally(count.pending, count.pending_bytes) for count in self.counts), Tally())
+        return recorded - self.stays
 
     @property
     def active(self) -> Tally:

@@ -28,6 +28,7 @@
     ├── SourceError                one file of the site cannot be sent
     │   ├── SourceVanishedError    it is gone
     │   ├── SourceChangedError     it is not the file that was approved
+    │   │   └── ContentChangedError    its size and time are
     │   └── SourceUnreadableError  it cannot be opened or read
     │       └── SourceUnavailableError  the share or service did not answer (may be retried)
     └── StoreError                 the central store refused or failed
@@ -284,6 +285,10 @@ class SourceVanishedError(SourceError):
 
 class SourceChangedError(SourceError):
     """The file is not the one that was recorded or approved: size, time or content differ."""
+
+
+class ContentChangedError(SourceChangedError):
+    """Its size and time are those that were recorded, and its content is not.  The next scan reads it."""
 
 
 class SourceUnreadableError(SourceError):

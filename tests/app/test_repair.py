@@ -87,7 +87,7 @@ SITE: dict[str, tuple[Callable[[World], object], str, str]] = {
     "gone": (lambda world: (world.site / SMALL).unlink(), "no longer on the site", "Put the file back"),
     "other size": (lambda world: world.put(SMALL, "larger one", mtime=1_700_000_000), "10 bytes", "Submit"),
     "other time": (lambda world: world.put(SMALL, "small", mtime=1_600_000_000), "another time", "Submit"),
-    "other content": (lambda world: world.put(SMALL, "SMALL", mtime=1_700_000_000), "other content", "submit --hash"),
+    "other content": (lambda world: world.put(SMALL, "SMALL", mtime=1_700_000_000), "other content", "submit again"),
 }
 
 

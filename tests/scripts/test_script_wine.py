@@ -24,8 +24,9 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
-from chorus_gui.core.scripts.generate import Script, make_script, pending_rows, save
+from chorus_gui.core.scripts.generate import Script, make_script, save
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
+from chorus_gui.core.submission.work import Selection, pending_rows
 
 CHROOT = Path(os.environ.get("CHORUS_WINE_CHROOT", "/var/cache/chorus-wine"))
 PYTHON = "Z:\\opt\\winpy\\python.exe"
@@ -86,7 +87,8 @@ class Wine:
         """Generate for Windows, into the folder; the file's name."""
         config = on_windows(self.world.config)
         with Journal.open(self.world.journal, readonly=True) as journal:
-            return self.script_of(config, pending_rows(config, journal), tool, one_by_one=one_by_one)[0]
+            rows = list(pending_rows(config, journal, Selection(), lambda *_: False))
+            return self.script_of(config, rows, tool, one_by_one=one_by_one)[0]
 
     def script_of(self, config: Config, made: list[Row], tool: Tool, *, one_by_one: bool = True) -> tuple[str, Script]:
         """Generate from these entries, into the folder; the file's name, and what is in it."""

@@ -100,8 +100,8 @@ def test_an_md5_that_was_recorded_before_must_be_met(site: Site, store: MemorySt
     run = send(site.items, site.root, store)
     assert set(run.proofs) == {"right", "right-large", "etag"}
     assert {path: failure.kind for path, failure in run.failures.items()} == {
-        "wrong": "SourceChangedError",
-        "wrong-large": "SourceChangedError",
+        "wrong": "ContentChangedError",
+        "wrong-large": "ContentChangedError",
     }
     assert sorted(info.path for info in store.list()) == ["v/etag", "v/right", "v/right-large"]
     assert run.count == (3, 7 + 700 + 7, 2)
@@ -149,7 +149,7 @@ def test_content_that_changes_behind_an_equal_size_and_time_is_found_by_its_md5(
     (site.root / "a").write_bytes(b"new content" * 20)
     os.utime(site.root / "a", ns=(found.st_atime_ns, found.st_mtime_ns))
     run = send([item], site.root, store)
-    assert run.failures["a"].kind == "SourceChangedError"
+    assert run.failures["a"].kind == "ContentChangedError"
     assert list(store.list()) == []
 
 

@@ -102,7 +102,7 @@ def test_failures_of_single_files_come_back(site: Site, central: Store, executor
         "odd": "BlobNameError",
         "changed": "SourceChangedError",
         "vanished": "SourceVanishedError",
-        "wrong md5": "SourceChangedError",
+        "wrong md5": "ContentChangedError",
         "large": "SourceChangedError",
     }
     assert run.failures["changed"].cause.startswith("“changed” changed after the review")

@@ -36,7 +36,7 @@ def check_folders(case: Case) -> Iterator[Finding]:
     if case.config is None:
         return
     config = case.config
-    checked = Checked(case.file, config, config.layout, config.modalities, config.sites)
+    checked = Checked(case.file, config, config.layout, config.modalities, config.sites, exclude=config.exclude)
     found = sampling.sample(checked, case.ctx, login=case.login)
     unread = sorted({*found.unread, *_unread_in_the_last_scan(case.config)})
     if unread:

@@ -90,6 +90,7 @@ class Checked:
     warnings: tuple[str, ...] = ()
     central: Place | None = None
     cloud: Place | None = None
+    exclude: Exclude = field(default_factory=Exclude)
 
 
 def check(
@@ -130,7 +131,7 @@ def check(
     warnings = tuple(findings.warnings)
     cloud = journal.cloud if journal else None
     if findings.faults or central is None or journal is None:
-        return Checked(file, None, layout, modalities, sites, tuple(findings.in_order()), warnings, central, cloud)
+        return Checked(file, None, layout, modalities, sites, tuple(findings.in_order()), warnings, central, cloud, exclude)
     config = Config(
         file=file,
         layout=layout,
@@ -146,7 +147,7 @@ def check(
         warnings=warnings,
         exclude=exclude,
     )
-    return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud)
+    return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud, exclude)
 
 
 def read_text(file: Path) -> str:

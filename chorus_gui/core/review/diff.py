@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from chorus_gui.core.config.model import Config
@@ -135,20 +135,30 @@ class Comparison:
         staging.put("spared", 0)
         staging.put("outgrown", 0)
 
-    def also_hash(self, share: float) -> int:
-        """Have :meth:`touched` name this share (0 to 1) of the files of equal size and time, too, chosen at random; their number.
+    def also_hash(self, share: float, named: Collection[tuple[str, str]] = ()) -> int:
+        """Have :meth:`touched` name these files (modality, path) of equal size and time, too, and this share (0 to 1) of the others,
+        chosen at random; how many.
 
-        At least one, if there is one.  Files without an MD5 in the journal cannot be compared.
+        At least one, if there is one and ``share`` is not 0.  Files without an MD5 in the journal cannot be compared.
         """
         db = self._staging.db
-        same = "FROM site s JOIN was w ON w.path = s.path AND w.modality = s.modality WHERE w.size = s.size AND w.mtime_us = s.mtime_us"
         values = {"kind": "'moved'", **{name: f"s.{name}" for name in SourceFile._fields}, **_OLD}
-        known = f"{same} AND length(w.md5) = 32"
-        if share < 1:
-            (total,) = db.execute(f"SELECT count(*) {known}").fetchone()
-            known += f" ORDER BY random() LIMIT {math.ceil(total * share)}"
+        same = "w.path = s.path AND w.modality = s.modality AND w.size = s.size AND w.mtime_us = s.mtime_us AND length(w.md5) = 32"
+        db.execute("CREATE TEMP TABLE named (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID")
+        db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", named)
         before = db.total_changes
-        _insert(self._staging, values, known)
+        if named:
+            _insert(
+                self._staging,
+                values,
+                f"FROM site s JOIN named n ON n.path = s.path AND n.modality = s.modality CROSS JOIN was w WHERE {same}",
+            )
+        if share:
+            others = f"FROM site s JOIN was w WHERE {same} AND NOT EXISTS (SELECT 1 FROM named n WHERE n.path = s.path AND n.modality = s.modality)"
+            if share < 1:
+                (total,) = db.execute(f"SELECT count(*) {others}").fetchone()
+                others += f" ORDER BY random() LIMIT {math.ceil(total * share)}"
+            _insert(self._staging, values, others)
         return db.total_changes - before
 
     def touched(self) -> Iterator[Change]:

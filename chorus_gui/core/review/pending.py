@@ -11,7 +11,7 @@ import json
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
-from chorus_gui.core.model import Change, Row, Tally
+from chorus_gui.core.model import Change, Row, Tally, sums
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Pending, PendingFile, PendingQuery
 
@@ -76,12 +76,10 @@ def digest(staging: Staging) -> str:
     return found.hexdigest() if some else ""
 
 
-def to_send(staging: Staging) -> dict[str, Tally]:
-    """What was chosen and is not uploaded yet, by modality."""
-    rows = staging.db.execute(
-        "SELECT modality, count(*), coalesce(sum(size), 0) FROM pending WHERE chosen AND NOT done AND NOT excluded GROUP BY modality"
-    )
-    return {modality: Tally(files, size) for modality, files, size in rows}
+def to_send(staging: Staging, left_out: Callable[[str], bool]) -> dict[str, Tally]:
+    """What was chosen and is not uploaded yet, by modality, but for paths that are ``left_out`` by now."""
+    rows = staging.db.execute("SELECT modality, path, CAST(size AS INTEGER) FROM pending WHERE chosen AND NOT done AND NOT excluded")
+    return sums((modality, Tally(1, size or 0)) for modality, path, size in rows if not left_out(path))
 
 
 def is_chosen(staging: Staging, row: Row) -> bool:

@@ -16,8 +16,6 @@ from chorus_gui.core.access import close_to_others
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import resource
-from chorus_gui.core.journal.queries import doubled_rows
-from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
 from chorus_gui.core.scripts import batch, shell
 from chorus_gui.core.scripts.access import ROUTES, ScriptAccess, access, needs_sas, remote_root
@@ -25,7 +23,6 @@ from chorus_gui.core.scripts.filelist import file_list, tool_list
 from chorus_gui.core.scripts.options import ScriptOptions, Target, Tool
 from chorus_gui.core.scripts.plan import Plan, ScriptGroup, ScriptPage, azcopy_problem, plan, root_of
 from chorus_gui.core.scripts.text import Quoted, address_part, note, only_quoted
-from chorus_gui.core.submission.review_site import choose_modalities
 
 if TYPE_CHECKING:
     import jinja2
@@ -49,16 +46,6 @@ class Script:
     left_out: tuple[tuple[str, str], ...]
     secret_inside: bool
     name: str
-
-
-def pending_rows(
-    config: Config, journal: Journal, *, version: str | None = None, modalities: Iterable[str] | None = None, max_files: int | None = None
-) -> list[Row]:
-    """The pending rows.  Raises :class:`UsageError` for an unknown modality."""
-    stray = doubled_rows(journal)
-    chosen = choose_modalities(config, list(modalities) if modalities else None)
-    rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
-    return [row for _, row in zip(range(max_files), rows, strict=False)] if max_files is not None else list(rows)
 
 
 def make_script(config: Config, rows: Iterable[Row], options: ScriptOptions) -> Script:

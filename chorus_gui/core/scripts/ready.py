@@ -38,6 +38,8 @@ def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Read
         if row.pending and work.is_held(row.modality, row.path, row.patient_id):
             hold = work.log.held[row.modality, row.path]
             problems.append(f"“{row.path}” is held back by {hold.held_by or 'somebody'}: {hold.reason}.")
+        if row.pending and work.config.exclude.covers(row.path):
+            problems.append(f"“{row.path}” is left out by “exclude” in the configuration.")
         place = work.config.sites[row.modality].place
         if why := outside(row.path):
             problems.append(f"“{row.path}” is not a path of this site. {why}")

@@ -46,4 +46,4 @@ def deliver(
                 if result.item.size > store.limits.put_bytes:
                     batch.flush()  # after a kill, nothing in the store says that a large file has arrived
             else:
-                work.log.failures.append(result)
+                work.log.fail(result)

@@ -83,6 +83,8 @@ def mark_as_uploaded(work: Work, store: Store, paths: Sequence[str], *, upload_t
                 batch.add(Entry(Action.UPLOADED, old_id=verdict.row.file_id, uploaded=upload_time), verdict)
             else:
                 out.refused.append(verdict)
+                if verdict.result is VerifyResult.CONTENT_DIFFERS:  # perhaps the file changed before the other tool read it
+                    work.log.to_read.add((verdict.row.modality, verdict.row.path))
     return out
 
 

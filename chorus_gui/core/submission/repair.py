@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from chorus_gui.core.errors import ChorusError, ReviewError, SourceChangedError, SourceError, SourceVanishedError
+from chorus_gui.core.errors import ChorusError, ContentChangedError, ReviewError, SourceChangedError, SourceError, SourceVanishedError
 from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
 from chorus_gui.core.submission.work import Work
-from chorus_gui.core.transfer.checks import failure_of
+from chorus_gui.core.transfer.checks import READ_AGAIN, failure_of
 from chorus_gui.core.transfer.transfer import transfer
 from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 
@@ -44,11 +44,13 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                     raise two_at_one_place()
                 if work.is_held(row.modality, row.path, row.patient_id):
                     raise _held(work.log.held[row.modality, row.path])
+                if work.config.exclude.covers(row.path):
+                    raise _left_out()
                 check_still_the_file(work, item)
             except ChorusError as error:
                 if error.fatal or not isinstance(error, (SourceError, ReviewError)):
                     raise
-                work.log.failures.append(failure_of(Item.of_row(row, ""), error))
+                work.log.fail(failure_of(Item.of_row(row, ""), error))
                 work.ctx.progress.add(row.modality, failed=1)
                 refused.append(verdict)
                 continue
@@ -63,7 +65,7 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                     verdict, result=VerifyResult.OK, level=result.level, store_path=result.item.store_path, detail="Uploaded again."
                 )
             else:
-                work.log.failures.append(_explained(work, result))
+                work.log.fail(_explained(work, result))
                 yield verdict
     yield from refused
 
@@ -72,6 +74,13 @@ def _held(hold: Hold) -> ReviewError:
     return ReviewError(
         f"{hold.held_by or 'Somebody'} holds it back: {hold.reason}.",
         remedy="If it may be uploaded after all, release it (“hold release”), then repair again.",
+    )
+
+
+def _left_out() -> ReviewError:
+    return ReviewError(
+        "“exclude” in the configuration leaves it out now.",
+        remedy="To upload it again, change “exclude”, then repair again. Otherwise mark it as deleted (“file mark_as_deleted”).",
     )
 
 
@@ -98,7 +107,7 @@ def check_still_the_file(work: Work, item: Item) -> None:
 
 def _explained(work: Work, failure: Failure) -> Failure:
     """A failed upload, explained for a repair if the file has changed meanwhile."""
-    if failure.kind not in (SourceChangedError.__name__, SourceVanishedError.__name__):
+    if failure.kind not in (ContentChangedError.__name__, SourceChangedError.__name__, SourceVanishedError.__name__):
         return failure
     try:
         check_still_the_file(work, failure.item)
@@ -106,6 +115,7 @@ def _explained(work: Work, failure: Failure) -> Failure:
         return replace(failure_of(failure.item, error), attempts=failure.attempts)
     return replace(
         failure,
+        kind=ContentChangedError.__name__,
         cause=f"“{failure.item.path}” has changed on the site since it was uploaded: it has other content, but the same size and time.",
-        remedy="Find out which content is right. To submit the present content, run “chorus-upload submit --hash”.",
+        remedy=f"Find out which content is right. To submit the present content, {READ_AGAIN}.",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Mode, Row
-from chorus_gui.core.review import pending
+from chorus_gui.core.review import pending, to_read
 from chorus_gui.core.review.changes import summary
 from chorus_gui.core.review.diff import Comparison, Scanned
 from chorus_gui.core.review.holds import Holds
@@ -33,7 +33,8 @@ def review_site(
     hash_share: float = 0.0,
 ) -> Reviewed:
     """Scan and compare.  No ``modalities``: all that are configured.  ``mode`` None: the configuration's.  ``store`` None: nothing can
-    be RESTORED.  ``hash_share`` (0 to 1): this share of the files of equal size and time is read and compared with the journal's MD5.
+    be RESTORED.  ``hash_share`` (0 to 1): this share of the files of equal size and time is read and compared with the journal's MD5, and
+    so is every file that :mod:`~chorus_gui.core.review.to_read` names.
 
     Nothing is written but the staging database, at ``path``; None: where the review of this configuration's journal waits.  Raises
     what :func:`~chorus_gui.core.scan.scan.scan` and :class:`~chorus_gui.core.review.diff.Comparison` raise.
@@ -52,11 +53,16 @@ def review_site(
             comparison.restore((change, row) for change, row in closed if row.file_id in there)
             ctx.checkpoint()
         comparison.find_deleted()
-        if hash_share:
-            comparison.also_hash(hash_share)
+        named = {key for key in to_read.remembered(config.journal.local) if key[0] in chosen}
+        if hash_share or named:
+            comparison.also_hash(hash_share, named)
+        differing: set[to_read.Key] = set()
         with closing(digested(work, comparison.touched())) as results:
             for change, result, seconds in results:
                 comparison.hashed(change, result, seconds)
+                if change.old is not None and result != change.old.md5:
+                    differing.add((change.modality, change.path))
+        to_read.forget(config.journal.local, named - differing)
         stray = doubled_rows(work.journal)
         pending.note(
             staging,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from chorus_gui.core.computer import computer_fault
+from chorus_gui.core.errors import ContentChangedError
 from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
 from chorus_gui.core.review.values import Hold
 
@@ -53,6 +54,10 @@ class RunResult:
     """changes are in the journal that the review could not mark as done: nobody may approve the review again"""
     held: dict[tuple[str, str], Hold] = field(default_factory=dict[tuple[str, str], Hold])
     """(modality, path) of files that were approved or pending, but held back before they were sent"""
+    to_read: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """(modality, path) of files whose content is perhaps not what the journal has, at its size and time: the next scan reads them"""
+    left_out: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """(modality, path) of pending files that the configuration leaves out by now"""
 
     @contextmanager
     def marking(self) -> Generator[None]:
@@ -66,6 +71,12 @@ class RunResult:
             if not self.unmarked:
                 self.unmarked = True
                 self.notes.append(f"{fault.what} The journal is complete. {fault.remedy}")
+
+    def fail(self, failure: Failure) -> None:
+        """A file was not uploaded, or not recorded."""
+        self.failures.append(failure)
+        if failure.kind == ContentChangedError.__name__:
+            self.to_read.add((failure.item.modality, failure.item.path))
 
     def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:
         """Changes (modality, kind, bytes) were committed to the journal."""

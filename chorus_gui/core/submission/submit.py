@@ -11,14 +11,14 @@ as UPDATED.  Where the store could not be asked, the row of a MOVED file stays a
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chorus_gui.core.errors import (
     ChorusError,
+    ContentChangedError,
     JournalError,
     PatternError,
     ReviewError,
@@ -29,15 +29,13 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from chorus_gui.core.model import Action, Approval, Change, ChangeKind, Entry, Item, Proof, Tally
+from chorus_gui.core.model import Action, Change, ChangeKind, Entry, Item, Proof
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.approval import check_approval
-from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.diff import TAIL, scanned_as
-from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.names import outside
+from chorus_gui.core.submission.approved import SENDING, Approved
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import GuardedStore, guarded
@@ -48,33 +46,6 @@ from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.checks import failure_of
 from chorus_gui.core.transfer.copy import copy_proved
 from chorus_gui.core.transfer.verify import DIFFERENT, VerifyResult
-
-_TO_DO = Query(excluded=False, done=False, order="id")
-_SENDING = "kind IN ('added', 'updated') AND NOT excluded AND NOT done"
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """A review that a person approved."""
-
-    staging: Staging
-    approval: Approval
-
-    def version_of(self, change: Change) -> str:
-        """The version that a change belongs to: the one that its path names, otherwise the submission's."""
-        return change.version or self.approval.version
-
-    def changes(self, *kinds: ChangeKind) -> Iterator[Change]:
-        """What is approved and not done yet."""
-        return stream(self.staging, replace(_TO_DO, kinds=kinds))
-
-    def to_send(self, again: Collection[int] = ()) -> dict[str, Tally]:
-        """Files and bytes to send, by modality; ``again`` are the ids of MOVED changes that are sent too."""
-        rows = self.staging.db.execute(
-            f"SELECT modality, count(*), sum(size) FROM change WHERE {_SENDING} OR id IN (SELECT value FROM json_each(?)) GROUP BY modality",
-            (json.dumps(sorted(again)),),
-        )
-        return {modality: Tally(files, size) for modality, files, size in rows}
 
 
 def record(work: Work, approved: Approved, store: Store | None = None) -> None:
@@ -173,7 +144,7 @@ def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
 
 def _failed(work: Work, change: Change, error: ChorusError) -> None:
     """This change cannot be recorded."""
-    work.log.failures.append(failure_of(Item.of_change(change, ""), error))
+    work.log.fail(failure_of(Item.of_change(change, ""), error))
     work.ctx.progress.add(change.modality, failed=1)
 
 
@@ -198,7 +169,7 @@ def _check_places(work: Work, approved: Approved) -> None:
         for row in work.journal.rows(version=version, active=True):
             path = config.store_paths(row.modality, row.path, version)[0]
             other = db.execute(
-                f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND (modality, path) != (?, ?) AND {_SENDING}",
+                f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND (modality, path) != (?, ?) AND {SENDING}",
                 (path[len(version) + 1 :], approved.approval.version, version, row.modality, row.path),
             ).fetchone()
             if other:
@@ -304,7 +275,7 @@ def _has_its_place(work: Work, approved: Approved, change: Change, again: Iterab
         _failed(work, change, error)
         return False
     other = approved.staging.db.execute(
-        f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND {_SENDING}",
+        f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND {SENDING}",
         (place[len(version) + 1 :], approved.approval.version, version),
     ).fetchone()
     paths = [other[0]] if other else []
@@ -354,6 +325,10 @@ def _changed() -> SourceChangedError:
     return SourceChangedError("The file has changed since the scan.", remedy="Scan again. The file is then compared again.")
 
 
+def _content_changed() -> ContentChangedError:
+    return ContentChangedError("The content of the file has changed since the scan.", remedy="Scan again. The file is then read again.")
+
+
 def _entry(approved: Approved, change: Change, md5: str, md5_seconds: float, proof: Proof | None = None) -> Entry:
     """The new row of an ADDED or UPDATED file: uploaded with a proof, otherwise pending."""
     return Entry(
@@ -391,7 +366,7 @@ def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change], ag
             if isinstance(result, SourceError):
                 _failed(work, change, result)
             elif change.md5 not in (None, result):
-                _failed(work, change, _changed())
+                _failed(work, change, _content_changed())
             else:
                 work.ctx.progress.add(change.modality, files=1, size=change.bytes)
                 batch.add(_entry(approved, change, result, seconds), change)

@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 from chorus_gui.core.errors import BlobNameError, ChorusError, PatternError, ReviewError, UsageError
@@ -20,7 +19,7 @@ from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import guarded
-from chorus_gui.core.submission.work import Selection, Work, choose_modalities
+from chorus_gui.core.submission.work import Selection, Work, choose_modalities, pending_rows
 from chorus_gui.core.transfer.checks import failure_of
 from chorus_gui.core.transfer.one import send_one
 
@@ -38,27 +37,23 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
     if version is not None and version not in journal.versions():
         raise UsageError(f"The journal has no version “{version}”.", remedy="Use “journal list” to list the versions.")
     counts = [count for count in journal.counts() if count.pending and version in (None, count.version)]
-    totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in counts if count.modality in chosen)
+    stray = doubled_rows(journal)
     if approved is not None:
-        totals = pending.to_send(approved)
-    elif work.held:
-        counted = (row for row in journal.rows(modalities=chosen, version=version, pending=True))
-        totals = sums((r.modality, Tally(1, r.size)) for r in counted if not work.held.of(r.modality, r.path, r.patient_id))
+        totals = pending.to_send(approved, work.config.exclude.covers)
+    elif work.held or work.config.exclude or stray or which.max_files is not None:
+        totals = sums((row.modality, Tally(1, row.size)) for row in pending_rows(work.config, journal, which, work.stays))
+    else:
+        totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in counts if count.modality in chosen)
     if totals:  # otherwise the counters of the upload just before stay visible
         work.ctx.progress.begin("upload", totals)
     for changing in sorted({count.version for count in counts}):
         store.open(changing)
-    stray = doubled_rows(journal)
     crowded = crowded_places(work, {count.version for count in counts}, stray)
 
     def files() -> Iterator[tuple[Row, Item]]:
-        rows = (row for row in journal.rows(modalities=chosen, version=version, pending=True) if row.file_id not in stray)
-        if approved is not None:
-            rows = (row for row in rows if pending.is_chosen(approved, row))
-        rows = (
-            row for row in rows if not work.is_held(row.modality, row.path, row.patient_id) and not work.config.exclude.covers(row.path)
-        )
-        for row in islice(rows, which.max_files):
+        for row in pending_rows(work.config, journal, which, work.stays):
+            if approved is not None and not pending.is_chosen(approved, row):
+                continue
             try:
                 path = work.config.store_path(row.modality, row.path, row.version)
             except PatternError as error:
@@ -114,7 +109,7 @@ def _entry(row: Row, proof: Proof) -> Entry:
 
 
 def _refuse(work: Work, item: Item, error: ChorusError) -> None:
-    work.log.failures.append(failure_of(item, error))
+    work.log.fail(failure_of(item, error))
     work.ctx.progress.add(item.modality, failed=1)
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.engine.work import Executor
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Row
 from chorus_gui.core.storage.base import Source
 from chorus_gui.core.submission.held import HeldNow
 from chorus_gui.core.submission.run_result import RunResult
+
+Stays = Callable[[str, str, object], bool]
+"""(modality, path, patient ID as the journal has it): the file must not be uploaded now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,13 @@ class Work:
         if hold is not None:
             self.log.held[modality, path] = hold
         return hold is not None
+
+    def stays(self, modality: str, path: str, patient_id: object = None) -> bool:
+        """The file must not be uploaded now: the configuration leaves it out, or somebody holds it back.  Then the log names it."""
+        if self.config.exclude.covers(path):
+            self.log.left_out.add((modality, path))
+            return True
+        return self.is_held(modality, path, patient_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,16 @@ class Part:
 
 WHOLE = Part()
 """No limit."""
+
+
+def pending_rows(config: Config, journal: Journal, which: Selection, stays: Stays) -> Iterator[Row]:
+    """The pending rows that an upload sends now: what everything that uploads, lists or counts them means.
+
+    Raises :class:`UsageError` for an unknown modality.
+    """
+    chosen, stray = choose_modalities(config, which.modalities), doubled_rows(journal)
+    rows = journal.rows(modalities=chosen, version=which.version, pending=True)
+    return islice((row for row in rows if row.file_id not in stray and not stays(row.modality, row.path, row.patient_id)), which.max_files)
 
 
 def choose_modalities(config: Config, named: Sequence[str] | None) -> tuple[str, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from chorus_gui.core.errors import ChecksumError, ChorusError, SourceChangedError
+from chorus_gui.core.errors import ChecksumError, ChorusError, ContentChangedError, SourceChangedError
 from chorus_gui.core.model import Failure, Item, Level
 from chorus_gui.core.storage.base import BlobInfo, FileReader, SourceStat
 from chorus_gui.core.storage.digests import is_md5
+
+READ_AGAIN = "submit again (“chorus-upload submit”, or “Scan the site” in the window): the scan reads this file, and shows it as updated"
+"""What makes a file right whose content alone changed."""
 
 
 def failure_of(item: Item, error: ChorusError) -> Failure:
@@ -41,12 +44,12 @@ def check_unchanged(now: SourceStat, item: Item) -> None:
 
 
 def check_content(item: Item, md5: str) -> None:
-    """Raise :class:`SourceChangedError` if the MD5 that was recorded before is another one."""
+    """Raise :class:`ContentChangedError` if the MD5 that was recorded before is another one."""
     if item.md5 is not None and is_md5(item.md5) and item.md5 != md5:
-        raise SourceChangedError(
+        raise ContentChangedError(
             f"The content of “{item.path}” differs from the journal, although its size and time are the same.",
             meaning="The file was not uploaded.",
-            remedy="Check the file and its disk. If the file is right, submit it with “chorus-upload submit --hash”.",
+            remedy=f"Check the file and its disk. If the file is right, {READ_AGAIN}.",
         )
 
 

@@ -49,5 +49,5 @@ class ExampleModel(QAbstractTableModel):
             return None
         found = self._rows[index.row()]
         also = f" (also {', '.join(found.others)})" if found.others else ""
-        place = found.store_path or "not uploaded: it matches no pattern"
+        place = found.store_path or f"not uploaded: {'“exclude” leaves it out' if found.left_out else 'it matches no pattern'}"
         return (found.path, (found.modality or "–") + also, found.patient_id or "–", place)[index.column()]

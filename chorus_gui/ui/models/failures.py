@@ -19,6 +19,7 @@ HEADERS = ("Cause", "Files", "Details")
 TITLES = {
     "SourceVanishedError": "The file is no longer on the site",
     "SourceChangedError": "The file has changed since the scan",
+    "ContentChangedError": "The content has changed, but neither its size nor its time",
     "SourceUnreadableError": "The file could not be read",
     "ChecksumError": "The file was damaged on the way",
     "BlobNameError": "The store does not allow this name",

@@ -20,6 +20,8 @@ UNMATCHED = ""
 
 def in_a_sentence(example: sampling.Example) -> str:
     """How the patterns read a path, for a person."""
+    if example.left_out:
+        return "“Leave out” on the Configuration page matches this path. The file is not submitted."
     if not example.modality:
         return "This path matches no pattern. The file is listed as unmatched, and is not uploaded."
     who = f", patient {example.patient_id}" if example.patient_id is not None else ""
