@@ -270,3 +270,14 @@ def test_a_file_that_cannot_be_read_is_not_deleted(world: World) -> None:
     (world.site / A).parent.mkdir(parents=True, exist_ok=True)
     (world.site / A).symlink_to(world.site / "nowhere")
     assert [(change.path, change.kind.value) for change in world.changes()] == [(A, "problem")]
+
+
+def test_an_entry_whose_file_another_modality_takes_by_now_is_not_deleted(tmp_path: Path) -> None:
+    """Two patterns match the file: the first modality takes it, and the entry of the second stays."""
+    world = World(tmp_path, more='[site_path.Waveforms]\npattern = "{patient_id:w}/Images/a{filepath}"\n')
+    with world.open() as journal:
+        for path in (A, B):
+            journal.commit([Entry(Action.ENTER, "Waveforms", path, "1", 3, 100_000_000, hashlib.md5(b"one").hexdigest(), "v0")])
+    world.put(A, "one", mtime=100)
+    found = sorted((change.modality, change.path, change.kind.value) for change in world.changes())
+    assert found == [("Images", A, "added"), ("Waveforms", A, "problem"), ("Waveforms", B, "deleted")]
