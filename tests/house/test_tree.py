@@ -158,6 +158,13 @@ def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str
             yield from _commands(group.choices[shown.dest], f"{before} {shown.dest}".strip())
 
 
+def test_the_documents_name_tests_that_there_are(texts: dict[str, str]) -> None:
+    pages = {name: text for name, text in texts.items() if name.endswith(".md")}
+    named = {(page, path) for page, text in pages.items() for path in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", text)}
+    assert len(named) > 30
+    assert sorted(pair for pair in named if not (ROOT / pair[1]).exists()) == []
+
+
 def test_every_exit_status_is_explained(texts: dict[str, str]) -> None:
     statuses = {int(status) for status in Status}
     assert {int(number) for number in re.findall(r"^\| (\d+) \|", texts["README.md"], re.MULTILINE)} == statuses
