@@ -20,6 +20,7 @@ from typing import IO, Any
 from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.engine.work import Ended, Place, Running, Worker
 from chorus_gui.core.job import JobContext, Progress
+from chorus_gui.core.waiting import Waiting
 
 _LOOK_S = 0.03
 
@@ -91,7 +92,7 @@ class _Crew:
                 progress.move(child.tokens[what[0]], what[1])
             case "end_file":
                 progress.end_file(child.tokens.pop(what[0]))
-            case "add" | "note":
+            case "add" | "note" | "waiting":
                 getattr(progress, kind)(*what)
             case _:
                 raise AssertionError(kind)
@@ -179,6 +180,9 @@ class _Relay(Progress):
 
     def note(self, text: str) -> None:
         self._say("note", text)
+
+    def waiting(self, waiting: Waiting | None) -> None:
+        self._say("waiting", waiting)
 
     def add(self, modality: str, files: int = 0, size: int = 0, failed: int = 0) -> None:
         self._say("add", modality, files, size, failed)

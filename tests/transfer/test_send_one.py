@@ -17,6 +17,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.transfer.one import send_one
+from chorus_gui.core.waiting import Waiting
 
 
 @pytest.fixture
@@ -86,17 +87,17 @@ def test_what_prevents_it_is_raised(store: MemoryStore, journal: Path, tmp_path:
 
 
 def test_a_person_sees_what_it_waits_for(store: MemoryStore, journal: Path, monkeypatch: pytest.MonkeyPatch):
-    clock, shown = Clock(monkeypatch), set[str]()
+    clock, shown = Clock(monkeypatch), set[Waiting | None]()
     ctx, real = JobContext(), JobContext.sleep
 
     def sleep(self: JobContext, seconds: float) -> None:
-        shown.add(ctx.progress.snapshot().note.partition(" since")[0])
+        shown.add(ctx.progress.snapshot().waiting)
         real(self, seconds)
 
     monkeypatch.setattr(JobContext, "sleep", sleep)
     known = Outage(clock=clock, patience=900)
     known.answered()
     send_one(RetryingStore(AwayStore(store, clock, 3, OUTAGE_5), known), "journal.db", journal, ctx)
-    assert "The central store has not answered" in shown
-    assert ctx.progress.snapshot().note == ""
+    assert any(waiting is not None and waiting.ends for waiting in shown)
+    assert ctx.progress.snapshot().waiting is None
     assert content(store, "journal.db") == journal.read_bytes()

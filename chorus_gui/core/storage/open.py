@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.config.credentials import Credentials
 from chorus_gui.core.config.hosts import admit
 from chorus_gui.core.config.model import Config, Place, PlaceKind
-from chorus_gui.core.errors import UsageError
+from chorus_gui.core.errors import ChorusError, UsageError
 from chorus_gui.core.storage.base import Source, Store
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ class Sources(Mapping[str, Source]):
         self._by_modality: dict[str, Source] = {}  # asked for every file
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the same places."""
+        found: dict[str, Source | ChorusError] = {}
+        for modality in self:
+            try:
+                found[modality] = self[modality]
+            except ChorusError as error:  # raised there when the modality is asked for
+                found[modality] = error
+        return OpenedSources, (found,)
+
     def __getitem__(self, modality: str) -> Source:
         found = self._by_modality.get(modality)
         if found is None:
@@ -104,6 +114,25 @@ class Sources(Mapping[str, Source]):
         with ExitStack() as stack:
             for source in opened.values():
                 stack.callback(source.close)
+
+
+class OpenedSources(Mapping[str, Source]):
+    """Sources by modality, of which some could not be opened: asking for one of these raises why."""
+
+    def __init__(self, found: Mapping[str, Source | ChorusError]) -> None:
+        self._found = found
+
+    def __getitem__(self, modality: str) -> Source:
+        found = self._found[modality]
+        if isinstance(found, ChorusError):
+            raise found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def _unavailable(place: Place, role: str) -> UsageError:

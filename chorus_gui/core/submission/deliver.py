@@ -9,6 +9,7 @@ from typing import TypeVar
 from chorus_gui.core.model import Entry, Item, Proof
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
+from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.transfer import transfer
 
@@ -29,6 +30,7 @@ def deliver(
     :class:`JournalError`; proofs that were there by then are committed.
     """
     under_way: dict[int, T] = {}
+    guard = guarded(store)
 
     def items() -> Iterator[Item]:
         for origin, item in files:
@@ -37,11 +39,12 @@ def deliver(
 
     with (
         Batch[tuple[T, Proof]](work.journal, work.config.page_size, done) as batch,
-        closing(transfer(items(), work.sources, store, work.ctx, work.executor, idle=batch.tick)) as results,
+        closing(transfer(items(), work.sources, guard, work.ctx, work.executor, idle=batch.tick)) as results,
     ):
         for result in results:
             origin = under_way.pop(result.item.key)
             if isinstance(result, Proof):
+                guard.learn(result)
                 batch.add(entry_of(origin, result), (origin, result))
                 if result.item.size > store.limits.put_bytes:
                     batch.flush()  # after a kill, nothing in the store says that a large file has arrived

@@ -8,9 +8,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, UsageError
+from chorus_gui.core.model import Level, Proof
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
@@ -32,6 +34,17 @@ class GuardedStore:
         self.changed: set[str] = set()
         self.proofs = Proofs()
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process guards the same store; what it writes, the owner of this one learns from proofs (:meth:`learn`)."""
+        return _guarding, (self.inner, self._by_hand, frozenset(self.changed))
+
+    def learn(self, proof: Proof) -> None:
+        """A file was sent, perhaps in another process."""
+        item = proof.item
+        self.changed.add(item.store_path.partition("/")[0])
+        if proof.level is Level.TRANSPORT:
+            self.proofs.keep(BlobInfo(item.store_path, item.size, proof.md5, proof.etag), bytes.fromhex(proof.md5))
 
     @property
     def url(self) -> str:
@@ -133,6 +146,12 @@ class GuardedStore:
         if self._by_hand:
             refuse_marker_name(path)
         self._open(path)
+
+
+def _guarding(store: Store, by_hand: bool, changed: frozenset[str]) -> GuardedStore:
+    guard = GuardedStore(store, by_hand=by_hand)
+    guard.changed.update(changed)
+    return guard
 
 
 def guarded(store: Store) -> GuardedStore:

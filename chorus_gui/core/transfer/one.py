@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from chorus_gui.core.engine.pool import Pool
 from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.engine.work import Place, Worker
-from chorus_gui.core.job import JobContext, Progress
+from chorus_gui.core.job import JobContext, Progress, Watched
 from chorus_gui.core.model import Item, Proof
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.local_files import LocalFiles
 from chorus_gui.core.transfer.large import Block
 from chorus_gui.core.transfer.sender import Sender
+from chorus_gui.core.waiting import Waiting
 
 _THREADS = 4
 
@@ -53,5 +55,20 @@ class _Uncounted(Progress):
         super().__init__()
         self._shown = shown
 
-    def waiting(self, text: str) -> None:
-        self._shown.waiting(text)
+    def waiting(self, waiting: Waiting | None) -> None:
+        self._shown.waiting(waiting)
+
+    def watch(self, watched: Watched) -> None:
+        self._shown.watch(_Seen(watched, self))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is watched, asked for the requests that ``apart`` does not count."""
+
+    watched: Watched
+    apart: Progress
+
+    def waiting(self, progress: Progress, /) -> Waiting | None:
+        del progress
+        return self.watched.waiting(self.apart)

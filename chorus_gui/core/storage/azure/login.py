@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -65,18 +65,28 @@ class Login:
     person is asked at most once for each tenant.  The ways to sign in are tried in turn; for each tenant the one that worked is
     kept, and is the first to be tried for other tenants.  Safe for many threads: one asks, the others wait and share its failure.
 
-    ``ways`` makes the ways, the one to try first in front.
+    ``ways`` makes the ways, the one to try first in front.  ``known`` are tokens that are used as long as they last.
     """
 
-    def __init__(self, sign_in: SignIn, ways: Callable[[SignIn], list[TokenCredential]] | None = None) -> None:
+    def __init__(
+        self,
+        sign_in: SignIn,
+        ways: Callable[[SignIn], list[TokenCredential]] | None = None,
+        *,
+        known: Mapping[_Key, AccessToken] | None = None,
+    ) -> None:
         self._sign_in = sign_in
         self._make_ways = ways or _ways
         self._asking = threading.Lock()
         self._made: list[TokenCredential] | None = None
         self._worked: dict[str | None, int] = {}
-        self._tokens: dict[_Key, AccessToken] = {}
+        self._tokens: dict[_Key, AccessToken] = dict(known or {})
         self._failures: dict[_Key, tuple[int, str]] = {}
         self._in_vain: dict[_Key, tuple[str, float]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process nobody can be asked: it has the tokens that are known now, and after them what ``az login`` gives there."""
+        return _elsewhere, (dict(self._tokens),)
 
     @property
     def sign_in(self) -> SignIn:
@@ -162,6 +172,10 @@ class Login:
         worked = [self._worked[tenant]] if tenant in self._worked else []
         worked += sorted(self._worked.values())
         return [number for number in dict.fromkeys([*worked, *range(count)]) if number < count]
+
+
+def _elsewhere(tokens: dict[_Key, AccessToken]) -> Login:
+    return Login(NOBODY, known=tokens)
 
 
 class Bearer:

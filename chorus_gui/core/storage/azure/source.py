@@ -36,8 +36,15 @@ class AzureSource:
     """
 
     def __init__(self, place: Place, *, login: Login | None = None, store: AzureStore | None = None) -> None:
-        self._store = store or AzureStore(place, login=login)
-        self._refuses: Callable[[str], str] = refusal(place) if store is None else lambda _: ""
+        self.__setstate__((place, store or AzureStore(place, login=login), store is None))
+
+    def __getstate__(self) -> tuple[Place, AzureStore, bool]:
+        """For another process; as :meth:`AzureStore.__reduce__`."""
+        return self._place, self._store, self._checks
+
+    def __setstate__(self, state: tuple[Place, AzureStore, bool]) -> None:
+        self._place, self._store, self._checks = state
+        self._refuses: Callable[[str], str] = refusal(self._place) if self._checks else lambda _: ""
 
     def renew(self, credentials: Credentials) -> None:
         """As :meth:`AzureStore.renew`."""

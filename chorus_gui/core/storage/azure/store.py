@@ -35,6 +35,10 @@ COPY_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds between looks at a copy, the last one for ever after; inside an account most are done at the first."""
 
 
+def _opened(place: Place, login: Login) -> AzureStore:
+    return AzureStore(place, login=login)
+
+
 class AzureStore:
     """A container, or what lies under a prefix in it.  Promises as :class:`~chorus_gui.core.storage.base.Store`.
 
@@ -44,18 +48,19 @@ class AzureStore:
 
     def __init__(self, place: Place, *, login: Login | None = None, wire: Wire | None = None) -> None:
         self._place = place
-        self._signed_in = login is not None
-        self._connection = connect(place, login or Login(NOBODY))
+        self._login = login or Login(NOBODY)
+        self._connection = connect(place, self._login)
         self._wire: Wire = wire or self._connection.wire()
         self._sizes = _Sizes()
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._url = f"az://{place.container}" + (f"/{place.prefix}" if place.prefix else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process opens the same container, with the place's credentials.  Raises TypeError if a person signed in for this one."""
-        if self._signed_in:
-            raise TypeError("a store with a sign-in stays in its process")
-        return type(self), (self._place,)
+        """Another process opens the same container, with the place's credentials, or with the tokens that the login has by now.
+
+        So a pickle holds secrets: send it through a pipe to a process of the same person, and never write it down.
+        """
+        return _opened, (self._place, self._login)
 
     def __repr__(self) -> str:
         return f"AzureStore({self._url!r} at {self._access.host!r})"
