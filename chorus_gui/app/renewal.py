@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.credentials import AuthMode, Credentials, NoCredentials, Origin
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.base import Source, Store
     from chorus_gui.core.storage.renewal import Renewed
 
-__all__ = ["place_name", "renewed", "where_kept"]
+__all__ = ["place_title", "renewed", "save_credential", "site_of", "where_kept"]
 
 ASKING_S = 300.0
 """Seconds between two attempts to sign in, where each may open a browser."""
@@ -26,13 +28,14 @@ _NOBODY = "no-such-file"
 _log = logging.getLogger("chorus")
 
 
-def place_name(config: Config, place: Place) -> str:
-    """The place's name in the configuration: "central", "journal" or a modality; "" if it has none."""
-    if _same(place, config.central) and place.credentials == config.central.credentials:
-        return "central"
-    if config.journal.cloud is not None and _same(place, config.journal.cloud) and place.credentials == config.journal.cloud.credentials:
-        return "journal"
-    return next((name for name, site in config.sites.items() if _same(place, site.place)), "")
+def site_of(config: Config, place: Place) -> str:
+    """The first modality whose files are at this place, "" for none."""
+    return next((name for name, site in config.sites.items() if site.place == place), "")
+
+
+def place_title(name: str) -> str:
+    """What a place of the configuration is called in a sentence: "the central store"."""
+    return {"central": "the central store", "journal": "the cloud journal"}.get(name, f"the site ({name})")
 
 
 def where_kept(credentials: Credentials, config: Config) -> str:
@@ -51,12 +54,27 @@ def where_kept(credentials: Credentials, config: Config) -> str:
     return f"Get a new {what} from the central team, and save it in “{config.file.name}”.{variable}"
 
 
-def renewed(config: Config, place: Place, opened: Store | Source, login: Login | None) -> Renewed:
-    """How the credential of ``opened``, the open store or source at ``place``, is renewed."""
+def save_credential(file: Path, where: str, secret: str) -> tuple[str, ...]:
+    """Save a new secret where the old one of ``where`` is.  Raises as :func:`~chorus_gui.core.config.new_secret.replace_secret`."""
+    from chorus_gui.core.config import keychain
+    from chorus_gui.core.config.new_secret import replace_secret
+    from chorus_gui.core.config.save import ConfigDocument
+
+    keychain.forget_answers()
+    return replace_secret(ConfigDocument.open(file.absolute()), where, secret)
+
+
+def renewed(
+    config: Config, place: Place, named: tuple[str, Store | Source], login: Login | None, found_one: Callable[[], None] = lambda: None
+) -> Renewed:
+    """How the credential of a place is renewed.  ``named``: its name in the configuration, and the open store or source.
+
+    ``found_one`` is called when another credential is used from now on.
+    """
     from chorus_gui.core.storage.open import renew
     from chorus_gui.core.storage.renewal import LOOK_S, TEST_S, Renewed
 
-    where = place_name(config, place)
+    where, opened = named
     used, lock = [place.credentials], threading.Lock()
 
     def look() -> bool:
@@ -71,6 +89,7 @@ def renewed(config: Config, place: Place, opened: Store | Source, login: Login |
                 return False
             used[0] = found
         _log.info("another credential is used for “%s” from now on", where)
+        found_one()
         return True
 
     def test() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.storage.outage import Outage
     from chorus_gui.core.storage.renewal import Renewal
 
+SECONDS_PER_MINUTE = 60.0
 _log = logging.getLogger("chorus")
 
 
@@ -105,7 +106,7 @@ class Workspace:
         with self._lock:
             self._check_open()
             if self._store is None:
-                self._store = self._open_store(self.config.central, "The central store")
+                self._store = self._open_store(self.config.central, "The central store", "central")
             return self._store
 
     def store_if_reachable(self) -> Store | None:
@@ -138,7 +139,7 @@ class Workspace:
         with self._lock:
             self._check_open()
             if self._home is None and (place := self.config.journal.cloud) is not None:
-                found = cloud_journal(self.config, self._open_store(journal_parent(place)[0], "The place of the cloud journal"))
+                found = cloud_journal(self.config, self._open_store(journal_parent(place)[0], "The place of the cloud journal", "journal"))
                 self._home = replace(found, elsewhere=partial(elsewhere, self))
             home = need(self._home)
             if home.accept_less is not self.accept_less:
@@ -164,34 +165,41 @@ class Workspace:
 
         return need(self.home())
 
-    def _open_store(self, place: Place, name: str) -> Store:
+    def _open_store(self, place: Place, name: str, where: str) -> Store:
         from chorus_gui.core.storage.open import open_store
         from chorus_gui.core.storage.retrying import RetryingStore
 
         store = open_store(place, login=self.login)
         self._closers.append(store.close)
-        return RetryingStore(store, self._outage(place, name), self._renewal(place, name, store))
+        return RetryingStore(store, self._outage(place, name), self._renewal(place, name, (where, store)))
 
     def _open_source(self, place: Place) -> Source:
+        from chorus_gui.app.renewal import site_of
         from chorus_gui.core.storage.open import open_source
         from chorus_gui.core.storage.retrying_source import RetryingSource
 
         kind = "The site folder" if place.folder is not None else "The site's container"
         name = f"{kind} “{place.text}”"
         source = open_source(place, login=self.login)
-        return RetryingSource(source, self._outage(place, name), self._renewal(place, name, source))
+        return RetryingSource(source, self._outage(place, name), self._renewal(place, name, (site_of(self.config, place), source)))
 
-    def _renewal(self, place: Place, name: str, opened: Store | Source) -> Renewal | None:
-        """What waits for another credential of a place in Azure."""
+    def _renewal(self, place: Place, name: str, opened: tuple[str, Store | Source]) -> Renewal | None:
+        """What waits for another credential of a place in Azure; ``opened`` has the place's name in the configuration."""
         from chorus_gui.app.renewal import renewed
         from chorus_gui.core.config.model import PlaceKind
         from chorus_gui.core.storage.renewal import Renewal
 
         if place.kind is not PlaceKind.AZURE:
             return None
-        renewal = Renewal(name, renewed(self.config, place, opened, self.login), patience=self.config.patience_minutes * 60.0)
+        how = renewed(self.config, place, opened, self.login, self._renewed)
+        renewal = Renewal(name, how, patience=self.config.patience_minutes * SECONDS_PER_MINUTE)
         self._renewals.append(renewal)
         return renewal
+
+    def _renewed(self) -> None:
+        """Another credential was found for one place: the others may have one, too, and none should use an old one any longer."""
+        for renewal in (*self._renewals,):
+            renewal.look()
 
     def try_credentials(self) -> None:
         """Look for other credentials now, and try those that were refused: a person did something about them."""
@@ -205,7 +213,7 @@ class Workspace:
         account = place.account.url or place.account.name
         key = (place.kind.value, account, place.container or place.text)
         with self._lock:
-            return self._outages.setdefault(key, Outage(name, patience=self.config.patience_minutes * 60.0))
+            return self._outages.setdefault(key, Outage(name, patience=self.config.patience_minutes * SECONDS_PER_MINUTE))
 
     # --- what is opened for a moment --------------------------------------------------------------------------------
 

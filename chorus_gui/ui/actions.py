@@ -86,6 +86,22 @@ def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
     host.start(JobKind.SAVE, "Move SAS tokens", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
 
 
+def _renew(host: Host, intent: intents.RenewCredential) -> None:
+    from chorus_gui.app.renewal import place_title, save_credential
+
+    file, secret, workspace = host.state.config_file, intent.secret, host.workspace()
+    if secret is None or file is None:
+        workspace.try_credentials()
+        return
+
+    def done(places: tuple[str, ...]) -> str:
+        workspace.try_credentials()
+        host.open(file)
+        return f"Saved the new credential for {' and '.join(map(place_title, places))}. The job continues with it."
+
+    host.start(JobKind.SAVE, "Save the credential", lambda _: save_credential(file, intent.where, secret), done, cancellable=False, key="")
+
+
 def _test(host: Host, intent: intents.TestConnection) -> None:
     from chorus_gui.app import configuration
 
@@ -351,6 +367,7 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.OpenDemo: _open_demo,
     intents.SaveConfig: _save_config,
     intents.KeepTokens: _keep_tokens,
+    intents.RenewCredential: _renew,
     intents.TestConnection: _test,
     intents.ClearLocalData: _clear,
     intents.Examine: _examine,

@@ -5,7 +5,7 @@ The page has already asked the person what needs a confirmation: an intent is do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -400,6 +400,17 @@ class PauseJob(Intent):
     """Pause the running job (or ``job``) at its next file or block."""
 
     job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewCredential(Intent):
+    """Save another credential of the place ``where`` in the configuration; the job that waits for it continues.
+
+    ``secret`` None: the same one is tried again, as after a sign-in.
+    """
+
+    where: str
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
@@ -33,6 +34,9 @@ from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_n
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
 from chorus_gui.ui.widgets.waiting import WaitBar
+
+if TYPE_CHECKING:
+    from chorus_gui.ui.dialogs.renew import RenewDialog
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class MainWindow(QMainWindow):
         self.notifier = Notifier(self)
         self._stopping = self._stopped = self._leaving = False
         self._report: ReportDialog | None = None
+        self._renewing: RenewDialog | None = None
         self._pages: dict[str, Page] = {}
         self._unsaved: set[str] = set()
         self.setWindowTitle("CHoRUS Upload")
@@ -133,6 +138,7 @@ class MainWindow(QMainWindow):
             self.rail.add(entry.name, entry.title, entry.icon, f"Ctrl+{number}")
             self.menus.add_page(entry.title, f"Ctrl+{number}", lambda name=entry.name: self.show_page(name))
         self.rail.chosen.connect(self.show_page)
+        self.waiting.renew.connect(self._ask_credential)
         for part in (self.top, self.notice, self.job):
             part.intent.connect(session.do)
         notice = QWidget()
@@ -199,9 +205,26 @@ class MainWindow(QMainWindow):
         self._notice_room.setVisible(self.state.last is not None or self.waiting.shown is not None)
 
     def _show_waiting(self, waiting: Waiting | None) -> None:
-        if waiting != self.waiting.shown:
-            self.waiting.show_waiting(waiting)
-            self._make_room()
+        before = self.waiting.shown
+        if waiting == before:
+            return
+        self.waiting.show_waiting(waiting)
+        self._make_room()
+        if self._renewing is not None:
+            self._renewing.show_waiting(waiting)
+        elif waiting is not None and waiting.credential and (before is None or before.credential != waiting.credential):
+            self._ask_credential(waiting)
+
+    def _ask_credential(self, waiting: Waiting | None) -> None:
+        from chorus_gui.ui.dialogs.renew import RenewDialog
+
+        if self._renewing is None and waiting is not None and waiting.ends and self.state.config is not None:
+            self._renewing = RenewDialog(self, self.state.config, waiting, self.do)
+            self._renewing.finished.connect(self._asked_credential)
+            self._renewing.show()
+
+    def _asked_credential(self) -> None:
+        self._renewing = None
 
     def _progress(self, progress: JobProgress) -> None:
         self.job.show_progress(progress)

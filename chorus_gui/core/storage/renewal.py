@@ -92,6 +92,11 @@ class Renewal:
         remedy, where = self._renewed.remedy, self._renewed.where
         return Waiting(self._name, refusal.why, refusal.since, until, remedy=remedy, credential=where, ends=not refusal.final)
 
+    def look(self) -> None:
+        """Look for another credential at once, whether one was refused or not."""
+        if self._renewed.look():
+            self._turn += 1
+
     def try_soon(self) -> None:
         """Look for another credential, and try the same one, at once: a person did something about it."""
         self._looked = self._tested = float("-inf")
@@ -152,7 +157,7 @@ class Renewal:
                 refusal = self._refusal
                 if refusal is None:
                     return True
-                self._look(refusal)
+                self._take_turn(refusal)
                 if self._turn != turn:
                     return True
                 if refusal.final or self._clock() - refusal.began >= self._patience:
@@ -169,7 +174,7 @@ class Renewal:
             with self._lock:
                 self._waiters -= 1
 
-    def _look(self, refusal: _Refusal) -> None:
+    def _take_turn(self, refusal: _Refusal) -> None:
         """One thread looks, for all."""
         if not self._looking.acquire(blocking=False):
             return

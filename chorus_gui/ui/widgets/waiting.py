@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame
 
-from chorus_gui.core.errors import Why
 from chorus_gui.core.model import Grade
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
@@ -43,5 +42,5 @@ class WaitBar(QFrame):
             return
         self.text.setText(plain_text(waiting.text))
         self.text.setAccessibleName(self.text.text())
-        self.enter.setVisible(waiting.ends and waiting.why is Why.CREDENTIAL and bool(waiting.credential))
+        self.enter.setVisible(waiting.ends and bool(waiting.credential))
         theme.restyle(self)
