@@ -39,7 +39,9 @@ def add(commands: Any) -> None:
     unlock.set_defaults(run=run_unlock)
     adopt = commands.add_parser("adopt", help="take over a journal that was checked out with another tool, or whose lock was lost")
     adopt.add_argument(
-        "--local-journal", metavar="F", required=True, help="continue with this journal file, relative to the current folder"
+        "--local-journal",
+        metavar="F",
+        help="continue with this file, relative to the current folder, instead of the configured local journal",
     )
     adopt.add_argument("--yes", action="store_true", help="do not ask")
     adopt.set_defaults(run=run_adopt)
@@ -114,7 +116,7 @@ def run_adopt(args: argparse.Namespace, report: Report, ctx: JobContext) -> Stat
     from chorus_gui.app.custody import adopt, compare
 
     with workspace(args, report) as opened:
-        file = Path(args.local_journal).absolute()
+        file = Path(args.local_journal).absolute() if args.local_journal else opened.config.journal.local
         sides = compare(opened, ctx, file)
         report.say(sides.seen.describe())
         report.say(sides.describe())

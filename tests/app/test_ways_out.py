@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +12,12 @@ from pathlib import Path
 import pytest
 from custodyworld import BLOB
 from faces import ONE, CommandLine
+from old_tools import OldTool, Tool2024, ToolPresent
 from world import World
 
 from chorus_gui.app.status import Status
 from chorus_gui.core.custody.cloud_journal import memory_folder
+from chorus_gui.core.storage.local import LocalStore
 
 
 def in_the_cloud(world: World) -> Path:
@@ -109,3 +113,54 @@ def test_set_aside_says_what_is_sent_again(sent: bool, cli: CommandLine, world: 
         assert not world.journal.exists()
     assert cli.run("submit --yes --version v2").status == Status.DONE
     assert {row.version for row in world.rows(active=True)} == {"v2"}
+
+
+COMMANDS_AFTER_A_CRASH = (
+    "journal checkin --local-journal {file}",
+    "journal checkin",
+    "journal checkout",
+    "file upload",
+    "submit --yes",
+    "journal unlock",
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS_AFTER_A_CRASH)
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("tool", [Tool2024, ToolPresent])
+def test_after_a_crash_of_another_tool_the_command_that_is_named_continues(
+    tool: type[OldTool], recorded: bool, words: str, cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other tools say: run “journal checkin --local-journal F” and upload again."""
+    cloud = in_the_cloud(world)
+    world.run("submit", version="v1")
+    killed = tool(LocalStore(cloud.parent), world.journal)
+    killed.checkout()
+    if recorded:
+        killed.update("1003/Images/new.dcm")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    ended = cli.run(words.format(file=shlex.quote(str(world.journal))))
+    assert ended.status in (Status.NOT_STARTED, Status.DECISION), ended
+    said = ended.said + ended.out
+    if words == "journal unlock":
+        assert "Read the lines above, then repeat the command with --yes" in said
+        assert cli.run("journal unlock --yes").status == Status.DONE
+        assert cli.run("journal checkout").status == (Status.DECISION if recorded else Status.DONE)
+        return
+    (named,) = set(re.findall(r"“(journal adopt[^”]*)”", said))
+    if "{file}" in words:
+        assert str(world.journal) in named
+    assert cli.run(f"{named.replace(' F', f' {shlex.quote(str(world.journal))}')} --yes").status == Status.DONE
+    assert cli.run("file upload").status == (Status.FAULTY if recorded else Status.DONE)  # the file is nowhere
+    assert cli.run("journal checkin").status == Status.DONE
+    assert cli.run("submit --yes").status in (Status.DONE, Status.FAULTY)
+    assert not cloud.with_name(f"{BLOB}.locked").exists()
+    world.check_truth()
+
+
+def test_adopt_without_a_file_continues_with_the_configured_one(cli: CommandLine, world: World) -> None:
+    cloud = in_the_cloud(world)
+    world.run("submit", version="v1")
+    Tool2024(LocalStore(cloud.parent), world.journal).checkout()
+    assert cli.run("journal adopt --yes").status == Status.DONE
+    assert cli.run("journal checkin").status == Status.DONE

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chorus_gui.core.custody import history_check
 from chorus_gui.core.custody import local_state as remembering
+from chorus_gui.core.custody.checkout import remedy_of_lock
 from chorus_gui.core.custody.cloud_journal import CloudJournal, guard
 from chorus_gui.core.custody.history_check import Known
 from chorus_gui.core.custody.local_state import LocalState, Phase
@@ -70,7 +71,9 @@ def send_and_unlock(
         raise CustodyError(
             "The journal is not checked out here.",
             meaning=f"{seen.describe()} Nothing was written.",
-            remedy="Check it out first. If your local file has changes that are not in the cloud, take the journal over with it (“journal adopt”).",
+            remedy=remedy_of_lock(seen, str(local_journal or "F"))
+            if seen.lock is not None
+            else "Check it out first. If your local file has changes that are not in the cloud, take the journal over with it (“journal adopt”).",
         )
     local = Path(memory.local) if local_journal is None else opening.real(Path(os.path.normpath(local_journal.absolute())))
     if seen.state is not State.MINE:
@@ -137,7 +140,7 @@ def _contains(home: CloudJournal, local: Path, seen: CustodyState, ctx: JobConte
             f"“{local}” was not made from the cloud journal: it lacks entries of it.",
             sides,
             remedy=f"Check in the file that you checked out, “{seen.memory.local}”. If this one is the right one, take the journal over with it "
-            "(“journal adopt”).",
+            "(“journal adopt --local-journal F”).",
         )
 
 

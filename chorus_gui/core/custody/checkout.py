@@ -102,21 +102,25 @@ def refuse(state: CustodyState) -> None:
             meaning=f"You work on “{state.memory.local}”.",
             remedy="Continue working, and check it in when you are finished (“journal checkin”).",
         )
-    if state.lock is None:
-        return
+    if state.lock is not None:
+        raise CustodyError(
+            state.describe(), meaning="Two people must not change the journal at the same time.", remedy=remedy_of_lock(state)
+        )
+
+
+def remedy_of_lock(state: CustodyState, file: str = "F") -> str:
+    """What can be done about a lock that is not this computer's.  ``file``: the local journal that a person may continue with."""
     if state.state is State.CHANGED:
-        remedy = "Compare both journals. Then take the journal over (“journal adopt”), or set the local one aside (“journal set-aside”)."
-    elif state.state is State.LOCKED:
-        remedy = (
+        return "Compare both journals. Then take the journal over (“journal adopt”), or set the local one aside (“journal set-aside”)."
+    if state.state is State.LOCKED:
+        return (
             f"Ask {state.who or 'that person'} to check it in. If that is no longer possible, unlock it (“journal unlock”). "
             "If it was you, on another computer, check it in there."
         )
-    else:
-        remedy = (
-            "If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt”). If it was a "
-            "colleague, wait until it is checked in. If it was forgotten, unlock it (“journal unlock”)."
-        )
-    raise CustodyError(state.describe(), meaning="Two people must not change the journal at the same time.", remedy=remedy)
+    return (
+        f"If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt --local-journal {file}”). "
+        "If it was a colleague, wait until it is checked in. If it was forgotten, unlock it (“journal unlock”)."
+    )
 
 
 def new_note(home: CloudJournal, journal: BlobInfo | None) -> LockNote:
