@@ -158,6 +158,16 @@ def listed(journal: Journal, config: Config, wanted: FileListRequest, ctx: JobCo
         yield row
 
 
+def whole_path(config: Config, row: Row) -> str:
+    """Where the file of an entry is on the site: with its folder, or with the address of its place."""
+    return config.sites[row.modality].place.full(row.path)
+
+
+def store_path(config: Config, row: Row) -> str:
+    """Where the file of an entry is, or will be, in the central store, version folder included."""
+    return config.store_paths(row.modality, row.path, row.version)[0]
+
+
 def file_list(
     workspace: Workspace, ctx: JobContext, wanted: FileListRequest, take: Callable[[Row], None], *, local: bool = False
 ) -> Done[int]:
@@ -184,7 +194,8 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
         try:
             with holding_back(active, sends=False), private.named(wanted.file) as out:
                 for row in listed(active.journal, workspace.config, wanted, ctx, active.work.stays):
-                    out.write(os.fsencode(row.path) + b"\0" if wanted.null else f"{quoted(row.path)}\n".encode())
+                    path = whole_path(workspace.config, row) if wanted.absolute else row.path
+                    out.write(os.fsencode(path) + b"\0" if wanted.null else f"{quoted(path)}\n".encode())
                     count += 1
         except OSError as error:
             raise UsageError(f"Could not write {wanted.file}: {error.strerror or error}.", remedy="Choose another folder.") from error

@@ -20,6 +20,8 @@ class FileListRequest:
     max_files: int | None = None
     null: bool = False
     """each path ends with a zero byte, in place of a line break"""
+    absolute: bool = False
+    """whole paths on the site, in place of paths as in the journal"""
 
 
 @dataclass(frozen=True, slots=True)

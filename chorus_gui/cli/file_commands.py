@@ -35,6 +35,7 @@ def add(groups: Any) -> None:
     listing.add_argument("--uploaded", action="store_true", help="list the uploaded files instead")
     listing.add_argument("--changes", action="store_true", help="scan the site and list what changed since the last submission")
     listing.add_argument("--max-num-files", metavar="N", type=_positive, help="use at most N files")
+    listing.add_argument("--absolute", action="store_true", help="list the whole path of each file on the site, as the other tools do")
     add_options(listing)
     listing.add_argument("-0", "--null", action="store_true", help="end each path with a zero byte, for “mark_as_…  -0” and other programs")
     listing.add_argument("--json", action="store_true", help="print JSON")
@@ -123,13 +124,13 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
 
 
 def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Workspace) -> Done[int]:
-    from chorus_gui.app.exports import file_list, write_file_list
+    from chorus_gui.app.exports import file_list, store_path, whole_path, write_file_list
     from chorus_gui.app.requests import FileListRequest
     from chorus_gui.app.words import files
     from chorus_gui.cli.arguments import modalities
 
     wanted = FileListRequest(
-        Path(args.output_file or ""), args.version, modalities(args), args.uploaded, args.max_num_files, null=args.null
+        Path(args.output_file or ""), args.version, modalities(args), args.uploaded, args.max_num_files, args.null, args.absolute
     )
     if args.output_file:
         done = write_file_list(opened, ctx, wanted)
@@ -140,10 +141,11 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
     listed: list[dict[str, Any]] = []
 
     def take(row: Row) -> None:
-        report.name(row.path, "\0" if args.null else "\n")
+        report.name(whole_path(opened.config, row) if args.absolute else row.path, "\0" if args.null else "\n")
         if args.json:
             names = ("version", "modality", "path", "size", "md5", "uploaded")
-            listed.append({name: getattr(row, name) for name in names})
+            whole = {"source": whole_path(opened.config, row), "store_path": store_path(opened.config, row)}
+            listed.append({name: getattr(row, name) for name in names} | whole)
 
     done = file_list(opened, ctx, wanted, take)
     if done.ok:

@@ -16,7 +16,7 @@ from world import World
 from chorus_gui.app.status import Status
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.load import load, read_text
-from chorus_gui.core.config.model import Config
+from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import ConfigError, UsageError
 from chorus_gui.core.journal.queries import active_by_paths
 from chorus_gui.core.journal.store import Journal
@@ -192,3 +192,46 @@ def test_a_path_that_two_modalities_have_means_both_however_it_is_written(
     status, err = mark(world, line.format(PATH), capsys)
     assert (status, err) == (Status.DONE, "")
     assert len(world.rows(active=True)) == before - 2
+
+
+@pytest.mark.parametrize("null", [(), ("-0",)])
+def test_a_list_of_whole_paths_names_each_modality_s_own_folder_and_is_read_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], null: tuple[str, ...]
+) -> None:
+    """As the other tools write it: a site's own script needs no configuration to find the files."""
+    tables = tmp_path / "tables"
+    world = World(tmp_path, more=f'[site_path.OMOP]\npath = "{tables.as_posix()}"\n')
+    names = ["plain", "a b", "100 %", *([] if os.name == "nt" else ["x\ny", "a\\b", '"q"', " lead"])]
+    for name in names:
+        world.put(f"1/Images/{name}", name)
+    (tables / "OMOP").mkdir(parents=True)
+    (tables / "OMOP/person.csv").write_text("id")
+    listed = tmp_path / "list.txt"
+
+    def run(*words: str) -> str:
+        assert main(["-c", str(world.file), *words]) == Status.DONE
+        return capsys.readouterr().out
+
+    run("journal", "update", "--version", "v1")
+    found = json.loads(run("file", "list", "--json"))
+    run("file", "list", "--absolute", *null, "--output-file", str(listed))
+    whole = read_list(listed, null=bool(null))
+    assert sorted(whole) == sorted(line["source"] for line in found)
+    assert all(Path(path).is_file() for path in whole)
+    assert len(whole) == len(names) + 1
+    assert run("file", "list", "--absolute").splitlines()[0].strip('"').startswith(str(tmp_path))
+    run("file", "upload")
+    assert all((world.central / line["store_path"]).is_file() for line in found)
+    assert {(line["version"], line["modality"]) for line in found} == {("v1", "Images"), ("v1", "OMOP")}
+    run("file", "mark_as_deleted", "--file-list", str(listed), *null)
+    assert not current(world)
+
+
+def test_a_whole_path_in_the_cloud_is_its_address(tmp_path: Path) -> None:
+    place = Place(PlaceKind.AZURE, "az://site/data/", container="site", prefix="data")
+    assert place.full("1/Images/a.dcm") == "az://site/data/1/Images/a.dcm"
+    sites = {"Images": SimpleNamespace(place=place)}
+    config = cast("Config", SimpleNamespace(sites=sites))
+    asked: list[list[str]] = []
+    find_rows(lambda paths: asked.append(list(paths)) or [], config, ["az://site/data/1/Images/a.dcm"])
+    assert "1/Images/a.dcm" in asked[1]

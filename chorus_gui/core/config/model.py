@@ -5,6 +5,7 @@ The central-path mapper is part of it (:meth:`Config.store_path`), so that nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -64,6 +65,10 @@ class Place:
     credentials: Credentials = NO_CREDENTIALS
     account: Account = NO_ACCOUNT
     needs: str = field(default="", compare=False)
+
+    def full(self, path: str) -> str:
+        """The whole path of a file at ``path`` below this place, as this system and the other tools write it."""
+        return f"{self.text.rstrip('/')}/{path}" if self.folder is None else os.path.join(self.folder, *path.split("/"))
 
     def inside(self, other: Place) -> str | None:
         """The path of this place relative to ``other``, posix; None if it is not below it."""

@@ -16,7 +16,7 @@ from chorus_gui.core.shown import unquoted
 from chorus_gui.core.text_files import NotTextError, text_of
 
 _CONTROL = re.compile(r"[\b\f\n\r\t]")
-_ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]|\\\\")
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]|\\\\|[a-z0-9]+://")
 
 Find = Callable[[Iterable[str]], Sequence[Row]]
 """The current rows of exactly these paths."""
@@ -58,7 +58,7 @@ def find_rows(find: Find, config: Config, texts: Iterable[str]) -> tuple[list[Ro
     wanted = list(dict.fromkeys(texts))
     rows = list(find(wanted))
     have = {row.path for row in rows}
-    roots = list(dict.fromkeys(str(site.place.folder) for site in config.sites.values() if site.place.folder))
+    roots = list(dict.fromkeys(str(site.place.folder or site.place.text) for site in config.sites.values()))
     others = {text: [path for path in dict.fromkeys(_others(text, roots)) if path != text] for text in wanted if text not in have}
     found: dict[str, list[Row]] = {}
     for row in find(path for paths in others.values() for path in paths):
@@ -76,6 +76,7 @@ def find_rows(find: Find, config: Config, texts: Iterable[str]) -> tuple[list[Ro
 
 def _others(text: str, roots: Collection[str]) -> Iterator[str]:
     """How the same file may be written in the journal, the likeliest first."""
+    yield from _elsewhere(text, roots)
     bare = text.strip()
     if _CONTROL.search(bare):  # a path that Explorer copied, such as "C:\new\table", reads as a quoted name with a line break
         bare = json.dumps(bare, ensure_ascii=False)[1:-1]
@@ -83,18 +84,24 @@ def _others(text: str, roots: Collection[str]) -> Iterator[str]:
         bare = bare[1:-1]
     for turned in dict.fromkeys((bare, bare.replace("\\", "/"))):
         yield turned
-        for root in roots:
-            if (below := _below(turned, root)) is not None:
-                yield below
-        short = turned
-        while short.startswith("./"):
-            short = short[2:].lstrip("/")
-            yield short
+        yield from _elsewhere(turned, roots)
+
+
+def _elsewhere(path: str, roots: Collection[str]) -> Iterator[str]:
+    """The path below each of the site's folders that it begins with, and without “./”."""
+    for root in roots:
+        if (below := _below(path, root)) is not None:
+            yield below
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+        yield path
 
 
 def _below(path: str, root: str) -> str | None:
     """The part of an absolute path behind the site's folder; None if it is elsewhere."""
-    plain, folder = (text.replace("\\", "/").removeprefix("//?/") for text in (path, root))
+    plain, folder = path, root
+    if _is_windows(root):
+        plain, folder = (text.replace("\\", "/").removeprefix("//?/") for text in (path, root))
     folder = folder.rstrip("/") + "/"
     same = plain[: len(folder)]
     if same == folder or (_is_windows(root) and same.lower() == folder.lower()):
