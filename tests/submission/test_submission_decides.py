@@ -1,0 +1,288 @@
+"""What a submission does with what was approved: what is closed, copied, recorded and committed, and when."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import World
+
+from chorus_gui.core.errors import AccessError
+from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Action, Entry, Row
+from chorus_gui.core.review.approval import approve
+from chorus_gui.core.review.changes import stream
+from chorus_gui.core.review.holds import Holds, hold_back
+from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
+from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.submission import commit
+from chorus_gui.core.submission.approved import Approved
+from chorus_gui.core.submission.commit import Batch
+from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.submission.submit import record, submit
+
+A, B = "1/Images/a.dcm", "1/Images/b.dcm"
+
+
+class SpiedStore(LocalStore):
+    """Says what the journal has at the moment that a blob is written."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.central)
+        self.world = world
+        self.puts: dict[str, dict[str, Row]] = {}
+        self.copies: list[tuple[str, str]] = []
+
+    def _look(self, path: str) -> None:
+        with Journal.open(self.world.journal, readonly=True) as journal:
+            self.puts[path] = {row.path: row for row in journal.rows(active=True)}
+
+    def put(self, path: str, data: Any, **options: Any) -> Any:
+        self._look(path)
+        return super().put(path, data, **options)
+
+    def copy(self, source: str, target: str, **options: Any) -> Any:
+        self.copies.append((source, target))
+        return super().copy(source, target, **options)
+
+
+def nothing() -> None:
+    """Between the review and the submission."""
+
+
+def carry_out(
+    world: World,
+    version: str = "v2",
+    meanwhile: Callable[[], object] = nothing,
+    *,
+    store: SpiedStore | None = None,
+    recording: bool = False,
+) -> RunResult:
+    """Scan and approve, then something happens, then the approved changes are carried out."""
+    path = world.review().path
+    with world.working() as work, Staging.open(path) as staging:
+        approved = Approved(staging, approve(staging, work.journal, version))
+        meanwhile()
+        if recording:
+            record(work, approved, store)
+        else:
+            submit(work, approved, store or SpiedStore(world))
+    return work.log
+
+
+def causes(log: RunResult) -> dict[str, str]:
+    return {failure.item.path: failure.cause for failure in log.failures}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.put(A, "one", mtime=100)
+    world.put(B, "other", mtime=100)
+    world.run(version="v1")
+    return world
+
+
+def test_a_deleted_file_that_is_back_is_not_closed(world: World) -> None:
+    (world.site / A).unlink()
+    log = carry_out(world, meanwhile=lambda: world.put(A, "one", mtime=100))
+    assert world.active()[A].version == "v1"
+    assert "on the site again" in causes(log)[A]
+
+
+def test_a_deleted_file_is_closed(world: World) -> None:
+    (world.site / A).unlink()
+    assert not carry_out(world).failures
+    assert set(world.active()) == {B}
+
+
+def test_a_file_that_is_replaced_in_its_own_version_is_pending_before_its_blob_is_written(world: World) -> None:
+    """Otherwise an entry would vouch for a blob that is being overwritten."""
+    world.put(A, "another", mtime=200)
+    world.store = store = SpiedStore(world)
+    assert not world.run(version="v1").failures
+    assert store.puts[f"v1/{A}"][A].uploaded is None
+    assert world.active()[A].uploaded
+    world.check_truth()
+
+
+def test_a_file_that_is_replaced_in_another_version_keeps_its_entry_until_the_new_one_is_proved(world: World) -> None:
+    world.put(A, "another", mtime=200)
+    store = SpiedStore(world)
+    assert not carry_out(world, "v2", store=store).failures
+    there = store.puts[f"v2/{A}"][A]
+    assert (there.version, there.size) == ("v1", 3)
+    assert there.uploaded
+    world.check_truth()
+
+
+def test_content_that_changed_after_the_review_read_it_is_not_recorded(world: World) -> None:
+    world.put(A, "two", mtime=200)  # of equal size, so the review reads it
+    log = carry_out(world, meanwhile=lambda: world.put(A, "six", mtime=200), recording=True)
+    assert "content of the file has changed" in causes(log)[A]
+    assert world.active()[A].version == "v1"
+
+
+@pytest.mark.parametrize("recording", [False, True])
+def test_content_that_changed_with_its_size_is_not_recorded(world: World, recording: bool) -> None:
+    world.put(A, "longer", mtime=200)
+    log = carry_out(world, meanwhile=lambda: world.put(A, "longest", mtime=300), recording=recording)
+    assert A in causes(log)
+    assert world.active()[A].version == "v1"
+
+
+@pytest.mark.parametrize("change", ["moved", "restored"])
+def test_a_file_that_changed_again_keeps_its_entry(world: World, change: str) -> None:
+    if change == "moved":
+        os.utime(world.site / A, (200, 200))
+    else:
+        with world.open() as journal:
+            journal.commit([Entry(Action.CLOSE, old_id=world.active()[A].file_id, state="DELETED")])
+    log = carry_out(world, meanwhile=lambda: world.put(A, "ten", mtime=300))
+    assert "changed since the scan" in causes(log)[A]
+    rows = [row for row in world.rows() if row.path == A]
+    assert [(row.version, row.mtime_us) for row in rows] == [("v1", 100_000_000)]
+    assert bool(rows[0].invalid_us) is (change == "restored")
+
+
+def test_a_file_with_another_time_is_recorded_without_sending_it(world: World) -> None:
+    os.utime(world.site / A, (200, 200))
+    store = SpiedStore(world)
+    log = carry_out(world, store=store)
+    row = world.active()[A]
+    assert (row.mtime_us, row.version, log.sent.files) == (200_000_000, "v1", 0)
+    assert row.uploaded
+    assert f"v2/{A}" not in store.puts
+
+
+def test_a_file_with_another_time_whose_copy_is_gone_is_sent_as_updated(world: World) -> None:
+    os.utime(world.site / A, (200, 200))
+    log = carry_out(world, meanwhile=lambda: (world.central / "v1" / A).unlink())
+    assert {kind.value: tally.files for kind, tally in log.entered["Images"].items()} == {"updated": 1}
+    assert world.active()[A].version == "v2"
+    world.check_truth()
+
+
+def test_without_a_store_the_entry_of_a_file_with_another_time_stays(world: World) -> None:
+    os.utime(world.site / A, (200, 200))
+    log = carry_out(world, recording=True)
+    assert world.active()[A].mtime_us == 100_000_000
+    assert any("keeps the old time" in note for note in log.notes)
+
+
+def test_a_restored_file_whose_copy_went_meanwhile_is_not_recorded(world: World) -> None:
+    with world.open() as journal:
+        journal.commit([Entry(Action.CLOSE, old_id=world.active()[A].file_id, state="DELETED")])
+    log = carry_out(world, meanwhile=lambda: (world.central / "v1" / A).unlink())
+    assert "no longer in the central store" in causes(log)[A]
+    assert set(world.active()) == {B}
+
+
+def test_what_needs_no_bytes_is_in_the_journal_before_the_first_file_is_sent(world: World) -> None:
+    (world.site / A).unlink()
+    os.utime(world.site / B, (200, 200))
+    world.put("1/Images/c.dcm", "new", mtime=100)
+    store = SpiedStore(world)
+    carry_out(world, store=store)
+    before = store.puts["v2/1/Images/c.dcm"]
+    assert set(before) == {B}
+    assert before[B].mtime_us == 200_000_000
+
+
+def test_a_renamed_file_is_copied_in_the_store(world: World) -> None:
+    new = "2/Images/a.dcm"
+    (world.site / new).parent.mkdir(parents=True)
+    os.rename(world.site / A, world.site / new)
+    store = SpiedStore(world)
+    log = carry_out(world, store=store)
+    assert store.copies == [(f"v1/{A}", f"v2/{new}")]
+    assert (log.sent.files, log.copied.files) == (0, 1)
+    world.check_truth()
+
+
+def test_a_renamed_file_of_other_content_is_sent(world: World) -> None:
+    """Size and time are those of the old name, the content is not."""
+    new = "2/Images/a.dcm"
+    (world.site / A).unlink()
+    world.put(new, "six", mtime=100)
+    store = SpiedStore(world)
+    log = carry_out(world, store=store)
+    assert store.copies == []
+    assert (log.sent.files, log.copied.files) == (1, 0)
+    world.check_truth()
+
+
+def test_a_file_that_is_held_back_after_the_approval_stays_behind(world: World) -> None:
+    world.put(A, "another", mtime=200)
+    path = world.review().path
+    with Staging.open(path) as staging, Holds(world.journal) as holds:
+        (change,) = [change for change in stream(staging, Query()) if change.path == A]
+        hold_back(staging, holds, [change.id], "not signed off")
+    store = SpiedStore(world)
+    log = carry_out(world, store=store)
+    assert not store.puts
+    assert not log.failures
+    assert world.active()[A].version == "v1"
+
+
+def test_an_error_that_stops_the_upload_leaves_what_was_confirmed(world: World) -> None:
+    """Proofs that wait for their transaction are true: they are committed on the way out."""
+    names = [f"1/Images/{number}.dcm" for number in range(6)]
+    for name in names:
+        world.put(name, name, mtime=100)
+
+    class Ending(SpiedStore):
+        def put(self, path: str, data: Any, **options: Any) -> Any:
+            if len(self.puts) >= 3 and not path.endswith(".db"):
+                raise AccessError("The token has ended.", remedy="Get another one.")
+            return super().put(path, data, **options)
+
+    with pytest.raises(AccessError):
+        carry_out(world, store=Ending(world))
+    sent = {path for path in names if (world.central / "v2" / path).exists()}
+    assert sent
+    assert {path for path in names if path in world.active()} == sent
+    world.check_truth()
+
+
+class _Journal:
+    def __init__(self) -> None:
+        self.commits: list[int] = []
+
+    def commit(self, entries: list[Entry]) -> None:
+        self.commits.append(len(entries))
+
+
+def test_a_proof_waits_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(commit.time, "monotonic", lambda: now[0])
+    journal, done = _Journal(), list[list[str]]()
+    with Batch[str](journal, 3, done.append) as batch:  # type: ignore[arg-type]
+        batch.add(Entry(Action.CLOSE), "a")
+        now[0] += 0.9
+        batch.tick()
+        assert journal.commits == []
+        now[0] += 0.1
+        batch.tick()
+        assert (journal.commits, done) == ([1], [["a"]])
+        now[0] += 10
+        batch.add(Entry(Action.CLOSE), "b")
+        assert journal.commits == [1], "its second begins when it comes"
+        batch.add(Entry(Action.CLOSE), "c")
+        batch.add(Entry(Action.CLOSE), "d")
+        assert journal.commits == [1, 3], "a full page does not wait"
+        batch.add(Entry(Action.CLOSE), "e")
+    assert journal.commits == [1, 3, 1], "what waits at the end is committed"
+    assert done == [["a"], ["b", "c", "d"], ["e"]]
+
+
+def test_what_waits_is_committed_when_the_work_is_stopped() -> None:
+    journal = _Journal()
+    batch = Batch[str](journal, 3, lambda what: None)  # type: ignore[arg-type]
+    batch.add(Entry(Action.CLOSE), "a")
+    batch.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert journal.commits == [1]
