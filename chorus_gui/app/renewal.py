@@ -65,7 +65,7 @@ def save_credential(file: Path, where: str, secret: str) -> tuple[str, ...]:
 
 
 def renewed(
-    config: Config, place: Place, named: tuple[str, Store | Source], login: Login | None, found_one: Callable[[], None] = lambda: None
+    config: Config, place: Place, named: tuple[str, Store | Source], login: Login | None, found_one: Callable[[str, Credentials], None]
 ) -> Renewed:
     """How the credential of a place is renewed.  ``named``: its name in the configuration, and the open store or source.
 
@@ -89,7 +89,7 @@ def renewed(
                 return False
             used[0] = found
         _log.info("another credential is used for “%s” from now on", where)
-        found_one()
+        found_one(where, found)
         return True
 
     def test() -> None:

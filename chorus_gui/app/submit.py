@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.expiry import expiry_sentence, watched
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import SubmitOptions, params_text
-from chorus_gui.app.review import ASKED, Reviewing, reviewed_site
+from chorus_gui.app.review import ASKED, Review, Reviewing, reviewed_site
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config, UploadMethod
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Approval
+from chorus_gui.core.model import Approval, ChangeKind
 from chorus_gui.core.review.values import Reviewed
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
         with reviewed_site(active, options, keep=True) as (review, staging, reviewed):
             reviewing.show(review)
             approval = _approve(active, staging, options, review.version, record_only=record_only)
+            if not record_only and (soon := expiry_sentence(workspace.config, _to_send(review))):
+                active.warn(soon)
             if review.to_do or (review.along.parts and not record_only):
                 reviewing.confirm(review)
             active.log.modalities = choose_modalities(workspace.config, options.modalities)
@@ -89,7 +92,7 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
         store = active.store()
         with holding_back(active):
             active.begin(leave_copies=store)
-            with workspace.person.progress(ctx):
+            with watched(active), workspace.person.progress(ctx):
                 upload_pending(active.work, store, which)
         mention_wrong(active)
 
@@ -120,7 +123,7 @@ def upload_rest(workspace: Workspace, ctx: JobContext) -> Done[None]:
             active.log.version = active.named = which.version or ""
             store = active.store()
             active.begin(leave_copies=store)
-            with workspace.person.progress(ctx):
+            with watched(active), workspace.person.progress(ctx):
                 upload_pending(active.work, store, which if staging is None else Selection(), approved=staging)
         mention_wrong(active)
 
@@ -135,6 +138,12 @@ def _approved_review(stack: ExitStack, workspace: Workspace) -> Staging | None:
         if approval and not approval.get("record_only"):
             return staging
     return None
+
+
+def _to_send(review: Review) -> int:
+    """Bytes that are uploaded if the review is approved."""
+    sent = [review.to_do[kind].bytes for kind in (ChangeKind.ADDED, ChangeKind.UPDATED) if kind in review.to_do]
+    return sum(sent) + review.along.total.bytes
 
 
 def mention_wrong(active: Run) -> None:
@@ -202,7 +211,7 @@ def _send(active: Run, approved: Approved, store: Store) -> None:
     from chorus_gui.core.submission.submit import remember, submit
     from chorus_gui.core.submission.upload import upload_pending
 
-    with active.workspace.person.progress(active.ctx):
+    with watched(active), active.workspace.person.progress(active.ctx):
         work = active.work
         submit(work, approved, store)
         try:

@@ -15,6 +15,7 @@ from chorus_gui.core.config.model import Config, Place
 from chorus_gui.core.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from chorus_gui.core.config.credentials import Credentials
     from chorus_gui.core.custody.beside import SideFiles
     from chorus_gui.core.custody.cloud_journal import CloudJournal
     from chorus_gui.core.job import JobContext
@@ -72,6 +73,8 @@ class Workspace:
         self._store: Store | None = None
         self._outages: dict[tuple[str, ...], Outage] = {}
         self._renewals: list[Renewal] = []
+        self.credentials: dict[str, Credentials] = {}
+        """those that were found while a job ran, by the place's name in the configuration"""
         self._sources: Sources | None = None
         self._home: CloudJournal | None = None
         self._side_files: SideFiles | None = None
@@ -196,8 +199,9 @@ class Workspace:
         self._renewals.append(renewal)
         return renewal
 
-    def _renewed(self) -> None:
+    def _renewed(self, where: str, credentials: Credentials) -> None:
         """Another credential was found for one place: the others may have one, too, and none should use an old one any longer."""
+        self.credentials[where] = credentials
         for renewal in (*self._renewals,):
             renewal.look()
 

@@ -157,10 +157,13 @@ class Report:
     def _lines(self, ctx: JobContext, stop: threading.Event) -> None:
         """One line per phase, one when a wait begins or ends, and one every ten seconds; JSON if the result is."""
         said: tuple[str, object] = ("", None)
-        rounds = 0
+        rounds, warned = 0, False
         while not stop.wait(0.25):
             snap = ctx.progress.snapshot()
             rounds += 1
+            if snap.warning and not warned:
+                warned = True
+                self.warn(snap.warning)
             now = (snap.phase, snap.waiting and (snap.waiting.why, snap.waiting.since, snap.waiting.file))
             if (now != said or rounds % 40 == 0) and (snap.phase or snap.waiting or said[1]):
                 said = now
@@ -182,6 +185,8 @@ class Report:
                 text = Text(one_line(_line(snap, wait=False)), style="bold", overflow="ellipsis")
                 if snap.waiting is not None:
                     text.append(f"\n{one_line(redact(snap.waiting.text))}", style="yellow")
+                elif snap.warning:
+                    text.append(f"\n{one_line(redact(snap.warning))}", style="yellow")
                 for name, count in snap.by_modality.items():
                     if name:
                         text.append(f"\n  {name:<10} {_counts(count)}", style="default")
@@ -257,6 +262,7 @@ def json_line(snap: Snapshot) -> str:
         "seconds": round(snap.elapsed, 1),
         "bytes_per_second": rate and round(rate),
         "seconds_left": left and round(left),
+        "warning": snap.warning or None,
         "waiting": snap.waiting and waiting_fields(snap.waiting),
     }
     return json_text({"progress": _redacted(value)}, ascii_only=True, indent=None)

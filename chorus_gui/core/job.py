@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -58,6 +58,8 @@ class Snapshot:
     note: str = ""
     waiting: Waiting | None = None
     """what nothing continues without; the elapsed time does not grow meanwhile"""
+    warning: str = ""
+    """what a person should do something about before the job ends"""
 
     @property
     def total(self) -> Count:
@@ -95,6 +97,7 @@ class Progress:
         self._waiting: Waiting | None = None
         self._watched: list[Watched] = []
         self._stood: float | None = None
+        self._advice: Callable[[Snapshot], str] | None = None
         self._counts: dict[str, list[int]] = {}
         self._totals: dict[str, Tally | None] = {}
         self._active: dict[int, tuple[str, str, int, int]] = {}
@@ -120,6 +123,10 @@ class Progress:
         """Say what this job waits for, until it is None again."""
         with self._lock:
             self._waiting = waiting
+
+    def advise(self, advice: Callable[[Snapshot], str] | None) -> None:
+        """Ask this for a warning whenever somebody looks at the counters; None: for none any longer."""
+        self._advice = advice
 
     def watch(self, watched: Watched) -> None:
         """Ask this, too, when somebody looks at what is waited for."""
@@ -177,7 +184,9 @@ class Progress:
                 counts[name] = Count(files, size, failed, expected and expected.files, expected and expected.bytes)
             active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
             elapsed = (now if self._stood is None else self._stood) - self._began
-            return Snapshot(self._phase, counts, active, elapsed, self._note, waiting)
+            found = Snapshot(self._phase, counts, active, elapsed, self._note, waiting)
+        advice = self._advice
+        return replace(found, warning=advice(found)) if advice is not None else found
 
 
 class Limit:

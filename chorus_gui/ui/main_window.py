@@ -202,14 +202,14 @@ class MainWindow(QMainWindow):
             page.show_topic(topic)
 
     def _make_room(self) -> None:
-        self._notice_room.setVisible(self.state.last is not None or self.waiting.shown is not None)
+        self._notice_room.setVisible(self.state.last is not None or not self.waiting.empty)
 
-    def _show_waiting(self, waiting: Waiting | None) -> None:
+    def _show_waiting(self, waiting: Waiting | None, warning: str = "") -> None:
         before = self.waiting.shown
+        self.waiting.show_waiting(waiting, warning)
+        self._make_room()
         if waiting == before:
             return
-        self.waiting.show_waiting(waiting)
-        self._make_room()
         if self._renewing is not None:
             self._renewing.show_waiting(waiting)
         elif waiting is not None and waiting.credential and (before is None or before.credential != waiting.credential):
@@ -229,7 +229,7 @@ class MainWindow(QMainWindow):
     def _progress(self, progress: JobProgress) -> None:
         self.job.show_progress(progress)
         if self.state.running is not None and progress.job.id == self.state.running.id:
-            self._show_waiting(progress.snapshot.waiting)
+            self._show_waiting(progress.snapshot.waiting, progress.snapshot.warning)
         for page in self._pages.values():
             page.progress(progress)
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from chorus_gui.app.expiry import first_to_end, too_soon
 from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
@@ -65,6 +66,8 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
         seconds = to_send / rate
         span = f"about {words.duration(seconds)}" if seconds >= 1 else "less than a second"
         out.append((Grade.INFO, f"The upload will take {span}, at the last measured speed of {words.rate(rate)}."))
+    if builtin and state.config is not None and (soon := too_soon(first_to_end(state.config, {}), to_send, rate)):
+        out.append((Grade.WARNING, soon))
     if renamed := review.summary.renamed:
         both = f"{words.agree(renamed, 'It is', 'They are')} counted as deleted and as added."
         out.append((Grade.INFO, f"{words.count_of(renamed, 'file')} {words.agree(renamed, 'was', 'were')} renamed. {both}"))

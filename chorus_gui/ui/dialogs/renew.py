@@ -40,7 +40,9 @@ class RenewDialog(Dialog):
         self.secret.edited.connect(lambda _: self._read())
         self.secret.setVisible(name is not None)
         kept = "It is saved where the old one is. The job continues with it." if name else "Sign in, then select Try again."
-        self.use = button("&Save and continue" if name else "&Try again", "Use the new credential for the job that waits", primary=True)
+        self.use = button(
+            "&Save and continue" if name else "&Try again", "Use the new credential. The job continues with it.", primary=True
+        )
         self.use.clicked.connect(self._use)
         later = button("Later", "Close this window; the job still waits (Esc)")
         later.clicked.connect(self.reject)

@@ -22,6 +22,7 @@ class WaitBar(QFrame):
         super().__init__()
         self.setProperty("notice", Grade.WARNING.value)
         self.shown: Waiting | None = None
+        self._warning = ""
         icon = Picture(20)
         icon.show_grade(Grade.WARNING)
         self.text = label("", wrap=True)
@@ -32,15 +33,18 @@ class WaitBar(QFrame):
         self.setLayout(line)
         self.hide()
 
-    def show_waiting(self, waiting: Waiting | None) -> None:
-        """Draw it; None: nothing is waited for."""
-        if waiting == self.shown:
+    @property
+    def empty(self) -> bool:
+        """It says nothing."""
+        return self.shown is None and not self._warning
+
+    def show_waiting(self, waiting: Waiting | None, warning: str = "") -> None:
+        """Draw it, or what the person should know before the job ends; None and "": nothing."""
+        if (waiting, warning) == (self.shown, self._warning):
             return
-        self.shown = waiting
-        self.setVisible(waiting is not None)
-        if waiting is None:
-            return
-        self.text.setText(plain_text(waiting.text))
+        self.shown, self._warning = waiting, warning
+        self.setVisible(waiting is not None or bool(warning))
+        self.text.setText(plain_text(waiting.text if waiting is not None else warning))
         self.text.setAccessibleName(self.text.text())
-        self.enter.setVisible(waiting.ends and bool(waiting.credential))
+        self.enter.setVisible(waiting is not None and waiting.ends and bool(waiting.credential))
         theme.restyle(self)
