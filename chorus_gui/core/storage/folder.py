@@ -45,6 +45,7 @@ from chorus_gui.core.storage.folder_errors import (
     special,
 )
 from chorus_gui.core.storage.names import check_below
+from chorus_gui.core.storage.whole import Whole
 
 T = TypeVar("T")
 Identity = tuple[int, int] | str
@@ -162,6 +163,26 @@ class FolderSource:
                 reader.close()
                 raise
         return reader
+
+    def read_whole(self, path: str, most: int) -> Whole:
+        """As :meth:`ReadsWhole.read_whole`."""
+        check_below(path)
+        try:
+            number = os.open(disk_path(self._root, path), _READ_FLAGS)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self.stat(path)
+            raise source_error(path, error) from error
+        try:
+            before = _file_stat(path, os.fstat(number))
+            data = os.read(number, most)
+            while len(data) < most and (more := os.read(number, most - len(data))):
+                data += more
+            return Whole(before, data, _file_stat(path, os.fstat(number)))
+        except OSError as error:
+            raise source_error(path, error) from error
+        finally:
+            os.close(number)
 
     def close(self) -> None:
         """See :meth:`Source.close`.  A folder has no connections: nothing happens."""

@@ -117,6 +117,22 @@ class Outage:
                 self.answered()
                 return answer
 
+    def listens(self, probe: Callable[[], object]) -> Asked:
+        """Many requests of this thread are on their way from now on, until :meth:`ends`: their silence is shown as that of one."""
+        ctx, now = job.current(), self._clock()
+        ctx.progress.watch(self)
+        asked = Asked(ctx, probe, NOTHING_KNOWN, self._answers, now, began=now, moved=now)
+        self._silences.asked.add(asked)
+        return asked
+
+    def hears(self, asked: Asked) -> None:
+        """Some of them were answered, or another one was sent."""
+        self._silences.heard = asked.moved = self._clock()
+
+    def ends(self, asked: Asked) -> None:
+        """None of them is on its way any more."""
+        self._silences.asked.discard(asked)
+
     def answered(self) -> None:
         """The place has answered something."""
         self._silences.heard = self._clock()

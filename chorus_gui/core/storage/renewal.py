@@ -130,6 +130,16 @@ class Renewal:
                     self._accept(ctx, kind)
                 return answer
 
+    def accepted(self, progress: Progress) -> frozenset[Kind]:
+        """What the credential was accepted for, in the job with this progress."""
+        return self._accepted.get(progress, frozenset())
+
+    def accepts(self, kind: Kind) -> None:
+        """A request of this kind, which did not wait for anything, was accepted in this thread's job."""
+        ctx = job.current()
+        if self._refusal is not None or kind not in self._accepted.get(ctx.progress, ()):
+            self._accept(ctx, kind)
+
     def _is_worth_it(self, ctx: JobContext, why: Why, kind: Kind) -> bool:
         accepted = self._accepted.get(ctx.progress, frozenset[Kind]())
         return kind in accepted if why is Why.RIGHTS else bool(accepted)

@@ -15,9 +15,10 @@ from chorus_gui.core import job
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.renewal import Kind, Renewal
-from chorus_gui.core.storage.silence import NOTHING_KNOWN, About
+from chorus_gui.core.storage.silence import NOTHING_KNOWN, About, Asked
 
 T = TypeVar("T")
 
@@ -86,6 +87,11 @@ class RetryingStore:
             lambda: self._shows(path, len(data), md5 or md5_of(data).digest(), metadata),
             About(path, len(data)),
         )
+
+    def lane(self) -> Lane | None:
+        """See :class:`HasLane`.  What a lane does not confirm, its user sends again with :meth:`put`, which waits."""
+        inner = lane_of(self.inner)
+        return None if inner is None else _NotedLane(inner, self, self._probe)
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`."""
@@ -244,3 +250,53 @@ class RetryingStore:
             job.current().checkpoint()
             whole.update(chunk)
         return whole.hexdigest()
+
+
+class _NotedLane:
+    """``inner``, whose answers show that the place is there, and whose silence is shown."""
+
+    def __init__(self, inner: Lane, store: RetryingStore, probe: Callable[[], object]) -> None:
+        self._inner = inner
+        self._outage = store.outage
+        self._renewal = store.renewal
+        self._probe = probe
+        self._asked: Asked | None = None
+        self.has_room = inner.has_room
+
+    @property
+    def alive(self) -> bool:
+        return self._inner.alive
+
+    @property
+    def busy(self) -> int:
+        return self._inner.busy
+
+    @property
+    def answered(self) -> bool:
+        return self._inner.answered
+
+    def begin(self, key: int, path: str, data: bytes, md5: bytes) -> None:
+        if self._asked is None:
+            self._asked = self._outage.listens(self._probe)
+        self._inner.begin(key, path, data, md5)
+
+    def answers(self, seconds: float) -> list[Arrival]:
+        found = self._inner.answers(seconds)
+        if found and self._asked is not None:
+            self._outage.hears(self._asked)
+        if any(arrival.blob is not None for arrival in found):
+            self._outage.answered()
+            if self._renewal is not None:
+                self._renewal.accepts("write")
+        if self._asked is not None and not self._inner.busy:
+            self._end()
+        return found
+
+    def close(self) -> None:
+        self._end()
+        self._inner.close()
+
+    def _end(self) -> None:
+        if self._asked is not None:
+            self._outage.ends(self._asked)
+            self._asked = None

@@ -15,6 +15,7 @@ from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.renewal import Kind, Renewal
 from chorus_gui.core.storage.retrying import NOTHING
 from chorus_gui.core.storage.silence import NOTHING_KNOWN, About
+from chorus_gui.core.storage.whole import Whole, whole_reader
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ class RetryingSource:
         self.inner = source
         self.renewal = renewal
         self.outage = outage or Outage("The site")
+        self._read_whole = whole_reader(source)
 
     def __repr__(self) -> str:
         return f"RetryingSource({self.inner!r})"
@@ -56,6 +58,10 @@ class RetryingSource:
     def open(self, path: str, offset: int = 0, *, version: str = "") -> FileReader:
         """As :meth:`Source.open`."""
         return self.ask(lambda: RetryingReader(self, path, offset, self.inner.open(path, offset, version=version)), "read", About(path))
+
+    def read_whole(self, path: str, most: int) -> Whole:
+        """As :meth:`ReadsWhole.read_whole`."""
+        return self.ask(lambda: self._read_whole(path, most), "read", About(path))
 
     def close(self) -> None:
         """As :meth:`Source.close`."""

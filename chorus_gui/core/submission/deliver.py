@@ -32,19 +32,22 @@ def deliver(
     under_way: dict[int, T] = {}
     guard = guarded(store)
 
+    def committed(sent: list[tuple[T, Proof]]) -> None:
+        guard.learn([proof for _, proof in sent])
+        done(sent)
+
     def items() -> Iterator[Item]:
         for origin, item in files:
             under_way[item.key] = origin
             yield item
 
     with (
-        Batch[tuple[T, Proof]](work.journal, work.config.page_size, done) as batch,
+        Batch[tuple[T, Proof]](work.journal, work.config.page_size, committed) as batch,
         closing(transfer(items(), work.sources, guard, work.ctx, work.executor, idle=batch.tick)) as results,
     ):
         for result in results:
             origin = under_way.pop(result.item.key)
             if isinstance(result, Proof):
-                guard.learn(result)
                 batch.add(entry_of(origin, result), (origin, result))
                 if result.item.size > store.limits.put_bytes:
                     batch.flush()  # after a kill, nothing in the store says that a large file has arrived

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chorus_gui.core.config.sas import NEEDS_JOURNAL
-from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, UsageError
+from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, Cancelled, ChorusError, ConditionError, UsageError
 from chorus_gui.core.model import Level, Proof
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
 
@@ -39,12 +40,10 @@ class GuardedStore:
         """Another process guards the same store; what it writes, the owner of this one learns from proofs (:meth:`learn`)."""
         return _guarding, (self.inner, self._by_hand, frozenset(self.changed))
 
-    def learn(self, proof: Proof) -> None:
-        """A file was sent, perhaps in another process."""
-        item = proof.item
-        self.changed.add(item.store_path.partition("/")[0])
-        if proof.level is Level.TRANSPORT:
-            self.proofs.keep(BlobInfo(item.store_path, item.size, proof.md5, proof.etag), bytes.fromhex(proof.md5))
+    def learn(self, proofs: Sequence[Proof]) -> None:
+        """Files were sent, perhaps in another process."""
+        self.changed.update({proof.item.store_path.partition("/")[0] for proof in proofs})
+        self.proofs.keep_all((proof.item.store_path, proof.etag, proof.md5) for proof in proofs if proof.level is Level.TRANSPORT)
 
     @property
     def url(self) -> str:
@@ -73,6 +72,15 @@ class GuardedStore:
         info = self.inner.put(path, data, md5=md5, metadata=metadata, condition=condition)
         self.proofs.keep(info, md5)
         return info
+
+    def lane(self) -> Lane | None:
+        """See :class:`HasLane`."""
+        inner = lane_of(self.inner)
+        return None if inner is None else _GuardedLane(inner, self)
+
+    def check_write(self, path: str) -> None:
+        """Before a blob is written: raises :class:`StoreError` if the marker of its version cannot be removed."""
+        self._write(path)
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`; no blob changes by it."""
@@ -154,6 +162,41 @@ def _guarding(store: Store, by_hand: bool, changed: frozenset[str]) -> GuardedSt
     return guard
 
 
+class _GuardedLane:
+    """``inner``, for a store that is guarded.  What it wrote, the owner learns from the proofs (:meth:`GuardedStore.learn`)."""
+
+    def __init__(self, inner: Lane, store: GuardedStore) -> None:
+        self._inner = inner
+        self._store = store
+        self._refused: list[Arrival] = []
+        self.has_room = inner.has_room
+        self.close = inner.close
+
+    @property
+    def alive(self) -> bool:
+        return self._inner.alive
+
+    @property
+    def busy(self) -> int:
+        return self._inner.busy + len(self._refused)
+
+    @property
+    def answered(self) -> bool:
+        return bool(self._refused) or self._inner.answered
+
+    def begin(self, key: int, path: str, data: bytes, md5: bytes) -> None:
+        try:
+            self._store.check_write(path)
+        except (ChorusError, Cancelled):
+            self._refused.append(Arrival(key, None))
+            return
+        self._inner.begin(key, path, data, md5)
+
+    def answers(self, seconds: float) -> list[Arrival]:
+        refused, self._refused = self._refused, []
+        return refused + self._inner.answers(0 if refused else seconds)
+
+
 def guarded(store: Store) -> GuardedStore:
     """The store itself if it is guarded, otherwise a guard around it."""
     return store if isinstance(store, GuardedStore) else GuardedStore(store)
@@ -171,8 +214,12 @@ class Proofs:
     def keep(self, info: BlobInfo, md5: bytes | None) -> None:
         """The store acknowledged this blob; ``md5``: under this checksum.  A blob that was only looked up is not proved by it."""
         if md5 is not None and not info.looked_up:
-            with self._lock:
-                self._db.execute("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", (info.path, info.etag, md5.hex()))
+            self.keep_all([(info.path, info.etag, md5.hex())])
+
+    def keep_all(self, written: Iterable[tuple[str, str, str]]) -> None:
+        """The store acknowledged these blobs: path, ETag and MD5 (hex) of each."""
+        with self._lock:
+            self._db.executemany("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", written)
 
     def proved(self, info: BlobInfo, md5: str) -> bool:
         """This very blob was written by this run, with this content."""

@@ -60,7 +60,7 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
         for result in results:
             verdict = waiting[result.item.key]
             if isinstance(result, Proof):
-                store.learn(result)
+                store.learn([result])
                 work.log.prove(result, verdict.row.version)
                 yield replace(
                     verdict, result=VerifyResult.OK, level=result.level, store_path=result.item.store_path, detail="Uploaded again."

@@ -142,6 +142,12 @@ class Channel:
         self.keep = False
         self._sock.close()
 
+    def detach(self) -> socket.socket:
+        """The connection itself, for somebody else to use and close."""
+        sock, self._sock = self._sock, socket.socket()
+        self.close()
+        return sock
+
     def __del__(self) -> None:
         if hasattr(self, "_sock"):  # it has none if nobody answered
             self._sock.close()

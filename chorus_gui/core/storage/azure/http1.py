@@ -45,7 +45,7 @@ class Http:
         A kept connection that the other side closed meanwhile is replaced, without a word, if nothing of an answer came and the request is
         ``repeatable``.  Raises :class:`NoAnswerError`.
         """
-        head = self._head(method, target, headers, len(body))
+        head = self.head(method, target, headers, len(body))
         again = repeatable
         while True:
             channel = self._take()
@@ -64,8 +64,8 @@ class Http:
             self._give_back(channel)
             return answer
 
-    def _head(self, method: str, target: str, headers: Mapping[str, str], length: int) -> bytes:
-        """The lines before the empty one.  A header of somebody's text must not become two."""
+    def head(self, method: str, target: str, headers: Mapping[str, str], length: int) -> bytes:
+        """The lines before the empty one.  A header of somebody's text must not become two: raises :class:`NoAnswerError`."""
         lines = [f"{method} {self._prefix}{target} HTTP/1.1\r\n{self._always}"]
         lines += [f"{_SPELLED.get(name, name)}: {value}\r\n" for name, value in headers.items()]
         if length or method == "PUT":
@@ -88,6 +88,10 @@ class Http:
                 if channel.is_usable():
                     return channel
                 channel.close()
+        return self.connect()
+
+    def connect(self) -> Channel:
+        """A new connection.  Raises :class:`NoAnswerError`."""
         return Channel(self._address, self._proxy, self._context() if self._address.tls else None)
 
     def _give_back(self, channel: Channel) -> None:

@@ -12,7 +12,7 @@ from chorus_gui.core.errors import BlobNotFoundError, StoreError
 from chorus_gui.core.storage.azure import markup
 from chorus_gui.core.storage.azure.answers import Access, Operation, explain
 from chorus_gui.core.storage.azure.authorise import VERSION, Authorisation, KeyIsNoKeyError, Request
-from chorus_gui.core.storage.azure.channel import REFUSED, Answer, NoAnswerError
+from chorus_gui.core.storage.azure.channel import REFUSED, Answer, Channel, NoAnswerError
 from chorus_gui.core.storage.azure.errors import AzureFault, key_is_none, made_answer, no_answer, not_signed_in, other_tenant, strange
 from chorus_gui.core.storage.azure.http1 import Http
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers, url_path
@@ -64,6 +64,35 @@ class LeanWire:
         request = Request("PUT", self._at(name), (), _conditional(headers, condition), data, repeatable=not _is_conditional(condition))
         answer = self._ask(request, Operation("write", name, "w"))
         return self._believed(lambda: _written(answer.headers, ("content-md5",)))
+
+    def connect(self) -> Channel:
+        """See :meth:`Puts.connect`."""
+        return self._http.connect()
+
+    def put_message(self, name: str, data: bytes, md5: bytes) -> bytes:
+        """See :meth:`Puts.put_message`: as :meth:`put` sends it."""
+        whole = b64encode(md5).decode()
+        headers = {
+            "x-ms-blob-content-type": "application/octet-stream",
+            "x-ms-blob-content-md5": whole,
+            "x-ms-blob-type": "BlockBlob",
+            "content-md5": whole,
+            "x-ms-version": VERSION,
+            "user-agent": _AGENT,
+            "accept-encoding": "identity",
+        }
+        request = Request("PUT", self._at(name), (), headers, data)
+        target = self._authorisation.sign(request)
+        return b"".join((self._http.head("PUT", target, headers, len(data)), b"\r\n", data))
+
+    def confirmed(self, answer: Answer) -> Written | None:
+        """See :meth:`Puts.confirmed`."""
+        if not answer.headers.get(REQUEST_ID):
+            return None
+        try:
+            return _written(answer.headers, ("content-md5",))
+        except MalformedError:
+            return None
 
     def stage_block(self, name: str, block_id: str, data: Buffer, *, md5: bytes | None) -> None:
         """See :meth:`Wire.stage_block`."""

@@ -15,12 +15,15 @@ from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Operation
 from chorus_gui.core.storage.azure.client import connect
 from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
+from chorus_gui.core.storage.azure.lane import AzureLane
+from chorus_gui.core.storage.azure.lean_wire import LeanWire
 from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is_folder
 from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
 from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.lane import Lane
 from chorus_gui.core.storage.names import check_block_id
 
 if TYPE_CHECKING:
@@ -92,6 +95,17 @@ class AzureStore:
         self._sizes.forget(path)
         self._check_kept(path)
         return BlobInfo(path, len(data), done.md5, done.etag, done.modified_us, metadata or {})
+
+    def lane(self) -> Lane | None:
+        """See :class:`HasLane`: none where the SDK sends the requests."""
+        return AzureLane(self._wire, self._plain_name) if isinstance(self._wire, LeanWire) else None
+
+    def _plain_name(self, path: str) -> str:
+        """The whole name of a blob that needs no look after it was written.  Raises :class:`BlobNameError`."""
+        if doubtful(path):
+            raise dropped_dot(path)
+        self._sizes.forget(path)
+        return self._name(path)
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """See :meth:`Store.stage_block`: one Put Block request."""

@@ -1,0 +1,184 @@
+"""Small files, sent in the thread that asks for them: read, hashed, and handed to a lane, whose answers are collected later.
+
+It is the usual case alone.  Whatever is not as it should be (a file that changed, a source that waits, a store that refuses, or does not
+answer) goes the way of every other file afterwards, which knows what to do: nothing is explained, repeated or waited for here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from statistics import median
+from typing import NamedTuple
+
+from chorus_gui.core.errors import ChorusError, StoreUnavailableError
+from chorus_gui.core.job import JobContext, Patience
+from chorus_gui.core.model import Failure, Item, Proof
+from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.lane import LANE_BYTES, Lane, lane_of
+from chorus_gui.core.storage.whole import Whole, whole_reader
+from chorus_gui.core.transfer.checks import acknowledged, check_content, check_unchanged, level_of
+
+SLOW_S = 0.001
+"""Seconds for the bytes of one file, the median, from which threads that read at the same time are faster."""
+LOOKS = 64
+"""Files between two looks at that."""
+AWAY = 32 * LOOKS
+"""Files that go to threads after a slow look; then it is looked again."""
+REST_S = 2.0
+"""Seconds from a lane that broke to the next."""
+
+
+class _Sent(NamedTuple):
+    item: Item
+    md5: str
+    began: float
+    hashed: float
+
+
+class Quick:
+    """The quick way into ``store``; ``sources`` are by modality.  Used by one thread, and to be closed."""
+
+    def __init__(self, sources: Mapping[str, Source], store: Store, ctx: JobContext) -> None:
+        self._sources = sources
+        self._readers: dict[str, Callable[[str, int], Whole]] = {}
+        self._store = store
+        self._ctx = ctx
+        self._once = ctx.branch(patience=Patience.ONCE)
+        self._lane: Lane | None = lane_of(store)
+        self._possible = self._lane is not None
+        self._sent: dict[int, _Sent] = {}
+        self._unsure: set[int] = set()
+        self._silent = False
+        self._numbers = 0
+        self._broke = 0.0
+        self._away = 0
+        self._looks: list[float] = []
+
+    @property
+    def busy(self) -> bool:
+        """Files are on their way, or their proofs were not collected."""
+        return bool(self._sent)
+
+    @property
+    def answered(self) -> bool:
+        """:meth:`results` has something at once."""
+        return self._lane is not None and self._lane.answered
+
+    def takes(self, item: Item) -> bool:
+        """It can go this way now: a small file, without a limit or a condition, while nothing is wrong."""
+        if not self._possible or item.size > LANE_BYTES or item.replaces is not None:
+            return False
+        if self._unsure or self._silent or self._ctx.limit.rate is not None:
+            return False
+        if self._away:
+            self._away -= 1
+            return False
+        return self._is_open()
+
+    def has_room(self) -> bool:
+        """Another file can be sent; False also if it has to go another way, see :attr:`alive`."""
+        return self._lane is not None and self._lane.has_room()
+
+    @property
+    def alive(self) -> bool:
+        """It makes sense to wait for room."""
+        return self._lane is not None and self._lane.alive
+
+    def send(self, item: Item) -> bool:
+        """Read a file and begin to send it, when there is room.  False: it has to go another way."""
+        lane = self._lane
+        if lane is None:
+            return False
+        began = time.perf_counter()
+        try:
+            with self._once.entered():
+                before, data, after = self._reader(item.modality)(item.path, item.size + 1)
+            read = time.perf_counter()
+            check_unchanged(before, item)
+            check_unchanged(after, item)
+            if len(data) != item.size:
+                return False
+            whole = md5_of(data)
+            md5 = whole.hexdigest()
+            check_content(item, md5)
+        except ChorusError:
+            return False
+        self._note_reading(read - began)
+        self._numbers += 1
+        hashed = time.perf_counter()
+        self._sent[self._numbers] = _Sent(item, md5, began, hashed)
+        lane.begin(self._numbers, item.store_path, data, whole.digest())
+        return True
+
+    def results(self, seconds: float) -> Iterator[Proof | Item]:
+        """The proofs of what was answered by now; waits up to so many seconds for one.  An item has to go another way."""
+        lane = self._lane
+        if lane is None:
+            return
+        counts: dict[str, list[int]] = {}
+        found: list[Proof | Item] = []
+        now = 0.0
+        for key, blob in lane.answers(seconds):
+            item, md5, began, hashed = self._sent.pop(key)
+            if blob is None:
+                found.append(item)
+                continue
+            try:
+                acknowledged(blob, item.size, md5)
+            except ChorusError:
+                found.append(item)
+                continue
+            now = now or time.perf_counter()
+            found.append(Proof(item, md5, blob.etag, level_of(blob), item.size, md5_seconds=hashed - began, upload_seconds=now - hashed))
+            count = counts.setdefault(item.modality, [0, 0])
+            count[0] += 1
+            count[1] += item.size
+        for modality, (files, size) in counts.items():
+            self._ctx.progress.add(modality, files=files, size=size)
+        yield from found
+
+    def settle(self, seconds: float) -> Iterator[Proof | Item]:
+        """What is on its way, as far as it is answered within so many seconds."""
+        until = time.monotonic() + seconds
+        while self._sent and (left := until - time.monotonic()) > 0:
+            yield from self.results(left)
+
+    def doubt(self, item: Item) -> None:
+        """This file goes another way; until it has arrived, nothing goes this way."""
+        self._unsure.add(item.key)
+
+    def trust(self, result: Proof | Failure) -> None:
+        """The result of a file that went another way is there.  If the store did not answer, the next file has to show that it does."""
+        self._unsure.discard(result.item.key)
+        self._silent = isinstance(result, Failure) and result.kind == StoreUnavailableError.__name__
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._lane is not None:
+            self._lane.close()
+            self._lane = None
+
+    def _reader(self, modality: str) -> Callable[[str, int], Whole]:
+        reader = self._readers.get(modality)
+        if reader is None:
+            reader = self._readers[modality] = whole_reader(self._sources[modality])
+        return reader
+
+    def _is_open(self) -> bool:
+        """There is a lane that works; a broken one is replaced when everything that it sent is settled."""
+        if self._lane is None:
+            if time.monotonic() - self._broke < REST_S:
+                return False
+            self._lane = lane_of(self._store)
+        elif not self._lane.alive and not self._sent:
+            self.close()
+            self._broke = time.monotonic()
+        return self._lane is not None and self._lane.alive
+
+    def _note_reading(self, seconds: float) -> None:
+        self._looks.append(seconds)
+        if len(self._looks) == LOOKS:
+            self._away = AWAY if median(self._looks) > SLOW_S else 0
+            self._looks.clear()
