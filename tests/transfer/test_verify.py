@@ -354,3 +354,21 @@ def test_a_bad_download_is_read_once_more(downloads: list[bytes], result: Verify
     assert run([row("a")], store, reread=True, ctx=ctx)["a"].result is result
     assert not downloads
     assert ctx.progress.snapshot().total.bytes == 7
+
+
+@pytest.mark.parametrize("new", [b"CONTENT", b"content"], ids=["other content", "the same content"])
+def test_a_blob_that_is_replaced_while_it_is_read_could_not_be_checked(store: MemoryStore, new: bytes, monkeypatch: pytest.MonkeyPatch):
+    """What was read is not what was listed, so the two say nothing about one blob."""
+    store.put(f"{V}/Images/a", b"content")
+    real = store.read
+
+    def read(path: str, **options: object) -> Iterator[bytes]:
+        if path == f"{V}/Images/a":
+            store.put(path, new)
+        return real(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "read", read)
+    rows = many([row("a")]) if store.url == "many" else [row("a")]
+    (verdict,) = [found for found in verify(rows, paths, store, JobContext(), Threads(3), reread=True) if found.row.path == "a"]
+    assert verdict.result is VerifyResult.UNCHECKED
+    assert "replaced while it was being verified" in verdict.detail

@@ -13,7 +13,7 @@ from chorus_gui.core.model import Item, Proof
 from chorus_gui.core.storage.base import Source, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.transfer.blocks import block_id, block_size, staged_size
-from chorus_gui.core.transfer.checks import changed, check_content, check_unchanged, fill, level_of
+from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, fill, level_of
 
 if TYPE_CHECKING:
     from chorus_gui.core.transfer.sender import Sender
@@ -102,7 +102,9 @@ class LargeFile:
             check_unchanged(source.stat(self._item.path), self._item)
             check_content(self._item, md5)
             self._ctx.checkpoint()
-            info = self._store.commit_blocks(self._item.store_path, self._ids, md5=digest, condition=replacing(self._item.replaces))
+            condition = replacing(self._item.replaces)
+            done = self._store.commit_blocks(self._item.store_path, self._ids, md5=digest, condition=condition)
+            info = acknowledged(done, self._item.size, md5)
         except ChorusError as error:
             self._give_up(error)
             raise
