@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +17,9 @@ from chorus_gui.core.config.save import ConfigDocument, new_document
 from chorus_gui.core.model import Mode
 
 JOURNAL = "journal.db"
+_PORTAL = re.compile(r"portal\.azure\.[a-z]+(?=[:/?#]|$)", re.IGNORECASE)
+_IN_PORTAL = re.compile(r"/(?:path|containers|containerName)/([a-z0-9$][a-z0-9-]{1,62})(?=[/?#]|$)")
+_ACCOUNT_IN_PORTAL = re.compile(r"/storageAccounts/([a-z0-9]{3,24})(?=[/?#]|$)", re.IGNORECASE)
 _SECRET_OF = {
     AuthMode.SAS: "azure_sas_token",
     AuthMode.KEY: "azure_account_key",
@@ -33,11 +37,27 @@ class Container:
     token: str = ""
 
 
-def container_of(text: str) -> Container:
-    """Read "container", "container/folder", "az://container/folder" or the address of a container as the portal shows it."""
+def pasted_path(text: str) -> str:
+    """A path as a person pastes it: without spaces around it, and without the quotes of Explorer's “Copy as path”."""
     text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
+
+
+def container_of(text: str) -> Container:
+    """Read "container", "container/folder", "az://container/folder", the URL of a container, or the address of its page in the portal.
+
+    A page of the portal that is about no container has no name.
+    """
+    text = pasted_path(text)
     scheme, separator, rest = text.partition("://")
     if separator and scheme in ("http", "https"):
+        if _PORTAL.match(rest):
+            path = unquote(unquote(rest))
+            found, account = _IN_PORTAL.search(path), _ACCOUNT_IN_PORTAL.search(path)
+            url = f"https://{account[1]}.blob.core.windows.net" if account else ""
+            return Container(found[1] if found else "", "", url if found else "")
         host, path, query = address_parts(text)
         name, _, prefix = unquote(path).strip("/").partition("/")
         return Container(name, prefix.strip("/"), f"{scheme}://{host}", query if "sig=" in query else "")

@@ -16,7 +16,7 @@ from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
-from chorus_gui.core.review.values import Hold, Pending, PendingFile, PendingQuery, Query, Reviewed
+from chorus_gui.core.review.values import Hold, PatientChanges, Pending, PendingFile, PendingQuery, Query, Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -217,7 +217,7 @@ class Selected(NamedTuple):
     """The ids of a query's changes in its order, and for a query by patient the patients in the same order with their sums."""
 
     ids: array[int]
-    patients: list[tuple[str | None, Tally]] | None
+    patients: list[PatientChanges] | None
 
 
 def select(path: Path, query: Query, ctx: JobContext) -> Selected:

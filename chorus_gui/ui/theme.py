@@ -267,6 +267,7 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QPushButton:focus {{ border-color: {t.accent}; }}
         QPushButton:pressed {{ background: {t.selection}; }}
         QPushButton:disabled {{ color: {faint}; border-color: {t.border}; }}
+        QPushButton:checked {{ background: {t.selection}; border-color: {t.accent}; }}
         QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; font-weight: 600; }}
         QPushButton[primary="true"]:hover, QPushButton[primary="true"]:pressed {{ background: {t.accent_hover}; }}
         QPushButton[primary="true"]:focus {{ border: 2px solid {t.text}; padding: 4px 13px; }}

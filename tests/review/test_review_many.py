@@ -38,7 +38,7 @@ def test_patients_come_in_the_order_of_the_changes(many: Staging) -> None:
         for query in (Query(), Query(search="7.dcm"), Query(kinds=(ChangeKind.ADDED,), order="size", descending=True)):
             ids = select_ids(many, replace(query, by_patient=True))
             start = 0
-            for patient, tally in patients(many, query):
+            for patient, tally, *_ in patients(many, query):
                 found = by_ids(many, ids[start : start + tally.files])
                 assert {change.patient_id for change in found} == {patient}
                 assert sum(change.size or 0 for change in found) == tally.bytes
@@ -46,7 +46,7 @@ def test_patients_come_in_the_order_of_the_changes(many: Staging) -> None:
                     assert [change.size for change in found] == sorted((change.size or 0 for change in found), reverse=True)
                 start += tally.files
             assert start == len(ids) > 0
-        assert patients(many, Query(kinds=(ChangeKind.UPDATED,))) == [(None, Tally(1, 7))]
+        assert patients(many, Query(kinds=(ChangeKind.UPDATED,))) == [(None, Tally(1, 7), 1, 0)]
 
 
 def test_every_order_and_filter_finds_the_same_with_and_without_indexes(many: Staging, tmp_path: Path) -> None:

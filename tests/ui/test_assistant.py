@@ -65,7 +65,7 @@ class Shown:
     def to_the_store(self, world: World) -> None:
         self.dialog.site.folder.edit.setText(str(world.site))
         self.next()
-        assert self.at("Central store"), self.dialog.error.text()
+        assert self.at("Central store"), self.dialog.said
 
 
 @pytest.fixture
@@ -124,34 +124,34 @@ def test_a_wrong_site_folder_is_told(shown: Shown, text: str, told: str) -> None
     shown.dialog.site.folder.edit.setText(text)
     shown.next()
     assert shown.at("Site folder")
-    assert told in shown.dialog.error.text()
+    assert told in shown.dialog.said
     shown.dialog.site.folder.edit.setText("x")
-    assert not shown.dialog.error.isVisible(), "what was said is about the answer before"
+    assert not shown.dialog.said, "what was said is about the answer before"
 
 
 def test_a_wrong_store_is_told(shown: Shown, world: World) -> None:
     shown.to_the_store(world)
     dialog = shown.dialog
     shown.next()
-    assert "name of the container" in dialog.error.text()
+    assert "name of the container" in dialog.said
     dialog.store.container.setText("Site_One")
     shown.next()
-    assert "lower-case letters" in dialog.error.text()
+    assert "lower-case letters" in dialog.said
     dialog.store.container.setText("site-one")
     dialog.store.fold.open()
     dialog.store.url.setText("")
     dialog.store.account.setText("Not An Account")
     shown.next()
-    assert "account name" in dialog.error.text()
+    assert "account name" in dialog.said
     dialog.store.local.click()
     shown.next()
-    assert "Choose the folder" in dialog.error.text()
+    assert "Choose the folder" in dialog.said
     dialog.store.folder.edit.setText(str(world.site / "store"))
     shown.next()
-    assert "does not exist" in dialog.error.text()
+    assert "does not exist" in dialog.said
     (world.site / "store").mkdir()
     shown.next()
-    assert "outside" in dialog.error.text()
+    assert "outside" in dialog.said
 
 
 def test_a_token_is_read_at_once_and_never_shown(shown: Shown, world: World) -> None:
@@ -161,7 +161,7 @@ def test_a_token_is_read_at_once_and_never_shown(shown: Shown, world: World) -> 
     shown.next()
     assert shown.at("Credential")
     shown.next()
-    assert "Paste the token" in dialog.error.text()
+    assert "Paste the token" in dialog.said
     secret = dialog.credential.secret
     for text, told, shown_fact in (
         ("hello", "neither a SAS token", "neither"),
@@ -172,7 +172,7 @@ def test_a_token_is_read_at_once_and_never_shown(shown: Shown, world: World) -> 
         QTest.keyClicks(secret.edit, text)
         assert shown_fact in secret.headline.text()
         shown.next()
-        assert told in dialog.error.text()
+        assert told in dialog.said
     secret.edit.clear()
     QTest.keyClicks(secret.edit, f"https://other.blob.core.windows.net/site-two?{SAS}")
     assert "allows read, create, write, delete, list" in secret.headline.text()
@@ -250,7 +250,7 @@ def test_where_it_cannot_be_saved_is_told(shown: Shown, world: World, tmp_path: 
     ):
         dialog.ending.edit.setText(text)
         shown.next()
-        assert told in dialog.error.text(), text
+        assert told in dialog.said, text
         assert shown.at("Save")
     before = world.file.read_text("utf-8")
     dialog.ending.edit.setText(str(world.file))
@@ -281,6 +281,58 @@ def test_a_container_is_understood_however_it_is_written() -> None:
     assert container_of("az://site-one/in/here/") == Container("site-one", "in/here")
     url = container_of(f"https://acc.blob.core.windows.net/site-one/in?{SAS}")
     assert url == Container("site-one", "in", "https://acc.blob.core.windows.net", SAS)
+
+
+ACCOUNT = "%2Fsubscriptions%2F1a%2FresourceGroups%2Frg%2Fproviders%2FMicrosoft.Storage%2FstorageAccounts%2Facc12"
+BLADE = f"https://portal.azure.com/#view/Microsoft_Azure_Storage/ContainerMenuBlade/~/overview/storageAccountId/{ACCOUNT}/path"
+
+
+@pytest.mark.parametrize(("text", "name", "account"), [
+    (f"{BLADE}/site-one/etag/%220x8D%22/defaultEncryptionScope/x", "site-one", "acc12"),
+    (f"{BLADE}/site-one", "site-one", "acc12"),
+    (f'"{BLADE}/site-one"', "site-one", "acc12"),
+    (f"{BLADE.replace('%2F', '/')}/site-one", "site-one", "acc12"),
+    ("https://portal.azure.com/#home", "", ""),
+    ("https://portal.azure.com/#@hospital.org/resource/subscriptions/1/storageAccounts/acc12/overview", "", ""),
+    ('"site-one"', "site-one", ""),
+    ("https://portal.azure.com.example.org/site-one", "site-one", "portal.azure.com.example.org"),
+])  # fmt: skip
+def test_the_address_of_a_page_of_the_portal_names_its_container(text: str, name: str, account: str) -> None:
+    found = container_of(text)
+    assert found.name == name
+    assert account in found.url
+
+
+@pytest.mark.parametrize("quotes", ['"{}"', "'{}'", ' "{}" ', "{}", " {} "])
+def test_a_path_is_pasted_with_or_without_quotes(shown: Shown, world: World, quotes: str) -> None:
+    shown.dialog.site.folder.edit.setText(quotes.format(world.site))
+    shown.next()
+    assert shown.at("Central store"), shown.dialog.said
+    shown.dialog.ending.edit.setText(quotes.format(world.base / "made.toml"))
+    assert shown.dialog.ending.file == world.base / "made.toml"
+
+
+def test_what_is_wrong_is_at_its_field_which_has_the_focus(shown: Shown, world: World) -> None:
+    dialog = shown.dialog
+    for text in ("", "relative", str(world.base / "missing")):  # at once, and looked up
+        dialog.site.folder.edit.setText(text)
+        shown.next()
+        assert dialog.site.rows[""].fault == dialog.said != ""
+        assert not dialog.error.isVisible()
+        assert dialog.site.folder.edit.hasFocus()
+    shown.to_the_store(world)
+    dialog.store.container.setText("site-one")
+    dialog.store.account.setText("Not An Account")
+    shown.next()
+    assert dialog.store.rows["azure_account_name"].fault == dialog.said != ""
+    assert dialog.store.account.isVisible()
+    assert dialog.store.account.hasFocus()
+    dialog.store.account.setText("acc12")
+    assert dialog.said == ""
+    dialog.store.container.setText("https://portal.azure.com/#home")
+    shown.next()
+    assert "does not name a container" in dialog.store.rows[""].fault
+    assert dialog.store.container.hasFocus()
 
 
 def test_each_kind_of_credential_makes_a_whole_configuration(tmp_path: Path) -> None:

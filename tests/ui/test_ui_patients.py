@@ -13,8 +13,9 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.review.changes import by_ids, patients, select_ids
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Query
+from chorus_gui.core.review.values import PatientChanges, Query
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.changes import PAGE, ChangesModel
 from chorus_gui.ui.models.columns import KIND, PATH
@@ -23,7 +24,7 @@ from chorus_gui.ui.models.patients import Groups, merged
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.data())
 def test_rows_and_positions_agree(sizes: list[int], data: st.DataObject) -> None:
-    groups = Groups([(str(n), Tally(size, size)) for n, size in enumerate(sizes)])
+    groups = Groups([PatientChanges(str(n), Tally(size, size)) for n, size in enumerate(sizes)])
     opened = data.draw(st.sets(st.integers(0, len(sizes) - 1)))
     groups.set_open(opened, opened=True)
     expected: list[tuple[int, int | None]] = []
@@ -115,3 +116,69 @@ def test_patients_open_and_close_and_stand_for_their_changes(qtbot: QtBot, revie
     assert model.patient(0) is None
     assert model.rowCount() == model.count
     assert model.rowCount(QModelIndex(model.index(0, 0))) == 0
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """What can be held back, what cannot, and what is held back, of patients of different sizes; a problem in a patient's folder."""
+    path = tmp_path / "mixed.db"
+    rows = [
+        ("added", "1/Images/a", "1", 5, 0),
+        ("added", "1/Images/b", "1", 5, 0),
+        ("added", "2/Images/a", "2", 700, 1),
+        ("problem", "3/Images", "3", None, 0),
+        ("added", "4/Images/a", "4", 30, 0),
+        ("problem", "4/Images/b", "4", None, 0),
+        ("unmatched", "x.txt", None, None, 0),
+    ]
+    with Staging.create(path) as staging:
+        staging.db.executemany(
+            "INSERT INTO change (kind, modality, path, patient_id, size, excluded) VALUES (?, 'Images', ?, ?, ?, ?)",
+            ((kind, where, patient, size, held) for kind, where, patient, size, held in rows),
+        )
+        staging.put("ready", value=True)
+        staging.db.execute("COMMIT")
+    return path
+
+
+@pytest.mark.parametrize("order", ["id", "kind", "size", "patient", "path", "mtime", "modality"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_headings_and_changes_have_one_order(mixed: Path, order: str, descending: bool) -> None:
+    query = Query(by_patient=True, order=order, descending=descending)
+    with Staging.open(mixed) as staging:
+        headings = patients(staging, query)
+        changes = by_ids(staging, select_ids(staging, query))
+    below = [item.patient for item in headings for _ in range(item.tally.files)]
+    assert below == [change.patient_id for change in changes]
+    if order == "size":
+        assert [item.tally.bytes for item in headings] == sorted((item.tally.bytes for item in headings), reverse=descending)
+    elif order == "patient":
+        assert [item.patient for item in headings][:: -1 if descending else 1] == [None, "1", "2", "3", "4"]
+
+
+def test_hold_and_release_are_offered_for_what_they_can_do(qtbot: QtBot, mixed: Path, model: ChangesModel) -> None:
+    model.ask(Query(by_patient=True, order="patient"))
+    with qtbot.waitSignal(model.answered):
+        model.show_review((mixed, 1))
+
+    def offered(first: int, last: int) -> tuple[bool, bool]:
+        return model.can_hold_and_release([(first, last)])
+
+    assert [offered(row, row) for row in range(5)] == [(False, False), (True, False), (False, True), (False, False), (True, False)]
+    assert offered(1, 2) == (True, True)
+    assert offered(0, 0) == (False, False)
+    with qtbot.waitSignal(model.answered):
+        model.ask(Query(order="path"))
+    qtbot.waitUntil(lambda: model.change(6) is not None, timeout=5000)
+    rows = {model.index(row, PATH).data(): offered(row, row) for row in range(7)}
+    assert rows == {
+        "1/Images/a": (True, False),
+        "1/Images/b": (True, False),
+        "2/Images/a": (False, True),
+        "3/Images": (False, False),
+        "4/Images/a": (True, False),
+        "4/Images/b": (False, False),
+        "x.txt": (False, False),
+    }
+    assert offered(3, 3) == offered(5, 6) == (False, False)
+    assert offered(0, 6) == (True, True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, LITTER, PATIENT, Hold, Query
+from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, LITTER, PATIENT, Hold, PatientChanges, Query
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
@@ -44,13 +44,15 @@ def select_ids(staging: Staging, query: Query) -> array[int]:
     return out
 
 
-def patients(staging: Staging, query: Query) -> list[tuple[str | None, Tally]]:
-    """How much ``query`` finds of each patient (None: of nobody), in the order in which ``by_patient`` brings them."""
+def patients(staging: Staging, query: Query) -> list[PatientChanges]:
+    """How much ``query`` finds of each patient, in the order in which ``by_patient`` brings them."""
     where, values = query.where()
     rows = staging.db.execute(
-        f"SELECT {PATIENT}, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE {where} GROUP BY 1 ORDER BY 1", values
+        f"SELECT {PATIENT}, count(*), coalesce(sum(coalesce(size, old_size)), 0), sum({CAN_BE_HELD} AND NOT excluded), sum(excluded) "
+        f"FROM change WHERE {where} GROUP BY 1 ORDER BY {', '.join(query.patient_terms())}",
+        values,
     )
-    return [(patient, Tally(files, size)) for patient, files, size in rows]
+    return [PatientChanges(patient, Tally(files, size), holdable, held) for patient, files, size, holdable, held in rows]
 
 
 def by_ids(staging: Staging, ids: Sequence[int]) -> list[Change]:

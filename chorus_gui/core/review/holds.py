@@ -26,13 +26,10 @@ from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, target_of
 from chorus_gui.core.review.staging import Staging, staging_path
-from chorus_gui.core.review.values import ACTIONABLE, PATIENT, Hold
+from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Hold
 from chorus_gui.core.text_files import text_of
 from chorus_gui.core.untrusted import record, toml_tables
 
-_KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
-_CAN_BE_HELD = f"(kind IN ({_KINDS}) OR (kind = 'problem' AND old_id IS NOT NULL AND size IS NULL))"
-"""SQL: a change that a submission carries out, or an entry of the journal that a person is asked about."""
 _CHOSEN = "(SELECT value FROM json_each(?1))"
 
 _TABLES = """
@@ -203,7 +200,7 @@ class Holds:
                 db.execute(
                     "UPDATE change SET (excluded, reason, held_by, held_us) = "
                     f"(SELECT 1, h.reason, h.held_by, h.held_us FROM held h WHERE (h.key, h.modality) = ({key}, {modality})) "
-                    f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h) AND {_CAN_BE_HELD}"
+                    f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h) AND {CAN_BE_HELD}"
                 )
                 of_pending = "patient_id" if of_patients else "path"
                 db.execute(
@@ -246,7 +243,7 @@ def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -
     check_reason(reason)
     who, now = user_name(), time.time_ns() // 1000
     rows = staging.db.execute(
-        f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND {_CAN_BE_HELD}",
+        f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND {CAN_BE_HELD}",
         (json.dumps(list(ids)),),
     ).fetchall()
     holds.add(Hold(modality, path, "", reason.strip(), who, now) for modality, path in rows)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chorus_gui.core.model import ChangeKind, DiffSummary, Tally
 
 ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
 """The kinds that a submission carries out."""
+CAN_BE_HELD = (
+    f"(kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) OR (kind = 'problem' AND old_id IS NOT NULL AND size IS NULL))"
+)
+"""SQL: a change that a submission carries out, or an entry of the journal that a person is asked about."""
 
 
 PATIENT = "coalesce(patient_id, old_patient_id)"
@@ -44,8 +48,8 @@ def like(text: str) -> str:
 class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
 
-    ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient (ascending,
-    what belongs to none first), the changes of each in this order.
+    ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient
+    (:meth:`patient_terms`), the changes of each in this order.
     """
 
     kinds: tuple[ChangeKind, ...] = ()
@@ -97,9 +101,26 @@ class Query:
         where, values = self.where()
         few = self.excluded or self.patient is not None or (self.renamed and not self.kinds)  # found first, then sorted
         terms = [f"{'+' if few else ''}{term}{' DESC' if self.descending else ''}" for term in (*SORTS[self.order], "id")]
-        order = ", ".join([PATIENT, *terms] if self.by_patient else terms)
+        order = ", ".join([*self.patient_terms(f"OVER (PARTITION BY {PATIENT})"), *terms] if self.by_patient else terms)
         limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
         return f"SELECT {columns} FROM change WHERE {where} ORDER BY {order}{limit}", values
+
+    def patient_terms(self, over: str = "") -> list[str]:
+        """SQL: the order of the patients.  By size it is the sum of their files, ``over`` the window that adds them up; otherwise the ID, and
+        what belongs to no patient comes first."""
+        down = " DESC" if self.descending else ""
+        if self.order == "size":
+            return [f"coalesce(sum(coalesce(size, old_size)) {over}, 0){down}", PATIENT]
+        return [f"{PATIENT}{down if self.order == 'patient' else ''}"]
+
+
+class PatientChanges(NamedTuple):
+    """What a query finds of one patient (None: of nobody).  ``holdable``: how many of the changes can be held back; ``held``: how many are."""
+
+    patient: str | None
+    tally: Tally
+    holdable: int = 0
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

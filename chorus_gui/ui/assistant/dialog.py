@@ -16,7 +16,7 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
 from chorus_gui.ui.assistant.ending import PreviewStep, SaveStep, TestStep
-from chorus_gui.ui.assistant.steps import CredentialStep, SiteStep, Step, StoreStep
+from chorus_gui.ui.assistant.steps import CredentialStep, SiteStep, Step, StoreStep, Wrong
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
@@ -163,9 +163,24 @@ class Assistant(Dialog):
         self.back.setEnabled(now > 0 and not self._busy)
         self.stack.setEnabled(not self._busy)
 
-    def _say(self, text: str) -> None:
-        self.error.setText(text)
-        self.error.setVisible(bool(text))
+    @property
+    def said(self) -> str:
+        """What is wrong with the answers of this step; "" if nothing is known to be."""
+        return next((one.fault for one in self.step.rows.values() if one.fault), "") or self.error.text()
+
+    def _say(self, text: str, field: str = "") -> None:
+        """Say it at its field, which gets the focus; where the step has no such field, below the step."""
+        self.step.reveal(field if text else "")
+        here = self.step.rows.get(field)
+        if here is not None and not here.isVisibleTo(self.step):
+            here = None
+        for one in self.step.rows.values():
+            one.show_fault(text if one is here else "")
+        below = "" if here is not None else text
+        self.error.setText(below)
+        self.error.setVisible(bool(below))
+        if text and here is not None:
+            (here.field.focusProxy() or here.field).setFocus()
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy
@@ -196,8 +211,10 @@ class Assistant(Dialog):
         self._set_busy(busy=False)
         if outcome.kind is not OutcomeKind.DONE:
             self._say(str(outcome.error) if outcome.error else "This could not be checked. Select Next to try again.")
-        elif outcome.value:
-            self._say(str(outcome.value))
+        elif isinstance(outcome.value, Wrong) and outcome.value.text:
+            self._say(outcome.value.text, outcome.value.field)
+        elif isinstance(outcome.value, str) and outcome.value:
+            self._say(outcome.value)
         else:
             self._on()
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app import sampling
-from chorus_gui.app.answers import Answers
+from chorus_gui.app.answers import Answers, pasted_path
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Finding, Grade, Mode, Tally
 from chorus_gui.ui.assistant.steps import Step, Test, folder_problem
@@ -172,6 +172,7 @@ class SaveStep(Step):
         field.setLayout(line)
         field.setFocusProxy(self.edit)
         about = FormRow("Configuration file", field, "Choose a folder that is backed up, outside the site's folder.")
+        self.rows = {"": about}
         self.edit.setAccessibleName("Configuration file")
         self.edit.setToolTip("The file to save the configuration to")
         self.summary = label("", wrap=True, selectable=True)
@@ -180,7 +181,7 @@ class SaveStep(Step):
     @property
     def file(self) -> Path:
         """The file that it is saved to."""
-        path = Path(self.edit.text().strip()).expanduser()
+        path = Path(pasted_path(self.edit.text())).expanduser()
         return path if path.suffix else path.with_suffix(".toml") if path.name else path
 
     def enter(self, answers: Answers) -> None:

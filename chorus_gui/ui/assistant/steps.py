@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLineEdit, QRadioButton, QWidget
 
-from chorus_gui.app.answers import Answers, container_of, faults_of, template_account
+from chorus_gui.app.answers import Answers, container_of, faults_of, pasted_path, template_account
 from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.job import JobContext
@@ -20,8 +20,17 @@ from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, se
 from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.widgets.secret import SecretEdit
 
-Test = Callable[[JobContext], str]
-"""Run on the reader's thread before the assistant continues: a sentence that says what is wrong, or ""."""
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with an answer, as a sentence.  ``field`` is the key of :attr:`Step.rows` of the field that it is about."""
+
+    text: str
+    field: str = ""
+
+
+Test = Callable[[JobContext], "str | Wrong"]
+"""Run on the reader's thread before the assistant continues: what is wrong, or ""."""
 
 
 class Step(QWidget):
@@ -30,6 +39,11 @@ class Step(QWidget):
     changed = Signal()
     title = ""
     lead = ""
+    rows: Mapping[str, FormRow] = {}
+    """where what is wrong is shown; "" is the field that a message is about that names none"""
+
+    def reveal(self, field: str) -> None:
+        """Bring a field of :attr:`rows` to light."""
 
     def enter(self, answers: Answers) -> None:
         """The person comes to it."""
@@ -68,7 +82,7 @@ class FolderEdit(QWidget):
 
     def text(self) -> str:
         """The folder."""
-        return self.edit.text().strip()
+        return pasted_path(self.edit.text())
 
     def _choose(self) -> None:
         if chosen := QFileDialog.getExistingDirectory(self, self._title, self.text() or str(Path.home())):
@@ -102,6 +116,7 @@ class SiteStep(Step):
         choices = QWidget()
         choices.setLayout(column(self.append, self.full, space=SPACE // 2))
         choices.setFocusProxy(self.append)
+        self.rows = {"": about}
         asked = FormRow("If a submitted file is no longer on the site", choices, "You can change this later on the Configuration page.")
         self.setLayout(column(named(about, self.folder.edit, "Site folder"), asked, None, space=3 * SPACE))
 
@@ -164,9 +179,10 @@ class StoreStep(Step):
         self.folder = FolderEdit("Choose the folder to copy to")
         self._in_azure, self._in_folder = QWidget(), QWidget()
         self.fold = Fold("Another storage account", self._accounts)
+        container = FormRow("Container", self.container, "Enter its name, or paste its address.")
         self._in_azure.setLayout(
             column(
-                FormRow("Container", self.container, "Enter its name, or paste its address."),
+                container,
                 self.fold,
                 space=2 * SPACE,
                 margins=(3 * SPACE, 0, 0, 0),
@@ -174,6 +190,9 @@ class StoreStep(Step):
         )
         about = FormRow("Folder", self.folder, "It must be outside the site's folder. The journal stays on this computer.")
         self._in_folder.setLayout(column(named(about, self.folder.edit, "Folder"), margins=(3 * SPACE, 0, 0, 0)))
+        self._account_row = FormRow("Storage account", self.account, "Its name has 3 to 24 lower-case letters and digits.")
+        self._url_row = FormRow("Account address", self.url, "If empty, https://NAME.blob.core.windows.net is used.")
+        self._container_row, self._folder_row = container, about
         self.setLayout(column(self.azure, self._in_azure, self.local, self._in_folder, None, space=2 * SPACE))
         self._kinds.buttonClicked.connect(lambda _: self._choose())
         for edit in (self.container, self.account, self.url):
@@ -194,6 +213,8 @@ class StoreStep(Step):
 
     def problem(self, answers: Answers) -> str:
         """It is missing."""
+        if answers.azure and not answers.container.name and self.container.text().strip():
+            return "This address does not name a container. Open the container in the Azure portal, select Properties, and copy its URL. Or enter its name."
         if answers.azure and not answers.container.name:
             return "Enter the name of the container. If you do not know it, ask the central team."
         if not answers.azure and not answers.folder:
@@ -205,25 +226,29 @@ class StoreStep(Step):
     def test(self, answers: Answers, file: Path) -> Test:
         """The name and the account's address are valid; a folder can be written."""
 
-        def step(_: JobContext) -> str:
+        def step(_: JobContext) -> Wrong:
             if not answers.azure and (wrong := folder_problem(Path(answers.folder), write=True)):
-                return wrong
-            return faults_of(answers, file, "central_path.path", "azure_account_name", "azure_account_url", "azure_container")[1]
+                return Wrong(wrong)
+            for key in ("azure_account_name", "azure_account_url"):
+                if wrong := faults_of(answers, file, key)[1]:
+                    return Wrong(wrong, key)
+            return Wrong(faults_of(answers, file, "central_path.path", "azure_container")[1])
 
         return step
 
+    def reveal(self, field: str) -> None:
+        """The account's fields are folded away."""
+        if field:
+            self.fold.open()
+
     def _accounts(self) -> QWidget:
         made = QWidget()
-        made.setLayout(
-            column(
-                FormRow("Storage account", self.account, "Its name has 3 to 24 lower-case letters and digits."),
-                FormRow("Account address", self.url, "If empty, https://NAME.blob.core.windows.net is used."),
-                space=2 * SPACE,
-            )
-        )
+        made.setLayout(column(self._account_row, self._url_row, space=2 * SPACE))
         return made
 
     def _choose(self) -> None:
+        here = self._container_row if self.azure.isChecked() else self._folder_row
+        self.rows = {"": here, "azure_account_name": self._account_row, "azure_account_url": self._url_row}
         self._in_azure.setVisible(self.azure.isChecked())
         self._in_folder.setVisible(self.local.isChecked())
         self.changed.emit()
@@ -254,6 +279,7 @@ class CredentialStep(Step):
             self.secret,
             "Paste all of it, as you received it. An address that ends with the token works, too.",
         )
+        self.rows = {"": form_row}
         self._in_given.setLayout(column(named(form_row, self.secret.edit, "SAS token"), self.note, margins=(3 * SPACE, 0, 0, 0)))
         self._about = label(
             "Your hospital's Microsoft account is used. The browser opens once, to test the connection.", "muted", wrap=True

@@ -32,6 +32,8 @@ from chorus_gui.ui.widgets import icons
 PAGE = 256
 KEPT_PAGES = 64
 
+ASKED_OF = 2_000
+"""Of a longer selection, each row is not looked at."""
 CHANGE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The :class:`Change` of a row; None while it is being fetched, and for a patient's heading."""
 
@@ -123,7 +125,7 @@ class ChangesModel(QAbstractTableModel):
         if self._groups is None or not 0 <= row < self._groups.rows:
             return None
         number, position = self._groups.at(row)
-        return self._groups.items[number] if position is None else None
+        return self._groups.items[number][:2] if position is None else None
 
     def is_open(self, row: int) -> bool:
         """The changes below this heading are on screen."""
@@ -135,7 +137,7 @@ class ChangesModel(QAbstractTableModel):
         if groups is None:
             return row
         number, _ = groups.at(row)
-        top, count = groups.top(number), groups.items[number][1].files
+        top, count = groups.top(number), groups.items[number].tally.files
         if groups.is_open(number) is not opened:
             if opened:
                 self.beginInsertRows(QModelIndex(), top + 1, top + count)
@@ -167,6 +169,26 @@ class ChangesModel(QAbstractTableModel):
             return None
         self._pages.move_to_end(number)
         return page[place] if place < len(page) else None
+
+    def can_hold_and_release(self, rows: Iterable[tuple[int, int]]) -> tuple[bool, bool]:
+        """Whether a change in ranges of rows (first, last) can be held back, and whether one is held back.
+
+        Of very many rows, and of a change that is still being fetched, nothing is known: both may be so.
+        """
+        hold = release = False
+        left = ASKED_OF
+        for first, last in rows:
+            for row in range(first, last + 1):
+                left -= 1
+                item = None if self._groups is None else self._groups.heading(row)
+                change = self.change(row) if item is None and left >= 0 else None
+                if left < 0 or (item is None and change is None):
+                    return True, True
+                hold |= bool(item.holdable) if item else change is not None and change.holdable and not change.excluded
+                release |= bool(item.held) if item else change is not None and change.excluded
+                if hold and release:
+                    return True, True
+        return hold, release
 
     # --- asking -----------------------------------------------------------------------------------------------------
 

@@ -11,18 +11,18 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from chorus_gui.core.model import Tally
+from chorus_gui.core.review.values import PatientChanges
 
 
 class Groups:
     """Headings and which of them are open.
 
-    A *position* counts changes in the order of the query, a *row* what is on screen.  ``items`` are (patient, how much), in that order.
+    A *position* counts changes in the order of the query, a *row* what is on screen.  ``items`` are in that order.
     """
 
-    def __init__(self, items: Sequence[tuple[str | None, Tally]]) -> None:
+    def __init__(self, items: Sequence[PatientChanges]) -> None:
         self.items = items
-        self._starts = array("q", accumulate((tally.files for _, tally in items), initial=0))
+        self._starts = array("q", accumulate((item.tally.files for item in items), initial=0))
         self._open = bytearray(len(items))
         self._tops = array("q", range(len(items) + 1))
 
@@ -36,6 +36,11 @@ class Groups:
         number = bisect_right(self._tops, row) - 1
         below = row - self._tops[number]
         return number, None if below == 0 else self._starts[number] + below - 1
+
+    def heading(self, row: int) -> PatientChanges | None:
+        """What is below a heading; None for the row of a change."""
+        number, position = self.at(row)
+        return self.items[number] if position is None else None
 
     def top(self, number: int) -> int:
         """The row of a heading."""
@@ -54,14 +59,14 @@ class Groups:
         """Open or close headings."""
         for number in numbers:
             self._open[number] = opened
-        sizes = (1 + tally.files if opened else 1 for (_, tally), opened in zip(self.items, self._open, strict=True))
+        sizes = (1 + item.tally.files if opened else 1 for item, opened in zip(self.items, self._open, strict=True))
         self._tops = array("q", accumulate(sizes, initial=0))
 
     def open_like(self, other: Groups) -> None:
         """Open the patients that are open there."""
-        opened = {patient for (patient, _), is_open in zip(other.items, other._open, strict=True) if is_open}
+        opened = {item.patient for item, is_open in zip(other.items, other._open, strict=True) if is_open}
         if opened:
-            self.set_open([n for n, (patient, _) in enumerate(self.items) if patient in opened], opened=True)
+            self.set_open([n for n, item in enumerate(self.items) if item.patient in opened], opened=True)
 
     def positions(self, first: int, last: int) -> list[tuple[int, int]]:
         """The changes that rows ``first`` to ``last`` mean, as (from, before).  A heading means all changes below it."""

@@ -11,6 +11,7 @@ from PySide6.QtGui import QFontDatabase, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from chorus_gui.app import credential_store
+from chorus_gui.app.answers import pasted_path
 from chorus_gui.app.configuration import default_pattern
 from chorus_gui.app.credentials import NEEDS, secret_facts
 from chorus_gui.app.draft import Draft, Where
@@ -58,7 +59,7 @@ class TextField(Field):
     def __init__(self, *, number: bool = False, fixed: bool = False, browse: Callable[[QLineEdit], str] | None = None) -> None:
         self.edit = QLineEdit()
         super().__init__(self.edit)
-        self._number = number
+        self._number, self._path = number, browse is not None
         if fixed:
             self.edit.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         if number:
@@ -89,6 +90,8 @@ class TextField(Field):
 
     def _tell(self, text: str) -> None:
         stripped = text.strip()
+        if self._path and pasted_path(text) != stripped:
+            text = stripped = pasted_path(text)  # what Explorer's “Copy as path” copies is in quotes
         if not stripped:
             self.edited.emit(None)
         elif self._number and stripped.isascii() and stripped.removeprefix("-").isdigit():

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
 
 from chorus_gui.app import sampling
+from chorus_gui.app.answers import pasted_path
 from chorus_gui.app.configuration import Checked
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.model import MODALITIES, Grade, Tally
@@ -115,7 +116,7 @@ class TesterTab(QWidget):
         self.model.show_rows([example for name in names for example in examples.get(name, [])[:each]])
 
     def _explain(self) -> None:
-        text = self.path.text().strip()
+        text = pasted_path(self.path.text())
         self.answer.setVisible(bool(text))
         if not text or self._checked is None:
             return

@@ -170,7 +170,7 @@ class ChangesArea(QWidget):
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._select())
         self.view.selectionModel().currentRowChanged.connect(lambda *_: self._show_details())
         self.view.customContextMenuRequested.connect(self._menu)
-        self.model.dataChanged.connect(lambda *_: self._show_details())
+        self.model.dataChanged.connect(lambda *_: self._seen())
         self.model.asked.connect(lambda: self.shown.setText("Loading…"))
         self.model.modelAboutToBeReset.connect(self._remember)
         self.model.answered.connect(self._answered)
@@ -356,12 +356,18 @@ class ChangesArea(QWidget):
         count = len(self.selected())
         total = words.count_of(self.model.count, "change")
         self.shown.setText(f"{words.number(count)} of {total} selected" if count > 1 else total)
-        change = self.current() if count == 1 else None
+        found = self.view.selectionModel().selection().toList()
+        hold, release = self.model.can_hold_and_release((part.top(), part.bottom()) for part in found)
         for part in (self.hold_action, self.hold_button):
-            part.setEnabled(count > 0 and not self._busy and (change is None or change.holdable))
+            part.setEnabled(count > 0 and not self._busy and hold)
         for part in (self.release_action, self.release_button):
-            part.setEnabled(count > 0 and self._held and not self._busy)
+            part.setEnabled(count > 0 and self._held and not self._busy and release)
         self._enable()
+
+    def _seen(self) -> None:
+        """Rows that were being fetched are here."""
+        self._show_details()
+        self._select()
 
     def _enable(self) -> None:
         change, patient = self.current(), self.current_patient()
