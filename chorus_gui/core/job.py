@@ -239,6 +239,7 @@ class JobContext:
 
     def __init__(self, limit: Limit | None = None, *, patience: Patience = Patience.WAITS) -> None:
         self.patience = patience
+        self._origin: JobContext | None = None
         self.progress = Progress()
         self.limit = limit or Limit()
         self._cancel = threading.Event()
@@ -247,6 +248,11 @@ class JobContext:
         self._lock = threading.RLock()  # a signal handler may cancel while its own thread is in here
         self._paused_at: float | None = None
         self._branches: weakref.WeakSet[JobContext] = weakref.WeakSet()
+
+    @property
+    def origin(self) -> JobContext:
+        """The context of the whole job, for all its branches."""
+        return self._origin or self
 
     def cancel(self) -> None:
         """Ask the step to stop at its next checkpoint; a paused one wakes up for it."""
@@ -281,7 +287,7 @@ class JobContext:
     def tidying(self) -> JobContext:
         """A context for what must be done even if this job was cancelled: same progress and limit, never cancelled, and brief."""
         fresh = JobContext(self.limit, patience=Patience.BRIEF if self.cancelled else self.patience)
-        fresh.progress = self.progress
+        fresh.progress, fresh._origin = self.progress, self.origin
         return fresh
 
     def branch(self, *, patience: Patience | None = None) -> JobContext:
@@ -291,7 +297,7 @@ class JobContext:
         wanted any more, calls its threads back.
         """
         branch = JobContext(self.limit, patience=patience or self.patience)
-        branch.progress = self.progress
+        branch.progress, branch._origin = self.progress, self.origin
         with self._lock:
             self._branches.add(branch)
             if self._cancel.is_set():

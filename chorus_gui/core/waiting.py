@@ -10,7 +10,7 @@ from chorus_gui.core.errors import Why
 _REASONS = {
     Why.NAME: "This network does not know its name",
     Why.REFUSED: "The connection is refused",
-    Why.NO_ANSWER: "No answer arrives",
+    Why.NO_ANSWER: "Requests are sent, but no reply arrives",
     Why.LOST: "Connections break before the answer",
     Why.STALLED: "It takes no more data",
     Why.TLS: "A secure connection is not possible",
@@ -70,7 +70,7 @@ class Waiting:
 
     def _how_long(self) -> str:
         if not self.ends:
-            return ""
+            return "CHoRUS Upload stopped waiting."
         if self.again is not None:
             return f"Trying again at {self.again.astimezone():%H:%M:%S}."
         if self.until is None:

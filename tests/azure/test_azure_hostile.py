@@ -25,6 +25,7 @@ from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, exp
 from chorus_gui.core.storage.azure.errors import clock_skew, retry_after
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.one_file import fetch_file
+from chorus_gui.core.storage.retry import LONGEST_WAIT, RetryPolicy
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -206,6 +207,30 @@ def test_times_and_waits_of_headers_are_numbers_or_nothing(text: str) -> None:
     assert skew is None or abs(skew) < 1e12
     assert wait is None or 0 <= wait < 1e12
     assert when is None or when.utcoffset() is not None
+
+
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "0"}, 0), ({"retry-after": "45"}, 45), ({"retry-after": " 45 "}, 45), ({"retry-after": "6.5"}, 6.5),
+        ({"retry-after": "007"}, 7), ({"x-ms-retry-after-ms": "1500"}, 1.5), ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "2", "x-ms-retry-after-ms": "1500"}, 1.5), ({"retry-after": "2", "retry-after-ms": "soon"}, 2),
+        ({"retry-after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": DATE}, 30), ({"retry-after": "Sunday, 06-Nov-94 08:50:07 GMT", "date": DATE}, 30),
+        ({"retry-after": "Sun Nov  6 08:50:07 1994", "date": DATE}, 30), ({"retry-after": DATE, "date": "Sun, 06 Nov 1994 09:49:37 GMT"}, 0),
+        ({"retry-after": "soon"}, None), ({"retry-after": "-5"}, None), ({"retry-after": "1e9"}, None), ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None), ({"retry-after": "5, 10"}, None), ({"retry-after": "٣"}, None), ({"retry-after": ""}, None), ({}, None),
+    ],
+)  # fmt: skip
+def test_every_legal_form_of_retry_after_is_read_and_every_other_ignored(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_no_server_can_make_the_program_wait_for_hours() -> None:
+    assert RetryPolicy().wait(1, 45.0) >= 45
+    assert RetryPolicy().wait(1, 999_999_999.0) <= LONGEST_WAIT == 300
 
 
 def test_an_explanation_is_searched_in_linear_time() -> None:

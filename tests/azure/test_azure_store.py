@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import traceback
 from base64 import b64encode
 from collections.abc import Mapping
@@ -380,3 +381,20 @@ def test_a_folder_that_is_kept_as_a_blob_is_no_file(azurite: Azurite, container:
         assert [blob.path for blob in store.list()] == ["1/Images/a.dcm"]
         assert store.head("1/Images") is None
         assert store.head("1/Images/a.dcm") is not None
+
+
+@pytest.mark.parametrize("left", ["AAAA", "0" * 48, "x"])
+def test_a_large_file_is_sent_beside_leftovers_of_another_tool(place: Place, tmp_path: Path, left: str) -> None:
+    """Azure takes only blocks with ids as long as those that are staged: they are given up by the commit, and nothing is removed before."""
+    from chorus_gui.core.job import JobContext
+    from chorus_gui.core.transfer.one import send_one
+
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(9 << 20))
+    store = opened(place)
+    store.put("v/large.bin", b"what is there stays until the new file is complete")
+    store.stage_block("v/large.bin", left, b"left over")
+    send_one(store, "v/large.bin", file, JobContext(), replaces=None)
+    assert b"".join(store.read("v/large.bin")) == file.read_bytes()
+    assert store.list_staged("v/large.bin") == []
+    store.close()

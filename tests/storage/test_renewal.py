@@ -12,7 +12,7 @@ from memorystore import MemoryStore
 
 from chorus_gui.app.status import Status, of_error
 from chorus_gui.core.errors import AccessError, Cancelled, Silence, Why
-from chorus_gui.core.job import JobContext, Patience
+from chorus_gui.core.job import JobContext, Patience, Progress
 from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.renewal import Renewal, Renewed
 from chorus_gui.core.storage.retrying import RetryingStore
@@ -259,3 +259,16 @@ def test_a_question_of_the_window_does_not_wait_for_a_token(service: Service, pa
         with pytest.raises(AccessError):
             store.put("b", b"1")
     assert service.clock.now == 0
+
+
+def test_a_branch_with_a_progress_of_its_own_belongs_to_the_job(service: Service, ctx: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal is sent in one, at check-in."""
+    store = service.store()
+    store.head("a")
+    apart = ctx.branch()
+    apart.progress = Progress()
+    service.accepted = "new"
+    at(service, monkeypatch, 60, "new")
+    with apart.entered():
+        store.put("journal.db", b"1")
+    assert service.clock.now >= 60

@@ -19,6 +19,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chorus_gui.core.waiting import Waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = Path(tempfile.gettempdir()) / "riverside"
@@ -142,7 +146,7 @@ class Camera:
                 return
             self.window.show_page(page)
         self.rest()
-        if self.only and name not in self.only:
+        if (self.only and name not in self.only) or (name.startswith("waiting-") and self.suffix):
             return
         for theme in ("light", "dark"):
             self.session.do(intents.SetTheme(theme))
@@ -237,10 +241,75 @@ class Camera:
         self.session.do(intents.PauseJob())
         self.session.do(intents.ResumeJob())
         self.shoot("upload-running")
+        self._waiting()
         self.session.do(intents.SetLimit(None))
         self.settle()
         self.shoot("upload-finished", "upload")
         self.do()
+
+    def _waiting(self) -> None:
+        """Everything that an upload can wait for, and what it warns of.  Only the values are made up."""
+        from datetime import datetime, timedelta
+
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.core.errors import Why
+        from chorus_gui.core.waiting import Waiting
+        from chorus_gui.ui import intents
+
+        self.session.do(intents.SetLimit(SLOW // 100))
+        progress = self.session.jobs._jobs[0].ctx.progress
+        since = datetime.now().astimezone().replace(microsecond=0) - timedelta(minutes=2, seconds=9)
+        until, store = since + timedelta(minutes=15), "The central store"
+        remedy = "Get a new SAS token from the central team, and save it in “config.toml”."
+        states = {
+            "name": Waiting(store, Why.NAME, since, until),
+            "refused": Waiting(store, Why.REFUSED, since, until),
+            "no-answer": Waiting(store, Why.NO_ANSWER, since, until),
+            "sign-in-page": Waiting(store, Why.STRANGER, since, until),
+            "busy": Waiting(store, Why.BUSY, since, again=since + timedelta(minutes=3)),
+            "file": Waiting(store, Why.LOST, since, file="20250512/1000004/Images/1000004_20250512_001.dcm"),
+            "given-up": Waiting(store, Why.NO_ANSWER, since, ends=False),
+            "token": Waiting(store, Why.CREDENTIAL, since, until, remedy=remedy, credential="central"),
+        }
+        for name, waiting in states.items():
+            progress.waiting(waiting)
+            if waiting.credential:
+                self._ask_for_token(waiting)
+            self.shoot(f"waiting-{name}")
+            for dialog in self.window.findChildren(QDialog):
+                dialog.close()
+            progress.waiting(None)
+            self.rest(0.3)
+        progress.advise(
+            lambda _: (
+                "The SAS token of the central store expires on 2026-11-27 17:20 UTC. The upload needs about 3 h 10 min at 4.2 MB/s, so it "
+                "will not be finished by then. Get a new token from the central team now, or continue: the upload pauses when the token expires, "
+                "and continues with a new one."
+            )
+        )
+        self.shoot("waiting-token-expires")
+        progress.advise(None)
+        self.rest(0.3)
+
+    def _ask_for_token(self, waiting: Waiting) -> None:
+        """As with a container in Azure: here the store is a folder."""
+        from dataclasses import replace
+
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.core.config.credentials import Sas
+        from chorus_gui.core.config.model import Place, PlaceKind
+        from chorus_gui.ui.dialogs.renew import RenewDialog
+
+        self.rest()
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest(0.2)
+        config = self.session.state.config
+        assert config is not None
+        place = Place(PlaceKind.AZURE, "az://riverside", container="riverside", credentials=Sas("sig=x"))
+        RenewDialog(self.window, replace(config, central=place), waiting, lambda _: None).show()
 
     def _damage(self) -> None:
         """What should not happen: one file is gone from the store, two are spoilt."""

@@ -32,7 +32,7 @@ from chorus_gui.core.storage.base import BlobInfo, StoreLimits
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.retry import RetryPolicy
-from chorus_gui.core.transfer.blocks import MIB, block_id, block_size
+from chorus_gui.core.transfer.blocks import MIB, block_id, block_size, id_length
 from chorus_gui.core.transfer.sender import UNANSWERED
 from chorus_gui.core.transfer.transfer import transfer
 
@@ -448,6 +448,19 @@ def test_a_file_too_large_for_the_store_fails_alone(site: Site):
     run = send(site.items, site.root, store)
     assert set(run.proofs) == {"fits"}
     assert set(run.failures) == {"too large"}
+
+
+@pytest.mark.parametrize("length", range(1, 65))
+def test_ids_can_be_as_long_as_those_that_another_tool_left(length: int):
+    count = min(50_000, 64**length)
+    assert id_length(["x" * length], count) == length
+    ids = {block_id(number, 8 * MIB, f"{number:032x}", length) for number in range(count)}
+    assert len(ids) == count
+    assert {len(name) for name in ids} == {length}
+    assert all(name.isascii() and name.isprintable() for name in ids)
+    if count < 50_000:
+        with pytest.raises(BlobNameError):
+            id_length(["x" * length], count + 1)
 
 
 def test_ids_have_one_length():

@@ -81,6 +81,34 @@ def test_leftovers_of_another_tool_do_not_disturb(site: Site, store: MemoryStore
     assert content(store, "v/a") == (site.root / "a").read_bytes()
 
 
+@pytest.mark.parametrize("length", [1, 4, 24, 38, 39, 48, 63])
+def test_leftovers_with_ids_of_another_length_do_not_block_a_file(site: Site, store: MemoryStore, length: int):
+    data = os.urandom(120)
+    site.add("a", data)
+    for number in range(3):
+        store.stage_block("v/a", f"{number:0{length}d}", b"something else that is left" * 2)
+    run = send(site.items, site.root, store)
+    assert run.error is None
+    assert not run.failures
+    assert content(store, "v/a") == data
+    assert store.list_staged("v/a") == []
+    assert run.proofs["a"].reused_bytes == 0
+
+
+@pytest.mark.parametrize(("length", "reused"), [(48, 100), (8, 0)])
+def test_beside_such_leftovers_an_interrupted_file_continues_where_ids_name_their_bytes(
+    site: Site, store: MemoryStore, length: int, reused: int
+):
+    data = os.urandom(120)
+    site.add("a", data)
+    store.stage_block("v/a", "Z" * length, b"x")
+    store.fail_next("commit_blocks", StoreUnavailableError("gone"), 1)
+    assert send(site.items, site.root, store, retry=ONCE).failures
+    run = send(site.items, site.root, store)
+    assert content(store, "v/a") == data
+    assert run.proofs["a"].reused_bytes >= reused
+
+
 CHILD = """
 import sys
 from pathlib import Path

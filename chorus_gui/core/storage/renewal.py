@@ -75,7 +75,7 @@ class Renewal:
         self._clock = clock
         self._lock = threading.Lock()
         self._looking = threading.Lock()
-        self._accepted: WeakKeyDictionary[Progress, frozenset[Kind]] = WeakKeyDictionary()
+        self._accepted: WeakKeyDictionary[JobContext, frozenset[Kind]] = WeakKeyDictionary()
         """what the credential was accepted for, in each job"""
         self._turn = 0
         """how often waiting requests were told to continue"""
@@ -85,8 +85,9 @@ class Renewal:
 
     def waiting(self, progress: Progress) -> Waiting | None:
         """What the job with this progress waits for, as :class:`~chorus_gui.core.job.Watched` promises."""
+        del progress
         refusal = self._refusal
-        if refusal is None or progress not in self._accepted:
+        if refusal is None:
             return None
         until = None if refusal.final else refusal.since + timedelta(seconds=self._patience)
         remedy, where = self._renewed.remedy, self._renewed.where
@@ -126,7 +127,7 @@ class Renewal:
                     self._explain(error)
                     raise
             else:
-                if self._refusal is not None or kind not in self._accepted.get(ctx.progress, ()):
+                if self._refusal is not None or kind not in self._accepted.get(ctx.origin, ()):
                     self._accept(ctx, kind)
                 return answer
 
@@ -141,12 +142,12 @@ class Renewal:
             self._accept(ctx, kind)
 
     def _is_worth_it(self, ctx: JobContext, why: Why, kind: Kind) -> bool:
-        accepted = self._accepted.get(ctx.progress, frozenset[Kind]())
+        accepted = self._accepted.get(ctx.origin, frozenset[Kind]())
         return kind in accepted if why is Why.RIGHTS else bool(accepted)
 
     def _accept(self, ctx: JobContext, kind: Kind) -> None:
         with self._lock:
-            self._accepted[ctx.progress] = frozenset[Kind]((*self._accepted.get(ctx.progress, ()), kind))
+            self._accepted[ctx.origin] = frozenset[Kind]((*self._accepted.get(ctx.origin, ()), kind))
             if self._refusal is not None and self._refusal.kind == kind:
                 self._refusal = None
 

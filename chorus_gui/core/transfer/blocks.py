@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from chorus_gui.core.errors import StoreError
+from chorus_gui.core.errors import BlobNameError, StoreError
 from chorus_gui.core.storage.base import StoreLimits
 
 MIB = 1024 * 1024
 _OURS = re.compile(r"[0-9]{6}-([0-9]{24})-[0-9a-f]{32}")
+ID_CHARS = 64
+_WITH_MD5 = 6 + 1 + 32
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 BLOCKS = (MIB, 2 * MIB, 4 * MIB, 8 * MIB)
 """Bytes per block.  Few different sizes, so that a file that is continued at another pace has blocks of the same size."""
 BLOCK = BLOCKS[-1]
@@ -40,9 +43,40 @@ def block_size(size: int, limits: StoreLimits, wanted: int = BLOCK) -> int:
     return block
 
 
-def block_id(number: int, block: int, md5: str) -> str:
-    """64 characters for every block of every file: other tools' leftovers, which most often are that long, do not disturb them."""
-    return f"{number:06d}-{block:024d}-{md5}"
+def block_id(number: int, block: int, md5: str, length: int = ID_CHARS) -> str:
+    """64 characters for every block of every file: other tools' leftovers, which most often are that long, do not disturb them.
+
+    Another ``length`` is for a file of which another tool left blocks: Azure takes only blocks with ids as long as those, for a week.
+    Nothing has to be removed for it: the commit names these blocks, and the store forgets the others.
+    """
+    if length == ID_CHARS:
+        return f"{number:06d}-{block:024d}-{md5}"
+    if names_content(length):
+        return f"{number:06d}-{md5}".ljust(length, "-")
+    digits = ""
+    for _ in range(length):
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
+def names_content(length: int) -> bool:
+    """An id of so many characters has the MD5 of its block, so a block of this name that is staged need not be sent again."""
+    return length >= _WITH_MD5
+
+
+def id_length(staged: Iterable[str], blocks: int) -> int:
+    """How long the ids of a file with so many blocks must be, beside these that are staged.
+
+    Raises :class:`BlobNameError` if so many different ids cannot be that short.
+    """
+    length = next((len(name) for name in staged), ID_CHARS)
+    if not names_content(length) and blocks > len(_DIGITS) ** length:
+        raise BlobNameError(
+            f"Another program left an unfinished upload of this file, with block IDs of only {length} {'character' if length == 1 else 'characters'}.",
+            remedy="Azure removes it after seven days. To upload the file now, ask the central team to delete the unfinished one.",
+        )
+    return length
 
 
 def staged_size(staged: Mapping[str, int]) -> int:

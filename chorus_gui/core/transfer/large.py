@@ -12,7 +12,7 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.model import Item, Proof
 from chorus_gui.core.storage.base import Source, replacing
 from chorus_gui.core.storage.digests import md5_of
-from chorus_gui.core.transfer.blocks import block_id, block_size, staged_size
+from chorus_gui.core.transfer.blocks import ID_CHARS, block_id, block_size, id_length, names_content, staged_size
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, fill, level_of
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class LargeFile:
         self._token = token
         self._block = 0
         self._ids: list[str] = []
+        self._id_length = ID_CHARS
         self._staged: dict[str, int] = {}
         # below: changed under the pool's lock
         self._pending = 0
@@ -94,6 +95,7 @@ class LargeFile:
         wanted = staged_size(self._staged) or self._sender.pace.block_size()
         self._block = block_size(self._item.size, self._store.limits, wanted)
         self._ids = [""] * -(-self._item.size // self._block)
+        self._id_length = id_length(self._staged, len(self._ids))
         try:
             md5, digest, reading = self._read(source)
             self._place.work_until(lambda: self._pending == 0)
@@ -177,8 +179,8 @@ class LargeFile:
         size = len(data)
         whole = md5_of(data)
         digest = whole.digest()
-        name = self._ids[number] = block_id(number, self._block, whole.hexdigest())
-        reused = self._staged.get(name) == size
+        name = self._ids[number] = block_id(number, self._block, whole.hexdigest(), self._id_length)
+        reused = names_content(self._id_length) and self._staged.get(name) == size
         if reused:
             self._ctx.checkpoint()
         else:

@@ -175,7 +175,7 @@ def scan_text(progress: JobProgress) -> str:
         f"{name or 'other files'} {words.number(count.files)}" for name, count in snapshot.by_modality.items() if count.files
     )
     if snapshot.waiting is not None:
-        return snapshot.waiting.text
+        return f"{doing}: waiting"
     if snapshot.phase == "compare" or not counted:
         return f"{doing}…" + (f" {snapshot.note}" if snapshot.note and snapshot.phase != "compare" else "")
     of = f" of {words.number(total.total_files)}" if total.total_files else ""

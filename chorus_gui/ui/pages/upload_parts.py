@@ -190,7 +190,7 @@ def status_text(job: JobView, run: UploadRun | None) -> str:
     if job.paused:
         return "Paused. Nothing is uploaded until you resume."
     if run is not None and run.waiting is not None:
-        return run.waiting.text
+        return "Waiting. The upload continues by itself." if run.waiting.ends else "Stopping. Files that were already uploaded are kept."
     if run is None or not run.phase:
         return f"Preparing: {run.note}." if run and run.note else "Preparing…"
     if run.note:

@@ -161,7 +161,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if _SECONDS.fullmatch(text):
             return float(text) * unit
     when = http_date(headers.get("retry-after", "").strip())
-    return max(0.0, (when - datetime.now(UTC)).total_seconds()) if when else None
+    now = http_date(headers.get("date")) or datetime.now(UTC)  # by the service's clock: this computer's may be wrong
+    return max(0.0, (when - now).total_seconds()) if when else None
 
 
 def _without_signature(text: str) -> str:

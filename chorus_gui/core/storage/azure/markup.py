@@ -140,8 +140,9 @@ def _blob(fields: dict[str, str], metadata: dict[str, str]) -> BlobInfo:
 
 
 def _block_id(text: str) -> str:
+    """As long as the id that another tool gave, which can be any bytes."""
     try:
-        block_id = base64.b64decode(text, validate=True).decode("utf-8", "backslashreplace")
+        block_id = base64.b64decode(text, validate=True).decode("latin-1")
     except (binascii.Error, ValueError):
         block_id = ""
     if not block_id:
