@@ -345,6 +345,6 @@ def test_a_credential_that_a_lane_used_is_known_to_be_accepted(serve: Callable[.
             lane.answers(0.1)
         lane.begin(1, "v/a", b"x", hashlib.md5(b"x").digest())
         assert lane.answers(5)[0].blob is not None
-    assert renewal.accepted(ctx.progress) == {"write"}
+    assert renewal.accepted(ctx) == {"write"}
     lane.close()
     store.close()

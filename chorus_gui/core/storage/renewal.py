@@ -131,18 +131,18 @@ class Renewal:
                     self._accept(ctx, kind)
                 return answer
 
-    def accepted(self, progress: Progress) -> frozenset[Kind]:
-        """What the credential was accepted for, in the job with this progress."""
-        return self._accepted.get(progress, frozenset())
+    def accepted(self, ctx: JobContext) -> frozenset[Kind]:
+        """What the credential was accepted for in this job."""
+        return self._accepted.get(ctx.origin, frozenset[Kind]())
 
     def accepts(self, kind: Kind) -> None:
         """A request of this kind, which did not wait for anything, was accepted in this thread's job."""
         ctx = job.current()
-        if self._refusal is not None or kind not in self._accepted.get(ctx.progress, ()):
+        if self._refusal is not None or kind not in self._accepted.get(ctx.origin, ()):
             self._accept(ctx, kind)
 
     def _is_worth_it(self, ctx: JobContext, why: Why, kind: Kind) -> bool:
-        accepted = self._accepted.get(ctx.origin, frozenset[Kind]())
+        accepted = self.accepted(ctx)
         return kind in accepted if why is Why.RIGHTS else bool(accepted)
 
     def _accept(self, ctx: JobContext, kind: Kind) -> None:
