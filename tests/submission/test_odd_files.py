@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from azure_places import service
+from platforms import cases_differ
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
@@ -377,6 +378,68 @@ def test_a_blob_of_the_site_with_an_odd_name(azurite: Azurite, tmp_path: Path, r
         assert "1 problem on the site" in ended[2][1]
         client.delete_blob(name)
         assert run(world, "submit", "--yes", "--allow-deletions")[0] == 0
+
+
+SIDE_BY_SIDE = {
+    "a file and a folder": ("1/Images/S", ("1/Images/S/IM1", "1/Images/S/deep/er/IM2")),
+    "a file and a folder far above": ("1/Images/S", ("1/Images/S/a/b/c/d",)),
+    "a file that is a patient's folder": ("OMOP/1", ("OMOP/1/a/b.csv",)),
+    "an empty file": ("1/Images/empty", ("1/Images/empty/IM1",)),
+}
+
+
+@pytest.mark.parametrize(("case", "mode"), _some(SIDE_BY_SIDE, MODES))
+def test_a_blob_that_is_a_folder_too_and_a_folder_as_central_store(
+    azurite: Azurite, tmp_path: Path, run: Run, case: str, mode: str
+) -> None:
+    odd, others = SIDE_BY_SIDE[case]
+    world = World(tmp_path)
+    container = f"site-{uuid.uuid4().hex}"
+    _in_the_cloud(world, azurite, mode, site=container)
+    with service(azurite) as account:
+        client = account.create_container(container)
+        for blob in ("OMOP/person.csv", "1/Images/a.dcm", odd, *others):
+            client.upload_blob(blob, b"" if "empty" in blob else b"content")
+        assert "A folder has the same name" in run(world, "scan")[1]
+        status, text = run(world, "submit", "--yes", "--version", "v1")
+        assert status == 1
+        assert "A folder has the same name" in text
+        assert "another version" in text
+        assert set(world.active()) == {"OMOP/person.csv", "1/Images/a.dcm", *others}, "the rest is submitted"
+        assert run(world, "submit", "--yes", "--version", "v2")[0] == 0, "the remedy works"
+        assert world.active()[odd].version == "v2"
+        assert "Nothing to do" in run(world, "submit", "--yes")[1]
+        assert run(world, "file", "verify", "--all", "--reread")[0] == 0
+        world.check_truth()
+
+
+TWINS = {
+    "files": ("1/Images/IM1.dcm", "1/Images/im1.DCM"),
+    "folders": ("1/Images/Series/a.dcm", "1/Images/SERIES/b.dcm"),
+    "a file and a folder": ("1/Images/study/b.dcm", "1/Images/STUDY"),
+    "not ASCII": ("1/Images/Zürich.dcm", "1/Images/ZÜRICH.dcm"),
+}
+
+
+@pytest.mark.skipif(not cases_differ(), reason="capital letters are ignored here")
+@pytest.mark.parametrize("case", TWINS)
+def test_names_equal_but_for_case_and_a_central_store_that_ignores_it(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """As with a site on Linux, and a folder of Windows or a share as central store."""
+    monkeypatch.setattr("chorus_gui.core.review.places.folder_ignores_case", lambda _: True)
+    world = a_site(tmp_path, "full")
+    for path in TWINS[case]:
+        world.put(path, path)
+    status, text = run(world, "submit", "--yes", "--version", "v1")
+    assert status == 1
+    assert "1 problem on the site" in text
+    sent = [path for path in TWINS[case] if path in world.active()]
+    assert len(sent) == 1
+    assert len(world.active()) == 4, "the rest is submitted"
+    assert run(world, "submit", "--yes", "--version", "v2")[0] == 0
+    assert len(world.active()) == 5
+    world.check_truth()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")

@@ -22,6 +22,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.litter import note
+from chorus_gui.core.review.places import find_clashes
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import PATIENT, Query
 from chorus_gui.core.storage.accepts import refusal
@@ -412,8 +413,14 @@ def _tails(config: Config, staging: Staging) -> None:
     db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
     db.executemany("UPDATE change SET note = trim(? || ' ' || note) WHERE id = ?", litter)
     db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
-    if not updates and len({site.place.text for site in config.sites.values()}) == 1:
-        return  # every file keeps its path, and no two files have the same
+    own_paths = not updates and len({site.place.text for site in config.sites.values()}) == 1
+    if not own_paths:  # otherwise no two files have the same
+        _same_places(staging)
+    find_clashes(config, staging, TAIL, own_paths=own_paths)
+
+
+def _same_places(staging: Staging) -> None:
+    db = staging.db
     sending = f"{TAIL} = ? AND version IS ? AND kind IN ('added', 'updated')"
     db.execute(f"CREATE INDEX change_tail ON change ({TAIL}, version)")
     same = db.execute(f"SELECT {TAIL}, version FROM change WHERE kind IN ('added', 'updated') GROUP BY 1, 2 HAVING count(*) > 1").fetchall()

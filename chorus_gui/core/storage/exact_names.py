@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from itertools import accumulate
+from pathlib import Path
 
 from chorus_gui.core.folders import disk_path
 
@@ -82,6 +83,15 @@ class Spelling:
         if self._ignores_case is None:
             self._ignores_case = _ignores_case(self._root)
         return bool(self._ignores_case)
+
+
+def folder_ignores_case(folder: Path) -> bool:
+    """The disk of this folder is known to ignore case.  Where nothing is there to try it on, that depends on the system."""
+    try:
+        found = _ignores_case(disk_path(folder.absolute()))
+    except OSError:
+        found = None
+    return os.name == "nt" if found is None else found
 
 
 def _ignores_case(root: str) -> bool | None:
