@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -20,18 +21,31 @@ P = TypeVar("P")
 _PART = -1
 """The priority of a part: before every task."""
 
+_LOOK_S = 0.5
+"""Seconds between two looks if more threads would do more."""
+_BUSY = 0.7
+"""Share of one processor from which more threads only get into each other's way: the interpreter runs one at a time."""
+_BETTER = 1.08
+"""So many times the tasks are worth more threads."""
+_REST_S = 10.0
+"""Seconds until it is tried again."""
 _WAKE_S = 0.25
 """Seconds between two checks for a cancellation while there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """An executor with ``threads`` threads of this process.  They are made when there is work for them."""
+    """An executor with ``threads`` threads of this process.  They are made when there is work for them.
+
+    While they mostly wait (for a distant store, for a slow disk), and as long as more of them do more, there may be up to ``most``.
+    """
 
     threads: int = 1
+    most: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "threads", max(1, self.threads))
+        object.__setattr__(self, "most", max(self.threads, self.most))
 
     def start(
         self,
@@ -40,17 +54,22 @@ class Threads:
         deliver: Callable[[Sequence[R] | Ended], None],
     ) -> Running[T]:
         """As :meth:`Executor.start`; the worker gets what is in the recipe as it is."""
-        return ThreadPlace(recipe, ctx, self.threads, deliver)
+        return ThreadPlace(recipe, ctx, self, deliver)
 
 
 class ThreadPlace(Generic[T, R, P]):
     """The threads and the tasks that wait for them.  A :class:`Place` for the worker, :class:`Running` for the pool."""
 
     def __init__(
-        self, recipe: Callable[[Place[P]], Worker[T, R, P]], ctx: JobContext, threads: int, deliver: Callable[[Sequence[R] | Ended], None]
+        self,
+        recipe: Callable[[Place[P]], Worker[T, R, P]],
+        ctx: JobContext,
+        executor: Threads,
+        deliver: Callable[[Sequence[R] | Ended], None],
     ) -> None:
         self.ctx = ctx.branch()
-        self.threads = threads
+        self.threads = executor.threads
+        self._growth = Growth(executor.threads, executor.most)
         self._deliver = deliver
         self._made: list[threading.Thread] = []
         self._turn = threading.Condition()
@@ -73,7 +92,7 @@ class ThreadPlace(Generic[T, R, P]):
                 self._turn.notify_all()  # one that waits for something else must not get the only call
             elif self._idle:
                 self._turn.notify()
-            if len(self._queue) > self._idle and len(self._made) < self.threads and not self._ended:
+            if len(self._queue) > self._idle and len(self._made) < self._growth.allowed and not self._ended:
                 self._start()
 
     def share(self, part: P) -> None:
@@ -177,6 +196,7 @@ class ThreadPlace(Generic[T, R, P]):
         with self._turn:
             if done is not None:
                 self._deliver(done)
+                self._growth.note(waiting=len(self._queue))
             if not self._queue:
                 self._idle += 1
                 try:
@@ -207,3 +227,33 @@ class ThreadPlace(Generic[T, R, P]):
             except BaseException as raised:  # noqa: BLE001 - as above
                 self._error = raised
         self._deliver(Ended(self._error))
+
+
+class Growth:
+    """How many threads there may be.  With the place's lock held."""
+
+    def __init__(self, threads: int, most: int) -> None:
+        self.allowed = threads
+        self._most = most
+        self._done = 0
+        self._rate = 0.0
+        self._looked, self._cpu = time.monotonic(), time.process_time()
+        self._until = 0.0
+
+    def note(self, *, waiting: int) -> None:
+        """A task is done, and so many wait."""
+        if self.allowed >= self._most:
+            return
+        self._done += 1
+        now = time.monotonic()
+        seconds = now - self._looked
+        if seconds < _LOOK_S:
+            return
+        cpu = time.process_time()
+        rate, busy = self._done / seconds, (cpu - self._cpu) / seconds
+        better = rate > self._rate * _BETTER
+        if waiting and busy < _BUSY and (better or now >= self._until):
+            self.allowed = min(self._most, self.allowed + max(2, self.allowed // 2))
+            self._until = now + _REST_S
+        self._rate = rate if better else max(rate, 0.9 * self._rate)
+        self._looked, self._cpu, self._done = now, cpu, 0

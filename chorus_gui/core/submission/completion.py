@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Never
 
@@ -43,6 +44,8 @@ from chorus_gui.core.submission.upload import leave_copies
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.copy import hash_of
 
+BATCH = 1000
+"""Entries that are compared together."""
 READ_UNASKED = 1_000_000_000
 """Bytes that are read to complete a version that nobody named.  Only files without an MD5 in the store must be read."""
 
@@ -220,11 +223,10 @@ class _Check:
     def run(self, version: str, read_limit: int | None) -> str:
         """A sentence that says why the version is not complete; "" if it is.  ``read_limit``: None, or the bytes that may be read."""
         faults: Counter[str] = Counter()
-        for row in self._work.journal.rows(version=version, active=True):
+        rows = self._work.journal.rows(version=version, active=True)
+        while batch := list(islice(rows, BATCH)):
             self._work.ctx.checkpoint()
-            fault = self._look_at(row, version)
-            if fault:
-                faults[fault] += 1
+            faults.update(self._look_at(batch, version))
         if not faults and read_limit is not None and sum(info.size for _, info, _ in self._unread) > read_limit:
             files = len(self._unread)
             return (
@@ -238,12 +240,21 @@ class _Check:
         count = faults.total()
         return f"{count:,} of its files {'is' if count == 1 else 'are'} not confirmed: {', '.join(sorted(faults))}. Verify the version."
 
-    def _look_at(self, row: Row, version: str) -> str:
-        paths = self._work.config.store_paths(row.modality, row.path, row.version)
-        there = [info for path in paths if (info := self._folder.find(path)) is not None]
-        info = max(there, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
-        if info is None:
-            return "missing in the central store"
+    def _look_at(self, rows: Sequence[Row], version: str) -> Iterator[str]:
+        """What is wrong with these rows."""
+        places = [self._work.config.store_paths(row.modality, row.path, row.version) for row in rows]
+        found = self._folder.find({path for paths in places for path in paths})
+        proved = self._store.proofs.of(found.values())
+        for row, paths in zip(rows, places, strict=True):
+            there = [info for path in paths if (info := found.get(path)) is not None]
+            info = there[0] if len(there) == 1 else max(there, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
+            if info is None:
+                yield "missing in the central store"
+            elif fault := self._compare(row, info, version, proved.get(info.path)):
+                yield fault
+
+    def _compare(self, row: Row, info: BlobInfo, version: str, proved: str | None) -> str:
+        """``proved`` is the MD5 of the content with which this run wrote this very blob, None if it did not."""
         if info.size != row.size:
             return "another size in the central store"
         md5 = row.md5 if is_md5(row.md5) else None if row.size else _EMPTY
@@ -251,7 +262,7 @@ class _Check:
             return "no MD5 in the journal"
         if not self._root.add(info.path[len(version) + 1 :], row.size, md5):
             return "the same place as another file"
-        if self._store.proofs.proved(info, md5):
+        if proved == md5:
             self._count(row, Level.TRANSPORT)
         elif info.md5 == md5 or (info.md5 is None and not row.size):
             self._count(row, Level.PROPERTIES)
@@ -304,16 +315,17 @@ class _Folder:
         self._ctx = ctx
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT, used INTEGER) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE wanted (path TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("BEGIN")
         self._load(f"{version}/")
 
-    def find(self, path: str) -> BlobInfo | None:
-        """The blob of this path."""
-        found = self._db.execute("SELECT size, md5, etag FROM blob WHERE path = ?", (path,)).fetchone()
-        if found is None:
-            return None
-        self._db.execute("UPDATE blob SET used = 1 WHERE path = ?", (path,))
-        return BlobInfo(path, *found)
+    def find(self, paths: Iterable[str]) -> dict[str, BlobInfo]:
+        """The blobs of these paths, by path."""
+        self._db.execute("DELETE FROM wanted")
+        self._db.executemany("INSERT INTO wanted VALUES (?)", ((path,) for path in paths))
+        self._db.execute("UPDATE blob SET used = 1 WHERE path IN (SELECT path FROM wanted)")
+        rows = self._db.execute("SELECT path, size, md5, etag FROM blob WHERE path IN (SELECT path FROM wanted)")
+        return {row[0]: BlobInfo(*row) for row in rows}
 
     def others(self, known: Collection[str]) -> int:
         """How many blobs nobody asked for, apart from the ``known`` ones."""
@@ -327,7 +339,10 @@ class _Folder:
         self._db.close()
 
     def _load(self, prefix: str) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?, 0)", self._listed(prefix))
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, int, str | None, str]]:
         for number, info in enumerate(self._store.list(prefix)):
-            if number % 1000 == 0:
+            if number % BATCH == 0:
                 self._ctx.checkpoint()
-            self._db.execute("INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?, 0)", (info.path, info.size, info.md5, info.etag))
+            yield info.path, info.size, info.md5, info.etag

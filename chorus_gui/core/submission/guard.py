@@ -209,6 +209,7 @@ class Proofs:
         self._lock = threading.Lock()
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("CREATE TABLE proof (path TEXT PRIMARY KEY, etag TEXT, md5 TEXT) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE wanted (path TEXT PRIMARY KEY, etag TEXT) WITHOUT ROWID")
         self._db.execute("BEGIN")
 
     def keep(self, info: BlobInfo, md5: bytes | None) -> None:
@@ -221,9 +222,12 @@ class Proofs:
         with self._lock:
             self._db.executemany("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", written)
 
-    def proved(self, info: BlobInfo, md5: str) -> bool:
-        """This very blob was written by this run, with this content."""
-        return self.md5_of(info) == md5
+    def of(self, blobs: Iterable[BlobInfo]) -> dict[str, str]:
+        """Path → MD5 of the content with which this run wrote this very blob, of those that it wrote."""
+        with self._lock:
+            self._db.execute("DELETE FROM wanted")
+            self._db.executemany("INSERT OR REPLACE INTO wanted VALUES (?, ?)", ((blob.path, blob.etag) for blob in blobs))
+            return dict(self._db.execute("SELECT path, md5 FROM wanted JOIN proof USING (path, etag)"))
 
     def md5_of(self, info: BlobInfo) -> str | None:
         """The MD5 of the content with which this run wrote this very blob; None if it did not."""

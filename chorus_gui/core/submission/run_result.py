@@ -108,6 +108,21 @@ class RunResult:
             self.sent += Tally(1, proof.item.size)
             self.reused_bytes += proof.reused_bytes
 
+    def prove_all(self, sent: Iterable[tuple[Proof, str]]) -> None:
+        """As :meth:`prove`, for many files, each with its version: what is the same is added up first."""
+        sums: dict[tuple[str, str, Level], list[int]] = {}
+        for proof, version in sent:
+            count = sums.setdefault((proof.item.modality, version, proof.level), [0, 0, 0])
+            count[0] += 1
+            count[1] += proof.item.size
+            count[2] += proof.reused_bytes
+        for (modality, version, level), (files, size, reused) in sums.items():
+            self.uploaded[modality] = self.uploaded.get(modality, Tally()) + Tally(files, size)
+            self.versions.add(version)
+            self.proofs[level] += files
+            self.sent += Tally(files, size)
+            self.reused_bytes += reused
+
     def found(self, row: Row, level: Level) -> None:
         """The file of a row was found in the store, sent by another tool, and the journal says so now."""
         self._uploaded(row.modality, row.size, row.version, level)

@@ -414,8 +414,7 @@ def _send(work: Work, approved: Approved, store: Store, again: Collection[int]) 
             yield change, Item.of_change(change, work.config.store_path(change.modality, change.path, approved.version_of(change)))
 
     def done(sent: list[tuple[Change, Proof]]) -> None:
-        for change, proof in sent:
-            work.log.prove(proof, approved.version_of(change))
+        work.log.prove_all((proof, approved.version_of(change)) for change, proof in sent)
         with work.log.marking():
             _done(work, approved, [change for change, _ in sent])
 

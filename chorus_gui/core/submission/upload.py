@@ -68,8 +68,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
             yield row, Item.of_row(row, path)
 
     def done(proved: list[tuple[Row, Proof]]) -> None:
-        for row, proof in proved:
-            work.log.prove(proof, row.version)
+        work.log.prove_all((proof, row.version) for row, proof in proved)
         if approved is not None:
             with work.log.marking():
                 pending.sent(approved, [row for row, _ in proved])

@@ -21,6 +21,9 @@ from chorus_gui.core.submission.run_result import RunResult
 Stays = Callable[[str, str, object], bool]
 """(modality, path, patient ID as the journal has it): the file must not be uploaded now."""
 
+MOST_THREADS = 32
+"""Threads of one step, if the store or the site is so far away that more do more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -40,7 +43,7 @@ class Work:
     @property
     def executor(self) -> Executor:
         """How much is done at the same time, and where."""
-        return Threads(self.config.threads)
+        return Threads(self.config.threads, MOST_THREADS)
 
     def is_held(self, modality: str, path: str, patient_id: object = None) -> bool:
         """Somebody holds this file back now.  Then the log names it."""
