@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.names import check_block_id, check_path
 
@@ -71,8 +71,20 @@ class MemoryStore:
         _leave(fault)
         return info
 
+    def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.write`; only with limits that allow no blocks."""
+        if self.limits.blocks:
+            raise NotImplementedError("this store takes blocks")
+        fault = self._enter("write", path)
+        data = b"".join(bytes(chunk) for chunk in content.chunks())
+        with self._lock:
+            info = self._write(path, data, md5_of(data).hexdigest(), metadata, condition)
+        _leave(fault)
+        return info
+
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`."""
+        self._check_blocks()
         fault = self._enter("stage_block", path)
         _checked(path, data, md5)
         with self._lock:
@@ -91,6 +103,7 @@ class MemoryStore:
         condition: Condition = ALWAYS,
     ) -> BlobInfo:
         """As :meth:`Store.commit_blocks`."""
+        self._check_blocks()
         fault = self._enter("commit_blocks", path)
         with self._lock:
             staged = self._staged.get(path, {})
@@ -103,6 +116,7 @@ class MemoryStore:
 
     def list_staged(self, path: str) -> list[StagedBlock]:
         """As :meth:`Store.list_staged`."""
+        self._check_blocks()
         fault = self._enter("list_staged", path)
         with self._lock:
             found = [StagedBlock(name, len(data)) for name, data in self._staged.get(path, {}).items()]
@@ -178,6 +192,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """As :meth:`Store.close`."""
+
+    def _check_blocks(self) -> None:
+        if not self.limits.blocks:
+            raise NotImplementedError("this store takes no blocks")
 
     def _enter(self, call: str, path: str | None) -> _Fault | None:
         """What every call begins with; a fault that is to strike when the work is done."""

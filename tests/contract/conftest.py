@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from memorystore import MemoryStore
 
-from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.base import Store, StoreLimits
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.submission.guard import GuardedStore
@@ -26,6 +26,16 @@ def _local(request: pytest.FixtureRequest, folder: Path) -> Store:
     root.mkdir()
     return LocalStore(root)
 
+
+STREAMING = StoreLimits(put_bytes=1000, blocks=0)
+
+STREAMS: dict[str, Factory] = {
+    "local": _local,
+    "memory": lambda request, folder: MemoryStore(limits=STREAMING),
+    "retrying": lambda request, folder: RetryingStore(MemoryStore(limits=STREAMING)),
+    "guarded": lambda request, folder: GuardedStore(RetryingStore(MemoryStore(limits=STREAMING))),
+}
+"""Stores that take no blocks, and write a large blob as it is read."""
 
 FACTORIES: dict[str, Factory] = {
     "local": _local,
@@ -42,6 +52,24 @@ if _more.exists():
     _module = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(_module)
     FACTORIES.update(_module.FACTORIES)
+
+
+@pytest.fixture(params=sorted(FACTORIES.keys() - {"local"}))
+def blocks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind that takes blocks."""
+    made = FACTORIES[request.param](request, tmp_path)
+    assert made.limits.blocks
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=sorted(STREAMS))
+def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind that takes no blocks."""
+    made = STREAMS[request.param](request, tmp_path)
+    assert not made.limits.blocks
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=sorted(FACTORIES))

@@ -9,7 +9,7 @@ from chorus_gui.cli.main import main
 from chorus_gui.core.storage.local import LocalStore
 
 seconds, record, *arguments = sys.argv[1:]
-put, commit = LocalStore.put, LocalStore.commit_blocks
+put, write = LocalStore.put, LocalStore.write
 
 
 def slow_put(self, path, data, **options):
@@ -19,12 +19,12 @@ def slow_put(self, path, data, **options):
     return put(self, path, data, **options)
 
 
-def slow_commit(self, path, ids, **options):
+def slow_write(self, path, content, **options):
     time.sleep(float(seconds))
     with open(record, "a", encoding="utf-8") as out:
         out.write(path + "\n")
-    return commit(self, path, ids, **options)
+    return write(self, path, content, **options)
 
 
-LocalStore.put, LocalStore.commit_blocks = slow_put, slow_commit  # type: ignore[method-assign]
+LocalStore.put, LocalStore.write = slow_put, slow_write  # type: ignore[method-assign]
 raise SystemExit(main(arguments, own_process=True))

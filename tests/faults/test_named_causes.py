@@ -106,6 +106,11 @@ class Committing(MemoryStore):
     def __init__(self, how: str, times: int) -> None:
         super().__init__(limits=StoreLimits(put_bytes=100, block_bytes=50))
         self.how, self.times = how, times
+        self.parts: list[str] = []
+
+    def stage_block(self, path: str, block_id: str, data: object, **options: object) -> None:  # type: ignore[override]
+        self.parts.append(path)
+        super().stage_block(path, block_id, data, **options)  # type: ignore[arg-type]
 
     def commit_blocks(self, path: str, block_ids: object, **options: object) -> BlobInfo:  # type: ignore[override]
         if self.times:
@@ -125,7 +130,7 @@ def test_a_commit_that_went_wrong_once_is_looked_at(tmp_path: Path, monkeypatch:
     log = world.run(version="v1")
     assert not log.failures
     assert log.proofs == {level: 1}
-    assert store.calls["stage_block"] == 8 + 1, "no part is sent twice; one is the journal's copy"
+    assert store.parts.count("v1/1/Images/a.dcm") == 8, "no part is sent twice"
 
 
 def test_a_list_that_is_damaged_for_good_does_not_blame_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,4 +47,4 @@ def stored(value: Any, folder: Path) -> None:
         keychain.forget_answers()
 
 
-CLASSES = (InputClass("receipts, custody memory, lock notes, staged index, keyring, file lists", VALUES, stored),)
+CLASSES = (InputClass("receipts, custody memory, lock notes, keyring, file lists", VALUES, stored),)

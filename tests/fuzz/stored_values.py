@@ -21,7 +21,6 @@ from chorus_gui.core.model import Failure, Item, Level, Tally
 from chorus_gui.core.receipt import HeldBack, Receipt, Verification, VerifyFault, from_json, to_json
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.storage.staged import read_index
 
 RECEIPT = Receipt(
     "submission",
@@ -91,13 +90,6 @@ def _lock(text: str, folder: Path) -> None:
     assert state.since is None or state.since.tzinfo is not None
 
 
-def _index(text: str, folder: Path) -> None:
-    (folder / "index").write_bytes(text.encode("utf-8", "surrogatepass"))
-    (folder / "data").write_bytes(bytes(64))
-    for offset, size in read_index(str(folder)).values():
-        assert 0 <= offset <= offset + size <= 64
-
-
 def _holder(text: str, folder: Path) -> None:
     (folder / ".journal.db.inuse.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     holder = WriterLock(folder / "journal.db").holder()
@@ -110,6 +102,5 @@ STORED: dict[str, Stored] = {
     "receipt": Stored(json.loads(to_json(RECEIPT)), _receipt),
     "custody memory": Stored(_MEMORY, _memory, toml=True),
     "lock note": Stored(asdict(NOTE), _lock),
-    "staged index": Stored(["0-4-0000", 0, 4], _index),
     "writer's note": Stored(asdict(Holder("ann", "pc", 1, "x", "y", "2026")), _holder),
 }

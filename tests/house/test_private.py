@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from faces import fill
+from givencontent import Given
 from world import World
 
 from chorus_gui.app.doctor.examine import examine
@@ -62,8 +63,7 @@ def test_what_the_core_makes_is_private_in_any_process(tmp_path: Path) -> None:
         opened.snapshot(tmp_path / "copy.db")
     store = LocalStore(tmp_path / "store", create=True)
     store.put("v1/OMOP/a.csv", b"x", md5=md5_of(b"x").digest())
-    store.stage_block("v1/OMOP/b.csv", "0-1-0000", b"y", md5=md5_of(b"y").digest())
-    store.commit_blocks("v1/OMOP/b.csv", ["0-1-0000"], md5=md5_of(b"y").digest())
+    store.write("v1/OMOP/b.csv", Given(b"y"))
     blob = store.head("v1/OMOP/a.csv")
     assert blob is not None
     fetch_file(store, blob, tmp_path / "fetched.csv", JobContext())

@@ -27,11 +27,19 @@ HELD = "1002/Images/held.dcm"
 SEND_SLOWLY = """
 import sys, time
 from chorus_gui.core.storage.local import LocalStore
-stage = LocalStore.stage_block
-def slowly(self, *given, **options):
-    time.sleep(0.3)
-    return stage(self, *given, **options)
-LocalStore.stage_block = slowly
+if hasattr(LocalStore, "write"):
+    from chorus_gui.core.transfer import stream
+    fill = stream.fill
+    def slowly(*given):
+        time.sleep(0.05)
+        return fill(*given)
+    stream.fill = slowly
+else:
+    stage = LocalStore.stage_block
+    def slowly(self, *given, **options):
+        time.sleep(0.3)
+        return stage(self, *given, **options)
+    LocalStore.stage_block = slowly
 from chorus_gui.cli.main import main
 raise SystemExit(main(sys.argv[1:], own_process=True))
 """

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import subprocess
-import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from givencontent import Given
 
 from chorus_gui.core.errors import AccessError, BlobNameError, ChorusError, ConditionError, StoreFullError, StoreUnavailableError
-from chorus_gui.core.storage import disk, staged
-from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT
+from chorus_gui.core.storage import disk, local
+from chorus_gui.core.storage.base import ALWAYS, IF_ABSENT, Buffer
 from chorus_gui.core.storage.disk import store_error
 from chorus_gui.core.storage.exact_names import Spelling
 from chorus_gui.core.storage.local import STAGING, LocalStore
@@ -34,10 +33,6 @@ def files(root: Path) -> list[str]:
 
 def leftovers(root: Path) -> list[str]:
     return sorted(p.relative_to(root / STAGING).as_posix() for p in (root / STAGING).rglob("*") if p.is_file())
-
-
-def names(number: int, size: int) -> list[str]:
-    return [f"{index:06d}-{size:024d}-{'0' * 32}" for index in range(number)]
 
 
 def test_a_blob_is_a_file_at_exactly_its_path(root: Path):
@@ -72,7 +67,7 @@ def test_a_disk_that_is_unplugged_does_not_become_a_folder(root: Path, mount_poi
         root.mkdir()
     for call in (
         lambda: store.put("v/b", b"2"),
-        lambda: store.stage_block("v/b", "1", b"2"),
+        lambda: store.write("v/b", Given(b"2")),
         lambda: store.head("v/a"),
         lambda: list(store.read("v/a")),
         lambda: store.delete("v/a"),
@@ -166,6 +161,8 @@ def test_a_full_disk_leaves_nothing_behind(root: Path, monkeypatch: pytest.Monke
         store.put("a", b"new content")
     with pytest.raises(StoreFullError):
         store.put("b", b"new content")
+    with pytest.raises(StoreFullError):
+        store.write("c", Given(b"new content"))
     monkeypatch.undo()
     assert files(root) == ["a"]
     assert (root / "a").read_bytes() == b"old"
@@ -186,119 +183,72 @@ def test_if_absent_on_a_disk_without_links(root: Path, monkeypatch: pytest.Monke
 
 
 def test_what_a_crash_left_is_cleared_by_the_next_writer(root: Path):
-    store = LocalStore(root)
-    store.stage_block("young", "1", b"1")
-    store.stage_block("old", "1", b"1")
-    store.close()
+    LocalStore(root).put("a", b"")
     temp = root / STAGING / "put" / "torn"
     temp.write_bytes(b"half")
     fresh = root / STAGING / "put" / "fresh"
     fresh.write_bytes(b"half")
     long_ago = time.time() - 8 * 24 * 3600
     os.utime(temp, (long_ago, long_ago))
-    for index in (root / STAGING / "blocks").glob("*/index"):
-        if b'"1"' in index.read_bytes() and len(store.list_staged("old")) == 1:
-            os.utime(index, (long_ago, long_ago))
-            break
-    store = LocalStore(root)
-    store.put("a", b"")
+    for name in ("old", "young"):  # as versions before this one kept blocks
+        folder = root / STAGING / "blocks" / name
+        folder.mkdir(parents=True)
+        (folder / "index").write_bytes(b'["1", 0, 1]')
+        (folder / "data").write_bytes(b"1")
+    os.utime(root / STAGING / "blocks" / "old" / "index", (long_ago, long_ago))
+    LocalStore(root).put("a", b"")
     assert not temp.exists()
     assert fresh.exists()
-    assert len(store.list_staged("young")) + len(store.list_staged("old")) == 1
+    assert [folder.name for folder in (root / STAGING / "blocks").iterdir()] == ["young"]
+    os.utime(root / STAGING / "blocks" / "young" / "index", (long_ago, long_ago))
+    LocalStore(root).put("a", b"")
+    assert not (root / STAGING / "blocks").exists()
 
 
-def test_blocks_in_order_are_renamed_not_copied(root: Path):
+def test_a_large_blob_is_written_beside_its_place_and_renamed_once(root: Path, monkeypatch: pytest.MonkeyPatch):
+    moves: list[str] = []
+    real = disk.move_over
+
+    def move(temp: str, target: str) -> None:
+        moves.append(Path(target).relative_to(root).as_posix())
+        real(temp, target)
+
     store = LocalStore(root)
-    ids = names(4, 1000)
-    for index in (3, 1, 0, 2):  # the last is shorter and comes first
-        store.stage_block("v/big", ids[index], bytes([index]) * (1000 if index < 3 else 10))
-    (data,) = (root / STAGING / "blocks").glob("*/data")
-    inode = data.stat().st_ino
-    store.commit_blocks("v/big", ids)
-    assert (root / "v/big").stat().st_ino == inode
-    assert (root / "v/big").read_bytes() == b"\0" * 1000 + b"\1" * 1000 + b"\2" * 1000 + b"\3" * 10
+    store.put("v/a", b"")
+    monkeypatch.setattr(local, "move_over", move)
+    data = os.urandom(300_000)
+    seen: list[list[str]] = []
+
+    class Looking(Given):
+        def chunks(self) -> Generator[Buffer, None, None]:
+            for chunk in super().chunks():
+                seen.append(files(root))
+                yield chunk
+
+    info = store.write("v/big", Looking(data, chunk=100_000))
+    assert seen == [["v/a"]] * 3, "nothing is there before it is whole"
+    assert moves == ["v/big"]
+    assert (root / "v/big").read_bytes() == data
+    assert info.size == 300_000
+    assert info.modified_us >= (time.time() - 60) * 1e6
     assert leftovers(root) == []
 
 
-def test_blocks_out_of_place_are_copied_right(root: Path):
+def test_a_large_blob_reaches_the_disk_while_it_is_written(root: Path, monkeypatch: pytest.MonkeyPatch):
+    """So that the end, which nothing can cancel, does not take minutes."""
+    monkeypatch.setattr(disk, "SYNC_BYTES", 1000)
+    synced: list[int] = []
+    real = os.fsync
+
+    def sync(fd: int) -> None:
+        synced.append(os.fstat(fd).st_size)
+        real(fd)
+
     store = LocalStore(root)
-    ids = names(3, 1000)
-    store.stage_block("big", ids[2], b"c" * 1500)
-    store.stage_block("big", ids[1], b"b" * 1500)  # would reach into the third
-    store.stage_block("big", ids[0], b"a" * 900)
-    store.commit_blocks("big", ids)
-    assert (root / "big").read_bytes() == b"a" * 900 + b"b" * 1500 + b"c" * 1500
-    assert leftovers(root) == []
-
-
-def test_a_leftover_beyond_the_end_does_not_end_up_in_the_blob(root: Path):
-    store = LocalStore(root)
-    ids = names(3, 10)
-    for name in ids:
-        store.stage_block("big", name, b"0123456789")
-    store.commit_blocks("big", ids[:2])
-    assert (root / "big").read_bytes() == b"0123456789" * 2
-
-
-def test_staged_blocks_survive_the_process_and_a_torn_index(root: Path):
-    ids = names(4, 100_000)
-    code = (
-        "import os, sys\nfrom pathlib import Path\nfrom chorus_gui.core.storage.local import LocalStore\n"
-        "store = LocalStore(Path(sys.argv[1]))\n"
-        "for index, name in enumerate(sys.argv[2:]):\n    store.stage_block('v/big', name, bytes([index]) * 100_000)\n"
-        "os._exit(9)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", code, str(root), *ids[:3]], check=False).returncode == 9
-    (index,) = (root / STAGING / "blocks").glob("*/index")
-    with index.open("ab") as file:
-        file.write(b'["000003-0000')
-    store = LocalStore(root)
-    assert sorted(block.id for block in store.list_staged("v/big")) == ids[:3]
-    store.stage_block("v/big", ids[3], b"\3" * 100_000)
-    assert len(store.list_staged("v/big")) == 4
-    store.close()
-    store = LocalStore(root)
-    (data,) = (root / STAGING / "blocks").glob("*/data")
-    inode = data.stat().st_ino
-    store.commit_blocks("v/big", ids)
-    assert hashlib.md5((root / "v/big").read_bytes()).digest() == hashlib.md5(b"".join(bytes([i]) * 100_000 for i in range(4))).digest()
-    assert (root / "v/big").stat().st_ino == inode
-
-
-def test_a_block_whose_bytes_are_not_there_counts_as_not_staged(root: Path):
-    store = LocalStore(root)
-    ids = names(2, 1000)
-    for name in ids:
-        store.stage_block("big", name, b"x" * 1000)
-    store.close()
-    (data,) = (root / STAGING / "blocks").glob("*/data")
-    os.truncate(data, 1500)
-    assert [block.id for block in LocalStore(root).list_staged("big")] == ids[:1]
-
-
-def test_two_processes_do_not_write_into_one_unfinished_blob(root: Path):
-    first, second = LocalStore(root), LocalStore(root)
-    first.stage_block("big", "1", b"1")
-    with pytest.raises(StoreUnavailableError, match="Another program"):
-        second.stage_block("big", "2", b"2")
-    assert [block.id for block in second.list_staged("big")] == ["1"]
-    first.close()
-    second.stage_block("big", "2", b"2")
-    second.commit_blocks("big", ["1", "2"])
-    assert (root / "big").read_bytes() == b"12"
-    second.close()
-
-
-def test_many_unfinished_blobs_do_not_keep_files_open(root: Path):
-    store = LocalStore(root)
-    for index in range(200):
-        store.stage_block(f"v/{index}", "1", b"1")
-    if sys.platform == "linux":
-        assert len(os.listdir("/proc/self/fd")) < 180
-    for index in range(200):
-        store.commit_blocks(f"v/{index}", ["1"])
-    assert len(files(root)) == 200
-    assert leftovers(root) == []
+    store.put("a", b"")
+    monkeypatch.setattr(os, "fsync", sync)
+    store.write("b", Given(bytes(3500), chunk=500))
+    assert synced[:4] == [1000, 2000, 3000, 3500]
 
 
 def test_names_that_differ_in_case_only_are_told_apart_from_the_disk(root: Path):
@@ -350,34 +300,6 @@ def test_an_unreadable_metadata_file_is_said(root: Path):
 def test_root_in_another_spelling_gives_a_url(root: Path):
     assert LocalStore(root).url == root.as_posix()
     assert LocalStore(root, url="az-staging").url == "az-staging"
-
-
-def test_a_block_that_found_no_room_is_not_staged_and_can_be_sent_again(root: Path, monkeypatch: pytest.MonkeyPatch):
-    store = LocalStore(root)
-    ids = names(2, 4)
-    store.stage_block("big", ids[0], b"0123")
-
-    def full(fd: int, data: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(staged, "write_all", full)
-    with pytest.raises(StoreFullError):
-        store.stage_block("big", ids[1], b"4567")
-    monkeypatch.undo()
-    assert [block.id for block in store.list_staged("big")] == ids[:1]
-    store.stage_block("big", ids[1], b"4567")
-    store.commit_blocks("big", ids)
-    assert (root / "big").read_bytes() == b"01234567"
-
-
-def test_ids_of_another_length_are_refused(root: Path):
-    store = LocalStore(root)
-    store.stage_block("big", "1", b"1")
-    with pytest.raises(BlobNameError, match="Another program left an unfinished upload"):
-        store.stage_block("big", "22", b"2")
-    for block_id in ("", "x" * 65, "ä"):
-        with pytest.raises(BlobNameError):
-            store.stage_block("big", block_id, b"2")
 
 
 def test_the_first_write_of_another_thread_is_no_litter_that_vanishes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from processes import Processes
-from sending import SMALL_LIMITS, Site, content, md5_hex, send
+from sending import Site, content, md5_hex, send
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.credentials import Account, AccountKey
@@ -59,7 +59,7 @@ def central(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def folder(tmp_path: Path, limits: StoreLimits | None = None) -> LocalStore:
     store = LocalStore(tmp_path / "central", create=True)
-    store.limits = limits or StoreLimits(put_bytes=BLOCK, block_bytes=BLOCK)
+    store.limits = limits or StoreLimits(put_bytes=BLOCK, blocks=0)
     return store
 
 
@@ -132,21 +132,20 @@ def test_a_cancellation_ends_within_a_second_and_loses_no_proof(site: Site, cent
     assert run.count[0] == len(run.proofs)
 
 
-def test_blocks_that_were_staged_are_not_sent_again(site: Site, tmp_path: Path, executor: Executor):
+def test_a_large_file_into_a_folder_begins_again_after_an_interruption(site: Site, tmp_path: Path, executor: Executor):
     store = folder(tmp_path)
-    data = os.urandom(30 * BLOCK + 11)
+    data = os.urandom(30 * MIB + 11)
     item = site.add("large", data)
     ctx = JobContext()
-    ctx.limit.set(10 * BLOCK)
-    threading.Thread(target=_cancel_at, args=(ctx, 12 * BLOCK), daemon=True).start()
+    ctx.limit.set(10 * MIB)
+    threading.Thread(target=_cancel_at, args=(ctx, 12 * MIB), daemon=True).start()
     run = send([item], site.root, store, ctx=ctx, executor=executor)
     assert isinstance(run.error, Cancelled)
-    store.close()
-    there = sum(block.size for block in store.list_staged("v/large"))
-    assert 10 * BLOCK < there < len(data)
+    assert run.count[0] == 0
+    assert [file for file in (tmp_path / "central").rglob("*") if file.is_file()] == []
     run = send([item], site.root, store, executor=executor)
     assert run.error is None
-    assert (run.proofs["large"].reused_bytes, run.proofs["large"].sent_bytes) == (there, len(data) - there)
+    assert (run.proofs["large"].reused_bytes, run.proofs["large"].sent_bytes) == (0, len(data))
     assert content(store, "v/large") == data
     assert run.count == (1, len(data), 0)
 
@@ -193,11 +192,12 @@ def test_the_limit_is_shared(site: Site, tmp_path: Path, executor: Executor):
     assert time.monotonic() - began > 0.8  # 80,000 bytes, of which each bucket holds one second's
 
 
-@pytest.mark.parametrize("limits", [SMALL_LIMITS, StoreLimits(put_bytes=MIB, block_bytes=MIB)], ids=["blocks of 50", "blocks of 1 MiB"])
-def test_one_large_file_alone_is_sent_by_all_threads_of_a_place(site: Site, tmp_path: Path, executor: Executor, limits: StoreLimits):
-    data = os.urandom(40 * limits.block_bytes + 3)
+@pytest.mark.parametrize("kind", ["folder", "azurite"])
+def test_one_large_file_alone(request: pytest.FixtureRequest, site: Site, tmp_path: Path, executor: Executor, kind: str):
+    store = folder(tmp_path) if kind == "folder" else azure(request.getfixturevalue("azurite"))
+    data = os.urandom(20 * MIB + 3)
     site.add("large", data)
-    store = folder(tmp_path, limits)
     run = send(site.items, site.root, store, executor=executor)
     assert run.error is None
     assert content(store, "v/large") == data
+    store.close()

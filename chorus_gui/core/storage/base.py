@@ -8,7 +8,7 @@ Every store raises only :class:`~chorus_gui.core.errors.StoreError` subclasses, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, TypeVar
@@ -73,11 +73,34 @@ class StagedBlock:
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """How much one request can carry.  ``put_bytes``: a larger file is sent as blocks.  All in bytes but ``blocks``."""
+    """How much one request can carry.  ``put_bytes``: a larger file is sent as at most ``blocks`` blocks of ``block_bytes``.
+
+    ``blocks`` 0: the store takes no blocks, and a larger file is sent with :meth:`Store.write`.  All in bytes but ``blocks``.
+    """
 
     put_bytes: int
-    block_bytes: int
+    block_bytes: int = 0
     blocks: int = 50_000
+
+
+class Content(Protocol):
+    """The bytes of a file on its way to a store, which can be read again if they did not arrive."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        ...
+
+    def chunks(self) -> Generator[Buffer, None, None]:
+        """The bytes from the first to the last.  A chunk is valid until the next one is asked for, and small: a cancellation ends it soon.
+
+        What it raises ends the write, which changes nothing then.
+        """
+        ...
+
+    def md5(self) -> bytes:
+        """The MD5 (16 bytes) of what :meth:`chunks` gave when it came to its end."""
+        ...
 
 
 class Store(Protocol):
@@ -109,11 +132,18 @@ class Store(Protocol):
         """
         ...
 
+    def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
+        """Write a whole blob of any size as it is read; it is there afterwards, or nothing is changed.
+
+        Only for a store whose :attr:`limits` allow no blocks; the next three are for the others (``NotImplementedError``).  Errors as :meth:`put`, and
+        what ``content`` raises.
+        """
+        ...
+
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """Send one block of a blob to come.  Staging an id again replaces it.  Errors as :meth:`put`.
 
-        ``block_id`` is at most 64 ASCII characters, and all ids of one blob have the same length; ``data`` is not empty.  An id
-        of the form ``number-size-…`` tells a store where the block will lie if all have that size; that is a hint, never more.
+        ``block_id`` is at most 64 ASCII characters, and all ids of one blob have the same length; ``data`` is not empty.
         A staged block waits for about seven days; :meth:`put` and :meth:`delete` forget those of their path.
         """
         ...

@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -21,6 +21,8 @@ from chorus_gui.core.storage.names import name_error
 WINDOWS = os.name == "nt"
 BINARY: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 COPY_BYTES = 4 * 1024 * 1024
+SYNC_BYTES = 16 * 1024 * 1024
+"""Of a file that is written, at most so many bytes are not on the disk yet."""
 LOCK_S = 10.0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -109,18 +111,26 @@ def share(fd: int, root: str) -> None:
         os.fchmod(fd, FILE | bits)
 
 
-def write_new(path: str, parts: Iterable[Buffer], mtime_ns: int, root: str) -> os.stat_result:
-    """Write a file that must not exist; its bytes are on the disk when this returns.  Removed again if anything fails."""
+def write_new(path: str, parts: Iterable[Buffer], tick: Callable[[], int], root: str) -> os.stat_result:
+    """Write a file that must not exist; its bytes are on the disk when this returns.  Removed again if anything fails.
+
+    ``tick`` gives its time, in nanoseconds, at the end.
+    """
     fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | BINARY, FILE)
     try:
         try:
             share(fd, root)
+            waiting = 0
             for part in parts:
                 write_all(fd, part)
+                waiting += len(part)
+                if waiting >= SYNC_BYTES:  # now and then, so that the end does not take minutes
+                    os.fsync(fd)
+                    waiting = 0
             os.fsync(fd)
         finally:
             os.close(fd)
-        return stamp(path, mtime_ns)
+        return stamp(path, tick())
     except BaseException:
         remove(path)
         raise

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -20,7 +22,7 @@ from typing import Any
 from chorus_gui.core.errors import AccessError, StoreUnavailableError
 from chorus_gui.core.folders import disk_path, patiently
 from chorus_gui.core.private import make_folder
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import check_bytes
 from chorus_gui.core.storage.disk import (
     BINARY,
@@ -34,22 +36,22 @@ from chorus_gui.core.storage.disk import (
     move_over,
     not_found,
     remove,
-    stamp,
     store_error,
     sync_folder,
     unmet,
     write_new,
 )
 from chorus_gui.core.storage.exact_names import Spelling
-from chorus_gui.core.storage.names import check_block_id, check_path, name_error
-from chorus_gui.core.storage.staged import Partials, key_of, staged_blocks
+from chorus_gui.core.storage.names import check_path, name_error
 from chorus_gui.core.untrusted import MalformedError, json_value, record
 
 STAGING = ".chorus-staging"
 """The folder in the root that holds what is not a blob (yet)."""
 
 _LITTER_AGE = 24 * 3600
+_WEEK = 7 * 24 * 3600
 _FOLDER_TRIES = 5
+_NO_BLOCKS = "a folder takes no blocks"
 PAGE = 1000
 """Blobs of a page of a listing."""
 _MIB = 1024 * 1024
@@ -58,7 +60,8 @@ _MIB = 1024 * 1024
 class LocalStore:
     """A folder as :class:`~chorus_gui.core.storage.base.Store`: each blob is a file at exactly its path.
 
-    A blob is written beside its place, forced to the disk and renamed, so it is there whole or not at all.  ETags are made of
+    A blob is written beside its place, forced to the disk and renamed, so it is there whole or not at all; a large one as it is read, with
+    :meth:`write`.  ETags are made of
     time and size.  "Only if absent" is atomic between machines; "only if unchanged" is so between all who write through this class,
     as far as the disk or share has locks.  No MD5 is kept.  Metadata is kept beside the blobs, in ``.chorus-staging``.
 
@@ -72,7 +75,7 @@ class LocalStore:
         Raises :class:`StoreUnavailableError` for a missing root, :class:`AccessError` for one that is not a folder.
         """
         self.url = url or root.as_posix()
-        self.limits = StoreLimits(put_bytes=8 * _MIB, block_bytes=4000 * _MIB)
+        self.limits = StoreLimits(put_bytes=8 * _MIB, blocks=0)
         self._root = disk_path(root.absolute())
         self._staging = os.path.join(self._root, STAGING)
         self._temps = os.path.join(self._staging, "put")
@@ -81,8 +84,6 @@ class LocalStore:
         self._clock = Clock()
         self._ready = False
         self._spelling = Spelling(self._root)
-        self._blocks = os.path.join(self._staging, "blocks")
-        self._partials = Partials(self._blocks, self._root)
         with Translated(root.as_posix()):
             if create:
                 make_folder(Path(self._root))
@@ -99,44 +100,33 @@ class LocalStore:
         self._check(path)
         check_bytes(path, data, md5)
         with Translated(path):
-            info = self._write(path, (data,), metadata, condition)
-            self._partials.discard(path)
-            return info
+            return self._write(path, (data,), metadata, condition)
+
+    def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.write`."""
+        self._check(path)
+        with Translated(path), closing(content.chunks()) as chunks:
+            return self._write(path, chunks, metadata, condition)
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
-        """As :meth:`Store.stage_block`."""
-        self._check(path)
-        check_block_id(block_id, None)
-        check_bytes(path, data, md5)
-        with Translated(path):
-            self._prepare()
-            self._partials.stage(path, block_id, data)
+        """As :meth:`Store.stage_block`: a folder takes no blocks."""
+        raise NotImplementedError(_NO_BLOCKS)
 
     def commit_blocks(
         self,
         path: str,
         block_ids: Sequence[str],
         *,
-        md5: bytes | None = None,  # noqa: ARG002 - a folder has no place for it
+        md5: bytes | None = None,
         metadata: Mapping[str, str] | None = None,
         condition: Condition = ALWAYS,
     ) -> BlobInfo:
-        """As :meth:`Store.commit_blocks`.  A rename if the blocks are in this order in one file, which :mod:`.staged` ensures."""
-        self._check(path)
-        with Translated(path):
-            whole = self._partials.arrange(path, block_ids)
-            if isinstance(whole, str):
-                info = self._publish(whole, stamp(whole, self._clock.tick()), path, metadata, condition)
-            else:
-                info = self._write(path, whole, metadata, condition)
-            self._partials.discard(path)
-            return info
+        """As :meth:`stage_block`."""
+        raise NotImplementedError(_NO_BLOCKS)
 
     def list_staged(self, path: str) -> list[StagedBlock]:
-        """As :meth:`Store.list_staged`."""
-        self._check(path)
-        with Translated(path):
-            return staged_blocks(self._partials.blocks(path))
+        """As :meth:`stage_block`."""
+        raise NotImplementedError(_NO_BLOCKS)
 
     def head(self, path: str) -> BlobInfo | None:
         """As :meth:`Store.head`."""
@@ -209,9 +199,7 @@ class LocalStore:
         if info is None:
             raise not_found(source)
         with Translated(target):
-            copied = self._write(target, self.read(source, etag=info.etag), info.metadata, condition)
-            self._partials.discard(target)
-            return copied
+            return self._write(target, self.read(source, etag=info.etag), info.metadata, condition)
 
     def delete(self, path: str, *, condition: Condition = ALWAYS) -> None:
         """As :meth:`Store.delete`.  Folders that become empty go too: a container has none."""
@@ -229,12 +217,10 @@ class LocalStore:
                     raise not_found(path) from None
                 self._spelling.forget(path)
             self._drop_metadata(path, "")
-            self._partials.discard(path)
             self._prune(path.rpartition("/")[0])
 
     def close(self) -> None:
-        """As :meth:`Store.close`: other programs can now use what is staged."""
-        self._partials.close()
+        """As :meth:`Store.close`."""
 
     def _check(self, path: str) -> None:
         check_path(path, windows=WINDOWS)
@@ -269,14 +255,28 @@ class LocalStore:
             return
         self._check_root()
         make_folders(self._root, self._temps)
-        make_folders(self._root, self._blocks)
         self._ready = True
         for name in os.listdir(self._temps):
             file = os.path.join(self._temps, name)
             with suppress(FileNotFoundError):  # another thread's, and done by now
                 if os.stat(file).st_mtime < time.time() - _LITTER_AGE:  # noqa: PTH116 - as above
                     remove(file)
-        self._partials.clear_old()
+        self._clear_blocks()
+
+    def _clear_blocks(self) -> None:
+        """Earlier versions kept the blocks of unfinished files; what was begun more than a week ago is removed, as the cloud does."""
+        blocks = os.path.join(self._staging, "blocks")
+        try:
+            names = os.listdir(blocks)
+        except FileNotFoundError:
+            return
+        for name in names:
+            folder = os.path.join(blocks, name)
+            with suppress(OSError):
+                if os.stat(os.path.join(folder, "index")).st_mtime < time.time() - _WEEK:  # noqa: PTH116 - as above
+                    shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            os.rmdir(blocks)  # noqa: PTH106 - fails while anything lies in it
 
     def _disk(self, path: str) -> str:
         return disk_path(self._root, path)
@@ -304,7 +304,7 @@ class LocalStore:
         self._prepare()
         temp = os.path.join(self._temps, secrets.token_hex(12))
         try:
-            found = write_new(temp, parts, self._clock.tick(), self._root)
+            found = write_new(temp, parts, self._clock.tick, self._root)
         except FileNotFoundError as error:
             raise self._gone() from error
         try:
@@ -404,9 +404,7 @@ class LocalStore:
             make_folders(self._root, self._metas)
             name = os.path.join(self._metas, f"{key_of(info.path)}.{info.etag}")
             if not os.path.exists(name):  # noqa: PTH110 - as above
-                write_new(
-                    name, (json.dumps({"path": info.path, "metadata": dict(info.metadata)}).encode(),), self._clock.tick(), self._root
-                )
+                write_new(name, (json.dumps({"path": info.path, "metadata": dict(info.metadata)}).encode(),), self._clock.tick, self._root)
 
     def _metadata(self, path: str, etag: str) -> dict[str, str]:
         try:
@@ -430,6 +428,11 @@ class LocalStore:
         for name in names:
             if name.startswith(key) and name != key + etag:
                 remove(os.path.join(self._metas, name))
+
+
+def key_of(path: str) -> str:
+    """A file name for what belongs to a blob."""
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)

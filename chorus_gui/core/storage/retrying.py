@@ -7,21 +7,24 @@ waiting, and shows what is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from chorus_gui.core import job
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.renewal import Kind, Renewal
-from chorus_gui.core.storage.silence import NOTHING_KNOWN, About, Asked
+from chorus_gui.core.storage.silence import NOTHING_KNOWN, About, Asked, our_turn
 
 T = TypeVar("T")
 
+CHUNK = 1024 * 1024
+"""Bytes of a content that are usual at a time."""
 NOTHING = "no-such-file"
 """A name to ask for, to find out if the store answers at all."""
 
@@ -42,6 +45,43 @@ class Continued(Generic[T]):
         except BaseException:
             self._iterator = None  # it has ended with its error
             raise
+
+
+class _NotReadError(Exception):
+    """What is to be written could not be read: not the store's error, so it is not repeated."""
+
+    def __init__(self, why: BaseException) -> None:
+        super().__init__()
+        self.why = why
+
+
+class _Given:
+    """A content whose errors are told apart from the store's.  ``whole``: it was given to its end."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self.whole = False
+
+    @property
+    def size(self) -> int:
+        return self._content.size
+
+    def md5(self) -> bytes:
+        return self._content.md5()
+
+    def chunks(self) -> Generator[Buffer, None, None]:
+        self.whole = False
+        with closing(self._content.chunks()) as chunks:
+            while (chunk := self._next(chunks)) is not None:
+                yield chunk
+        self.whole = True
+
+    def _next(self, chunks: Iterator[Buffer]) -> Buffer | None:
+        try:
+            with our_turn():
+                return next(chunks, None)
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever asked for the write
+            raise _NotReadError(error) from None
 
 
 class RetryingStore:
@@ -92,6 +132,28 @@ class RetryingStore:
         """See :class:`HasLane`.  What a lane does not confirm, its user sends again with :meth:`put`, which waits."""
         inner = lane_of(self.inner)
         return None if inner is None else _NotedLane(inner, self, self._probe)
+
+    def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.write`.  If the store does not answer, the content is read again from its beginning."""
+        given = _Given(content)
+        unsure = False
+
+        def once() -> BlobInfo:
+            nonlocal unsure
+            try:
+                return self.inner.write(path, given, metadata=metadata, condition=condition)
+            except UNANSWERED:
+                unsure = unsure or given.whole
+                raise
+            except ConditionError:
+                if unsure and (found := self._shows(path, content.size, content.md5(), metadata)) is not None:
+                    return found
+                raise
+
+        try:
+            return self._ask(once, "write", About(path, content.size and CHUNK))
+        except _NotReadError as error:
+            raise error.why from error.why.__cause__
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`."""

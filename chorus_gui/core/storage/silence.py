@@ -44,7 +44,8 @@ class Asked:
 
     ``seen``: how many answers the place had given when it was last certain that the place is there.  ``born`` and ``wall``: the first attempt, by the
     clock and by the time of day (UTC); ``began``: the present attempt; ``moved``: the last byte of it, either way; ``failed``: the first attempt that got no answer, None if none failed yet;
-    ``again``: when the next attempt begins, if the service asked to wait; ``alone``: the place answered others meanwhile.
+    ``again``: when the next attempt begins, if the service asked to wait; ``alone``: the place answered others meanwhile;
+    ``ours``: the place waits for this program, not the program for the place.
     """
 
     ctx: JobContext
@@ -61,6 +62,7 @@ class Asked:
     waited: float = 0.0
     refused: int = 0
     alone: bool = False
+    ours: bool = False
     silence: Silence = Silence.NONE
     why: Why | None = None
 
@@ -81,16 +83,21 @@ class Silences:
     def listening(self, asked: Asked) -> Generator[None]:
         """While the block runs, this thread's :func:`moved` is about this attempt."""
         asked.began = asked.moved = self.clock()
-        before = getattr(_here, "beat", None)
+        before = getattr(_here, "beat", None), getattr(_here, "turn", None)
 
         def beat() -> None:
             self.heard = asked.moved = self.clock()
 
-        _here.beat = beat
+        def turn(ours: bool) -> None:
+            asked.ours = ours
+            self.heard = asked.began = asked.moved = self.clock()
+
+        _here.beat, _here.turn = beat, turn
         try:
             yield
         finally:
-            _here.beat = before
+            _here.beat, _here.turn = before
+            asked.ours = False
 
     def answered(self, asked: Asked) -> None:
         """Learn how fast the line is."""
@@ -107,6 +114,8 @@ class Silences:
         return min(found, key=lambda waiting: (bool(waiting.file), waiting.since), default=None)
 
     def _of(self, one: Asked, now: float, others: tuple[Asked, ...], patience: float) -> Waiting | None:
+        if one.ours:
+            return None
         if one.again > now:
             return Waiting(self.name, Why.BUSY, _since(one), again=_in(one.again - now))
         start, why = _start(one), one.why or Why.NO_ANSWER
@@ -136,6 +145,20 @@ def moved() -> None:
     """A byte of this thread's request was sent or received."""
     if (beat := getattr(_here, "beat", None)) is not None:
         beat()
+
+
+@contextmanager
+def our_turn() -> Generator[None]:
+    """In the block this thread's request waits for this program, which makes what it sends; after it the request begins again."""
+    turn = getattr(_here, "turn", None)
+    if turn is None:
+        yield
+        return
+    turn(True)
+    try:
+        yield
+    finally:
+        turn(False)
 
 
 _here = threading.local()

@@ -13,7 +13,7 @@ from typing import Any
 from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, Cancelled, ChorusError, ConditionError, UsageError
 from chorus_gui.core.model import Level, Proof
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
@@ -81,6 +81,13 @@ class GuardedStore:
     def check_write(self, path: str) -> None:
         """Before a blob is written: raises :class:`StoreError` if the marker of its version cannot be removed."""
         self._write(path)
+
+    def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
+        """As :meth:`Store.write`."""
+        self._write(path)
+        info = self.inner.write(path, content, metadata=metadata, condition=condition)
+        self.proofs.keep(info, content.md5())
+        return info
 
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`; no blob changes by it."""

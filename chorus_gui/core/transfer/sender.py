@@ -17,6 +17,7 @@ from chorus_gui.core.transfer.blocks import BLOCK
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill, level_of
 from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
 from chorus_gui.core.transfer.pace import Pace
+from chorus_gui.core.transfer.stream import StreamedFile
 
 UNANSWERED = 8
 """The job stops when this many files in a row got no answer."""
@@ -28,7 +29,8 @@ _UNPACED = nullcontext()
 
 
 class Sender(Worker[Item, Proof | Failure, Block]):
-    """Sends files to ``store``: a small one in one request, a large one in blocks that all threads of the place send.
+    """Sends files to ``store``: a small one in one request, a large one in blocks that all threads of the place send, or as it is
+    read where the store takes no blocks.
 
     ``sources`` are by modality.  Only files that fail alone are failures; the rest is raised, see
     :func:`~chorus_gui.core.transfer.transfer.transfer`.
@@ -40,7 +42,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         self.store = store
         self.sources = sources
         self.buffers = Buffers(place)
-        self._put_bytes = store.limits.put_bytes
+        self._put_bytes, self._blocks = store.limits.put_bytes, store.limits.blocks
         self.pace = Pace(self.ctx, 2 * place.threads * max(BLOCK, self._put_bytes))
         self._own = threading.local()
         self._files: dict[int, LargeFile] = {}
@@ -66,7 +68,13 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         token = progress.start_file(item.modality, item.path, item.size)
         small = item.size <= self._put_bytes
         try:
-            proof = self._send_small(item) if small else self._send_large(item, token)
+            proof = (
+                self._send_small(item)
+                if small
+                else self._send_large(item, token)
+                if self._blocks
+                else StreamedFile(self, item, token).send()
+            )
         finally:
             progress.end_file(token)
         progress.add(item.modality, files=1, size=item.size if small else 0)

@@ -22,7 +22,7 @@ from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is
 from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
 from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.lane import Lane
 from chorus_gui.core.storage.names import check_block_id
 
@@ -144,6 +144,10 @@ class AzureStore:
         self._check_kept(path)
         size = sum(sizes[block_id] for block_id in block_ids)
         return BlobInfo(path, size, md5.hex() if md5 else None, done.etag, done.modified_us, metadata or {})
+
+    def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
+        """See :meth:`Store.write`: a container takes blocks."""
+        raise NotImplementedError("a container takes blocks")
 
     def list_staged(self, path: str) -> list[StagedBlock]:
         """See :meth:`Store.list_staged`."""
