@@ -100,6 +100,7 @@ def renewed(
 
     credentials = place.credentials
     asking = credentials.mode is AuthMode.LOGIN and login is not None and (login.sign_in.browser or login.sign_in.device_code is not None)
+    sas = credentials.sas
     kept = getattr(credentials, "origin", Origin.FILE) is Origin.STORE
     return Renewed(
         look,
@@ -108,6 +109,7 @@ def renewed(
         where_kept(credentials, config),
         KEYCHAIN_S if kept else LOOK_S,
         ASKING_S if asking else TEST_S,
+        sas is None or sas.info.changeable,
     )
 
 

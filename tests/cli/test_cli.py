@@ -242,8 +242,9 @@ def test_a_bug_of_ours_is_told_without_secrets(world: World, monkeypatch, capsys
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("https://x.blob/y?sv=1&sig=verysecret%3D")
 
+    assert main(["-c", str(world.file), "journal", "update"]) == 0
     monkeypatch.setattr("chorus_gui.core.journal.store.Journal.counts", broken)
-    assert main(["-c", str(world.file), "journal", "update"]) in (0, 70)
+    capsys.readouterr()
     status = main(["-c", str(world.file), "journal", "list"])
     err = capsys.readouterr().err
     assert status == 70
@@ -358,7 +359,7 @@ def test_a_computer_on_a_desk_stays_awake_during_a_long_command(world: World, mo
     monkeypatch.setattr("chorus_gui.app.awake.awake", awake)
     monkeypatch.setattr("chorus_gui.cli.main.DESKTOPS", (sys.platform,))
     words = ["-c", str(world.file)]
-    assert main([*words, "journal", "list"], own_process=True) in (0, 2)
+    assert main([*words, "journal", "list"], own_process=True) == 2, "there is no journal yet"
     assert main([*words, "submit", "--yes"]) == 0
     assert held == [], "neither for a moment, nor inside somebody else's process"
     assert main([*words, "file", "verify"], own_process=True) == 0

@@ -11,6 +11,7 @@ from awayworld import MINUTE, Clock
 from memorystore import MemoryStore
 
 from chorus_gui.app.status import Status, of_error
+from chorus_gui.core.config.sas import SasInfo
 from chorus_gui.core.errors import AccessError, Cancelled, Silence, Why
 from chorus_gui.core.job import JobContext, Patience, Progress
 from chorus_gui.core.storage.outage import Outage
@@ -53,8 +54,10 @@ class Service:
         changed, self.used = self.saved != self.used, self.saved
         return changed
 
+    changeable: bool = True
+
     def store(self) -> RetryingStore:
-        renewed = Renewed(self.look, lambda: self.head("nothing"), "central", "Save a new token.")
+        renewed = Renewed(self.look, lambda: self.head("nothing"), "central", "Save a new token.", changeable=self.changeable)
         renewal = Renewal("The central store", renewed, patience=15 * MINUTE, clock=self.clock)
         return RetryingStore(self, Outage(clock=self.clock, patience=15 * MINUTE), renewal)  # type: ignore[arg-type]
 
@@ -272,3 +275,28 @@ def test_a_branch_with_a_progress_of_its_own_belongs_to_the_job(service: Service
     with apart.entered():
         store.put("journal.db", b"1")
     assert service.clock.now >= 60
+
+
+def test_what_the_letters_of_a_token_do_not_allow_is_not_waited_for(service: Service) -> None:
+    """A token that may create a small blob may lack the right to write one in blocks: nobody changes that."""
+    service.changeable = False
+    store = service.store()
+    with JobContext().entered():
+        store.put("small", b"1")
+        service.forbidden = ("stage_block", "put")
+        for write in (lambda: store.stage_block("large", "1", b"1"), lambda: store.put("small", b"2")):
+            with pytest.raises(AccessError):
+                write()
+    assert service.clock.now < MINUTE
+
+
+@pytest.mark.parametrize(
+    ("token", "changeable"),
+    [
+        ("sv=2024&sp=rcwl&sr=c&sig=x", False),
+        ("sv=2024&si=a-policy&sr=c&sig=x", True),
+        ("sv=2024&sp=rcwl&skoid=1&sktid=2&sig=x", True),
+    ],
+)
+def test_a_token_says_if_what_it_allows_can_change(token: str, changeable: bool) -> None:
+    assert SasInfo.parse(token).changeable is changeable

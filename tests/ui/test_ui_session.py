@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.state import JobKind, SessionState
+from chorus_gui.ui.state import JobKind
 
 
 def test_a_faulty_configuration_is_told_with_its_faults(session: Session, tmp_path: Path) -> None:
@@ -209,10 +210,18 @@ def test_saving_a_configuration_notices_another_program(qtbot: QtBot, opened: Se
 
 
 @pytest.mark.parametrize("kind", [JobKind.SCAN, JobKind.UPLOAD])
-def test_a_state_knows_what_runs(kind: JobKind) -> None:
-    state = SessionState()
-    assert state.running is None
-    assert not state.busy_with(kind)
+def test_a_state_knows_what_runs(qtbot: QtBot, opened: Session, kind: JobKind) -> None:
+    assert opened.state.running is None
+    gate = threading.Event()
+    opened.start(kind, "A job", lambda _: gate.wait(20))
+    qtbot.waitUntil(lambda: opened.state.running is not None, timeout=5000)
+    assert opened.state.running is not None
+    assert opened.state.running.kind is kind
+    assert {other for other in JobKind if opened.state.busy_with(other)} == {kind}
+    with qtbot.waitSignal(opened.ended, timeout=20_000):
+        gate.set()
+    assert opened.state.running is None
+    assert not opened.state.busy_with(kind)
 
 
 def test_a_job_that_found_something_wrong_is_not_green(qtbot: QtBot, opened: Session, world: World) -> None:

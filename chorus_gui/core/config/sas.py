@@ -73,6 +73,8 @@ class SasInfo:
     policy: bool
     plain_http: bool = False
     """it also works without encryption (``spr`` has "http", or is missing)"""
+    changeable: bool = False
+    """what it allows is decided elsewhere, too, and can change: by a stored access policy, or the role of the account that made it"""
     damage: str = ""
     """what shows that the token was cut off or changed on its way here, as a sentence; such a token cannot work"""
 
@@ -90,6 +92,7 @@ class SasInfo:
             resource_types=fields.get("srt", ""),
             addresses=fields.get("sip", ""),
             policy="si" in fields,
+            changeable="si" in fields or "skoid" in fields,
             plain_http="http" in fields.get("spr", "https,http").split(","),
             damage=_damage(token.strip().lstrip("?"), fields.get("sig", "")),
         )

@@ -36,7 +36,7 @@ class Renewed:
 
     ``look`` uses another credential for all requests from now on, if it finds one where the configuration has it, and says if it did,
     every ``look_pause`` seconds; ``test`` is a small request, sent every ``pause`` seconds.  ``where`` is the place's name in the configuration; ``remedy`` says what a
-    person can do.
+    person can do.  ``changeable``: what the credential allows can change while it is used, as a role can and the letters of a token cannot.
     """
 
     look: Callable[[], bool]
@@ -45,6 +45,7 @@ class Renewed:
     remedy: str = ""
     look_pause: float = LOOK_S
     pause: float = TEST_S
+    changeable: bool = True
 
 
 @dataclass(slots=True)
@@ -143,7 +144,9 @@ class Renewal:
 
     def _is_worth_it(self, ctx: JobContext, why: Why, kind: Kind) -> bool:
         accepted = self.accepted(ctx)
-        return kind in accepted if why is Why.RIGHTS else bool(accepted)
+        if why is Why.RIGHTS:  # a token that may create a small blob may not write one in blocks: that is no change
+            return self._renewed.changeable and kind in accepted
+        return bool(accepted)
 
     def _accept(self, ctx: JobContext, kind: Kind) -> None:
         with self._lock:
