@@ -21,8 +21,7 @@ from world import World
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.app.status import Status
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.storage.azure.http1 import Http
-from chorus_gui.core.storage.azure.lean_wire import LeanWire
+from chorus_gui.core.storage.azure.authorise import BySas, Request
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.renew import RenewDialog
 from chorus_gui.ui.main_window import MainWindow
@@ -45,13 +44,14 @@ class Cloud:
         self.used: list[str] = []
         """the signatures of the requests, in their order"""
         self.configure(self.token(hours=1.0), journal=journal)
-        real = Http.exchange
+        real = BySas.sign
 
-        def exchange(http: Http, method: str, target: str, *args: Any, **options: Any) -> Any:
+        def sign(by: BySas, request: Request) -> str:
+            target = real(by, request)
             self.used.append(parse_qs(urlsplit(target).query).get("sig", [""])[0])
-            return real(http, method, target, *args, **options)
+            return target
 
-        monkeypatch.setattr(Http, "exchange", exchange)
+        monkeypatch.setattr(BySas, "sign", sign)
 
     def token(self, *, hours: float = 0.0, seconds: float = 0.0) -> str:
         from azure.storage.blob import ContainerSasPermissions, generate_container_sas
@@ -91,24 +91,25 @@ def cloud(tmp_path: Path, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> 
 
 def ends_after(monkeypatch: pytest.MonkeyPatch, ends: float, method: str, calls: int, then: Callable[[], None]) -> None:
     """The request number ``calls`` begins when the token has ended; then somebody does something about it."""
-    real, lock, count = getattr(LeanWire, method), threading.Lock(), [0]
+    real, lock, count = BySas.sign, threading.Lock(), [0]
 
-    def later(wire: LeanWire, *args: Any, **options: Any) -> Any:
+    def sign(by: BySas, request: Request) -> str:
         with lock:
-            count[0] += 1
+            count[0] += request.method == method and "/Images/" in request.path
             if count[0] == calls:
+                count[0] += 1
                 time.sleep(max(0.0, ends - time.time()) + 1.1)  # a token counts whole seconds
                 threading.Timer(1.0, then).start()
-        return real(wire, *args, **options)
+        return real(by, request)
 
-    monkeypatch.setattr(LeanWire, method, later)
+    monkeypatch.setattr(BySas, "sign", sign)
 
 
 def signature(token: str) -> str:
     return parse_qs(token)["sig"][0]
 
 
-@pytest.mark.parametrize(("words", "method", "calls"), [("submit --yes --version v1", "put", 9), ("file verify --all --reread", "read", 9)])
+@pytest.mark.parametrize(("words", "method", "calls"), [("submit --yes --version v1", "PUT", 9), ("file verify --all --reread", "GET", 9)])
 def test_the_command_line_finds_another_token_in_the_file(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str, method: str, calls: int
 ) -> None:
@@ -137,7 +138,7 @@ def test_without_another_token_it_stops_with_status_3_and_the_next_command_conti
     cloud.swap(short)
     monkeypatch.setattr("chorus_gui.app.workspace.SECONDS_PER_MINUTE", 0.2)  # three seconds for fifteen minutes
     with monkeypatch.context() as patch:
-        ends_after(patch, time.time() + 5, "put", 9, lambda: None)
+        ends_after(patch, time.time() + 5, "PUT", 9, lambda: None)
         ended = cli.run("submit --yes --version v1")
     assert ended.status == Status.STOPPED, ended.said
     assert "for another credential" in ended.said
@@ -171,7 +172,7 @@ def test_the_window_asks_for_another_token_and_continues(
     cloud.swap(short)
     session.open(cloud.world.file)
     settle(qtbot, session)
-    ends_after(monkeypatch, time.time() + 6, "put", 9, lambda: None)
+    ends_after(monkeypatch, time.time() + 6, "PUT", 9, lambda: None)
     ended: list[Any] = []
     session.ended.connect(ended.append)
     review = session.state.review
