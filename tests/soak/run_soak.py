@@ -38,6 +38,7 @@ class Sum:
     again: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     sentences: Counter[str] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     not_here: str = ""
 
@@ -51,6 +52,7 @@ class Sum:
             self.statuses[verdict.statuses[0]] += 1
         if verdict.sentence:
             self.sentences[verdict.sentence] += 1
+        self.waits.update(verdict.waits)
         self.problems += verdict.problems
 
 
@@ -80,16 +82,20 @@ def table(sums: dict[str, Sum]) -> str:
             lines.append(f"| {scene.name} | {scene.happens} | not run here: {found.not_here} | | | | |")
             continue
         status = ", ".join(str(status) for status, _ in found.statuses.most_common(2))
-        said = found.sentences.most_common(1)[0][0] if found.sentences else ""
-        lines.append(f"| {scene.name} | {scene.happens} | {found.runs} | {found.lost} | {found.false} | {status} | {_short(said)} |")
+        said = [_short(found.sentences.most_common(1)[0][0])] if found.sentences else []
+        said += [f"“{_plain(text)}”" for text, _ in found.waits.most_common(2)]
+        lines.append(f"| {scene.name} | {scene.happens} | {found.runs} | {found.lost} | {found.false} | {status} | {' '.join(said)} |")
     return "\n".join(lines)
 
 
 def _short(text: str) -> str:
     """The first sentence, without names of this computer."""
     first = text.split(". ")[0].rstrip(".")
-    words = ["…" if "/" in word and len(word) > 12 else word for word in first.split()]
-    return f"“{' '.join(words).replace('|', '/')}.”" if first else ""
+    return f"“{_plain(first)}.”" if first else ""
+
+
+def _plain(text: str) -> str:
+    return " ".join("…" if "/" in word and len(word) > 12 else word for word in text.split()).replace("|", "/")
 
 
 def main() -> int:
@@ -119,8 +125,8 @@ def main() -> int:
             sums[scene.name].add(verdict)
             mark = "ok" if verdict.ok else "WRONG"
             print(f"{number:4d}  {mark:5s}  {time.monotonic() - began:6.1f} s  {verdict.statuses}  {scene.name}", flush=True)
-            for problem in verdict.problems:
-                print(f"        {problem}", flush=True)
+            for line in (*(f"said: {wait}" for wait in verdict.waits), *verdict.problems):
+                print(f"        {line}", flush=True)
     text = table(sums)
     runs, lost, false = (sum(getattr(found, name) for found in sums.values()) for name in ("runs", "lost", "false"))
     wrong = [problem for found in sums.values() for problem in found.problems]

@@ -351,12 +351,13 @@ def sign_in_page(trial: Trial) -> Verdict:
 
 
 @scene(
-    "the store refuses the token in the middle (403)",
-    "The command stops in a state that the same command continues with a new token.",
+    "the store refuses the credential in the middle (403)",
+    "The command waits for another one, at most as long as the configuration says (here 1 minute), and stops with status 3. The same command continues.",
     quick=False,
 )
 def refused(trial: Trial) -> Verdict:
     verdict = Verdict()
+    trial.write_config(patience=1)
     process = trial.start()
     wanted = trial.chance.randrange(5, 60)
     while process.poll() is None and len(trial.proxy.log) < wanted:
@@ -364,4 +365,72 @@ def refused(trial: Trial) -> Verdict:
     trial.proxy.rule = lambda request, number: service_error(403, "AuthenticationFailed")
     ended = trial.wait(process)
     trial.look(verdict, ended)
+    if ended.status not in (0, 3):
+        verdict.problems.append(f"exit status {ended.status}: {ended.said[-400:]}")
+    return trial.finish(verdict)
+
+
+@scene(
+    "a SAS token ends in the middle, and a new one is saved in config.toml",
+    "All requests wait, and continue with the new token within seconds.",
+)
+def new_token(trial: Trial) -> Verdict:
+    verdict = Verdict()
+    old, new = trial.token(1), trial.token(2)
+    mark = old.rpartition("sig=")[2]
+    trial.write_config(token=old)
+    process = trial.start()
+    wanted = trial.chance.randrange(8, 60)
+    while process.poll() is None and len(trial.proxy.log) < wanted:
+        time.sleep(0.01)
+    trial.proxy.rule = lambda request, number: service_error(403, "AuthenticationFailed") if mark in request.query else None
+    time.sleep(trial.chance.uniform(1, 5))
+    trial.write_config(token=new)
+    ended = trial.wait(process)
+    trial.look(verdict, ended)
+    if ended.status:
+        verdict.problems.append(f"exit status {ended.status}: {ended.said[-400:]}")
+    trial.write_config()
+    return trial.finish(verdict)
+
+
+def _custody(trial: Trial) -> dict[str, Callable[[Request], bool]]:
+    """The steps with the cloud journal → the request that each begins with."""
+    journal = f"/{trial.azurite.account}/{trial.container}/journal.db"
+    return {
+        "reading the journal": lambda request: request.kind in ("Get", "Head") and request.path == journal,
+        "the lock": lambda request: request.kind == "PutBlob" and request.path == f"{journal}.locked",
+        "the copy of the journal": lambda request: request.kind in SENDING and "/v1/" in request.path and "journal" in request.path,
+        "the check-in": lambda request: request.kind in SENDING and request.path == journal,
+        "the unlocking": lambda request: request.kind == "Delete" and request.path == f"{journal}.locked",
+        "the files beside the journal": lambda request: request.kind in (*SENDING, "Get") and request.path.startswith(f"{journal}.chorus"),
+    }
+
+
+@scene(
+    "the network is gone at each step with the cloud journal: reading, lock, copy, check-in, unlocking, the files beside it",
+    "Each step waits for the store, and the command is completed.",
+)
+def custody_gone(trial: Trial) -> Verdict:
+    verdict = Verdict()
+    trial.look(verdict, trial.run())
+    for number, (step, begins) in enumerate(_custody(trial).items()):
+        trial.put(f"1000/Images/step{number}.dat", trial.chance.randbytes(500))
+        until = [0.0]
+        seconds = trial.chance.uniform(7, 14)
+
+        def rule(
+            request: Request, _: int, begins: Callable[[Request], bool] = begins, until: list[float] = until, seconds: float = seconds
+        ) -> Fault | None:
+            if not until[0] and begins(request):
+                until[0] = time.monotonic() + seconds
+            return ("reset",) if time.monotonic() < until[0] else None
+
+        trial.proxy.rule = rule
+        ended = trial.run()
+        trial.look(verdict, ended)
+        if ended.status:
+            verdict.problems.append(f"{step}: exit status {ended.status}: {ended.said[-400:]}")
+        if not until[0]:
+            verdict.problems.append(f"{step}: no request of this step was seen")
     return trial.finish(verdict)

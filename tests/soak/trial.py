@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import check_store
@@ -24,6 +25,8 @@ SMALL, LARGE = 60, (9_000_000, 17_000_000)
 ROUNDS = 4
 """The same command, at most so often, has to finish the work."""
 TIMEOUT = 600
+_TIME = re.compile(r"\b[0-9]{2}:[0-9]{2}:[0-9]{2}\b")
+_WAIT = re.compile(r"(The [a-z ]+ has (not answered|refused|been busy)|“[^”]*” has had no answer|Another program has used) .*")
 BUG = re.compile(r"Traceback|program error|Exception ignored")
 
 
@@ -41,6 +44,12 @@ class Ended:
         told = [line.strip() for line in self.said.splitlines() if re.match(r"\s*(Error|Warning): ", line)]
         return told[-1].removeprefix("Error: ").removeprefix("Warning: ") if told else ""
 
+    @property
+    def waits(self) -> list[str]:
+        """What a person read about what was waited for, each sentence once, without its times."""
+        found = [_TIME.sub("…", wait[0]) for line in self.said.splitlines() if (wait := _WAIT.search(line)) is not None]
+        return list(dict.fromkeys(found))
+
 
 @dataclass
 class Verdict:
@@ -52,6 +61,8 @@ class Verdict:
     false: int = 0
     again: int = 0
     """bytes that were sent more often than once"""
+    waits: list[str] = field(default_factory=list[str])
+    """what a person read while something was waited for"""
     measured: str = ""
     """what a scene of its own measured"""
     problems: list[str] = field(default_factory=list)
@@ -97,18 +108,32 @@ class Trial:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
 
-    def write_config(self, *, cloud_journal: bool = True, central: str = "") -> None:
-        """``central``: a folder as central store, instead of the container."""
-        auth = (
-            f'azure_account_name = "{self.azurite.account}"\nazure_account_url = "{self.url}"\nazure_account_key = "{self.azurite.key}"\n'
-        )
-        text = '[configuration]\npage_size = 20\nnum_threads = 4\n[journal]\njournaling_mode = "full"\n'
+    def write_config(self, *, cloud_journal: bool = True, central: str = "", token: str = "", patience: int = 15) -> None:
+        """``central``: a folder as central store, instead of the container; ``token``: a SAS token instead of the key."""
+        secret = f'azure_sas_token = "{token}"' if token else f'azure_account_key = "{self.azurite.key}"'
+        auth = f'azure_account_name = "{self.azurite.account}"\nazure_account_url = "{self.url}"\n{secret}\n'
+        text = f"[configuration]\npage_size = 20\nnum_threads = 4\npatience_minutes = {patience}\n"
+        text += '[journal]\njournaling_mode = "full"\n'
         if cloud_journal and not central:
             text += f'[journal.source]\npath = "az://{self.container}/journal.db"\n[journal.source.auth]\n{auth}'
         text += f'[journal.local]\npath = "{self.journal.as_posix()}"\n'
         text += f'[central_path]\npath = "{central or f"az://{self.container}"}"\n' + ("" if central else f"[central_path.auth]\n{auth}")
         text += f'[site_path.default]\npath = "{self.site.as_posix()}"\n'
         self.file.write_text(text, "utf-8")
+
+    def token(self, hours: float) -> str:
+        """A SAS token for the container."""
+        from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+        now = datetime.now(UTC)
+        return generate_container_sas(
+            self.azurite.account,
+            self.container,
+            account_key=self.azurite.key,
+            permission=ContainerSasPermissions.from_string("racwdl"),
+            start=now - timedelta(hours=1),
+            expiry=now + timedelta(hours=hours),
+        )
 
     # --- the program ------------------------------------------------------------------------------------------------
 
@@ -160,6 +185,7 @@ class Trial:
         """Note what must hold after every command, also one that a fault ended."""
         verdict.statuses.append(ended.status)
         verdict.sentence = verdict.sentence or ended.sentence
+        verdict.waits += [wait for wait in ended.waits if wait not in verdict.waits]
         if ended.status == 70 or BUG.search(ended.said):
             verdict.problems.append(f"exit status {ended.status}: {ended.said.strip()[-600:]}")
         found = check_store.compare(self.rows(), dict(self.blobs() if blobs is None else blobs), None)
