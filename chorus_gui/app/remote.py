@@ -13,12 +13,12 @@ from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job, remote
 from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.config.policy import Rule, read_policy
-from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.remote import Listed, Moved, Refused
 from chorus_gui.core.submission.guard import GuardedStore, refuse_marker_name
 from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.submission.work import executor_of
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.base import BlobInfo
@@ -60,7 +60,7 @@ def upload(
             check(path)
             refuse_marker_name(path)
         store = GuardedStore(workspace.store(), by_hand=True)
-        return remote.upload(store, pairs, ctx, Threads(workspace.config.threads), overwrite=overwrite)
+        return remote.upload(store, pairs, ctx, executor_of(workspace.config), overwrite=overwrite)
 
     return _one_by_one(workspace, ctx, step)
 

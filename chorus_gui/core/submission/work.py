@@ -43,7 +43,7 @@ class Work:
     @property
     def executor(self) -> Executor:
         """How much is done at the same time, and where."""
-        return Threads(self.config.threads, MOST_THREADS)
+        return executor_of(self.config)
 
     def is_held(self, modality: str, path: str, patient_id: object = None) -> bool:
         """Somebody holds this file back now.  Then the log names it."""
@@ -58,6 +58,11 @@ class Work:
             self.log.left_out.add((modality, path))
             return True
         return self.is_held(modality, path, patient_id)
+
+
+def executor_of(config: Config) -> Executor:
+    """Where the tasks of this configuration's commands run, and how many at the same time."""
+    return Threads(config.threads, MOST_THREADS)
 
 
 @dataclass(frozen=True, slots=True)
