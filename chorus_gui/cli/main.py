@@ -112,7 +112,8 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     args.trust_host += trusted
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run
     ctx = JobContext()
-    with _signals(ctx), _session(ctx, own_process=own_process), _awake(long=own_process and getattr(args, "long", False)):
+    awake = _awake(long=own_process and getattr(args, "long", False))
+    with _signals(ctx), _session(ctx, own_process=own_process), awake, report.waits(ctx):
         outcome = run(lambda ctx: _trust_hosts(args, report) or _asked(command, args, report, ctx), ctx)
     report.finish()
     if outcome.kind is not OutcomeKind.DONE:

@@ -53,6 +53,7 @@ class Report:
         self.verbose = verbose
         self._out = out or sys.stdout
         self._err = err or sys.stderr
+        self._drawing = 0
         self.closed = False
         """Nobody reads the results any longer, as after “| head”.  A command that only prints may stop."""
         self.lost: OSError | None = None
@@ -147,12 +148,42 @@ class Report:
         stop = threading.Event()
         live = is_terminal(self._err)
         looker = threading.Thread(target=self._draw if live else self._lines, args=(ctx, stop), name="progress", daemon=True)
+        self._drawing += 1
         looker.start()
         try:
             yield
         finally:
             stop.set()
             looker.join()
+            self._drawing -= 1
+
+    @contextmanager
+    def waits(self, ctx: JobContext) -> Iterator[None]:
+        """Say what the command waits for while the block runs, also where it shows no progress: during a check-out, for example."""
+        stop = threading.Event()
+        looker = threading.Thread(target=self._say_waits, args=(ctx, stop), name="waits", daemon=True)
+        looker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            looker.join()
+
+    def _say_waits(self, ctx: JobContext, stop: threading.Event) -> None:
+        said: object = None
+        while not stop.wait(0.25):
+            if self._drawing:  # the progress says it
+                said = None
+                continue
+            snap = ctx.progress.snapshot()
+            now = snap.waiting and (snap.waiting.why, snap.waiting.since, snap.waiting.file)
+            if now == said:
+                continue
+            said = now
+            if self.as_json:
+                self._tell(json_line(snap))
+            elif snap.waiting is not None:
+                self._tell(snap.waiting.text)
 
     def _lines(self, ctx: JobContext, stop: threading.Event) -> None:
         """One line per phase, one when a wait begins or ends, and one every ten seconds; JSON if the result is."""
