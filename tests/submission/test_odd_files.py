@@ -413,6 +413,43 @@ def test_a_blob_that_is_a_folder_too_and_a_folder_as_central_store(
         world.check_truth()
 
 
+WINDOWS_CANNOT = ("a:b", "a?b", "a*b", "a<b", 'a"b', "a|b", "a\\b", "é" * 90 + "tab\t")
+WINDOWS_CAN = (
+    "dot.",
+    "space ",
+    "con",
+    "NUL.txt",
+    "com1",
+    "x/com2/y",
+    ".hidden",
+    "com10.dcm",
+    "100%",
+    "a&b",
+    "a!b",
+    "two  spaces",
+    "n" * 200,
+)
+"""Also names that Explorer cannot open: the program uses the paths that take every name as it is."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_that_windows_cannot_hold_and_a_folder_as_central_store(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site is on a share of another system."""
+    monkeypatch.setattr("chorus_gui.core.storage.accepts.WINDOWS", True)
+    world = a_site(tmp_path, "full")
+    for name in (*WINDOWS_CANNOT, *WINDOWS_CAN):
+        world.put(f"1/Images/{name}", name)
+    ended = [run(world, "submit", "--yes") for _ in range(2)]
+    assert [status for status, _ in ended] == [1, 1]
+    assert ended[1][1].count("The central store cannot hold a file of this name") == len(WINDOWS_CANNOT)
+    assert {path.removeprefix("1/Images/") for path in world.active()} - {"OMOP/person.csv", "a.dcm", "1/Waveforms/w.dat"} == set(
+        WINDOWS_CAN
+    )
+    for name in WINDOWS_CANNOT:
+        (world.site / "1/Images" / name).unlink()
+    assert run(world, "submit", "--yes")[0] == 0
+
+
 TWINS = {
     "files": ("1/Images/IM1.dcm", "1/Images/im1.DCM"),
     "folders": ("1/Images/Series/a.dcm", "1/Images/SERIES/b.dcm"),

@@ -13,6 +13,7 @@ from chorus_gui.core.storage.names import check_path
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 """Names that every store takes: a million of them are looked at in two seconds."""
 _PLAIN_CHARS = 240
+WINDOWS = os.name == "nt"
 
 
 def refusal(place: Place) -> Callable[[str], str]:
@@ -27,7 +28,7 @@ def refusal(place: Place) -> Callable[[str], str]:
     else:
 
         def check_name(path: str) -> None:
-            check_path(path, windows=os.name == "nt")
+            check_path(path, windows=WINDOWS)
 
     room = _PLAIN_CHARS - len(place.prefix)
 
