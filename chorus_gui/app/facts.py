@@ -73,7 +73,7 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
         grade = Grade.BAD if info.missing(NEEDS_STORE) else Grade.WARNING if sentences else Grade.GOOD
         return CredentialFacts("SAS token", detail, grade)
     if info.expired(now):
-        return CredentialFacts("SAS token expired", detail, Grade.BAD, info.expires)
+        return CredentialFacts("SAS token expired", detail, Grade.BAD, info.expires, expired=True)
     left = info.expires - now
     grade = Grade.BAD if info.missing(NEEDS_STORE) or left.days < 1 else Grade.WARNING if sentences else Grade.GOOD
     return CredentialFacts(f"SAS token expires in {time_left(left)}", detail, grade, info.expires)

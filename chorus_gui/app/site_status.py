@@ -24,6 +24,7 @@ class Action(Enum):
 
     NOTHING = "nothing"
     CORRECT_CONFIGURATION = "correct configuration"
+    ENTER_TOKEN = "enter token"  # noqa: S105 - the words, not one
     TRY_AGAIN = "try again"
     CHECK_OUT = "check out"
     RECOVER_JOURNAL = "recover journal"
@@ -42,6 +43,7 @@ class Action(Enum):
 
 COMMANDS = {
     Action.CORRECT_CONFIGURATION: "doctor",
+    Action.ENTER_TOKEN: "doctor",
     Action.TRY_AGAIN: "status",
     Action.CHECK_OUT: "journal checkout",
     Action.RECOVER_JOURNAL: "journal recover",
@@ -167,6 +169,8 @@ def _check_out(known: Known) -> Step:
             "Recover the journal", Progress.STOPPED, custody.detail, RECOVER, Action.RECOVER_JOURNAL, headline="The journal lacks history"
         )
     if custody.state is None:
+        if custody.grade is Grade.BAD and known.credential.expired:
+            return Step(name, Progress.STOPPED, custody.detail, "Enter new token", Action.ENTER_TOKEN, headline="The SAS token has expired")
         if custody.grade is Grade.BAD:
             return Step(name, Progress.STOPPED, custody.detail, "Retry", Action.TRY_AGAIN, headline="Could not reach the journal")
         return Step(name, Progress.LATER, "Checking where the journal is…")

@@ -30,6 +30,7 @@ class CredentialFacts:
     detail: str = ""
     grade: Grade = Grade.INFO
     expires: datetime | None = None
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@
         ├── BlobNameError          a name the store cannot hold
         ├── StoreUnavailableError  busy, timed out, no connection (may be retried)
         ├── AccessError            credentials, permissions, network rules (stops the job)
+        │   ├── TokenTimeError     a token that expired, or is not valid yet
         │   ├── UntrustedHostError a server that a person has to confirm first
         │   └── PolicyError        the machine policy does not allow it
         └── StoreFullError         no space, over a quota (stops the job)
@@ -341,6 +342,10 @@ class AccessError(StoreError):
     """Credentials, permissions or network rules: every further request would be refused, too."""
 
     fatal = True
+
+
+class TokenTimeError(AccessError):
+    """A SAS token that expired, or is not valid yet."""
 
 
 class UntrustedHostError(AccessError):

@@ -203,6 +203,13 @@ def assert_nothing_is_left(known: Known, status: SiteStatus) -> None:
     assert known.credential.grade not in (Grade.BAD, Grade.WARNING) or known.credential.expires is None
 
 
+def test_an_expired_token_leads_to_its_field() -> None:
+    """Asking again would only be refused again."""
+    expired = CredentialFacts("SAS token expired", "It expired.", Grade.BAD, expired=True)
+    assert site_status(Known(AWAY, journal(), credential=expired)).next.action is Action.ENTER_TOKEN
+    assert site_status(Known(AWAY, journal())).next.action is Action.TRY_AGAIN
+
+
 def test_an_expired_token_is_never_green() -> None:
     from datetime import UTC, datetime
 

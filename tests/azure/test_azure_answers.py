@@ -221,7 +221,8 @@ def test_the_sdks_exception_is_read_whole() -> None:
     error = explain(read, BY_SAS, WRITE)
     assert error.retry_after == 7.0
     assert "wait 7 seconds" in str(error)
-    headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    by_its_clock = datetime.now(UTC) - timedelta(hours=1) + timedelta(seconds=60)
+    headers["Retry-After"] = format_datetime(by_its_clock, usegmt=True)
     later = answer_of(HttpResponseError("x", response=_Response(503, headers))).retry_after  # type: ignore[arg-type]
     assert later == pytest.approx(60, abs=5)
 
@@ -393,3 +394,11 @@ def test_what_is_not_allowed_is_named_with_its_file(operation: Operation) -> Non
     for code in ("AuthorizationPermissionMismatch", "AuthorizationFailure"):
         for access in _WAYS:
             assert f"{operation.doing} {operation.object}" in explain(answer(403, code), access, operation).what
+
+
+def test_an_expired_token_needs_no_code_for_the_central_team() -> None:
+    """What happened and what to do is certain: a code would only frighten."""
+    error = explain(answer(403, "AuthenticationFailed", detail="Signature not valid in the specified time frame: Start [Thu, 01 Jan 2026 00:00:00 GMT] - Expiry [Fri, 02 Jan 2026 00:00:00 GMT] - Current [Sat, 03 Jan 2026 00:00:00 GMT]"), BY_SAS, WRITE)  # fmt: skip
+    assert "expired on 2026-01-02" in error.what
+    assert "Code" not in str(error)
+    assert error.code == "AuthenticationFailed", "the log has it"

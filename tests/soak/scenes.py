@@ -383,7 +383,17 @@ def new_token(trial: Trial) -> Verdict:
     wanted = trial.chance.randrange(8, 60)
     while process.poll() is None and len(trial.proxy.log) < wanted:
         time.sleep(0.01)
-    trial.proxy.rule = lambda request, number: service_error(403, "AuthenticationFailed") if mark in request.query else None
+    hit = threading.Event()
+
+    def rule(request: Request, _: int) -> Fault | None:
+        if mark not in request.query:
+            return None
+        hit.set()
+        return service_error(403, "AuthenticationFailed")
+
+    trial.proxy.rule = rule
+    while process.poll() is None and not hit.wait(0.1):
+        pass
     time.sleep(trial.chance.uniform(1, 5))
     trial.write_config(token=new)
     ended = trial.wait(process)

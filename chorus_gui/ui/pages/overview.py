@@ -62,6 +62,7 @@ def intent_of(step: Step) -> intents.Intent | None:
         return None
     return {
         Action.CORRECT_CONFIGURATION: intents.ShowPage("configuration"),
+        Action.ENTER_TOKEN: intents.ShowPage("configuration", "credentials"),
         Action.TRY_AGAIN: intents.Refresh(),
         Action.CHECK_OUT: intents.CheckOut(),
         Action.RECOVER_JOURNAL: intents.DecideHistory(),

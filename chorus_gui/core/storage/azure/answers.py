@@ -22,6 +22,7 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    TokenTimeError,
     Why,
 )
 from chorus_gui.core.redact import redact
@@ -198,7 +199,7 @@ def explain(answer: Answer, access: Access, operation: Operation) -> StoreError:
     error.request_id = answer.request_id
     error.retry_after = answer.retry_after
     reference = ", ".join(part for part in (error.code, f"request {answer.request_id}" if answer.request_id else "") if part)
-    if not isinstance(error, (BlobNotFoundError, ConditionError)):
+    if not isinstance(error, (BlobNotFoundError, ConditionError, TokenTimeError)):  # of these nobody has to ask the central team why
         error.meaning = " ".join(part for part in (error.meaning, f"Code: {reference}." if reference else "") if part)
     error.what, error.meaning, error.remedy = redact(error.what), redact(error.meaning), redact(error.remedy)
     error.args = (error.what,)
@@ -342,13 +343,13 @@ def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError |
     if frame := _FRAME.search(answer.detail):
         start, expiry, now = (http_date(text) or known for text, known in zip(frame.groups(), (start, expiry, now), strict=True))
     if expiry and now and now >= expiry:
-        return AccessError(
+        return TokenTimeError(
             f"The SAS token expired on {_shown(expiry)}.",
             meaning=clock,
             remedy="Ask the central team for a new SAS token, and enter it in the configuration.",
         )
     if start and now and now < start:
-        return AccessError(
+        return TokenTimeError(
             f"The SAS token is not valid before {_shown(start)}.",
             meaning=clock,
             remedy="Wait until then. If it was just made for you, the clock of the computer that made it is ahead: ask the central team for a "
