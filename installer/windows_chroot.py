@@ -117,6 +117,7 @@ def watched(what: str, command: Sequence[str], *, log: str = "", timeout: float 
                 except subprocess.TimeoutExpired:
                     seconds = time.monotonic() - began
                     if seconds > timeout:
+                        say(f"  {what or 'A step'} took more than {timeout / 60:.0f} minutes, and was ended.")
                         return 124
                     if log:
                         say(f"  {seconds:4.0f} s  {what}: {_last(file, 1)[:100]}")
@@ -338,4 +339,4 @@ def test(rest: Sequence[str], **env: str) -> int:
     options = " ".join(f"'{word}'" for word in rest or ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-n", str(WORKERS)))
     command = f"cd /build/src && exec {SCREEN[0]} -a wine /build/python/python.exe -X utf8 -m pytest {options}"
     fonts = "Z:/usr/share/fonts/truetype/dejavu"  # not as QT_QPA_FONTDIR: Wine does not pass QT_… on
-    return inside("sh", "-c", command, timeout=3600, CHORUS_TEST_FONTS=fonts, **env)
+    return inside("sh", "-c", command, timeout=4 * 3600, what="the tests", CHORUS_TEST_FONTS=fonts, **env)
