@@ -253,7 +253,7 @@ class CustodyError(ChorusError):
 
 
 class UnfinishedError(CustodyError):
-    """The store stopped answering before the journal was checked in.  The next command continues."""
+    """The store stopped answering, or accepting the credential, before the journal was checked in.  The next command continues."""
 
     retryable = True
 

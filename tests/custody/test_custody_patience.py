@@ -13,13 +13,14 @@ from custodyworld import BLOB, LOCK, cloud_names, entry, journal_bytes, names, p
 from memorystore import MemoryStore
 
 from chorus_gui.app.status import Status, of_error
+from chorus_gui.core.custody import session as session_module
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.custody.session import session
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.custody.unlock import unlock
-from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.errors import AccessError, ChorusError, Silence
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import StoreLimits
@@ -176,3 +177,10 @@ def test_a_check_in_in_blocks_and_to_a_store_without_md5(
         if number >= len(away.requests):
             return
     pytest.fail("a check-in of more than 40 requests")
+
+
+@pytest.mark.parametrize("waited", [True, False])
+def test_a_check_in_that_waited_in_vain_for_a_credential_is_continued_by_the_next_command(tmp_path: Path, waited: bool) -> None:
+    refused = AccessError("The token has expired.")
+    refused.silence = Silence.STOPPED if waited else Silence.NONE
+    assert of_error(session_module._not_back(refused, tmp_path)) is (Status.STOPPED if waited else Status.NOT_STARTED)

@@ -315,3 +315,18 @@ def test_a_place_that_was_given_up_has_no_end(clock: Clock, ctx: JobContext) -> 
     found = ctx.progress.snapshot().waiting
     assert found is not None
     assert (found.ends, found.until) == (False, None)
+
+
+def test_a_place_that_takes_requests_and_never_answers_any_is_given_up_after_one_long_attempt(clock: Clock, ctx: JobContext) -> None:
+    class Mute:
+        def __getattr__(self, name: str) -> Any:
+            def ask(*_args: object, **_options: object) -> None:
+                clock.pass_by(90)
+                raise unanswered(Why.NO_ANSWER)
+
+            return ask
+
+    with pytest.raises(StoreUnavailableError) as raised:
+        RetryingStore(Mute(), Outage(clock=clock, patience=15 * MINUTE)).head("a")  # type: ignore[arg-type]
+    assert clock.now < 2 * MINUTE
+    assert raised.value.silence is Silence.NEVER

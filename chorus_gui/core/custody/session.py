@@ -16,7 +16,7 @@ from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, cached_copy, compare, rows_of, unsaved
 from chorus_gui.core.custody.state import CustodyState, State, look
-from chorus_gui.core.errors import ChorusError, CustodyError, JournalError, UnfinishedError
+from chorus_gui.core.errors import ChorusError, CustodyError, JournalError, Silence, UnfinishedError
 from chorus_gui.core.job import JobContext
 
 STRICT = frozenset({"file verify"})
@@ -120,7 +120,7 @@ def _not_back(error: ChorusError, local: Path, told: str = "") -> CustodyError:
     remedy = f"{error.remedy} Then check in again (“journal checkin”); the next command tries it, too.".strip()
     if isinstance(error, CustodyConflictError):
         return CustodyConflictError(what, error.sides, remedy=error.remedy)
-    kind = UnfinishedError if error.retryable else CustodyError
+    kind = UnfinishedError if error.retryable or error.silence is Silence.STOPPED else CustodyError
     return kind(what, meaning=f"{error.meaning} Everything that was done is recorded in “{local}”.".strip(), remedy=remedy)
 
 

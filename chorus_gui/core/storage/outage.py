@@ -28,6 +28,8 @@ PAUSE_S = 10.0
 """Seconds between two probes."""
 ROUND_S = 120.0
 """The longest time that one probe adds to the wait, in seconds, so that the time during which the computer slept does not count."""
+NEVER_S = 60.0
+"""After this many seconds without any answer, a place that never answered is given up.  A single attempt may take 90 seconds."""
 REFUSALS = 2
 """Number of probes that one request may miss while the place answers other requests."""
 UNANSWERED = (StoreUnavailableError, SourceUnavailableError)
@@ -159,7 +161,7 @@ class Outage:
                 if self._is_unanswered(error):
                     asked.failed = asked.began if asked.failed is None else asked.failed
                     asked.why = error.why
-                if not error.retryable or attempt >= most:
+                if not error.retryable or attempt >= most or self._is_wrong_address(asked):
                     raise
                 asks = getattr(error, "retry_after", None)
             if asked.failed is not None and not asked.alone and self._clock() - asked.failed >= SILENT_S:
@@ -176,7 +178,7 @@ class Outage:
         if asked.ctx.patience is not Patience.WAITS:
             asked.silence = Silence.NEVER if never else Silence.NONE
             return False
-        there = self._is_there(asked)
+        there = not self._is_wrong_address(asked) and self._is_there(asked)
         asked.waited += min(self._clock() - began, ROUND_S)
         if there:
             if asked.refused > REFUSALS or asked.waited >= self.patience:
@@ -193,6 +195,10 @@ class Outage:
         self._gone = True
         asked.silence = Silence.NEVER if never else Silence.NONE if asked.refused else Silence.STOPPED
         return False
+
+    def _is_wrong_address(self, asked: Asked) -> bool:
+        """It never answered, for so long that another attempt is not worth the minutes that it can take."""
+        return not self._answers and asked.failed is not None and self._clock() - asked.failed >= NEVER_S
 
     def _is_there(self, asked: Asked) -> bool:
         """Others were answered meanwhile, or the probe is."""

@@ -189,4 +189,6 @@ def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
         work.journal.snapshot(copy)
         with work.ctx.tidying().entered() as ctx:
             for version in sorted(versions):
+                ctx.progress.note(f"uploading the journal's copy for version {version}")
                 send_one(store, f"{version}/{work.config.journal.local.name}", copy, ctx)
+            ctx.progress.note("")
