@@ -15,11 +15,13 @@ import contextlib
 import hashlib
 import http.client
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -218,13 +220,37 @@ def timed(command: Sequence[str], job: Job, env: Mapping[str, str]) -> Cost:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=ROOT, env={**keep, "HOME": str(job.scratch), **trust, **env}
         )
+        memory = Memory(process.pid)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         text = output.read_text("utf-8", "replace").replace(job.endpoint.token, "TOKEN")
         sys.exit(f"{Path(command[0]).name} failed with status {process.returncode}:\n{text[-3000:]}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Cost(wall, used.ru_utime + used.ru_stime, memory.end())
+
+
+class Memory:
+    """The most memory that a process had.  What the system reports at its end counts this program's, too, from before it began."""
+
+    def __init__(self, process: int) -> None:
+        self._file = Path(f"/proc/{process}/status")
+        self._most = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def end(self) -> int:
+        """Bytes."""
+        self._ended.set()
+        self._thread.join()
+        return self._most
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.05):
+            with contextlib.suppress(OSError):
+                found = re.search(r"VmHWM:\s*(\d+) kB", self._file.read_text("ascii"))
+                self._most = max(self._most, int(found[1]) * 1024) if found else self._most
 
 
 # --- sites and stores ------------------------------------------------------------------------------------------------------

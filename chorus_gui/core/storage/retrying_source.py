@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chorus_gui.core import job
 from chorus_gui.core.errors import AccessError
+from chorus_gui.core.job import Patience
 from chorus_gui.core.storage.base import Ask, ChooseFolder, FileReader, Folder, Source, SourceStat, at_once
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.renewal import Kind, Renewal
@@ -61,6 +62,8 @@ class RetryingSource:
 
     def read_whole(self, path: str, most: int) -> Whole:
         """As :meth:`ReadsWhole.read_whole`."""
+        if job.current().patience is Patience.ONCE:  # most calls: nothing is waited for
+            return self._read_whole(path, most)
         return self.ask(lambda: self._read_whole(path, most), "read", About(path))
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from chorus_gui.core.journal.store import Journal
@@ -16,7 +17,12 @@ T = TypeVar("T")
 
 def upload_time(moment: float | None = None) -> str:
     """The journal's form of an upload time: UTC, ``YYYYMMDDHHMMSS``."""
-    return datetime.fromtimestamp(time.time() if moment is None else moment, UTC).strftime("%Y%m%d%H%M%S")
+    return _spelled(int(time.time() if moment is None else moment))
+
+
+@lru_cache(maxsize=64)  # many files are confirmed in the same second
+def _spelled(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%d%H%M%S")
 
 
 class Batch(Generic[T]):

@@ -71,7 +71,8 @@ class _Both:
         pool, quick, pull = self._pool, self._quick, iter(items)
         try:
             while True:
-                yield from self._there()
+                if quick.answered or pool.busy:
+                    yield from self._there()
                 if self._ctx.paused:
                     yield from self._hold()
                 self._ctx.checkpoint()

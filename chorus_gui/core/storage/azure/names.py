@@ -19,7 +19,7 @@ _METADATA_SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 def units(text: str) -> int:
     """The length as the service counts it, in UTF-16 units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) + (0 if text.isascii() else sum(character > "\uffff" for character in text))
 
 
 def check(path: str, prefix: str = "") -> None:
@@ -57,7 +57,7 @@ def dropped_dot(name: str) -> BlobNameError:
 
 def is_folder(metadata: Mapping[str, str] | None) -> bool:
     """A blob that an account or a program keeps in the place of a folder.  Keys and this value have no case: programs in Go write “Hdi_isfolder”."""
-    return any(key.lower() == "hdi_isfolder" and value.strip().lower() == "true" for key, value in (metadata or {}).items())
+    return bool(metadata) and any(key.lower() == "hdi_isfolder" and value.strip().lower() == "true" for key, value in metadata.items())
 
 
 def url_path(name: str) -> str:
@@ -76,7 +76,7 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def from_headers(metadata: Mapping[str, str]) -> dict[str, str]:
     """The inverse of :func:`to_headers`.  Keys are case-insensitive in the service; here they are lower-case."""
-    return {key.lower(): unquote(value) for key, value in metadata.items()}
+    return {key.lower(): unquote(value) for key, value in metadata.items()} if metadata else {}
 
 
 def bare_etag(etag: str | None) -> str:
