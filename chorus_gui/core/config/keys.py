@@ -166,7 +166,7 @@ _KEYS: tuple[Key, ...] = (
         "configuration.num_threads",
         "configuration.num_threads",
         Kind.NUMBER,
-        "The number of files that are uploaded at the same time.",
+        "The number of files that are uploaded at the same time. There can be more if the central store is far away, and of small files.",
         "8",
         aliases=("nthreads",),
     ),
