@@ -70,6 +70,7 @@ MACHINES = {
     "a distant store": (lambda threads: 10.0 * threads, 0.2, 32, 32),
     "threads that compute": (lambda _: 100.0, 0.95, 4, 4),
     "a line that is full": (lambda _: 40.0, 0.1, 4, 9),
+    "large files": (lambda threads: 0.3 * threads, 0.2, 4, 4),
     "a line that is full soon": (lambda threads: min(10.0 * threads, 80.0), 0.1, 6, 14),
 }
 

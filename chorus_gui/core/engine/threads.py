@@ -27,6 +27,8 @@ _BUSY = 0.7
 """Share of one processor from which more threads only get into each other's way: the interpreter runs one at a time."""
 _BETTER = 1.08
 """So many times the tasks are worth more threads."""
+_LONG_S = 2.0
+"""Seconds of a task, on average, from which more tasks at the same time only delay each of them: a large file, a slow line."""
 _REST_S = 10.0
 """Seconds until it is tried again."""
 _WAKE_S = 0.25
@@ -252,7 +254,8 @@ class Growth:
         cpu = time.process_time()
         rate, busy = self._done / seconds, (cpu - self._cpu) / seconds
         better = rate > self._rate * _BETTER
-        if waiting and busy < _BUSY and (better or now >= self._until):
+        short = self.allowed * seconds < _LONG_S * self._done
+        if waiting and short and busy < _BUSY and (better or now >= self._until):
             self.allowed = min(self._most, self.allowed + max(2, self.allowed // 2))
             self._until = now + _REST_S
         self._rate = rate if better else max(rate, 0.9 * self._rate)
