@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from awayworld import MINUTE, AwayStore, Clock, Trouble
@@ -15,6 +15,7 @@ from chorus_gui.cli.report import json_line
 from chorus_gui.core.errors import AccessError, ChorusError, Silence, StoreUnavailableError, Why
 from chorus_gui.core.job import JobContext, Progress
 from chorus_gui.core.storage import silence
+from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.storage.silence import moved
@@ -113,7 +114,7 @@ def test_the_reason_is_named(clock: Clock, ctx: JobContext, monkeypatch: pytest.
     seen = shown_while(ctx, monkeypatch)
     inner = MemoryStore()
     inner.fail_next("head", unanswered(why), times=40)
-    store = RetryingStore(AwayForEver(inner, clock, why), answered_before(clock))
+    store = RetryingStore(cast("Store", AwayForEver(inner, clock, why)), answered_before(clock))
     with pytest.raises(StoreUnavailableError):
         store.head("a")
     place = [waiting for waiting in seen if not waiting.file]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import floor
 from pathlib import Path
@@ -48,7 +48,7 @@ class Site:
 class Probe:
     """A source that tells or changes something at a chosen read of a chosen file."""
 
-    def __init__(self, root: Path, hooks: dict[tuple[str, int], Callable[[], None]]) -> None:
+    def __init__(self, root: Path, hooks: Mapping[tuple[str, int], Callable[[], object]]) -> None:
         self._inner = FolderSource(root)
         self._hooks = hooks
         self.bytes_read = 0

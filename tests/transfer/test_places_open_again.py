@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from azure_places import key_place, sas_place, service
@@ -33,6 +33,9 @@ from chorus_gui.core.storage.retrying_source import RetryingSource
 from chorus_gui.core.submission.guard import GuardedStore
 from chorus_gui.core.submission.marker import marker_path
 from chorus_gui.core.submission.work import Work
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_a_run_learns_what_another_process_wrote(tmp_path: Path, monkeypatch: py
 
 def test_a_login_takes_its_tokens_along_and_asks_nobody() -> None:
     way = Way("here")
-    login = Login(SignIn(browser=True), lambda _: [way])
+    login = Login(SignIn(browser=True), lambda _: [cast("TokenCredential", way)])
     token = login.get_token(STORAGE_SCOPE)
     again = pickle.loads(pickle.dumps(login))
     assert again.get_token(STORAGE_SCOPE) == token
