@@ -214,8 +214,8 @@ class Workspace:
         """What is known of the place's answers: places in one container or folder share it, and so do all commands."""
         from chorus_gui.core.storage.outage import Outage
 
-        account = place.account.url or place.account.name
-        key = (place.kind.value, account, place.container or place.text)
+        key = _key(place)
+        name = "The central store" if key == _key(self.config.central) else name  # whichever of them is asked first
         with self._lock:
             return self._outages.setdefault(key, Outage(name, patience=self.config.patience_minutes * SECONDS_PER_MINUTE))
 
@@ -244,3 +244,8 @@ class Workspace:
 
         with Holds(self.config.journal.local) as holds:
             yield holds
+
+
+def _key(place: Place) -> tuple[str, ...]:
+    """The same for places that answer, or do not, together."""
+    return (place.kind.value, place.account.url or place.account.name, place.container or place.text)

@@ -18,12 +18,14 @@ from uiworld import settle
 from world import World
 
 from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import StoreError, StoreUnavailableError, UsageError
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.open import open_source, open_store
+from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.ui import intents
 from chorus_gui.ui.session import Session
 
@@ -337,3 +339,21 @@ def test_a_person_at_the_terminal_signs_in_once_for_a_command(azure: Way, words:
     assert ended.status == 0, ended
     assert len(made) == 1
     assert len(azure.asked) == 1
+
+
+def test_a_journal_in_the_stores_container_is_called_the_store_when_nothing_answers(tmp_path: Path) -> None:
+    """They answer, or do not, together: a person who uploads must not read about the journal's place."""
+    file = tmp_path / "config.toml"
+    auth = "azure_account_name = 'acct'\nazure_account_key = 'c2VjcmV0'\n"
+    file.write_text(
+        f"[journal.local]\npath = 'j.db'\n[journal.source]\npath = 'az://box/journal.db'\n[journal.source.auth]\n{auth}"
+        f"[central_path]\npath = 'az://box/'\n[central_path.auth]\n{auth}[site_path.default]\npath = '{tmp_path.as_posix()}'\n",
+        "utf-8",
+    )
+    with Workspace(load(file, environ={})) as workspace:
+        home, store = workspace.cloud_journal(), workspace.store()
+        assert isinstance(home.store, RetryingStore)
+        assert isinstance(store, RetryingStore)
+        assert home.store.outage is store.outage
+        assert store.outage.name == "The central store"
+        assert store.outage.patience == 15 * 60
