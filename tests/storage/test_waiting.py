@@ -331,3 +331,27 @@ def test_a_place_that_takes_requests_and_never_answers_any_is_given_up_after_one
         RetryingStore(Mute(), Outage(clock=clock, patience=15 * MINUTE)).head("a")  # type: ignore[arg-type]
     assert clock.now < 2 * MINUTE
     assert raised.value.silence is Silence.NEVER
+
+
+def test_a_small_request_behind_large_ones_on_a_slow_line_is_not_silent(clock: Clock, ctx: JobContext) -> None:
+    known = answered_before(clock)
+    inner = MemoryStore()
+    seen: list[Waiting | None] = []
+    store = RetryingStore(inner, known)
+    real_put, real_head = inner.put, inner.head
+
+    def head(path: str) -> Any:
+        clock.pass_by(40)
+        seen.append(ctx.progress.snapshot().waiting)
+        return real_head(path)
+
+    def put(path: str, *args: Any, **options: Any) -> Any:
+        store.head("small")  # while these bytes are on their way
+        clock.pass_by(27)
+        return real_put(path, *args, **options)
+
+    inner.head, inner.put = head, put  # type: ignore[method-assign]
+    store.put("large", bytes(MIB8))
+    assert seen == [None]
+    store.head("small")
+    assert seen[1] is not None, "nothing is before it now"

@@ -7,7 +7,7 @@ screen asks.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ ALONE_S = 10.0
 """So is one of a single request, while others are answered, after this many."""
 SLOWEST = 125_000.0
 """Bytes a second of the slowest line that is useful, as long as nothing is known of the line."""
-SMALL_BYTES = 64 * 1024
+SMALL_BYTES, _LARGE_BYTES = 64 * 1024, 1024 * 1024
 _AT_ONCE = frozenset({Why.STRANGER, Why.CERTIFICATE, Why.PROXY_LOGIN})
 """A person can do something about these."""
 
@@ -76,8 +76,8 @@ class Silences:
     asked: set[Asked] = field(default_factory=set[Asked])
     heard: float = float("-inf")
     """when anything came from the place, or went there"""
-    per_byte: float = 2.0 / SLOWEST
-    """seconds that a byte may take"""
+    per_byte: float = 1.0 / SLOWEST
+    """seconds that the line takes for a byte"""
 
     @contextmanager
     def listening(self, asked: Asked) -> Generator[None]:
@@ -100,10 +100,10 @@ class Silences:
             asked.ours = False
 
     def answered(self, asked: Asked) -> None:
-        """Learn how fast the line is."""
-        now = self.clock()
-        if asked.about.size > SMALL_BYTES and asked.failed is None:
-            self.per_byte = (self.per_byte + 2.0 * (now - asked.began) / asked.about.size) / 2
+        """Learn how fast the line is, which all requests share: a slow answer counts at once, fast ones little by little."""
+        if asked.about.size >= _LARGE_BYTES and asked.failed is None:
+            measured = (self.clock() - asked.began) / max(_under_way(tuple(self.asked)), asked.about.size)
+            self.per_byte = max(measured, self.per_byte / 2)
 
     def waiting(self, ctx_progress: object, patience: float, *, never: bool) -> Waiting | None:
         """What a job waits for; the whole place before a single file.  ``never``: the place has not answered anything yet."""
@@ -122,7 +122,7 @@ class Silences:
         silent = now - start
         if why in _AT_ONCE:
             pass
-        elif silent < SILENT_S + self._allowed(one):
+        elif silent < SILENT_S + self._allowed(one, others):
             return None
         quiet = now - max(self.heard, start)
         alone = one.alone or (quiet < SILENT_S and why not in _AT_ONCE)
@@ -134,11 +134,18 @@ class Silences:
         left = patience - one.waited - (now - one.began)
         return Waiting(self.name, why, first, _in(max(0.0, left)) if patience else None)
 
-    def _allowed(self, one: Asked) -> float:
-        """Seconds that an attempt with a body may take longer: much of it waits in buffers on the way when it seems to be sent."""
-        if one.about.size <= SMALL_BYTES or one.failed is not None:
+    def _allowed(self, one: Asked, others: tuple[Asked, ...]) -> float:
+        """Seconds that an answer may take longer, because bytes are on their way before it: much of them waits in buffers that nobody sees."""
+        under_way = _under_way(others)
+        if under_way <= SMALL_BYTES:
             return 0.0
-        return max(4.0 * (one.moved - one.began), one.about.size * self.per_byte)
+        sending = one.moved - one.began if one.failed is None and one.about.size > SMALL_BYTES else 0.0
+        return max(4.0 * sending, 2.0 * under_way * self.per_byte)
+
+
+def _under_way(asked: Iterable[Asked]) -> int:
+    """Bytes of the requests that are on their way, without those that got no answer."""
+    return sum(one.about.size for one in asked if one.failed is None)
 
 
 def moved() -> None:
