@@ -48,6 +48,7 @@ def _loopback(address: Any) -> bool:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that does not answer is given up at once, and pauses between requests are short; the tests of waiting say otherwise."""
     monkeypatch.setattr("chorus_gui.core.storage.outage.PATIENCE_S", 0.0)
+    monkeypatch.setattr("chorus_gui.app.workspace.SECONDS_PER_MINUTE", 0.0)
     for module in ("chorus_gui.core.storage.retry", "chorus_gui.core.custody.beside"):
         monkeypatch.setattr(f"{module}.jitter", lambda attempt, base, cap: jitter(attempt, base, cap) / 50)
 

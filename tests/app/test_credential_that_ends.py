@@ -30,6 +30,12 @@ from chorus_gui.ui.session import Session
 FILES = 24
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the program waits, not as the other tests do."""
+    monkeypatch.setattr("chorus_gui.app.workspace.SECONDS_PER_MINUTE", 60.0)
+
+
 class Cloud:
     """A site whose central store is a container in Azurite, with a token that ends after some files."""
 

@@ -24,6 +24,12 @@ STORE = ("put", "head", "delete", "pages", "list_folders", "read", "stage_block"
 MINUTES = 7
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the program waits, not as the other tests do."""
+    monkeypatch.setattr("chorus_gui.app.workspace.SECONDS_PER_MINUTE", 60.0)
+
+
 class Away:
     """Places that answer ``requests`` requests, then none, until :meth:`back`.  ``clock`` is moved by waiting alone."""
 

@@ -356,4 +356,3 @@ def test_a_journal_in_the_stores_container_is_called_the_store_when_nothing_answ
         assert isinstance(store, RetryingStore)
         assert home.store.outage is store.outage
         assert store.outage.name == "The central store"
-        assert store.outage.patience == 15 * 60
