@@ -124,6 +124,10 @@ class _Crew:
             child.tell(kind, *what)
 
 
+PATHS = "CHORUS_TEST_PATHS"
+"""The environment variable with the folders of modules, as in PYTHONPATH"""
+
+
 class _Child:
     """One process, as its owner knows it."""
 
@@ -134,7 +138,7 @@ class _Child:
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=os.environ | {PATHS: os.pathsep.join(paths)},
         )
         self.open = 0
         self.tokens: dict[int, int] = {}
@@ -253,6 +257,7 @@ def serve(told: IO[bytes], out: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
+    sys.path[:] = os.environ[PATHS].split(os.pathsep)  # the Windows Python of the tests ignores PYTHONPATH
     from processes import serve as serve_as_module  # not as __main__: what is pickled has to be found by its name
 
     pipe, sys.stdout = sys.stdout.buffer, sys.stderr  # a print must not end up between the messages
