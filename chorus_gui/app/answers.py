@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chorus_gui.app.credentials import Pasted
@@ -13,8 +14,10 @@ from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import Layout
-from chorus_gui.core.config.save import ConfigDocument, new_document
 from chorus_gui.core.model import Mode
+
+if TYPE_CHECKING:
+    from chorus_gui.core.config.save import ConfigDocument
 
 JOURNAL = "journal.db"
 _PORTAL = re.compile(r"portal\.azure\.[a-z]+(?=[:/?#]|$)", re.IGNORECASE)
@@ -101,6 +104,8 @@ class Answers:
 
 def template_account() -> tuple[str, str]:
     """(account, URL) that the template names: the consortium's."""
+    from chorus_gui.core.config.save import new_document  # tomlkit takes long to import
+
     document = new_document(Path("config.toml"))
     name, url = (document.get(_dotted(f"central.{key}")) for key in ("azure_account_name", "azure_account_url"))
     return str(name or ""), str(url or "")
@@ -108,6 +113,8 @@ def template_account() -> tuple[str, str]:
 
 def compose(answers: Answers, file: Path) -> str:
     """The text of the configuration, made from the commented template."""
+    from chorus_gui.core.config.save import new_document  # tomlkit takes long to import
+
     document = new_document(file)
     document.set(_dotted("site.path"), Path(answers.site).as_posix())
     document.set(_dotted("mode"), answers.mode.value)

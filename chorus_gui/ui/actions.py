@@ -106,7 +106,7 @@ def _test(host: Host, intent: intents.TestConnection) -> None:
     from chorus_gui.app import configuration
 
     config, login = host.state.config, host.login
-    host.update(test=())
+    host.update(test=(), tested=intent.file or host.state.config_file)
 
     def done(found: Any) -> str:
         host.update(test=found)

@@ -179,6 +179,8 @@ class SessionState:
     upload: Selection | None = None
     verify: VerifyFacts | None = None
     test: tuple[Finding, ...] = ()
+    tested: Path | None = None
+    """the file, saved or not, that ``test`` is about"""
     doctor: DoctorFacts | None = None
     receipts: tuple[ReceiptFacts, ...] = ()
     complete: Mapping[str, Completeness] = field(default_factory=dict[str, Completeness])

@@ -104,11 +104,12 @@ def test_from_nothing_to_an_open_configuration_by_keyboard(shown: Shown, world: 
     file = target.with_suffix(".toml")
     assert not dialog.isVisible()
     assert shown.session.state.config_file == file
+    assert shown.asked[-1] == intents.ShowPage("overview"), "which says what comes next"
     config = load(file, environ={})
     assert config.central.folder == world.central
     assert config.journal.cloud is None
     assert "# page_size" in file.read_text("utf-8"), "the template's explanations come along"
-    assert [type(intent).__name__ for intent in shown.asked] == ["TestConnection", "SaveConfig"]
+    assert [type(intent).__name__ for intent in shown.asked] == ["TestConnection", "SaveConfig", "ShowPage"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.save import new_document
 from chorus_gui.core.errors import Fault
+from chorus_gui.core.model import Finding, Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.models.examples import ExampleModel
 from chorus_gui.ui.pages import Services
@@ -85,6 +87,15 @@ def shown(qtbot: QtBot, session: Session) -> Iterator[Shown]:
     yield made
     session.changed.disconnect(made.page.render)
     made.page.hide()
+
+
+def test_a_test_of_another_file_is_not_shown(shown: Shown, tmp_path: Path) -> None:
+    """The assistant tests a file that is not saved yet, while another one is open behind it."""
+    found = (Finding(Grade.BAD, "Central store", "It does not answer."),)
+    state = shown.session.state
+    for about, texts in ((tmp_path / "other.toml", False), (state.config_file, True)):
+        shown.page.render(replace(state, test=found, tested=about))
+        assert any("It does not answer." in label.text() for label in shown.page.panel.findChildren(QLabel)) is texts
 
 
 def test_without_a_configuration_it_offers_the_assistant(shown: Shown) -> None:

@@ -121,6 +121,7 @@ class Assistant(Dialog):
             self._set_busy(busy=False)
             if last.outcome is OutcomeKind.DONE:
                 self.accept()
+                self.intent.emit(intents.ShowPage("overview"))  # it says what comes next
             else:
                 self._say(f"{last.text} {last.remedy}".strip())
 

@@ -148,7 +148,8 @@ class ConfigurationPage(Page):
         if self._assistant is not None:
             self._assistant.render(state)
         self._watch_saving(state)
-        self.panel.show_tests(state.test, testing=self._testing)
+        mine = state.tested == state.config_file  # the assistant tests another file, which is not saved yet
+        self.panel.show_tests(state.test if mine else (), testing=self._testing and mine)
         self._draw_head()
 
     def show_topic(self, topic: str) -> None:
