@@ -263,6 +263,7 @@ def test_a_folder_that_cannot_be_read_spares_its_own_files_alone(world: World, m
     assert kinds == {"1": "problem", "10/Images/a.dcm": "deleted", "11/Images/a.dcm": "deleted"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a link needs a right of its own")
 def test_a_file_that_cannot_be_read_is_not_deleted(world: World) -> None:
     """It is a problem itself: its entry stays."""
     written(world, (Row(), Row(B)))

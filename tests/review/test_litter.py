@@ -137,8 +137,9 @@ def test_what_is_excluded_is_not_submitted_and_a_recorded_file_is_a_question(
     world = World(tmp_path, mode=mode)
     for name in FILES:
         world.put(name, name)
-    if len({file.relative_to(world.site).as_posix() for file in world.site.rglob("*") if file.is_file()}) < len(FILES):
-        pytest.skip("capital letters are ignored here")
+    files = {file.relative_to(world.site).as_posix() for file in world.site.rglob("*") if file.is_file()}
+    if files != set(FILES):  # capital letters make no difference here: the second spelling of a folder is the first one
+        left_out = {path for path in files if path.casefold() in {name.casefold() for name in left_out}}
     if before != "new":
         assert run(world, *(("journal", "update") if before == "recorded" else ("submit", "--yes")))[0] == 0
     exclude(world, *patterns)
@@ -148,10 +149,10 @@ def test_what_is_excluded_is_not_submitted_and_a_recorded_file_is_a_question(
     assert "2/Waveforms/new.dat" in active
     if before == "new":
         assert {status for status, _ in ended} == {0}
-        assert set(active) == {*FILES, "2/Waveforms/new.dat"} - left_out
+        assert set(active) == {*files, "2/Waveforms/new.dat"} - left_out
         assert f"Left out by “exclude” in the configuration ({', '.join(patterns)})" in ended[0][1]
         return
-    assert set(active) == {*FILES, "2/Waveforms/new.dat"}  # nothing is marked as deleted by itself
+    assert set(active) == {*files, "2/Waveforms/new.dat"}  # nothing is marked as deleted by itself
     assert {path for path, row in active.items() if row.uploaded is None} == (left_out if before == "recorded" else set())
     assert {status for status, _ in ended} == {1}
     changes = [change for change in world.changes() if change.kind is ChangeKind.PROBLEM]
@@ -164,10 +165,10 @@ def test_what_is_excluded_is_not_submitted_and_a_recorded_file_is_a_question(
     for path in rest:
         assert run(world, "file", "mark_as_deleted", "--file", path)[0] == 0
     status, text = run(world, "submit", "--yes")
-    assert (status, set(world.active())) == (0, {*FILES, "2/Waveforms/new.dat"} - set(rest)), text
+    assert (status, set(world.active())) == (0, {*files, "2/Waveforms/new.dat"} - set(rest)), text
     exclude(world, "nothing.of.this")
     assert run(world, "submit", "--yes")[0] == 0
-    assert set(world.active()) == {*FILES, "2/Waveforms/new.dat"}
+    assert set(world.active()) == {*files, "2/Waveforms/new.dat"}
 
 
 def test_an_excluded_folder_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
