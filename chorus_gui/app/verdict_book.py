@@ -139,10 +139,8 @@ class Book:
         with _translated():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = own_database(file, timeout=30)
-            self._db.execute("PRAGMA journal_mode = WAL")  # a reader and the writer never wait for each other
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"  # a reader and the writer never wait for each other
+            self._db = own_database(file, timeout=30, begin=f"{pragmas} BEGIN; {_SCHEMA} COMMIT;")
             self._db.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, NULL, 0)", about)
         self._waiting: list[tuple[Any, ...]] = []
         self._files: Counter[tuple[str, str]] = Counter()

@@ -43,12 +43,21 @@ class OwnDatabase(sqlite3.Connection):
         return error
 
 
-def own_database(file: Path, *, timeout: float) -> OwnDatabase:
-    """A database of the program's own, in autocommit mode; waits up to ``timeout`` seconds for another connection.  Errors as SQLite."""
+def own_database(file: Path, *, timeout: float, begin: str = "") -> OwnDatabase:
+    """A database of the program's own, in autocommit mode; waits up to ``timeout`` seconds for another connection.
+
+    ``begin`` is run first.  Errors as SQLite; then the file is not open: Windows neither removes nor replaces one that is.
+    """
     try:
         db = sqlite3.connect(file, isolation_level=None, timeout=timeout, factory=OwnDatabase)
     except sqlite3.Error as error:
         setattr(error, FILE_OF_OURS, str(file))
         raise
     db.file = str(file)
+    try:
+        if begin:
+            db.executescript(begin)
+    except sqlite3.Error:
+        db.close()
+        raise
     return db

@@ -85,10 +85,8 @@ class Staging:
         try:
             remove_file(path.with_name(path.name + "-journal"))
             patiently(lambda: _begin(path))
-            db = own_database(path, timeout=5)
-            db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;")
-            db.executescript(_SCHEMA)
-            db.execute("BEGIN")
+            pragmas = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+            db = own_database(path, timeout=5, begin=f"{pragmas} {_SCHEMA} BEGIN;")
         except (OSError, sqlite3.Error) as error:
             raise ReviewError(
                 f"Could not save the review as “{path}”: {error}.",

@@ -18,6 +18,7 @@ from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review.staging import staging_path
 
 _log = logging.getLogger(__name__)
+_TABLE = "CREATE TABLE IF NOT EXISTS file (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID"
 Key = tuple[str, str]
 """modality, path"""
 
@@ -51,9 +52,7 @@ def _file(journal: Path) -> Path:
 def _open(journal: Path) -> sqlite3.Connection:
     file = _file(journal)
     file.touch(mode=0o600)
-    db = own_database(file, timeout=30)
-    db.execute("CREATE TABLE IF NOT EXISTS file (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID")
-    return db
+    return own_database(file, timeout=30, begin=_TABLE)
 
 
 def _change(journal: Path, sql: str, files: Collection[Key]) -> None:
