@@ -553,3 +553,14 @@ class TestOneFile:
         failing(tmp_path, PermissionError(errno.EACCES, "denied"))
         with pytest.raises(SourceUnreadableError, match="not allowed to read"):
             walk(FolderSource(tmp_path))
+
+
+@pytest.mark.parametrize("code", [123, 161])
+def test_a_name_that_windows_refuses_is_of_no_file(code: int) -> None:
+    """A journal can have it from another system.  If that were a fault of reading, its entry could never be marked as deleted."""
+
+    class RefusedName(OSError):
+        winerror = code
+
+    found = folder_errors.source_error("3/Images/a\nb", RefusedName(errno.EINVAL, "Invalid name"))
+    assert isinstance(found, SourceVanishedError)

@@ -34,6 +34,8 @@ _NETWORK = frozenset(
 _CLOUD_DRIVE = range(358, 405)
 """ERROR_CLOUD_FILE_…: https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-.  Without a Windows code, the C
 library reports EINVAL for each that it does not know."""
+_IMPOSSIBLE = frozenset({123, 161})
+"""ERROR_INVALID_NAME, ERROR_BAD_PATHNAME"""
 _NETWORK_WINDOWS = frozenset({51, 53, 54, 55, 59, 64, 67, 121, 1222, 1225, 1231, 1232})
 
 
@@ -60,8 +62,12 @@ def _windows_code(error: OSError) -> int | None:
 
 
 def gone(error: OSError) -> bool:
-    """There is no such file.  Windows says ENOENT for a share out of reach too; that is not the same."""
-    return error.errno in _GONE and _windows_code(error) not in _NETWORK_WINDOWS
+    """There is no such file.  Windows says ENOENT for a share out of reach too; that is not the same.
+
+    A name that Windows refuses, such as one with a line break that a journal has from another system, is of no file there.
+    """
+    code = _windows_code(error)
+    return code in _IMPOSSIBLE or (error.errno in _GONE and code not in _NETWORK_WINDOWS)
 
 
 def silent(error: OSError) -> bool:
