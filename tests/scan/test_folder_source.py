@@ -559,8 +559,8 @@ class TestOneFile:
 def test_a_name_that_windows_refuses_is_of_no_file(code: int) -> None:
     """A journal can have it from another system.  If that were a fault of reading, its entry could never be marked as deleted."""
 
-    class RefusedName(OSError):
+    class RefusedNameError(OSError):
         winerror = code
 
-    found = folder_errors.source_error("3/Images/a\nb", RefusedName(errno.EINVAL, "Invalid name"))
+    found = folder_errors.source_error("3/Images/a\nb", RefusedNameError(errno.EINVAL, "Invalid name"))
     assert isinstance(found, SourceVanishedError)
