@@ -418,7 +418,7 @@ def _custody(trial: Trial) -> dict[str, Callable[[Request], bool]]:
 
 
 @scene(
-    "the network is gone at each step with the cloud journal: reading, lock, copy, check-in, unlocking, the files beside it",
+    "the network is gone at each step with the cloud journal: reading, lock, copy, check-in, unlocking, the shared files",
     "Each step waits for the store, and the command is completed.",
 )
 def custody_gone(trial: Trial) -> Verdict:
