@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,12 @@ from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 from chorus_gui.core.storage.retry import jitter
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if threading.current_thread() is threading.main_thread():
+    # nohup and a shell's background jobs ignore these signals, and so would every program that a test starts
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 if sys.platform == "win32":  # a screen that is none finds no fonts by itself there, and draws boxes
     os.environ.setdefault("QT_QPA_FONTDIR", os.environ.get("CHORUS_TEST_FONTS") or os.path.join(os.environ["WINDIR"], "Fonts"))
 

@@ -17,6 +17,9 @@ from chorus_gui.core.folders import patiently, remove_file
 FOLDERS = ("staging", "verify", "receipts", "shared-receipts", "custody", "theme", "instance")
 """What the program makes below the user's data folder.  A test looks for others."""
 FILES = ("window.ini", "window.ini.lock", "trusted-hosts.toml")
+"""In the user's settings folder"""
+DATA_FILES = ("rates.json",)
+"""In the data folder itself"""
 
 
 def purge() -> tuple[int, int]:
@@ -43,7 +46,8 @@ def purge() -> tuple[int, int]:
             elif folder.is_dir():
                 count += sum(1 for file in folder.rglob("*") if file.is_file())
                 patiently(partial(shutil.rmtree, folder))
-        files = [settings_folder() / name for name in FILES] + sorted(log_folder().glob("*.log*"))
+        files = [*(settings_folder() / name for name in FILES), *(data_folder() / name for name in DATA_FILES)]
+        files += sorted(log_folder().glob("*.log*"))
         for file in files:
             count += file.is_file()
             remove_file(file)

@@ -86,7 +86,7 @@ def test_every_folder_that_the_program_makes_is_known() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("data_folder") and node.args:
                 assert isinstance(node.args[0], ast.Constant)
                 found.add(str(node.args[0].value))
-    assert found <= {*purge.FOLDERS, *purge.FILES}
+    assert found <= {*purge.FOLDERS, *purge.FILES, *purge.DATA_FILES}
     assert {"staging", "receipts", "custody"} <= found
 
 

@@ -101,6 +101,6 @@ def test_about_tells_version_licences_and_that_nothing_is_sent(qtbot: QtBot, win
 
 def test_every_dependency_has_its_licence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert {re.split(r"[<>=]", text)[0] for text in project["dependencies"]} == set(LICENCES)
+    assert {re.split(r"[<>=]", text)[0].strip() for text in project["dependencies"]} == set(LICENCES)
     architecture = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     assert all(name in architecture and licence in architecture for name, licence in LICENCES.items())

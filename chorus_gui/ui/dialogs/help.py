@@ -21,16 +21,21 @@ from chorus_gui.ui.widgets.icons import program_icon
 
 LICENCES = {
     "PySide6-Essentials": "LGPL-3.0",
+    "azure-core": "MIT",
     "azure-identity": "MIT",
     "azure-storage-blob": "MIT",
+    "certifi": "MPL-2.0",
     "filelock": "MIT",
     "jinja2": "BSD-3-Clause",
     "keyring": "MIT",
     "platformdirs": "MIT",
+    "pywin32-ctypes": "BSD-3-Clause",
+    "requests": "Apache-2.0",
     "rich": "MIT",
     "tomli-w": "MIT",
     "tomlkit": "MIT",
     "truststore": "MIT",
+    "urllib3": "MIT",
     "wakepy": "MIT",
 }
 """The libraries that the program uses; a test compares them with pyproject.toml."""
