@@ -42,15 +42,15 @@ CHALLENGES: list[Any] = [
     )
 ]
 """Status, header, its value.  OTHER in it: a second server of the attacker."""
-_certificates: dict[str, Path] = {}
+_certificates: dict[str, Any] = {}
 
 
 def challenge(value: Any, folder: Path) -> None:
     """Whatever a server asks for, it gets tokens for storage and the configured tenant alone, and no other server gets anything."""
     status, header, text = value
     if "file" not in _certificates:
-        _certificates["folder"] = Path(tempfile.mkdtemp(prefix="fuzz-certificate-"))
-        _certificates["file"] = certificate(_certificates["folder"])
+        _certificates["folder"] = tempfile.TemporaryDirectory(prefix="fuzz-certificate-")  # removed when the program ends
+        _certificates["file"] = certificate(Path(_certificates["folder"].name))
     file = _certificates["file"]
     other = Server(wrote, tls=tls(file), poll=POLL)
     line = re.sub(r"[\r\n]", " ", text.replace("OTHER", other.url)).encode("latin-1", "replace").decode("latin-1")
