@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from base64 import b64encode
@@ -18,7 +19,7 @@ from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext, Limit
 from chorus_gui.core.model import Failure, Item, Proof
-from chorus_gui.core.storage.azure.lane import WIDTH
+from chorus_gui.core.storage.azure.lane import WIDTH, most_connections
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.lane import LANE_BYTES, lane_of
@@ -348,3 +349,13 @@ def test_a_credential_that_a_lane_used_is_known_to_be_accepted(serve: Callable[.
     assert renewal.accepted(ctx) == {"write"}
     lane.close()
     store.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such limit")
+@pytest.mark.parametrize(("limit", "most"), [(16, 4), (3, 1), (128, 32), (1024, WIDTH), (-1, WIDTH)])
+def test_few_file_handles_mean_few_connections(monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
+    """The files that are sent, the journal and the review need some, too."""
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+    assert most_connections() == most

@@ -36,6 +36,16 @@ _END = b"0\r\n\r\n"
 """A body in pieces that has none."""
 
 
+def most_connections() -> int:
+    """:data:`WIDTH`, or a quarter of the files that this process may have open, if that is less."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return WIDTH
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return WIDTH if limit == resource.RLIM_INFINITY else max(1, min(WIDTH, limit // 4))
+
+
 class Puts(Protocol):
     """What the lane needs of a wire."""
 
@@ -81,6 +91,7 @@ class AzureLane:
         self._connecting = 0
         self._made: deque[Channel | None] = deque()  # by other threads
         self._alive, self._closed = True, False
+        self._most = most_connections()
         self._looked = time.monotonic()
         self._bell, self._ring = socket.socketpair()
         self._bell.setblocking(False)
@@ -108,7 +119,7 @@ class AzureLane:
         if self._idle or not self._alive:
             return self._alive
         if not self._connecting:
-            for _ in range(min(max(1, len(self._lines)), WIDTH - len(self._lines))):
+            for _ in range(min(max(1, len(self._lines)), self._most - len(self._lines))):
                 self._connecting += 1
                 threading.Thread(target=self._connect, name="connect", daemon=True).start()
         return False
