@@ -24,6 +24,9 @@ from chorus_gui.core.receipt import Receipt, from_json
 from chorus_gui.core.submission.marker import Complete, Completeness
 from chorus_gui.core.untrusted import instant_us
 
+_SECOND = len("20260101T000000Z")
+"""The characters of a receipt's name that are its time"""
+
 
 class _Kept(NamedTuple):
     """A receipt on this computer: its file, its content's SHA-256 in hex, what it says."""
@@ -34,16 +37,19 @@ class _Kept(NamedTuple):
 
 
 def _kept(config: Config, ctx: JobContext) -> Iterator[_Kept]:
-    """This computer's receipts of the journal, and its copies of those of other computers; what is not a receipt is left out."""
+    """This computer's receipts of the journal, and its copies of those of other computers, the newest first, as their names say.
+
+    What is not a receipt is left out.
+    """
     others = shared_folder(config)
-    for folder in (receipts_folder(), others):
-        for file in sorted(folder.glob("*.json")):
-            ctx.checkpoint()
-            with suppress(OSError, UnicodeDecodeError, UsageError):
-                data = file.read_bytes()
-                says = from_json(data.decode("utf-8"))
-                if folder == others or says.journal == str(config.journal.local):
-                    yield _Kept(file, hashlib.sha256(data).hexdigest(), says)
+    files = [file for folder in (receipts_folder(), others) for file in folder.glob("*.json")]
+    for file in sorted(files, key=lambda file: file.name, reverse=True):
+        ctx.checkpoint()
+        with suppress(OSError, UnicodeDecodeError, UsageError):
+            data = file.read_bytes()
+            says = from_json(data.decode("utf-8"))
+            if file.parent == others or says.journal == str(config.journal.local):
+                yield _Kept(file, hashlib.sha256(data).hexdigest(), says)
 
 
 def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
@@ -65,10 +71,14 @@ def checked_markers(config: Config, found: Mapping[str, Completeness], ctx: JobC
     A marker that was completed after the last receipt about it is not judged: its receipt can be on another computer.
     """
     written: dict[str, _Kept] = {}
-    for one in _kept(config, ctx):
-        for version in one.says.markers:
-            known = written.get(version)
-            if known is None or known.says.ended_us < one.says.ended_us:
+    wanted = {version for version, one in found.items() if one.complete is Complete.YES}
+    second = ""
+    for one in _kept(config, ctx) if wanted else ():
+        if wanted <= written.keys() and one.file.name[:_SECOND] != second:
+            break  # there can be thousands, so no more are read than it needs
+        second = one.file.name[:_SECOND]
+        for version in wanted & one.says.markers.keys():
+            if version not in written or written[version].says.ended_us < one.says.ended_us:
                 written[version] = one
     return {version: _checked(one, written.get(version)) for version, one in found.items()}
 

@@ -55,7 +55,7 @@ def first_to_end(config: Config, now_used: Mapping[str, Credentials]) -> Ends | 
 
 
 def too_soon(ends: Ends | None, bytes_left: int, rate: float | None, now: datetime | None = None) -> str:
-    """A warning if the credential expires before so many bytes are uploaded at ``rate`` bytes a second; "" if it does not, or nobody knows."""
+    """A warning if the credential expires before ``bytes_left`` are uploaded at ``rate`` bytes a second; "" if it does not, or nobody knows."""
     if ends is None or not rate or not bytes_left:
         return ""
     now = now or datetime.now(UTC)

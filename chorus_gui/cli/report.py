@@ -300,7 +300,7 @@ def json_line(snap: Snapshot) -> str:
 
 
 def waiting_fields(waiting: Waiting) -> dict[str, Any]:
-    """What is waited for, as JSON: times in ISO 8601."""
+    """What a job waits for, as JSON: times in ISO 8601."""
     return {
         "place": waiting.place,
         "why": waiting.why.value,
@@ -315,7 +315,7 @@ def waiting_fields(waiting: Waiting) -> dict[str, Any]:
 
 
 def _pace(snap: Snapshot) -> tuple[float | None, float | None]:
-    """Bytes a second and seconds left; None where there is no sense in it, as while nothing moves."""
+    """Bytes a second and seconds left; None while nothing moves."""
     total = snap.total
     if snap.waiting is not None or snap.elapsed < 1 or not total.bytes or snap.phase not in ("upload", "record", "verify", "download"):
         return None, None
@@ -325,7 +325,7 @@ def _pace(snap: Snapshot) -> tuple[float | None, float | None]:
 
 
 def _line(snap: Snapshot, *, wait: bool = True) -> str:
-    """A phase in one line.  ``wait``: with what is waited for."""
+    """A phase in one line.  ``wait``: with what the job waits for."""
     name = PHASES.get(snap.phase, snap.phase.capitalize())
     total = snap.total
     if snap.waiting is not None:  # nothing can be said about the time that is left

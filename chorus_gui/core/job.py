@@ -87,7 +87,7 @@ class Watched(Protocol):
 class Progress:
     """Counters that any thread may add to and any thread may read.
 
-    What is waited for is asked for when somebody looks: a thread that waits for an answer cannot report it.
+    Whoever looks asks what the job waits for: a thread that waits for an answer cannot report it.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Progress:
         self._advice = advice
 
     def watch(self, watched: Watched) -> None:
-        """Ask this, too, when somebody looks at what is waited for."""
+        """Ask this, too, when somebody looks at what the job waits for."""
         if watched not in self._watched:
             with self._lock:
                 self._watched.append(watched)
@@ -167,7 +167,7 @@ class Progress:
             self._began += seconds
 
     def snapshot(self) -> Snapshot:
-        """The counters now, and what is waited for."""
+        """The counters now, and what the job waits for."""
         waiting = self._waiting or next((found for one in tuple(self._watched) if (found := one.waiting(self)) is not None), None)
         with self._lock:
             now = time.monotonic()

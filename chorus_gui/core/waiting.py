@@ -34,7 +34,7 @@ class Waiting:
     service asked for that.
     ``file``: only the requests for this file get no answer.  ``remedy``: a sentence on what the person can do.  ``credential``: the place in
     the configuration whose credential is refused ("central", "journal" or a modality).
-    ``ends``: something is waited for; False: it was given up, and is only known to be gone.
+    ``ends``: the job still waits; False: it gave up, and the place is only known to be gone.
     """
 
     place: str

@@ -118,3 +118,26 @@ def test_a_marker_is_not_judged_without_its_receipt(world: World) -> None:
     shutil.rmtree(receipts_folder())
     replace_in(world.central / "v2/submission.json", '"held_back": 0', '"held_back": 5')
     assert state(world, "v2") is Complete.YES
+
+
+def test_the_newest_receipt_of_a_version_counts(world: World) -> None:
+    """A version that is amended gets another marker, perhaps within the same second."""
+    for number in range(3):
+        world.put(f"1/Images/{number}.dcm", str(number))
+        world.run(version="v3")
+        assert state(world, "v3") is Complete.YES
+    assert state(world, "v1") is Complete.YES
+    replace_in(world.central / "v3/submission.json", '"other_files": ', '"other_files": 1')
+    assert state(world, "v3") is Complete.OUTDATED
+
+
+def test_no_more_receipts_are_read_than_are_needed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sites keep them for years."""
+    newest = receipts()[-1]
+    for number in range(20):
+        shutil.copyfile(receipts()[0], newest.with_name(f"2001010{number % 9}T0000{number:02}Z_submission_v0.json"))
+    read: list[Path] = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda file: (read.append(file), real(file))[1])
+    assert state(world, "v3") is Complete.YES
+    assert len([file for file in read if file.name.startswith("2001")]) <= 1, "the one that shows that the others are older"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Run
 from world import World
 
-from chorus_gui.cli.main import main
 from chorus_gui.core.config.load import check, loads
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.exclude import Exclude
@@ -18,8 +17,6 @@ from chorus_gui.core.model import ChangeKind
 from chorus_gui.core.review.diff import LEFT_OUT
 from chorus_gui.core.review.litter import maker
 from chorus_gui.core.scan.scan import scan
-
-Run = Callable[..., tuple[int, str]]
 
 LITTER = (
     ".DS_Store",
@@ -68,17 +65,6 @@ DATA = (
     ".hidden.csv",
     "backup/a.csv",
 )
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(world: World, *words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = main(["-c", str(world.file), *words])
-        out, err = capsys.readouterr()
-        return int(status), out + err
-
-    return call
 
 
 def exclude(world: World, *patterns: str) -> None:

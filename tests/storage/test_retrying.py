@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,18 +30,6 @@ from chorus_gui.core.storage.retrying import NOTHING, RetryingStore
 
 LOST = StoreUnavailableError("no answer")
 MIB4 = 4 * 1024 * 1024
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def ctx() -> Iterator[JobContext]:
-    """The job of this thread."""
-    with JobContext().entered() as job:
-        yield job
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -22,17 +22,6 @@ from chorus_gui.core.storage.silence import moved
 from chorus_gui.core.waiting import Waiting
 
 MIB8 = 8 * 1024 * 1024
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def ctx() -> Iterator[JobContext]:
-    with JobContext().entered() as job:
-        yield job
 
 
 def answered_before(clock: Clock) -> Outage:

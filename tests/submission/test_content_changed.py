@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Run
 from world import World
 
-from chorus_gui.cli.main import main
 from chorus_gui.core.review import to_read
 from chorus_gui.core.review.staging import staging_path
 from chorus_gui.core.transfer import sender
 
-Run = Callable[..., tuple[int, str]]
 PATH = "1/Images/changed.dcm"
 WHEN = 1_700_000_000
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(world: World, *words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = main(["-c", str(world.file), *words])
-        out, err = capsys.readouterr()
-        return int(status), out + err
-
-    return call
 
 
 def recorded(tmp_path: Path, run: Run, size: int = 5, mode: str = "append") -> World:

@@ -4,38 +4,25 @@ lists, counts or explains files."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Run
 from world import World
 
 from chorus_gui.app import facts, sampling, scripts
 from chorus_gui.app.requests import FileListRequest, ScriptRequest
 from chorus_gui.app.submit import upload
-from chorus_gui.cli.main import main
 from chorus_gui.core.config.load import check, loads
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.submission.work import Selection
 
-Run = Callable[..., tuple[int, str]]
 SENT = ("1/Images/a.dcm", "1/Images/b.dcm", "OMOP/person.csv")
 AUTH = 'azure_account_name = "chorus"\nazure_account_key = "a2V5"\n'
 AZURE = f'[central_path]\npath = "az://box"\n[central_path.auth]\n{AUTH}'
 CLOUD = f'[journal.source]\npath = "az://box/j.db"\n[journal.source.auth]\n{AUTH}[journal.local]'
 KEPT = ("1/Images/x.tmp", "1/Images/@eaDir/y.dcm", "OMOP/~$person.csv")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(world: World, *words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = main(["-c", str(world.file), *words])
-        out, err = capsys.readouterr()
-        return int(status), out + err
-
-    return call
 
 
 def exclude(world: World) -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -16,25 +16,12 @@ from typing import Any
 
 import pytest
 from azure_places import service
+from commands import Run
 from platforms import cases_differ
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
-from chorus_gui.cli.main import main
 from chorus_gui.core.review.diff import LOST
-
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(world: World, *words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = main(["-c", str(world.file), *words])
-        out, err = capsys.readouterr()
-        return int(status), out + err
-
-    return call
 
 
 def a_site(base: Path, mode: str) -> World:

@@ -26,7 +26,7 @@ _LOOK_S = 0.5
 _BUSY = 0.7
 """Share of one processor from which more threads only get into each other's way: the interpreter runs one at a time."""
 _BETTER = 1.08
-"""So many times the tasks are worth more threads."""
+"""How much the rate of tasks must grow, as a factor, for another round of more threads."""
 _LONG_S = 2.0
 """Seconds of a task, on average, from which more tasks at the same time only delay each of them: a large file, a slow line."""
 _REST_S = 10.0
@@ -243,7 +243,7 @@ class Growth:
         self._until = 0.0
 
     def note(self, *, waiting: int) -> None:
-        """A task is done, and so many wait."""
+        """A task is done; ``waiting`` is the number of tasks that wait."""
         if self.allowed >= self._most:
             return
         self._done += 1

@@ -22,7 +22,7 @@ WINDOWS = os.name == "nt"
 BINARY: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 COPY_BYTES = 4 * 1024 * 1024
 SYNC_BYTES = 16 * 1024 * 1024
-"""Of a file that is written, at most so many bytes are not on the disk yet."""
+"""While a file is written, at most this many of its bytes have not reached the disk."""
 LOCK_S = 10.0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -62,7 +62,7 @@ def _windows_code(error: OSError) -> int | None:
 
 
 def gone(error: OSError) -> bool:
-    """There is no such file.  Windows says ENOENT for a share out of reach too; that is not the same.
+    """There is no such file.  A share that cannot be reached does not count, although Windows reports ENOENT for it, too.
 
     A name that Windows refuses, such as one with a line break that a journal has from another system, is of no file there.
     """

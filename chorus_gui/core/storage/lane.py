@@ -49,7 +49,7 @@ class Lane(Protocol):
         ...
 
     def answers(self, seconds: float) -> list[Arrival]:
-        """What was answered by now; if nothing was, wait up to so many seconds for it, or for room."""
+        """The answers that have arrived.  If there are none, wait up to ``seconds`` for one, or for room."""
         ...
 
     def close(self) -> None:

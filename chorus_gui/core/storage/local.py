@@ -276,7 +276,7 @@ class LocalStore:
                 if os.stat(os.path.join(folder, "index")).st_mtime < time.time() - _WEEK:  # noqa: PTH116 - as above
                     shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
-            os.rmdir(blocks)  # noqa: PTH106 - fails while anything lies in it
+            os.rmdir(blocks)  # noqa: PTH106 - fails unless it is empty
 
     def _disk(self, path: str) -> str:
         return disk_path(self._root, path)
@@ -392,7 +392,7 @@ class LocalStore:
     def _prune(self, folder: str) -> None:
         while folder:
             try:
-                os.rmdir(self._disk(folder))  # noqa: PTH106 - fails while anything lies in it
+                os.rmdir(self._disk(folder))  # noqa: PTH106 - fails unless it is empty
             except OSError:
                 return
             self._spelling.forget(folder)

@@ -197,7 +197,7 @@ class Outage:
         return False
 
     def _is_wrong_address(self, asked: Asked) -> bool:
-        """It never answered, for so long that another attempt is not worth the minutes that it can take."""
+        """It never answered, for :data:`NEVER_S`: another attempt could take minutes, and hardly helps."""
         return not self._answers and asked.failed is not None and self._clock() - asked.failed >= NEVER_S
 
     def _is_there(self, asked: Asked) -> bool:

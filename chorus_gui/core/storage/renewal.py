@@ -144,7 +144,7 @@ class Renewal:
 
     def _is_worth_it(self, ctx: JobContext, why: Why, kind: Kind) -> bool:
         accepted = self.accepted(ctx)
-        if why is Why.RIGHTS:  # a token that may create a small blob may not write one in blocks: that is no change
+        if why is Why.RIGHTS:  # a token that may create a small blob may not write one in blocks, so nothing has changed
             return self._renewed.changeable and kind in accepted
         return bool(accepted)
 

@@ -2,7 +2,7 @@
 
 Nothing above mentions retries: a step takes the store that it is given, and a request either has its answer or raises an error that is
 worth stopping for.  The job of the calling thread (:func:`chorus_gui.core.job.current`) says how patient a request is, cancels its
-waiting, and shows what is waited for.
+waiting, and shows what it waits for.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _NotReadError(Exception):
 
 
 class _Given:
-    """A content whose errors are told apart from the store's.  ``whole``: it was given to its end."""
+    """A content.  Its own errors are distinguished from the store's.  ``whole``: all of it was read."""
 
     def __init__(self, content: Content) -> None:
         self._content = content

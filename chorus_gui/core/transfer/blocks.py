@@ -61,14 +61,14 @@ def block_id(number: int, block: int, md5: str, length: int = ID_CHARS) -> str:
 
 
 def names_content(length: int) -> bool:
-    """An id of so many characters has the MD5 of its block, so a block of this name that is staged need not be sent again."""
+    """An id of ``length`` characters has the MD5 of its block, so a staged block with this id is not sent again."""
     return length >= _WITH_MD5
 
 
 def id_length(staged: Iterable[str], blocks: int) -> int:
-    """How long the ids of a file with so many blocks must be, beside these that are staged.
+    """How many characters the ids of a file with ``blocks`` blocks must have, if blocks with the ids ``staged`` are in the store.
 
-    Raises :class:`BlobNameError` if so many different ids cannot be that short.
+    Raises :class:`BlobNameError` if there are not enough ids of that length.
     """
     length = next((len(name) for name in staged), ID_CHARS)
     if not names_content(length) and blocks > len(_DIGITS) ** length:

@@ -49,7 +49,7 @@ class _One(Worker[Item, Proof, Block]):
 
 
 class _Uncounted(Progress):
-    """Shows what is waited for, and counts nothing for the job whose progress it is."""
+    """Shows what the job waits for, and counts nothing for the job whose progress it is."""
 
     def __init__(self, shown: Progress) -> None:
         super().__init__()

@@ -113,7 +113,7 @@ class Quick:
         return True
 
     def results(self, seconds: float) -> Iterator[Proof | Item]:
-        """The proofs of what was answered by now; waits up to so many seconds for one.  An item has to go another way."""
+        """The proofs of the answers that have arrived; waits up to ``seconds`` for one.  An item has to go another way."""
         lane = self._lane
         if lane is None:
             return
@@ -140,7 +140,7 @@ class Quick:
         yield from found
 
     def settle(self, seconds: float) -> Iterator[Proof | Item]:
-        """What is on its way, as far as it is answered within so many seconds."""
+        """The results of files on their way that are answered within ``seconds``."""
         until = time.monotonic() + seconds
         while self._sent and (left := until - time.monotonic()) > 0:
             yield from self.results(left)

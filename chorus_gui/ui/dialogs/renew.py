@@ -62,7 +62,7 @@ class RenewDialog(Dialog):
         self._read()
 
     def show_waiting(self, waiting: Waiting | None) -> None:
-        """What is waited for now; nothing, or something else: close."""
+        """Draw what the job waits for.  If that is nothing, or another credential, the dialog closes."""
         if waiting is None or waiting.credential != self._where:
             self.close()
         else:

@@ -14,7 +14,7 @@ from chorus_gui.ui.widgets.basics import Picture, button, label, row
 
 
 class WaitBar(QFrame):
-    """Says what is waited for, why, since when and until when.  ``renew``: the person wants to enter another credential for it."""
+    """Says what a job waits for, why, since when and until when.  ``renew``: the person wants to enter another credential for it."""
 
     renew = Signal(object)
 

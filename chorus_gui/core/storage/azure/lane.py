@@ -28,7 +28,7 @@ from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.lane import Arrival
 
 WIDTH = 64
-"""Connections at most; so many as the way to the store keeps busy are opened."""
+"""The largest number of connections.  Fewer are opened if fewer are enough."""
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _LOOK_S = 1.0
 """Seconds between two looks for requests that nobody answers."""

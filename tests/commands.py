@@ -1,0 +1,26 @@
+"""The command line on a world, for tests that only need its exit status and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from world import World
+
+from chorus_gui.cli.main import main
+
+Run = Callable[..., tuple[int, str]]
+"""World and words of a command → exit status, and everything that it printed"""
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command on a world's configuration."""
+
+    def call(world: World, *words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        status = main(["-c", str(world.file), *words])
+        out, err = capsys.readouterr()
+        return int(status), out + err
+
+    return call
