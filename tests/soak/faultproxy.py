@@ -162,6 +162,7 @@ class Proxy:
         self._number = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -171,7 +172,7 @@ class Proxy:
         """Listen; after :meth:`down`, again on the same port."""
 
         async def listen() -> None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 20)
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=1 << 20)
             assert self._server is not None
             self.port = self._server.sockets[0].getsockname()[1]
 
@@ -197,6 +198,9 @@ class Proxy:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+            for writer in list(self._open):  # one whose task was cancelled before its first step
+                _reset(writer)
+            await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(HALF_MINUTE)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -217,8 +221,14 @@ class Proxy:
         kept = [line for line in top.split(b"\r\n") if not line.lower().startswith((b"connection:", b"keep-alive:"))]
         return b"\r\n".join(kept), rest
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Know the connection at once: a task that is cancelled before its first step runs no ``finally``."""
         self._open.add(writer)
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             while await self._one(reader, writer):
