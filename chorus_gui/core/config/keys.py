@@ -29,6 +29,8 @@ class Kind(Enum):
     PATTERN = "pattern"
     PATTERNS = "patterns"
     """a list of texts, or one text with commas"""
+    REASONS = "reasons"
+    """a list of texts, or one text with semicolons: each a name, a colon and a reason"""
     SECRET = "secret"  # noqa: S105 - the word, not one
     """never shown, never quoted in a message"""
 
@@ -155,6 +157,18 @@ _KEYS: tuple[Key, ...] = (
         "such as */Images/old/*. Capital and small letters are the same. The review asks about files that are already in the journal.",
     ),
     _same(
+        "rules",
+        "configuration.rules",
+        Kind.PATH,
+        "If empty, the rules of the program. Otherwise a file with another version of the rules for “readiness”.",
+    ),
+    _same(
+        "rules_off",
+        "configuration.rules_off",
+        Kind.REASONS,
+        "Rules that “readiness” does not check on this site, each with a reason, separated by semicolons, such as P8: the privacy office allows it.",
+    ),
+    _same(
         "page_size",
         "configuration.page_size",
         Kind.NUMBER,
@@ -266,6 +280,8 @@ TITLES = {
     "modalities": "Modalities",
     "mode": "Missing files",
     "exclude": "Leave out",
+    "rules": "Rules",
+    "rules_off": "Rules that are off",
     "upload_method": "Uploaded by",
     "threads": "Parallel uploads",
     "patience": "Waiting time in minutes",

@@ -21,6 +21,7 @@ from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces
 from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
+from chorus_gui.core.config.rule_keys import read_rules
 from chorus_gui.core.errors import ConfigError, Fault, PatternError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import MODALITIES, Mode
@@ -126,6 +127,7 @@ def check(
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
     patience = reading.value("patience").number(PATIENCE_MINUTES)
     exclude = _exclude(reading.value("exclude"))
+    rules_file, rules_off = read_rules(reading, file.parent)
     check_sites(reading, sites, central)
 
     warnings = tuple(findings.warnings)
@@ -146,6 +148,8 @@ def check(
         sites=sites,
         warnings=warnings,
         exclude=exclude,
+        rules_file=rules_file,
+        rules_off=rules_off,
     )
     return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud, exclude)
 

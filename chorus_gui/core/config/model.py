@@ -143,6 +143,10 @@ class Config:
     warnings: tuple[str, ...] = ()
     exclude: Exclude = field(default_factory=Exclude)
     """what is never submitted"""
+    rules_file: Path | None = None
+    """the rules of the readiness check; None: those of the program"""
+    rules_off: Mapping[str, str] = field(default_factory=dict[str, str])
+    """rules that this site switched off: id → reason"""
     patience_minutes: int = PATIENCE_MINUTES
     """how long a command waits for a place that stopped answering, and for another credential"""
 
