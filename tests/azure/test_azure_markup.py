@@ -75,3 +75,93 @@ def test_a_list_is_read_as_utf_8_whatever_it_says(encoding: str) -> None:
     assert markup.refusal(body) == {}
     with pytest.raises(MalformedError):
         markup.staged(body)
+
+
+PROPERTIES = (
+    "<Creation-Time>Wed, 01 Jan 2025 10:00:00 GMT</Creation-Time><Last-Modified>Wed, 01 Jan 2025 10:00:00 GMT</Last-Modified>"
+    "<Etag>0x8D{0}</Etag><Content-Length>4{0}</Content-Length><Content-Type>application/octet-stream</Content-Type><Content-Encoding />"
+    "<Content-CRC64 /><Content-MD5>1B2M2Y8AsgTpgAmY7PhCfg==</Content-MD5><Cache-Control /><BlobType>BlockBlob</BlobType>"
+)
+USUAL = (
+    '\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="http://127.0.0.1/account" ContainerName="central">'
+    "<Prefix>v/</Prefix><MaxResults>3</MaxResults><Blobs>"
+    + "".join(
+        f"<Blob><Name>v/ä {number}.dcm</Name><Properties>{PROPERTIES.format(number)}</Properties><OrMetadata /></Blob>"
+        for number in range(3)
+    )
+    + "</Blobs><NextMarker>2!next</NextMarker></EnumerationResults>"
+)
+PIECES = (
+    *(
+        "",
+        " ",
+        "\n",
+        "\x00",
+        "\x0b",
+        "&",
+        "&amp;",
+        "&#65;",
+        "&x;",
+        "]]>",
+        ">",
+        "<",
+        '"',
+        "\ufffe",
+        "\x7f",
+        "ü",
+        "<a>",
+        "</a>",
+        "<a/>",
+        "4",
+        "-",
+        "<!-- c -->",
+    ),
+    *(
+        "<![CDATA[x]]>",
+        "<?a b?>",
+        "<!DOCTYPE a>",
+        "<Etag>2</Etag>",
+        "<Etag/>",
+        "</Properties>",
+        "<Properties>",
+        "<Metadata><k>v</k></Metadata>",
+    ),
+    *(
+        "<Metadata />",
+        "</Blob>",
+        "<Blob>",
+        "</Blobs>",
+        "<BlobPrefix><Name>a/</Name></BlobPrefix>",
+        'Encoded="true"',
+        "<Name>b</Name>",
+        "%41",
+    ),
+)
+
+
+def outcome(body: bytes) -> object:
+    try:
+        return markup.listing(body)
+    except MalformedError:
+        return "refused"
+
+
+def test_the_quick_way_reads_the_usual_page() -> None:
+    page = markup.plain(USUAL.encode(), PAGE)
+    assert page is not None
+    assert [name for name, _ in page.blobs] == ["v/ä 0.dcm", "v/ä 1.dcm", "v/ä 2.dcm"]
+    assert page.marker == "2!next"
+    assert markup.plain(USUAL.encode(), 2) is None
+
+
+def test_the_quick_way_gives_what_the_parser_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every piece at every place of the page, in addition and in place of a character: the same page, or refused by both."""
+    tags = [place for place, character in enumerate(USUAL) if character in "<>"]
+    places = {*tags[::3], *range(0, len(USUAL), 29)}
+    bodies = [USUAL, USUAL.removeprefix("\ufeff"), USUAL + "\n", USUAL.replace("<NextMarker>2!next</NextMarker>", "<NextMarker />")]
+    bodies += [USUAL[:place] + piece + USUAL[place + skip :] for place in places for piece in PIECES for skip in (0, 1)]
+    quick = [outcome(body.encode()) for body in bodies]
+    monkeypatch.setattr(markup, "plain", lambda body, most: None)
+    for body, found in zip(bodies, quick, strict=True):
+        assert found == outcome(body.encode()), body
+    assert any(found == "refused" for found in quick)

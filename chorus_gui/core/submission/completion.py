@@ -212,13 +212,18 @@ class _Check:
     """Compares the current entries of a version with its folder, and adds them up."""
 
     def __init__(self, work: Work, store: GuardedStore, folder: _Folder, root: Root) -> None:
-        self.modalities: dict[str, Tally] = {}
+        self._sums: dict[str, list[int]] = {}
         self.levels: Counter[Level] = Counter()
         self._work = work
         self._store = store
         self._folder = folder
         self._root = root
         self._unread: list[_Unread] = []
+
+    @property
+    def modalities(self) -> dict[str, Tally]:
+        """What is confirmed."""
+        return {modality: Tally(files, size) for modality, (files, size) in self._sums.items()}
 
     def run(self, version: str, read_limit: int | None) -> str:
         """A sentence that says why the version is not complete; "" if it is.  ``read_limit``: None, or the bytes that may be read."""
@@ -285,7 +290,9 @@ class _Check:
 
     def _count(self, row: Row, level: Level) -> None:
         self.levels[level] += 1
-        self.modalities[row.modality] = self.modalities.get(row.modality, Tally()) + Tally(1, row.size)
+        sums = self._sums.setdefault(row.modality, [0, 0])
+        sums[0] += 1
+        sums[1] += row.size
 
 
 class _Unread(NamedTuple):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 from xml.parsers import expat
 
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers
+from chorus_gui.core.storage.azure.plain_listing import plain
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, PAGE, Page
 from chorus_gui.core.storage.azure.written import modified_us
 from chorus_gui.core.storage.base import BlobInfo, StagedBlock
@@ -21,6 +22,8 @@ _LONGEST_TAG = 4 * _PIECE
 """A tag is kept until it ends."""
 _BLOCKS = 100_000
 """As many blocks can wait for one blob."""
+_NAME = ""
+"""The key of a blob's name among its properties, whose names are never empty."""
 _FIELDS = 1000
 """Names in a blob's properties, and in its metadata: the service keeps 8 KB of those."""
 _Leaf = Callable[[list[str], str, dict[str, str]], None]
@@ -28,6 +31,8 @@ _Leaf = Callable[[list[str], str, dict[str, str]], None]
 
 def listing(body: bytes) -> Page:
     """A page of List Blobs."""
+    if (page := plain(body, PAGE)) is not None:
+        return Page([_listed(name, fields, {}) for name, fields in page.blobs], [], page.marker)
     blobs: list[BlobInfo] = []
     folders: list[str] = []
     marker: list[str] = []
@@ -37,21 +42,21 @@ def listing(body: bytes) -> Page:
     def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
         match path:
             case ["EnumerationResults", "Blobs", "Blob" | "BlobPrefix", "Name"]:
-                fields["Name"] = unquote(text, errors="strict") if attributes.get("Encoded") == "true" else text
+                fields[_NAME] = unquote(text, errors="strict") if attributes.get("Encoded") == "true" else text
             case ["EnumerationResults", "Blobs", "Blob", "Properties", name]:
                 _add(fields, name, text)
             case ["EnumerationResults", "Blobs", "Blob", "Metadata", name]:
                 _add(metadata, name, text)
             case ["EnumerationResults", "Blobs", "Blob"]:
                 _room(len(blobs) + len(folders), PAGE)
-                blobs.append(_blob(fields, metadata))
+                blobs.append(_listed(fields.get(_NAME, ""), fields, from_headers(metadata)))
                 fields.clear()
                 metadata.clear()
             case ["EnumerationResults", "Blobs", "BlobPrefix"]:
-                if not fields.get("Name"):
+                if not fields.get(_NAME):
                     raise MalformedError("a folder without a name")
                 _room(len(blobs) + len(folders), PAGE)
-                folders.append(fields["Name"])
+                folders.append(fields[_NAME])
                 fields.clear()
             case ["EnumerationResults", "NextMarker"]:
                 marker.append(text)
@@ -130,13 +135,13 @@ def _room(count: int, most: int) -> None:
         raise MalformedError("more than the service ever sends")
 
 
-def _blob(fields: dict[str, str], metadata: dict[str, str]) -> BlobInfo:
-    name, etag = fields.get("Name", ""), bare_etag(fields.get("Etag", ""))
+def _listed(name: str, fields: Mapping[str, str], metadata: Mapping[str, str]) -> BlobInfo:
+    etag = bare_etag(fields.get("Etag", ""))
     if not name or not etag:
         raise MalformedError("a blob without a name or an ETag")
     size = number(fields.get("Content-Length", ""), BLOB_BYTES)
     written = fields.get("Last-Modified", "")
-    return BlobInfo(name, size, md5_hex(fields.get("Content-MD5", "")), etag, modified_us(written), from_headers(metadata))
+    return BlobInfo(name, size, md5_hex(fields.get("Content-MD5", "")), etag, modified_us(written), metadata)
 
 
 def _block_id(text: str) -> str:
