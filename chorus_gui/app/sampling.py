@@ -146,7 +146,7 @@ class _Walk:
             ctx.checkpoint()
             prefix = folder.path + "/" if folder.path else ""
             self._found.unread += [problem.path for problem in folder.problems if not self._exclude.covers(problem.path)]
-            there = [*(file.name for file in folder.files), *folder.unsized]
+            there = [*(file.name for file in folder.files), *(file.name for file in folder.unwanted)]
             names = [name for name in there if not self._exclude.file(prefix + name)]
             self._found.left_out += len(there) - len(names)
             self._take(prefix, sorted(names)[: self._left])

@@ -63,6 +63,11 @@ def files_and_size(tally: Tally) -> str:
     return f"{files(tally.files)} ({size(tally.bytes)})"
 
 
+def measured(tally: Tally, unmeasured: int) -> str:
+    """As :func:`files_and_size`, of files among which the size of ``unmeasured`` is not known: "3 files (at least 3.2 GB)"."""
+    return f"{files(tally.files)} ({'at least ' if unmeasured else ''}{size(tally.bytes)})"
+
+
 def rate(bytes_per_second: float | None) -> str:
     """ "12.4 MB/s"."""
     return f"{size(int(bytes_per_second))}/s" if bytes_per_second else DASH

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.review import Review, Reviewing
-from chorus_gui.app.words import KINDS, agree, duration, files, held_text, plural, size
+from chorus_gui.app.words import KINDS, agree, duration, files, held_text, measured, moment, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
 from chorus_gui.core.errors import Declined, UnansweredError
-from chorus_gui.core.model import Change, ChangeKind, Tally
+from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Query
 
 if TYPE_CHECKING:
@@ -92,13 +92,20 @@ def show(report: Report, review: Review) -> None:
     for kind in kinds:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
             continue
-        report.say("", f"{KINDS[kind]}:")
+        report.say("", f"{KINDS[kind]}:{unmatched_text(summary) if kind is ChangeKind.UNMATCHED else ''}")
         for change in review.changes(Query(kinds=(kind,), limit=limit)):
             report.say(f"  {change_text(change)}")
         rest = summary.total(kind).files - SHOWN
         if limit is not None and rest > 0:
             report.say(f"  … and {rest:,} more (-v lists them all)")
     report.say()
+
+
+def unmatched_text(summary: DiffSummary) -> str:
+    """How much of the site matches no pattern, and from when the newest file is."""
+    newest = summary.newest_unmatched_us
+    told = measured(summary.total(ChangeKind.UNMATCHED), summary.unmatched_unmeasured)
+    return f" {told}{f', the newest modified {moment(newest)}' if newest is not None else ''}"
 
 
 def show_litter(report: Report, review: Review) -> None:
@@ -147,6 +154,10 @@ def change_text(change: Change) -> str:
     note = f"  ({change.note})" if change.note else ""
     held = f"  [held back {held_text(change.reason, change.held_by, change.held_us)}]" if change.excluded else ""
     modality = f"{change.modality}: " if change.modality else ""
+    if change.kind is ChangeKind.UNMATCHED:
+        known = [size(change.size)] if change.size is not None else []
+        known += [f"modified {moment(change.mtime_us)}"] if change.mtime_us is not None else []
+        note = f"  ({', '.join(known)})" if known else ""
     return f"{modality}{change.path}{note}{held}"
 
 

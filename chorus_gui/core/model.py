@@ -370,6 +370,8 @@ class DiffSummary:
     What is held back is in neither of them: ``excluded`` counts those changes, and ``excluded_bytes`` adds up their sizes.
     ``left_out`` says what the configuration excludes, "" if nothing.  ``litter`` are files to upload that a system or a program probably left, and that are not held back.
     ``vanished`` counts entries of the journal that are no longer on the site, and that append mode ignores.
+    ``newest_unmatched_us`` is the latest time (microseconds since 1970) of the files that match no pattern, None if no time is known;
+    ``unmatched_unmeasured`` counts those whose size is not known, so that it is missing in the sum.
     """
 
     by_modality: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
@@ -381,6 +383,8 @@ class DiffSummary:
     halves: dict[ChangeKind, Tally] = field(default_factory=dict[ChangeKind, Tally])
     litter: Tally = Tally()
     left_out: str = ""
+    newest_unmatched_us: int | None = None
+    unmatched_unmeasured: int = 0
 
     def once(self, kind: ChangeKind) -> Tally:
         """Over all modalities, without the halves of renames: each change counts once, as renamed or as its kind."""

@@ -283,11 +283,10 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {t.surface}; color: {t.text};
             border: 1px solid {t.border}; border-radius: {RADIUS - 2}px; padding: 4px 6px; selection-background-color: {t.selection};
             selection-color: {t.text}; }}
-        QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{ border-color: {t.accent}; }}
-        QLineEdit:disabled, QSpinBox:disabled, QComboBox:disabled, QLineEdit:read-only {{ background: {t.raised}; }}
-        QLineEdit[fault="true"], QComboBox[fault="true"], QSpinBox[fault="true"], QPlainTextEdit[fault="true"] {{ border-color: {t.bad}; }}
-        QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
-        QDoubleSpinBox:disabled {{ background: {t.raised}; }}
+        QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {t.accent}; }}
+        QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled, QLineEdit:read-only {{ background: {t.raised}; }}
+        QLineEdit[fault="true"], QComboBox[fault="true"], QSpinBox[fault="true"], QDoubleSpinBox[fault="true"],
+        QPlainTextEdit[fault="true"] {{ border-color: {t.bad}; }}
         QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {faint}; }}
         QComboBox::drop-down {{ border: none; width: 20px; subcontrol-origin: padding; subcontrol-position: center right; }}
         QComboBox::down-arrow {{ image: url("{marks}/down-{t.name}.png"); width: 12px; height: 12px; }}

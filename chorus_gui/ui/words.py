@@ -7,9 +7,24 @@ from datetime import datetime
 from PySide6.QtCore import QDateTime, QLocale
 
 from chorus_gui.app.values import StoreKind
-from chorus_gui.app.words import DASH, KINDS, agree, duration, files_and_size, number, plural, rate, size
+from chorus_gui.app.words import DASH, KINDS, agree, duration, files_and_size, measured, number, plural, rate, size
 
-__all__ = ["KINDS", "STORES", "agree", "at", "count_of", "duration", "files_and_size", "moment", "number", "rate", "size", "stamp"]
+__all__ = [
+    "KINDS",
+    "STORES",
+    "agree",
+    "at",
+    "count_of",
+    "duration",
+    "files_and_size",
+    "measured",
+    "moment",
+    "newest",
+    "number",
+    "rate",
+    "size",
+    "stamp",
+]
 
 count_of = plural
 
@@ -25,6 +40,11 @@ def moment(us: int | None, *, seconds: bool = False) -> str:
     locale = QLocale()
     time_format = "HH:mm:ss" if seconds else "HH:mm"
     return f"{locale.toString(at.date(), QLocale.FormatType.ShortFormat)} {locale.toString(at.time(), time_format)}"
+
+
+def newest(us: int | None) -> str:
+    """When the newest of several files was modified, as a sentence; "" if no time is known."""
+    return "" if us is None else f"The newest was modified on {moment(us)}."
 
 
 def at(when: datetime | None) -> str:

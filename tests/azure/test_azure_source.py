@@ -54,7 +54,7 @@ def test_only_what_is_wanted_is_asked_for(place: Place) -> None:
 
     folders = {folder.path: folder for folder in source.folders(want, lambda: None)}
     assert set(folders) == {"", "1", "1/Images", "2"}
-    assert folders["2"].unsized == ["x"]
+    assert [file.name for file in folders["2"].unwanted] == ["x"]
     assert [file.name for file in folders["1/Images"].files] == ["a"]
     assert [folder.files for folder in source.folders(lambda folder: FolderChoice(descend=False, files=False), lambda: None)] == [[]]
     source.close()

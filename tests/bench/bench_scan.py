@@ -29,6 +29,7 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Reviewed
 from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.scan.scan import scan
+from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.storage.open import Sources, open_source
 from chorus_gui.core.submission.review_site import review_site
 from chorus_gui.core.submission.run_result import RunResult
@@ -67,8 +68,8 @@ class Nowhere:
     def files(self, files: Sequence[SourceFile]) -> None:
         self.count += len(files)
 
-    def unmatched(self, root: str, paths: Sequence[str]) -> None:
-        raise AssertionError(f"{paths[0]} is unmatched")
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        raise AssertionError(f"{files[0].name} is unmatched")
 
     def problem(self, problem: Problem) -> None:
         raise AssertionError(problem.cause)

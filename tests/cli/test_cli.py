@@ -24,6 +24,7 @@ from windowsworld import end_session
 from world import World
 
 from chorus_gui.app.demo.azurite import SCRIPT
+from chorus_gui.app.words import moment
 from chorus_gui.cli.main import build_parser, main
 
 
@@ -112,6 +113,21 @@ def test_csv_cells_are_no_formulas(tmp_path: Path, capsys) -> None:
     with report.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.reader(file):
             assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
+
+
+def test_what_is_unmatched_has_size_and_time_and_a_sum(world: World, run) -> None:
+    world.put("Notes/a.bin", "x" * 1500, mtime=1_700_000_000)
+    world.put("b.bin", "x" * 500, mtime=1_600_000_000)
+    out, _ = run("scan")
+    when = moment(1_700_000_000_000_000)
+    assert f"unmatched: 2 files (2.0 kB), the newest modified {when}" in out
+    assert f"Notes/a.bin  (1.5 kB, modified {when})" in out
+    found = json.loads(run("scan --json")[0])
+    assert found["counts"][""]["unmatched"] == {"files": 2, "bytes": 2000}
+    assert {change["path"]: (change["size"], change["mtime_us"]) for change in found["changes"] if change["kind"] == "unmatched"} == {
+        "Notes/a.bin": (1500, 1_700_000_000_000_000),
+        "b.bin": (500, 1_600_000_000_000_000),
+    }
 
 
 def test_submit_asks_and_wants_a_terminal(world: World, run, monkeypatch) -> None:

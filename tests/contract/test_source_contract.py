@@ -26,7 +26,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage import flat
 from chorus_gui.core.storage.azure.source import AzureSource
-from chorus_gui.core.storage.base import ChooseFolder, FileEntry, Folder, FolderChoice, Source, Voucher
+from chorus_gui.core.storage.base import ChooseFolder, FileEntry, Folder, FolderChoice, Source, UnwantedFile, Voucher
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.open import open_source
@@ -120,13 +120,13 @@ class Walked:
     """What a walk gave, the parts of a folder joined."""
 
     files: dict[str, FileEntry]
-    unsized: list[str]
+    unwanted: dict[str, UnwantedFile]
     folders: list[str]
     problems: dict[str, Problem]
 
 
 def walk(source: Source, want: ChooseFolder = everything, checkpoint: Callable[[], None] = nothing) -> Walked:
-    out = Walked({}, [], [], {})
+    out = Walked({}, {}, [], {})
     unfinished: set[str] = set()
     for folder in source.folders(want, checkpoint):
         prefix = folder.path + "/" if folder.path else ""
@@ -139,7 +139,7 @@ def walk(source: Source, want: ChooseFolder = everything, checkpoint: Callable[[
         for file in folder.files:
             assert prefix + file.name not in out.files
             out.files[prefix + file.name] = file
-        out.unsized += [prefix + name for name in folder.unsized]
+        out.unwanted |= {prefix + file.name: file for file in folder.unwanted}
         out.problems |= {problem.path: problem for problem in folder.problems}
     assert not unfinished
     return out
@@ -177,7 +177,7 @@ def test_a_walk_gives_every_file_once_with_its_size_and_time(site: Site) -> None
     found = walk(site.source)
     assert {path: file.size for path, file in found.files.items()} == {path: len(data) for path, data in TREE.items()}
     assert set(found.folders) == {"", "1", "1/Images", "1/Images/b", "1/Images-2", "ä", "ä/ü ö", "2", "20"}
-    assert (found.problems, found.unsized) == ({}, [])
+    assert (found.problems, found.unwanted) == ({}, {})
     for path, file in found.files.items():
         stat = site.source.stat(path)
         assert (stat.size, stat.mtime_us) == (file.size, file.mtime_us)
@@ -192,12 +192,15 @@ def test_only_what_is_wanted_is_listed(site: Site) -> None:
 
     def want(folder: str) -> FolderChoice:
         asked.append(folder)
-        return FolderChoice(descend=folder != "1/Images", files=folder.startswith("2"))
+        return FolderChoice(descend=folder != "1/Images", files=folder.startswith("2"), measure=True)
 
     found = walk(site.source, want)
     assert sorted(asked) == ["", "1", "1/Images", "1/Images-2", "2", "20", "ä", "ä/ü ö"]
     assert sorted(found.files) == ["2/x", "20/x"]
-    assert sorted(found.unsized) == ["1/Images-2/x", "1/Images.txt", "top.csv", "ä/ü ö/%41+&#.dcm"]
+    assert sorted(found.unwanted) == ["1/Images-2/x", "1/Images.txt", "top.csv", "ä/ü ö/%41+&#.dcm"]
+    for path, file in found.unwanted.items():
+        stat = site.source.stat(path)
+        assert (file.size, file.mtime_us) == (stat.size, stat.mtime_us), "what lies outside is measured, too"
 
 
 def test_an_empty_source_has_no_files(site: Site) -> None:

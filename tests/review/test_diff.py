@@ -11,7 +11,7 @@ from world import World
 
 from chorus_gui.core.errors import MassDeletionError, StaleReviewError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Action, ChangeKind, Entry, Mode
+from chorus_gui.core.model import Action, ChangeKind, Entry, Mode, Tally
 from chorus_gui.core.review.approval import approve, check_approval, diff_hash
 from chorus_gui.core.review.changes import by_ids, select_ids, stream, summary
 from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release
@@ -38,6 +38,19 @@ def test_unchanged_site_has_no_changes_and_hashes_nothing(world, monkeypatch) ->
     assert reviewed.summary.total(ChangeKind.UNCHANGED).files == 10
     with Staging.open(reviewed.path) as staging:
         assert [(c.kind, c.path) for c in stream(staging, Query())] == [(ChangeKind.UNMATCHED, "notes.txt")]
+
+
+def test_what_is_unmatched_is_measured(world) -> None:
+    world.put("old.bin", "x" * 1000, mtime=1000)
+    newest = world.put("Notes/new.bin", "x" * 500)
+    with Staging.open(world.review().path) as staging:
+        found = {change.path: change for change in stream(staging, Query(kinds=(ChangeKind.UNMATCHED,)))}
+        told = summary(staging)
+    assert {path: change.size for path, change in found.items()} == {"notes.txt": 1, "old.bin": 1000, "Notes/new.bin": 500}
+    assert found["old.bin"].mtime_us == 1_000_000_000
+    assert told.total(ChangeKind.UNMATCHED) == Tally(3, 1501)
+    assert told.newest_unmatched_us == found["Notes/new.bin"].mtime_us == int(newest.stat().st_mtime * 1e6)
+    assert told.unmatched_unmeasured == 0
 
 
 def test_every_kind(world) -> None:

@@ -11,6 +11,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Mode, Problem, SourceFile
 from chorus_gui.core.pattern import DEFAULTS, Pattern
 from chorus_gui.core.scan.scan import ScanSummary, scan
+from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.storage.open import Sources, open_source
 
 
@@ -41,7 +42,7 @@ class Memory:
     """A sink that keeps everything."""
 
     seen: dict[str, dict[str, SourceFile]] = field(default_factory=dict)
-    strays: list[tuple[str, str]] = field(default_factory=list)
+    strays: list[tuple[str, UnwantedFile]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def files(self, files: Sequence[SourceFile]) -> None:
@@ -51,8 +52,8 @@ class Memory:
             assert file.path not in kept, f"{file.path} was told twice"
             kept[file.path] = file
 
-    def unmatched(self, root: str, paths: Sequence[str]) -> None:
-        self.strays += [(root, path) for path in paths]
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        self.strays += [(root, file) for file in files]
 
     def problem(self, problem: Problem) -> None:
         self.problems.append(problem)
@@ -62,7 +63,7 @@ class Memory:
 
     @property
     def unmatched_paths(self) -> set[str]:
-        return {path for _, path in self.strays}
+        return {file.name for _, file in self.strays}
 
     @property
     def problem_paths(self) -> dict[str, Problem]:

@@ -16,12 +16,13 @@ from types import SimpleNamespace
 import pytest
 from scan.siteworld import make_config, put, run_scan
 
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Cancelled, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage import folder as folders
 from chorus_gui.core.storage import folder_errors
-from chorus_gui.core.storage.base import Folder, FolderChoice, Source
+from chorus_gui.core.storage.base import Folder, FolderChoice, Source, UnwantedFile
 from chorus_gui.core.storage.folder import FolderSource
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="needs what this system's disks have not")
@@ -82,7 +83,11 @@ def test_a_folder_that_is_not_wanted_is_not_listed_and_another_only_by_name(tmp_
     asked = failing(tmp_path / "no", OSError(errno.EIO, "never asked"))
     found = walk(FolderSource(tmp_path), lambda path: FolderChoice(path != "no", files=False))
     assert not asked
-    assert {path: folder.unsized for path, folder in found.items()} == {"": [], "names": ["y"], "names/deep": ["z"]}
+    assert {path: [file.name for file in folder.unwanted] for path, folder in found.items()} == {
+        "": [],
+        "names": ["y"],
+        "names/deep": ["z"],
+    }
     assert not walk(FolderSource(tmp_path), lambda path: FolderChoice(descend=False, files=False))
 
 
@@ -564,3 +569,71 @@ def test_a_name_that_windows_refuses_is_of_no_file(code: int) -> None:
 
     found = folder_errors.source_error("3/Images/a\nb", RefusedNameError(errno.EINVAL, "Invalid name"))
     assert isinstance(found, SourceVanishedError)
+
+
+# --- files that no pattern wants -----------------------------------------------------------------------------------------
+
+
+def strays(config: Config) -> dict[str, UnwantedFile]:
+    memory, summary = run_scan(config)
+    assert not summary.problems, memory.problems
+    return {file.name: file for _, file in memory.strays}
+
+
+def test_what_lies_outside_has_its_size_and_time(tmp_path: Path) -> None:
+    put(tmp_path, "OMOP/person.csv", "Notes/deep/a.txt", "top.txt", content=b"12345")
+    os.utime(tmp_path / "top.txt", ns=(0, 1_700_000_000_123_456_789))
+    found = strays(make_config(tmp_path))
+    assert {name: file.size for name, file in found.items()} == {"Notes/deep/a.txt": 5, "top.txt": 5}
+    assert found["top.txt"].mtime_us == math.floor((tmp_path / "top.txt").stat().st_mtime * 1e6)
+
+
+@pytest.mark.parametrize("fault", [PermissionError(errno.EACCES, "no"), FileNotFoundError(errno.ENOENT, "gone"), OSError(errno.EIO, "bad")])
+def test_a_fault_of_a_file_that_no_pattern_wants_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError) -> None:
+    put(tmp_path, "OMOP/person.csv", "Notes/a.txt")
+    real = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry, self.name = entry, entry.name
+            self.is_file, self.is_dir = entry.is_file, entry.is_dir
+
+        def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+            if self.name == "a.txt":
+                raise fault
+            return self._entry.stat(follow_symlinks=follow_symlinks)
+
+    class Entries:
+        def __init__(self, path: str) -> None:
+            self._entries = real(path)
+
+        def __enter__(self) -> Iterator[Entry]:
+            return map(Entry, self._entries)
+
+        def __exit__(self, *exc: object) -> None:
+            self.close()
+
+        def close(self) -> None:
+            self._entries.close()
+
+    monkeypatch.setattr(os, "scandir", Entries)
+    assert strays(make_config(tmp_path)) == {"Notes/a.txt": UnwantedFile("Notes/a.txt", None, None)}
+
+
+def test_files_that_a_pattern_takes_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look at what lies outside costs nothing where everything matches."""
+    put(tmp_path, *(f"1/Images/{number}.dcm" for number in range(20)), "OMOP/person.csv")
+    glances: list[str] = []
+    glance = folders._glance
+    monkeypatch.setattr(folders, "_glance", lambda entry, **options: glances.append(entry.name) or glance(entry, **options))
+    assert strays(make_config(tmp_path)) == {}
+    assert glances == []
+    put(tmp_path, "Notes/a.txt")
+    assert list(strays(make_config(tmp_path))) == ["Notes/a.txt"]
+    assert glances == ["a.txt"]
+
+
+def test_the_name_is_all_that_a_sample_of_the_site_needs(tmp_path: Path) -> None:
+    put(tmp_path, "a.txt")
+    found = walk(FolderSource(tmp_path), lambda _: FolderChoice(descend=True, files=False))
+    assert found[""].unwanted == [UnwantedFile("a.txt", None, None)]

@@ -156,7 +156,7 @@ def test_two_roots_are_walked_one_after_the_other(tmp_path: Path) -> None:
     memory, _ = run_scan(config)
     assert memory.paths("OMOP") == {"OMOP/person.csv"}
     assert memory.paths("Images") == {"1/Images/s.dcm"}
-    assert set(memory.strays) == {(str(tmp_path / "a"), "stray.txt"), (str(tmp_path / "b"), "other.txt")}
+    assert {(root, file.name) for root, file in memory.strays} == {(str(tmp_path / "a"), "stray.txt"), (str(tmp_path / "b"), "other.txt")}
 
 
 def test_equal_roots_written_differently_are_walked_once(tmp_path: Path) -> None:
@@ -171,7 +171,10 @@ def test_a_root_inside_another_is_not_unmatched_there(tmp_path: Path) -> None:
     put(tmp_path, "OMOP/person.csv", "stray.txt", "pacs archive/1/Images/s.dcm", "pacs archive/note.txt")
     memory, _ = run_scan(make_config(tmp_path, roots={"Images": tmp_path / "pacs archive"}))
     assert memory.paths("Images") == {"1/Images/s.dcm"}
-    assert set(memory.strays) == {(str(tmp_path), "stray.txt"), (str(tmp_path / "pacs archive"), "note.txt")}
+    assert {(root, file.name) for root, file in memory.strays} == {
+        (str(tmp_path), "stray.txt"),
+        (str(tmp_path / "pacs archive"), "note.txt"),
+    }
     memory, _ = run_scan(make_config(tmp_path, roots={"Images": tmp_path / "pacs archive"}), ["OMOP"])
     assert memory.unmatched_paths == {"stray.txt"}
 
@@ -282,7 +285,7 @@ def test_cancelled_in_the_middle(tmp_path: Path) -> None:
     seen: list[int] = []
 
     class Sink(Memory):
-        def unmatched(self, root: str, paths: object) -> None:
+        def unmatched(self, root: str, files: object) -> None:
             raise AssertionError
 
     memory = Sink()

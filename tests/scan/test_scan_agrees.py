@@ -13,7 +13,7 @@ from scan.siteworld import Memory, make_config
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, SourceFile
 from chorus_gui.core.scan.scan import scan
-from chorus_gui.core.storage.base import Ask, ChooseFolder, FileEntry, Folder, at_once
+from chorus_gui.core.storage.base import Ask, ChooseFolder, FileEntry, Folder, UnwantedFile, at_once
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -36,7 +36,7 @@ class Listed(FolderSource):
                 wanted = want(prefix + below)
                 if wanted.descend:
                     pending.append((prefix + below, wanted))
-            yield Folder(folder, sized, [] if look.files else names, [])
+            yield Folder(folder, sized, [] if look.files else [UnwantedFile(name, len(name), 7) for name in names], [])
 
 
 names = st.sampled_from(["1", "007", "OMOP", "omop", "Images", "IMAGES", "Waveforms", "bad-id!", "Metadata", "x.dat", "Notes", "20250101"])
@@ -65,17 +65,17 @@ def test_every_file_goes_where_its_own_match_says(paths: list[str], texts: dict[
     memory = Memory()
     scan(config, asked, memory, JobContext(), dict.fromkeys(config.sites, Listed(paths)))
     expected: dict[str, dict[str, SourceFile]] = {}
-    strays: set[str] = set()
+    strays: set[UnwantedFile] = set()
     for path in paths:
         takers = [(site.modality, match) for site in config.sites.values() if (match := site.pattern.match(path))]
         if not takers:
-            strays.add(path)
+            strays.add(UnwantedFile(path, len(path.split("/")[-1]), 7))
         elif takers[0][0] in asked:
             modality, match = takers[0]
             expected.setdefault(modality, {})[path] = SourceFile(
                 modality, path, match.patient_id, match.version, len(path.split("/")[-1]), 7
             )
     assert memory.seen == expected
-    assert memory.unmatched_paths <= strays
+    assert {file for _, file in memory.strays} <= strays
     if set(asked) == set(config.sites):
-        assert memory.unmatched_paths == strays
+        assert {file for _, file in memory.strays} == strays

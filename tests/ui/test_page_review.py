@@ -22,7 +22,7 @@ from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
-from chorus_gui.ui.models.columns import DESTINATION, KIND, PATH, SIZE
+from chorus_gui.ui.models.columns import DESTINATION, KIND, MODIFIED, PATH, SIZE
 from chorus_gui.ui.models.pending import PATH as PENDING_PATH
 from chorus_gui.ui.models.pending import VERSION as PENDING_VERSION
 from chorus_gui.ui.pages import Services
@@ -155,6 +155,10 @@ def test_tiles_count_and_filter(qtbot: QtBot, page: ReviewPage, scanned: Session
     page.show_topic("unmatched")
     settled(qtbot, page, 1)
     assert paths(page) == ["readme.txt"]
+    cells = [page.area.model.index(0, column).data() for column in (SIZE, MODIFIED)]
+    assert cells[0] == tiles["unmatched"]._size.text() == "14 B"
+    assert str(cells[1]) in tiles["unmatched"].toolTip()
+    assert cells[1]
 
 
 def test_search_modality_and_show_all(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
@@ -327,7 +331,7 @@ def test_approving_shows_what_would_be_done(
     assert "Approve 5 changes?" in text
     assert "Deleted (marked in the journal)" in text
     assert "1 · 14 B" in text
-    assert "1 file matches no pattern, and will not be uploaded." in text
+    assert "1 file (14 B) matches no pattern, and will not be uploaded. The newest was modified on " in text
     assert "The upload will take about 25 s" in text
     assert str(opened.state.config.central.text if opened.state.config else "") in text
     qtbot.mouseClick(dialog.yes, Qt.MouseButton.LeftButton)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QLocale
 from PySide6.QtGui import QColor, QImage
+from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLineEdit, QPlainTextEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import theme, words
+from chorus_gui.ui.assistant.steps import FolderEdit
+from chorus_gui.ui.pages.configuration_fields import TextField
 from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.basics import FormRow
 from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
 from chorus_gui.ui.widgets.chrome import progress_text, share_of
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
+from chorus_gui.ui.widgets.secret import SecretEdit
 
 
 def luminance(colour: str) -> float:
@@ -110,3 +116,42 @@ def test_a_reason_must_be_given(qtbot: QtBot) -> None:
     dialog.field.setCurrentText("consent withdrawn")
     dialog.yes.click()
     assert said == ["consent withdrawn"]
+
+
+FIELDS: dict[str, Callable[[], QWidget]] = {
+    "a line": QLineEdit,
+    "a choice": QComboBox,
+    "a number": QSpinBox,
+    "a rate": QDoubleSpinBox,
+    "a text": QPlainTextEdit,
+    "a folder of the assistant": lambda: FolderEdit("Choose"),
+    "a secret": lambda: SecretEdit("SAS token"),
+    "a line of the Configuration page": lambda: TextField(browse=lambda _: ""),
+}
+
+
+@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK], ids=lambda look: look.name)
+@pytest.mark.parametrize("kind", FIELDS)
+def test_a_field_with_a_fault_has_a_red_border(qtbot: QtBot, qapp: QApplication, kind: str, look: theme.Theme) -> None:
+    before = theme.current()
+    theme.apply(qapp, look)
+    try:
+        field = FIELDS[kind]()
+        row = FormRow("Field", field)
+        qtbot.addWidget(row)
+        row.show()
+        typed_into = field.focusProxy() or field
+
+        def border() -> str:
+            picture = typed_into.grab().toImage()
+            return QColor(picture.pixel(0, picture.height() // 2)).name()
+
+        clean = border()
+        row.show_fault("This is wrong.")
+        assert border() == look.bad != clean
+        typed_into.setFocus()
+        assert border() == look.bad
+        row.show_fault("")
+        assert border() != look.bad
+    finally:
+        theme.apply(qapp, before)

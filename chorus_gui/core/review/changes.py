@@ -167,7 +167,8 @@ def summary(staging: Staging) -> DiffSummary:
             f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
         )
     renamed = sum(tally.files for tally in halves.values()) // 2
-    return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves, litter, said)
+    outside: tuple[int | None, int] = staging.get("outside", (None, 0))
+    return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves, litter, said, *outside)
 
 
 def _files(count: int) -> str:

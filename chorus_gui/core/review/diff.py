@@ -378,7 +378,8 @@ def _problems_and_unmatched(config: Config, staging: Staging) -> None:
             "INSERT INTO change (kind, modality, path, patient_id, note) VALUES ('problem', ?, ?, ?, ?)",
             (modalities[0] if len(modalities) == 1 else "", path, _patient(config, modalities, path), f"{cause} {remedy}".strip()),
         )
-    db.execute("INSERT INTO change (kind, modality, path) SELECT 'unmatched', '', path FROM unmatched")
+    db.execute("INSERT INTO change (kind, modality, path, size, mtime_us) SELECT 'unmatched', '', path, size, mtime_us FROM unmatched")
+    staging.put("outside", db.execute("SELECT max(mtime_us), coalesce(sum(size IS NULL), 0) FROM unmatched").fetchone())
 
 
 def _tails(config: Config, staging: Staging) -> None:

@@ -20,6 +20,7 @@ from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.own_database import own_database
+from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
 FORMAT = 4
@@ -28,7 +29,7 @@ _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE site (modality TEXT, path TEXT, patient_id TEXT, version TEXT, size INTEGER, mtime_us INTEGER);
 CREATE TABLE problem (modalities TEXT, path TEXT, cause TEXT, remedy TEXT, covers INTEGER);
-CREATE TABLE unmatched (root TEXT, path TEXT);
+CREATE TABLE unmatched (root TEXT, path TEXT, size INTEGER, mtime_us INTEGER);
 CREATE TABLE tally (modality TEXT, kind TEXT, files INTEGER, bytes INTEGER, PRIMARY KEY (modality, kind)) WITHOUT ROWID;
 CREATE TABLE change (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, modality TEXT NOT NULL, path TEXT NOT NULL, patient_id TEXT,
@@ -154,9 +155,9 @@ class Staging:
         """Files of one modality."""
         self.db.executemany(_INSERT_FILE, map(tuple, files))  # sqlite3 binds a plain tuple faster than one with names
 
-    def unmatched(self, root: str, paths: Sequence[str]) -> None:
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
         """Files under ``root`` that belong to no modality."""
-        self.db.executemany("INSERT INTO unmatched VALUES (?, ?)", ((root, path) for path in paths))
+        self.db.executemany("INSERT INTO unmatched VALUES (?, ?, ?, ?)", ((root, *file) for file in files))
 
     def problem(self, problem: Problem) -> None:
         """Something the scan could not do."""

@@ -21,7 +21,7 @@ from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, U
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
-from chorus_gui.core.storage.base import FileEntry, Folder, FolderChoice, Source
+from chorus_gui.core.storage.base import Folder, FolderChoice, Source, UnwantedFile
 
 _BATCH = 4096
 _SIZE = itemgetter(1)
@@ -36,8 +36,8 @@ class ScanSink(Protocol):
         """Files of one modality; every file once in a scan."""
         ...
 
-    def unmatched(self, root: str, paths: Sequence[str]) -> None:
-        """Files that belong to no configured modality: posix paths relative to ``root``, the source's url."""
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        """Files that belong to no configured modality; ``name`` is the posix path relative to ``root``, the source's url."""
         ...
 
     def problem(self, problem: Problem) -> None:
@@ -123,7 +123,7 @@ class _Report:
     problems: int = 0
     unread: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     _files: dict[str, list[SourceFile]] = field(default_factory=dict[str, list[SourceFile]])
-    _strays: list[str] = field(default_factory=list[str])
+    _strays: list[UnwantedFile] = field(default_factory=list[UnwantedFile])
 
     def files(self, modality: str, files: list[SourceFile], size: int) -> None:
         self.ctx.progress.add(modality, len(files), size)
@@ -133,9 +133,9 @@ class _Report:
         if len(waiting) >= _BATCH:
             self.sink.files(self._files.pop(modality))
 
-    def unmatched(self, root: str, paths: list[str]) -> None:
-        self.unmatched_count += len(paths)
-        self._strays += paths
+    def unmatched(self, root: str, files: list[UnwantedFile]) -> None:
+        self.unmatched_count += len(files)
+        self._strays += files
         if len(self._strays) >= _BATCH:
             self._hand_on_strays(root)
 
@@ -182,7 +182,7 @@ class _Decision(NamedTuple):
 _PRUNED = _Decision(FolderChoice(descend=False, files=False))
 _ELSEWHERE = _Decision(FolderChoice(descend=False, files=False))
 """Pruned, too, but it shows that the root is not empty: it belongs to modalities that were not asked for."""
-_STRAY = _Decision(FolderChoice(descend=True, files=False))
+_STRAY = _Decision(FolderChoice(descend=True, files=False, measure=True))
 
 
 class _Quiet:
@@ -282,7 +282,7 @@ class _Walk:
                     files |= asked
         if not leading:
             return _ELSEWHERE if anyone else _STRAY
-        look = FolderChoice(True, files, follow)
+        look = FolderChoice(True, files, follow, measure=not files)
         if not holding:
             return _Decision(look)
         if not all(site.pattern.whole_folders for site in holding):
@@ -307,7 +307,7 @@ class _Walk:
         for problem in folder.problems:
             self._report.problem(replace(problem, modalities=self._concerned(problem)))
         files = folder.files
-        strays: list[str] = []
+        strays: list[UnwantedFile] = []
         if decision.owner is not None:
             modality, patient_id, version = decision.owner
             if files and modality in self._asked:
@@ -320,10 +320,10 @@ class _Walk:
         elif decision.by_file:
             strays += self._take_by_file(decision.by_file, prefix, folder)
         else:
-            strays += [prefix + file.name for file in files]
-            strays += [prefix + name for name in folder.unsized]
-        self._seen += len(files) + len(folder.unsized) - len(strays)
-        if unmatched := [path for path in strays if not self._quiet.holds(path)]:
+            strays += [UnwantedFile(prefix + file.name, file.size, file.mtime_us) for file in files]
+            strays += [file._replace(name=prefix + file.name) for file in folder.unwanted]
+        self._seen += len(files) + len(folder.unwanted) - len(strays)
+        if unmatched := [file for file in strays if not self._quiet.holds(file.name)]:
             self._seen += len(unmatched)
             self._report.unmatched(root, unmatched)
 
@@ -331,25 +331,25 @@ class _Walk:
         """Take what the configuration excludes out of a folder."""
         leave = self._exclude.file
         kept = [file for file in folder.files if not leave(prefix + file[0])]
-        names = [name for name in folder.unsized if not leave(prefix + name)]
-        count = len(folder.files) - len(kept) + len(folder.unsized) - len(names)
-        folder.files, folder.unsized = kept, names
+        unwanted = [file for file in folder.unwanted if not leave(prefix + file.name)]
+        count = len(folder.files) - len(kept) + len(folder.unwanted) - len(unwanted)
+        folder.files, folder.unwanted = kept, unwanted
         folder.problems = [problem for problem in folder.problems if not self._exclude.covers(problem.path)]
         self.left_out += count
         self._seen += count
 
-    def _take_by_file(self, sites: tuple[Site, ...], prefix: str, folder: Folder) -> list[str]:
-        """Give each file to the first site whose pattern takes it; the paths that none takes."""
-        strays: list[str] = []
+    def _take_by_file(self, sites: tuple[Site, ...], prefix: str, folder: Folder) -> list[UnwantedFile]:
+        """Give each file to the first site whose pattern takes it; those that none takes, by their paths."""
+        strays: list[UnwantedFile] = []
         given: dict[str, list[SourceFile]] = {}
-        for name, size, mtime_us, _, _ in (*folder.files, *(FileEntry(name, 0, 0) for name in folder.unsized)):
+        for name, size, mtime_us in (*(file[:3] for file in folder.files), *folder.unwanted):
             path = prefix + name
             takers = [(site.modality, match) for site in sites if (match := site.pattern.match(path))]
             if not takers:
-                strays.append(path)
+                strays.append(UnwantedFile(path, size, mtime_us))
                 continue
             (modality, match), *rest = takers
-            if modality in self._asked:
+            if modality in self._asked and size is not None and mtime_us is not None:
                 given.setdefault(modality, []).append(SourceFile(modality, path, match.patient_id, match.version, size, mtime_us))
             losers = tuple(other for other, _ in rest if other in self._asked)
             if losers:

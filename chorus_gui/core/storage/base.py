@@ -258,19 +258,26 @@ class FileEntry(NamedTuple):
     md5: KnownMd5 | None = None
 
 
+class UnwantedFile(NamedTuple):
+    """A file in a folder whose files no pattern wants: it is only counted.  None is what the place does not tell, or what no journal can hold."""
+
+    name: str
+    size: int | None
+    mtime_us: int | None
+
+
 @dataclass(slots=True)
 class Folder:
     """What one folder of a source holds.  ``path`` is "" for the root.
 
-    ``unsized`` are names that were listed without a look at the file, because no pattern
-    wants this folder.  ``problems`` are entries that could not be looked at, and the folder itself if it could not be read (what
+    ``unwanted`` are its files where only a glance at them was wanted.  ``problems`` are entries that could not be looked at, and the folder itself if it could not be read (what
     was read of it before stands beside); whose they are is not known here: their ``modalities`` are empty.  A folder of very many
     files comes in parts: all but the last are not ``complete``.
     """
 
     path: str
     files: list[FileEntry]
-    unsized: list[str]
+    unwanted: list[UnwantedFile]
     problems: list[Problem]
     complete: bool = True
 
@@ -294,13 +301,15 @@ class FileReader(Protocol):
 class FolderChoice(NamedTuple):
     """What is wanted of a folder.
 
-    ``descend``: list it, and ask about the folders in it.  ``files``: with size and time; else by name only.  ``follow``: list it
+    ``descend``: list it, and ask about the folders in it.  ``files``: its files are wanted, so one that cannot be looked
+    at is a problem; else they are ``unwanted``.  ``measure``: those with size and time, which on a disk takes as long as for others.  ``follow``: list it
     even if it is a link.
     """
 
     descend: bool
     files: bool
     follow: bool = False
+    measure: bool = False
 
 
 class ChooseFolder(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from chorus_gui.core.model import Problem
-from chorus_gui.core.storage.base import ChooseFolder, FileEntry, Folder, FolderChoice, KnownMd5
+from chorus_gui.core.storage.base import ChooseFolder, FileEntry, Folder, FolderChoice, KnownMd5, UnwantedFile
 from chorus_gui.core.storage.names import outside
 
 PART = 5000
@@ -65,7 +65,7 @@ def folders_of(
         if look.files:
             folder.files.append(FileEntry(last, key.size, key.mtime_us, key.version, key.md5))
         else:
-            folder.unsized.append(last)
+            folder.unwanted.append(UnwantedFile(last, key.size, key.mtime_us))
         yield from _full(way, -1)
     while way:
         yield way.pop().folder
@@ -74,7 +74,7 @@ def folders_of(
 def _full(way: list[_Open], number: int) -> Iterator[Folder]:
     """Hand on what is in one of the open folders, if it is much."""
     folder, look = way[number]
-    if len(folder.files) + len(folder.unsized) + len(folder.problems) >= PART:
+    if len(folder.files) + len(folder.unwanted) + len(folder.problems) >= PART:
         folder.complete = False
         way[number] = _Open(Folder(folder.path, [], [], []), look)
         yield folder

@@ -30,6 +30,7 @@ from chorus_gui.core.storage.base import (
     Folder,
     FolderChoice,
     SourceStat,
+    UnwantedFile,
     at_once,
 )
 from chorus_gui.core.storage.folder_errors import (
@@ -245,10 +246,10 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
     path, sized = visit.path, visit.look.files
     prefix = path + "/" if path else ""
     files: list[FileEntry] = []
-    unsized: list[str] = []
+    unwanted: list[UnwantedFile] = []
     problems: list[Problem] = []
     below: list[tuple[str, bool]] = []
-    folder = Folder(path, files, unsized, problems)
+    folder = Folder(path, files, unwanted, problems)
     above = visit.above
     try:
         if visit.link or above is not None:
@@ -275,8 +276,10 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
                                     files.append(_entry(FileEntry, (name, found.st_size, mtime_us, "", None)))
                                 else:
                                     problems.append(odd_time(prefix + name))
+                            elif visit.look.measure:
+                                unwanted.append(_glance(entry, whole=whole))
                             else:
-                                unsized.append(name)
+                                unwanted.append(UnwantedFile(name, None, None))
                         elif entry.is_dir(follow_symlinks=False):
                             below.append((name, _WINDOWS and _is_junction(entry)))
                         else:
@@ -290,7 +293,7 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
                             elif sized:
                                 files.append(_entry(FileEntry, (name, found.st_size, floor(found.st_mtime * 1e6), "", None)))
                             else:
-                                unsized.append(name)
+                                unwanted.append(UnwantedFile(name, found.st_size, _time(found)))
                     except OSError as error:
                         if whole and silent(error):
                             raise
@@ -302,6 +305,26 @@ def _list(root: str, visit: _Visit, halt: Callable[[], None], *, whole: bool) ->
         problems.append(Problem((), path, f"Could not read the folder: {clause}.", remedy, covers=True))
     waited = (time.perf_counter() - began) - (time.thread_time() - busy)
     return _Listing(folder, below, above, waited)
+
+
+def _glance(entry: os.DirEntry[str], *, whole: bool) -> UnwantedFile:
+    """A file that no pattern wants: how much lies outside is worth a look, but nothing that goes wrong with it is a problem.
+
+    Windows lists size and time with the name; elsewhere it is one call to the system, for these files alone.
+    """
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        if whole and silent(error):
+            raise
+        return UnwantedFile(entry.name, None, None)
+    return UnwantedFile(entry.name, found.st_size, _time(found))
+
+
+def _time(found: os.stat_result) -> int | None:
+    """In microseconds; None for one that no journal can hold."""
+    mtime_us = floor(found.st_mtime * 1e6)
+    return mtime_us if EARLIEST_US <= mtime_us <= LATEST_US else None
 
 
 def _identities_above(root: str, path: str) -> tuple[Identity, ...]:

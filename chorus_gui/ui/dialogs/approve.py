@@ -84,9 +84,12 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
                 f"{words.count_of(review.summary.excluded, 'change')} {words.agree(review.summary.excluded, 'is', 'are')} held back, and will not be submitted.",
             )
         )
-    if unmatched := review.summary.total(ChangeKind.UNMATCHED).files:
-        match = words.agree(unmatched, "matches", "match")
-        out.append((Grade.WARNING, f"{words.count_of(unmatched, 'file')} {match} no pattern, and will not be uploaded."))
+    unmatched = review.summary.total(ChangeKind.UNMATCHED)
+    if unmatched.files:
+        text = f"{words.measured(unmatched, review.summary.unmatched_unmeasured)} {words.agree(unmatched.files, 'matches', 'match')}"
+        out.append(
+            (Grade.WARNING, f"{text} no pattern, and will not be uploaded. {words.newest(review.summary.newest_unmatched_us)}".strip())
+        )
     if litter := review.summary.litter.files:
         text = f"{words.count_of(litter, 'file')} to upload {words.agree(litter, 'is', 'are')} possibly not data: the tile “Not data?” lists {words.agree(litter, 'it', 'them')}."
         out.append((Grade.WARNING, text))

@@ -19,7 +19,6 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
-from chorus_gui.ui import theme
 from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
@@ -270,9 +269,6 @@ class KeyRow(FormRow):
         """What is wrong with it."""
         self._fault_shown = next((fault for fault in faults if fault.suggestion), None)
         self.show_fault("\n".join(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in faults))
-        editor = self.input.editor
-        editor.setProperty("fault", "true" if faults else "")
-        theme.restyle(editor)
         self.fix.setVisible(self._fault_shown is not None)
         if self._fault_shown is not None:
             value = draft.fixed_value(self._fault_shown)

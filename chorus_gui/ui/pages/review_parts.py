@@ -208,6 +208,11 @@ TILES = (
     TileSpec("held", "Held back", "Nobody submits them until somebody releases them. The other tiles do not count them."),
 )
 
+
+def _tile_tip(spec: TileSpec) -> str:
+    return f"{spec.tip} Select to show only these; you can select several."
+
+
 PENDING = "Recorded earlier, not uploaded yet. When you approve, you decide if they are uploaded, too. Select to show only these."
 
 
@@ -218,7 +223,7 @@ class Tiles(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tiles = {spec.key: Tile(spec.title, f"{spec.tip} Select to show only these; you can select several.") for spec in TILES}
+        self.tiles = {spec.key: Tile(spec.title, _tile_tip(spec)) for spec in TILES}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(SPACE)
@@ -250,8 +255,12 @@ class Tiles(QWidget):
         """Counts and bytes."""
         for key, tile in self.tiles.items():
             tile.show_count(
-                _tally(summary, key) if summary else None, with_bytes=key in ("added", "updated", "restored", "deleted", "held")
+                _tally(summary, key) if summary else None,
+                with_bytes=key in ("added", "updated", "restored", "deleted", "unmatched", "held"),
             )
+        tip = _tile_tip(next(spec for spec in TILES if spec.key == "unmatched"))
+        newest = words.newest(summary.newest_unmatched_us) if summary else ""
+        self.tiles["unmatched"].setToolTip(plain_text(f"{tip} {newest}".strip()))
 
     def show_pending(self, pending: Pending | None) -> None:
         """Count the pending files, by version."""

@@ -411,8 +411,9 @@ class FormRow(QWidget):
         """Say what is wrong; "" for nothing."""
         self._fault.setText(text)
         self._fault.setVisible(bool(text))
-        self.field.setProperty("fault", "true" if text else "")
-        theme.restyle(self.field)
+        typed_into = self.field.focusProxy() or self.field  # a field of several parts has no border itself
+        typed_into.setProperty("fault", "true" if text else "")
+        theme.restyle(typed_into)
 
     @property
     def fault(self) -> str:
