@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui import __version__
 from chorus_gui.app.words import KINDS as KIND_WORDS
@@ -29,6 +29,9 @@ from chorus_gui.core.receipt import HeldBack, Receipt, Unread, Verification, fro
 from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.untrusted import instant_us
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt", "save", "to_html", "to_json", "to_text"]
 
@@ -132,6 +135,7 @@ def make_receipt(
         verification=verification,
         notes=(*notes, *log.notes),
         outcome=outcome,
+        policy=log.policy,
     )
 
 
@@ -188,6 +192,7 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
         ("Started", moment(receipt.started_us)),
         ("Ended", f"{moment(receipt.ended_us)} ({duration(receipt.seconds)})"),
         ("By", f"{receipt.user} on {receipt.host}"),
+        *([("Approved by", f"policy “{receipt.policy.name}”, SHA-256 {receipt.policy.sha256}")] if receipt.policy else []),
     ]
     if receipt.kind in ("submission", "upload", "repair"):
         facts.append(("Uploaded", uploaded_text(receipt.transfers)))
@@ -281,12 +286,18 @@ def _verified(receipt: Receipt) -> str:
     return " ".join(said)
 
 
-def to_html(receipt: Receipt) -> str:
-    """The page: self-contained, nothing is downloaded, and it prints on one sheet if nothing failed."""
+def page_template(name: str) -> jinja2.Template:
+    """The template of a page in ``resources/``, with the style that all pages share."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(resource("receipt/receipt.html").read_text("utf-8"))
+    style = resource("receipt/style.css").read_text("utf-8")
+    return environment.from_string(resource(name).read_text("utf-8").replace("/* style */", style))
+
+
+def to_html(receipt: Receipt) -> str:
+    """The page: self-contained, nothing is downloaded, and it prints on one sheet if nothing failed."""
+    page = page_template("receipt/receipt.html")
     return page.render(
         receipt=receipt,
         headline=headline(receipt),

@@ -16,6 +16,7 @@ from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
+from chorus_gui.core.receipt import ApprovingPolicy
 from chorus_gui.core.review.values import Hold, PatientChanges, Pending, PendingFile, PendingQuery, Query, Reviewed
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ class Review:
         from chorus_gui.core.review.pending import offered, pending
 
         self._staging = staging
+        self._counts = journal.counts()
         self.version = version
         self.summary: DiffSummary = reviewed.summary
         self.mode: str | None = staging.get("mode")
         self.held: list[Hold] = held(staging)
         """changes and pending files that are held back, with who, when and why"""
-        self.many_deletions: dict[str, tuple[int, int]] = deletions(staging, journal.counts())
+        self.many_deletions: dict[str, tuple[int, int]] = deletions(staging, self._counts)
         """modality → (deleted, current entries), where a person must confirm them"""
         self.to_do: dict[ChangeKind, Tally] = to_do(staging)
         """what an approval would record"""
@@ -58,12 +60,52 @@ class Review:
 
         return stream(self._staging, query)
 
+    def largest_pending(self, modalities: Sequence[str], limit: int) -> list[PendingFile]:
+        """The largest of the pending files in these modalities that an approval uploads, too."""
+        from chorus_gui.core.review.pending import by_ids, select_ids
+
+        if not self.along.total.files:
+            return []
+        found: list[PendingFile] = []
+        ids = select_ids(self._staging, PendingQuery(order="size", descending=True))
+        versions = set(self.along.by_version)
+        for start in range(0, len(ids), 1000):
+            page = by_ids(self._staging, ids[start : start + 1000])
+            found += [file for file in page if file.modality in modalities and file.version in versions]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def deleted(self) -> dict[str, tuple[int, int]]:
+        """Modality → (entries to be marked as deleted, current entries), without renamed files."""
+        from chorus_gui.core.review.approval import all_deletions
+
+        return all_deletions(self._staging, self._counts)
+
+    def lost_patients(self) -> list[str]:
+        """Patients of whom the site has no file any longer, and whose files an approval would mark as deleted."""
+        from chorus_gui.core.review.changes import lost_patients
+
+        return lost_patients(self._staging)
+
+    def to_do_by_modality(self) -> dict[str, dict[ChangeKind, Tally]]:
+        """What an approval would record, by modality and kind."""
+        from chorus_gui.core.review.changes import to_do_by_modality
+
+        return to_do_by_modality(self._staging)
+
 
 class Reviewing:
     """How a command shows a review and asks for approval.  This one shows nothing and approves."""
 
+    policy: ApprovingPolicy | None = None
+    """what approves in a person's place; the receipt names it"""
+
     def show(self, review: Review) -> None:
         """Shows what was found."""
+
+    def check(self, review: Review) -> None:
+        """Refuses what must not be approved at all, before anything is.  Raises :class:`UnansweredError`; then nothing was changed."""
 
     def confirm(self, review: Review) -> None:
         """Asks for approval.  Raises ``Declined`` if it is refused, :class:`UnansweredError` if nobody can answer."""

@@ -34,6 +34,8 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
             workspace.store()
         with reviewed_site(active, options, keep=True) as (review, staging, reviewed):
             reviewing.show(review)
+            reviewing.check(review)
+            active.log.policy = reviewing.policy
             approval = _approve(active, staging, options, review.version, record_only=record_only)
             if not record_only and (soon := expiry_sentence(workspace.config, _to_send(review))):
                 active.warn(soon)

@@ -43,7 +43,7 @@ Exit status
   1    done, but some files failed, differ or have problems
   2    could not start, or the input is not valid
   3    stopped on the way (network, token, disk); the same command continues
-  4    needs a decision by a person
+  4    needs a decision by a person, or a rule of the policy was not met
   70   a program error
   130  stopped on request; the same command continues
 """

@@ -55,6 +55,17 @@ class Terminal(Reviewing):
             raise
 
 
+class Shown(Reviewing):
+    """Prints a review, and approves."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def show(self, review: Review) -> None:
+        """See :meth:`Reviewing.show`."""
+        show(self._report, review)
+
+
 class DryRun(Reviewing):
     """Prints a review, as text or as JSON, and keeps nothing of it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.job import JobContext
@@ -19,7 +20,9 @@ def add(groups: Any) -> None:
 
     parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
     add_review_options(parser)
-    parser.add_argument("--yes", action="store_true", help="approve without being asked")
+    approval = parser.add_mutually_exclusive_group()
+    approval.add_argument("--yes", action="store_true", help="approve without being asked")
+    approval.add_argument("--policy", metavar="FILE", help="approve exactly what this policy allows, or stop; for runs that nobody watches")
     pending = parser.add_mutually_exclusive_group()
     pending.add_argument(
         "--pending",
@@ -57,6 +60,8 @@ def run_scan(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]:
     """Scan, show, ask, record and upload."""
+    if args.policy is not None:
+        return run_policy(args, report, ctx)
     from chorus_gui.app.submit import submit
     from chorus_gui.cli.arguments import submit_options, workspace
     from chorus_gui.cli.review_text import Terminal, tell
@@ -65,4 +70,33 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]
         reviewing = Terminal(report, central=opened.config.central.text, yes=args.yes)
         done = submit(opened, ctx, submit_options(args), reviewing)
     tell(report, done)
+    return done
+
+
+def run_policy(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
+    """Submit what a policy approves, and leave a report."""
+    from chorus_gui.app.receipts import headline
+    from chorus_gui.app.unattended.approving import ByPolicy
+    from chorus_gui.app.unattended.policy_file import read_policy_file
+    from chorus_gui.app.unattended.run_report import values
+    from chorus_gui.app.unattended.running import reported, submit_by_policy
+    from chorus_gui.cli.arguments import submit_options, workspace
+    from chorus_gui.cli.review_text import Shown, tell
+
+    def told(name: str, done: Done[Any]) -> None:
+        if name == "submit":
+            tell(report, done)
+        else:
+            report.say(f"{name}: {headline(done.made) if done.made else done.outcome.kind.value}")
+
+    policy_file = Path(args.policy)
+    with reported(Path(args.config or "config.toml"), policy_file) as running:
+        for earlier in running.unfinished:
+            report.warn(f"An earlier run did not end. Its report: {earlier.file.with_suffix('.html')}")
+        policy = read_policy_file(policy_file)
+        with workspace(args, report) as opened:
+            running.told = None if report.as_json else told
+            done = submit_by_policy(opened, ctx, policy, submit_options(args), ByPolicy(policy, Shown(report)), running)
+    report.say(f"Report: {running.kept.file.with_suffix('.html')}")
+    report.json(values(running.report))
     return done

@@ -8,6 +8,7 @@
     ├── PatternError               a path pattern that cannot work
     ├── UsageError                 a request that makes no sense (an unknown version, a bad option)
     │   └── UnansweredError        a question that nobody can answer now
+    │       └── NotAllowedError    the submission policy does not approve this review, and nobody was asked
     ├── ReviewError                the review cannot be used
     │   ├── StaleReviewError       the journal or the approval is not the one that was reviewed
     │   └── MassDeletionError      many deletions that a person has to confirm
@@ -20,6 +21,7 @@
     │   └── JournalChangedError    another program changed it at the same time
     ├── ComputerError              a fault of this computer: a full disk, a folder without permission, too many open files
     ├── CustodyError               check-out, check-in or unlock cannot continue
+    │   ├── LockedError            a colleague, or another tool, has the journal checked out
     │   └── UnfinishedError        the store stopped answering during a check-in; the next command continues
     ├── SideFileError              a file next to the journal cannot be used
     │   ├── SideFileUnreachableError  its place did not answer, or refused: what is there is unknown
@@ -194,6 +196,17 @@ class UnansweredError(UsageError):
     needs_decision = True
 
 
+class NotAllowedError(UnansweredError):
+    """A submission policy does not approve a review.  ``rules`` has a sentence about each rule that is broken."""
+
+    def __init__(self, what: str, rules: Sequence[str] = (), *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.rules = tuple(rules)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  - {rule}" for rule in self.rules)])
+
+
 class ReviewError(ChorusError):
     """The review cannot be used."""
 
@@ -235,6 +248,8 @@ class JournalMixedError(JournalError):
 class JournalBusyError(JournalError):
     """Another process holds the journal.  ``holder`` says who, as far as it is known."""
 
+    retryable = True
+
     def __init__(self, what: str, holder: str = "", *, meaning: str = "", remedy: str = "") -> None:
         super().__init__(what, meaning=meaning, remedy=remedy)
         self.holder = holder
@@ -250,6 +265,10 @@ class ComputerError(ChorusError):
 
 class CustodyError(ChorusError):
     """Check-out, check-in or unlock cannot continue."""
+
+
+class LockedError(CustodyError):
+    """Somebody else has the journal checked out."""
 
 
 class UnfinishedError(CustodyError):

@@ -15,6 +15,13 @@ from chorus_gui.core.untrusted import MalformedError, json_value, record
 SCHEMA = "chorus-upload-receipt/1"
 
 
+class ApprovingPolicy(NamedTuple):
+    """The submission policy that approved in a person's place: its name, and the SHA-256 of its file in hex digits."""
+
+    name: str
+    sha256: str
+
+
 class HeldBack(NamedTuple):
     """A change that a person left out of the submission, and why."""
 
@@ -75,7 +82,7 @@ class Receipt:
     ``ended_us`` are microseconds since 1970, UTC; ``duration_s`` is measured, not their difference.  ``problems`` counts what the
     scan could not read (``unread`` names it), ``unmatched`` the files that belong to no modality; both None where nothing was
     scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer; ``markers`` has the SHA-256 of the completion marker
-    of each version in ``complete``.  ``notes`` are sentences.  No
+    of each version in ``complete``.  ``notes`` are sentences.  ``policy`` approved the submission in a person's place, None: a person did.  No
     field holds a secret.
     """
 
@@ -114,6 +121,7 @@ class Receipt:
     duration_s: float | None = None
     previous: str = ""
     markers: Mapping[str, str] = field(default_factory=dict[str, str])
+    policy: ApprovingPolicy | None = None
 
     @property
     def seconds(self) -> float:
@@ -149,6 +157,7 @@ def to_json(receipt: Receipt) -> str:
     out["proofs"] = {level.value: count for level, count in receipt.proofs.items()}
     out["held_back"] = [entry._asdict() for entry in receipt.held_back]
     out["unread"] = [entry._asdict() for entry in receipt.unread]
+    out["policy"] = receipt.policy and receipt.policy._asdict()
     failed = receipt.transfers.failed
     out["failed_files"], out["failed_bytes"] = failed.files, failed.bytes
     if receipt.verification:

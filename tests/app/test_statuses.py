@@ -88,6 +88,15 @@ def held_back(scene: Scene) -> None:
         holds.add(workspace, ctx(), holds.About((ONE,)), "consent withdrawn")
 
 
+def _policy(text: str, before: Callable[[Scene], None]) -> Callable[[Scene], None]:
+    def ruled(scene: Scene) -> None:
+        before(scene)
+        (scene.world.base / "p.toml").write_text(text, "utf-8")
+
+    ruled.__name__ = f"policy_{before.__name__}"
+    return ruled
+
+
 def bad_holds(scene: Scene) -> None:
     """Somebody wrote something else in the place of the shared list."""
     fresh(scene)
@@ -314,6 +323,7 @@ FULL = StoreFullError("The disk is full.")
 
 # --- the table ----------------------------------------------------------------------------------------------------------
 
+BY_POLICY = "submit --policy {base}/p.toml"
 NEEDS_A_FILE = (
     "submit --yes",
     "journal update",
@@ -398,6 +408,22 @@ TABLE: list[Row] = [
     (Status.DONE, checked_out, "file upload"),
     (Status.DONE, held_by_bob, "journal unlock --yes"),
     (Status.DONE, held_by_bob, "journal list"),
+    *((Status.DONE, _policy("", situation), BY_POLICY) for situation in (fresh, recorded, submitted, in_the_cloud, checked_out, held_back)),
+    (Status.FAULTY, _policy("problems = 1", unread), BY_POLICY),
+    (Status.NOT_STARTED, fresh, BY_POLICY),
+    (Status.NOT_STARTED, _policy("nothing = 1", fresh), BY_POLICY),
+    (Status.NOT_STARTED, _policy('modalities = ["Metadata"]', fresh), f"{BY_POLICY} --modalities Images"),
+    (Status.NOT_STARTED, _policy("", fresh), f"{BY_POLICY} --yes"),
+    (Status.NOT_STARTED, _policy("", fresh), f"{BY_POLICY} --allow-deletions"),
+    *((Status.NOT_STARTED, _policy("", situation), BY_POLICY) for situation in (no_file, faulty_file, by_scripts, refused_at_once)),
+    *((Status.STOPPED, _policy("", situation), BY_POLICY) for situation in (no_store, share_gone, no_check_in)),
+    *((Status.STOPPED, _policy("", _later(error, "put", 2)), BY_POLICY) for error in (GONE, REFUSED, FULL)),
+    *(
+        (Status.DECISION, _policy("", situation), BY_POLICY)
+        for situation in (unread, many_deleted, held_by_bob, conflict, no_bytes, damaged)
+    ),
+    (Status.DECISION, _policy("[upload]\nfiles = 3", fresh), BY_POLICY),
+    (Status.INTERRUPTED, _policy("", _cancelled("put", 1)), BY_POLICY),
     # some files failed, differ, or were found faulty
     (Status.FAULTY, one_gone, "file upload"),
     (Status.FAULTY, one_gone, "script ready --file-list {listed}"),

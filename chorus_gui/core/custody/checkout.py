@@ -28,7 +28,15 @@ from chorus_gui.core.custody.sides import (
     unsaved,
 )
 from chorus_gui.core.custody.state import CustodyState, State, look, moment_of
-from chorus_gui.core.errors import ConditionError, CustodyError, JournalDamagedError, JournalForeignError, JournalMixedError, StoreError
+from chorus_gui.core.errors import (
+    ConditionError,
+    CustodyError,
+    JournalDamagedError,
+    JournalForeignError,
+    JournalMixedError,
+    LockedError,
+    StoreError,
+)
 from chorus_gui.core.job import JobContext, current
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
@@ -103,7 +111,7 @@ def refuse(state: CustodyState) -> None:
             remedy="Continue working, and check it in when you are finished (“journal checkin”).",
         )
     if state.lock is not None:
-        raise CustodyError(
+        raise LockedError(
             state.describe(), meaning="Two people must not change the journal at the same time.", remedy=remedy_of_lock(state)
         )
 

@@ -83,14 +83,20 @@ def diff_hash(staging: Staging) -> str:
 
 def deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[int, int]]:
     """Modality → (entries to be marked as deleted, current entries), if there are so many that a person must confirm it."""
+    found = all_deletions(staging, counts)
+    return {m: (deleted, total) for m, (deleted, total) in found.items() if deleted > MANY_DELETIONS and deleted > DELETED_SHARE * total}
+
+
+def all_deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[int, int]]:
+    """Modality → (entries to be marked as deleted, current entries), without the halves of renames; for each modality that has either."""
     active: dict[str, int] = {}
     for count in counts:
         active[count.modality] = active.get(count.modality, 0) + count.active
     rows = staging.db.execute(
         "SELECT modality, count(*) FROM change WHERE kind = 'deleted' AND pair IS NULL AND NOT excluded GROUP BY modality"
     )
-    found = {str(modality): (int(deleted), active.get(modality, 0)) for modality, deleted in rows}
-    return {m: (deleted, total) for m, (deleted, total) in found.items() if deleted > MANY_DELETIONS and deleted > DELETED_SHARE * total}
+    deleted = {str(modality): int(count) for modality, count in rows}
+    return {modality: (deleted.get(modality, 0), active.get(modality, 0)) for modality in {**active, **deleted}}
 
 
 def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions: bool = False, record_only: bool = False) -> Approval:

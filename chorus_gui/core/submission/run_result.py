@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from chorus_gui.core.computer import computer_fault
 from chorus_gui.core.errors import ContentChangedError
 from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
+from chorus_gui.core.receipt import ApprovingPolicy
 from chorus_gui.core.review.values import Hold
 
 NOTHING = Tally()
@@ -50,6 +51,8 @@ class RunResult:
     markers: dict[str, str] = field(default_factory=dict[str, str])
     """the SHA-256 of those markers, in hex digits"""
     notes: list[str] = field(default_factory=list[str])
+    policy: ApprovingPolicy | None = None
+    """that approved in a person's place"""
     unmarked: bool = False
     """changes are in the journal that the review could not mark as done: nobody may approve the review again"""
     held: dict[tuple[str, str], Hold] = field(default_factory=dict[tuple[str, str], Hold])
