@@ -157,7 +157,9 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
     ``keep``: the command writes to the journal, so only one such command runs at a time, and its review stays on the disk until
     the next one.
     """
+    from chorus_gui.core.review.amended import refuse_taken
     from chorus_gui.core.review.approval import choose_version
+    from chorus_gui.core.review.changes import summary
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.submission.review_site import review_site
 
@@ -171,6 +173,8 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
                 active.work, modalities=options.modalities, mode=options.mode, store=store, path=path, hash_share=options.hashed
             )
         with Staging.open(reviewed.path) as staging:
+            if refuse_taken(workspace.config, active.journal, staging, version):
+                reviewed = Reviewed(reviewed.path, summary(staging))
             yield Review(staging, active.journal, reviewed, version, options), staging, reviewed
 
 

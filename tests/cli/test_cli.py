@@ -116,6 +116,7 @@ def test_csv_cells_are_no_formulas(tmp_path: Path, capsys) -> None:
 
 
 def test_what_is_unmatched_has_size_and_time_and_a_sum(world: World, run) -> None:
+    (world.site / "notes.txt").unlink(missing_ok=True)
     world.put("Notes/a.bin", "x" * 1500, mtime=1_700_000_000)
     world.put("b.bin", "x" * 500, mtime=1_600_000_000)
     out, _ = run("scan")

@@ -103,7 +103,7 @@ def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions
     """Approve what is staged for ``version``, with the pending files that :func:`~chorus_gui.core.review.pending.choose` chose.  What was approved is what runs.
 
     Raises :class:`MassDeletionError` unless ``allow_deletions``; :class:`StaleReviewError` if the journal is not the one that was
-    compared; :class:`ReviewError` if two files would have one place in an amended version.
+    compared.
     """
     check_fresh(staging, journal)
     many = deletions(staging, journal.counts())

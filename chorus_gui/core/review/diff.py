@@ -204,7 +204,7 @@ class Comparison:
         _lost_patients(staging)
         _renamed(staging)  # after _tails: a file that cannot be sent must not be half of a rename
         _problems_and_unmatched(self._config, staging)
-        _tally(staging)
+        recount(staging)
         db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
         staging.put("modalities", list(scanned.modalities))
         staging.put("mode", scanned.mode.value)
@@ -437,7 +437,9 @@ def _same_places(staging: Staging) -> None:
         )
 
 
-def _tally(staging: Staging) -> None:
+def recount(staging: Staging) -> None:
+    """The counts by modality and kind, again.  What is unchanged was counted before."""
+    staging.db.execute("DELETE FROM tally WHERE kind != 'unchanged'")
     staging.db.execute(
         "INSERT INTO tally SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change GROUP BY modality, kind"
     )

@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from chorus_gui.core.model import Approval, Change, ChangeKind, Tally
+from chorus_gui.core.review.amended import SENDING
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
 
 _TO_DO = Query(excluded=False, done=False, order="id")
-SENDING = "kind IN ('added', 'updated') AND NOT excluded AND NOT done"
-"""SQL: what is sent of a review."""
 
 
 @dataclass(frozen=True, slots=True)

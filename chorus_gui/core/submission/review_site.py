@@ -10,6 +10,7 @@ from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Mode, Row
 from chorus_gui.core.review import pending, to_read
+from chorus_gui.core.review.amended import refuse_taken
 from chorus_gui.core.review.changes import summary
 from chorus_gui.core.review.diff import Comparison, Scanned
 from chorus_gui.core.review.holds import Holds
@@ -70,6 +71,7 @@ def review_site(
             lambda row: patient_of(config, row.modality, row.path, row.patient_id),
         )
         comparison.finish()
+        refuse_taken(config, work.journal, staging)
         with Holds(config.journal.local) as holds:
             holds.apply(staging)
         return Reviewed(staging.path, summary(staging))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from chorus_gui.core.errors import (
     ChorusError,
@@ -31,11 +31,12 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.model import Action, Change, ChangeKind, Entry, Item, Proof
 from chorus_gui.core.review import pending
-from chorus_gui.core.review.approval import check_approval
+from chorus_gui.core.review.amended import SENDING, refuse_taken
+from chorus_gui.core.review.approval import check_approval, diff_hash
 from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.names import outside
-from chorus_gui.core.submission.approved import SENDING, Approved
+from chorus_gui.core.submission.approved import Approved
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import GuardedStore, guarded
@@ -52,9 +53,8 @@ def record(work: Work, approved: Approved, store: Store | None = None) -> None:
     """Record the approved changes; new content is hashed and pending.  ``store`` is asked for MOVED and RESTORED files, and must be
     there to amend a version that has files in it: such a version is not complete any longer.
 
-    Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  :class:`ReviewError` if two
-    files would get one place in an amended version: then nothing is entered.  Files that no longer match the review are in
-    ``work.log.failures``.
+    Raises :class:`StaleReviewError`, :class:`JournalError`, ``Cancelled``; what was committed stays.  Files that no longer match the
+    review, and files that an amended version has no place for, are in ``work.log.failures``.
     """
     store = None if store is None else guarded(store)
     _begin(work, approved)
@@ -107,7 +107,17 @@ def _begin(work: Work, approved: Approved) -> None:
     work.log.version = approved.approval.version
     if work.held:
         hold_back_meanwhile(work, approved.staging, approved.approval)
-    _check_places(work, approved)
+    _refuse_taken(work, approved)
+
+
+def _refuse_taken(work: Work, approved: Approved) -> None:
+    """Files that cannot go into an amended version are failures before anything is sent.  The rest is carried out."""
+    approval = approved.approval
+    refused = refuse_taken(work.config, work.journal, approved.staging, approval.version)
+    for change in refused:
+        _failed(work, change, ReviewError(change.note))
+    if refused:
+        approved.staging.put("approval", asdict(replace(approval, diff_hash=diff_hash(approved.staging))))
 
 
 def _reopen(work: Work, approved: Approved, store: GuardedStore | None) -> None:
@@ -156,27 +166,6 @@ def remember(work: Work, approved: Approved) -> None:
     with suppress(JournalError, sqlite3.Error):
         if work.journal.only_writer() and not work.log.unmarked:
             approved.staging.put("fingerprint", work.journal.fingerprint())
-
-
-def _check_places(work: Work, approved: Approved) -> None:
-    """An amended version has files already: no other file may take the place of one of its current entries."""
-    config, db = work.config, approved.staging.db
-    versions = {approved.approval.version, *(v for (v,) in db.execute("SELECT DISTINCT version FROM change WHERE version IS NOT NULL"))}
-    amended = versions & set(work.journal.versions())
-    if amended:
-        db.execute(f"CREATE INDEX IF NOT EXISTS change_tail ON change ({TAIL}, version)")
-    for version in amended:
-        for row in work.journal.rows(version=version, active=True):
-            path = config.store_paths(row.modality, row.path, version)[0]
-            other = db.execute(
-                f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND (modality, path) != (?, ?) AND {SENDING}",
-                (path[len(version) + 1 :], approved.approval.version, version, row.modality, row.path),
-            ).fetchone()
-            if other:
-                raise ReviewError(
-                    f"“{other[0]}” and “{row.path}” would have the same place in the central store, “{path}”.",
-                    remedy="Rename one of them on the site, hold the new one back, or submit it as another version.",
-                )
 
 
 def _looked_up(work: Work, approved: Approved, store: Store | None) -> dict[int, VerifyResult]:
