@@ -1,4 +1,4 @@
-"""Everything a checkout needs: ``python3 dev.py run | test | check | fuzz | soak | bench | exe | texts | setup``.
+"""Everything a checkout needs: ``python3 dev.py run | test | check | fuzz | soak | mutate | bench | exe | texts | setup``.
 
 Only the standard library, because nothing is installed yet when it starts.  Packages go to ``.venv``, the blob service that
 the tests talk to goes to ``.cache``; a stamp beside each tells that it is up to date, so a second start needs no network.
@@ -263,6 +263,20 @@ def soak(rest: list[str]) -> None:
     call(PYTHON, ROOT / "tests" / "soak" / "run_soak.py", *rest)
 
 
+def mutate(rest: list[str]) -> None:
+    """Change the program in one place at a time; the tool that does it, and what it needs, stay out of the environment."""
+    setup()
+    folder = ROOT / ".cache" / "mutate" / "packages"
+    key = hashlib.sha256((ROOT / "constraints.txt").read_bytes()).hexdigest()
+    if rest and not {"-h", "--help"} & {*rest} and not fresh(folder / "stamp", key):
+        say("Setting up the mutation tester (once)")
+        shutil.rmtree(folder, ignore_errors=True)
+        quiet = ("--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt")
+        call(PYTHON, "-m", "pip", "install", *quiet, "--target", folder, "--group", "mutate")
+        (folder / "stamp").write_text(key, "utf-8")
+    call(PYTHON, ROOT / "tests" / "mutate" / "run_mutate.py", *rest)
+
+
 def main() -> None:
     if sys.version_info < (3, 11):
         sys.exit(f"CHoRUS Upload needs Python 3.11 or newer. This is Python {sys.version.split()[0]}.")
@@ -288,6 +302,10 @@ def main() -> None:
         "soak",
         help="disturb submissions for MINUTES (5) with kills, full disks and outages; prints a table, and fails if anything is lost or false",
     )
+    commands.add_parser(
+        "mutate",
+        help="change a PATH of the program in one place at a time, and list the changes that no test notices; with --sample N, just N of them",
+    )
     commands.add_parser("setup", help="only set up, also for the tests")
     args, rest = parser.parse_known_args()
     if rest and args.command in ("check", "exe", "setup"):
@@ -308,6 +326,8 @@ def main() -> None:
         fuzz(rest)
     elif args.command == "soak":
         soak(rest)
+    elif args.command == "mutate":
+        mutate(rest)
     else:
         setup()
         sys.exit(1 if args.command == "check" and check() else 0)

@@ -247,7 +247,7 @@ def _custody_text(found: CustodyState) -> str:
         case Custody.CHANGED:
             return "Check-out lost"
         case Custody.NEW:
-            return "No journal in the cloud yet"
+            return "The cloud journal was removed" if found.removed else "No journal in the cloud yet"
         case _:
             return "Not checked out"
 

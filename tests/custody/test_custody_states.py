@@ -36,6 +36,7 @@ HELD = LocalState(Phase.HELD, "/x/journal.db", "f", "tok", "l1", "j1", NOTE.sinc
     ("journal", "lock", "note", "memory", "landed", "state", "said"),
     [
         (None, None, None, LocalState(), False, State.NEW, "no journal in the cloud yet"),
+        (None, None, None, HELD.freed(), False, State.NEW, "The cloud journal was removed"),
         (JOURNAL, None, None, LocalState(), False, State.FREE, "not checked out"),
         (JOURNAL, OURS, NOTE, HELD, False, State.MINE, "You have the journal checked out on this computer since 2026-01-02 03:04 UTC"),
         (JOURNAL, OURS, NOTE, LocalState(), False, State.LOCKED, "by anna on PC-1 since 2026-01-02 03:04 UTC"),

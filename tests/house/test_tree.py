@@ -71,7 +71,8 @@ def test_files_stay_readable(texts: dict[str, str]) -> None:
 
 def test_every_dependency_is_pinned_to_one_version_that_fits() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = [Requirement(text) for text in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
+    groups = [text for name in ("dev", "exe", "mutate") for text in project["dependency-groups"][name]]
+    wanted = [Requirement(text) for text in project["project"]["dependencies"] + groups]
     lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if line and not line.startswith("#")]
     pins = [Requirement(line) for line in lines]
     for version in ("3.11", "3.12", "3.13", "3.14"):

@@ -70,6 +70,7 @@ def checkout(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Held:
 def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = False, purpose: str = "journal checkout") -> Held:
     """Performs the check-out.  The caller holds the guard.  ``automatic``: for a single command."""
     before = complete_interrupted(home, ctx)
+    removed = before.journal is None and bool(before.memory.journal_etag)
     if not home.local.parent.is_dir():
         raise CustodyError(
             f"The folder “{home.local.parent}” for the local journal does not exist.",
@@ -90,7 +91,7 @@ def lock_and_fetch(home: CloudJournal, ctx: JobContext, *, automatic: bool = Fal
             overwritten = _overwritten(home, before, copy) if there else 0
             ctx.checkpoint()
             if _lock(home, before, copy if there else None, automatic, purpose, ctx):
-                notes = _swap(home, copy if there else None, overwritten)
+                notes = _swap(home, copy if there else None, overwritten, removed=removed)
                 return Held(home.local, not there, notes)
             before = look(home, ctx)
     finally:
@@ -251,10 +252,14 @@ def _lock(home: CloudJournal, before: CustodyState, copy: Path | None, automatic
     return False
 
 
-def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str, ...]:
-    """Replace the local journal with the download, and keep the old one; if that fails, nothing is changed.  Notes for people."""
+def _swap(home: CloudJournal, copy: Path | None, overwritten: int, *, removed: bool) -> tuple[str, ...]:
+    """Replace the local journal with the download, and keep the old one; if that fails, nothing is changed.  Notes for people.
+
+    ``removed``: there is no cloud journal now, but this computer has used one.
+    """
     memory = remembering.load(home.memory_file)
     notes: tuple[str, ...] = ()
+    why = "The cloud journal was removed." if removed else "There was no journal in the cloud yet."
     try:
         if copy is not None:
             if overwritten:
@@ -270,9 +275,9 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int) -> tuple[str,
             Journal.begin(home.local, schema=home.schema)
             Journal.open(home.local, create=True).close()
             memory = replace(memory, next_base=rows_of(home.local))
-            notes = ("There was no journal in the cloud yet. A new one was started.",)
+            notes = (f"{why} A new one was started.",)
         else:
-            notes = (f"There was no journal in the cloud yet. Your check-in puts “{home.local}” there.",)
+            notes = (f"{why} Your check-in puts “{home.local}” there.",)
     except BaseException:
         give_up(home, memory)
         raise

@@ -85,6 +85,11 @@ class CustodyState:
         return self.journal
 
     @property
+    def removed(self) -> bool:
+        """There is no cloud journal now, but this computer has used one."""
+        return self.journal is None and self.lock is None and bool(self.memory.journal_etag)
+
+    @property
     def damage(self) -> str:
         """The journal has zero bytes, and the lock shows that there was another one: a sentence; otherwise ""."""
         journal, note = self.journal, self.note
@@ -98,6 +103,8 @@ class CustodyState:
         match self.state:
             case State.NOT_IN_CLOUD:
                 return "The journal is only on this computer."
+            case State.NEW if self.removed:
+                return "The cloud journal was removed. This computer has used it before."
             case State.NEW:
                 return "There is no journal in the cloud yet."
             case State.FREE if self.journal is not None and not self.journal.size:

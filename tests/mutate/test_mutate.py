@@ -1,0 +1,94 @@
+"""What ``dev.py mutate`` makes of source, tests and results; the run itself needs Cosmic Ray and hours."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from recording import Recordings, files_of_tests
+from run_mutate import Mutant, statement, table
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = '''\
+"""A module."""
+
+LIMIT = 5
+
+
+def first(x: int) -> int:
+    if (
+        x > LIMIT
+        and x
+    ):
+        return call(
+            x,
+        )
+    return 0
+
+
+def second() -> None:
+    call(1)
+'''
+LINES = SOURCE.splitlines(keepends=True)
+TREE = ast.parse(SOURCE)
+
+
+def at(text: str) -> Mutant:
+    line = next(number for number, found in enumerate(LINES) if text in found)
+    return Mutant("a.py", "op", line, line + 1, ["changed\n"])
+
+
+def lines(text: str) -> tuple[list[int], bool]:
+    mutant = at(text)
+    where, inside = statement(TREE, mutant.start, mutant.end)
+    return list(where), inside
+
+
+def test_the_statement_of_a_change_is_the_innermost_without_its_body() -> None:
+    assert lines("LIMIT = 5") == ([3], False)
+    assert lines("and x") == ([7, 8, 9, 10], True)
+    assert lines("            x,") == ([11, 12, 13], True)
+    assert lines("def first") == ([6], False)
+
+
+def test_a_result_counts_as_long_as_the_function_is_the_same() -> None:
+    mutant = at("            x,")
+    longer = ["# new\n", *LINES]
+    later = Mutant("a.py", "op", mutant.start + 1, mutant.end + 1, mutant.after)
+    assert mutant.key(LINES, TREE) == later.key(longer, ast.parse("".join(longer)))
+    other = SOURCE.replace("return 0", "return 1")
+    assert mutant.key(LINES, TREE) != mutant.key(other.splitlines(keepends=True), ast.parse(other))
+    same_text = at("call(1)")
+    assert same_text.key(LINES, TREE) != Mutant("a.py", "op", same_text.start, same_text.end, ["pass\n"]).key(LINES, TREE)
+
+
+def test_the_table_counts_what_no_test_can_notice_apart() -> None:
+    outcomes = ["killed", "killed", "timeout", "survived", "survived", "not covered"]
+    mutants = [Mutant("chorus_gui/a.py", "op", 0, 1, [], outcome) for outcome in outcomes]
+    mutants[3].reason = "nobody can notice it"
+    assert table(mutants).splitlines()[-1] == "| `a.py` | 6 | 2 | 1 | 1 | 1 | 1 | 60 % |"
+
+
+def test_the_window_s_tests_are_for_the_window() -> None:
+    folders = {name.split("/")[1] for name in files_of_tests(ROOT, ["chorus_gui/core/review/diff.py"])}
+    assert {"review", "submission", "app"} <= folders
+    assert not folders & {"ui", "faults", "scripts", "house"}
+    assert "ui" in {name.split("/")[1] for name in files_of_tests(ROOT, ["chorus_gui/ui/app.py"])}
+
+
+def test_a_recording_counts_until_its_tests_or_their_helpers_change(tmp_path: Path) -> None:
+    for name, text in {"chorus_gui/a.py": "A = 1\n", "tests/helper.py": "", "tests/x/test_x.py": ""}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def stale() -> bool:
+        return Recordings(tmp_path, tmp_path / "kept").stale("tests/x/test_x.py", ["chorus_gui/a.py"])
+
+    assert stale()
+    Recordings(tmp_path, tmp_path / "kept").keep("tests/x/test_x.py", {})
+    assert not stale()
+    (tmp_path / "tests/helper.py").write_text("# changed\n")
+    assert stale()
+    Recordings(tmp_path, tmp_path / "kept").keep("tests/x/test_x.py", {})
+    (tmp_path / "tests/x/test_x.py").write_text("# changed\n")
+    assert stale()
