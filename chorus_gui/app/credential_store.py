@@ -11,10 +11,22 @@ from chorus_gui.core.config import keychain
 from chorus_gui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from chorus_gui.core.config.model import MailSettings
     from chorus_gui.core.config.save import ConfigDocument
     from chorus_gui.core.config.token_store import Kept
 
-__all__ = ["Deleted", "PlaceCredential", "delete_tokens", "keep_token", "move_tokens", "place_credentials", "title"]
+__all__ = [
+    "REPORT",
+    "Deleted",
+    "PlaceCredential",
+    "delete_mail_password",
+    "delete_tokens",
+    "keep_mail_password",
+    "keep_token",
+    "move_tokens",
+    "place_credentials",
+    "title",
+]
 
 title = keychain.title
 """The name of the operating system's credential store."""
@@ -61,6 +73,35 @@ def keep_token(file: Path, token: str, place: str = "") -> Kept:
     from chorus_gui.core.config.token_store import put
 
     return put(_document(file), token, place)
+
+
+REPORT = "report"
+"""The place whose credential is the password at the mail server."""
+
+
+def keep_mail_password(file: Path, password: str) -> str:
+    """Keep the password at the mail server; its entry.  Raises :class:`ConfigError`, :class:`UsageError`, :class:`~.keychain.KeychainError`."""
+    mail = _mail(file)
+    keychain.write_password(mail.entry, password, "Set the environment variable CHORUS_UPLOAD_SMTP_PASSWORD.")
+    return mail.entry
+
+
+def delete_mail_password(file: Path) -> str:
+    """Remove the password at the mail server from the credential store; its entry, "" if there was none.  Raises as the other."""
+    mail = _mail(file)
+    return mail.entry if keychain.delete(mail.entry) else ""
+
+
+def _mail(file: Path) -> MailSettings:
+    from chorus_gui.core.config.load import load
+
+    mail = load(file).report.mail
+    if mail is None or not mail.user:
+        raise UsageError(
+            "The configuration has no user at a mail server.",
+            remedy="Fill in mail_to, smtp_server and smtp_user in [report], then try again.",
+        )
+    return mail
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,10 @@ def add(groups: Any) -> None:
 
     one = commands.add_parser("set", help="keep a new SAS token, typed in or read from standard input")
     one.add_argument(
-        "--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all that use a SAS token)"
+        "--place",
+        metavar="P",
+        default="",
+        help="use only this place: central, journal or a modality (default: all that use a SAS token); report: the password at the mail server",
     )
     one.set_defaults(run=run_set)
 
@@ -73,17 +76,24 @@ def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Keep a new token without showing it."""
     del ctx
-    from chorus_gui.app.credential_store import keep_token
+    from chorus_gui.app.credential_store import REPORT, keep_mail_password, keep_token, title
 
     file = config_file(args)
+    if args.place == REPORT:
+        report.say(f"Kept in {title()} for this user: {keep_mail_password(file, _asked('Password at the mail server: '))}.")
+        return Status.DONE
     return _tell(report, keep_token(file, _asked(), args.place))
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Remove the tokens from the credential store; the file is not changed."""
     del ctx
-    from chorus_gui.app.credential_store import delete_tokens, title
+    from chorus_gui.app.credential_store import REPORT, delete_mail_password, delete_tokens, title
 
+    if args.place == REPORT:
+        entry = delete_mail_password(config_file(args))
+        report.say(f"Removed from {title()}: {entry}." if entry else f"{title()} has no password at the mail server.")
+        return Status.DONE
     done = delete_tokens(config_file(args), args.place)
     if done.entries:
         report.say(f"Removed from {title()}: {', '.join(done.entries)}. Keep a new token with “chorus-upload credential set”.")
@@ -103,13 +113,13 @@ def _tell(report: Report, done: Kept) -> Status:
     return Status.DONE
 
 
-def _asked() -> str:
+def _asked(prompt: str = "SAS token: ") -> str:
     """A line of standard input; at a terminal without showing it."""
     if is_terminal(sys.stdin):
         from getpass import getpass
 
         try:
-            return getpass("SAS token: ")
+            return getpass(prompt)
         except EOFError:
             return ""
     return sys.stdin.readline() if sys.stdin is not None else ""

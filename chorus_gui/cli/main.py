@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         journal_commands,
         purge_command,
         remote_commands,
+        report_commands,
         script_commands,
         self_test_command,
         submit_command,
@@ -89,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
         self_test_command,
         purge_command,
         support_command,
+        report_commands,
     ):
         module.add(groups)
     return parser

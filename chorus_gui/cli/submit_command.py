@@ -93,10 +93,13 @@ def run_policy(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     with reported(Path(args.config or "config.toml"), policy_file) as running:
         for earlier in running.unfinished:
             report.warn(f"An earlier run did not end. Its report: {earlier.file.with_suffix('.html')}")
-        policy = read_policy_file(policy_file)
         with workspace(args, report) as opened:
+            running.config = opened.config
+            policy = read_policy_file(policy_file)
             running.told = None if report.as_json else told
             done = submit_by_policy(opened, ctx, policy, submit_options(args), ByPolicy(policy, Shown(report)), running)
+    for warning in running.report.warnings:
+        report.warn(warning)
     report.say(f"Report: {running.kept.file.with_suffix('.html')}")
     report.json(values(running.report))
     return done

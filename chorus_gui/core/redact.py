@@ -35,6 +35,7 @@ _SECRETS = (
         r"(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
     ),
     re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    re.compile(r"(?i)(smtp_password\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
     # HTTP authorization headers
     re.compile(r"(?i)(authorization\\*+[\"']?\s*+[:=]\s*+\\*+[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s++)[^\s\"',}]+"),
     re.compile(r"(?i)(\bbearer\s++)[A-Za-z0-9\-._~+/]{20,}=*"),

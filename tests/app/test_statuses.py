@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import re
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -95,6 +97,17 @@ def _policy(text: str, before: Callable[[Scene], None]) -> Callable[[Scene], Non
 
     ruled.__name__ = f"policy_{before.__name__}"
     return ruled
+
+
+def _telling(works: bool) -> Callable[[Scene], None]:
+    def telling(scene: Scene) -> None:
+        program = scene.world.base / "tell.py"
+        program.write_text(f"raise SystemExit({int(not works)})", "utf-8")
+        text = scene.world.file.read_text("utf-8")
+        scene.world.file.write_text(f"{text}\n[report]\nhook = {json.dumps([sys.executable, program.as_posix()])}\n", "utf-8")
+
+    telling.__name__ = f"telling_{works}"
+    return telling
 
 
 def bad_holds(scene: Scene) -> None:
@@ -352,6 +365,8 @@ NEEDS_A_FILE = (
     "remote download a b",
     "remote delete --yes a",
     "history",
+    "report list",
+    "report test",
     "status",
     "doctor",
     "credential list",
@@ -410,6 +425,13 @@ TABLE: list[Row] = [
     (Status.DONE, held_by_bob, "journal list"),
     *((Status.DONE, _policy("", situation), BY_POLICY) for situation in (fresh, recorded, submitted, in_the_cloud, checked_out, held_back)),
     (Status.FAULTY, _policy("problems = 1", unread), BY_POLICY),
+    (Status.DONE, fresh, "report list"),
+    (Status.DONE, submitted, "report list --json"),
+    (Status.DONE, _telling(True), "report test"),
+    (Status.FAULTY, _telling(False), "report test"),
+    (Status.NOT_STARTED, fresh, "report test"),
+    (Status.NOT_STARTED, nobody, "credential set --place report"),
+    (Status.NOT_STARTED, fresh, "credential delete --place report"),
     (Status.NOT_STARTED, fresh, BY_POLICY),
     (Status.NOT_STARTED, _policy("nothing = 1", fresh), BY_POLICY),
     (Status.NOT_STARTED, _policy('modalities = ["Metadata"]', fresh), f"{BY_POLICY} --modalities Images"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "chorus_gui"
 SENDERS = {
+    "app/unattended/mail.py",  # the password at the mail server
     "core/storage/azure/client.py",
     "core/scripts/access.py",  # AzCopy and the az command send it
     "core/scripts/generate.py",

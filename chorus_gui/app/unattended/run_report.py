@@ -134,6 +134,8 @@ class RunReport:
     rules: tuple[Rule, ...] = ()
     steps: tuple[Step, ...] = ()
     error: Problem | None = None
+    warnings: tuple[str, ...] = ()
+    """what did not work after the run: telling people"""
 
     def ended(self, status: Status) -> RunReport:
         """The same with its end: now."""
@@ -149,8 +151,8 @@ class RunReport:
 def begun(config: Path, policy_file: Path) -> RunReport:
     """The report of a run that begins now."""
     return RunReport(
-        config=str(config.absolute()),
-        policy_file=str(policy_file.absolute()),
+        config=os.path.normpath(config.absolute()),
+        policy_file=os.path.normpath(policy_file.absolute()),
         started_us=time.time_ns() // 1000,
         user=user_name(),
         host=socket.gethostname(),
@@ -182,6 +184,11 @@ def values(report: RunReport) -> dict[str, Any]:
         "steps": [step._asdict() for step in report.steps],
         "error": report.error and report.error._asdict(),
     }
+
+
+def to_json(report: RunReport) -> str:
+    """The report for programs."""
+    return json.dumps(values(report), indent=2) + "\n"
 
 
 def from_json(text: str) -> RunReport:
@@ -264,7 +271,7 @@ class Kept:
         self.report = report
         try:
             private.make_folder(self.file.parent)
-            private.write(self.file, (json.dumps(values(report), indent=2) + "\n").encode())
+            private.write(self.file, to_json(report).encode())
             private.write(self.file.with_suffix(".html"), to_html(report).encode("utf-8", "backslashreplace"))
         except OSError as error:
             _log.warning("could not write the report %s: %s", self.file, error)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chorus_gui.app.unattended.approving import ByPolicy
     from chorus_gui.app.unattended.policy import Policy
     from chorus_gui.app.workspace import Workspace
+    from chorus_gui.core.config.model import Config
 
 SAID = 8
 """Sentences of a step that a report has."""
@@ -40,6 +41,8 @@ class UnattendedRun:
     status: Status = Status.DONE
     decided: Done[Any] | None = None
     """the step that decided the status"""
+    config: Config | None = None
+    """None: it could not be read, so nobody can be told"""
     unfinished: list[Kept] = field(default_factory=list[Kept])
     """reports of earlier runs that were killed; they were completed now"""
 
@@ -99,8 +102,23 @@ def reported(config: Path, policy_file: Path) -> Generator[UnattendedRun]:
         raise
     finally:
         running.kept.write(running.report.ended(running.status))
+        _tell(running)
         running.kept.close()
         run_report.prune()
+
+
+def _tell(running: UnattendedRun) -> None:
+    """Tell people, also about earlier runs of this configuration that were killed."""
+    from chorus_gui.app.unattended.telling import tell
+
+    if running.config is None:
+        return
+    for kept in running.unfinished:
+        if kept.report.config == running.report.config:
+            tell(running.config, kept.report, kept.file)
+    warnings = tuple(clean(text) for text in tell(running.config, running.report, running.kept.file))
+    if warnings:
+        running.kept.write(replace(running.report, warnings=warnings))
 
 
 def options_of(policy: Policy, options: SubmitOptions) -> SubmitOptions:

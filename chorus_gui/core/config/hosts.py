@@ -136,6 +136,27 @@ def admit(place: Place, url: str = "") -> None:
     raise untrusted(host)
 
 
+def admit_server(name: str) -> None:
+    """The gate for a mail server: raises unless it may get a password and reports.  Raises as :func:`admit`."""
+    host = Host.of_name(name)
+    if host is None or host.is_forbidden:
+        raise AccessError(
+            f"“{name}” is not the address of a mail server.",
+            meaning="Nothing was sent.",
+            remedy="Correct smtp_server in the configuration.",
+        )
+    policy = read_policy()
+    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
+    if host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
+        return
+    raise UntrustedHostError(
+        f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",
+        host.name,
+        meaning="The configuration names it as the mail server. It would receive reports, and the password if there is one. Nothing was sent.",
+        remedy=f"If the address is right, run the command once with “--trust-host {host.name}”.",
+    )
+
+
 def untrusted(host: Host) -> UntrustedHostError:
     """The error for a host that nobody confirmed yet."""
     return UntrustedHostError(

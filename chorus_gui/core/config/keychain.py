@@ -92,9 +92,23 @@ def checked(token: str) -> str:
 
 def write(name: str, token: str) -> None:
     """Store a SAS token; it replaces the previous one.  Raises :class:`KeychainError` if it is not one, or cannot be stored and read again."""
+    _store(name, checked(token), "Leave the token in the configuration file, or set the environment variable AZURE_SAS_TOKEN.")
+
+
+def write_password(name: str, password: str, otherwise: str) -> None:
+    """Store a password; it replaces the previous one.  ``otherwise``: what the person can do without a credential store.
+
+    Raises :class:`KeychainError` if it is empty, has control characters, or cannot be stored and read again.
+    """
+    clean = password.lstrip("\ufeff").rstrip("\r\n")
+    if not clean or len(clean) > 1000 or any(ord(char) < 32 or ord(char) == 127 for char in clean):
+        raise KeychainError("This is not a password: it is empty, or has control characters.", remedy="Enter it again, on one line.")
+    _store(name, clean, otherwise)
+
+
+def _store(name: str, clean: str, otherwise: str) -> None:
     import keyring
 
-    clean = checked(token)
     forget_answers()
     try:
         store = keyring.get_keyring()
@@ -103,9 +117,9 @@ def write(name: str, token: str) -> None:
         keyring.set_password(SERVICE, name, clean)
         same = keyring.get_password(SERVICE, name) == clean
     except Exception as error:
-        raise _unusable(type(error).__name__) from error
+        raise _unusable(type(error).__name__, otherwise) from error
     if not same:
-        raise _unusable("the stored entry could not be read again")
+        raise _unusable("the stored entry could not be read again", otherwise)
 
 
 def delete(name: str) -> bool:
@@ -122,11 +136,11 @@ def delete(name: str) -> bool:
     return True
 
 
-def _unusable(why: str) -> KeychainError:
+def _unusable(why: str, otherwise: str) -> KeychainError:
     return KeychainError(
-        f"Could not store the SAS token in {title()} ({why}).",
+        f"Could not store the credential in {title()} ({why}).",
         meaning="Nothing was changed.",
-        remedy="Leave the token in the configuration file, or set the environment variable AZURE_SAS_TOKEN.",
+        remedy=otherwise,
     )
 
 

@@ -126,11 +126,54 @@ def _credentials() -> Iterable[Key]:
             yield Key(f"{place}.{name}", f"{flat}.{name}", f"{nested}.auth.{name}", kind, explanation, choices=choices, aliases=aliases)
 
 
-def _same(meaning: str, dotted: str, kind: Kind, explanation: str, default: str = "", *, required: bool = False) -> Key:
-    return Key(meaning, dotted, dotted, kind, explanation, default, required=required)
+def _same(
+    meaning: str, dotted: str, kind: Kind, explanation: str, default: str = "", choices: tuple[str, ...] = (), *, required: bool = False
+) -> Key:
+    """It takes seven parameters, because a key has as many columns in the tables here."""
+    return Key(meaning, dotted, dotted, kind, explanation, default, choices, required=required)
 
 
 _UPLOAD_METHODS = ("builtin", "azcli")
+
+RESULTS = ("done", "stopped", "failed")
+"""How an unattended run can end, for ``report.when``."""
+_REPORT: tuple[tuple[str, Kind, str, str, tuple[str, ...]], ...] = (
+    ("when", Kind.PATTERNS, "When unattended runs are reported, separated by commas: done, stopped, failed.", ",".join(RESULTS), ()),
+    (
+        "hook",
+        Kind.PATTERNS,
+        "A program and its arguments, started at the end of a run. It also gets the path of the report (JSON) and the exit status.",
+        "",
+        (),
+    ),
+    ("hook_seconds", Kind.NUMBER, "How many seconds the program may run.", "60", ()),
+    ("mail_to", Kind.PATTERNS, "Who gets a mail at the end of a run: addresses, separated by commas.", "", ()),
+    ("mail_from", Kind.TEXT, "The sender of the mail. If empty, the first address of mail_to.", "", ()),
+    (
+        "mail_details",
+        Kind.CHOICE,
+        "“counts”: the mail has numbers, and names no file. “receipt”: it also has the receipts, which name files that failed.",
+        "counts",
+        ("counts", "receipt"),
+    ),
+    ("smtp_server", Kind.TEXT, "The name of the site's mail server. Needed for mails.", "", ()),
+    ("smtp_port", Kind.NUMBER, "If empty, 587 for “starttls”, 465 for “tls”, 25 for “none”.", "", ()),
+    (
+        "smtp_security",
+        Kind.CHOICE,
+        "How the connection is encrypted. With “none”, no password is sent, except to this computer.",
+        "starttls",
+        ("starttls", "tls", "none"),
+    ),
+    ("smtp_user", Kind.TEXT, "The user at the mail server. If empty, mails are sent without signing in.", "", ()),
+    (
+        "smtp_password",
+        Kind.SECRET,
+        "If empty, the password comes from the environment variable CHORUS_UPLOAD_SMTP_PASSWORD, then from this computer's credential store.",
+        "",
+        (),
+    ),
+)
 
 _KEYS: tuple[Key, ...] = (
     _same(
@@ -270,6 +313,10 @@ _KEYS: tuple[Key, ...] = (
         "The container's name again, as in the journal's path.",
     ),
     *_credentials(),
+    *(
+        _same(f"report.{name}", f"report.{name}", kind, explanation, default, choices)
+        for name, kind, explanation, default, choices in _REPORT
+    ),
 )
 
 KEYS: dict[str, Key] = {key.meaning: key for key in _KEYS}
@@ -298,6 +345,17 @@ TITLES = {
     "site.omop_per_patient": "Every patient's folder contains an OMOP folder",
     "site.s3_container": "Bucket (again)",
     "site.container": "Container (again)",
+    "report.when": "Reported",
+    "report.hook": "Program to start",
+    "report.hook_seconds": "Longest time in seconds",
+    "report.mail_to": "Mail to",
+    "report.mail_from": "Mail from",
+    "report.mail_details": "Content of the mail",
+    "report.smtp_server": "Mail server",
+    "report.smtp_port": "Port",
+    "report.smtp_security": "Encryption",
+    "report.smtp_user": "User at the mail server",
+    "report.smtp_password": "Password at the mail server",
 }
 """Meaning → what a form calls the key; those of credentials are in :data:`CREDENTIAL_TITLES`."""
 

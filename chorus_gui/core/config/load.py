@@ -21,6 +21,7 @@ from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces
 from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
+from chorus_gui.core.config.report_keys import read_report
 from chorus_gui.core.config.rule_keys import read_rules
 from chorus_gui.core.errors import ConfigError, Fault, PatternError
 from chorus_gui.core.exclude import Exclude
@@ -128,6 +129,7 @@ def check(
     patience = reading.value("patience").number(PATIENCE_MINUTES)
     exclude = _exclude(reading.value("exclude"))
     rules_file, rules_off = read_rules(reading, file.parent)
+    report = read_report(reading, environ)
     check_sites(reading, sites, central)
 
     warnings = tuple(findings.warnings)
@@ -150,6 +152,7 @@ def check(
         exclude=exclude,
         rules_file=rules_file,
         rules_off=rules_off,
+        report=report,
     )
     return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud, exclude)
 

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials
+from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials, Secret
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import Mode
@@ -123,6 +123,51 @@ class JournalPlaces:
         return tuple(dict.fromkeys(found))
 
 
+class SmtpSecurity(Enum):
+    """How a connection to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+    @property
+    def port(self) -> int:
+        """The usual one."""
+        return {"starttls": 587, "tls": 465, "none": 25}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How mails are sent.  ``user`` "": without signing in.  ``password`` is that of the file or the environment, or empty.
+
+    ``details``: the mail has the receipts, which name files; otherwise it has numbers only.
+    """
+
+    to: tuple[str, ...]
+    sender: str
+    server: str
+    port: int
+    security: SmtpSecurity
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""), repr=False)
+    details: bool = False
+
+    @property
+    def entry(self) -> str:
+        """The name of the password's entry in the credential store."""
+        return f"smtp/{self.user}@{self.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """Who is told how an unattended run ended: ``when`` it was "done", "stopped" or "failed"; ``hook`` are a program and its arguments."""
+
+    when: tuple[str, ...] = ("done", "stopped", "failed")
+    hook: tuple[str, ...] = ()
+    hook_seconds: float = 60.0
+    mail: MailSettings | None = None
+
+
 PATIENCE_MINUTES = 15
 
 
@@ -147,6 +192,8 @@ class Config:
     """the rules of the readiness check; None: those of the program"""
     rules_off: Mapping[str, str] = field(default_factory=dict[str, str])
     """rules that this site switched off: id → reason"""
+    report: ReportSettings = field(default_factory=ReportSettings)
+    """who is told how an unattended run ended"""
     patience_minutes: int = PATIENCE_MINUTES
     """how long a command waits for a place that stopped answering, and for another credential"""
 

@@ -119,7 +119,7 @@ class SecretField(Field):
         text = said.own if isinstance(said.own, str) else ""
         if self.secret.text().strip() != text.strip():
             self.secret.show_text(text)
-        self.secret.show_facts(secret_facts(self._name, text, NEEDS[self._place]))
+        self.secret.show_facts(secret_facts(self._name, text, NEEDS.get(self._place, "")))
 
     def show_hint(self, hint: str) -> None:
         """Shown while it is empty."""

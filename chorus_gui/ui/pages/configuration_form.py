@@ -16,7 +16,7 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.ui.pages.configuration_fields import KeyRow
-from chorus_gui.ui.pages.configuration_words import BEHAVIOUR, credentials
+from chorus_gui.ui.pages.configuration_words import BEHAVIOUR, REPORT, credentials
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, Picture, button, column, label, row, scrolled, set_grade
@@ -223,7 +223,7 @@ class Form(QObject):
 
     def _behaviour(self) -> list[QWidget]:
         rows = (self._row((meaning, DEFAULT)) for meaning in BEHAVIOUR)
-        return [Card(column(label("Behaviour", "heading"), *rows, space=2 * SPACE))]
+        return [Card(column(label("Behaviour", "heading"), *rows, self._fold("Reports of unattended runs", REPORT), space=2 * SPACE))]
 
     def _credentials(self, place: str, heading: str, more: tuple[str, ...], *extra: QWidget) -> Card:
         main = tuple(f"{place}.{name}" for name in _MAIN_CREDENTIALS)

@@ -7,6 +7,9 @@ from chorus_gui.core.config.keys import CREDENTIAL_TITLES, CREDENTIALS, KEYS, TI
 BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning not in ("modalities", "exclude"))
 """The keys of the tab Behaviour, in the order of their titles: those that belong to no place."""
 
+REPORT = tuple(meaning for meaning in TITLES if meaning.startswith("report."))
+"""The keys of the reports, in the order of their titles."""
+
 CHOICES = {
     "append": "Append – ignore them",
     "full": "Full – mark them as deleted",
@@ -14,6 +17,11 @@ CHOICES = {
     "azcli": "The site, with generated scripts",
     "login": "Sign in with Microsoft",
     "sas": "SAS token",
+    "counts": "Numbers only",
+    "receipt": "With receipts",
+    "starttls": "STARTTLS",
+    "tls": "TLS",
+    "none": "None",
 }
 """A value of a choice → what people read.  Synonyms that are not here are only shown if a file uses them."""
 
