@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         purge_command,
         remote_commands,
         report_commands,
+        schedule_commands,
         script_commands,
         self_test_command,
         submit_command,
@@ -91,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         purge_command,
         support_command,
         report_commands,
+        schedule_commands,
     ):
         module.add(groups)
     return parser

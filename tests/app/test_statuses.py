@@ -99,6 +99,26 @@ def _policy(text: str, before: Callable[[Scene], None]) -> Callable[[Scene], Non
     return ruled
 
 
+def scheduled(scene: Scene) -> None:
+    """There is a schedule “nightly”, and nobody to ask."""
+    from chorus_gui.app.schedule import schedulers
+    from chorus_gui.app.schedule.plan import Schedule, System
+
+    _policy("", fresh)(scene)
+    scene.patch.setattr(schedulers, "here", lambda: System.SYSTEMD)
+    scene.patch.setattr(schedulers, "ask_program", lambda words: (0, ""))
+    scene.patch.setenv("XDG_CONFIG_HOME", str(scene.world.base / "xdg"))
+    schedulers.Systemd().install(Schedule("nightly", ("chorus-upload",), "c.toml", "p.toml", "22:30"))
+    nobody(scene)
+
+
+def _no_scheduler(scene: Scene) -> None:
+    from chorus_gui.app.schedule import schedulers
+
+    _policy("", fresh)(scene)
+    scene.patch.setattr(schedulers, "here", lambda: None)
+
+
 def _telling(works: bool) -> Callable[[Scene], None]:
     def telling(scene: Scene) -> None:
         program = scene.world.base / "tell.py"
@@ -336,6 +356,7 @@ FULL = StoreFullError("The disk is full.")
 
 # --- the table ----------------------------------------------------------------------------------------------------------
 
+INSTALL = "schedule install --policy {base}/p.toml"
 BY_POLICY = "submit --policy {base}/p.toml"
 NEEDS_A_FILE = (
     "submit --yes",
@@ -367,6 +388,7 @@ NEEDS_A_FILE = (
     "history",
     "report list",
     "report test",
+    "schedule install --policy x",
     "status",
     "doctor",
     "credential list",
@@ -425,6 +447,20 @@ TABLE: list[Row] = [
     (Status.DONE, held_by_bob, "journal list"),
     *((Status.DONE, _policy("", situation), BY_POLICY) for situation in (fresh, recorded, submitted, in_the_cloud, checked_out, held_back)),
     (Status.FAULTY, _policy("problems = 1", unread), BY_POLICY),
+    *(
+        (Status.DONE, scheduled, words)
+        for words in ("schedule show", "schedule remove --yes", "schedule install --policy {base}/p.toml --yes")
+    ),
+    *((Status.DONE, _policy("", fresh), f"{INSTALL} --print --system {system}") for system in ("windows", "systemd", "launchd")),
+    *(
+        (Status.NOT_STARTED, scheduled, f"{INSTALL} {wrong}")
+        for wrong in ("--time 25:00", "--days never", "--name ../x", "--system systemd")
+    ),
+    (Status.NOT_STARTED, scheduled, "schedule remove --name other --yes"),
+    (Status.NOT_STARTED, _policy("nothing = 1", fresh), INSTALL),
+    (Status.NOT_STARTED, _no_scheduler, INSTALL),
+    (Status.DONE, _no_scheduler, "schedule show"),
+    *((Status.DECISION, scheduled, words) for words in (INSTALL, "schedule remove")),
     (Status.DONE, fresh, "report list"),
     (Status.DONE, submitted, "report list --json"),
     (Status.DONE, _telling(True), "report test"),
