@@ -1,14 +1,17 @@
 """Which test runs which lines, recorded once for each file of tests and kept in ``.cache/mutate``.
 
-A recording counts until the file of tests, a helper of the tests, or a mutated file that those tests run changes.
+A recording counts until the file of tests or a helper of the tests changes, or more than a fifth of a mutated file that those tests run.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 from coverage import CoverageData
 
@@ -85,27 +88,58 @@ class Recordings:
             return False
         runs = CoverageData(str(data))
         runs.read()
-        return any(path not in known["sources"] or path in runs.measured_files() for path in changed)
+        return any(path not in known["sources"] or (path in runs.measured_files() and not self._moved(path, known)) for path in changed)
+
+    def _moved(self, path: str, known: dict[str, Any]) -> dict[int, int]:
+        """The line (from 1) that each line of a file was when it was recorded.  Empty if more than a fifth of the file is new."""
+        new = (self.root / path).read_text("utf-8").splitlines()
+        sha_then = known["sources"].get(path)
+        if sha_then == self.now[path]:
+            return {line: line for line in range(1, len(new) + 1)}
+        text = self.folder / "sources" / str(sha_then)
+        old = text.read_text("utf-8").splitlines() if text.exists() else []
+        blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+        moved = {block.b + n + 1: block.a + n + 1 for block in blocks for n in range(block.size)}
+        return moved if len(moved) >= 0.8 * len(new) else {}
 
     def keep(self, test_file: str, seconds: dict[str, float]) -> None:
         """Remember what was recorded; :meth:`data` has the lines."""
         about = {"key": self._key(test_file), "sources": self.now, "seconds": seconds}
         self._files(test_file)[1].write_text(json.dumps(about), "utf-8")
+        (self.folder / "sources").mkdir(exist_ok=True)
+        for path, digest in self.now.items():
+            if not (kept := self.folder / "sources" / digest).exists():
+                kept.write_bytes((self.root / path).read_bytes())
 
     def lines(self, names: list[str], path: str) -> tuple[dict[int, set[str]], dict[str, float]]:
-        """Which tests run each line (from 1) of a file, and the seconds of each test.  Lines that only an import runs are not there."""
+        """Which tests run each line (from 1) of a file, and the seconds of each test.  Lines that only an import runs are not there.
+
+        A line that is new since the recording counts as run by every test of its function.
+        """
         found: dict[int, set[str]] = {}
         seconds: dict[str, float] = {}
+        bodies = functions((self.root / path).read_text("utf-8"))
         for test_file in names:
             data, about = self._files(test_file)
             if not data.exists():
                 continue
-            times = json.loads(about.read_text("utf-8"))["seconds"]
+            known = json.loads(about.read_text("utf-8"))
             runs = CoverageData(str(data))
             runs.read()
-            for line, names in runs.contexts_by_lineno(path).items():
-                for name in names:
-                    if name in times:
-                        found.setdefault(line, set()).add(name)
-                        seconds[name] = times[name]
+            then = {line: set(tests) & set(known["seconds"]) for line, tests in runs.contexts_by_lineno(path).items()}
+            moved = self._moved(path, known) if then else {}
+            for line, before in moved.items():
+                found.setdefault(line, set()).update(then.get(before, ()))
+            for body in bodies:
+                fresh = [line for line in body if line not in moved]
+                tests = set().union(*(then.get(moved.get(line, 0), set()) for line in body)) if fresh else set[str]()
+                for line in fresh:
+                    found.setdefault(line, set()).update(tests)
+            seconds.update({name: known["seconds"][name] for tests in then.values() for name in tests})
         return found, seconds
+
+
+def functions(text: str) -> list[range]:
+    """The lines (from 1) of the body of each function of a module."""
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [range(node.body[0].lineno, (node.end_lineno or 0) + 1) for node in nodes]

@@ -144,12 +144,15 @@ class Run:
     paths: list[str]
     tests: list[str]
     seconds: float
-    recordings: Recordings
+    root: Path
+    """A copy of the project as it was when the command began."""
+    recordings: Recordings = field(init=False)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     killers: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.recordings = Recordings(self.root, CACHE / "recordings")
         self.file = CACHE / "results.jsonl"
         if self.file.exists():
             for line in self.file.read_text("utf-8").splitlines():
@@ -241,10 +244,10 @@ def attempt(copy: Copy, mutant: Mutant, text: str, stages: list[tuple[list[str],
 
 def try_all(run: Run, mutants: list[Mutant], copies: list[Copy]) -> None:
     """Give every mutant its outcome, from this run or one before."""
-    texts = {path: (ROOT / path).read_text("utf-8").splitlines(keepends=True) for path in run.paths}
+    texts = {path: (run.root / path).read_text("utf-8").splitlines(keepends=True) for path in run.paths}
     trees = {path: ast.parse("".join(lines)) for path, lines in texts.items()}
     covering = {path: run.recordings.lines(run.tests, path) for path in {mutant.path for mutant in mutants}}
-    contents = {name: sha(ROOT / name) for name in run.tests}
+    contents = {name: sha(run.root / name) for name in run.tests}
     work: queue.SimpleQueue[tuple[Mutant, str, str, list[str]]] = queue.SimpleQueue()
     for mutant in mutants:
         tests = choose(run, mutant, trees[mutant.path], covering[mutant.path])
@@ -309,20 +312,20 @@ def table(mutants: list[Mutant]) -> str:
     return "\n".join(lines)
 
 
-def survivors(mutants: list[Mutant]) -> str:
+def survivors(mutants: list[Mutant], root: Path) -> str:
     """What no test noticed, as lines of a diff."""
     out: list[str] = []
     for mutant in mutants:
         if mutant.outcome in ("survived", "not covered") and not mutant.reason:
-            lines = (ROOT / mutant.path).read_text("utf-8").splitlines(keepends=True)
+            lines = (root / mutant.path).read_text("utf-8").splitlines(keepends=True)
             out.append(f"@@ {mutant.path}:{mutant.start + 1} {mutant.operator}, {mutant.outcome}, {mutant.tried} tests")
             out += [f"-{line.rstrip()}" for line in lines[mutant.start : mutant.end]] + [f"+{line.rstrip()}" for line in mutant.after]
     return "\n".join(out)
 
 
-def list_mutants(paths: list[str], sample: int, seed: int) -> list[Mutant]:
+def list_mutants(root: Path, paths: list[str], sample: int, seed: int) -> list[Mutant]:
     """The mutants, from the list of a run before if neither the files nor the operators have changed."""
-    content = "".join(sha(path) for path in [HERE / "mutants.py", *(ROOT / path for path in paths)])
+    content = "".join(sha(path) for path in [HERE / "mutants.py", *(root / path for path in paths)])
     name = hashlib.sha256(json.dumps([content, paths, sample, seed]).encode()).hexdigest()[:16]
     kept = CACHE / "mutants" / f"{name}.json"
     if not kept.exists():
@@ -330,11 +333,11 @@ def list_mutants(paths: list[str], sample: int, seed: int) -> list[Mutant]:
         kept.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(HERE / "mutants.py"), str(sample), str(seed), *paths]
         environment = {**os.environ, "PYTHONPATH": str(CACHE / "packages")}
-        kept.write_bytes(subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+        kept.write_bytes(subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     reasons = accepted()
     mutants = [Mutant(**one) for one in json.loads(kept.read_text("utf-8"))]
     for mutant in mutants:
-        lines = (ROOT / mutant.path).read_text("utf-8").splitlines(keepends=True)
+        lines = (root / mutant.path).read_text("utf-8").splitlines(keepends=True)
         mutant.reason = reasons.get((mutant.path, *mutant.change(lines)), "")
     return mutants
 
@@ -371,22 +374,23 @@ def main() -> None:
         sys.exit("dev.py mutate needs Linux or macOS.")
     os.nice(5)
     paths = source_files(args.path)
-    mutants = list_mutants(paths, args.sample, args.seed)
-    paths = sorted({mutant.path for mutant in mutants})
     CACHE.mkdir(parents=True, exist_ok=True)
-    tests = [name for name in files_of_tests(ROOT, paths) if not args.tests or name.split("/")[1] in args.tests.split(",")]
-    run = Run(paths, tests, args.seconds, Recordings(ROOT, CACHE / "recordings"))
     memory = Path("/dev/shm")
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
     with tempfile.TemporaryDirectory(prefix="mutate-", dir=memory if roomy else None, ignore_cleanup_errors=True) as base:
         copies = [Copy(Path(base), number) for number in range(args.jobs)]
         try:
+            root = copies[0].root
+            mutants = list_mutants(root, paths, args.sample, args.seed)
+            mutated = sorted({mutant.path for mutant in mutants})
+            tests = [name for name in files_of_tests(root, mutated) if not args.tests or name.split("/")[1] in args.tests.split(",")]
+            run = Run(mutated, tests, args.seconds, root)
             record(run, copies)
             try_all(run, mutants, copies)
+            print(survivors(mutants, root))
         finally:
             for copy in copies:
                 copy.close()
-    print(survivors(mutants))
     print()
     print(table(mutants))
 

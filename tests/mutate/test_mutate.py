@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from coverage import CoverageData
 from recording import Recordings, files_of_tests
 from run_mutate import Mutant, statement, table
 
@@ -92,3 +93,26 @@ def test_a_recording_counts_until_its_tests_or_their_helpers_change(tmp_path: Pa
     Recordings(tmp_path, tmp_path / "kept").keep("tests/x/test_x.py", {})
     (tmp_path / "tests/x/test_x.py").write_text("# changed\n")
     assert stale()
+
+
+def test_a_recording_counts_while_most_of_a_file_is_the_same(tmp_path: Path) -> None:
+    """Its lines moved; a new line is run by the tests of its function."""
+    old = "def one():\n    a = 1\n    b = 2\n    return a + b\n\n\ndef two():\n    return 2\n" + "# same\n" * 5
+    for name, text in {"chorus_gui/a.py": old, "tests/x/test_x.py": ""}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    kept = Recordings(tmp_path, tmp_path / "kept")
+    data = CoverageData(str(kept.data("tests/x/test_x.py")))
+    for test, found in {"one": [2, 3, 4], "two": [8]}.items():
+        data.set_context(test)
+        data.add_lines({"chorus_gui/a.py": found})
+    data.write()
+    kept.keep("tests/x/test_x.py", {"one": 0.1, "two": 0.2})
+    (tmp_path / "chorus_gui/a.py").write_text("# new\n" + old.replace("b = 2", "b = 3"))
+    later = Recordings(tmp_path, tmp_path / "kept")
+    assert not later.stale("tests/x/test_x.py", ["chorus_gui/a.py"])
+    lines, seconds = later.lines(["tests/x/test_x.py"], "chorus_gui/a.py")
+    assert {line: tests for line, tests in lines.items() if tests} == {3: {"one"}, 4: {"one"}, 5: {"one"}, 9: {"two"}}
+    assert seconds == {"one": 0.1, "two": 0.2}
+    (tmp_path / "chorus_gui/a.py").write_text("def three():\n    return 3\n")
+    assert Recordings(tmp_path, tmp_path / "kept").stale("tests/x/test_x.py", ["chorus_gui/a.py"])
