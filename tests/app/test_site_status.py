@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status, verification
-from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts
+from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.core.custody.history_check import Known as Kept
 from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
@@ -20,6 +20,10 @@ MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_chec
 FREE = CustodyFacts(Custody.FREE, "Not checked out", "The journal is in the cloud.", Grade.INFO, can_check_out=True)
 NEW = replace(FREE, state=Custody.NEW)
 LOCKED = CustodyFacts(Custody.LOCKED, "Checked out by Bob", "Bob has it.", Grade.WARNING, can_unlock=True)
+FOREIGN = CustodyFacts(
+    Custody.FOREIGN, "Locked by another tool", "Another tool has it.", Grade.WARNING, can_unlock=True, can_take_over=True
+)
+CHANGED = CustodyFacts(Custody.CHANGED, "Check-out lost", "Somebody removed your lock.", Grade.BAD, can_unlock=True, can_take_over=True)
 GONE = ("The site folder “S:/site” does not exist. Check the drive.",)
 AWAY = CustodyFacts(None, "Journal out of reach", "Could not reach the store.", Grade.BAD)
 LESS = LessHistoryError(Kept("The journal az://box/journal.db", blank=True), Kept("The kept copy a.db", 5, 5, ("one",), file=Path("a.db")))
@@ -152,6 +156,50 @@ STATES = {
 }
 
 
+LEFT = {
+    "nothing": Known(FREE, journal(), None, (GOOD, SENT)),
+    "the verification": Known(FREE, journal(), None, (SENT,)),
+    "a verification that found differences": Known(FREE, journal(), None, (WRONG, SENT)),
+    "differences that a colleague found": Known(FREE, journal(), None, (GOOD, SENT), WrongFacts(2, ("two",), "Two files differ.")),
+    "pending files": Known(FREE, journal(pending=3), None, (receipt("record", "two"),)),
+    "changes to approve": Known(FREE, journal(), review(5), (GOOD, SENT)),
+}
+AFTER_A_CHECK_IN = {
+    "in the cloud": (FREE, {"nothing": Action.SCAN}, Action.CHECK_OUT),
+    "removed from the cloud": (NEW, {}, Action.CHECK_OUT),
+    "with a colleague": (LOCKED, {}, Action.DECIDE_CUSTODY),
+    "with another tool": (FOREIGN, {}, Action.DECIDE_CUSTODY),
+    "still checked out, and somebody removed the lock": (CHANGED, {}, Action.DECIDE_CUSTODY),
+    "out of reach": (AWAY, {}, Action.TRY_AGAIN),
+    "in the cloud, with less history than a copy": (replace(FREE, less=LESS), {}, Action.RECOVER_JOURNAL),
+    "still checked out": (
+        MINE,
+        {
+            "nothing": Action.CHECK_IN,
+            "the verification": Action.VERIFY,
+            "a verification that found differences": Action.SEE_VERIFICATION,
+            "differences that a colleague found": Action.REPAIR,
+            "pending files": Action.UPLOAD,
+            "changes to approve": Action.REVIEW,
+        },
+        Action.NOTHING,
+    ),
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+@pytest.mark.parametrize("place", AFTER_A_CHECK_IN)
+def test_after_a_check_in_the_journal_s_place_decides_first(place: str, left: str) -> None:
+    """Only a journal that is checked in, with nothing left, is green: otherwise whoever has the journal is the first question."""
+    custody, special, otherwise = AFTER_A_CHECK_IN[place]
+    status = site_status(replace(LEFT[left], custody=custody))
+    assert status.next.action is special.get(left, otherwise), status
+    assert (status.grade is Grade.GOOD) is (custody is FREE and left == "nothing")
+    if status.next.action in (Action.CHECK_OUT, Action.DECIDE_CUSTODY, Action.TRY_AGAIN, Action.RECOVER_JOURNAL):
+        assert status.next is status.steps[0]
+        assert all(step.progress is not Progress.NOW for step in status.steps[1:])
+
+
 @pytest.mark.parametrize("name", STATES)
 def test_what_comes_next(name: str) -> None:
     known, action, grade = STATES[name]
@@ -167,7 +215,7 @@ def test_a_first_start_begins_the_journal() -> None:
 def everything() -> list[Known]:
     """Every state above with every custody, and with jobs that run."""
     known = [found for found, _, _ in STATES.values()]
-    custody = [HERE, MINE, FREE, NEW, LOCKED, AWAY]
+    custody = [HERE, MINE, FREE, NEW, LOCKED, FOREIGN, CHANGED, AWAY]
     running = [frozenset[str](), frozenset({"scan"}), frozenset({"submit"}), frozenset({"verify"})]
     return [replace(found, custody=place, running=jobs) for found, place, jobs in itertools.product(known, custody, running)]
 
