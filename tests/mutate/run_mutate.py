@@ -32,7 +32,7 @@ CACHE = ROOT / ".cache" / "mutate"
 HERE = Path(__file__).resolve().parent
 EQUIVALENT = HERE / "equivalent.toml"
 # Most mutants end at one of a few quick tests; only the others meet all.
-QUICK_S, QUICK_TESTS = 2.0, 40
+QUICK_S = 3.0
 # How many times the recorded seconds of its tests a mutant may take, and what starting them may take.
 PATIENCE, START_S = 6.0, 20.0
 
@@ -81,6 +81,22 @@ def statement(tree: ast.Module, start: int, end: int) -> tuple[range, bool]:
             best = node
             inside |= isinstance(node, ast.FunctionDef) and start + 1 > _header_end(node)
     return range(_first(best), _header_end(best) + 1), inside
+
+
+def users(tree: ast.Module, where: range) -> set[int]:
+    """The lines of the functions that use a name which a statement of the module defines."""
+    defined = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.lineno in where
+    } | {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.lineno in where}
+    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in defined]
+    found: set[int] = set()
+    for node in uses:
+        used_in, inside = statement(tree, node.lineno - 1, node.lineno)
+        if inside:
+            found.update(used_in)
+        elif not set(used_in) & set(where):
+            found |= users(tree, used_in)
+    return found
 
 
 def _header_end(node: ast.stmt) -> int:
@@ -208,17 +224,23 @@ def record(run: Run, copies: list[Copy]) -> None:
 
 
 def choose(run: Run, mutant: Mutant, tree: ast.Module, covering: tuple[dict[int, set[str]], dict[str, float]]) -> list[str]:
-    """The tests for a mutant, in their order: those that killed before, then the fastest, those of the same folder before others."""
+    """The tests for a mutant, in their order: the fastest of each file in turn, those of the same folder before others."""
     lines, seconds = covering
     where, inside = statement(tree, mutant.start, mutant.end)
+    if not inside:
+        where = users(tree, where) or lines  # what nobody in the module uses counts for every test of the module
     names = set().union(*(lines.get(line, ()) for line in where))
-    if not inside:  # what runs at the import counts for every test of the module
-        names = names or set().union(*lines.values())
     near = f"tests/{mutant.path.split('/')[-2]}/"
-    order = sorted(names, key=lambda name: (-min(run.killers[name], 3), seconds[name] * (1 if name.startswith(near) else 4), name))
+    files: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda name: (seconds[name], name)):
+        files.setdefault(name.partition("::")[0], []).append(name)
+    order = sorted(
+        ((turn * (1 if file.startswith(near) else 3), name) for file, found in files.items() for turn, name in enumerate(found)),
+        key=lambda one: (one[0], seconds[one[1]], one[1]),
+    )
     total = 0.0
     chosen: list[str] = []
-    for name in order:
+    for _, name in order:
         if chosen and total + seconds[name] > run.seconds:
             continue
         total += seconds[name]
@@ -266,9 +288,9 @@ def try_all(run: Run, mutants: list[Mutant], copies: list[Copy]) -> None:
     def one(copy: Copy, item: tuple[Mutant, str, str, list[str]]) -> None:
         mutant, key, digest, tests = item
         seconds = covering[mutant.path][1]
-        tests = sorted(tests, key=lambda name: -min(run.killers[name], 3))
+        tests = sorted(tests, key=lambda name: -min(run.killers[name], 3))  # those that noticed others are the first
         quick: list[str] = []
-        for name in tests[:QUICK_TESTS]:
+        for name in tests:
             if not quick or sum(seconds[each] for each in quick) + seconds[name] <= QUICK_S:
                 quick.append(name)
         rest = [name for name in tests if name not in set(quick)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coverage import CoverageData
 from recording import Recordings, files_of_tests
-from run_mutate import Mutant, statement, table
+from run_mutate import Mutant, statement, table, users
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = '''\
@@ -50,6 +50,13 @@ def test_the_statement_of_a_change_is_the_innermost_without_its_body() -> None:
     assert lines("and x") == ([7, 8, 9, 10], True)
     assert lines("            x,") == ([11, 12, 13], True)
     assert lines("def first") == ([6], False)
+
+
+def test_a_constant_is_tried_with_the_tests_of_what_uses_it() -> None:
+    where, _ = statement(TREE, 2, 3)
+    assert users(TREE, where) == {7, 8, 9, 10}
+    chained = ast.parse("A = 1\nB = A + 1\n\n\ndef f():\n    return B\n")
+    assert users(chained, range(1, 2)) == {6}
 
 
 def test_a_result_counts_as_long_as_the_function_is_the_same() -> None:
