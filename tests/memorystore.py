@@ -12,6 +12,7 @@ from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionEr
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.names import check_block_id, check_path
+from chorus_gui.core.storage.sending import before_sending
 
 _MIB = 1024 * 1024
 _CHUNK = 4 * _MIB
@@ -33,6 +34,11 @@ class _Fault:
 class _Faults:
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: dict[str, deque[_Fault]] = field(default_factory=dict[str, deque[_Fault]])
+
+
+def _sent(chunk: Buffer) -> bytes:
+    before_sending(len(chunk))
+    return bytes(chunk)
 
 
 class MemoryStore:
@@ -64,6 +70,7 @@ class MemoryStore:
         self, path: str, data: Buffer, *, md5: bytes | None = None, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS
     ) -> BlobInfo:
         """As :meth:`Store.put`."""
+        before_sending(len(data))
         fault = self._enter("put", path)
         computed = _checked(path, data, md5)
         with self._lock:
@@ -76,7 +83,7 @@ class MemoryStore:
         if self.limits.blocks:
             raise NotImplementedError("this store takes blocks")
         fault = self._enter("write", path)
-        data = b"".join(bytes(chunk) for chunk in content.chunks())
+        data = b"".join(_sent(chunk) for chunk in content.chunks())
         with self._lock:
             info = self._write(path, data, md5_of(data).hexdigest(), metadata, condition)
         _leave(fault)
@@ -85,6 +92,7 @@ class MemoryStore:
     def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
         """As :meth:`Store.stage_block`."""
         self._check_blocks()
+        before_sending(len(data))
         fault = self._enter("stage_block", path)
         _checked(path, data, md5)
         with self._lock:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.process import is_terminal
+from chorus_gui.core import job
 from chorus_gui.core.errors import Declined, UnansweredError, UsageError
 from chorus_gui.core.shown import one_line
+from chorus_gui.core.timetable import Timetable, parse_limit
 
 if TYPE_CHECKING:
     from chorus_gui.app.options import Selection, SubmitOptions
@@ -56,6 +58,7 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
         use_system_certificates(config)
     custody = args.command == "journal" or getattr(args, "local_journal", None) is None
     common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
+    job.current().limit.configure(config.limit)
     with Workspace(config, login(asked=at_terminal(), show=show_code), Terminal(report), custody=custody, common=common) as opened:
         opened.accept_less = getattr(args, "accept_less_history", False)
         yield opened
@@ -91,6 +94,24 @@ def add_accept_less(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="use the journal although another copy of it has more history (see “journal recover”)",
     )
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that sends or reads files of the store."""
+    parser.add_argument(
+        "--limit",
+        metavar="L",
+        type=_limit,
+        help="send and read at most this much: “4 MB/s”, “500 kB/s”, “off”, or depending on the time, “4 MB/s on workdays 8-18, free otherwise” "
+        "(default: the limit of the configuration)",
+    )
+
+
+def _limit(text: str) -> Timetable:
+    try:
+        return parse_limit(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def submit_options(args: argparse.Namespace) -> SubmitOptions:

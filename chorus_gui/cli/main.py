@@ -116,6 +116,8 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     args.trust_host += trusted
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run
     ctx = JobContext()
+    if getattr(args, "limit", None) is not None:
+        ctx.limit.set(args.limit)
     awake = _awake(long=own_process and getattr(args, "long", False))
     with _signals(ctx), _session(ctx, own_process=own_process), awake, report.waits(ctx):
         outcome = run(lambda ctx: _trust_hosts(args, report) or _asked(command, args, report, ctx), ctx)
@@ -195,7 +197,7 @@ def _ended(report: Report, outcome: Outcome[Any], status: Status) -> Status:
 
 @contextmanager
 def _signals(ctx: JobContext) -> Iterator[None]:
-    """Ctrl-C, Ctrl-Break, termination and a closed terminal ask the step to stop; it stops at the next file or block.
+    """Ctrl-C, Ctrl-Break, termination and a closed terminal ask the step to stop, which takes less than a second.
 
     A second Ctrl-C stops it at once.
     """

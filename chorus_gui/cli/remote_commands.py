@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
 from chorus_gui.app.words import files, size
-from chorus_gui.cli.arguments import UNASKED, ask, workspace
+from chorus_gui.cli.arguments import UNASKED, add_limit, ask, workspace
 from chorus_gui.core.errors import UnansweredError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.shown import quoted
@@ -51,6 +51,7 @@ def add(groups: Any) -> None:
         command = commands.add_parser(name, help=words, epilog=NAMES)
         command.add_argument("--overwrite", action="store_true", help="replace existing files")
         command.add_argument("-r", "--recursive", action="store_true", help="include folders")
+        add_limit(command)
         command.add_argument("paths", nargs="+", metavar="PATH", help=paths)
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=action, long=True)

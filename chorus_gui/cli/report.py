@@ -32,6 +32,8 @@ PHASES = {
 }
 
 
+LIMITED = ("upload", "verify", "download")
+"""Phases in which files are sent or read."""
 _NO_READER = (errno.EPIPE, errno.EINVAL, errno.EBADF, errno.ESHUTDOWN)
 """What the system says of a pipe that nobody reads (Windows: EINVAL), or of a stream that was closed."""
 
@@ -293,6 +295,7 @@ def json_line(snap: Snapshot) -> str:
         "seconds": round(snap.elapsed, 1),
         "bytes_per_second": rate and round(rate),
         "seconds_left": left and round(left),
+        "limit": snap.limit or None,
         "warning": snap.warning or None,
         "waiting": snap.waiting and waiting_fields(snap.waiting),
     }
@@ -339,4 +342,6 @@ def _line(snap: Snapshot, *, wait: bool = True) -> str:
         text += f", {size(round(rate))}/s"
     if left is not None:
         text += f", {duration(left)} left"
+    if snap.limit and snap.phase in LIMITED:
+        text += f", limit: {snap.limit}"
     return f"{text}; {snap.note}" if snap.note and total.files else text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    from chorus_gui.cli.arguments import add_accept_less
+    from chorus_gui.cli.arguments import add_accept_less, add_limit
     from chorus_gui.cli.journal_commands import add_hash_options, add_review_options
 
     parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
@@ -31,6 +31,7 @@ def add(groups: Any) -> None:
         help="also upload pending files of the chosen modalities and version (the default; the review shows them)",
     )
     pending.add_argument("--without-pending", dest="pending", action="store_false", help="leave pending files for later")
+    add_limit(parser)
     parser.set_defaults(run=run, long=True)
 
     scan = groups.add_parser("scan", help="scan the site and show what changed; nothing is recorded or uploaded")

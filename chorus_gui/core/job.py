@@ -11,19 +11,24 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chorus_gui.core.errors import Cancelled, ChorusError
+from chorus_gui.core.limit import Limit
 from chorus_gui.core.waiting import Waiting
 
 if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
 
 T = TypeVar("T")
+
+
+_WAKE_S = 0.25
+"""Seconds between two looks if a wait still makes sense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Snapshot:
     """what nothing continues without; the elapsed time does not grow meanwhile"""
     warning: str = ""
     """what a person should do something about before the job ends"""
+    limit: str = ""
+    """the bandwidth limit now, and what comes next, for a person; "" for no limit"""
 
     @property
     def total(self) -> Count:
@@ -98,6 +105,7 @@ class Progress:
         self._watched: list[Watched] = []
         self._stood: float | None = None
         self._advice: Callable[[Snapshot], str] | None = None
+        self._limit: Limit | None = None
         self._counts: dict[str, list[int]] = {}
         self._totals: dict[str, Tally | None] = {}
         self._active: dict[int, tuple[str, str, int, int]] = {}
@@ -127,6 +135,10 @@ class Progress:
     def advise(self, advice: Callable[[Snapshot], str] | None) -> None:
         """Ask this for a warning whenever somebody looks at the counters; None: for none any longer."""
         self._advice = advice
+
+    def limited(self, limit: Limit) -> None:
+        """Show this limit."""
+        self._limit = limit
 
     def watch(self, watched: Watched) -> None:
         """Ask this, too, when somebody looks at what the job waits for."""
@@ -184,39 +196,10 @@ class Progress:
                 counts[name] = Count(files, size, failed, expected and expected.files, expected and expected.bytes)
             active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
             elapsed = (now if self._stood is None else self._stood) - self._began
-            found = Snapshot(self._phase, counts, active, elapsed, self._note, waiting)
+            limit = self._limit.words if self._limit else ""
+            found = Snapshot(self._phase, counts, active, elapsed, self._note, waiting, limit=limit)
         advice = self._advice
         return replace(found, warning=advice(found)) if advice is not None else found
-
-
-class Limit:
-    """A ceiling on bytes a second that may change while a job runs.  A token bucket one second deep; None: no ceiling."""
-
-    def __init__(self, bytes_per_second: int | None = None) -> None:
-        self._lock = threading.Lock()
-        self._rate = bytes_per_second
-        self._ready = 0.0  # the moment at which the bucket is empty of debts
-
-    @property
-    def rate(self) -> int | None:
-        """Bytes a second, or None."""
-        return self._rate
-
-    def set(self, bytes_per_second: int | None) -> None:
-        """Change the limit; waits under the old one start again."""
-        with self._lock:
-            self._rate = bytes_per_second if bytes_per_second and bytes_per_second > 0 else None
-            self._ready = 0.0
-
-    def reserve(self, size: int) -> float:
-        """Book ``size`` bytes; the seconds to wait before sending them."""
-        with self._lock:
-            if self._rate is None:
-                return 0.0
-            now = time.monotonic()
-            start = max(self._ready, now - 1.0)
-            self._ready = start + size / self._rate
-            return max(0.0, start - now)
 
 
 class Patience(Enum):
@@ -242,11 +225,13 @@ class JobContext:
         self._origin: JobContext | None = None
         self.progress = Progress()
         self.limit = limit or Limit()
+        self.progress.limited(self.limit)
         self._cancel = threading.Event()
         self._running = threading.Event()
         self._running.set()
         self._lock = threading.RLock()  # a signal handler may cancel while its own thread is in here
         self._paused_at: float | None = None
+        self._held = 0.0
         self._branches: weakref.WeakSet[JobContext] = weakref.WeakSet()
 
     @property
@@ -315,7 +300,9 @@ class JobContext:
     def _go_on(self) -> None:
         """The pause is counted here, once, however many threads it held."""
         if self._paused_at is not None:
-            self.progress.shift(time.monotonic() - self._paused_at)
+            seconds = time.monotonic() - self._paused_at
+            self._held += seconds
+            self.progress.shift(seconds)
             self._paused_at = None
         self._running.set()
         for branch in self._branches:
@@ -331,6 +318,13 @@ class JobContext:
         """The step is held."""
         return not self._running.is_set()
 
+    @property
+    def held_seconds(self) -> float:
+        """How long the whole job was paused until now."""
+        origin = self.origin
+        paused_at = origin._paused_at
+        return origin._held + (0.0 if paused_at is None else time.monotonic() - paused_at)
+
     def checkpoint(self) -> None:
         """Return at once; or wait, while paused; or raise :class:`Cancelled`."""
         if not self._running.is_set():
@@ -344,16 +338,29 @@ class JobContext:
             self._cancel.wait(seconds)
         self.checkpoint()
 
-    def throttle(self, size: int) -> None:
-        """Wait until the limit allows ``size`` more bytes.  A change of the limit is noticed within a quarter of a second."""
-        self.checkpoint()
-        wait = self.limit.reserve(size)
+    def throttle(self, size: int, waiting: Callable[[], AbstractContextManager[None]] = nullcontext) -> float:
+        """Wait while paused, and until the limit allows ``size`` more bytes; the seconds that this took.  Raises :class:`Cancelled`.
+
+        A change of the limit is noticed within a quarter of a second.  The wait is inside ``waiting()``.
+        """
         rate = self.limit.rate
-        until = time.monotonic() + wait
-        while (left := until - time.monotonic()) > 0:
-            self.sleep(min(left, 0.25))
-            if self.limit.rate != rate:
-                return
+        if rate is None and not self.paused:
+            self.checkpoint()
+            return 0.0
+        if self.cancelled:
+            raise Cancelled
+        wait = self.limit.reserve(size) if size else 0.0
+        if not wait and not self.paused:
+            return 0.0
+        began = time.monotonic()
+        with waiting():
+            until = began + wait
+            while (left := until - time.monotonic()) > 0 or self.paused:
+                self.sleep(min(left, _WAKE_S))
+                if size and self.limit.rate != rate:
+                    rate = self.limit.rate
+                    until = time.monotonic() + self.limit.reserve(size)
+        return time.monotonic() - began
 
 
 class OutcomeKind(Enum):
@@ -366,6 +373,11 @@ class OutcomeKind(Enum):
 
 
 _current: ContextVar[JobContext | None] = ContextVar("job", default=None)
+
+
+def working() -> JobContext | None:
+    """The job that this thread works for, if there is one."""
+    return _current.get()
 
 
 def current() -> JobContext:

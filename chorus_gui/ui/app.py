@@ -250,7 +250,7 @@ def _cannot_start(application: QApplication, error: ComputerError) -> int:
 
 
 def end_of_session(session: Session) -> None:
-    """The person logs off or the computer shuts down: stop at the next file or block, within the few seconds there are.
+    """The person logs off or the computer shuts down: stop at once, within the few seconds there are.
 
     What does not stop in time is cut off, as by a power failure: the journal stays correct, and the next start continues.
     """

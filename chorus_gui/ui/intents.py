@@ -390,14 +390,14 @@ class ShowScript(Intent):
 
 @dataclass(frozen=True, slots=True)
 class CancelJob(Intent):
-    """Stop a job at its next file or block, or remove it from the queue.  ``job`` None: the running one."""
+    """Stop a job at once, or remove it from the queue.  ``job`` None: the running one."""
 
     job: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PauseJob(Intent):
-    """Pause the running job (or ``job``) at its next file or block."""
+    """Pause the running job (or ``job``)."""
 
     job: int | None = None
 
@@ -422,9 +422,9 @@ class ResumeJob(Intent):
 
 @dataclass(frozen=True, slots=True)
 class SetLimit(Intent):
-    """The bandwidth limit in bytes per second; None: no limit.  It applies at once and is remembered."""
+    """The bandwidth limit as a person writes it: “4 MB/s”, “off”, a timetable.  It applies at once."""
 
-    bytes_per_second: int | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from shiboken6 import isValid
 
 from chorus_gui.app.awake import Awake, awake, system
-from chorus_gui.core.job import JobContext, Limit, Outcome, OutcomeKind, Patience, run
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, Patience, run
+from chorus_gui.core.limit import Limit
 from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.state import BRIEF, JobKind, JobProgress, JobView
 
@@ -194,7 +195,7 @@ class Jobs(QObject):
         view, snapshot = job.view(), job.ctx.progress.snapshot()
         job.run = job.run or UploadRun(job.id)
         job.run.feed(snapshot, time.monotonic(), paused=view.paused)
-        self.progressed.emit(JobProgress(view, snapshot, self.limit.rate, job.run))
+        self.progressed.emit(JobProgress(view, snapshot, job.run))
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ class MainWindow(QMainWindow):
         else:
             titles = ", ".join(job.title for job in self.state.jobs)
             box.setText(plain_text(f"A job is running: {titles}."))
-            stops = "It stops after the current file or block. Files that were already uploaded are kept. You can resume next time."
+            stops = "It stops at once. Files that were already uploaded are kept. You can resume next time."
             box.setInformativeText(plain_text(f"{stops} {lost}".strip()))
         yes = "Quit without saving" if self.session.jobs.idle else "Stop and quit"
         leave = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)

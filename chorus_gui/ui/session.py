@@ -30,6 +30,7 @@ from chorus_gui.core.errors import ChorusError, ConfigError, UntrustedHostError
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
+from chorus_gui.core.timetable import parse_limit
 from chorus_gui.ui import actions, intents
 from chorus_gui.ui.job_end import job_end
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
@@ -88,7 +89,7 @@ class Session(QObject):
         self._workspace: Workspace | None = None
         self._stopping = False
         self._doing = intents.Intent()
-        self.jobs.limit.set(settings.limit)
+        settings.use_limit(self.jobs.limit)
         self.state = SessionState(recents=settings.recents, preferences=self._preferences())
         self._handlers = self._table()
         self.jobs.changed.connect(self._jobs_changed)
@@ -146,7 +147,7 @@ class Session(QObject):
 
     def _preferences(self) -> Preferences:
         settings = self.settings
-        return Preferences(settings.theme, settings.limit, settings.number("rate"), log_folder(), receipts_folder())
+        return Preferences(settings.theme, self.jobs.limit.timetable, settings.number("rate"), log_folder(), receipts_folder())
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -182,8 +183,7 @@ class Session(QObject):
         self.update(preferences=self._preferences())
 
     def _set_limit(self, intent: intents.SetLimit) -> None:
-        self.settings.put("limit", intent.bytes_per_second)
-        self.jobs.limit.set(intent.bytes_per_second)
+        self.settings.choose_limit(self.jobs.limit, parse_limit(intent.text))
         self.update(preferences=self._preferences())
 
     def _accept_less(self, intent: intents.AcceptLessHistory) -> None:
@@ -224,6 +224,7 @@ class Session(QObject):
         fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages)
         self._revision += 1
         self._use(Workspace(config, self.login) if config else None)
+        self.settings.use_limit(self.jobs.limit, config.limit if config else None)
         self.state = replace(
             fresh,
             config_file=file,

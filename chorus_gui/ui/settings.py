@@ -7,6 +7,9 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QSettings
 
 from chorus_gui.app.folders import settings_folder
+from chorus_gui.core.errors import UsageError
+from chorus_gui.core.limit import Limit
+from chorus_gui.core.timetable import FREE, Timetable, at_most, parse_limit
 
 RECENTS = 8
 THEMES = ("system", "light", "dark")
@@ -70,10 +73,28 @@ class Settings:
         return theme if theme in THEMES else "system"
 
     @property
-    def limit(self) -> int | None:
-        """Bytes a second, or None."""
-        limit = self.number("limit")
-        return int(limit) if limit and limit > 0 else None
+    def limit(self) -> Timetable | None:
+        """The bandwidth limit that was chosen in the window; None: none was."""
+        text, number = self.text("limit"), self.number("limit")
+        if number is not None:  # bytes a second, of an earlier version
+            return at_most(int(number)) if number > 0 else None
+        try:
+            return parse_limit(text) if text else None
+        except UsageError:
+            return None
+
+    def use_limit(self, limit: Limit, configured: Timetable | None = None) -> None:
+        """Another limit in the configuration replaces what was chosen; without one, what was chosen is remembered.  None: it is not known."""
+        if configured not in (None, limit.configured):
+            limit.configure(configured, reset=True)
+        if limit.configured == FREE and not limit.chosen and self.limit is not None:
+            limit.set(self.limit)
+
+    def choose_limit(self, limit: Limit, chosen: Timetable) -> None:
+        """The person chooses a limit.  If the configuration has one, that one applies again at the next start."""
+        if limit.configured == FREE:
+            self.put("limit", chosen.text)
+        limit.set(chosen)
 
     def marked_test(self, file: Path) -> bool | None:
         """Whether the person said that this configuration is a test setup; None: not said."""

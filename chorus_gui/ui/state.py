@@ -20,6 +20,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
 from chorus_gui.core.model import Failure, Finding, Grade, Mode
+from chorus_gui.core.timetable import FREE, Timetable
 
 if TYPE_CHECKING:
     from chorus_gui.ui.models.progress import UploadRun
@@ -76,14 +77,13 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """Progress of a running job, ten times a second.  ``limit`` is bytes a second or None.
+    """Progress of a running job, ten times a second.
 
     ``run`` adds up the job's parts and measures its rate, once for every place that shows them.  None: nothing was measured.
     """
 
     job: JobView
     snapshot: Snapshot
-    limit: int | None = None
     run: UploadRun | None = None
 
 
@@ -136,7 +136,7 @@ class Preferences:
     """What the person set in the window itself, and the pages show.  ``rate`` is the last measured bytes a second of an upload."""
 
     theme: str = "system"
-    limit: int | None = None
+    limit: Timetable = FREE
     rate: float | None = None
     log_folder: Path | None = None
     receipts_folder: Path | None = None

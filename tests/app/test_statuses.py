@@ -505,6 +505,13 @@ TABLE: list[Row] = [
     (Status.NOT_STARTED, fresh, "submit --mode sideways"),
     (Status.NOT_STARTED, fresh, "file upload --max-num-files 0"),
     (Status.NOT_STARTED, fresh, "file upload --max-num-files many"),
+    *(
+        (Status.NOT_STARTED, recorded, f"{words} --limit '4 Mb/s'")
+        for words in ("file upload", "submit --yes", "file verify", "file repair")
+    ),
+    (Status.NOT_STARTED, fresh, "remote upload --limit 4 {base}/config.toml x"),
+    (Status.DONE, recorded, "file upload --limit '4 MB/s on workdays 8-18, free otherwise'"),
+    (Status.DONE, submitted, "file verify --reread --limit off"),
     (Status.NOT_STARTED, fresh, "submit --yes --version ../x"),
     (Status.NOT_STARTED, fresh, "submit --yes --amend"),
     (Status.NOT_STARTED, fresh, "journal list"),

@@ -234,7 +234,7 @@ class Camera:
 
         review = self.session.state.review
         assert review is not None
-        self.session.do(intents.SetLimit(SLOW))
+        self.session.do(intents.SetLimit(f"{SLOW // 1000} kB/s"))
         self.session.do(intents.Approve(review.revision))
         self.window.show_page("upload")
         self.rest(9)
@@ -242,7 +242,7 @@ class Camera:
         self.session.do(intents.ResumeJob())
         self.shoot("upload-running")
         self._waiting()
-        self.session.do(intents.SetLimit(None))
+        self.session.do(intents.SetLimit("off"))
         self.settle()
         self.shoot("upload-finished", "upload")
         self.do()
@@ -257,7 +257,7 @@ class Camera:
         from chorus_gui.core.waiting import Waiting
         from chorus_gui.ui import intents
 
-        self.session.do(intents.SetLimit(SLOW // 100))
+        self.session.do(intents.SetLimit("10 kB/s"))
         progress = self.session.jobs._jobs[0].ctx.progress
         since = datetime.now().astimezone().replace(microsecond=0) - timedelta(minutes=2, seconds=9)
         until, store = since + timedelta(minutes=15), "The central store"

@@ -84,7 +84,7 @@ def test_card_and_bar_show_one_rate_one_total_and_one_state(qtbot: QtBot, servic
         view = JobView(7, JobKind.SUBMIT, "Submit", state.key, True, paused)
         snapshot = Snapshot("upload", {"Images": Count(done, done * 1000, 0, 30, 30_000)}, (), 1000.0)
         run.feed(snapshot, now, paused=paused)
-        progress = JobProgress(view, snapshot, 200_000, run)
+        progress = JobProgress(view, snapshot, run)
         shown = SessionState(config_file=state.config_file, config=state.config, jobs=(view,))
         page.render(shown)
         bar.render_state(shown)

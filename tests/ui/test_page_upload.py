@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import Active, Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Failure, Item, Tally, VersionCount
+from chorus_gui.core.timetable import EXAMPLE, at_most, parse_limit
 from chorus_gui.ui import intents
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.failures import FAILURE_ROLE, FailuresModel
@@ -156,25 +158,54 @@ def test_another_jobs_progress_is_not_for_this_page(page: UploadPage, state: Ses
     assert page.view.figures["Files"].text == "–"
 
 
+def write(qtbot: QtBot, page: UploadPage, text: str) -> None:
+    page.limit.edit.setFocus()
+    page.limit.edit.selectAll()
+    qtbot.keyClicks(page.limit.edit, text)
+    qtbot.keyClick(page.limit.edit, Qt.Key.Key_Return)
+
+
 def test_the_limit_is_live(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
     page.render(state)
-    assert not page.limit.value.isEnabled()
+    assert page.limit.edit.text() == "No limit"
     with qtbot.waitSignal(page.intent) as caught:
-        page.limit.on.click()
-    assert caught.args == [intents.SetLimit(10_000_000)]
+        write(qtbot, page, "500k")
+    assert caught.args == [intents.SetLimit("500 kB/s")]
     with qtbot.waitSignal(page.intent) as caught:
-        page.limit.unit.setCurrentText("kB/s")
-    assert caught.args == [intents.SetLimit(10_000)]
-    page.limit.value.setFocus()
-    page.limit.value.selectAll()
+        page.limit.field.setCurrentIndex(page.limit.field.findText("4 MB/s"))
+        page.limit.field.activated.emit(page.limit.field.currentIndex())
+    assert caught.args == [intents.SetLimit("4 MB/s")]
+    page.render(replace(state, preferences=Preferences(limit=at_most(2_000_000))))
+    assert page.limit.edit.text() == "2 MB/s"
     with qtbot.waitSignal(page.intent) as caught:
-        qtbot.keyClicks(page.limit.value, "2500")
-        qtbot.keyClick(page.limit.value, Qt.Key.Key_Return)
-    assert caught.args == [intents.SetLimit(2_500_000)]
-    page.render(replace(state, preferences=Preferences(limit=None)))
-    assert not page.limit.on.isChecked()
-    page.render(replace(state, preferences=Preferences(limit=500_000)))
-    assert page.limit.value.value() == 500
+        write(qtbot, page, "no limit")
+    assert caught.args == [intents.SetLimit("off")]
+
+
+def test_a_wrong_limit_changes_nothing_and_shows_a_right_one(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:
+    page.render(replace(state, preferences=Preferences(limit=at_most(2_000_000))))
+    asked: list[intents.Intent] = []
+    page.intent.connect(asked.append)
+    write(qtbot, page, "4 Mb/s")
+    assert asked == []
+    assert not page.limit.hint.isHidden()
+    assert "Write 4 MB/s for bytes" in page.limit.hint.text()
+    assert EXAMPLE in page.limit.hint.text()
+    write(qtbot, page, "2 MB/s")
+    assert page.limit.hint.isHidden()
+
+
+def test_a_timetable_says_what_comes_next(page: UploadPage, state: SessionState) -> None:
+    page.render(replace(state, preferences=Preferences(limit=parse_limit(EXAMPLE))))
+    assert re.fullmatch(r"(4 MB/s|Free) until .*[0-9]{2}:00, then (free|4 MB/s)\.", page.limit.hint.text())
+    assert not page.limit.hint.isHidden()
+
+
+def test_the_limit_of_the_configuration_can_be_chosen(page: UploadPage, state: SessionState) -> None:
+    assert state.config is not None
+    configured = parse_limit("3 MB/s on weekends, free otherwise")
+    page.render(replace(state, config=replace(state.config, limit=configured), preferences=Preferences(limit=configured)))
+    assert page.limit.field.itemText(0) == configured.text == page.limit.edit.text()
 
 
 # --- afterwards ---------------------------------------------------------------------------------------------------------

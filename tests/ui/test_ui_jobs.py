@@ -133,7 +133,7 @@ def test_progress_is_pulled_and_pause_holds_it(qtbot: QtBot, jobs: Jobs) -> None
     jobs.resume(number)
     qtbot.waitUntil(lambda: seen[-1].snapshot.total.files > seen[held].snapshot.total.files)
     jobs.limit.set(1_000_000)
-    qtbot.waitUntil(lambda: seen[-1].limit == 1_000_000)
+    qtbot.waitUntil(lambda: seen[-1].snapshot.limit == "1 MB/s")
 
 
 def test_errors_and_faults_are_outcomes(qtbot: QtBot, jobs: Jobs) -> None:

@@ -162,7 +162,7 @@ def test_after_a_stop_it_offers_to_resume_and_that_does(qtbot: QtBot, window: Ma
     for number in range(40):
         world.put(f"1001/Images/{number}.dcm", "x" * 50_000 + str(number))
     scan(qtbot, window)
-    window.do(intents.SetLimit(400_000))
+    window.do(intents.SetLimit("400 kB/s"))
     review = window.state.review
     assert review is not None
     window.do(intents.Approve(review.revision))
@@ -170,7 +170,7 @@ def test_after_a_stop_it_offers_to_resume_and_that_does(qtbot: QtBot, window: Ma
     with qtbot.waitSignal(window.session.ended, timeout=20_000):
         window.do(intents.CancelJob())
     settle(qtbot, window.session)
-    window.do(intents.SetLimit(None))
+    window.do(intents.SetLimit("off"))
     page = overview(window)
     left = page.primary.text()
     assert left.startswith("Resume: ")
@@ -315,7 +315,7 @@ def test_a_change_of_the_configuration_during_a_job_is_said_and_read_afterwards(
     for number in range(20):
         world.put(f"1001/Images/{number}.dcm", "x" * 50_000 + str(number))
     scan(qtbot, window)
-    window.do(intents.SetLimit(400_000))
+    window.do(intents.SetLimit("400 kB/s"))
     review = window.state.review
     assert review is not None
     window.do(intents.Approve(review.revision))
@@ -328,5 +328,5 @@ def test_a_change_of_the_configuration_during_a_job_is_said_and_read_afterwards(
     with qtbot.waitSignal(window.session.ended, timeout=20_000):
         window.do(intents.CancelJob())
     settle(qtbot, window.session)
-    window.do(intents.SetLimit(None))
+    window.do(intents.SetLimit("off"))
     assert window.state.config.threads == 2

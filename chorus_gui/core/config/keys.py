@@ -235,6 +235,13 @@ _KEYS: tuple[Key, ...] = (
         "Then it stops, and the next command continues.",
         "15",
     ),
+    _same(
+        "limit",
+        "configuration.limit",
+        Kind.TEXT,
+        "If empty, there is no limit. The most that is sent, and read by a verification, in a second: 4 MB/s, 500 kB/s, 20 Mbit/s. It can depend on "
+        "the time: 4 MB/s on workdays 8-18, free otherwise.",
+    ),
     Key(
         "upload_method",
         "configuration.upload_method",
@@ -332,6 +339,7 @@ TITLES = {
     "upload_method": "Uploaded by",
     "threads": "Parallel uploads",
     "patience": "Waiting time in minutes",
+    "limit": "Bandwidth limit",
     "page_size": "Entries per transaction",
     "journal.path": "Cloud journal",
     "journal.local": "Local journal",

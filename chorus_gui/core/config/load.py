@@ -23,12 +23,13 @@ from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
 from chorus_gui.core.config.report_keys import read_report
 from chorus_gui.core.config.rule_keys import read_rules
-from chorus_gui.core.errors import ConfigError, Fault, PatternError
+from chorus_gui.core.errors import ConfigError, Fault, PatternError, UsageError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import MODALITIES, Mode
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS, OMOP_PER_PATIENT, Pattern
 from chorus_gui.core.redact import redact
 from chorus_gui.core.text_files import NotTextError, text_of
+from chorus_gui.core.timetable import FREE, Timetable, parse_limit
 from chorus_gui.core.untrusted import MalformedError, toml_tables
 
 _MODES = {"append": Mode.APPEND, "full": Mode.FULL, "snapshot": Mode.FULL}
@@ -127,7 +128,7 @@ def check(
     mode = reading.value("mode").choice(_MODES, Mode.APPEND)
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
     patience = reading.value("patience").number(PATIENCE_MINUTES)
-    exclude = _exclude(reading.value("exclude"))
+    exclude, limit = _exclude(reading.value("exclude")), _limit(reading.value("limit"))
     rules_file, rules_off = read_rules(reading, file.parent)
     report = read_report(reading, environ)
     check_sites(reading, sites, central)
@@ -144,6 +145,7 @@ def check(
         page_size=page_size,
         threads=threads,
         patience_minutes=patience,
+        limit=limit,
         upload_method=method,
         journal=journal,
         central=central,
@@ -268,6 +270,16 @@ def _exclude(value: Value) -> Exclude:
         except PatternError as error:
             value.fault(error.summary, error.remedy)
     return Exclude(tuple(dict.fromkeys(kept)))
+
+
+def _limit(value: Value) -> Timetable:
+    """The bandwidth limit."""
+    text = value.text()
+    try:
+        return parse_limit(text) if text.strip() else FREE
+    except UsageError as error:
+        value.fault(error.summary, error.remedy)
+        return FREE
 
 
 def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dict[str, Site]:

@@ -17,6 +17,7 @@ from chorus_gui.core.errors import PatternError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import Mode
 from chorus_gui.core.pattern import Pattern
+from chorus_gui.core.timetable import FREE, Timetable
 
 LOCK_END = ".locked"
 """The journal's name with this end is its lock.  The other tools look for this very name."""
@@ -196,6 +197,8 @@ class Config:
     """who is told how an unattended run ended"""
     patience_minutes: int = PATIENCE_MINUTES
     """how long a command waits for a place that stopped answering, and for another credential"""
+    limit: Timetable = FREE
+    """how fast files are sent, and when"""
 
     def places(self) -> list[NamedPlace]:
         """Every place that the configuration names, each once: the central store, the cloud journal, the site's."""

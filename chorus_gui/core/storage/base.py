@@ -108,7 +108,7 @@ class Store(Protocol):
 
     Paths are posix, relative to the store's prefix; names are case-sensitive keys, folders do not exist.  A store sends each request
     once.  :class:`~chorus_gui.core.storage.retrying.RetryingStore`, a store around a store, sends it again and waits, so that callers
-    never think of it.
+    never think of it.  What a store writes passes :func:`~chorus_gui.core.storage.sending.before_sending`, piece by piece.
     """
 
     @property

@@ -17,12 +17,15 @@ from chorus_gui.core.folders import patiently
 from chorus_gui.core.private import FILE, FOLDER, shared_bits
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.names import name_error
+from chorus_gui.core.storage.sending import before_sending, piece_size
 
 WINDOWS = os.name == "nt"
 BINARY: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 COPY_BYTES = 4 * 1024 * 1024
 SYNC_BYTES = 16 * 1024 * 1024
 """While a file is written, at most this many of its bytes have not reached the disk."""
+_HELD_BYTES = 1024 * 1024
+"""Written between two looks if the job is paused."""
 LOCK_S = 10.0
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -122,7 +125,7 @@ def write_new(path: str, parts: Iterable[Buffer], tick: Callable[[], int], root:
             share(fd, root)
             waiting = 0
             for part in parts:
-                write_all(fd, part)
+                _write_held(fd, part)
                 waiting += len(part)
                 if waiting >= SYNC_BYTES:  # now and then, so that the end does not take minutes
                     os.fsync(fd)
@@ -134,6 +137,16 @@ def write_new(path: str, parts: Iterable[Buffer], tick: Callable[[], int], root:
     except BaseException:
         remove(path)
         raise
+
+
+def _write_held(fd: int, data: Buffer) -> None:
+    """Write all of it, as fast as the limit allows.  Raises ``Cancelled``."""
+    view = memoryview(data)
+    while len(view):
+        piece = view[: piece_size(_HELD_BYTES)]
+        before_sending(len(piece))
+        write_all(fd, piece)
+        view = view[len(piece) :]
 
 
 def stamp(path: str, mtime_ns: int) -> os.stat_result:

@@ -43,6 +43,7 @@ from chorus_gui.core.storage.disk import (
 )
 from chorus_gui.core.storage.exact_names import Spelling
 from chorus_gui.core.storage.names import check_path, name_error
+from chorus_gui.core.storage.sending import read_size
 from chorus_gui.core.untrusted import MalformedError, json_value, record
 
 STAGING = ".chorus-staging"
@@ -183,7 +184,7 @@ class LocalStore:
             left = length
             while left is None or left > 0:
                 with Translated(path):
-                    chunk = os.read(fd, COPY_BYTES if left is None else min(COPY_BYTES, left))
+                    chunk = os.read(fd, read_size(COPY_BYTES if left is None else min(COPY_BYTES, left)))
                 if not chunk:
                     break
                 left = None if left is None else left - len(chunk)

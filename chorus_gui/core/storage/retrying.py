@@ -269,13 +269,10 @@ class RetryingStore:
 
     def _write(self, send: Callable[[], T], shows: Callable[[], T | None], about: About) -> T:
         """A write; ``shows`` looks for its result, and gives None if it is not there."""
-        sent = unsure = False
+        unsure = False
 
         def once() -> T:
-            nonlocal sent, unsure
-            if sent:
-                job.current().throttle(about.size)  # the first time, whoever writes has waited
-            sent = True
+            nonlocal unsure
             try:
                 return send()
             except (*UNANSWERED, ChecksumError):

@@ -114,7 +114,7 @@ class Silences:
         return min(found, key=lambda waiting: (bool(waiting.file), waiting.since), default=None)
 
     def _of(self, one: Asked, now: float, others: tuple[Asked, ...], patience: float) -> Waiting | None:
-        if one.ours:
+        if one.ours or one.ctx.paused:
             return None
         if one.again > now:
             return Waiting(self.name, Why.BUSY, _since(one), again=_in(one.again - now))

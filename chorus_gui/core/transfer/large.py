@@ -184,7 +184,6 @@ class LargeFile:
         if reused:
             self._ctx.checkpoint()
         else:
-            self._ctx.throttle(size)
             with self._sender.pace.sending(size):
                 self._store.stage_block(self._item.store_path, name, data, md5=digest)
         self._ctx.progress.add(self._item.modality, size=size)

@@ -46,7 +46,7 @@ class Pace:
         """Wait for the turn of a request with so many bytes; measure how long the block takes.  Raises ``Cancelled`` while waiting."""
         while not self._may_begin(size):
             self._ctx.checkpoint()  # without the lock: requests that end meanwhile need it
-        began = time.monotonic()
+        began, held = time.monotonic(), self._ctx.held_seconds
         answered = False
         try:
             yield
@@ -54,13 +54,15 @@ class Pace:
         finally:
             with self._turn:
                 self._under_way -= size
-                self._adjust(size, time.monotonic() - began, answered=answered)
+                self._adjust(size, time.monotonic() - began - (self._ctx.held_seconds - held), answered=answered)
                 self._turn.notify_all()
 
     def _may_begin(self, size: int) -> bool:
         """Take a place for so many bytes, or wait a moment for one."""
+        limit = self._ctx.limit.rate
         with self._turn:
-            if self._under_way and self._under_way + size > self._budget:
+            budget = self._budget if limit is None else min(self._budget, max(LEAST, 2 * SOON_S * limit))
+            if self._under_way and self._under_way + size > budget:
                 self._turn.wait(_CHECK_S)
                 return False
             self._under_way += size
@@ -68,10 +70,12 @@ class Pace:
 
     def block_size(self) -> int:
         """Bytes of a block that arrive within a few seconds at the rate of the last requests."""
+        limit = self._ctx.limit.rate
         with self._turn:
-            wanted = self._rate * SOON_S
-            if not self._rate:
-                return FIRST_BLOCK
+            rate = self._rate if limit is None else min(self._rate or limit, limit)
+        if not rate:
+            return FIRST_BLOCK
+        wanted = rate * SOON_S if self._rate else min(rate * SOON_S, FIRST_BLOCK)
         return max((size for size in BLOCKS if size <= wanted), default=BLOCKS[0])
 
     def _adjust(self, size: int, seconds: float, *, answered: bool) -> None:

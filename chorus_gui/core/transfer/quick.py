@@ -26,6 +26,8 @@ LOOKS = 64
 """Files between two looks at that."""
 AWAY = 32 * LOOKS
 """Files that go to threads after a slow look; then it is looked again."""
+LEAST_RATE = 16 * LANE_BYTES
+"""Bytes a second.  Under a lower limit whole files would leave in bursts; the others are sent in small pieces."""
 REST_S = 2.0
 """Seconds from a lane that broke to the next."""
 
@@ -67,10 +69,10 @@ class Quick:
         return self._lane is not None and self._lane.answered
 
     def takes(self, item: Item) -> bool:
-        """It can go this way now: a small file, without a limit or a condition, while nothing is wrong."""
+        """It can go this way now: a small file, without a low limit or a condition, while nothing is wrong."""
         if not self._possible or item.size > LANE_BYTES or item.replaces is not None:
             return False
-        if self._unsure or self._silent or self._ctx.limit.rate is not None:
+        if self._unsure or self._silent or (self._ctx.limit.rate or LEAST_RATE) < LEAST_RATE:
             return False
         if self._away:
             self._away -= 1
@@ -78,8 +80,8 @@ class Quick:
         return self._is_open()
 
     def has_room(self) -> bool:
-        """Another file can be sent; False also if it has to go another way, see :attr:`alive`."""
-        return self._lane is not None and self._lane.has_room()
+        """Another file can be sent, and the limit allows it; False also if it has to go another way, see :attr:`alive`."""
+        return not self._ctx.limit.debt and self._lane is not None and self._lane.has_room()
 
     @property
     def alive(self) -> bool:
@@ -108,6 +110,7 @@ class Quick:
         self._note_reading(read - began)
         self._numbers += 1
         hashed = time.perf_counter()
+        self._ctx.limit.reserve(item.size)
         self._sent[self._numbers] = _Sent(item, md5, began, hashed)
         lane.begin(self._numbers, item.store_path, data, whole.digest())
         return True
@@ -120,7 +123,7 @@ class Quick:
         counts: dict[str, list[int]] = {}
         found: list[Proof | Item] = []
         now = 0.0
-        for key, blob in lane.answers(seconds):
+        for key, blob in lane.answers(min(seconds, self._ctx.limit.debt or seconds)):
             item, md5, began, hashed = self._sent.pop(key)
             if blob is None:
                 found.append(item)

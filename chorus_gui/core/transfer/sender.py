@@ -120,7 +120,6 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         digest, md5 = whole.digest(), whole.hexdigest()
         check_content(item, md5)
         hashed, condition = time.perf_counter(), replacing(item.replaces)
-        self.ctx.throttle(item.size)
         with self.pace.sending(item.size) if item.size >= PACED else _UNPACED:
             info = acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)
         return Proof(

@@ -73,7 +73,7 @@ class StreamedFile:
             check_unchanged(reader.stat(), item)
             while self._done < item.size:
                 view = buffer[: item.size - self._done]
-                self._ctx.throttle(len(view))
+                self._ctx.checkpoint()
                 began = time.perf_counter()
                 read = fill(reader, view)
                 if read != len(view):

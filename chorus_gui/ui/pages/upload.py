@@ -11,10 +11,12 @@ from chorus_gui.app.site_status import Action
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Tally
+from chorus_gui.core.timetable import FREE
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.pages.upload_parts import FailuresCard, LimitBar, RunView, SummaryCard, summary_intent
+from chorus_gui.ui.pages.upload_limit import LimitBar
+from chorus_gui.ui.pages.upload_parts import FailuresCard, RunView, SummaryCard, summary_intent
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import status_of
@@ -97,7 +99,7 @@ def idle(state: SessionState) -> Idle:
 class UploadPage(Page):
     """The Upload page.  It shows the upload of the open configuration, the running one or the last one."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._key = ""
         self._run: UploadRun | None = None
@@ -106,8 +108,8 @@ class UploadPage(Page):
         self._failures: tuple[object, ...] = ()
         self._idle = Idle("", "")
         self._last_table = self._last_flight = self._last_chart = 0.0
-        self.limit = LimitBar(services.settings)
-        self.pause = button("&Pause", "Pause the upload after the files that are being uploaded (Ctrl+P)", icon="pause")
+        self.limit = LimitBar()
+        self.pause = button("&Pause", "Pause the upload; files that are being uploaded continue when you resume (Ctrl+P)", icon="pause")
         self.cancel = button("&Cancel", "Stop the upload; files that were already uploaded are kept (Ctrl+.)", icon="cancel")
         self.summary = SummaryCard()
         self.view = RunView()
@@ -151,7 +153,7 @@ class UploadPage(Page):
         if state.failures is not self._failures:
             self._failures = state.failures
             self.failures.show_failures(state.failures)
-        self.limit.show_limit(state.preferences.limit)
+        self.limit.show_limit(state.preferences.limit, state.config.limit if state.config else FREE)
         self._idle = idle(state)
         self._render_face(state, job)
 
@@ -281,4 +283,5 @@ def _sending(state: SessionState) -> JobView | None:
 
 def make(services: Services) -> Page:
     """The page."""
-    return UploadPage(services)
+    del services
+    return UploadPage()

@@ -1,18 +1,16 @@
-"""The parts of the Upload page: what runs, the limit, how it ended, what failed."""
+"""The parts of the Upload page: what runs, how it ended, what failed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QProgressBar, QSizePolicy, QTreeView, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QProgressBar, QSizePolicy, QTreeView, QWidget
 
 from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, UploadRun
-from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
@@ -20,7 +18,6 @@ from chorus_gui.ui.widgets.charts import LineChart
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, table
 
-UNITS = {"kB/s": 1_000, "MB/s": 1_000_000, "Mbit/s": 125_000}
 CSV = "Comma-separated values (*.csv)"
 CHART_POINTS = 240
 """One a second: at most the last four minutes."""
@@ -46,57 +43,6 @@ class Figure(QWidget):
     def text(self) -> str:
         """What it shows."""
         return self._value.text()
-
-
-class LimitBar(QWidget):
-    """The bandwidth limit; it applies to running jobs, too."""
-
-    changed = Signal(object)
-    """bytes a second, or None"""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self._settings = settings
-        self._limit: int | None = None
-        tip = "Limit the speed of all uploads together. A change applies at once."
-        self.on = QCheckBox("&Limit to")
-        self.value = QDoubleSpinBox()
-        self.value.setRange(0.1, 100_000)
-        self.value.setDecimals(1)
-        self.value.setValue(10)
-        self.value.setKeyboardTracking(False)
-        self.unit = QComboBox()
-        self.unit.addItems(list(UNITS))
-        saved = settings.text("limit_unit", "MB/s")
-        self.unit.setCurrentText(saved if saved in UNITS else "MB/s")
-        for part, name in ((self.on, "Limit the bandwidth"), (self.value, "Bandwidth limit"), (self.unit, "Unit of the bandwidth limit")):
-            part.setAccessibleName(name)
-            part.setToolTip(plain_text(tip))
-        self.on.toggled.connect(self._ask)
-        self.value.valueChanged.connect(self._ask)
-        self.unit.currentTextChanged.connect(self._ask)
-        self.setLayout(row(self.on, self.value, self.unit, space=SPACE // 2))
-
-    def show_limit(self, limit: int | None) -> None:
-        """Show the limit that is set."""
-        with QSignalBlocker(self.on), QSignalBlocker(self.value):
-            self._limit = limit
-            self.on.setChecked(limit is not None)
-            if limit is not None:
-                self.value.setValue(limit / UNITS[self.unit.currentText()])
-        self._enable()
-
-    def _enable(self) -> None:
-        self.value.setEnabled(self.on.isChecked())
-        self.unit.setEnabled(self.on.isChecked())
-
-    def _ask(self) -> None:
-        self._settings.put("limit_unit", self.unit.currentText())
-        limit = round(self.value.value() * UNITS[self.unit.currentText()]) if self.on.isChecked() else None
-        self._enable()
-        if limit != self._limit:
-            self._limit = limit
-            self.changed.emit(limit)
 
 
 class RunView(QWidget):
@@ -186,7 +132,7 @@ def status_text(job: JobView, run: UploadRun | None) -> str:
     if not job.running:
         return "Waiting for another job on this journal."
     if job.cancelling:
-        return "Stopping after the current file or block. Files that were already uploaded are kept."
+        return "Stopping. Files that were already uploaded are kept."
     if job.paused:
         return "Paused. Nothing is uploaded until you resume."
     if run is not None and run.waiting is not None:

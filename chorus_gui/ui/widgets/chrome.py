@@ -223,7 +223,7 @@ class JobBar(QFrame):
         self._detail = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
         self._queue = Chip("Queue")
         self._queue.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.pause = button("Pause", "Pause the job after the current file or block (Ctrl+P)", icon="pause")
+        self.pause = button("Pause", "Pause the job (Ctrl+P)", icon="pause")
         self.pause.clicked.connect(self._pause)
         self.cancel = button("Cancel", "Stop the job; what was finished is kept (Ctrl+.)", icon="cancel")
         self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob()))

@@ -6,8 +6,6 @@ ever, or to have its bytes taken for the answer to the next request.
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import select
 import socket
@@ -16,14 +14,13 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 
+from chorus_gui.core.storage.azure.connecting import CONNECT_SECONDS, Address, NoAnswerError, ProxyLoginError, Trouble, connect, encrypt
 from chorus_gui.core.storage.azure.proxies import Proxy
 from chorus_gui.core.storage.base import Buffer
+from chorus_gui.core.storage.sending import TICK_S, before_sending, piece_size, stop_if_cancelled
 from chorus_gui.core.storage.silence import moved
 
-CONNECT_SECONDS = 20.0
-"""To connect."""
 SEND_SECONDS = 60.0
 """For the other side to take the next bytes of a request: silence, not the time for the whole body."""
 READ_SECONDS = 90.0
@@ -56,49 +53,6 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _UNREPEATED = frozenset(("content-length", "transfer-encoding"))
 
 
-class Trouble(Enum):
-    """Reasons for a missing answer."""
-
-    CERTIFICATE = "nobody vouches for the server's certificate"
-    TLS = "no secure connection could be made"
-    PROXY = "the proxy cannot be reached, or refuses"
-    NAME = "the server's name is not known here"
-    UNREACHABLE = "the connection was refused"
-    STALLED = "the other side took no more bytes"
-    TIMEOUT = "no answer came in time"
-    LOST = "the connection ended before the answer did"
-    STRANGE = "the answer is not HTTP, or longer than it can be"
-
-
-class NoAnswerError(Exception):
-    """No answer came.  ``began``: part of one did.  The text is for the log, without addresses and secrets."""
-
-    def __init__(self, trouble: Trouble, text: str = "", *, began: bool = False) -> None:
-        super().__init__(f"{trouble.value}{f': {text}' if text else ''}")
-        self.trouble = trouble
-        self.began = began
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A server."""
-
-    host: str
-    port: int
-    tls: bool
-
-    @property
-    def text(self) -> str:
-        """As the header Host has it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-    @property
-    def authority(self) -> str:
-        """Host and port, as a proxy is asked for a tunnel."""
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-
 @dataclass(slots=True)
 class Answer:
     """``headers`` by lower-case name; several of one name are joined with ", "."""
@@ -111,14 +65,15 @@ class Answer:
 class Channel:
     """One connection to a server, through a proxy or directly; ``context`` makes it a secure one.  ``keep``: it can be used again; ``used``: it was."""
 
-    __slots__ = ("_asked", "_buffer", "_last", "_poll", "_sock", "_until", "keep", "used")
+    __slots__ = ("_asked", "_buffer", "_firm", "_held", "_last", "_poll", "_seconds", "_sock", "_until", "keep", "used")
 
     def __init__(self, address: Address, proxy: Proxy | None, context: ssl.SSLContext | None) -> None:
         self.keep, self.used = True, False
-        self._asked = False
+        self._asked = self._firm = False
         self._buffer = b""
-        self._last = self._until = 0.0
-        self._sock = _connect(address if proxy is None else Address(proxy.host, proxy.port, tls=False), Trouble.PROXY if proxy else None)
+        self._last = self._until = self._held = 0.0
+        self._seconds = CONNECT_SECONDS
+        self._sock = connect(address if proxy is None else Address(proxy.host, proxy.port, tls=False), Trouble.PROXY if proxy else None)
         try:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -128,10 +83,11 @@ class Channel:
             if proxy is not None and address.tls:
                 self._tunnel(address, proxy)
             if context is not None:
-                self._sock = _encrypt(self._sock, context, address.host)
+                self._sock = encrypt(self._sock, context, address.host)
         except BaseException:
             self._sock.close()
             raise
+        self._sock.settimeout(TICK_S)
         self._poll: select.poll | None = None
         if hasattr(select, "poll"):
             self._poll = select.poll()
@@ -162,12 +118,13 @@ class Channel:
             return False
         return not waiting and not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending())
 
-    def exchange(self, method: str, head: bytes, body: Buffer, most: int) -> Answer:
-        """One request and its answer.  Raises :class:`NoAnswerError`."""
+    def exchange(self, method: str, head: bytes, body: Buffer, most: int, *, firm: bool = False) -> Answer:
+        """One request and its answer.  Raises :class:`NoAnswerError`; ``Cancelled``, but of one that is ``firm`` only until it was sent."""
         began = time.monotonic()
+        self._firm, self._held = firm, 0.0
         early = self._send(head, body)
         # On a slow line much of the body still waits in buffers on the way, and takes as long again.
-        answer = early or self._head(READ_SECONDS + SLOWNESS * (time.monotonic() - began))
+        answer = early or self._head(READ_SECONDS + SLOWNESS * (time.monotonic() - began - self._held))
         most = most if answer.status < REFUSED else REFUSAL_BYTES
         if method != "HEAD" and answer.status not in (204, 304):
             answer.body = self._body(answer, most)
@@ -180,41 +137,67 @@ class Channel:
 
     def _send(self, head: bytes, body: Buffer) -> Answer | None:
         """None, or the head of an answer that came before the body was sent, which ends the connection."""
-        self._sock.settimeout(SEND_SECONDS)
         size = len(body)
         try:
-            if size <= JOINED_BYTES:
-                self._sock.sendall(b"".join((head, b"\r\n", body)) if size else head + b"\r\n")
+            if size <= JOINED_BYTES and piece_size(size) == size:
+                if size:
+                    self._hold(size)
+                self._put(memoryview(b"".join((head, b"\r\n", body)) if size else head + b"\r\n"))
                 return None
             if size >= ASK_BYTES and not self._asked:
                 self._asked = True
                 if (early := self._ask(head)) is not None:
                     return early
             else:
-                self._sock.sendall(head + b"\r\n")
+                self._put(memoryview(head + b"\r\n"))
             view, sent = memoryview(body).cast("B"), 0
-            # TLS counts one deadline for all that it is given; a socket takes what it has room for.
-            most = _RECORDS if isinstance(self._sock, ssl.SSLSocket) else size
             while sent < size:
-                sent += self._sock.send(view[sent : sent + most])
-                moved()
+                piece = view[sent : sent + piece_size(_PIECE)]
+                self._hold(len(piece))
+                sent += self._put(piece)
         except TimeoutError as error:
             raise NoAnswerError(Trouble.STALLED, "sending") from error
         except OSError as error:
             return self._answer_to_half(error)
         return None
 
+    def _hold(self, size: int) -> None:
+        """Wait until so much of the body may be sent.  After a long pause nobody knows what became of the connection."""
+        waited = before_sending(size)
+        self._held += waited
+        if waited > IDLE_SECONDS:
+            raise NoAnswerError(Trouble.LOST, "after a pause")
+
+    def _put(self, data: memoryview) -> int:
+        """Send all of it.  The time counts from the last byte that the other side took."""
+        sent, size, until = 0, len(data), 0.0
+        # TLS counts one deadline for all that it is given; a socket takes what it has room for.
+        most = _RECORDS if isinstance(self._sock, ssl.SSLSocket) else size
+        while sent < size:
+            if sent:
+                self._hold(0)
+            try:
+                sent += self._sock.send(data[sent : sent + most])
+            except TimeoutError:
+                now = time.monotonic()
+                until = until or now - TICK_S + SEND_SECONDS
+                if now >= until:
+                    raise
+                stop_if_cancelled()
+            else:
+                until = 0.0
+                moved()
+        return size
+
     def _ask(self, head: bytes) -> Answer | None:
         """Send the head, and wait a moment for the word to go on; who does not know this way to ask just waits for the body."""
-        self._sock.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        self._put(memoryview(head + b"Expect: 100-continue\r\n\r\n"))
         try:
             answer = self._head(WAIT_SECONDS, interim=True)
         except NoAnswerError as error:
             if error.trouble is Trouble.TIMEOUT and not error.began and not self._buffer:
-                self._sock.settimeout(SEND_SECONDS)
                 return None
             raise
-        self._sock.settimeout(SEND_SECONDS)
         if answer.status == 100:
             return None
         self.keep = False
@@ -235,12 +218,20 @@ class Channel:
 
     def _receive(self, most: int = _PIECE) -> bytes:
         """The next bytes, b"" at the end."""
-        try:
-            piece = self._sock.recv(most)
-        except TimeoutError as error:
-            raise NoAnswerError(Trouble.TIMEOUT, began=bool(self._until)) from error
-        except OSError as error:
-            raise NoAnswerError(Trouble.LOST, type(error).__name__, began=bool(self._until)) from error
+        until = 0.0
+        while True:
+            try:
+                piece = self._sock.recv(most)
+                break
+            except TimeoutError as error:
+                now = time.monotonic()
+                until = until or now - (self._sock.gettimeout() or 0.0) + self._seconds
+                if now >= until:
+                    raise NoAnswerError(Trouble.TIMEOUT, began=bool(self._until)) from error
+                if not self._firm:
+                    stop_if_cancelled()
+            except OSError as error:
+                raise NoAnswerError(Trouble.LOST, type(error).__name__, began=bool(self._until)) from error
         moved()
         return piece
 
@@ -257,7 +248,7 @@ class Channel:
 
     def _head(self, seconds: float, *, interim: bool = False) -> Answer:
         """Status and headers.  Those that only say that an answer will come are passed over, except with ``interim``."""
-        self._sock.settimeout(seconds)
+        self._seconds = seconds
         self._until = 0.0
         for _ in range(10):
             end = self._buffer.find(b"\r\n\r\n")
@@ -277,12 +268,12 @@ class Channel:
                 return answer
             if answer.status == 101:
                 break
-            self._sock.settimeout(READ_SECONDS)
+            self._seconds = READ_SECONDS
         raise NoAnswerError(Trouble.STRANGE, "a status that nobody asked for", began=True)
 
     def _body(self, answer: Answer, most: int) -> bytes:
         coding, length = answer.headers.get("transfer-encoding"), answer.headers.get("content-length")
-        self._sock.settimeout(READ_SECONDS)
+        self._seconds = READ_SECONDS
         if coding is not None:
             if coding.lower() != "chunked" or length is not None:
                 raise NoAnswerError(Trouble.STRANGE, "a body with two lengths", began=True)
@@ -371,13 +362,6 @@ class Channel:
         self.keep = True
 
 
-class ProxyLoginError(NoAnswerError):
-    """The proxy requires a sign-in."""
-
-    def __init__(self) -> None:
-        super().__init__(Trouble.PROXY, "status 407")
-
-
 def parsed_head(data: bytes) -> tuple[int, Answer]:
     """(0 or 1 for HTTP/1.0 or 1.1, status and headers) of the lines before the empty one.  Raises :class:`NoAnswerError`."""
     text = data.decode("latin-1")
@@ -398,30 +382,3 @@ def parsed_head(data: bytes) -> tuple[int, Answer]:
             value = value if name in _UNREPEATED else f"{headers[name]}, {value}"
         headers[name] = value
     return int(status[1]), Answer(int(status[2]), headers)
-
-
-def _connect(address: Address, wrong: Trouble | None) -> socket.socket:
-    """``wrong`` is the trouble to report, whatever it is."""
-    try:
-        return socket.create_connection((address.host, address.port), CONNECT_SECONDS)
-    except TimeoutError as error:
-        raise NoAnswerError(wrong or Trouble.TIMEOUT, "connecting") from error
-    except (socket.gaierror, UnicodeError) as error:
-        raise NoAnswerError(wrong or Trouble.NAME, type(error).__name__) from error
-    except OSError as error:
-        slow = error.errno == errno.ETIMEDOUT
-        raise NoAnswerError(wrong or (Trouble.TIMEOUT if slow else Trouble.UNREACHABLE), os.strerror(error.errno or 0)) from error
-
-
-def _encrypt(sock: socket.socket, context: ssl.SSLContext, host: str) -> socket.socket:
-    sock.settimeout(CONNECT_SECONDS)
-    try:
-        return context.wrap_socket(sock, server_hostname=host)
-    except ssl.SSLCertVerificationError as error:
-        raise NoAnswerError(Trouble.CERTIFICATE, error.verify_message) from error
-    except TimeoutError as error:
-        raise NoAnswerError(Trouble.TIMEOUT, "the handshake") from error
-    except (ssl.SSLError, ConnectionError) as error:
-        raise NoAnswerError(Trouble.TLS, type(error).__name__) from error
-    except OSError as error:
-        raise NoAnswerError(Trouble.UNREACHABLE, type(error).__name__) from error

@@ -11,6 +11,7 @@ from contextlib import suppress
 from chorus_gui.core.storage.azure.channel import Address, Answer, Channel, NoAnswerError, Trouble
 from chorus_gui.core.storage.azure.proxies import Proxy
 from chorus_gui.core.storage.base import Buffer
+from chorus_gui.core.storage.sending import unless_cancelled
 
 IDLE_CONNECTIONS = 64
 _SPELLED = {
@@ -18,6 +19,8 @@ _SPELLED = {
     for name in ("Authorization", "Content-MD5", "Content-Type", "If-Match", "If-None-Match", "User-Agent", "Accept-Encoding")
 }
 """As everybody writes them: some that are on the way know no other spelling."""
+_CONDITIONS = frozenset(("if-match", "if-none-match"))
+"""What a request with a condition did must be known, even if the job was cancelled meanwhile: it is a lock, or a journal."""
 
 
 class Http:
@@ -46,11 +49,11 @@ class Http:
         ``repeatable``.  Raises :class:`NoAnswerError`.
         """
         head = self.head(method, target, headers, len(body))
-        again = repeatable
+        again, firm = repeatable, not _CONDITIONS.isdisjoint(headers)
         while True:
             channel = self._take()
             try:
-                answer = channel.exchange(method, head, body, most)
+                answer = channel.exchange(method, head, body, most, firm=firm)
             except NoAnswerError as error:
                 channel.close()
                 if again and channel.used and error.trouble is Trouble.LOST and not error.began:
@@ -91,8 +94,8 @@ class Http:
         return self.connect()
 
     def connect(self) -> Channel:
-        """A new connection.  Raises :class:`NoAnswerError`."""
-        return Channel(self._address, self._proxy, self._context() if self._address.tls else None)
+        """A new connection.  Raises :class:`NoAnswerError`, ``Cancelled``."""
+        return unless_cancelled(lambda: Channel(self._address, self._proxy, self._context() if self._address.tls else None), Channel.close)
 
     def _give_back(self, channel: Channel) -> None:
         if channel.keep and len(self._idle) < IDLE_CONNECTIONS:

@@ -25,6 +25,7 @@ from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.lane import Lane
 from chorus_gui.core.storage.names import check_block_id
+from chorus_gui.core.storage.sending import read_size
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -187,7 +188,7 @@ class AzureStore:
         """See :meth:`Store.read`: a request for each chunk, all of one version of the blob (its ETag is held to)."""
         name, end = self._name(path, listed=etag is not None), None if length is None else offset + length
         while end is None or offset < end:
-            wanted = CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - offset)
+            wanted = read_size(CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - offset))
             piece = self._wire.read(name, offset, wanted, etag=etag)
             if piece is None:
                 return

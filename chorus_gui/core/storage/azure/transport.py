@@ -14,6 +14,7 @@ from azure.core.exceptions import DecodeError, ServiceResponseError, ServiceResp
 from azure.core.pipeline.transport import HttpTransport
 
 from chorus_gui.core.storage.azure.genuine_policy import REFUSED, StrangeAnswerError
+from chorus_gui.core.storage.sending import Sent
 
 ANSWER_BYTES = 128 * 1024 * 1024
 """The longest list: 5,000 blobs with names of 1,024 characters, percent-encoded, and 8 KB of metadata each."""
@@ -49,6 +50,8 @@ class BoundedTransport(HttpTransport[Any, Any]):
     def send(self, request: Any, **kwargs: Any) -> Any:
         """See ``RequestsTransport.send``."""
         streamed = kwargs.pop("stream", False)
+        if isinstance(request.data, bytes) and request.data:
+            request.data = Sent(request.data)
         answer: Any = self._inner.send(request, stream=True, **kwargs)
         inner: Any = answer.internal_response if hasattr(answer, "internal_response") else answer._internal_response
         ranged = "x-ms-range" in request.headers or "Range" in request.headers

@@ -1,0 +1,241 @@
+"""Pause, resume, cancel and the bandwidth limit, while files of any size are on their way: each holds within a second."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from azure_server import certificate, tls
+from sending import Site
+from sink import Sink
+
+from chorus_gui.core.engine.threads import Threads
+from chorus_gui.core.errors import Cancelled, ChorusError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.limit import Limit
+from chorus_gui.core.model import Failure, Proof
+from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.storage.outage import Outage
+from chorus_gui.core.storage.retrying import RetryingStore
+from chorus_gui.core.transfer.transfer import transfer
+
+SMALL = [4096] * 6000
+LARGE = [24_000_000]
+MIXED = [4096] * 500 + [100_000] * 20 + [20_000_000]
+
+
+class Running:
+    """A transfer in a thread of its own, as a job has it."""
+
+    def __init__(self, site: Site, store: Store, ctx: JobContext) -> None:
+        self.ctx, self.ended = ctx, 0.0
+        self.error: Exception | None = None
+        self.proofs: list[Proof | Failure] = []
+        self._site, self._store = site, RetryingStore(store, Outage(patience=900.0))
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            with self.ctx.entered():
+                results = transfer(self._site.items, {"Images": FolderSource(self._site.root)}, self._store, self.ctx, Threads(8, 32))
+                self.proofs.extend(results)
+        except (Cancelled, ChorusError) as error:
+            self.error = error
+        self.ended = time.monotonic()
+
+
+@contextmanager
+def running(site: Site, store: Store, sizes: list[int], ctx: JobContext) -> Iterator[Running]:
+    for number, size in enumerate(sizes):
+        site.add(f"{number}", os.urandom(size))
+    one = Running(site, store, ctx)
+    try:
+        yield one
+    finally:
+        ctx.cancel()
+        one.thread.join(20)
+        assert not one.thread.is_alive()
+
+
+def wait_until(there: Callable[[], bool], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+KINDS: dict[str, tuple[list[int], float | None, int | None, bool]] = {
+    "small files": (SMALL, None, None, False),
+    "small files, slow line": ([60_000] * 300, 400_000.0, None, False),
+    "large file, slow line": (LARGE, 400_000.0, None, False),
+    "large file, slow line, TLS": (LARGE, 400_000.0, None, True),
+    "large file, very slow line": (LARGE, 60_000.0, None, False),
+    "small files, limit": (SMALL, None, 2_000_000, False),
+    "large file, limit": (LARGE, None, 1_000_000, False),
+    "large file, low limit": (LARGE, None, 20_000, False),
+    "mixed, limit": (MIXED, None, 1_000_000, False),
+}
+BUFFERS = 2_500_000
+"""Bytes at most that the system has taken of all connections, and still sends."""
+
+
+@pytest.fixture
+def line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[list[int], Sink, JobContext]]:
+    """What is sent, where to, and the job."""
+    sizes, speed, rate, secure = KINDS[request.param]
+    file = certificate(tmp_path) if secure else None
+    if file:
+        request.getfixturevalue("monkeypatch").setenv("REQUESTS_CA_BUNDLE", str(file))
+    sink = Sink(speed, tls(file) if file else None)
+    yield sizes, sink, JobContext(Limit(rate))
+    sink.close()
+
+
+@pytest.mark.parametrize("line", KINDS, indirect=True)
+def test_a_pause_and_a_cancellation_hold_within_a_second(site: Site, line: tuple[list[int], Sink, JobContext]) -> None:
+    sizes, sink, ctx = line
+    store = sink.store()
+    with running(site, store, sizes, ctx) as one:
+        wait_until(lambda: sink.total > 100_000)
+        ctx.pause()
+        paused = time.monotonic()
+        time.sleep(1.0)
+        if sink.speed is None:
+            time.sleep(0.7)
+            assert sink.between(paused + 1.0, paused + 10) == 0
+            done = len(sink.arrived)
+        else:
+            wait_until(lambda: time.monotonic() - sink.arrived[-1][0] > 0.6, 60)  # what the system had taken
+            done = len(sink.arrived)
+            assert sink.between(paused + 1.0, paused + 100) < BUFFERS
+        assert ctx.progress.snapshot().waiting is None, "a pause is not a silent store"
+        ctx.resume()
+        resumed = time.monotonic()
+        wait_until(lambda: len(sink.arrived) > done)
+        assert time.monotonic() - resumed < 1.0
+        time.sleep(0.3)
+        cancelled = time.monotonic()
+        ctx.cancel()
+        one.thread.join(10)
+        assert one.ended - cancelled < 1.0
+        assert one.error is not None
+    store.close()
+
+
+@pytest.mark.parametrize("sizes", [SMALL, LARGE], ids=["small files", "large file"])
+def test_a_cancellation_ends_the_wait_for_an_answer(site: Site, sizes: list[int]) -> None:
+    sink = Sink()
+    store = sink.store()
+    ctx = JobContext()
+    with running(site, store, sizes, ctx) as one:
+        wait_until(lambda: sink.total > 100_000)
+        sink.silent = True
+        time.sleep(0.7)
+        cancelled = time.monotonic()
+        ctx.cancel()
+        one.thread.join(10)
+        assert one.ended - cancelled < 1.0
+    sink.silent = False
+    store.close()
+    sink.close()
+
+
+def test_a_cancellation_ends_the_wait_for_a_store_that_is_not_there(site: Site) -> None:
+    sink = Sink()
+    store = sink.store()
+    with running(site, store, LARGE, JobContext(Limit(1_000_000))) as one:
+        wait_until(lambda: sink.total > 2_000_000)
+        sink.close()
+        time.sleep(2)
+        assert one.thread.is_alive(), one.error
+        cancelled = time.monotonic()
+        one.ctx.cancel()
+        one.thread.join(10)
+        assert one.ended - cancelled < 1.0
+    store.close()
+
+
+@pytest.mark.parametrize("sizes", [[4096] * 900, [5_000_000], [4096] * 100 + [60_000] * 20 + [3_000_000]], ids=["small", "large", "mixed"])
+def test_the_limit_is_kept_and_no_store_is_called_silent(site: Site, sizes: list[int]) -> None:
+    rate, total = 1_200_000, sum(sizes)
+    sink = Sink()
+    store = sink.store()
+    ctx = JobContext(Limit(rate))
+    with running(site, store, sizes, ctx) as one:
+        while one.thread.is_alive():
+            assert ctx.progress.snapshot().waiting is None
+            time.sleep(0.05)
+        took = one.ended - sink.arrived[0][0]
+        assert len(one.proofs) == len(sizes)
+    store.close()
+    assert took > 0.9 * total / rate
+    assert took < 1.1 * total / rate + 1.5  # other programs run, too
+    start = sink.arrived[0][0]
+    assert all(sink.between(start + n / 2, start + n / 2 + 1) < 1.3 * rate for n in range(int(2 * took)))
+    sink.close()
+
+
+def test_a_low_limit_of_a_block_is_no_silence(site: Site) -> None:
+    sink = Sink()
+    store = sink.store()
+    ctx = JobContext(Limit(30_000))
+    with running(site, store, LARGE, ctx):
+        for _ in range(50):
+            time.sleep(0.1)
+            assert ctx.progress.snapshot().waiting is None
+    store.close()
+    sink.close()
+
+
+def test_the_limit_changes_at_once_for_everything_that_is_on_its_way(site: Site) -> None:
+    sink = Sink()
+    store = sink.store()
+    ctx = JobContext(Limit(300_000))
+    with running(site, store, MIXED, ctx) as one:
+        wait_until(lambda: sink.total > 100_000)
+        begin = time.monotonic()
+        time.sleep(1.5)
+        assert sink.between(begin, begin + 1.5) < 1.3 * 450_000
+        ctx.limit.set(3_000_000)
+        time.sleep(2.0)
+        assert 3_000_000 < sink.between(begin + 1.75, begin + 3.5) < 1.3 * 1.75 * 3_000_000
+        ctx.limit.set(None)
+        one.thread.join(10)
+        assert len(one.proofs) == len(MIXED)
+        assert one.ended - begin < 3.5 + 5
+    store.close()
+    sink.close()
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+def test_a_folder_too(site: Site, tmp_path: Path, action: str) -> None:
+    root = tmp_path / "central"
+    root.mkdir()
+    ctx = JobContext(Limit(2_000_000))
+    with running(site, LocalStore(root), [40_000_000, *[7_000_000] * 3], ctx) as one:
+
+        def size() -> int:
+            return sum(file.stat().st_size for file in (root / ".chorus-staging" / "put").glob("*")) if root.exists() else 0
+
+        wait_until(lambda: size() > 500_000)
+        if action == "pause":
+            ctx.pause()
+            time.sleep(0.5)
+            before = size()
+            time.sleep(0.5)
+            assert size() == before
+            ctx.resume()
+            wait_until(lambda: size() > before, 1.0)
+        cancelled = time.monotonic()
+        ctx.cancel()
+        one.thread.join(10)
+        assert one.ended - cancelled < 1.0
+    assert not [*(root / ".chorus-staging" / "put").glob("*")]
