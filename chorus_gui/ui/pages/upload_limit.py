@@ -12,7 +12,7 @@ from chorus_gui.core.model import Grade
 from chorus_gui.core.timetable import EXAMPLE, FREE, Timetable, parse_limit
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import column, label, row, set_grade
+from chorus_gui.ui.widgets.basics import label, row, set_grade
 
 NO_LIMIT = "No limit"
 USUAL = (NO_LIMIT, "1 MB/s", "4 MB/s", "10 MB/s", EXAMPLE)
@@ -20,7 +20,10 @@ REFRESH_MS = 5_000
 
 
 class LimitBar(QWidget):
-    """The bandwidth limit; it applies to running jobs, too.  Below it: what a timetable says now, or what is wrong with the text."""
+    """The bandwidth limit; it applies to running jobs, too.
+
+    ``hint``, for the page to put below: what a timetable says now, or what is wrong with the text.
+    """
 
     changed = Signal(str)
     """what the person wrote or chose; it can be parsed"""
@@ -32,7 +35,7 @@ class LimitBar(QWidget):
         self.field = QComboBox()
         self.field.setEditable(True)
         self.field.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.field.setMinimumContentsLength(len("4 MB/s on workdays 8-18"))
+        self.field.setMinimumContentsLength(len(EXAMPLE) - 4)
         self.field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.field.setAccessibleName("Bandwidth limit")
         self.field.setToolTip(
@@ -44,10 +47,10 @@ class LimitBar(QWidget):
         self.field.addItems(USUAL)
         name = label("&Limit")
         name.setBuddy(self.field)
-        self.hint = label("", "muted")
+        self.hint = label("", "muted", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.hint.hide()
-        self.setLayout(column(row(None, name, self.field, space=SPACE), self.hint, space=2))
+        self.setLayout(row(name, self.field, space=SPACE))
         self.field.activated.connect(lambda _: self._ask())
         self.edit.editingFinished.connect(self._ask)
         self._timer = QTimer(self)
