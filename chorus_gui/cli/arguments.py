@@ -6,11 +6,13 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.process import is_terminal
 from chorus_gui.core import job
+from chorus_gui.core.config.order import upload_order
 from chorus_gui.core.errors import Declined, UnansweredError, UsageError
 from chorus_gui.core.shown import one_line
 from chorus_gui.core.timetable import Timetable, parse_limit
@@ -59,6 +61,8 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
     custody = args.command == "journal" or getattr(args, "local_journal", None) is None
     common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
     job.current().limit.configure(config.limit)
+    if getattr(args, "order", None) is not None:
+        config = replace(config, order=upload_order(args.order, config.modalities))
     with Workspace(config, login(asked=at_terminal(), show=show_code), Terminal(report), custody=custody, common=common) as opened:
         opened.accept_less = getattr(args, "accept_less_history", False)
         yield opened
@@ -104,6 +108,15 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
         type=_limit,
         help="send and read at most this much: “4 MB/s”, “500 kB/s”, “off”, or depending on the time, “4 MB/s on workdays 8-18, free otherwise” "
         "(default: the limit of the configuration)",
+    )
+
+
+def add_order(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that uploads recorded or approved files."""
+    parser.add_argument(
+        "--order",
+        metavar="A,B",
+        help="upload the files of these modalities first, in this order (default: the configuration's; otherwise OMOP, Images, Waveforms, Metadata)",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.cli.arguments import add_accept_less, add_limit, share
+from chorus_gui.cli.arguments import add_accept_less, add_limit, add_order, share
 from chorus_gui.cli.script_options import add_options
 from chorus_gui.core.job import JobContext
 
@@ -46,6 +46,7 @@ def add(groups: Any) -> None:
     add_accept_less(upload)
     upload.add_argument("--max-num-files", metavar="N", type=_positive, help="upload at most N files")
     add_limit(upload)
+    add_order(upload)
     upload.add_argument("--json", action="store_true", help="print JSON")
     upload.set_defaults(run=run_upload, long=True)
 
@@ -68,6 +69,7 @@ def add(groups: Any) -> None:
     repair.add_argument("--all", action="store_true", help="verify every version first")
     repair.add_argument("--reread", action="store_true", help="download and hash every file of the last version first")
     add_limit(repair)
+    add_order(repair)
     repair.add_argument("--json", action="store_true", help="print JSON")
     repair.set_defaults(run=run_repair, long=True)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    from chorus_gui.cli.arguments import add_accept_less, add_limit
+    from chorus_gui.cli.arguments import add_accept_less, add_limit, add_order
     from chorus_gui.cli.journal_commands import add_hash_options, add_review_options
 
     parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
@@ -32,6 +32,7 @@ def add(groups: Any) -> None:
     )
     pending.add_argument("--without-pending", dest="pending", action="store_false", help="leave pending files for later")
     add_limit(parser)
+    add_order(parser)
     parser.set_defaults(run=run, long=True)
 
     scan = groups.add_parser("scan", help="scan the site and show what changed; nothing is recorded or uploaded")

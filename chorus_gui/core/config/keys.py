@@ -242,6 +242,13 @@ _KEYS: tuple[Key, ...] = (
         "If empty, there is no limit. The most that is sent, and read by a verification, in a second: 4 MB/s, 500 kB/s, 20 Mbit/s. It can depend on "
         "the time: 4 MB/s on workdays 8-18, free otherwise.",
     ),
+    _same(
+        "order",
+        "configuration.upload_order",
+        Kind.TEXT,
+        "If empty, OMOP, then Images, Waveforms and Metadata. The modalities in the order in which their files are uploaded, separated by commas. "
+        "Those that are missing come last.",
+    ),
     Key(
         "upload_method",
         "configuration.upload_method",
@@ -340,6 +347,7 @@ TITLES = {
     "threads": "Parallel uploads",
     "patience": "Waiting time in minutes",
     "limit": "Bandwidth limit",
+    "order": "Upload order",
     "page_size": "Entries per transaction",
     "journal.path": "Cloud journal",
     "journal.local": "Local journal",

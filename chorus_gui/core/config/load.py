@@ -19,6 +19,7 @@ from chorus_gui.core.config.check import check_sites, check_unknown
 from chorus_gui.core.config.keys import nearest
 from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
 from chorus_gui.core.config.odd_characters import odd_character
+from chorus_gui.core.config.order import upload_order
 from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
 from chorus_gui.core.config.report_keys import read_report
@@ -129,6 +130,7 @@ def check(
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
     patience = reading.value("patience").number(PATIENCE_MINUTES)
     exclude, limit = _exclude(reading.value("exclude")), _limit(reading.value("limit"))
+    order = _order(reading.value("order"), modalities)
     rules_file, rules_off = read_rules(reading, file.parent)
     report = read_report(reading, environ)
     check_sites(reading, sites, central)
@@ -146,6 +148,7 @@ def check(
         threads=threads,
         patience_minutes=patience,
         limit=limit,
+        order=order,
         upload_method=method,
         journal=journal,
         central=central,
@@ -280,6 +283,16 @@ def _limit(value: Value) -> Timetable:
     except UsageError as error:
         value.fault(error.summary, error.remedy)
         return FREE
+
+
+def _order(value: Value, modalities: Sequence[str]) -> tuple[str, ...]:
+    """The modalities in the order in which they are uploaded; empty if the file does not say."""
+    text = value.text()
+    try:
+        return upload_order(text, modalities) if text.strip() else ()
+    except UsageError as error:
+        value.fault(error.summary, error.remedy)
+        return ()
 
 
 def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dict[str, Site]:

@@ -6,7 +6,7 @@ The central-path mapper is part of it (:meth:`Config.store_path`), so that nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -199,6 +199,8 @@ class Config:
     """how long a command waits for a place that stopped answering, and for another credential"""
     limit: Timetable = FREE
     """how fast files are sent, and when"""
+    order: tuple[str, ...] = ()
+    """the modalities in the order in which they are uploaded; empty: that of ``modalities``"""
 
     def places(self) -> list[NamedPlace]:
         """Every place that the configuration names, each once: the central store, the cloud journal, the site's."""
@@ -212,6 +214,10 @@ class Config:
             subject = "Site" if len(names) == 1 else f"Site ({', '.join(modalities)})"
             found.append(NamedPlace("Site", subject, self.sites[modalities[0]].place, False))
         return found
+
+    def in_order(self, chosen: Collection[str]) -> tuple[str, ...]:
+        """These modalities, in the order in which they are uploaded."""
+        return tuple(name for name in (self.order or self.modalities) if name in chosen)
 
     @property
     def new_schema(self) -> int:

@@ -26,9 +26,9 @@ class Approved:
         """The version that a change belongs to: the one that its path names, otherwise the submission's."""
         return change.version or self.approval.version
 
-    def changes(self, *kinds: ChangeKind) -> Iterator[Change]:
-        """What is approved and not done yet."""
-        return stream(self.staging, replace(_TO_DO, kinds=kinds))
+    def changes(self, *kinds: ChangeKind, modality: str = "") -> Iterator[Change]:
+        """What is approved and not done yet; of one ``modality``, if there is one."""
+        return stream(self.staging, replace(_TO_DO, kinds=kinds, modalities=(modality,) if modality else ()))
 
     def to_send(self, again: Collection[int] = ()) -> dict[str, Tally]:
         """Files and bytes to send, by modality; ``again`` are the ids of MOVED changes that are sent too."""

@@ -27,6 +27,8 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
 
     What could not be sent is in ``work.log.failures``.  Raises as :func:`~chorus_gui.core.transfer.transfer.transfer`.
     """
+    order = work.config.in_order(work.config.modalities)
+    wrong = sorted(wrong, key=lambda verdict: order.index(verdict.row.modality) if verdict.row.modality in order else len(order))
     waiting, store = {verdict.row.file_id: verdict for verdict in wrong}, guarded(store)
     for version in sorted({verdict.row.version for verdict in waiting.values()}):
         store.open(version)

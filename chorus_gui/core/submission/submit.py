@@ -137,9 +137,9 @@ def _reopen(work: Work, approved: Approved, store: GuardedStore | None) -> None:
         store.open(changed)
 
 
-def _to_do(work: Work, approved: Approved, *kinds: ChangeKind) -> Iterator[Change]:
+def _to_do(work: Work, approved: Approved, *kinds: ChangeKind, modality: str = "") -> Iterator[Change]:
     """What is approved, not done yet, and not held back at this moment."""
-    for change in approved.changes(*kinds):
+    for change in approved.changes(*kinds, modality=modality):
         if not work.is_held(change.modality, change.path, change.patient_id or (change.old and change.old.patient_id)):
             yield change
 
@@ -287,11 +287,12 @@ def _has_its_place(work: Work, approved: Approved, change: Change, again: Iterab
 
 
 def _new_content(work: Work, approved: Approved, again: Collection[int]) -> Iterator[Change]:
-    """ADDED and UPDATED, and the MOVED changes ``again``, which count as UPDATED."""
-    yield from _to_do(work, approved, ChangeKind.ADDED, ChangeKind.UPDATED)
-    for change in _to_do(work, approved, ChangeKind.MOVED) if again else ():
-        if change.id in again:
-            yield replace(change, kind=ChangeKind.UPDATED)
+    """ADDED and UPDATED, and the MOVED changes ``again``, which count as UPDATED; one modality after the other."""
+    for modality in work.config.in_order(work.config.modalities):
+        yield from _to_do(work, approved, ChangeKind.ADDED, ChangeKind.UPDATED, modality=modality)
+        for change in _to_do(work, approved, ChangeKind.MOVED, modality=modality) if again else ():
+            if change.id in again:
+                yield replace(change, kind=ChangeKind.UPDATED)
 
 
 def _still_gone(source: Source, change: Change) -> None:

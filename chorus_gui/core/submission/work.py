@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.engine.threads import Threads
@@ -99,12 +99,13 @@ WHOLE = Part()
 
 
 def pending_rows(config: Config, journal: Journal, which: Selection, stays: Stays) -> Iterator[Row]:
-    """The pending rows that an upload sends now: what everything that uploads, lists or counts them means.
+    """The pending rows that an upload sends now, in its order: what everything that uploads, lists or counts them means.
 
     Raises :class:`UsageError` for an unknown modality.
     """
     chosen, stray = choose_modalities(config, which.modalities), doubled_rows(journal)
-    rows = journal.rows(modalities=chosen, version=which.version, pending=True)
+    parts = (journal.rows(modalities=(name,), version=which.version, pending=True) for name in config.in_order(chosen))
+    rows = chain.from_iterable(parts)
     return islice((row for row in rows if row.file_id not in stray and not stays(row.modality, row.path, row.patient_id)), which.max_files)
 
 
