@@ -212,7 +212,7 @@ def _signals(ctx: JobContext) -> Iterator[None]:
         ctx.cancel()
         if first:
             with suppress(OSError, RuntimeError, ValueError):  # the reader may be gone, or the program in the middle of a line
-                print("\nStopping after the current files… (Ctrl-C again stops at once)", file=sys.stderr)
+                print("\nStopping… (Ctrl-C again stops at once)", file=sys.stderr)
 
     terminals = [stream for stream in (1, 2) if os.isatty(stream)]  # a closed one is no longer one
     hang_up = getattr(signal, "SIGHUP", None)

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from azure_server import certificate, tls
+from azure_server import Server, certificate, tls
 from sending import Site
 from sink import Sink
 
@@ -19,6 +20,9 @@ from chorus_gui.core.errors import Cancelled, ChorusError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.limit import Limit
 from chorus_gui.core.model import Failure, Proof
+from chorus_gui.core.storage.azure import channel
+from chorus_gui.core.storage.azure.client import Connection
+from chorus_gui.core.storage.azure.sdk_wire import SdkWire
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
@@ -85,6 +89,19 @@ KINDS: dict[str, tuple[list[int], float | None, int | None, bool]] = {
 }
 BUFFERS = 2_500_000
 """Bytes at most that the system has taken of all connections, and still sends."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(*replies: Any) -> Server:
+        servers.append(Server(*replies))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture
@@ -239,3 +256,74 @@ def test_a_folder_too(site: Site, tmp_path: Path, action: str) -> None:
         one.thread.join(10)
         assert one.ended - cancelled < 1.0
     assert not [*(root / ".chorus-staging" / "put").glob("*")]
+
+
+@pytest.mark.parametrize("action", ["cancel", "pause"])
+def test_reading_stops_too(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, action: str) -> None:
+    """A verification that reads the files again, on a slow line."""
+    size, sent = 4_000_000, [0]
+    taken: list[float] = []
+    monkeypatch.setattr(channel, "moved", lambda: taken.append(time.monotonic()))
+
+    def trickle(handler: Any) -> None:
+        handler.send_response(206)
+        for name, value in {
+            "ETag": '"1"',
+            "x-ms-request-id": "r",
+            "Content-Length": size,
+            "Content-Range": f"bytes 0-{size - 1}/{size}",
+        }.items():
+            handler.send_header(name, str(value))
+        handler.end_headers()
+        while sent[0] < size:
+            handler.wfile.write(bytes(20_000))
+            sent[0] += 20_000
+            time.sleep(0.02)
+
+    store = serve(trickle).store()
+    ctx = JobContext()
+    ended: list[float] = []
+
+    def read() -> None:
+        with ctx.entered(), pytest.raises(Cancelled):
+            for _ in store.read("a", etag="1"):
+                pass
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    wait_until(lambda: sent[0] > 200_000)
+    if action == "pause":
+        ctx.pause()
+        time.sleep(0.5)
+        before = len(taken)
+        time.sleep(0.5)
+        assert len(taken) == before
+        ctx.resume()
+        wait_until(lambda: len(taken) > before, 1.0)
+    cancelled = time.monotonic()
+    ctx.cancel()
+    thread.join(10)
+    assert ended[0] - cancelled < 1.0
+    store.close()
+
+
+def test_the_sdk_sends_in_pieces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy that only the SDK can speak to."""
+    monkeypatch.setattr(Connection, "wire", lambda self: SdkWire(self))
+    sink = Sink()
+    store = sink.store()
+    ctx = JobContext(Limit(500_000))
+    with ctx.entered():
+        began = time.monotonic()
+        store.put("a", bytes(600_000))
+        assert time.monotonic() - began > 0.9
+        ctx.limit.set(100_000)
+        threading.Timer(0.5, ctx.cancel).start()
+        began = time.monotonic()
+        with pytest.raises(Cancelled):
+            store.stage_block("b", "0" * 64, bytes(4_000_000))
+        assert time.monotonic() - began < 1.5
+    assert sink.total < 900_000
+    store.close()
+    sink.close()

@@ -162,9 +162,10 @@ class Channel:
         return None
 
     def _hold(self, size: int) -> None:
-        """Wait until so much of the body may be sent.  After a long pause nobody knows what became of the connection."""
+        """Wait until so much of the body may be sent, and until a pause ends.  After a long one nobody knows what became of the connection."""
         waited = before_sending(size)
         self._held += waited
+        self._until += waited if self._until else 0.0
         if waited > IDLE_SECONDS:
             raise NoAnswerError(Trouble.LOST, "after a pause")
 
@@ -294,6 +295,7 @@ class Channel:
         pieces, left = [self._buffer], size - len(self._buffer)
         self._buffer = b""
         while left:
+            self._hold(0)
             piece = self._receive(min(left, _PIECE))
             if not piece:
                 raise NoAnswerError(Trouble.LOST, "the body is incomplete", began=True)

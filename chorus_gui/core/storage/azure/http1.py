@@ -19,8 +19,9 @@ _SPELLED = {
     for name in ("Authorization", "Content-MD5", "Content-Type", "If-Match", "If-None-Match", "User-Agent", "Accept-Encoding")
 }
 """As everybody writes them: some that are on the way know no other spelling."""
+_READS = frozenset(("GET", "HEAD"))
 _CONDITIONS = frozenset(("if-match", "if-none-match"))
-"""What a request with a condition did must be known, even if the job was cancelled meanwhile: it is a lock, or a journal."""
+"""What a write with a condition did must be known, even if the job was cancelled meanwhile: it is a lock, or a journal."""
 
 
 class Http:
@@ -49,7 +50,7 @@ class Http:
         ``repeatable``.  Raises :class:`NoAnswerError`.
         """
         head = self.head(method, target, headers, len(body))
-        again, firm = repeatable, not _CONDITIONS.isdisjoint(headers)
+        again, firm = repeatable, method not in _READS and not _CONDITIONS.isdisjoint(headers)
         while True:
             channel = self._take()
             try:
