@@ -1,0 +1,133 @@
+"""A readiness check as text and as JSON.  Paths and counts are in it, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from chorus_gui.app.words import duration, files, number, plural
+from chorus_gui.core.readiness.findings import Group, Readiness
+from chorus_gui.core.rules import Pass, Rule, RuleSet, Severity
+
+TITLES = {
+    Severity.LEAK: "Patient data that must not be sent",
+    Severity.REJECTED: "Cannot be used by the central team",
+    Severity.QUESTIONABLE: "A person should look",
+    Severity.NOTE: "Notes",
+}
+PASSES = {Pass.AT_ONCE: "at once", Pass.QUICK: "quick", Pass.THOROUGH: "thorough"}
+MOST_SUBJECTS = 8
+"""Subjects of one rule that the text shows; JSON has all."""
+CAUTION = "No finding does not mean that the files are free of identifiers: pictures, free text and original numbers cannot be recognized."
+
+
+def said_in(rule: Rule) -> str:
+    """Where a rule is said first: "Chorus_SOP: Data uploads (2026-01-21), approved"."""
+    first = rule.sources[0]
+    return f"{first.title} ({first.date:%Y-%m-%d}), {rule.status.value}"
+
+
+def counted(group: Group) -> str:
+    """How often something was found: "3 findings", "12 findings in 2 files"."""
+    found = plural(group.count, "finding")
+    return found if group.count == group.files else f"{found} in {files(group.files)}"
+
+
+def where(path: str, line: int) -> str:
+    """A path, and a line of it."""
+    return f"{path}, line {number(line)}" if line else path
+
+
+def is_clean(found: Readiness) -> bool:
+    """Nothing was found but notes."""
+    return all(group.rule.severity is Severity.NOTE for group in found.groups)
+
+
+def summary(found: Readiness) -> str:
+    """One sentence."""
+    counts = [
+        (Severity.LEAK, "leak of patient data", "leaks of patient data"),
+        (Severity.REJECTED, "finding that makes files unusable", "findings that make files unusable"),
+        (Severity.QUESTIONABLE, "questionable finding", "questionable findings"),
+        (Severity.NOTE, "note", "notes"),
+    ]
+    sums = {severity: sum(group.rule.severity is severity for group in found.groups) for severity in Severity}
+    told = [plural(sums[severity], one, many) for severity, one, many in counts if sums[severity]]
+    return f"{', '.join(told) if told else 'No findings'} in {files(found.files)} of {', '.join(found.modalities)}."
+
+
+def to_text(found: Readiness) -> list[str]:
+    """The lines of the result, the worst first."""
+    head = f"Readiness, pass “{PASSES[found.deepest]}”, rules of {found.rules.version}: {summary(found)}"
+    out = [head]
+    severity: Severity | None = None
+    for rule, groups in _by_rule(found.groups):
+        if rule.severity is not severity:
+            severity = rule.severity
+            out += ["", TITLES[severity]]
+        out.append(f"  {rule.id:<4} {rule.must}")
+        for group in groups[:MOST_SUBJECTS]:
+            out.append(f"       {counted(group)}{f': {group.about}' if group.about else ''}")
+            out += [f"         {where(*example)}" for example in dict.fromkeys(group.examples) if example.path]
+        if len(groups) > MOST_SUBJECTS:
+            out.append(f"       and {number(len(groups) - MOST_SUBJECTS)} more kinds of findings")
+        out += [f"       {rule.tell}", f"       Said in: {said_in(rule)}"]
+    if found.unchecked_count:
+        out += ["", f"Could not check {plural(found.unchecked_count, 'place')}"]
+        out += [f"  {one.path or 'the whole folder'}: {one.why}" for one in found.unchecked]
+    out += ["", f"Read {files(found.read)}, remembered {files(found.remembered)}, in {duration(found.seconds)}."]
+    out += [f"Rule {id_} is off on this site: {reason}" for id_, reason in sorted(found.rules.off.items())]
+    return [*out, CAUTION]
+
+
+def _by_rule(groups: Iterable[Group]) -> Iterator[tuple[Rule, list[Group]]]:
+    for _, same in groupby(groups, key=lambda group: group.rule.id):
+        listed = list(same)
+        yield listed[0].rule, listed
+
+
+def to_data(found: Readiness) -> dict[str, Any]:
+    """The same for JSON."""
+    return {
+        "rules": found.rules.version,
+        "rules_off": dict(found.rules.off),
+        "pass": found.deepest.value,
+        "modalities": list(found.modalities),
+        "files": found.files,
+        "read": found.read,
+        "remembered": found.remembered,
+        "seconds": round(found.seconds, 3),
+        "findings": [
+            {
+                "rule": group.rule.id,
+                "severity": group.rule.severity.value,
+                "certainty": group.rule.certainty.value,
+                "status": group.rule.status.value,
+                "modality": group.rule.modality,
+                "about": group.about,
+                "files": group.files,
+                "count": group.count,
+                "examples": [{"path": path, "line": line} for path, line in group.examples],
+                "must": group.rule.must,
+                "what_to_do": group.rule.tell,
+                "said_in": [str(source) for source in group.rule.sources],
+            }
+            for group in found.groups
+        ],
+        "unchecked": {"count": found.unchecked_count, "examples": [{"path": path, "why": why} for path, why in found.unchecked]},
+    }
+
+
+def rules_table(rules: RuleSet) -> list[tuple[str, str, str, str, str]]:
+    """Every rule: id, severity, first pass, what must be, where it is said."""
+    return [
+        (
+            rule.id,
+            rule.severity.value,
+            "off" if rule.id in rules.off else rule.first.value if rule.first else "not checked",
+            rule.must,
+            said_in(rule),
+        )
+        for rule in rules.rules.values()
+    ]

@@ -1,0 +1,123 @@
+"""What a check found, as values.  Nothing here ever holds a value of a tag, a cell or a matched text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chorus_gui.core.rules import Pass, Rule, RuleSet
+
+EXAMPLES = 3
+"""Paths that a group shows; a hundred thousand lines teach nobody."""
+MOST_SUBJECTS = 500
+"""Different subjects of one rule; more are counted together."""
+OTHERS = "others"
+
+
+class Finding(NamedTuple):
+    """One thing that a check found.
+
+    ``about``: which tag, column or layout, in words of the program or names of the standards, never in words of the file.  ``line`` counts
+    from 1, 0 where there is none; ``count`` is how often it is in this file.
+    """
+
+    rule: str
+    path: str
+    about: str = ""
+    line: int = 0
+    count: int = 1
+
+
+class Example(NamedTuple):
+    """Where a finding is: a path below the site's folder, and a line of it (0: none)."""
+
+    path: str
+    line: int = 0
+
+
+@dataclass(slots=True)
+class Group:
+    """All findings of one rule about one subject.  ``files`` are the files that have it, ``count`` how often it is in them."""
+
+    rule: Rule
+    about: str
+    files: int = 0
+    count: int = 0
+    examples: list[Example] = field(default_factory=list[Example])
+
+
+class Found:
+    """Gathers findings: counts and a few examples of each group.  Only rules that are active and within the pass count."""
+
+    def __init__(self, rules: RuleSet, deepest: Pass) -> None:
+        self.rules = rules
+        self._active = {
+            id_: rule
+            for id_ in rules.rules
+            if (rule := rules.active(id_)) is not None and rule.first is not None and rule.first.rank <= deepest.rank
+        }
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._subjects: dict[str, int] = {}
+
+    def is_active(self, rule: str) -> bool:
+        """This rule is checked."""
+        return rule in self._active
+
+    def add(self, finding: Finding) -> None:
+        """Count a finding."""
+        rule = self._active.get(finding.rule)
+        if rule is None:
+            return
+        key = (finding.rule, finding.about)
+        group = self._groups.get(key)
+        if group is None:
+            known = self._subjects[rule.id] = self._subjects.get(rule.id, 0) + 1
+            key = key if known <= MOST_SUBJECTS else (rule.id, OTHERS)
+            group = self._groups.setdefault(key, Group(rule, key[1]))
+        group.files += 1
+        group.count += finding.count
+        if len(group.examples) < EXAMPLES:
+            group.examples.append(Example(finding.path, finding.line))
+
+    def all(self, findings: Iterable[Finding]) -> None:
+        """Count each of them."""
+        for finding in findings:
+            self.add(finding)
+
+    def groups(self) -> list[Group]:
+        """The worst first, then in the order of the rules."""
+        order = {id_: number for number, id_ in enumerate(self.rules.rules)}
+        return sorted(self._groups.values(), key=lambda group: (group.rule.severity.rank, order[group.rule.id], -group.count, group.about))
+
+
+class Unchecked(NamedTuple):
+    """Something that could not be checked, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The result of a check.  ``files`` are those that were seen, ``read`` those of which something was read, ``remembered`` those whose
+    verdict of an earlier check still holds.  ``unchecked`` has the first of ``unchecked_count``.
+    """
+
+    rules: RuleSet
+    deepest: Pass
+    modalities: tuple[str, ...]
+    groups: tuple[Group, ...]
+    files: int
+    read: int
+    remembered: int
+    unchecked: tuple[Unchecked, ...]
+    unchecked_count: int
+    seconds: float
+
+    def worst(self) -> Mapping[str, int]:
+        """Severity → number of groups."""
+        out: dict[str, int] = {}
+        for group in self.groups:
+            out[group.rule.severity.value] = out.get(group.rule.severity.value, 0) + 1
+        return out
