@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from chorus_gui.app.readiness import check
 from chorus_gui.app.workspace import Workspace
@@ -17,12 +23,50 @@ from chorus_gui.core.rules import Pass
 PATIENTS = ("1001", "1002")
 IMAGE = "{}/Images/CT/2001/3001/{}.dcm"
 MAPPING = "signal_id,standardized_label,sampling_rate,units\nII,MDC_ECG_LEAD_II,250,mV\n"
-QUIET = {"K2", "O16"}
+DAY = "2024-02-01"
+CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def header(table: str) -> str:
     """The header of a table."""
     return ",".join(column.name for column in tables()[table]) + "\n"
+
+
+def line(table: str, **cells: object) -> str:
+    """A line of a table, with values that break no rule where none is given."""
+    out: list[str] = []
+    for column in tables()[table]:
+        plain = {"integer": "1", "date": DAY, "datetime": f"{DAY} 08:00:00", "float": "1.5"}.get(column.type, "")
+        value = cells.get(column.name, plain if column.required or column.type == "datetime" else "")
+        text = str(value)
+        out.append(f'"{text}"' if "," in text or "\n" in text else text)
+    return ",".join(out) + "\n"
+
+
+def table(name: str, *lines: Mapping[str, object]) -> str:
+    """A table with these lines."""
+    return header(name) + "".join(line(name, **cells) for cells in lines)
+
+
+def image(patient: str, accession: str, **changed: Any) -> bytes:
+    """A small CT image that breaks no rule, made by pydicom; None as a value removes an element."""
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = changed.pop("syntax", ExplicitVRLittleEndian)
+    values: dict[str, Any] = {
+        "SOPClassUID": CT, "SOPInstanceUID": "1.2.3.4", "StudyInstanceUID": f"1.2.{patient}.{accession}", "SeriesInstanceUID": f"1.2.{patient}.{accession}.1",
+        "PatientID": patient, "PatientName": "", "AccessionNumber": accession, "Modality": "CT", "InstanceNumber": 1, "StudyDate": DAY.replace("-", ""),
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "PatientIdentityRemoved": "YES", "Rows": 4, "Columns": 4, "BitsAllocated": 16, "BitsStored": 16,
+        "HighBit": 15, "PixelRepresentation": 0, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "PixelData": bytes(32),
+    } | changed  # fmt: skip
+    for name, value in values.items():
+        if value is not None:
+            setattr(data, name, value)
+    if "PixelData" in data:
+        data["PixelData"].VR = "OW"
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, data, enforce_file_format=True)
+    return out.getvalue()
 
 
 class Site:
@@ -31,20 +75,28 @@ class Site:
     def __init__(self, base: Path) -> None:
         self.base = base
         self.root = base / "site"
-        for table in tables():
-            self.put(f"OMOP/{table}.csv", header(table))
-        blank = "," * (len(tables()["person"]) - 5)
-        self.put("OMOP/person.csv", header("person") + "".join(f"{one},8507,1970,,,,0,0{blank[2:]}\n" for one in PATIENTS))
+        for name in tables():
+            self.put(f"OMOP/{name}.csv", header(name))
+        people: list[dict[str, object]] = [
+            {"person_id": one, "year_of_birth": 1970, "gender_source_value": "M", "race_source_value": "x", "ethnicity_source_value": "y"}
+            for one in PATIENTS
+        ]
+        self.put("OMOP/person.csv", table("person", *people))
+        visits = [{"visit_occurrence_id": number, "person_id": one} for number, one in enumerate(PATIENTS, 1)]
+        self.put("OMOP/visit_occurrence.csv", table("visit_occurrence", *visits))
+        procedures = [
+            {"procedure_occurrence_id": 1, "person_id": 1001, "procedure_concept_id": 4180938},
+            {"procedure_occurrence_id": 2, "person_id": 1001, "procedure_concept_id": 4141651},
+        ]
+        self.put("OMOP/procedure_occurrence.csv", table("procedure_occurrence", *procedures))
         self.put("Metadata/READINESS.md", "- [x] 1a\n")
         self.put("Metadata/SUBMISSION.md", "Hospital: Demo\nDate shift code: 0\n")
         self.put("Metadata/Telemetry_mapping.csv", MAPPING)
         for patient in PATIENTS:
-            self.put(f"{patient}/Images/CT/{patient}1/3001/1.dcm", "x")
+            self.put(f"{patient}/Images/CT/{patient}1/3001/1.dcm", image(patient, f"{patient}1"))
             session = f"90{patient}"
-            self.put(
-                f"{patient}/Waveforms/Telemetry/{session}/{session}.hea",
-                f"{session} 1 250 4 08:00:00 01/02/2024\n{session}.dat 16 200/mV 16 0 0 0 0 II\n",
-            )
+            hea = f"{session} 1 250 4 08:00:00 01/02/2024\n{session}.dat 16 200/mV 16 0 0 0 0 II\n"
+            self.put(f"{patient}/Waveforms/Telemetry/{session}/{session}.hea", hea)
             self.put(f"{patient}/Waveforms/Telemetry/{session}/{session}.dat", b"\0" * 8)
             self.put(f"{patient}/Waveforms/Telemetry/{session}/{session}n.csv", "time,HR\n1,80\n")
 

@@ -44,6 +44,7 @@ def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
     folders = (
         [data_folder() / "staging"] * staging
         + [data_folder() / "verify"] * staging
+        + [data_folder() / "readiness"] * staging
         + [receipts_folder(), shared_receipts_folder()] * receipts
     )
     for folder in folders:

@@ -14,7 +14,7 @@ from chorus_gui.core.config.keychain import SERVICE
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import patiently, remove_file
 
-FOLDERS = ("staging", "verify", "receipts", "shared-receipts", "custody", "theme", "instance")
+FOLDERS = ("staging", "verify", "readiness", "receipts", "shared-receipts", "custody", "theme", "instance")
 """What the program makes below the user's data folder.  A test looks for others."""
 FILES = ("window.ini", "window.ini.lock", "trusted-hosts.toml")
 """In the user's settings folder"""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.core.readiness.findings import to_data
 from chorus_gui.core.rules import Pass, RuleSet
+
+__all__ = ["check", "rules_of", "to_data"]
+
+SECONDS_PER_FILE, BYTES_PER_SECOND = 0.005, 60e6
+"""For the estimate: a share in a hospital's network."""
 
 if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.config.model import Config
     from chorus_gui.core.job import JobContext
+    from chorus_gui.core.readiness.deep import Deep
     from chorus_gui.core.readiness.findings import Readiness
-
-MOST_UNCHECKED = 20
-"""Files that a result names of those that could not be checked; the rest is a number."""
 
 
 def rules_of(config: Config, file: Path | None = None) -> RuleSet:
@@ -33,30 +36,34 @@ def check(
 
     Nothing of the site or the journal is changed.  Raises what a scan raises for the whole site, :class:`ConfigError`, :class:`Cancelled`.
     """
-    from chorus_gui.core.readiness.at_once import check_beginning
-    from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked
-    from chorus_gui.core.readiness.paths import Paths
+    from chorus_gui.core.readiness.deep import Deep
+    from chorus_gui.core.readiness.memory import Memory, memory_path
+    from chorus_gui.core.readiness.watch import Both, Watch
     from chorus_gui.core.scan.scan import scan
-    from chorus_gui.core.submission.work import choose_modalities
+    from chorus_gui.core.submission.work import choose_modalities, executor_of
 
-    began = time.perf_counter()
     config, sources = workspace.config, workspace.sources()
-    rules = rules or rules_of(config)
     chosen = choose_modalities(config, modalities)
-    found = Found(rules, deepest)
-    paths = Paths(found, config.sites)
-    scan(config, chosen, paths, ctx, sources)
-    begin = check_beginning(paths, sources, chosen, ctx)
-    unchecked = [Unchecked(problem.path, problem.cause) for problem in paths.problems] + begin.unchecked
-    return Readiness(
-        rules,
-        deepest,
-        tuple(chosen),
-        tuple(found.groups()),
-        paths.files_seen,
-        begin.read,
-        0,
-        tuple(unchecked[:MOST_UNCHECKED]),
-        len(unchecked),
-        time.perf_counter() - began,
-    )
+    watch = Watch(config, rules, deepest)
+    if deepest is Pass.AT_ONCE:
+        scan(config, chosen, watch, ctx, sources)
+        begin = watch.finish(sources, chosen, ctx)
+        return watch.result(chosen, begin.read, begin.unchecked)
+    with Memory(memory_path(config.journal.local), watch.rules.stamp) as memory:
+        scan(config, chosen, Both(watch, memory), ctx, sources)
+        begin = watch.finish(sources, chosen, ctx)
+        deep = Deep(watch.paths, begin, memory, sources, ctx, deepest)
+        _tell(workspace, deep, chosen)
+        deep.run(chosen, executor_of(config))
+    return watch.result(chosen, deep.read, [*begin.unchecked, *deep.unchecked], deep.remembered)
+
+
+def _tell(workspace: Workspace, deep: Deep, modalities: Sequence[str]) -> None:
+    """What the pass is going to read, before it begins."""
+    from chorus_gui.app.words import duration, files, size
+
+    estimate = deep.estimate(modalities)
+    seconds = estimate.files * SECONDS_PER_FILE + estimate.bytes / BYTES_PER_SECOND
+    workspace.person.say(f"To read: {size(estimate.bytes)} of {files(estimate.files)}, about {duration(seconds)}.")
+    if any(workspace.config.sites[name].place.folder is None for name in modalities):
+        workspace.person.say(f"The site is in the cloud, so its provider may charge for {size(estimate.bytes)} of outgoing data.")

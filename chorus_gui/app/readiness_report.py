@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any
 
 from chorus_gui.app.words import duration, files, number, plural
 from chorus_gui.core.readiness.findings import Group, Readiness
@@ -39,22 +39,21 @@ def where(path: str, line: int) -> str:
     return f"{path}, line {number(line)}" if line else path
 
 
-def is_clean(found: Readiness) -> bool:
-    """Nothing was found but notes."""
-    return all(group.rule.severity is Severity.NOTE for group in found.groups)
+def severities(counts: Mapping[str, int]) -> str:
+    """How many kinds of findings of each severity (its value): "1 leak of patient data, 2 questionable findings"; "" for none."""
+    words = {
+        "leak": ("leak of patient data", "leaks of patient data"),
+        "rejected": ("finding that makes files unusable", "findings that make files unusable"),
+        "questionable": ("questionable finding", "questionable findings"),
+        "note": ("note", "notes"),
+    }
+    return ", ".join(plural(counts[name], *forms) for name, forms in words.items() if counts.get(name))
 
 
 def summary(found: Readiness) -> str:
     """One sentence."""
-    counts = [
-        (Severity.LEAK, "leak of patient data", "leaks of patient data"),
-        (Severity.REJECTED, "finding that makes files unusable", "findings that make files unusable"),
-        (Severity.QUESTIONABLE, "questionable finding", "questionable findings"),
-        (Severity.NOTE, "note", "notes"),
-    ]
-    sums = {severity: sum(group.rule.severity is severity for group in found.groups) for severity in Severity}
-    told = [plural(sums[severity], one, many) for severity, one, many in counts if sums[severity]]
-    return f"{', '.join(told) if told else 'No findings'} in {files(found.files)} of {', '.join(found.modalities)}."
+    told = severities(Counter(group.rule.severity.value for group in found.groups))
+    return f"{told or 'No findings'} in {files(found.files)} of {', '.join(found.modalities)}."
 
 
 def to_text(found: Readiness) -> list[str]:
@@ -85,38 +84,6 @@ def _by_rule(groups: Iterable[Group]) -> Iterator[tuple[Rule, list[Group]]]:
     for _, same in groupby(groups, key=lambda group: group.rule.id):
         listed = list(same)
         yield listed[0].rule, listed
-
-
-def to_data(found: Readiness) -> dict[str, Any]:
-    """The same for JSON."""
-    return {
-        "rules": found.rules.version,
-        "rules_off": dict(found.rules.off),
-        "pass": found.deepest.value,
-        "modalities": list(found.modalities),
-        "files": found.files,
-        "read": found.read,
-        "remembered": found.remembered,
-        "seconds": round(found.seconds, 3),
-        "findings": [
-            {
-                "rule": group.rule.id,
-                "severity": group.rule.severity.value,
-                "certainty": group.rule.certainty.value,
-                "status": group.rule.status.value,
-                "modality": group.rule.modality,
-                "about": group.about,
-                "files": group.files,
-                "count": group.count,
-                "examples": [{"path": path, "line": line} for path, line in group.examples],
-                "must": group.rule.must,
-                "what_to_do": group.rule.tell,
-                "said_in": [str(source) for source in group.rule.sources],
-            }
-            for group in found.groups
-        ],
-        "unchecked": {"count": found.unchecked_count, "examples": [{"path": path, "why": why} for path, why in found.unchecked]},
-    }
 
 
 def rules_table(rules: RuleSet) -> list[tuple[str, str, str, str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chorus_gui.app.holds import told
 from chorus_gui.app.options import SubmitOptions
@@ -35,11 +35,14 @@ class Review:
         from chorus_gui.core.review.approval import deletions
         from chorus_gui.core.review.changes import held, to_do
         from chorus_gui.core.review.pending import offered, pending
+        from chorus_gui.core.submission.review_site import READINESS
 
         self._staging = staging
         self._counts = journal.counts()
         self.version = version
         self.summary: DiffSummary = reviewed.summary
+        self.readiness: dict[str, Any] = staging.get(READINESS, {})
+        """what the at-once pass of the readiness check found, as JSON values"""
         self.mode: str | None = staging.get("mode")
         self.held: list[Hold] = held(staging)
         """changes and pending files that are held back, with who, when and why"""

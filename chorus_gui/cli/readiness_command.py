@@ -36,8 +36,8 @@ def add(groups: Any) -> None:
 
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Check the site; the worst is shown first."""
-    from chorus_gui.app.readiness import check, rules_of
-    from chorus_gui.app.readiness_report import is_clean, rules_table, to_data, to_text
+    from chorus_gui.app.readiness import check, rules_of, to_data
+    from chorus_gui.app.readiness_report import rules_table, to_text
     from chorus_gui.app.status import Status
     from chorus_gui.cli.arguments import modalities, workspace
 
@@ -53,6 +53,8 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
             found = check(opened, ctx, Pass(args.deepest), modalities(args), rules)
     report.say(*to_text(found))
     report.json(to_data(found))
-    if not is_clean(found):
+    if found.unchecked_count:
+        report.error("Not everything could be checked. The result names what is missing. Run the same command again.")
+    if not found.clean:
         return Status.FAULTY
     return Status.STOPPED if found.unchecked_count else Status.DONE

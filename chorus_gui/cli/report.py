@@ -29,6 +29,7 @@ PHASES = {
     "upload": "Uploading",
     "verify": "Verifying",
     "download": "Downloading",
+    "readiness": "Checking",
 }
 
 

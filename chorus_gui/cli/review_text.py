@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app.readiness_report import severities
 from chorus_gui.app.review import Review, Reviewing
 from chorus_gui.app.words import KINDS, agree, duration, files, held_text, measured, moment, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
@@ -96,6 +99,8 @@ def show(report: Report, review: Review) -> None:
         report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:
         report.say(note)
+    if told := readiness_line(review.readiness):
+        report.say(told)
     show_litter(report, review)
     show_pending(report, review)
     show_held(report, review)
@@ -117,6 +122,12 @@ def unmatched_text(summary: DiffSummary) -> str:
     newest = summary.newest_unmatched_us
     told = measured(summary.total(ChangeKind.UNMATCHED), summary.unmatched_unmeasured)
     return f" {told}{f', the newest modified {moment(newest)}' if newest is not None else ''}"
+
+
+def readiness_line(found: Mapping[str, Any]) -> str:
+    """What the readiness check found beside the scan, in a sentence; "" if it is nothing but notes."""
+    told = severities(Counter(one["severity"] for one in found.get("findings", ()) if one["severity"] != "note"))
+    return f"Readiness: {told}. To see what and where, run “chorus-upload readiness”." if told else ""
 
 
 def show_litter(report: Report, review: Review) -> None:
@@ -196,6 +207,7 @@ def review_json(review: Review) -> dict[str, Any]:
             {"modality": hold.modality, "path": hold.path, "reason": hold.reason, "by": hold.held_by, "at_us": hold.at_us}
             for hold in review.held
         ],
+        "readiness": review.readiness,
         "notes": list(summary.notes),
         "changes": [change_json(change) for change in review.changes(Query())],
     }

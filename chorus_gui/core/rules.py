@@ -142,6 +142,11 @@ class RuleSet:
         """The rule, if the set has it and the site did not switch it off."""
         return None if id_ in self.off else self.rules.get(id_)
 
+    @property
+    def stamp(self) -> str:
+        """The same for the same rules: the version, and what is off."""
+        return "|".join([self.version, *sorted(self.off)])
+
     def without(self, off: Mapping[str, str]) -> RuleSet:
         """The same rules, with these switched off.  The caller has checked that they exist (:func:`unknown`)."""
         return replace(self, off=MappingProxyType(dict(off)))

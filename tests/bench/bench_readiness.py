@@ -6,18 +6,25 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import random
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from chorus_gui.app.demo import dicom
 from chorus_gui.core.config.model import Place, PlaceKind, Site
 from chorus_gui.core.model import SourceFile
 from chorus_gui.core.pattern import DEFAULTS, Pattern
+from chorus_gui.core.readiness import omop
 from chorus_gui.core.readiness.findings import Found
+from chorus_gui.core.readiness.images import check_image, quiet, where
 from chorus_gui.core.readiness.paths import Paths
+from chorus_gui.core.readiness.tables import Form, TableCheck, World
 from chorus_gui.core.rules import Pass, built_in
 
 BATCH = 4096
@@ -70,11 +77,59 @@ def bench_paths(count: int) -> None:
         print(f"{count:,} paths, {name}: {used:.2f} s CPU, {len(paths.found.groups())} groups of findings")
 
 
+def bench_images(count: int) -> None:
+    """CPU seconds for ``count`` headers of 126 kB files."""
+    study = dicom.Study("1", "F", datetime(2025, 1, 1, tzinfo=UTC), random.Random(1))
+    data = dicom.ct_slice(study, 1, 4)
+    at = where("1/Images/CT/2/3/1.dcm", "1")
+    for deep in (False, True):
+        began = time.process_time()
+        with quiet():
+            for _ in range(count):
+                check_image(at, len(data), lambda length, offset: data[offset : offset + length], deep=deep, key=b"key")
+        print(f"{count:,} image headers{', with sequences' if deep else ''}: {time.process_time() - began:.2f} s CPU")
+
+
+def bench_table(size: int) -> None:
+    """CPU seconds for all checks of a table of ``size`` bytes, in memory."""
+    columns = [column.name for column in omop.tables()["measurement"]]
+    rng = random.Random(1)
+    lines: list[str] = []
+    for number in range(20_000):
+        text = '"monitor, bed side"' if number % 50 else '"two\nlines"'
+        lines.append(
+            f"{number + 1},{1_000_000 + number % 20_000},3027018,2024-0{1 + number % 9}-1{number % 10},2024-02-01 {number % 24:02}:15:00,,32817,,"
+            f"{rng.gauss(80, 10):.1f},,8541,,,,{500_000 + number % 30_000},,{text},0,bpm,0,,,"
+        )
+    block = ("\n".join(lines) + "\n").encode()
+    header = (",".join(columns) + "\n").encode()
+    times = max(1, size // len(block))
+    world = World({str(1_000_000 + n) for n in range(20_000)}, {str(500_000 + n) for n in range(30_000)})
+    check = TableCheck("OMOP/measurement.csv", "measurement", omop.Header(tuple(columns), ",", len(header)), world, linked=True)
+    form = Form()
+
+    def text() -> Iterator[str]:
+        for _ in range(times):
+            form.feed(block)
+            yield from block.decode().splitlines(keepends=True)
+
+    began = time.process_time()
+    check.read(csv.reader(text()))
+    used = time.process_time() - began
+    rules = sorted({finding.rule for finding in check.findings})
+    print(f"a table of {times * len(block) / 1e9:.2f} GB, {check.lines:,} lines, every cell: {used:.2f} s CPU, findings {rules}")
+
+
 def main() -> None:
     """Run what the arguments ask for; all of it by default."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--paths", type=int, default=1_000_000)
-    bench_paths(parser.parse_args().paths)
+    parser.add_argument("--images", type=int, default=5_000)
+    parser.add_argument("--table", type=int, default=1_000_000_000)
+    args = parser.parse_args()
+    bench_paths(args.paths)
+    bench_images(args.images)
+    bench_table(args.table)
 
 
 if __name__ == "__main__":

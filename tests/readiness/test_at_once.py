@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 from readinessworld import IMAGE, Site, header
 
-from chorus_gui.app.readiness_report import to_data, to_text
+from chorus_gui.app.options import SubmitOptions
+from chorus_gui.app.readiness import to_data
+from chorus_gui.app.readiness_report import to_text
+from chorus_gui.app.review import scan
+from chorus_gui.app.workspace import Workspace
 from chorus_gui.cli.main import main
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.readiness import layout
 from chorus_gui.core.rules import Pass, built_in
+from chorus_gui.core.submission.review_site import READINESS
 
 SESSION = "1001/Waveforms/Telemetry/901001"
 Change = Callable[[Site], object]
@@ -247,3 +253,21 @@ def test_the_command_says_what_to_do_and_its_status_says_if_there_is_anything(si
     assert main(["-c", file, "readiness", "--list-rules"]) == 0
     assert main(["-c", file, "readiness", "--modalities", "Nothing"]) == 2
     assert main(["-c", file, "readiness", "--rules", str(site.base / "none.toml")]) == 2
+
+
+def test_every_scan_brings_the_pass_along(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """No second walk: the review keeps what the pass found, and the command says so in a line."""
+    file = str(written(site))
+    site.put("OMOP/image_map.csv", f"{CANARY},b\n")
+    assert main(["-c", file, "journal", "update", "--dry-run"]) == 0
+    assert "Readiness: 1 leak of patient data. To see what and where" in capsys.readouterr().out
+    with Workspace(site.config()) as workspace:
+        assert scan(workspace, JobContext(), SubmitOptions()).ok
+        with workspace.staged() as staging:
+            found = staging.get(READINESS)
+    assert [one["rule"] for one in found["findings"]] == ["P1", "O16"]
+    assert CANARY not in json.dumps(found)
+    site.remove("OMOP/image_map.csv")
+    capsys.readouterr()
+    assert main(["-c", file, "journal", "update", "--dry-run"]) == 0
+    assert "Readiness" not in capsys.readouterr().out

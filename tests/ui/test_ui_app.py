@@ -31,7 +31,7 @@ window = MainWindow(Session(Settings(), application))
 window.closed.connect(application.quit)
 window.show()
 application.processEvents()
-heavy = {"azure", "rich", "keyring", "requests", "cryptography", "tomlkit", "jinja2", "msal"}
+heavy = {"azure", "rich", "keyring", "requests", "cryptography", "tomlkit", "jinja2", "msal", "pydicom"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}), "PySide6.QtNetwork" in sys.modules)
 QTimer.singleShot(0, window.close)
 application.exec()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from chorus_gui.core.rules import Pass, Rule, RuleSet
+from chorus_gui.core.rules import Pass, Rule, RuleSet, Severity
 
 EXAMPLES = 3
 """Paths that a group shows; a hundred thousand lines teach nobody."""
@@ -19,14 +19,14 @@ class Finding(NamedTuple):
     """One thing that a check found.
 
     ``about``: which tag, column or layout, in words of the program or names of the standards, never in words of the file.  ``line`` counts
-    from 1, 0 where there is none; ``count`` is how often it is in this file.
+    from 1, 0 where there is none; ``times`` is how often it is in this file.
     """
 
     rule: str
     path: str
     about: str = ""
     line: int = 0
-    count: int = 1
+    times: int = 1
 
 
 class Example(NamedTuple):
@@ -76,7 +76,7 @@ class Found:
             key = key if known <= MOST_SUBJECTS else (rule.id, OTHERS)
             group = self._groups.setdefault(key, Group(rule, key[1]))
         group.files += 1
-        group.count += finding.count
+        group.count += finding.times
         if len(group.examples) < EXAMPLES:
             group.examples.append(Example(finding.path, finding.line))
 
@@ -115,9 +115,39 @@ class Readiness:
     unchecked_count: int
     seconds: float
 
-    def worst(self) -> Mapping[str, int]:
-        """Severity → number of groups."""
-        out: dict[str, int] = {}
-        for group in self.groups:
-            out[group.rule.severity.value] = out.get(group.rule.severity.value, 0) + 1
-        return out
+    @property
+    def clean(self) -> bool:
+        """Nothing was found but notes."""
+        return all(group.rule.severity is Severity.NOTE for group in self.groups)
+
+
+def to_data(found: Readiness) -> dict[str, Any]:
+    """The result as JSON values."""
+    return {
+        "rules": found.rules.version,
+        "rules_off": dict(found.rules.off),
+        "pass": found.deepest.value,
+        "modalities": list(found.modalities),
+        "files": found.files,
+        "read": found.read,
+        "remembered": found.remembered,
+        "seconds": round(found.seconds, 3),
+        "findings": [
+            {
+                "rule": group.rule.id,
+                "severity": group.rule.severity.value,
+                "certainty": group.rule.certainty.value,
+                "status": group.rule.status.value,
+                "modality": group.rule.modality,
+                "about": group.about,
+                "files": group.files,
+                "count": group.count,
+                "examples": [{"path": path, "line": line} for path, line in group.examples],
+                "must": group.rule.must,
+                "what_to_do": group.rule.tell,
+                "said_in": [str(source) for source in group.rule.sources],
+            }
+            for group in found.groups
+        ],
+        "unchecked": {"count": found.unchecked_count, "examples": [{"path": path, "why": why} for path, why in found.unchecked]},
+    }

@@ -114,7 +114,7 @@ def header_of(data: bytes) -> Header | None:
     try:
         decoded = text.decode("utf-8", "replace")
         delimiter = max(",\t|;", key=decoded.split("\n", 1)[0].count)
-        names = next(csv.reader(io.StringIO(decoded, newline=""), delimiter=delimiter), [])
+        names = next(csv.reader(io.StringIO(decoded, newline=""), delimiter=delimiter), list[str]())
     except csv.Error:
         return None
     columns = tuple(name.strip().strip('"').strip().lower() for name in names)
@@ -148,11 +148,11 @@ def check_header(path: str, table: str, data: bytes) -> Iterator[Finding]:
     if len(there) < len(header.columns):
         yield Finding("O2", path, "a column is there twice", 1)
     for column in known:
-        if column.name not in there:
-            if column.required and not (table == "note" and column.name == "note_text"):
-                yield Finding("O4", path, f"{table}.{column.name}", 1)
-            elif not column.required:
-                yield Finding("O4B", path, f"{table}", 1)
+        if column.required and column.name not in there and (table, column.name) != ("note", "note_text"):
+            yield Finding("O4", path, f"{table}.{column.name}", 1)
+    optional = sum(not column.required and column.name not in there for column in known)
+    if optional:
+        yield Finding("O4B", path, table, 1, optional)
     yield from _order(path, table, header.columns, [column.name for column in known])
     if table == "note":
         for name in NOTE_COLUMNS:

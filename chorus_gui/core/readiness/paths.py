@@ -16,6 +16,7 @@ from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.readiness import layout, omop
 from chorus_gui.core.readiness.findings import Finding, Found
+from chorus_gui.core.storage.base import UnwantedFile
 
 Flaw = tuple[str, str]
 """Rule and subject."""
@@ -134,12 +135,13 @@ class Paths:
         if modality == "OMOP":
             self._keep_tables(files)
         elif modality == "Metadata":
-            self.metadata.update((file.path.rpartition("/")[2].lower(), file) for file in files)
+            known = MOST_TABLES - len(self.metadata)
+            self.metadata.update((file.path.rpartition("/")[2].lower(), file) for file in files[: max(0, known)])
 
-    def unmatched(self, root: str, paths: Sequence[str]) -> None:
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
         """As :meth:`ScanSink.unmatched`."""
         del root
-        for path in paths:
+        for path in (file.name for file in files):
             parts = path.split("/")
             name = parts[-1]
             flaws = [*self._name_flaws(name, ""), *self._parts_flaws(parts[:-1])]

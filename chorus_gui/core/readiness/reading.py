@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,6 +12,8 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import FileReader, Source
 
 BLOCK = 1 << 20
+Watch = Callable[[bytes], None] | None
+"""Sees the bytes as they are read."""
 LONGEST_FIELD = 1 << 24
 """Characters of one field; a longer one means that a quote is not closed."""
 
@@ -34,9 +36,10 @@ def read_range(source: Source, path: str, length: int, offset: int = 0) -> bytes
 class Stream(io.RawIOBase):
     """A file of a source as a raw stream: for a buffer, a text, a parser.  Stops when the job is cancelled, and waits while it is paused."""
 
-    def __init__(self, reader: FileReader, ctx: JobContext) -> None:
+    def __init__(self, reader: FileReader, ctx: JobContext, watch: Watch = None) -> None:
         self._reader = reader
         self._ctx = ctx
+        self._watch = watch
         self.done = 0
         """bytes that were read"""
 
@@ -49,6 +52,8 @@ class Stream(io.RawIOBase):
         self._ctx.checkpoint()
         got = self._reader.readinto(memoryview(buffer)) or 0
         self.done += got
+        if self._watch is not None and got:
+            self._watch(bytes(memoryview(buffer)[:got]))
         return got
 
     def close(self) -> None:
@@ -59,9 +64,9 @@ class Stream(io.RawIOBase):
 
 
 @contextmanager
-def opened(source: Source, path: str, ctx: JobContext) -> Generator[io.BufferedReader]:
+def opened(source: Source, path: str, ctx: JobContext, watch: Watch = None) -> Generator[io.BufferedReader[Stream]]:
     """A file to read from its beginning.  Raises as :func:`read_range`, and :class:`Cancelled`."""
-    stream = Stream(source.open(path), ctx)
+    stream = Stream(source.open(path), ctx, watch)
     buffered = io.BufferedReader(stream, BLOCK)
     try:
         yield buffered
@@ -71,10 +76,10 @@ def opened(source: Source, path: str, ctx: JobContext) -> Generator[io.BufferedR
 
 
 @contextmanager
-def table_lines(source: Source, path: str, ctx: JobContext, delimiter: str = ",") -> Generator[Any]:
+def table_lines(source: Source, path: str, ctx: JobContext, delimiter: str = ",", watch: Watch = None) -> Generator[Any]:
     """The csv reader of a table; bytes that are not UTF-8 become a mark.  Its ``line_num`` counts lines from 1."""
     csv.field_size_limit(LONGEST_FIELD)
-    with opened(source, path, ctx) as buffered:
+    with opened(source, path, ctx, watch) as buffered:
         text = io.TextIOWrapper(buffered, "utf-8-sig", errors="replace", newline="")
         try:
             yield csv.reader(text, delimiter=delimiter)

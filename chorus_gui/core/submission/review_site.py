@@ -9,6 +9,8 @@ from pathlib import Path
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Mode, Row
+from chorus_gui.core.readiness.findings import to_data
+from chorus_gui.core.readiness.watch import Both, Watch
 from chorus_gui.core.review import pending, to_read
 from chorus_gui.core.review.amended import refuse_taken
 from chorus_gui.core.review.changes import summary
@@ -22,6 +24,9 @@ from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.held import patient_of
 from chorus_gui.core.submission.work import Work, choose_modalities
 from chorus_gui.core.transfer.verify import VerifyResult, verify
+
+READINESS = "readiness"
+"""The key under which a review keeps what the at-once pass of the readiness check found, as JSON values."""
 
 
 def review_site(
@@ -44,7 +49,10 @@ def review_site(
     chosen = choose_modalities(config, modalities)
     path = path or staging_path(config.journal.local)
     with Known(work.journal.path, chosen, path.with_suffix(".known")) as known, Staging.create(path) as staging:
-        seen = scan(config, chosen, staging, ctx, work.sources)
+        watch = Watch(config)
+        seen = scan(config, chosen, Both(staging, watch), ctx, work.sources)
+        begin = watch.finish(work.sources, chosen, ctx)
+        staging.put(READINESS, to_data(watch.result(chosen, begin.read, begin.unchecked)))
         staging.put("left_out", [*seen.left_out, list(config.exclude.patterns)])
         comparison = Comparison(config, work.journal, Scanned(staging, known, chosen, mode or config.mode, seen.unread), ctx)
         comparison.begin()

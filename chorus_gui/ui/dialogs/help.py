@@ -29,6 +29,7 @@ LICENCES = {
     "jinja2": "BSD-3-Clause",
     "keyring": "MIT",
     "platformdirs": "MIT",
+    "pydicom": "MIT",
     "pywin32-ctypes": "BSD-3-Clause",
     "requests": "Apache-2.0",
     "rich": "MIT",

@@ -1,0 +1,405 @@
+"""The quick and the thorough pass: what must be read.  Tables one after the other, images and recordings on the engine's pool."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+from chorus_gui.core.engine.pool import Pool
+from chorus_gui.core.engine.work import Executor, Place, Worker
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.readiness import images, recordings, tables, texts
+from chorus_gui.core.readiness.at_once import MAPPINGS, TRIES, Beginning
+from chorus_gui.core.readiness.findings import Finding, Unchecked
+from chorus_gui.core.readiness.memory import Memory, Seen, Verdict
+from chorus_gui.core.readiness.paths import Paths, Table
+from chorus_gui.core.readiness.reading import read_range, table_lines
+from chorus_gui.core.rules import Pass
+from chorus_gui.core.storage.base import Source
+
+TABLE_HEAD = 1 << 20
+CHUNK = 16
+"""Images of one task."""
+_FIRST = ("person", "visit_occurrence", "note")
+"""Tables that others refer to, in the order in which they are read."""
+_INSIDE, _OUTSIDE = "inside", "outside"
+FEW = 5
+"""Patients from which a share means something."""
+
+
+class Estimate(NamedTuple):
+    """What a pass reads: files and bytes, without those whose verdict is remembered."""
+
+    files: int
+    bytes: int
+
+
+class Task(NamedTuple):
+    """Files to check together: some images, or the recordings of a folder."""
+
+    modality: str
+    folder: str
+    files: tuple[Seen, ...]
+
+
+class Result(NamedTuple):
+    """The verdict on one file, or on a folder of recordings (``file`` is its first header)."""
+
+    file: Seen
+    verdict: Verdict
+
+
+@dataclass
+class Deep:
+    """Inputs of a pass, and what it gathers."""
+
+    paths: Paths
+    begin: Beginning
+    memory: Memory
+    sources: Mapping[str, Source]
+    ctx: JobContext
+    deepest: Pass
+    world: tables.World = field(default_factory=tables.World)
+    labels: frozenset[str] | None = None
+    read: int = 0
+    remembered: int = 0
+    unchecked: list[Unchecked] = field(default_factory=list[Unchecked])
+    _patients: dict[str, str] = field(default_factory=dict[str, str])
+    _folders: dict[str, str] = field(default_factory=dict[str, str])
+    _stamps: dict[str, str] = field(default_factory=dict[str, str])
+    _dates: dict[str, dict[str, bool]] = field(default_factory=dict[str, dict[str, bool]])
+
+    @property
+    def thorough(self) -> bool:
+        """Everything is read."""
+        return self.deepest is Pass.THOROUGH
+
+    def estimate(self, modalities: Sequence[str]) -> Estimate:
+        """What :meth:`run` will read."""
+        files = size = 0
+        for table in self._tables(modalities):
+            if self.memory.remembered(_seen(table), self._stamp("OMOP")) is None:
+                files += 1
+                size += table.size if self.thorough else min(table.size, TABLE_HEAD + tables.END)
+        if "Images" in modalities:
+            for image in self.memory.images(one_a_series=not self.thorough):
+                if self.memory.remembered(image, self._stamp("Images")) is None:
+                    files += 1
+                    size += min(image.size, images.FIRST_READ)
+        if "Waveforms" in modalities:
+            for _, inside in self.memory.sessions():
+                for file in inside:
+                    if file.path.lower().endswith((".hea", ".edf", ".bdf")):
+                        files += 1
+                        size += min(file.size, recordings.LONGEST_HEADER)
+        return Estimate(files, size)
+
+    def run(self, modalities: Sequence[str], executor: Executor) -> None:
+        """Check everything that is not remembered.  Raises :class:`Cancelled`; what was read until then is remembered."""
+        self.ctx.progress.begin("readiness", dict.fromkeys(modalities) if modalities else None)
+        try:
+            with images.quiet():
+                if "Metadata" in modalities:
+                    self._metadata()
+                if "OMOP" in modalities:
+                    self._all_tables(modalities)
+                with Pool(executor, partial(_Checker, self._recipe()), self.ctx, window=2 * executor.threads, wait=False) as pool:
+                    for result in pool.map(self._tasks(modalities)):
+                        self._take(result, old=False)
+        finally:
+            self.memory.save()
+        self._together()
+
+    # --- metadata and tables ----------------------------------------------------------------------------------------
+
+    def _metadata(self) -> None:
+        source = self.sources["Metadata"]
+        labels: set[str] = set()
+        known = False
+        for name, file in sorted(self.paths.metadata.items()):
+            self.ctx.checkpoint()
+            if not file.size or file.size > texts.LARGEST or not name.endswith((".md", ".txt", ".csv")):
+                continue
+            try:
+                data = read_range(source, file.path, texts.LARGEST)
+            except TRIES as error:
+                self.unchecked.append(Unchecked(file.path, error.what))
+                continue
+            self.read += 1
+            if name in MAPPINGS.values():
+                mapping = texts.check_mapping(file.path, data)
+                self.paths.found.all(mapping.findings)
+                labels |= mapping.signals or set()
+                known = known or mapping.signals is not None
+            else:
+                self.paths.found.all(texts.check_description(file.path, name, data))
+        self.labels = frozenset(labels) if known else None
+        self._stamps.clear()
+
+    def _tables(self, modalities: Sequence[str]) -> list[Table]:
+        if "OMOP" not in modalities:
+            return []
+        order = {name: number for number, name in enumerate(_FIRST)}
+        there = [table for table in self.paths.tables if table.size and table.path in self.begin.headers]
+        return sorted(there, key=lambda table: (order.get(table.table, len(order)), table.path))
+
+    def _stamp(self, modality: str) -> str:
+        """What a verdict depends on, apart from the file."""
+        if modality not in self._stamps:
+            self._stamps[modality] = self._new_stamp(modality)
+        return self._stamps[modality]
+
+    def _new_stamp(self, modality: str) -> str:
+        parts = [self.deepest.value, str(date.today())[:7]]  # noqa: DTZ011 - a date can stop to be in the future
+        if modality == "Waveforms":
+            parts.append(hashlib.sha256("\n".join(sorted(self.labels or ())).encode()).hexdigest()[:16])
+        if self.thorough:
+            parts += [f"{table.path}:{table.size}:{table.mtime_us}" for table in self.paths.tables if table.table in _FIRST]
+        return "|".join(parts)
+
+    def _all_tables(self, modalities: Sequence[str]) -> None:
+        self.world.persons = self.begin.persons
+        listed = self._tables(modalities)
+        if self.thorough:
+            for table in listed:
+                if table.table == "visit_occurrence":
+                    self._tried(table, self._visits)
+                elif table.table == "note" and any(other.table == "note_nlp" for other in listed):
+                    self._tried(table, self._notes)
+        for table in listed:
+            seen = _seen(table)
+            verdict = self.memory.remembered(seen, self._stamp("OMOP"))
+            if verdict is not None:
+                self.remembered += 1
+                self._taken(verdict)
+            else:
+                self._tried(table, self._table)
+        if self.thorough and any(table.table == "procedure_occurrence" for table in listed):
+            self._procedures()
+
+    def _tried(self, table: Table, work: Callable[[Table], None]) -> None:
+        try:
+            work(table)
+        except TRIES as error:
+            self.unchecked.append(Unchecked(table.path, error.what))
+        except csv.Error:
+            self.paths.found.add(Finding("O10", table.path, "a quote is not closed"))
+
+    def _column_reader(self, table: Table, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        header = self.begin.headers[table.path]
+        at = [header.columns.index(name) for name in names if name in header.columns]
+        if len(at) < len(names):
+            return
+        last = max(at)
+        with table_lines(self.sources["OMOP"], table.path, self.ctx, header.delimiter) as lines:
+            next(lines, None)
+            for line in lines:
+                if len(line) > last:
+                    yield tuple(line[place].strip() for place in at)
+
+    def _visits(self, table: Table) -> None:
+        ids: set[str] = set()
+        for visit, person, start, end in self._column_reader(
+            table, ("visit_occurrence_id", "person_id", "visit_start_date", "visit_end_date")
+        ):
+            ids.add(visit)
+            begin = _ordinal(start)
+            if begin:
+                self.world.stays.setdefault(person, []).append((begin, _ordinal(end) or begin))
+        self.world.visits = (self.world.visits or set()) | ids
+
+    def _notes(self, table: Table) -> None:
+        self.world.notes = (self.world.notes or set()) | {note for (note,) in self._column_reader(table, ("note_id",))}
+
+    def _table(self, table: Table) -> None:
+        source, header = self.sources["OMOP"], self.begin.headers[table.path]
+        check = tables.TableCheck(table.path, table.table, header, self.world, linked=self.thorough)
+        form = tables.Form()
+        findings: list[Finding] = []
+        before = set(self.world.procedures)
+        if self.thorough:
+            with table_lines(source, table.path, self.ctx, header.delimiter, form.feed) as lines:
+                next(lines, None)
+                check.read(lines)
+            check.end()
+        else:
+            data = read_range(source, table.path, TABLE_HEAD)
+            whole = len(data) < TABLE_HEAD or len(data) == table.size
+            form.feed(data if whole else data[: data.rfind(b"\n") + 1])
+            lines = tables.head_lines(data, header.delimiter, whole=whole)
+            next(lines, None)
+            check.read(lines, self.ctx.checkpoint)
+        tail = read_range(source, table.path, tables.END, max(0, table.size - tables.END))
+        findings += tables.check_end(table.path, tail)
+        findings += [*form.findings(table.path), *check.findings]
+        verdict = Verdict(tuple(findings), tuple(sorted(self.world.procedures - before)))
+        self.memory.remember(_seen(table), self._stamp("OMOP"), verdict)
+        self.memory.save()
+        self.read += 1
+        self.ctx.progress.add("OMOP", 1, table.size)
+        self._taken(verdict)
+
+    def _taken(self, verdict: Verdict) -> None:
+        self.paths.found.all(verdict.findings)
+        self.world.procedures |= {fact for fact in verdict.facts if fact in (tables.IMAGE_CONCEPT, tables.WAVEFORM_CONCEPT)}
+
+    def _procedures(self) -> None:
+        path = next(table.path for table in self.paths.tables if table.table == "procedure_occurrence")
+        for modality, concept in (("Images", tables.IMAGE_CONCEPT), ("Waveforms", tables.WAVEFORM_CONCEPT)):
+            if modality in self.paths.has and concept not in self.world.procedures:
+                self.paths.found.add(Finding("K5", path, modality))
+
+    # --- images and recordings --------------------------------------------------------------------------------------
+
+    def _recipe(self) -> _Recipe:
+        stays = {person: tuple(found) for person, found in self.world.stays.items()} if self.thorough else {}
+        return _Recipe(
+            {name: self.sources[name] for name in ("Images", "Waveforms") if name in self.sources},
+            self.memory.key,
+            stays,
+            self.labels,
+            self.thorough,
+        )
+
+    def _tasks(self, modalities: Sequence[str]) -> Iterator[Task]:
+        if "Images" in modalities:
+            waiting: list[Seen] = []
+            for image in self.memory.images(one_a_series=not self.thorough):
+                verdict = self.memory.remembered(image, self._stamp("Images"))
+                if verdict is not None:
+                    self._take(Result(image, verdict), old=True)
+                    continue
+                waiting.append(image)
+                if len(waiting) == CHUNK:
+                    yield Task("Images", "", tuple(waiting))
+                    waiting = []
+            if waiting:
+                yield Task("Images", "", tuple(waiting))
+        if "Waveforms" in modalities:
+            for folder, inside in self.memory.sessions():
+                if any(file.path.lower().endswith((".hea", ".edf", ".bdf")) for file in inside):
+                    mark = _mark(inside)
+                    verdict = self.memory.remembered(mark, self._stamp("Waveforms"))
+                    if verdict is not None:
+                        self._take(Result(mark, verdict), old=True)
+                    else:
+                        yield Task("Waveforms", folder, tuple(inside))
+
+    def _take(self, result: Result, *, old: bool) -> None:
+        file, verdict = result
+        self.remembered += old
+        self.read += not old
+        if verdict.unchecked:
+            self.unchecked.append(Unchecked(file.path, verdict.unchecked))
+        elif not old:
+            self.memory.remember(file, self._stamp(file.modality), verdict)
+        self.ctx.progress.add(file.modality, 1)
+        self.paths.found.all(verdict.findings)
+        self._compare(file, verdict.facts)
+
+    def _compare(self, file: Seen, facts: tuple[str, ...]) -> None:
+        """Facts of one file against those of others: study, series, and if its day is within a visit."""
+        if len(facts) < 3:
+            return
+        study, series, inside = facts
+        if study and self._patients.setdefault(study, file.patient or "") != (file.patient or ""):
+            self.paths.found.add(Finding("I21", file.path))
+        if series:
+            folder = file.path.rpartition("/")[0]
+            if self._folders.setdefault(folder, series) != series:
+                self.paths.found.add(Finding("I6", file.path))
+        if inside and file.patient:
+            by_patient = self._dates.setdefault(file.modality, {})
+            by_patient[file.patient] = by_patient.get(file.patient, False) or inside == _INSIDE
+
+    def _together(self) -> None:
+        """What only the sum of files shows."""
+        for modality, by_patient in self._dates.items():
+            within = sum(by_patient.values())
+            if len(by_patient) >= FEW and within < len(by_patient) / 2:
+                self.paths.found.add(
+                    Finding("D1", "", f"{modality}: {within:,} of {len(by_patient):,} patients have a date within a visit")
+                )
+
+
+def _seen(table: Table) -> Seen:
+    return Seen("OMOP", table.path, None, table.size, table.mtime_us)
+
+
+def _mark(inside: Sequence[Seen]) -> Seen:
+    """A folder of recordings as one file: its size and time change when any of its files does."""
+    text = "\n".join(f"{file.path}:{file.size}:{file.mtime_us}" for file in sorted(inside))
+    first = min(file.path for file in inside if file.path.lower().endswith((".hea", ".edf", ".bdf")))
+    digest = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big")
+    return Seen("Waveforms", first, inside[0].patient, len(inside), digest)
+
+
+def _ordinal(text: str) -> int:
+    try:
+        return date.fromisoformat(text[:10]).toordinal()
+    except ValueError:
+        return 0
+
+
+class _Recipe(NamedTuple):
+    """What a worker needs; a value."""
+
+    sources: Mapping[str, Source]
+    key: bytes
+    stays: Mapping[str, tuple[tuple[int, int], ...]]
+    labels: frozenset[str] | None
+    thorough: bool
+
+
+class _Checker(Worker[Task, Result, None]):
+    """Checks images and recordings."""
+
+    def __init__(self, recipe: _Recipe, place: Place[None]) -> None:
+        self._given = recipe
+        self._ctx = place.ctx
+
+    def run(self, task: Task) -> Iterable[Result]:
+        """As :meth:`Worker.run`."""
+        if task.modality == "Waveforms":
+            yield self._session(task)
+            return
+        for file in task.files:
+            self._ctx.checkpoint()
+            yield Result(file, self._image(file))
+
+    def _image(self, file: Seen) -> Verdict:
+        source = self._given.sources["Images"]
+        try:
+            said = images.check_image(
+                images.where(file.path, file.patient),
+                file.size,
+                lambda length, at: read_range(source, file.path, length, at),
+                deep=self._given.thorough,
+                key=self._given.key,
+            )
+        except TRIES as error:
+            return Verdict((), (), error.what)
+        return Verdict(said.findings, (said.study, said.series, self._inside(file.patient, said.day)), said.unchecked)
+
+    def _inside(self, patient: str | None, day: int) -> str:
+        """If a day is within a visit of the patient, give or take one day; "" if that is not known."""
+        stays = self._given.stays.get(patient or "")
+        if not stays or not day:
+            return ""
+        return _INSIDE if any(start - 1 <= day <= end + 1 for start, end in stays) else _OUTSIDE
+
+    def _session(self, task: Task) -> Result:
+        self._ctx.checkpoint()
+        source, mark = self._given.sources["Waveforms"], _mark(task.files)
+        below = {file.path.rpartition("/")[2]: file for file in task.files}
+        session = recordings.Session(task.folder, mark.patient or "", {name: file.size for name, file in below.items()}, self._given.labels)
+        try:
+            findings, day = recordings.check_session(session, lambda name, length: read_range(source, below[name].path, length))
+        except TRIES as error:
+            return Result(mark, Verdict((), (), error.what))
+        return Result(mark, Verdict(tuple(findings), ("", "", self._inside(mark.patient, day))))

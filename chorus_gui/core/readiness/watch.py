@@ -1,0 +1,90 @@
+"""The at-once pass beside a scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.config.rule_keys import chosen
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Problem, SourceFile
+from chorus_gui.core.readiness.at_once import Beginning, check_beginning
+from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked
+from chorus_gui.core.readiness.paths import Paths
+from chorus_gui.core.rules import Pass, RuleSet
+from chorus_gui.core.storage.base import Source, UnwantedFile
+
+MOST_UNCHECKED = 20
+"""Files that a result names of those that could not be checked; the rest is a number."""
+
+
+class Listener(Protocol):
+    """Hears what a scan reports.  The same as a sink of a scan, and here so that no step imports another."""
+
+    def files(self, files: Sequence[SourceFile]) -> None:
+        """Files of one modality."""
+        ...
+
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        """Files that belong to no modality."""
+        ...
+
+    def problem(self, problem: Problem) -> None:
+        """What could not be done."""
+        ...
+
+
+class Watch:
+    """Listens to a scan for ``paths``.  Raises :class:`ConfigError` if the rules of the configuration cannot be read."""
+
+    def __init__(self, config: Config, rules: RuleSet | None = None, deepest: Pass = Pass.AT_ONCE) -> None:
+        self.began = time.perf_counter()
+        self.rules = rules or chosen(config.rules_file, config.rules_off)
+        self.deepest = deepest
+        self.found = Found(self.rules, deepest)
+        self.paths = Paths(self.found, config.sites)
+        self.files, self.unmatched, self.problem = self.paths.files, self.paths.unmatched, self.paths.problem
+
+    def finish(self, sources: Mapping[str, Source], modalities: Collection[str], ctx: JobContext) -> Beginning:
+        """Read the first lines of the tables.  Call it after the scan.  Raises :class:`Cancelled`."""
+        return check_beginning(self.paths, sources, modalities, ctx)
+
+    def result(self, modalities: Sequence[str], read: int, unchecked: Sequence[Unchecked], remembered: int = 0) -> Readiness:
+        """Everything that was found."""
+        missed = [*(Unchecked(problem.path, problem.cause) for problem in self.paths.problems), *unchecked]
+        return Readiness(
+            self.rules,
+            self.deepest,
+            tuple(modalities),
+            tuple(self.found.groups()),
+            self.paths.files_seen,
+            read,
+            remembered,
+            tuple(missed[:MOST_UNCHECKED]),
+            len(missed),
+            time.perf_counter() - self.began,
+        )
+
+
+class Both:
+    """Reports to one sink, then to another."""
+
+    def __init__(self, first: Listener, second: Listener) -> None:
+        self._sinks = (first, second)
+
+    def files(self, files: Sequence[SourceFile]) -> None:
+        """See :class:`Listener`."""
+        for sink in self._sinks:
+            sink.files(files)
+
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        """See :class:`Listener`."""
+        for sink in self._sinks:
+            sink.unmatched(root, files)
+
+    def problem(self, problem: Problem) -> None:
+        """See :class:`Listener`."""
+        for sink in self._sinks:
+            sink.problem(problem)
