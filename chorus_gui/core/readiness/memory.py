@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from chorus_gui.core import private
 from chorus_gui.core.folders import data_folder, remove_file
@@ -21,7 +21,7 @@ from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.readiness.findings import Finding
 from chorus_gui.core.storage.base import UnwantedFile
-from chorus_gui.core.untrusted import DATA_ERRORS
+from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
 FORMAT = 1
 CHECKS = 1
@@ -135,7 +135,7 @@ class Memory:
         if row is None:
             return None
         try:
-            findings, facts, unchecked = json.loads(row[0])
+            findings, facts, unchecked = cast("tuple[list[list[Any]], list[str], str]", json_value(row[0]))
             return Verdict(tuple(Finding(*one) for one in findings), tuple(facts), str(unchecked))
         except DATA_ERRORS:
             return None
