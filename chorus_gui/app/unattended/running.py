@@ -157,6 +157,7 @@ def submit_by_policy(
         journal=str(config.journal.local),
         policy=policy.approving,
     )
+    running.kept.write(running.report)  # if the run is killed, this is what is known of it
     done = submit(workspace, ctx, options_of(policy, options), reviewing)
     if isinstance(done.outcome.error, LockedError):
         done = replace(done, outcome=Outcome(OutcomeKind.FAILED, error=_waits_for_a_colleague(done.outcome.error)))
