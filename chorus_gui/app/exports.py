@@ -22,6 +22,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Row
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.values import Query
 from chorus_gui.core.shown import quoted
@@ -42,10 +43,10 @@ def check_writable(file: Path) -> None:
         if not there:
             file.unlink()
     except OSError as error:
-        why = "the folder does not exist" if not file.parent.is_dir() else error.strerror or str(error)
-        raise UsageError(
-            f"Could not write {file}: {why}.", remedy="Choose another folder, or close the program that has the file open."
-        ) from error
+        why, remedy = refusal(error, file, "Choose another folder, or close the program that has the file open.")
+        if not file.parent.is_dir():
+            why = "the folder does not exist"
+        raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
 
 
 @contextmanager
@@ -59,9 +60,8 @@ def _table(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[An
             yield lambda cells: writer.writerow([safe_cell(cell) for cell in cells])
         replace_file(part, file)
     except OSError as error:
-        raise UsageError(
-            f"Could not write {file}: {error.strerror or error}.", remedy="Choose another folder, or close the program that has it open."
-        ) from error
+        why, remedy = refusal(error, file, "Choose another folder, or close the program that has it open.")
+        raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -140,7 +140,8 @@ def export_holds(workspace: Workspace, file: Path) -> int:
         try:
             holds.export(file)
         except OSError as error:
-            raise UsageError(f"Could not write {file}: {error.strerror or error}.", remedy="Choose another folder.") from error
+            why, remedy = refusal(error, file, "Choose another folder.")
+            raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
         return len(holds.all())
 
 
@@ -198,7 +199,8 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
                     out.write(os.fsencode(path) + b"\0" if wanted.null else f"{quoted(path)}\n".encode())
                     count += 1
         except OSError as error:
-            raise UsageError(f"Could not write {wanted.file}: {error.strerror or error}.", remedy="Choose another folder.") from error
+            why, remedy = refusal(error, wanted.file, "Choose another folder.")
+            raise UsageError(f"Could not write {wanted.file}: {why}.", remedy=remedy) from error
         return count
 
     return run(workspace, Command("file list", local=local), ctx, step)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from functools import partial
 from pathlib import Path
 
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.folders import data_folder, guide, log_folder, patiently, remove_file, replace_file, resource, settings_folder
+from chorus_gui.core.folders import data_folder, guide, log_folder, remove_file, remove_folder, replace_file, resource, settings_folder
+from chorus_gui.core.refused import refusal
 
 __all__ = [
     "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder",
@@ -33,10 +32,8 @@ def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:
     try:
         return _clear(staging=staging, logs=logs, receipts=receipts)
     except OSError as error:
-        raise UsageError(
-            f"Could not remove everything: {error.filename} ({error.strerror or error}).",
-            remedy="Close all other windows of CHoRUS Upload, then try again.",
-        ) from error
+        why, remedy = refusal(error, error.filename or "", "Close all other windows of CHoRUS Upload, then try again.")
+        raise UsageError(f"Could not remove everything: {error.filename} ({why}).", remedy=remedy) from error
 
 
 def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
@@ -50,7 +47,7 @@ def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
     for folder in folders:
         if folder.is_dir():
             count += sum(1 for file in folder.rglob("*") if file.is_file())
-            patiently(partial(shutil.rmtree, folder))
+            remove_folder(folder)
     if logs:
         for file in log_folder().glob("*.log*"):
             count += 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from chorus_gui.app.folders import data_folder, log_folder, settings_folder
 from chorus_gui.core.config.keychain import SERVICE
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.folders import patiently, remove_file
+from chorus_gui.core.folders import remove_file, remove_folder
+from chorus_gui.core.refused import refusal
 
 FOLDERS = ("staging", "verify", "readiness", "receipts", "shared-receipts", "custody", "theme", "instance")
 """What the program makes below the user's data folder.  A test looks for others."""
@@ -45,17 +44,15 @@ def purge() -> tuple[int, int]:
                 folder.unlink()
             elif folder.is_dir():
                 count += sum(1 for file in folder.rglob("*") if file.is_file())
-                patiently(partial(shutil.rmtree, folder))
+                remove_folder(folder)
         files = [*(settings_folder() / name for name in FILES), *(data_folder() / name for name in DATA_FILES)]
         files += sorted(log_folder().glob("*.log*"))
         for file in files:
             count += file.is_file()
             remove_file(file)
     except OSError as error:
-        raise UsageError(
-            f"Could not remove everything: {error.filename} ({error.strerror or error}).",
-            remedy="Close every window and command of CHoRUS Upload, then try again.",
-        ) from error
+        why, remedy = refusal(error, error.filename or "", "Close every window and command of CHoRUS Upload, then try again.")
+        raise UsageError(f"Could not remove everything: {error.filename} ({why}).", remedy=remedy) from error
     tokens = _forget_tokens()
     for folder in (log_folder(), settings_folder(), data_folder()):
         with suppress(OSError):  # other things are in it

@@ -32,6 +32,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import MODALITIES, Finding
 from chorus_gui.core.redact import MASK, redact
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.untrusted import toml_tables
 
 LOG_BYTES = 2_000_000
@@ -78,7 +79,8 @@ def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths
             names = tuple(bundle.namelist())
         replace_file(part, file)
     except OSError as error:
-        raise UsageError(f"Could not write {file}: {error.strerror or error}.", remedy="Choose another folder.") from error
+        why, remedy = refusal(error, file, "Choose another folder.")
+        raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
     finally:
         part.unlink(missing_ok=True)
     return names

@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from chorus_gui.core.errors import ComputerError
+from chorus_gui.core.refused import is_held, refusal
 
 FILE_OF_OURS = "file_of_ours"
 """The attribute that names the file in an error of one of the program's own databases (see :mod:`~.own_database`)."""
@@ -107,6 +108,9 @@ def _of_system(error: OSError, file: str) -> ComputerError | None:
 
 def _clause(error: OSError, file: str) -> tuple[str, str]:
     """Why, as the end of a sentence, and what to do, as a sentence; ("", "") for an error that has other reasons."""
+    why, remedy = refusal(error, file, "")
+    if file and remedy:
+        return why, remedy
     where = f"on the disk of “{os.path.dirname(file) or file}”" if file else "on the disks of this computer (temporary files, too)"
     if is_full(error):
         return (
@@ -133,6 +137,8 @@ def _of_sqlite(error: sqlite3.DatabaseError, file: str) -> ComputerError | None:
     clause = _OF_A_FILE.get((code or 0) & 0xFF)
     if clause is None:
         return None
+    if file and is_held(file):
+        clause = "another program has it open"
     name = f"“{file}”, a file" if file else "A file"
     remedy = f"Free space on the disk of “{os.path.dirname(file)}”" if file else "Check that the disk is not full"
     if clause == "it is damaged":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.refused import is_read_only, make_changeable
 
 APP = "CHoRUS Upload"
 PATIENCE_S = 4.0
@@ -114,17 +116,21 @@ def patiently(call: Callable[[], T]) -> T:
     """Call again, for some seconds, while another program holds the file: a virus scanner, a backup, a reader of our own.
 
     Windows alone keeps a file that is open from being replaced or removed, and says "denied" or "sharing violation", which are both
-    :class:`PermissionError`.
+    :class:`PermissionError`.  A file that is read-only is not waited for.
     """
     until, pause = time.monotonic() + PATIENCE_S, 0.01
     while True:
         try:
             return call()
-        except PermissionError:
-            if not _WINDOWS or time.monotonic() > until:
+        except PermissionError as error:
+            if not _WINDOWS or time.monotonic() > until or _stays_refused(error):
                 raise
         time.sleep(pause)
         pause = min(2 * pause, 0.2)
+
+
+def _stays_refused(error: OSError) -> bool:
+    return any(isinstance(name, str) and is_read_only(name) for name in (error.filename, error.filename2))
 
 
 def replace_file(part: Path, target: Path) -> None:
@@ -133,8 +139,17 @@ def replace_file(part: Path, target: Path) -> None:
 
 
 def remove_file(file: Path) -> None:
-    """Remove a file that may be gone; on Windows :func:`patiently`.  Raises OSError."""
+    """Remove a file of the program's own, which may be gone; on Windows :func:`patiently`, and if it is read-only.  Raises OSError."""
+    make_changeable(file)
     patiently(lambda: file.unlink(missing_ok=True))
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of the program's own and everything in it; on Windows :func:`patiently`, and what is read-only.  Raises OSError."""
+    for above, _, names in os.walk(folder):
+        for name in names:
+            make_changeable(os.path.join(above, name))
+    patiently(lambda: shutil.rmtree(folder))
 
 
 def extended(full: str, path: str) -> str:

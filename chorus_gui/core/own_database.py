@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chorus_gui.core.computer import FILE_OF_OURS
+from chorus_gui.core.refused import make_changeable
 
 
 class OwnDatabase(sqlite3.Connection):
@@ -48,6 +49,7 @@ def own_database(file: Path, *, timeout: float, begin: str = "") -> OwnDatabase:
 
     ``begin`` is run first.  Errors as SQLite; then the file is not open: Windows neither removes nor replaces one that is.
     """
+    make_changeable(file)
     try:
         db = sqlite3.connect(file, isolation_level=None, timeout=timeout, factory=OwnDatabase)
     except sqlite3.Error as error:

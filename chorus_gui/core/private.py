@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chorus_gui.core.folders import replace_file
+from chorus_gui.core.refused import make_changeable
 
 FILE, FOLDER = 0o600, 0o700
 _POSIX = os.name == "posix"
@@ -76,8 +77,9 @@ def take_place(part: Path, target: Path) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace a file, whole or not at all; on the disk when this returns.  Raises OSError."""
+    """Replace a file of the program's own, whole or not at all; on the disk when this returns.  Raises OSError."""
     part = beside(path)
+    make_changeable(path)
     try:
         with _naming(path), create(part) as out:
             out.write(data)

@@ -19,6 +19,7 @@ from chorus_gui.core.errors import BlobNameError, ConditionError, SourceUnreadab
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Item, Proof, Tally
+from chorus_gui.core.refused import is_held, is_read_only
 from chorus_gui.core.scan.digest import digest_many
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.fits import Folder
@@ -311,10 +312,14 @@ def download(store: Store, plan: Download, ctx: JobContext) -> Iterator[Moved | 
             md5 = fetch_file(store, blob, Path(disk_path(target)), ctx, tell=True)
         except (OSError, SourceUnreadableError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
-            if isinstance(cause, OSError) and cause.errno in _NO_MORE:
+            alone = is_read_only(disk_path(target)) or is_held(disk_path(target))
+            if isinstance(cause, OSError) and cause.errno in _NO_MORE and not alone:
                 raise SourceUnreadableError(
                     f"Could not write “{target}”: {cause.strerror or cause}.", remedy="Free space there, or choose another folder."
                 ) from error
+            if alone and isinstance(error, SourceUnreadableError):
+                yield Refused(target, blob.path, blob.size, error.what, error.remedy)
+                continue
             why = f"Could not write “{target}”: {error.strerror or error}." if isinstance(error, OSError) else error.what
             yield Refused(target, blob.path, blob.size, why)
             continue

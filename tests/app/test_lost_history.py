@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from world import World
 from chorus_gui.app.site_status import Action, site_status
 from chorus_gui.app.status import Status
 from chorus_gui.core.folders import data_folder
-from chorus_gui.core.journal import backups
+from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.storage.local import LocalStore
 
 FILES = {("local", "kept copies"): 4}
@@ -215,3 +217,28 @@ def test_another_journal_in_the_same_store_stops_nobody_who_knows_this_one(other
     (world.central / other / "journal.db").write_bytes(foreign())
     ended = cli.run("submit --yes")
     assert ended.status == Status.DONE, ended
+
+
+@pytest.mark.parametrize("cloud", [True, False])
+def test_a_journal_that_another_program_has_open_is_no_loss(
+    cloud: bool, cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can say what is in it, and nobody is asked to give it up."""
+    found = site(world, cloud=cloud)
+    if cloud:
+        assert cli.run("journal checkout").status == Status.DONE
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+    before = found.journals()
+    with closing(sqlite3.connect(world.journal, isolation_level=None)) as viewer:
+        viewer.execute("BEGIN EXCLUSIVE")
+        for words in (*COMMANDS, "journal recover", "journal recover --yes", *(("journal checkin",) if cloud else ())):
+            ended = cli.run(words)
+            assert ended.status in (Status.NOT_STARTED, Status.STOPPED), (words, ended)
+            assert "in use by another program" in ended.said, (words, ended)
+            assert "less history" not in ended.said, (words, ended)
+        for words in ("status", "journal status", "history", "doctor", "journal check"):
+            ended = cli.run(words)
+            assert ended.status in (Status.DONE, Status.FAULTY, Status.NOT_STARTED, Status.STOPPED), (words, ended)
+            assert "journal recover" not in ended.said + ended.out, (words, ended)
+    assert found.journals() == before
+    assert cli.run("submit --yes").status == Status.DONE

@@ -44,13 +44,13 @@ def qt(text: str, folder: Path) -> None:
     del folder
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtCore import Qt
-    from PySide6.QtGui import QGuiApplication
     from PySide6.QtGui import Qt as Gui
+    from PySide6.QtWidgets import QApplication  # the tests of the window, in the same process, need one with widgets
 
     from chorus_gui.ui.models.failures import FailuresModel
 
     global _application
-    _application = _application or QGuiApplication.instance() or QGuiApplication(sys.argv[:1])
+    _application = _application or QApplication.instance() or QApplication(sys.argv[:1])
     model = FailuresModel()
     model.show_failures([Failure(Item(1, "OMOP", text, "v/" + text, 1, 1), "SourceError", f"about {text}", "look")])
     group = model.index(0, 0)

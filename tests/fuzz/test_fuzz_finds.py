@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import types
 from collections.abc import Callable
@@ -101,6 +102,8 @@ UNDONE: dict[str, tuple[str, Undo, str]] = {
 
 @pytest.mark.parametrize("fault", UNDONE)
 def test_without_its_protection_a_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.name == "nt" and UNDONE[fault][1] is _any_path:
+        pytest.skip("Windows takes “..” behind the prefix of long paths for a name: no path leads out of the site there")
     name, undo, expected = UNDONE[fault]
     one, result = next(one for one in classes() if one.name == name), Result()
     undo(monkeypatch)

@@ -19,6 +19,7 @@ from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.policy import NO_POLICY, Policy, Rule, read_policy
 from chorus_gui.core.errors import AccessError, UntrustedHostError, UsageError
 from chorus_gui.core.folders import settings_folder, user_name
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.untrusted import toml_tables
 
 AZURE_SUFFIXES = ("blob.core.windows.net", "blob.core.usgovcloudapi.net", "blob.core.chinacloudapi.cn", "blob.storage.azure.net")
@@ -210,9 +211,8 @@ def confirm(text: str) -> str:
     try:
         private.write(file, tomli_w.dumps({"hosts": hosts}).encode())
     except OSError as error:
-        raise UsageError(
-            f"Could not remember the server “{host.name}”: {error.strerror}.", remedy=f"Check that you can write to “{file.parent}”."
-        ) from error
+        why, remedy = refusal(error, file, f"Check that you can write to “{file.parent}”.")
+        raise UsageError(f"Could not remember the server “{host.name}”: {why}.", remedy=remedy) from error
     return host.name
 
 

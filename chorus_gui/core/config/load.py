@@ -29,6 +29,7 @@ from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import MODALITIES, Mode
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS, OMOP_PER_PATIENT, Pattern
 from chorus_gui.core.redact import redact
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.text_files import NotTextError, text_of
 from chorus_gui.core.timetable import FREE, Timetable, parse_limit
 from chorus_gui.core.untrusted import MalformedError, toml_tables
@@ -176,11 +177,8 @@ def read_text(file: Path) -> str:
             remedy="Use -c to name another file, or create one with “chorus-upload config-help --output config.toml”.",
         ) from error
     except OSError as error:
-        raise ConfigError(
-            f"Could not read the configuration file “{file}”: {error.strerror}.",
-            meaning=_NOTHING_STARTED,
-            remedy="Check that it is a file, and that you are allowed to read it.",
-        ) from error
+        why, remedy = refusal(error, file, "Check that it is a file, and that you are allowed to read it.", reading=True)
+        raise ConfigError(f"Could not read the configuration file “{file}”: {why}.", meaning=_NOTHING_STARTED, remedy=remedy) from error
     try:
         return text_of(data)
     except NotTextError as error:

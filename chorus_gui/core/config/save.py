@@ -23,6 +23,7 @@ from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Findings, Reading, Tables, as_tables, detect_layout, key_lines
 from chorus_gui.core.errors import ConfigChangedError, ConfigError
 from chorus_gui.core.folders import replace_file, resource
+from chorus_gui.core.refused import refusal
 
 Scalar = str | int | bool
 
@@ -134,11 +135,11 @@ class ConfigDocument:
                 _write(self.backup, previous, mode & 0o700)
             _write(target, data, mode)
         except OSError as error:
-            raise ConfigError(
-                f"Could not save “{self.path}”: {error.strerror}.",
-                meaning="The file was not changed.",
-                remedy="Close other programs that have it open, and check that you are allowed to write in its folder.",
-            ) from error
+            file = error.filename2 or target
+            usual = "Close other programs that have it open, and check that you are allowed to write in its folder."
+            why, remedy = refusal(error, file, usual)
+            other = "" if Path(file) == target else f"“{file}”: "
+            raise ConfigError(f"Could not save “{self.path}”: {other}{why}.", meaning="The file was not changed.", remedy=remedy) from error
         self._seen = data
 
     def _tables(self) -> Tables:

@@ -37,6 +37,7 @@ from chorus_gui.core.errors import (
     UsageError,
 )
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.storage.base import IF_ABSENT, Condition, Store
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.local import LocalStore
@@ -215,8 +216,9 @@ class SideFiles:
         except (StoreError, UsageError) as error:
             raise SideFileUnreachableError(what, meaning=_reason(error), remedy=error.remedy) from error
         except OSError as error:
-            remedy = "Check that the disk or share is connected, and that you are allowed to write there."
-            raise SideFileUnreachableError(what, meaning=f"{error.strerror or type(error).__name__}.", remedy=remedy) from error
+            usual = "Check that the disk or share is connected, and that you are allowed to write there."
+            why, remedy = refusal(error, error.filename2 or error.filename or "", usual)
+            raise SideFileUnreachableError(what, meaning=_sentence(why), remedy=remedy) from error
 
 
 def beside(open_journal: Callable[[], CloudJournal], url: str) -> SideFiles:
@@ -299,9 +301,13 @@ def _read(store: Store, path: str, name: str) -> SideFile | None:
         return None
 
 
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}."
+
+
 def _reason(error: StoreError | UsageError) -> str:
     """Why, as a sentence; a disk's refusal without the words about the central store."""
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.strerror:
-        return f"{cause.strerror}."
+        return _sentence(refusal(cause, cause.filename2 or cause.filename or "", "")[0])
     return error.summary

@@ -31,6 +31,7 @@ from chorus_gui.core.custody.state import CustodyState, State, look, moment_of
 from chorus_gui.core.errors import (
     ConditionError,
     CustodyError,
+    JournalBusyError,
     JournalDamagedError,
     JournalForeignError,
     JournalMixedError,
@@ -282,7 +283,8 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int, *, removed: b
         give_up(home, memory)
         raise
     remembering.save(home.memory_file, replace(memory, base=memory.next_base).held())
-    history_check.remember(home.history_file, history_check.known("", home.local))
+    with suppress(JournalBusyError):  # what was remembered before stays
+        history_check.remember(home.history_file, history_check.known("", home.local))
     return notes
 
 

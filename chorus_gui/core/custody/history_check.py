@@ -16,6 +16,7 @@ from pathlib import Path
 
 from chorus_gui.core import private
 from chorus_gui.core.errors import CustodyError
+from chorus_gui.core.folders import patiently
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.untrusted import instant_us, json_value, record
@@ -102,10 +103,13 @@ def less(used: Known, others: Iterable[Known]) -> Known | None:
 
 
 def known(where: str, file: Path, at: datetime | None = None) -> Known:
-    """What is in a journal file.  Never raises for its content; a file that cannot be read is blank, with its ``problem``."""
+    """What is in a journal file.  Never raises for its content; a file that cannot be read is blank, with its ``problem``.
+
+    Raises :class:`~chorus_gui.core.errors.JournalBusyError` while another program has it open: that says nothing about its history.
+    """
     if not file.is_file():
         return Known(where, blank=True, missing=True)
-    found = backups.describe(file)
+    found = backups.describe(file, insist=True)
     return _of(where, found, at or instant_us(file.stat().st_mtime_ns // 1000) or datetime.now(UTC), file)
 
 
@@ -147,7 +151,7 @@ class Memory:
 def remembered(file: Path) -> Memory | None:
     """What was remembered; None if nothing was, or it cannot be read."""
     try:
-        return record(Memory, json_value(file.read_text("utf-8")))
+        return record(Memory, json_value(patiently(lambda: file.read_text("utf-8"))))
     except (OSError, ValueError):
         return None
 

@@ -14,6 +14,8 @@ import tomli_w
 
 from chorus_gui.core import private
 from chorus_gui.core.errors import CustodyError
+from chorus_gui.core.folders import patiently
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.untrusted import MalformedError, record, toml_tables
 
 
@@ -66,15 +68,22 @@ class LocalState:
 
 
 def load(file: Path) -> LocalState:
-    """What is remembered; nothing, if there is no file."""
+    """What is remembered; nothing, if there is no file.  Raises :class:`CustodyError` if it cannot be read, or has other content."""
     try:
-        table = toml_tables(file.read_text("utf-8"))
+        table = toml_tables(patiently(lambda: file.read_text("utf-8")))
         if "phase" not in table:
             raise MalformedError("no phase")
         return record(LocalState, table)
     except FileNotFoundError:
         return LocalState()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        why, remedy = refusal(error, file, "Make sure that you are allowed to read it, and try again.", reading=True)
+        raise CustodyError(
+            f"Could not read this computer's note about the check-out, “{file}”: {why}.",
+            meaning="So it is not known if the journal is checked out here.",
+            remedy=remedy,
+        ) from error
+    except ValueError as error:
         raise CustodyError(
             f"Could not read this computer's note about the check-out: “{file}”.",
             meaning="So it is not known if the journal is checked out here.",
@@ -87,8 +96,9 @@ def save(file: Path, memory: LocalState) -> None:
     try:
         private.write(file, tomli_w.dumps({**asdict(memory), "phase": memory.phase.value}).encode())
     except OSError as error:
+        why, remedy = refusal(error, file, "Free space on that disk, and check that you are allowed to write there.")
         raise CustodyError(
-            f"Could not write the note about the check-out, “{file}”: {error.strerror or error}.",
+            f"Could not write the note about the check-out, “{file}”: {why}.",
             meaning="The program needs it to recover from an interruption, so nothing was done.",
-            remedy="Free space on that disk, and check that you are allowed to write there.",
+            remedy=remedy,
         ) from error

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import filecmp
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chorus_gui.core import private
-from chorus_gui.core.errors import JournalDamagedError, JournalError, JournalForeignError, JournalMissingError, JournalMixedError
+from chorus_gui.core.errors import (
+    JournalBusyError,
+    JournalDamagedError,
+    JournalError,
+    JournalForeignError,
+    JournalMissingError,
+    JournalMixedError,
+)
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.journal import history, opening
 from chorus_gui.core.journal.lock import WriterLock
@@ -69,12 +76,21 @@ def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
         opening.copy_whole(conn, journal, target)
     with opening.translated(journal):
         earlier = [path for path in _sorted(journal, ordinary=True) if path != target]
-        if earlier and filecmp.cmp(target, earlier[0], shallow=False):  # SQLite copies equal content to equal bytes
+        if earlier and _equal(target, earlier[0]):
             remove_file(target)
             return None
         for old in earlier[KEPT - 1 :]:
-            remove_file(old)
+            with suppress(PermissionError):  # another program has it open; the next copy tries again
+                remove_file(old)
     return target
+
+
+def _equal(copy: Path, other: Path) -> bool:
+    """SQLite copies equal content to equal bytes.  A copy that another program has open counts as another one."""
+    try:
+        return filecmp.cmp(copy, other, shallow=False)
+    except PermissionError:
+        return False
 
 
 def _same_rows(schema: Schema, journal: Path) -> bool:
@@ -96,8 +112,11 @@ def listing(journal: Path) -> list[Backup]:
         return [describe(path) for path in _sorted(journal)]
 
 
-def describe(path: Path) -> Backup:
-    """What a kept copy holds.  Never raises for what is in it."""
+def describe(path: Path, *, insist: bool = False) -> Backup:
+    """What a kept copy holds.  Never raises for what is in it.
+
+    ``insist``: raises :class:`JournalBusyError` while another program has it open, because nothing is known of its content then.
+    """
     found = _KINDS.fullmatch(path.name)
     stat = path.stat()
     at = datetime.strptime(found["stamp"], _STAMP).replace(tzinfo=UTC) if found else datetime.fromtimestamp(stat.st_mtime, UTC)
@@ -117,6 +136,8 @@ def describe(path: Path) -> Backup:
             counts = int(active), int(pending), names, int(count), int(uploaded), commands, sent
             return Backup(path, at, stat.st_size, True, schema.number, *counts)
     except JournalError as error:
+        if insist and isinstance(error, JournalBusyError):
+            raise
         return Backup(path, at, stat.st_size, False, problem=error.what)
 
 

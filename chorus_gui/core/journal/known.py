@@ -16,6 +16,7 @@ from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import opening
 from chorus_gui.core.journal.schema import COLUMNS
+from chorus_gui.core.refused import refusal
 
 _STEPS = 1_000_000
 """SQLite's steps between two checks if the person asked to stop: some milliseconds."""
@@ -100,8 +101,7 @@ class Known:
             raise self._no_room(error) from error
 
     def _no_room(self, error: Exception) -> ReviewError:
+        why, remedy = refusal(error, self.path, "Free space on this disk, or close the other window that shows this review.")
         return ReviewError(
-            f"Could not copy the journal's entries to “{self.path}”: {error}.",
-            meaning="The journal was not changed.",
-            remedy="Free space on this disk, or close the other window that shows this review.",
+            f"Could not copy the journal's entries to “{self.path}”: {why}.", meaning="The journal was not changed.", remedy=remedy
         )

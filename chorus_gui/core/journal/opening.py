@@ -29,6 +29,7 @@ from chorus_gui.core.folders import remove_file
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.journal.v1 import V1
 from chorus_gui.core.journal.v2 import V2
+from chorus_gui.core.refused import is_held, refusal
 from chorus_gui.core.untrusted import DATA_ERRORS
 
 BUSY_SECONDS = 10.0
@@ -70,15 +71,16 @@ def translate(error: Exception, path: Path) -> Exception:
     if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
         return error
     name = f"The journal “{path}”"
+    busy = JournalBusyError(
+        f"{name} is in use by another program.",
+        remedy="Close the other program (another upload tool or a database viewer), and try again.",
+    )
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (code is None and "decode" in str(error)):
         return JournalDamagedError(f"{name} is damaged, or is not a SQLite file.", meaning="It was not changed.", remedy=RESTORE)
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JournalBusyError(
-            f"{name} is in use by another program.",
-            remedy="Close the other program (another upload tool or a database viewer), and try again.",
-        )
+        return busy
     if primary == sqlite3.SQLITE_FULL:
         return JournalError(
             f"The disk is full: could not write {name[0].lower()}{name[1:]}.",
@@ -91,10 +93,11 @@ def translate(error: Exception, path: Path) -> Exception:
             meaning="Nothing more was recorded. What was recorded before is in the old file.",
             remedy="Find out which program did it. Put the old file back, or restore a kept copy (“chorus-upload journal restore” lists them), and start again.",
         )
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and is_held(path):
+        return busy
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return JournalError(
-            f"{name} is read-only.", remedy="Make sure that you are allowed to change the file and its folder, and try again."
-        )
+        usual = "Make sure that you are allowed to change the file and its folder, and try again."
+        return JournalError(f"{name} is read-only.", remedy=refusal(PermissionError(), path, usual)[1])
     if primary == sqlite3.SQLITE_CANTOPEN:
         return JournalError(
             f"{name} could not be opened.",
@@ -134,10 +137,9 @@ def translated(path: Path) -> Generator[None]:
     except (sqlite3.Error, *DATA_ERRORS) as error:
         reraise(error, path)
     except OSError as error:
-        raise JournalError(
-            f"The journal “{path}” could not be used: {error.strerror or error}.",
-            remedy="Check that its folder exists, that you are allowed to write there, and that no other program has the file open.",
-        ) from error
+        usual = "Check that its folder exists, that you are allowed to write there, and that no other program has the file open."
+        why, remedy = refusal(error, error.filename2 or error.filename or path, usual)
+        raise JournalError(f"The journal “{path}” could not be used: {why}.", remedy=remedy) from error
 
 
 def schema_of(conn: sqlite3.Connection, path: Path) -> Schema | None:

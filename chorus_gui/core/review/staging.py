@@ -20,6 +20,7 @@ from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.folders import data_folder, patiently, remove_file
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.own_database import own_database
+from chorus_gui.core.refused import make_changeable, refusal
 from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
@@ -63,6 +64,7 @@ def command_staging_path(window: Path) -> Path:
 
 def _begin(path: Path) -> None:
     """An empty file of this user alone in the place of an earlier one.  Raises OSError."""
+    make_changeable(path)
     path.unlink(missing_ok=True)
     try:
         path.touch(mode=0o600, exist_ok=False)
@@ -89,10 +91,9 @@ class Staging:
             pragmas = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
             db = own_database(path, timeout=5, begin=f"{pragmas} {_SCHEMA} BEGIN;")
         except (OSError, sqlite3.Error) as error:
-            raise ReviewError(
-                f"Could not save the review as “{path}”: {error}.",
-                remedy="Free space on this disk, or close the other window that shows this review.",
-            ) from error
+            file = (isinstance(error, OSError) and error.filename) or path
+            why, remedy = refusal(error, file, "Free space on this disk, or close the other window that shows this review.")
+            raise ReviewError(f"Could not save the review as “{file}”: {why}.", remedy=remedy) from error
         staging = cls(path, db)
         staging.put("format", FORMAT)
         return staging

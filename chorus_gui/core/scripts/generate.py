@@ -17,6 +17,7 @@ from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import resource
 from chorus_gui.core.model import Row
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.scripts import batch, shell
 from chorus_gui.core.scripts.access import ROUTES, ScriptAccess, access, needs_sas, remote_root
 from chorus_gui.core.scripts.filelist import file_list, tool_list
@@ -104,7 +105,8 @@ def save(script: Script, file: Path) -> bool:
             )
         return closed
     except OSError as error:
-        raise UsageError(f"Could not write the script “{file}”: {error.strerror}.", remedy="Choose another folder.") from error
+        why, remedy = refusal(error, error.filename or file, "Choose another folder.")
+        raise UsageError(f"Could not write the script “{file}”: {why}.", remedy=remedy) from error
 
 
 def _lists(made: Plan, options: ScriptOptions) -> dict[str, str]:

@@ -15,6 +15,7 @@ import filelock
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, StoreFullError, StoreUnavailableError
 from chorus_gui.core.folders import patiently
 from chorus_gui.core.private import FILE, FOLDER, shared_bits
+from chorus_gui.core.refused import HELD, READ_ONLY, refusal
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.names import name_error
 from chorus_gui.core.storage.sending import before_sending, piece_size
@@ -62,12 +63,16 @@ def store_error(path: str, error: OSError) -> StoreError:
         return StoreFullError(
             f"The central store has no space for “{path}” ({said}).", remedy="Free space on its disk, or ask for a higher quota."
         )
-    if code in _WINDOWS_HELD:
+    file = str(error.filename2 or error.filename or "")
+    why, remedy = refusal(error, file, "")
+    if code in _WINDOWS_HELD or why == HELD:
         return StoreUnavailableError(
             f"Another program has “{path}” open in the central store ({said}).", remedy="Close that program, and try again."
         )
     if error.errno in _NAME or code in _WINDOWS_NAME:
         return name_error(path, f"The disk reports: {said}.")
+    if error.errno in _DENIED and why == READ_ONLY:
+        return AccessError(f"“{path}” in the central store's folder is read-only.", remedy=remedy)
     if error.errno in _DENIED:
         return AccessError(
             f"The central store's folder does not allow access to “{path}” ({said}).",

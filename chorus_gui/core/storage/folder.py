@@ -169,7 +169,7 @@ class FolderSource:
         """As :meth:`ReadsWhole.read_whole`."""
         check_below(path)
         try:
-            number = os.open(disk_path(self._root, path), _READ_FLAGS)
+            number = patiently(lambda: os.open(disk_path(self._root, path), _READ_FLAGS))
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 self.stat(path)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chorus_gui.core.errors import SourceError, SourceUnavailableError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.model import Problem
+from chorus_gui.core.refused import HELD, is_held
 
 T = TypeVar("T")
 
@@ -57,6 +58,11 @@ def _held(error: OSError) -> bool:
     return code in _SHARING_VIOLATIONS or (_WINDOWS and code is None and error.errno == errno.EACCES)
 
 
+def _held_now(error: OSError) -> bool:
+    """Whether another program is the reason, asked of Windows where it did not say.  An open file that cannot be read is locked."""
+    return _held(error) and (error.filename is None or is_held(str(error.filename), reading=True))
+
+
 def _windows_code(error: OSError) -> int | None:
     return getattr(error, "winerror", None)
 
@@ -78,15 +84,14 @@ def silent(error: OSError) -> bool:
 def reason(error: OSError) -> tuple[str, str]:
     """Why the system refused, as the end of a sentence, and what a person can do, as a sentence."""
     code = _windows_code(error)
-    if code in _SHARING_VIOLATIONS:
-        return "another program has it open", "Close that program, and scan again."
+    if code in _SHARING_VIOLATIONS or _held_now(error):
+        return HELD, "Close that program, and scan again."
     if code in _NETWORK_WINDOWS or error.errno in _NETWORK:
         return "the network share did not answer", "Check the connection to the share, and scan again."
     if gone(error):
         return "it is no longer there", "If it should be there, check that the share is connected. Then scan again."
     if error.errno in _DENIED:
-        held = ", or another program has it open" if _held(error) else ""
-        return f"you are not allowed to read it{held}", "Ask whoever manages the folder for permission to read it, and scan again."
+        return "you are not allowed to read it", "Ask whoever manages the folder for permission to read it, and scan again."
     if error.errno == errno.ELOOP:
         return "its links lead in a circle", "Remove the link, or change it to lead to a file or folder."
     if error.errno == errno.ENAMETOOLONG:

@@ -10,6 +10,7 @@ from pathlib import Path
 from chorus_gui.core import private
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext, Progress
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.storage.base import BlobInfo, Store
 
 
@@ -36,10 +37,8 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, t
         try:
             private.take_place(part, target)
         except OSError as error:  # a folder, or on Windows a file that another program has open
-            raise SourceUnreadableError(
-                f"Could not replace “{target}”: {error.strerror or error}.",
-                remedy="Close the program that has it open, or choose another name.",
-            ) from error
+            why, remedy = refusal(error, target, "Close the program that has it open, or choose another name.")
+            raise SourceUnreadableError(f"Could not replace “{target}”: {why}.", remedy=remedy) from error
         return md5
     finally:
         with suppress(OSError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import Row
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.shown import unquoted
 from chorus_gui.core.text_files import NotTextError, text_of
 
@@ -33,9 +34,8 @@ def read_list(file: Path | None, *, null: bool = False) -> list[str]:
     try:
         data = sys.stdin.buffer.read() if file is None else file.read_bytes()
     except OSError as error:
-        raise UsageError(
-            f"Could not read the file list {name}: {error.strerror}.", remedy="Use a text file with one path per line."
-        ) from error
+        why, remedy = refusal(error, file or "", "Use a text file with one path per line.", reading=True)
+        raise UsageError(f"Could not read the file list {name}: {why}.", remedy=remedy) from error
     if null:
         return [os.fsdecode(name) for name in data.split(b"\0") if name]
     try:

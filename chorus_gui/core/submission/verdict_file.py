@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import replace_file
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.transfer.verify import Verdict
 
 COLUMNS = ("version", "modality", "path", "result", "level", "size", "md5", "uploaded", "store_path", "detail")
@@ -80,10 +81,8 @@ def verdict_file(file: Path) -> Generator[VerdictFile]:
             table.end()
         replace_file(part, file)
     except OSError as error:
-        why = error.strerror or error
-        raise UsageError(
-            f"Could not write “{file}”: {why}.", remedy="Choose another folder, or close the program that has it open."
-        ) from error
+        why, remedy = refusal(error, file, "Choose another folder, or close the program that has it open.")
+        raise UsageError(f"Could not write “{file}”: {why}.", remedy=remedy) from error
     finally:
         part.unlink(missing_ok=True)
 
