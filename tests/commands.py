@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from world import World
@@ -11,6 +13,11 @@ from chorus_gui.cli.main import main
 
 Run = Callable[..., tuple[int, str]]
 """World and words of a command → exit status, and everything that it printed"""
+
+
+def printed(text: str) -> Any:
+    """The JSON that a command printed, of all that it printed: a slow one tells its progress behind it."""
+    return json.JSONDecoder().raw_decode(text[min(found for sign in "[{" if (found := text.find(sign)) >= 0) :])[0]
 
 
 @pytest.fixture

@@ -138,9 +138,17 @@ def worn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worn]:
         yield Worn(tmp_path_factory.mktemp("worn"), patch)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_file_of_ours_that_windows_refuses(worn: Worn, monkeypatch: pytest.MonkeyPatch, kind: str, name: str) -> None:
+def _cases() -> Iterator[object]:
+    """Every command in one state, in turn; in the others, the tests take minutes."""
+    kinds = list(KINDS)
+    for number, name in enumerate(COMMANDS):
+        for kind in kinds:
+            marks = () if kind == kinds[number % len(kinds)] else pytest.mark.slow
+            yield pytest.param(name, kind, id=f"{name}-{kind}", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "kind"), list(_cases()))
+def test_a_file_of_ours_that_windows_refuses(worn: Worn, monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
     monkeypatch.setattr("chorus_gui.core.folders.PATIENCE_S", 0.1)
     usual, files = worn.touched_by(name)
     print(name, usual, *(file.relative_to(worn.base).as_posix() for file in files), sep="\n  ")

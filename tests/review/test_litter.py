@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Run
+from commands import Run, printed
 from world import World
 
 from chorus_gui.core.config.load import check, loads
@@ -92,7 +92,7 @@ def test_the_review_flags_litter_and_sends_it_all_the_same(tmp_path: Path, run: 
     assert "possibly not data:\n" in text
     assert "1/Images/.snapshot/h/a.dcm  (Possibly not data: from a storage system" in text
     status, text = run(world, "journal", "update", "--dry-run", "--json")
-    assert json.loads(text)["possibly_not_data"] == 4
+    assert printed(text)["possibly_not_data"] == 4
     assert run(world, "submit", "--yes")[0] == 0
     assert len(world.active()) == 5  # a finding is enough: the program does not decide
 
@@ -223,4 +223,4 @@ def test_the_receipt_names_what_was_left_out(tmp_path: Path, run: Run) -> None:
     exclude(world, "*.tmp")
     status, text = run(world, "submit", "--yes", "--json")
     assert status == 0
-    assert "Left out by “exclude” in the configuration (*.tmp): 1 file." in json.loads(text)["notes"]
+    assert "Left out by “exclude” in the configuration (*.tmp): 1 file." in printed(text)["notes"]

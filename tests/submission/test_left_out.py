@@ -3,12 +3,11 @@ lists, counts or explains files."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Run
+from commands import Run, printed
 from world import World
 
 from chorus_gui.app import facts, sampling, scripts
@@ -58,7 +57,7 @@ def test_lists(world: World, run: Run, tmp_path: Path) -> None:
     assert lines(run(world, "file", "list")[1]) == sorted(SENT)
     assert lines(run(world, "file", "list", "-0")[1]) == sorted(SENT)
     _, text = run(world, "file", "list", "--json")
-    assert sorted(line["path"] for line in json.loads(text[text.index("[") : text.rindex("]") + 1])) == sorted(SENT)
+    assert sorted(line["path"] for line in printed(text)) == sorted(SENT)
     run(world, "file", "list", "--output-file", str(tmp_path / "list.txt"))
     assert lines((tmp_path / "list.txt").read_text()) == sorted(SENT)
     assert len(lines(run(world, "file", "list", "--max-num-files", "3")[1])) == 3  # those that stay do not count

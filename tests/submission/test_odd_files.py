@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 from azure_places import service
-from commands import Run
+from commands import Run, printed
 from platforms import cases_differ
 from world import World
 
@@ -282,7 +281,7 @@ def test_a_journal_row_with_odd_values(tmp_path: Path, run: Run, row: str, befor
     assert any(file.name == "new.dcm" for file in world.central.rglob("*"))
     if ended[2][0]:
         _status, text = run(world, "file", "list", "--json")
-        (left,) = [line["path"] for line in json.loads(text[: text.rindex("]") + 1])]
+        (left,) = [line["path"] for line in printed(text)]
         assert "mark_as_deleted" in ended[2][1]
         assert run(world, "file", "mark_as_deleted", "--file", left)[0] == 0
         assert run(world, "submit", "--yes")[0] == 0
