@@ -14,6 +14,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,8 @@ HERE = Path(__file__).resolve().parent
 EQUIVALENT = HERE / "equivalent.toml"
 # Most mutants end at one of a few quick tests; only the others meet all.
 QUICK_S = 3.0
-# How many times the recorded seconds of its tests a mutant may take, and what starting them may take.
-PATIENCE, START_S = 6.0, 20.0
+# How long a mutant may take: to start, and how many times the recorded seconds of its tests, which are of the processor; in all.
+START_S, PATIENCE, LONGEST_S = 30.0, 20.0, 300.0
 
 
 @dataclass
@@ -224,34 +225,41 @@ def record(run: Run, copies: list[Copy]) -> None:
 
 
 def choose(run: Run, mutant: Mutant, tree: ast.Module, covering: tuple[dict[int, set[str]], dict[str, float]]) -> list[str]:
-    """The tests for a mutant, in their order: the fastest of each file in turn, those of the same folder before others."""
+    """The tests for a mutant, in their order.
+
+    The fastest are the first; each further case of a table counts as slower, and so do files that are neither named for the module nor in its folder.
+    Each test of a file that is has at least one case, whatever the limit is.
+    """
     lines, seconds = covering
     where, inside = statement(tree, mutant.start, mutant.end)
     if not inside:
         where = users(tree, where) or lines  # what nobody in the module uses counts for every test of the module
     names = set().union(*(lines.get(line, ()) for line in where))
-    near = f"tests/{mutant.path.split('/')[-2]}/"
-    files: dict[str, list[str]] = {}
+    *_, folder, module = Path(mutant.path).with_suffix("").parts
+    cases: Counter[str] = Counter()
+    costs: dict[str, float] = {}
+    always: set[str] = set()
     for name in sorted(names, key=lambda name: (seconds[name], name)):
-        files.setdefault(name.partition("::")[0], []).append(name)
-    order = sorted(
-        ((turn * (1 if file.startswith(near) else 3), name) for file, found in files.items() for turn, name in enumerate(found)),
-        key=lambda one: (one[0], seconds[one[1]], one[1]),
-    )
+        file = name.partition("::")[0]
+        far = 1 if module in file.rpartition("/")[2] else 2 if file.startswith(f"tests/{folder}/") else 5
+        case = name.partition("[")[0]
+        costs[name] = seconds[name] * far * (1 + 0.3 * cases[case])
+        if far < 5 and not cases[case]:
+            always.add(name)
+        cases[case] += 1
     total = 0.0
     chosen: list[str] = []
-    for _, name in order:
-        if chosen and total + seconds[name] > run.seconds:
-            continue
-        total += seconds[name]
-        chosen.append(name)
+    for name in sorted(costs, key=lambda name: (costs[name], name)):
+        if name in always or not chosen or total + seconds[name] <= run.seconds:
+            total += seconds[name]
+            chosen.append(name)
     return chosen
 
 
 def attempt(copy: Copy, mutant: Mutant, text: str, stages: list[tuple[list[str], float]]) -> None:
     """Try a mutant, first with the quick tests."""
     for tests, seconds in stages:
-        answer = copy.ask(path=mutant.path, text=text, tests=tests, limit=START_S + PATIENCE * seconds)
+        answer = copy.ask(path=mutant.path, text=text, tests=tests, limit=min(START_S + PATIENCE * seconds, LONGEST_S))
         mutant.tried += len(tests)
         mutant.by = answer["first"]
         if answer["exit"] is None:
@@ -395,6 +403,8 @@ def main() -> None:
     if not hasattr(os, "fork"):
         sys.exit("dev.py mutate needs Linux or macOS.")
     os.nice(5)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first
+        signal.signal(number, lambda *_: sys.exit(130))
     paths = source_files(args.path)
     CACHE.mkdir(parents=True, exist_ok=True)
     memory = Path("/dev/shm")

@@ -14,6 +14,7 @@ from world import World
 from chorus_gui.core.config.load import load
 from chorus_gui.core.job import JobContext, Progress
 from chorus_gui.core.model import ChangeKind, Mode, Tally
+from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.diff import scanned_as
 from chorus_gui.core.review.staging import Staging
@@ -100,6 +101,72 @@ def test_a_review_depends_on_where_files_are_and_go_and_on_what_they_are(old: st
     other = world.base / "other.toml"
     other.write_text(text.replace(old, new), "utf-8")
     assert (scanned_as(load(other, environ={})) == scanned_as(world.config)) is same
+
+
+def test_the_same_words_in_another_folder_are_another_place(world: World) -> None:
+    """A relative path is one below the configuration's own folder."""
+    text = world.file.read_text("utf-8").replace(world.site.as_posix(), "site").replace(world.central.as_posix(), "central")
+    found = []
+    for name in ("here", "there"):
+        for part in ("site", "central"):
+            (world.base / name / part).mkdir(parents=True)
+        (world.base / name / "config.toml").write_text(text, "utf-8")
+        found.append(scanned_as(load(world.base / name / "config.toml", environ={})))
+    one, other = found
+    assert one[0] != other[0], "the central store"
+    assert all(mine != theirs for mine, theirs in zip(one[1:], other[1:], strict=True)), "the site of each modality"
+
+
+def test_a_pending_file_that_is_gone_is_not_offered(world: World) -> None:
+    """Sending it would fail."""
+    (world.site / B).unlink()
+    for mode in (Mode.FULL, Mode.APPEND):
+        with Staging.open(world.review(mode=mode).path) as staging:
+            assert {modality: tally.files for _, modality, tally in pending.offered(staging).parts} == {"Images": 1, "Waveforms": 1}
+    world.put(B, B, mtime=1000)
+    with Staging.open(world.review().path) as staging:
+        assert {modality: tally.files for _, modality, tally in pending.offered(staging).parts} == {"Images": 2, "Waveforms": 1}
+
+
+def test_a_pending_file_of_a_modality_that_was_not_scanned_waits(world: World) -> None:
+    (world.site / B).unlink()
+    (world.site / C).unlink()
+    with Staging.open(world.review(modalities=["Images"]).path) as staging:
+        assert {modality: tally.files for _, modality, tally in pending.pending(staging).parts} == {"Images": 1, "Waveforms": 1}
+
+
+def test_a_name_that_the_central_store_cannot_hold_is_found_before_anything_is_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refuse(path: str) -> str:
+        asked.append(path)
+        return "It says no." if "odd" in path else ""
+
+    monkeypatch.setattr("chorus_gui.core.review.diff.refusal", lambda place: refuse)
+    world.put("1/Images/odd.dcm", "new")
+    world.put("1/Images/even.dcm", "new")
+    found = {change.path: (change.kind, change.note) for change in world.changes()}
+    assert found == {
+        "1/Images/even.dcm": (ChangeKind.ADDED, ""),
+        "1/Images/odd.dcm": (
+            ChangeKind.PROBLEM,
+            (
+                "The central store cannot hold a file of this name. It says no. Rename it on the site and scan again, or leave it out with "
+                "[configuration] exclude."
+            ),
+        ),
+    }
+    assert sorted(asked) == ["YYYYMMDDHHMMSS/1/Images/even.dcm", "YYYYMMDDHHMMSS/1/Images/odd.dcm"], "below the folder of a version"
+
+
+def test_of_many_files_for_one_place_five_are_named(tmp_path: Path) -> None:
+    world = World(tmp_path, more='[site_path.Images]\npattern = "{patient_id:d}/Images/{filepath}"\n')
+    paths = [f"{'0' * zeros}7/Images/a.dcm" for zeros in range(7)]
+    for number, path in enumerate(paths):
+        world.put(path, str(number))
+    notes = {change.path: change.note for change in world.changes() if change.kind is ChangeKind.PROBLEM}
+    assert sorted(notes) == sorted(paths)
+    assert all(f": {', '.join(sorted(paths)[:5])}. Rename all but one" in note for note in notes.values())
 
 
 def test_the_counts_are_of_every_kind_with_the_bytes_that_a_person_cares_about(world: World) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from chorus_gui.core.submission import commit
 from chorus_gui.core.submission.approved import Approved
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.run_result import RunResult
-from chorus_gui.core.submission.submit import record, submit
+from chorus_gui.core.submission.submit import record, remember, submit
 
 A, B = "1/Images/a.dcm", "1/Images/b.dcm"
 
@@ -289,3 +291,137 @@ def test_what_waits_is_committed_when_the_work_is_stopped() -> None:
     batch.add(Entry(Action.CLOSE), "a")
     batch.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert journal.commits == [1]
+
+
+class MarkedStore(SpiedStore):
+    """Says what the journal had when the marker of a version was removed."""
+
+    def delete(self, path: str, **options: Any) -> Any:
+        if path.endswith("/submission.json"):
+            self._look(path)
+        return super().delete(path, **options)
+
+
+@pytest.mark.parametrize("recording", [False, True])
+@pytest.mark.parametrize("change", ["moved", "restored"])
+def test_a_version_whose_entries_change_loses_its_marker_before_the_journal_changes(world: World, change: str, recording: bool) -> None:
+    """Otherwise the central team would take a version for complete while it changes."""
+    assert (world.central / "v1" / "submission.json").exists()
+    version = "v2"
+    if change == "moved":
+        version = "v1"  # a file with another time may have to be sent into the version that is amended
+        os.utime(world.site / A, (200, 200))
+    else:
+        with world.open() as journal:
+            journal.commit([Entry(Action.CLOSE, old_id=world.active()[A].file_id, state="DELETED")])
+    store = MarkedStore(world)
+    carry_out(world, version, store=store, recording=recording)
+    before = store.puts["v1/submission.json"]
+    assert set(before) == ({A, B} if change == "moved" else {B})
+    assert before[B].mtime_us == 100_000_000
+    if change == "moved":
+        assert (before[A].mtime_us, world.active()[A].mtime_us) == (100_000_000, 200_000_000)
+
+
+def test_a_submission_that_changes_nothing_of_a_version_leaves_its_marker(world: World) -> None:
+    world.put("1/Images/c.dcm", "new", mtime=100)
+    store = MarkedStore(world)
+    carry_out(world, store=store)
+    assert "v1/submission.json" not in store.puts
+    assert (world.central / "v1" / "submission.json").exists()
+
+
+def test_entries_that_were_closed_before_they_were_sent_are_removed(world: World) -> None:
+    """Other tools leave them, and crash over them."""
+    world.put("1/Images/c.dcm", "new", mtime=100)
+    world.run("record", version="v2")
+    with closing(sqlite3.connect(world.journal)) as db, db:
+        db.execute("UPDATE journal_v2 SET TIME_INVALID_us = 5 WHERE FILENAME = 'c.dcm'")
+    (world.site / "1/Images/c.dcm").unlink()
+    assert len(world.rows()) == 3
+    os.utime(world.site / A, (200, 200))
+    carry_out(world, "v3")
+    assert {row.path for row in world.rows()} == {A, B}
+
+
+@pytest.mark.parametrize("meanwhile", ["nobody", "another program", "it was not saved"])
+def test_the_review_stays_valid_only_if_nobody_else_changed_the_journal(
+    world: World, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed can be tried again without another scan; but never against entries that nobody compared."""
+    os.utime(world.site / A, (200, 200))
+    path = world.review().path
+    with world.working() as work, Staging.open(path) as staging:
+        approved = Approved(staging, approve(staging, work.journal, "v2"))
+        submit(work, approved, SpiedStore(world))
+        if meanwhile == "another program":
+            with closing(sqlite3.connect(world.journal)) as db, db:
+                db.execute("UPDATE journal_v2 SET TIME_INVALID_us = 5 WHERE FILENAME = 'b.dcm'")
+        elif meanwhile == "it was not saved":
+            work.log.unmarked = True
+        staging.put("fingerprint", "before")
+        remember(work, approved)
+        assert (staging.get("fingerprint") == work.journal.fingerprint()) is (meanwhile == "nobody")
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 file has another time"), (2, "2 files have another time")])
+def test_how_many_files_could_not_be_asked_about_is_said(world: World, count: int, said: str) -> None:
+    for path in (A, B)[:count]:
+        os.utime(world.site / path, (200, 200))
+    assert [note for note in carry_out(world, recording=True).notes if note.startswith(said)]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 file with another time is missing"), (2, "2 files with another time are missing")])
+def test_how_many_files_are_sent_again_is_said(world: World, count: int, said: str) -> None:
+    for path in (A, B)[:count]:
+        os.utime(world.site / path, (200, 200))
+        (world.central / "v1" / path).unlink()
+    log = carry_out(world)
+    assert [note for note in log.notes if note.startswith(said)]
+    assert log.sent.files == count
+    world.check_truth()
+
+
+def test_how_long_hashing_sending_and_checking_took_is_recorded(tmp_path: Path) -> None:
+    """The tool of 2024 shows it; the other format has no place for it."""
+    world = World(tmp_path)
+    Journal.begin(world.journal, schema=1)
+    world.put(A, "one", mtime=100)
+    world.run(version="v1")
+    world.put(B, "new", mtime=100)
+    os.utime(world.site / A, (200, 200))
+    carry_out(world)
+    world.put("1/Images/c.dcm", "recorded", mtime=100)
+    carry_out(world, "v3", recording=True)
+    with closing(sqlite3.connect(world.journal)) as db:
+        found = db.execute(
+            "SELECT FILEPATH, MD5_DURATION, UPLOAD_DURATION, VERIFY_DURATION, STATE FROM journal WHERE TIME_INVALID_us IS NULL"
+        ).fetchall()
+    taken = {path: ([seconds is not None for seconds in durations], state) for path, *durations, state in found}
+    assert taken == {
+        A: ([True, False, False], "MOVED"),
+        B: ([True, True, True], "ADDED"),
+        "1/Images/c.dcm": ([True, False, False], "ADDED"),
+    }
+
+
+def test_a_renamed_file_of_other_content_does_not_keep_the_next_from_being_copied(world: World) -> None:
+    (world.site / A).unlink()
+    world.put("2/Images/a.dcm", "six", mtime=100)
+    (world.site / B).unlink()
+    world.put("2/Images/b.dcm", "other", mtime=100)
+    store = SpiedStore(world)
+    log = carry_out(world, store=store)
+    assert store.copies == [(f"v1/{B}", "v2/2/Images/b.dcm")]
+    assert (log.sent.files, log.copied.files) == (1, 1)
+    world.check_truth()
+
+
+def test_the_progress_of_recording_counts_files_and_bytes(world: World) -> None:
+    world.put("1/Images/c.dcm", "12345", mtime=100)
+    world.put("1/Images/d.dcm", "123", mtime=100)
+    path = world.review().path
+    with world.working() as work, Staging.open(path) as staging:
+        record(work, Approved(staging, approve(staging, work.journal, "v2")))
+        count = work.ctx.progress.snapshot().by_modality["Images"]
+    assert (count.files, count.bytes, count.total_files, count.total_bytes) == (2, 8, 2, 8)

@@ -136,9 +136,9 @@ class Comparison:
         staging.put("spared", 0)
         staging.put("outgrown", 0)
 
-    def also_hash(self, share: float, named: Collection[tuple[str, str]] = ()) -> int:
+    def also_hash(self, share: float, named: Collection[tuple[str, str]] = ()) -> None:
         """Have :meth:`touched` name these files (modality, path) of equal size and time, too, and this share (0 to 1) of the others,
-        chosen at random; how many.
+        chosen at random.
 
         At least one, if there is one and ``share`` is not 0.  Files without an MD5 in the journal cannot be compared.
         """
@@ -147,7 +147,6 @@ class Comparison:
         same = "w.path = s.path AND w.modality = s.modality AND w.size = s.size AND w.mtime_us = s.mtime_us AND length(w.md5) = 32"
         db.execute("CREATE TEMP TABLE named (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID")
         db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", named)
-        before = db.total_changes
         if named:
             _insert(
                 self._staging,
@@ -160,7 +159,6 @@ class Comparison:
                 (total,) = db.execute(f"SELECT count(*) {others}").fetchone()
                 others += f" ORDER BY random() LIMIT {math.ceil(total * share)}"
             _insert(self._staging, values, others)
-        return db.total_changes - before
 
     def touched(self) -> Iterator[Change]:
         """The files of equal size and another time, and those of :meth:`also_hash`: only their content shows whether they changed.
