@@ -28,6 +28,7 @@ from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.untrusted import json_value, record
 from chorus_gui.ui import theme
+from chorus_gui.ui.activity import Activity
 from chorus_gui.ui.intents import OpenDemo, ShowPage
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.log import LOG_NAME
@@ -226,6 +227,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         instance.called.connect(window.come_forward)
         window.closing.connect(instance.release)
         window.closed.connect(application.quit)
+        activity = Activity(application)
+        session.changed.connect(lambda state: activity.follow(state.config.file if state.config else None))
+        window.closed.connect(lambda: activity.follow(None))
+        application.installEventFilter(activity)
         window.show()
         QTimer.singleShot(0, lambda: _after_show(session, config, demo=options.demo))
     signals = Signals(session.stop, application)

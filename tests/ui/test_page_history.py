@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,11 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app.schedule import schedulers
+from chorus_gui.app.schedule.plan import DAYS, Schedule, System
 from chorus_gui.app.values import ReceiptFacts
+from chorus_gui.cli.main import main
+from chorus_gui.core.errors import UsageError
 from chorus_gui.core.journal.history import Command
 from chorus_gui.core.model import Tally
 from chorus_gui.ui import intents, words
@@ -184,3 +189,42 @@ def test_the_rows_model(qtbot: QtBot) -> None:
     assert model.columnCount() == 1
     assert model.value(7) is None
     del tester
+
+
+def test_unattended_runs_and_schedules(
+    qtbot: QtBot, page: HistoryPage, session: Session, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = world.base / "p.toml"
+    for text in ("", "nonsense = 1"):
+        policy.write_text(text, "utf-8")
+        main(["-c", str(world.file), "submit", "--policy", str(policy)])
+    mine = Schedule("nightly", ("chorus-upload",), str(world.file), str(policy), "22:30", DAYS[:5])
+    monkeypatch.setattr(schedulers, "here", lambda: System.SYSTEMD)
+    monkeypatch.setattr(schedulers.Systemd, "installed", lambda _: [mine, replace(mine, name="other", config="/other.toml")])
+    session.open(world.file)
+    settle(qtbot, session)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 2)
+    assert [cells(page.runs, row)[1] for row in range(2)] == ["Could not start", "Done: 4 files (32 B) uploaded"]
+    assert page.scheduled.text().startswith("“nightly” starts Monday to Friday at 22:30. Next start: ")
+    assert "other" not in page.scheduled.text()
+    page.show_topic("unattended")
+    page.intent.disconnect(session.do)
+    page.runs.view.selectRow(1)
+    with qtbot.waitSignal(page.intent) as caught:
+        qtbot.mouseClick(page.open_run, CLICK)
+    [intent] = caught.args
+    assert isinstance(intent, intents.OpenPath)
+    assert "Done: 4 files" in intent.path.read_text("utf-8")
+
+
+def test_a_scheduler_that_cannot_be_asked_is_named(
+    qtbot: QtBot, page: HistoryPage, session: Session, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise UsageError("Could not run “systemctl”: permission denied.")
+
+    monkeypatch.setattr(schedulers, "here", lambda: System.SYSTEMD)
+    monkeypatch.setattr(schedulers.Systemd, "installed", refuse)
+    session.open(world.file)
+    settle(qtbot, session)
+    qtbot.waitUntil(lambda: "Could not run" in page.scheduled.text())

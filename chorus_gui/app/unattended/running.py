@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.app.receipts import headline
 from chorus_gui.app.run import Done
 from chorus_gui.app.status import Status, of_error
-from chorus_gui.app.unattended import run_report
+from chorus_gui.app.unattended import run_report, working
 from chorus_gui.app.unattended.run_report import Kept, Rule, RunReport, Step, clean, problem
 from chorus_gui.core import job
 from chorus_gui.core.errors import Cancelled, ChorusError, LockedError, UnansweredError, UsageError
@@ -158,7 +158,12 @@ def submit_by_policy(
         policy=policy.approving,
     )
     running.kept.write(running.report)  # if the run is killed, this is what is known of it
-    done = submit(workspace, ctx, options_of(policy, options), reviewing)
+    wanted = options_of(policy, options)
+    busy = job.run(lambda ctx: working.wait(config.file, ctx), ctx)
+    if busy.kind is OutcomeKind.DONE:
+        done: Done[Any] = submit(workspace, ctx, wanted, reviewing)
+    else:
+        done = Done(busy, RunResult())
     if isinstance(done.outcome.error, LockedError):
         done = replace(done, outcome=Outcome(OutcomeKind.FAILED, error=_waits_for_a_colleague(done.outcome.error)))
     running.update(rules=tuple(Rule(one.rule, one.text, one.found, one.allowed, one.examples) for one in reviewing.broken))

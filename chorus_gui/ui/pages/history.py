@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QTableView, QTabWidget, QWidget
 
 from chorus_gui.app.journal import local_history
+from chorus_gui.app.unattended.seen import Unattended, unattended
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
-from chorus_gui.ui.pages.history_parts import COMMANDS, COPIES, RECEIPTS, VersionLine, bars, version_columns, version_lines
+from chorus_gui.ui.pages.history_parts import (
+    COMMANDS,
+    COPIES,
+    RECEIPTS,
+    RUNS,
+    VersionLine,
+    bars,
+    schedule_text,
+    version_columns,
+    version_lines,
+)
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
@@ -24,7 +37,7 @@ from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 T = TypeVar("T")
-TOPICS = {"versions": 0, "receipts": 1, "commands": 2, "copies": 3}
+TOPICS = {"versions": 0, "receipts": 1, "commands": 2, "copies": 3, "unattended": 4}
 
 
 class HistoryTab(QWidget):
@@ -82,6 +95,9 @@ class HistoryPage(Page):
         self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
         self.json = button("Open &JSON", "Open the receipt as JSON, for programs", icon="file")
         self.folder = button("Show in &folder", "Show the receipt in its folder", icon="folder")
+        self.open_run = button("Op&en report", "Open the report of this run in your browser", icon="receipt", primary=True)
+        self.json_run = button("Open J&SON", "Open the report as JSON, for programs", icon="file")
+        self.folder_run = button("Show in folder", "Show the report in its folder", icon="folder")
         self.restore = button("&Restore copy…", "Use this copy as the journal again; the current journal is kept", icon="undo")
         self.where = button("Show in &folder", "Show the copy in its folder", icon="folder")
         self.chart = BarChart("Files by version")
@@ -130,11 +146,23 @@ class HistoryPage(Page):
             ),
             (self.restore, self.where),
         )
+        self.scheduled = label("", "muted", wrap=True)
+        self.runs = self._tab(
+            "Unattended runs",
+            _Columns(
+                RUNS, 1, {0: "30/12/2026 23:59", 2: "100,000 files (888.8 GB)", 3: "1,000", 4: "Nightly submissions", 5: "Exit status"}
+            ),
+            EmptyState("history", "No unattended runs yet", "Every run of “chorus-upload submit --policy” leaves a report here."),
+            (self.open_run, self.json_run, self.folder_run),
+        )
+        automatic = QWidget()
+        automatic.setLayout(column(self.scheduled, self.runs, space=SPACE, margins=(0, 2 * SPACE, 0, 0)))
         tabs = (
             (self.versions, "V&ersions"),
             (self.receipts, "Recei&pts"),
             (self.commands, "&Commands"),
             (self.copies, "&Kept copies"),
+            (automatic, "Unattended ru&ns"),
         )
         for tab, title in tabs:
             self.tabs.addTab(tab, title)
@@ -163,6 +191,10 @@ class HistoryPage(Page):
         self.open.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.page)))
         self.json.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.data)))
         self.folder.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.page, select=True)))
+        self.open_run.clicked.connect(ask(self.runs, lambda run: intents.OpenPath(run.page)))
+        self.json_run.clicked.connect(ask(self.runs, lambda run: intents.OpenPath(run.data)))
+        self.folder_run.clicked.connect(ask(self.runs, lambda run: intents.OpenPath(run.page, select=True)))
+        self.runs.view.activated.connect(lambda _: self.open_run.click())
         self.receipts.view.activated.connect(lambda _: self.open.click())
         self.restore.clicked.connect(self._restore)
         self.where.clicked.connect(ask(self.copies, lambda copy: intents.OpenPath(copy.path, select=True)))
@@ -186,6 +218,8 @@ class HistoryPage(Page):
             self._render_journal(state)
         if before is None or state.receipts is not before.receipts:
             self.receipts.show_rows(state.receipts)
+        if before is None or state.receipts is not before.receipts or state.config is not before.config:
+            self._ask_unattended()
         self._enable()
 
     def _render_journal(self, state: SessionState) -> None:
@@ -218,6 +252,22 @@ class HistoryPage(Page):
         if outcome.kind is OutcomeKind.DONE:
             self.commands.show_rows(outcome.value or ())
 
+    def _ask_unattended(self) -> None:
+        config = self._state.config if self._state is not None else None
+        if config is not None:
+            self._reader.ask(self, partial(unattended, config.file), self._show_unattended, channel="unattended")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A run may have ended since the page was shown."""
+        super().showEvent(event)
+        self._ask_unattended()
+
+    def _show_unattended(self, outcome: Outcome[Any]) -> None:
+        if outcome.kind is OutcomeKind.DONE and outcome.value is not None:
+            found: Unattended = outcome.value
+            self.scheduled.setText(schedule_text(found, datetime.now().astimezone()))
+            self.runs.show_rows(found.runs)
+
     def _enable(self) -> None:
         state = self._state
         if state is None:
@@ -232,11 +282,13 @@ class HistoryPage(Page):
         self.undo.setEnabled(free and pending and state.custody.may_write)
         for part in (self.open, self.json, self.folder):
             part.setEnabled(receipt is not None)
+        for part in (self.open_run, self.json_run, self.folder_run):
+            part.setEnabled(self.runs.chosen() is not None)
         self.restore.setEnabled(free and copy is not None and copy.readable and state.custody.may_write)
         self.where.setEnabled(copy is not None)
 
     def show_topic(self, topic: str) -> None:
-        """A tab by its name: versions, receipts, commands, copies."""
+        """A tab by its name: versions, receipts, commands, copies, unattended."""
         if topic in TOPICS:
             self.tabs.setCurrentIndex(TOPICS[topic])
 

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from chorus_gui.app.journal import Complete, Completeness, HistoryCommand
 from chorus_gui.app.receipts import TITLES
+from chorus_gui.app.unattended.run_report import Result
+from chorus_gui.app.unattended.seen import RunFacts, Unattended
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import words
@@ -165,6 +167,27 @@ RECEIPTS: list[Column[ReceiptFacts]] = [
     ),
     Column("By", lambda r: r.by),
 ]
+
+
+RESULT_GRADES = {Result.DONE: Grade.GOOD, Result.STOPPED: Grade.WARNING, Result.FAILED: Grade.BAD}
+RUNS: list[Column[RunFacts]] = [
+    Column("Started", lambda r: words.moment(r.started_us), lambda r: r.started_us),
+    Column("Result", lambda r: r.headline, grade=lambda r: RESULT_GRADES.get(r.result)),
+    Column("Uploaded", lambda r: words.files_and_size(r.uploaded) if r.uploaded.files else "–", lambda r: r.uploaded.bytes, right=True),
+    Column("Failed", lambda r: _number(r.failed), lambda r: r.failed, right=True, grade=lambda r: Grade.BAD if r.failed else None),
+    Column("Policy", lambda r: r.policy),
+    Column("Exit status", lambda r: "–" if r.status is None else str(r.status), lambda r: -1 if r.status is None else r.status, right=True),
+]
+
+
+def schedule_text(found: Unattended, now: datetime) -> str:
+    """What is scheduled, in a sentence or two."""
+    if found.trouble:
+        return f"The schedules are not known. {found.trouble}"
+    if not found.schedules:
+        return "Nothing is scheduled. In a terminal, “chorus-upload schedule install --policy FILE” schedules unattended submissions."
+    lines = [f"“{one.name}” starts {one.when}. Next start: {words.at(one.next_run(now))}." for one in found.schedules]
+    return " ".join([*lines, "Unattended runs wait while somebody works in this window."])
 
 
 def command_moment(command: HistoryCommand) -> str:
