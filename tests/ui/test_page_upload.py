@@ -321,6 +321,17 @@ def test_parts_of_a_run_add_up() -> None:
     assert (run.total.count.files, run.total.count.failed, run.total.count.bytes) == (15, 2, 1400)
 
 
+def test_no_modality_ends_later_than_all_of_them() -> None:
+    """While it waits for its turn, a modality has a rate that says nothing."""
+    run = UploadRun(1)
+    for second in range(5):
+        counts = {"OMOP": Count(1, second, 0, 5, 1_000_000), "Images": Count(second, 100_000 * second, 0, 10, 1_000_000)}
+        run.feed(Snapshot("upload", counts), float(second))
+    omop, images, total = run.lines
+    assert total.left == pytest.approx(16, rel=0.01)
+    assert (omop.left, images.left) == (total.left, pytest.approx(6, rel=0.01))
+
+
 def test_rate_and_time_left() -> None:
     meter = Meter()
     assert meter.rate is None

@@ -116,14 +116,17 @@ class UploadRun:
     @property
     def lines(self) -> tuple[ProgressLine, ...]:
         """One for each modality, then the total."""
-        return (*(self._line(name, count) for name, count in self._counts().items()), self.total)
+        total = self.total
+        return (*(self._line(name, count, most=total.left) for name, count in self._counts().items()), total)
 
-    def _line(self, name: str, count: Count) -> ProgressLine:
+    def _line(self, name: str, count: Count, *, most: float | None = None) -> ProgressLine:
+        """``most``: the seconds in which all of them end.  The rate of a modality whose turn has only begun says little."""
         meter = self._meters.get(name)
         rate = meter.rate if meter else None
         left = None
         if rate and count.total_bytes is not None:
             left = max(count.total_bytes - count.bytes, 0) / rate
+            left = left if most is None else min(left, most)
         return ProgressLine(name, count, rate, left)
 
     def _counts(self) -> dict[str, Count]:
