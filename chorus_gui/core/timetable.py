@@ -151,6 +151,14 @@ def parse_limit(text: str) -> Timetable:
     return Timetable(tuple(rules), words)
 
 
+def parse_hours(text: str) -> tuple[Rule, ...]:
+    """Read when something applies: "workdays 8-18, weekends".  The rules have no rate.  Raises :class:`UsageError`."""
+    parts = [" ".join(part.split()) for part in text.split(",")]
+    if not all(parts):
+        raise _wrong("There are no days and no hours.", "Write for example “workdays 8-18”.")
+    return tuple(Rule(None, *_when(part)) for part in parts)
+
+
 def _rule(part: str, words: str) -> tuple[Rule, bool]:
     """One rule, and whether it applies at all times."""
     lower = part.lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from chorus_gui.app.unattended.policy import EVERY, After, Amount, ModalityFacts
 from chorus_gui.app.unattended.policy_file import EXAMPLES, read_policy_file
 from chorus_gui.core.errors import ConfigError
 from chorus_gui.core.model import Tally
+from chorus_gui.core.timetable import parse_hours
 
 NOTHING = ReviewFacts()
 BARE = Policy("bare")
@@ -26,6 +28,14 @@ def deletions(**share: Share) -> Policy:
 GONE_3 = images(deleted=3, entries=100)
 MANY = images(deleted=300, entries=1000, guarded=True)
 ANY = {EVERY: Share()}
+
+QUIET = Policy("quiet", quiet_hours=parse_hours("workdays 8-18"), quiet_text="workdays 8-18")
+
+
+def at(day: int, hour: int) -> datetime:
+    """A time on a day of the week from 0, Monday."""
+    return datetime(2026, 11, 23 + day, hour)  # noqa: DTZ001 - local
+
 
 TABLE: list[tuple[str, ReviewFacts, Policy, list[str]]] = [
     ("nothing changed", NOTHING, BARE, []),
@@ -64,6 +74,11 @@ TABLE: list[tuple[str, ReviewFacts, Policy, list[str]]] = [
     ("too many bytes to upload", images(upload=Tally(5, 51)), Policy("p", total=Amount(5, 50)), ["upload.bytes"]),
     ("too many of one modality", images(upload=Tally(6, 9)), Policy("p", upload={"Images": Amount(files=5)}), ["upload.Images.files"]),
     ("too many of another modality", images(upload=Tally(6, 9)), Policy("p", upload={"OMOP": Amount(files=5)}), []),
+    ("outside the quiet hours", ReviewFacts(now=at(5, 18)), QUIET, []),
+    ("in the quiet hours", ReviewFacts(now=at(4, 12)), QUIET, ["quiet_hours"]),
+    ("they begin", ReviewFacts(now=at(4, 8)), QUIET, ["quiet_hours"]),
+    ("they end", ReviewFacts(now=at(4, 18)), QUIET, []),
+    ("another day", ReviewFacts(now=at(5, 12)), QUIET, []),
     (
         "the sum of the modalities counts",
         ReviewFacts({"OMOP": ModalityFacts(upload=Tally(3, 3)), "Images": ModalityFacts(upload=Tally(3, 3))}),
@@ -110,6 +125,7 @@ def test_a_file_with_every_key(tmp_path: Path) -> None:
         patients_gone = 2
         unmatched = 3
         possibly_not_data = 4
+        quiet_hours = "Mon-Fri 8-18, weekends"
         [deletions]
         files = 5
         percent = 2.5
@@ -138,6 +154,7 @@ def test_a_file_with_every_key(tmp_path: Path) -> None:
     assert (policy.total, policy.upload) == (Amount(1000, 1_500_000_000_000), {"Images": Amount(None, 7)})
     assert policy.after == After(verify=True, reread=0.015, repair=True, check_in=True)
     assert len(policy.sha256) == 64
+    assert policy.quiet_hours == parse_hours("workdays 8-18") + parse_hours("weekends")
 
 
 def test_an_empty_file_allows_no_deletion_and_no_problem(tmp_path: Path) -> None:
@@ -170,6 +187,10 @@ def test_an_empty_file_allows_no_deletion_and_no_problem(tmp_path: Path) -> None
         ("modalities = \"OMOP\"", "modalities", 1, 'modalities = ["OMOP", "Images"]'),
         ("modalities = [\"CT\"]", "modalities", 1, "OMOP, Images, Waveforms"),
         ("modalities = [[1]]", "modalities", 1, "OMOP, Images, Waveforms"),
+        ("quiet_hours = \"at night\"", "quiet_hours", 1, "workdays 8-18"),
+        ("quiet_hours = \"8-8\"", "quiet_hours", 1, "begins and ends at the same time"),
+        ("quiet_hours = \"\"", "quiet_hours", 1, "workdays 8-18"),
+        ("quiet_hours = 8", "quiet_hours", 1, "workdays 8-18"),
         ("problems = \"no\"", "problems", 1, "problems = 0"),
         ("pending = 1", "pending", 1, "pending = true"),
         ("name = \"a\\nb\"", "name", 1, "Nightly"),

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import stat
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from test_statuses import Scene, checked_out, held_by_bob, in_the_cloud, many_de
 from world import World
 
 from chorus_gui.app.status import Status
-from chorus_gui.app.unattended import run_report
+from chorus_gui.app.unattended import quiet, run_report
 from chorus_gui.app.unattended.run_report import Kept, Result, RunReport, from_json, reports_folder, saved
 from chorus_gui.core.custody.cloud_journal import guard
 from chorus_gui.core.custody.state import State, look
@@ -204,6 +206,54 @@ def test_it_checks_in_what_a_person_had_checked_out(check_in: str, state: State,
     assert cli.run(policy(world, f"[after]\ncheck_in = {check_in}")).status == Status.DONE
     with opened_home(world.config) as home:
         assert look(home).state is state
+
+
+# --- quiet hours ----------------------------------------------------------------------------------------------------------
+
+NOON, NIGHT = datetime(2026, 11, 25, 12), datetime(2026, 11, 25, 22)  # noqa: DTZ001 - local
+
+
+def test_nothing_is_scanned_in_the_quiet_hours(cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet, "now", lambda: NOON)
+    ended = cli.run(policy(world, 'quiet_hours = "workdays 8-18"'))
+    assert ended.status == Status.DECISION, ended
+    assert "It is Wednesday 12:00. The policy allows nothing in its quiet hours: workdays 8-18." in ended.said
+    assert "Scanning" not in ended.said + ended.out
+    assert [rule.rule for rule in report().rules] == ["quiet_hours"]
+    assert not world.journal.exists()
+    monkeypatch.setattr(quiet, "now", lambda: NIGHT)
+    assert cli.run(policy(world, 'quiet_hours = "workdays 8-18"')).status == Status.DONE
+
+
+def test_a_run_stops_when_the_quiet_hours_begin_and_the_next_one_continues(
+    cli: CommandLine, world: World, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_cloud(scene)
+    for number in range(20):
+        world.put(f"1003/Images/{number}.dcm", f"image {number}")
+    times = [NIGHT]
+    monkeypatch.setattr(quiet, "now", lambda: times[-1])
+    monkeypatch.setattr(quiet, "LOOK_S", 0.01)
+    words = policy(world, 'quiet_hours = "workdays 8-18"\n[after]\nverify = true')
+    world.file.write_text(world.file.read_text("utf-8").replace("num_threads = 4", "num_threads = 1"), "utf-8")
+    with monkeypatch.context() as patch:
+
+        def slowly() -> None:
+            times.append(NOON)
+            time.sleep(0.1)
+
+        after(patch, "put", 2, slowly)
+        ended = cli.run(words)
+    assert ended.status == Status.STOPPED, ended
+    assert "The quiet hours of the policy “Nightly” began: workdays 8-18." in ended.said
+    assert 0 < uploaded(world) < FILES + 20
+    told = report()
+    assert (told.result, [step.name for step in told.steps]) == (Result.STOPPED, ["submit"])
+    with opened_home(world.config) as home:
+        assert look(home).state is State.FREE
+    times.append(NIGHT)
+    assert cli.run(words).status == Status.DONE
+    assert uploaded(world) == FILES + 20
 
 
 # --- one run at a time ----------------------------------------------------------------------------------------------------

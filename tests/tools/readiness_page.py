@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chorus_gui.core.rules import Rule, RuleSet, built_in
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "readiness.md"
 BEGIN, END = "<!-- rules: begin -->", "<!-- rules: end -->"
 SUBJECTS = (("all", "All modalities"), ("OMOP", "OMOP tables"), ("Images", "Images"), ("Waveforms", "Waveforms"), ("Metadata", "Metadata"))

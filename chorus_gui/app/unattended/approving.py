@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from chorus_gui.app.review import Review, Reviewing
-from chorus_gui.app.unattended.policy import About, Broken, ModalityFacts, Policy, ReviewFacts, decide
+from chorus_gui.app.unattended import quiet
+from chorus_gui.app.unattended.policy import About, Broken, ModalityFacts, Policy, ReviewFacts, decide, is_quiet
 from chorus_gui.app.words import agree, plural
 from chorus_gui.core.errors import NotAllowedError
 from chorus_gui.core.model import Change, ChangeKind, Tally
@@ -36,14 +38,21 @@ class ByPolicy(Reviewing):
         """See :meth:`Reviewing.show`."""
         self._shown.show(review)
 
+    def begin(self) -> None:
+        """Raises :class:`NotAllowedError` if a rule forbids a run now, whatever a scan will find."""
+        self._refuse(tuple(is_quiet(self._policy, quiet.now())))
+
     def check(self, review: Review) -> None:
         """Raises :class:`NotAllowedError` with all rules that the review breaks."""
-        broken = decide(facts_of(review), self._policy)
-        self.broken = tuple(one._replace(examples=examples(review, one)) for one in broken)
-        if self.broken:
+        broken = decide(replace(facts_of(review), now=quiet.now()), self._policy)
+        self._refuse(tuple(one._replace(examples=examples(review, one)) for one in broken))
+
+    def _refuse(self, broken: tuple[Broken, ...]) -> None:
+        self.broken = broken
+        if broken:
             raise NotAllowedError(
                 f"The policy “{self._policy.name}” does not approve this submission: {plural(len(broken), 'rule')} {agree(len(broken), 'is', 'are')} not met.",
-                [_with_examples(one) for one in self.broken],
+                [_with_examples(one) for one in broken],
                 meaning="Nothing was recorded or uploaded.",
                 remedy="Check the changes. If they are right, approve them yourself with “chorus-upload submit”, or change the policy.",
             )
@@ -81,6 +90,8 @@ def examples(review: Review, broken: Broken) -> tuple[str, ...]:
 
 def _paths(review: Review, broken: Broken) -> Iterator[str]:
     modalities = (broken.modality,) if broken.modality else ()
+    if broken.about is About.NOTHING:
+        return
     if broken.about is About.PATIENTS:
         lost = review.lost_patients()[:EXAMPLES]
         for patient in lost:

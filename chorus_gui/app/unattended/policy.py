@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
 from chorus_gui.app.words import agree, files, plural, size
 from chorus_gui.core.model import Tally
 from chorus_gui.core.receipt import ApprovingPolicy
+from chorus_gui.core.timetable import Rule as Hours
 
 EVERY = ""
 """In a mapping by modality: what applies to each modality that is not named."""
@@ -71,6 +73,10 @@ class Policy:
     updates: Mapping[str, Share] = field(default_factory=dict[str, Share])
     total: Amount = Amount()
     upload: Mapping[str, Amount] = field(default_factory=dict[str, Amount])
+    quiet_hours: tuple[Hours, ...] = ()
+    """when nothing is submitted, in local time"""
+    quiet_text: str = ""
+    """the same as a person wrote it"""
     after: After = After()
 
     @property
@@ -102,6 +108,8 @@ class ReviewFacts:
     unmatched: int = 0
     possibly_not_data: int = 0
     patients_gone: int = 0
+    now: datetime | None = None
+    """the local time; None: it does not matter"""
 
 
 class About(Enum):
@@ -114,6 +122,7 @@ class About(Enum):
     DELETED = "deletions"
     UPDATED = "updates"
     UPLOAD = "upload"
+    NOTHING = "nothing"
 
 
 class Broken(NamedTuple):
@@ -133,12 +142,20 @@ class Broken(NamedTuple):
 
 def decide(facts: ReviewFacts, policy: Policy) -> tuple[Broken, ...]:
     """Every rule that the review breaks, in the order of the documentation; empty: the policy approves it."""
-    broken = [*_counts(facts, policy)]
+    broken = [*is_quiet(policy, facts.now), *_counts(facts, policy)]
     for modality, found in facts.modalities.items():
         broken += _modality(modality, found, policy)
     everything = sum((found.upload for found in facts.modalities.values()), Tally())
     broken += _amount("upload", "", everything, policy.total)
     return tuple(broken)
+
+
+def is_quiet(policy: Policy, now: datetime | None) -> list[Broken]:
+    """The rule that is broken at this local time, if it is in the quiet hours."""
+    if now is None or not any(rule.covers(now.weekday(), now.hour * 60 + now.minute) for rule in policy.quiet_hours):
+        return []
+    text = f"It is {now:%A %H:%M}. The policy allows nothing in its quiet hours: {policy.quiet_text}."
+    return [Broken("quiet_hours", text, 1, 0, About.NOTHING)]
 
 
 def _counts(facts: ReviewFacts, policy: Policy) -> list[Broken]:

@@ -14,9 +14,11 @@ from chorus_gui.app.unattended.policy import EVERY, NO_FILES, After, Amount, Pol
 from chorus_gui.core.config.keys import nearest
 from chorus_gui.core.config.load import parse
 from chorus_gui.core.config.reading import Findings, Tables, as_tables, key_lines, quote
-from chorus_gui.core.errors import ConfigError, Fault
+from chorus_gui.core.errors import ConfigError, Fault, UsageError
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.text_files import NotTextError, text_of
+from chorus_gui.core.timetable import Rule as Hours
+from chorus_gui.core.timetable import parse_hours
 
 MAX_BYTES = 100_000
 LARGEST = 10**15
@@ -30,6 +32,7 @@ EXAMPLES = {
     "patients_gone": "patients_gone = 0",
     "unmatched": "unmatched = 10",
     "possibly_not_data": "possibly_not_data = 0",
+    "quiet_hours": 'quiet_hours = "workdays 8-18"',
     "deletions": "[deletions]",
     "updates": "[updates]",
     "upload": "[upload]",
@@ -52,6 +55,7 @@ TOP = (
     "patients_gone",
     "unmatched",
     "possibly_not_data",
+    "quiet_hours",
     "deletions",
     "updates",
     "upload",
@@ -160,6 +164,7 @@ def _policy(top: _Table, file: Path, sha256: str) -> Policy:
     modalities = top.get("modalities", _modalities, (), f"a list of modalities ({', '.join(MODALITIES)})")
     deletions = top.table("deletions")
     after = _after(top.table("after"))
+    quiet, quiet_text = _quiet(top)
     upload = top.table("upload")
     shares = _by_modality(deletions, (*SHARES, "allow_many"), _a_share)
     amounts = _by_modality(upload, AMOUNTS, _an_amount)
@@ -177,8 +182,25 @@ def _policy(top: _Table, file: Path, sha256: str) -> Policy:
         updates=_by_modality(top.table("updates"), SHARES, _a_share),
         total=amounts.pop(EVERY, Amount()),
         upload=amounts,
+        quiet_hours=quiet,
+        quiet_text=quiet_text,
         after=after,
     )
+
+
+def _quiet(top: _Table) -> tuple[tuple[Hours, ...], str]:
+    """The quiet hours, and the same as a person wrote them."""
+    value = top.raw.get("quiet_hours")
+    if value is None:
+        return (), ""
+    if not isinstance(value, str):
+        top.fault("quiet_hours", f"{_shown(value)} is not a text.")
+        return (), ""
+    try:
+        return parse_hours(value), " ".join(value.split())
+    except UsageError as error:
+        top.fault("quiet_hours", error.what)
+        return (), ""
 
 
 def _by_modality(table: _Table, known: tuple[str, ...], read: Callable[[_Table], T | None]) -> dict[str, T]:

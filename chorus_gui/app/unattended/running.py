@@ -12,6 +12,7 @@ from chorus_gui.app.receipts import headline
 from chorus_gui.app.run import Done
 from chorus_gui.app.status import Status, of_error
 from chorus_gui.app.unattended import run_report, working
+from chorus_gui.app.unattended.quiet import Quiet, watched
 from chorus_gui.app.unattended.run_report import Kept, Rule, RunReport, Step, clean, problem
 from chorus_gui.core import job
 from chorus_gui.core.errors import Cancelled, ChorusError, LockedError, UnansweredError, UsageError
@@ -43,6 +44,7 @@ class UnattendedRun:
     """the step that decided the status"""
     config: Config | None = None
     """None: it could not be read, so nobody can be told"""
+    quiet: Quiet | None = None
     unfinished: list[Kept] = field(default_factory=list[Kept])
     """reports of earlier runs that were killed; they were completed now"""
 
@@ -57,6 +59,7 @@ class UnattendedRun:
 
     def take(self, name: str, done: Done[Any], said: tuple[str, ...] = ()) -> bool:
         """Note how a step ended; True if the next one may follow."""
+        done = self.quiet.stopped(done) if self.quiet is not None else done
         if self.told is not None:
             self.told(name, done)
         status = done.status
@@ -159,11 +162,20 @@ def submit_by_policy(
     )
     running.kept.write(running.report)  # if the run is killed, this is what is known of it
     wanted = options_of(policy, options)
-    busy = job.run(lambda ctx: working.wait(config.file, ctx), ctx)
-    if busy.kind is OutcomeKind.DONE:
-        done: Done[Any] = submit(workspace, ctx, wanted, reviewing)
-    else:
-        done = Done(busy, RunResult())
+
+    def ready(ctx: JobContext) -> None:
+        reviewing.begin()
+        working.wait(config.file, ctx)
+
+    with watched(policy, ctx) as running.quiet:
+        begun = job.run(ready, ctx)
+        done: Done[Any] = Done(begun, RunResult()) if begun.kind is not OutcomeKind.DONE else submit(workspace, ctx, wanted, reviewing)
+        return _after_submit(workspace, ctx, policy, running, done, reviewing)
+
+
+def _after_submit(
+    workspace: Workspace, ctx: JobContext, policy: Policy, running: UnattendedRun, done: Done[Any], reviewing: ByPolicy
+) -> Done[Any]:
     if isinstance(done.outcome.error, LockedError):
         done = replace(done, outcome=Outcome(OutcomeKind.FAILED, error=_waits_for_a_colleague(done.outcome.error)))
     running.update(rules=tuple(Rule(one.rule, one.text, one.found, one.allowed, one.examples) for one in reviewing.broken))
