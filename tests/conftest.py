@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hospital import Hospital, make_hospital
 from hypothesis import HealthCheck, settings
+from s3server import S3Server, moto
 
 from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 from chorus_gui.core.storage.retry import jitter
@@ -117,6 +118,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A running server that speaks S3."""
+    with moto(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -101,6 +101,8 @@ class Draft:
         if not name.startswith(("azure_", "aws_")) or name == "azure_container":
             return ""
         given = Given.collect(self.reading, place, where[1], environ)
+        if name not in given.own:
+            return ""
         if any(given.own[member] for member in group) or not given.env[name]:
             return ""
         return next(s.upper() for s in (name, *KEYS[where[0]].aliases) if environ.get(s.upper(), "").strip())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.core.config.credentials import AuthMode, Credentials, NoCredentials, Origin
+from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Credentials, NoCredentials, Origin
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import ChorusError
 
@@ -42,6 +42,10 @@ def where_kept(credentials: Credentials, config: Config) -> str:
     """What a person has to do for another credential, as a sentence."""
     from chorus_gui.core.config import keychain
 
+    if isinstance(credentials, AwsKeys):
+        if credentials.key_id:
+            return f"Get new keys from the people who manage the bucket, and save them in “{config.file.name}”."
+        return "Sign in again with the AWS tools of this computer (“aws sso login”), or renew the credentials of the profile."
     if credentials.mode is AuthMode.LOGIN:
         return "Sign in again with “az login”."
     what = {AuthMode.SAS: "SAS token", AuthMode.KEY: "account key"}.get(credentials.mode, "connection string")
@@ -105,7 +109,7 @@ def renewed(
     return Renewed(
         look,
         test,
-        where,
+        where if place.kind is PlaceKind.AZURE else "",  # a person is asked for one secret, and keys of AWS are several
         where_kept(credentials, config),
         KEYCHAIN_S if kept else LOOK_S,
         ASKING_S if asking else TEST_S,
@@ -129,4 +133,5 @@ def _credentials_now(config: Config, where: str, place: Place) -> Credentials | 
 
 
 def _same(one: Place, other: Place) -> bool:
-    return one.kind is other.kind is PlaceKind.AZURE and (one.account, one.container) == (other.account, other.container)
+    renewable = one.kind is other.kind and one.kind in (PlaceKind.AZURE, PlaceKind.S3)
+    return renewable and (one.account, one.container) == (other.account, other.container)

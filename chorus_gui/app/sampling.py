@@ -145,7 +145,7 @@ class _Walk:
         for folder in source.folders(self._want, ctx.checkpoint):
             ctx.checkpoint()
             prefix = folder.path + "/" if folder.path else ""
-            self._found.unread += [problem.path for problem in folder.problems if not self._exclude.covers(problem.path)]
+            self._found.unread += [one.path for one in folder.problems if not (one.if_read or self._exclude.covers(one.path))]
             there = [*(file.name for file in folder.files), *(file.name for file in folder.unwanted)]
             names = [name for name in there if not self._exclude.file(prefix + name)]
             self._found.left_out += len(there) - len(names)

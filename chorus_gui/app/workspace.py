@@ -187,12 +187,12 @@ class Workspace:
         return RetryingSource(source, self._outage(place, name), self._renewal(place, name, (site_of(self.config, place), source)))
 
     def _renewal(self, place: Place, name: str, opened: tuple[str, Store | Source]) -> Renewal | None:
-        """What waits for another credential of a place in Azure; ``opened`` has the place's name in the configuration."""
+        """What waits for another credential of a place in a cloud; ``opened`` has the place's name in the configuration."""
         from chorus_gui.app.renewal import renewed
         from chorus_gui.core.config.model import PlaceKind
         from chorus_gui.core.storage.renewal import Renewal
 
-        if place.kind is not PlaceKind.AZURE:
+        if place.kind not in (PlaceKind.AZURE, PlaceKind.S3):
             return None
         how = renewed(self.config, place, opened, self.login, self._renewed)
         renewal = Renewal(name, how, patience=self.config.patience_minutes * SECONDS_PER_MINUTE)

@@ -66,7 +66,8 @@ class Problem:
     """Something that the scan could not do.
 
     ``path`` is relative to the root it was met in; ``covers`` tells that it stands for everything below it (a folder that
-    could not be read), so nothing below it may be taken for deleted.  ``modalities`` are the ones that lie in that root.
+    could not be read), so nothing below it may be taken for deleted.  ``modalities`` are the ones that lie in that root.  ``if_read``: the file is
+    listed as any other, and only its bytes cannot be had now, so it is a problem only if they are needed.
     """
 
     modalities: tuple[str, ...]
@@ -74,6 +75,7 @@ class Problem:
     cause: str
     remedy: str = ""
     covers: bool = False
+    if_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every source promises (storage/base.py), asked of each: a folder, objects in memory, a container; alone and with retries around them."""
+"""What every source promises (storage/base.py), asked of each: a folder, objects in memory, a container, a bucket; alone and with retries around them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from azure_places import key_place, service
 from memorysource import MemorySource
+from s3server import s3_place
 
 from chorus_gui.core.errors import (
     Cancelled,
@@ -82,6 +83,22 @@ def _azure(request: pytest.FixtureRequest, folder: Path) -> Site:
     return Site(source, put, lambda path: blobs.delete_blob(f"{prefix}/{path}"), keys=True, marker=lambda key, meta: put(key, b"", meta))
 
 
+def _s3(request: pytest.FixtureRequest, folder: Path) -> Site:
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setattr("chorus_gui.core.storage.s3.markup.PAGE", 3)
+    server = request.getfixturevalue("s3")
+    bucket, prefix = server.bucket(), "site ä"
+
+    def put(path: str, data: bytes) -> None:
+        server.put(bucket, f"{prefix}/{path}", data)
+
+    def delete(path: str) -> None:
+        server.client.delete_object(Bucket=bucket, Key=f"{prefix}/{path}")
+
+    source = open_source(s3_place(server.url, bucket, prefix))
+    return Site(source, put, delete, keys=True, marker=lambda key, metadata: put(key, b""))
+
+
 def _retrying(make: Callable[[pytest.FixtureRequest, Path], Site]) -> Callable[[pytest.FixtureRequest, Path], Site]:
     def wrapped(request: pytest.FixtureRequest, folder: Path) -> Site:
         site = make(request, folder)
@@ -90,9 +107,8 @@ def _retrying(make: Callable[[pytest.FixtureRequest, Path], Site]) -> Callable[[
     return wrapped
 
 
-KINDS = {"folder": _folder, "memory": _memory, "azure": _azure} | {
-    f"retrying {name}": _retrying(make) for name, make in (("folder", _folder), ("memory", _memory), ("azure", _azure))
-}
+_KINDS = {"folder": _folder, "memory": _memory, "azure": _azure, "s3": _s3}
+KINDS = _KINDS | {f"retrying {name}": _retrying(make) for name, make in _KINDS.items()}
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -342,7 +358,9 @@ def test_a_known_md5_is_true_or_only_claimed(site: Site) -> None:
         if known is not None:
             assert len(known.hex) == 32
     inner = getattr(site.source, "inner", site.source)
-    expected = {"FolderSource": None, "MemorySource": Voucher.SERVICE, "AzureSource": Voucher.WRITER}[type(inner).__name__]
+    expected = {"FolderSource": None, "MemorySource": Voucher.SERVICE, "AzureSource": Voucher.WRITER, "S3Source": Voucher.WRITER}[
+        type(inner).__name__
+    ]
     assert (stat.md5.voucher if stat.md5 else None) is expected
 
 

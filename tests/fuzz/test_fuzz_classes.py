@@ -22,6 +22,7 @@ FEW = {
     "config.toml, both layouts": 5,
     "answers of a server": 4,
     "foreign answers to each request": 40,
+    "answers of a server of S3": 40,
     "redirects and challenges of a sign-in": 5,
     "scripts with values of a journal or a configuration": 5,
 }

@@ -308,6 +308,6 @@ def test_requests_that_make_no_sense(tmp_path: Path) -> None:
     config = make_config(tmp_path, patterns={"OMOP": DEFAULTS["OMOP"]})
     with pytest.raises(UsageError, match="Waveforms"):
         run_scan(config, ["Waveforms"])
-    cloud = replace(config.sites["OMOP"], place=Place(PlaceKind.S3, "s3://bucket/site", container="bucket", prefix="site"))
+    cloud = replace(config.sites["OMOP"], place=Place(PlaceKind.GCS, "gs://bucket/site", container="bucket", prefix="site"))
     with pytest.raises(UsageError, match="not available"):
         run_scan(replace(config, sites={"OMOP": cloud}))

@@ -140,7 +140,7 @@ def test_stores_and_sources_of_one_pickle_share_the_login(azurite: Azurite, cont
 
 
 def test_a_modality_whose_place_cannot_be_opened_says_so_there_too(tmp_path: Path) -> None:
-    world = World(tmp_path, more='[site_path.Images]\npath = "s3://bucket/x"\n')
+    world = World(tmp_path, more='[site_path.Images]\npath = "gs://bucket/x"\n')
     opened: dict[str, Source] = {}
 
     def opening(place: Place) -> Source:

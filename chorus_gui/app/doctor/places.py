@@ -75,6 +75,10 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
             from chorus_gui.core.storage.azure.probe import probe
 
             found = probe(place, needs=NEEDS[named.role], login=login, expiry=expiry)
+        elif place.kind is PlaceKind.S3 and named.role == SITE:
+            from chorus_gui.core.storage.s3.probe import probe as probe_bucket
+
+            found = probe_bucket(place)
         elif place.folder is not None:
             found = [_folder(os.fspath(place.folder), write=named.write)]
         else:

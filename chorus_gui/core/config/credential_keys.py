@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.addresses import account_of_url, account_url_problem, connection_parts, split_account_url
@@ -21,14 +23,17 @@ from chorus_gui.core.config.credentials import (
     Sas,
     Secret,
 )
-from chorus_gui.core.config.hosts import is_account
-from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
-from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.hosts import Host, is_account
+from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS, Kind
+from chorus_gui.core.config.model import Layout, S3Settings
 from chorus_gui.core.config.reading import Reading, Value
 
 _AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
+_AWS_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_AWS_TEXT = re.compile(r"[!#-&(-~]+")
+_REGION = re.compile(r"[a-z0-9-]{2,40}")
 _TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
 _ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
 
@@ -45,7 +50,8 @@ class Given:
     def collect(cls, reading: Reading, place: str, modality: str, environ: Mapping[str, str]) -> Given:
         """Look up every credential key of ``place`` ("journal", "central", "site")."""
         values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS if f"{place}.{name}" in KEYS}
-        own = {name: value.text() for name, value in values.items() if name != "auth_mode"}
+        texts = (Kind.TEXT, Kind.SECRET)
+        own = {name: value.text() for name, value in values.items() if KEYS[f"{place}.{name}"].kind in texts}
         env: dict[str, str] = {}
         for name in own:
             spellings = (name, *KEYS[f"{place}.{name}"].aliases)
@@ -69,17 +75,52 @@ def azure_credentials(
 
 
 def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> AwsKeys:
-    """The credentials of an ``s3://`` site.  None at all is fine: AWS's own chain of files and roles is used."""
+    """The credentials of an ``s3://`` site.  None at all is fine: those of the AWS tools on this computer are used.
+
+    A profile in the file goes before keys in the environment, as the AWS tools have it.
+    """
     given = Given.collect(reading, "site", modality, environ)
-    source = given.group(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
+    source = given.group(_AWS_KEYS) if not given.own["aws_profile"] else given.own
     key_id, secret, session = (source[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
     if bool(key_id) != bool(secret):
         missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
         given.values[missing].fault(
             "The key is missing: aws_access_key_id and aws_secret_access_key belong together.", "Enter both, or use aws_profile."
         )
+    for name, text in (("aws_access_key_id", key_id), ("aws_session_token", session)):
+        if text and not _AWS_TEXT.fullmatch(text):
+            given.values[name].fault("The value has characters that it cannot have.", "Copy it again, without spaces and quotation marks.")
+    if session and not key_id:
+        given.values["aws_session_token"].fault(
+            "A session token is nothing without the access key that it was made for.",
+            "Enter aws_access_key_id and aws_secret_access_key, too.",
+        )
+    if given.own["aws_profile"] and key_id:
+        given.values["aws_profile"].warn("The profile has no effect, because there are aws keys.")
     profile = given.own["aws_profile"] or given.env["aws_profile"]
-    return AwsKeys(key_id, _secret(secret), _secret(session), profile)
+    return AwsKeys(key_id, _secret(secret), _secret(session), profile, given.values["aws_use_role"].flag())
+
+
+def s3_settings(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> tuple[Account, S3Settings]:
+    """The server of an ``s3://`` site, empty for Amazon's own, and how its bucket is reached.  ``base``: the configuration file's folder.
+
+    What the file leaves out is taken from the environment variables of the AWS tools.
+    """
+    given = Given.collect(reading, "site", modality, environ)
+    url, region = given.own["aws_endpoint_url"], given.own["aws_region"]
+    if not url and environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        url = environ.get("AWS_ENDPOINT_URL_S3", "").strip() or given.env["aws_endpoint_url"]
+    region = region or given.env["aws_region"] or environ.get("AWS_DEFAULT_REGION", "").strip()
+    if url and Host.of_url(url) is None:
+        given.values["aws_endpoint_url"].fault("The endpoint URL is not a valid URL.", "Write it as “https://server.example.org”.")
+        url = ""
+    if region and not _REGION.fullmatch(region):
+        given.values["aws_region"].fault("The value is not the name of a region.", "Write it as in “eu-west-1”.")
+    style = given.values["aws_addressing_style"].choice({name: name for name in ("auto", "path", "virtual")}, "")
+    own, named = given.own["aws_ca_bundle"], given.env["aws_ca_bundle"]
+    certificates = os.path.normpath(base / own) if own else named
+    pays = given.values["aws_requester_pays"].flag()
+    return Account(url=url.rstrip("/")), S3Settings(region, style, certificates, pays)
 
 
 class _Azure:

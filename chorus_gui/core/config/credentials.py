@@ -197,16 +197,20 @@ class ConnectionString(_Facts):
 
 @dataclass(frozen=True, slots=True)
 class AwsKeys(_Facts):
-    """For a bucket in S3.  All empty: AWS's own chain of files and roles is used."""
+    """For a bucket in S3.  All empty: what the AWS tools of this computer have.
+
+    ``roles``: the role of this computer in the cloud may be used, too; without it, nobody asks for that.
+    """
 
     key_id: str = ""
     secret: Secret | None = None
     session: Secret | None = None
     profile: str = ""
+    roles: bool = False
 
     def masked(self) -> AwsKeys:
         """The same with dots in place of every secret, for a preview."""
-        return AwsKeys(self.key_id, self.secret and Secret(MASK), self.session and Secret(MASK), self.profile)
+        return AwsKeys(self.key_id, self.secret and Secret(MASK), self.session and Secret(MASK), self.profile, self.roles)
 
     @property
     def mode(self) -> AuthMode:
@@ -216,11 +220,12 @@ class AwsKeys(_Facts):
 
 Credentials = NoCredentials | MicrosoftLogin | Sas | AccountKey | ConnectionString | AwsKeys
 NO_CREDENTIALS = NoCredentials()
+NO_AWS_KEYS = AwsKeys()
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A storage account.  ``url`` is always set for a place in Azure, without a SAS and without "/" at its end; ``name`` too, unless
+    """A storage account, or the server of a bucket that is not Amazon's own: then it has only a ``url``.  ``url`` is always set for a place in Azure, without a SAS and without "/" at its end; ``name`` too, unless
     the account is only known by a custom URL.
     """
 

@@ -30,9 +30,11 @@ The German cloud was closed in 2021.
 CONSORTIUM_HOSTS = ("upload.chorus4ai.org",)
 """The central store's own address."""
 BUCKET_HOSTS = {PlaceKind.S3: "s3.amazonaws.com", PlaceKind.GCS: "storage.googleapis.com"}
-"""Where buckets are read.  An endpoint of another name needs a confirmation, as any other server."""
+"""Where buckets are read; the first name stands for Amazon's servers in all regions.  Another endpoint needs a confirmation, as any other server."""
 MAX_BYTES = 1024 * 1024
 
+_AMAZON = re.compile(r"s3(-fips)?(\.dualstack)?\.[a-z]{2,3}(-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?")
+"""The servers of Amazon S3 in one region."""
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
@@ -97,8 +99,9 @@ class Host:
 
     @property
     def is_known(self) -> bool:
-        """Needs no confirmation: Azure's own, the consortium's, or this computer by its address."""
-        return bool(self.account) or self.name in CONSORTIUM_HOSTS or self.name in BUCKET_HOSTS.values() or self.is_loopback
+        """Needs no confirmation: Azure's, Amazon's and Google's own, the consortium's, or this computer by its address."""
+        known = self.name in CONSORTIUM_HOSTS or self.name in BUCKET_HOSTS.values()
+        return bool(self.account) or known or self.is_loopback or _AMAZON.fullmatch(self.name) is not None
 
     def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         try:
@@ -130,7 +133,7 @@ def admit(place: Place, url: str = "") -> None:
         raise AccessError(
             f"“{host.name}” is not an address of a storage account.",
             meaning="Addresses of the local network link are never used. Nothing was sent.",
-            remedy="Correct azure_account_url in the configuration.",
+            remedy=f"Correct {'azure_account_url' if place.kind is PlaceKind.AZURE else 'aws_endpoint_url'} in the configuration.",
         )
     if host.is_known or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
         return
@@ -220,9 +223,13 @@ def host_of(place: Place, url: str = "") -> Host | None:
     """The server of a place; None for a folder.  Raises :class:`AccessError` for a URL that is not ``http(s)://HOST[:PORT][/PATH]``."""
     if place.kind is PlaceKind.FOLDER:
         return None
-    if place.kind in BUCKET_HOSTS:
-        return Host(BUCKET_HOSTS[place.kind])
     account = place.account
+    if place.kind in BUCKET_HOSTS:
+        endpoint = url or account.url
+        host = Host.of_url(endpoint) if endpoint else Host(BUCKET_HOSTS[place.kind])
+        if host is None:
+            raise AccessError("The endpoint URL is not a valid URL.", remedy="Write aws_endpoint_url as “https://server.example.org”.")
+        return host
     host = Host.of_url(url or account.url or f"https://{account.name}.blob.core.windows.net")
     if host is None:
         raise AccessError("The account URL is not a valid URL.", remedy="Write it as “https://NAME.blob.core.windows.net”.")

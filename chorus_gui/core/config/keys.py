@@ -106,10 +106,34 @@ _CREDENTIALS: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...
         (),
         ("azure_storage_connection_string",),
     ),
-    ("aws_access_key_id", Kind.TEXT, "The access key's ID, for s3:// paths.", (), ()),
+    (
+        "aws_access_key_id",
+        Kind.TEXT,
+        "The access key's ID, for s3:// paths. Without aws keys, this computer's AWS settings are used.",
+        (),
+        (),
+    ),
     ("aws_secret_access_key", Kind.SECRET, "The access key's secret, for s3:// paths.", (), ()),
     ("aws_session_token", Kind.SECRET, "The token of temporary credentials, for s3:// paths.", (), ()),
-    ("aws_profile", Kind.TEXT, "The profile in the AWS credentials file, for s3:// paths.", (), ()),
+    ("aws_profile", Kind.TEXT, "A profile of the AWS settings of this computer, instead of keys, for s3:// paths.", (), ()),
+    ("aws_use_role", Kind.FLAG, "True if this computer is in AWS, and its own role allows reading the bucket.", (), ()),
+    ("aws_region", Kind.TEXT, "The region of the bucket, as in eu-west-1. If empty, the service says which one it is.", (), ()),
+    ("aws_endpoint_url", Kind.TEXT, "The address of another service that works as S3 does. If empty, Amazon's own.", (), ()),
+    (
+        "aws_addressing_style",
+        Kind.CHOICE,
+        "“path”: the bucket is in the path of an address; “virtual”: in the server's name. If empty, whatever is usual.",
+        ("auto", "path", "virtual"),
+        (),
+    ),
+    (
+        "aws_ca_bundle",
+        Kind.TEXT,
+        "A file with certificate authorities that are trusted in addition to the system's, for s3:// paths.",
+        (),
+        (),
+    ),
+    ("aws_requester_pays", Kind.FLAG, "True if the readers of the bucket pay for requests and traffic.", (), ()),
 )
 
 CREDENTIALS: tuple[str, ...] = tuple(entry[0] for entry in _CREDENTIALS)
@@ -387,6 +411,12 @@ CREDENTIAL_TITLES = {
     "aws_secret_access_key": "AWS secret access key",
     "aws_session_token": "AWS session token",
     "aws_profile": "AWS profile",
+    "aws_use_role": "Use this computer's role in AWS",
+    "aws_region": "AWS region",
+    "aws_endpoint_url": "Endpoint URL",
+    "aws_addressing_style": "Addressing style",
+    "aws_ca_bundle": "Certificate file",
+    "aws_requester_pays": "Requester pays",
 }
 """The name of a credential key → what a form calls it."""
 

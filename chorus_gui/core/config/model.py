@@ -50,10 +50,24 @@ class PlaceKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class S3Settings:
+    """How a bucket in S3 is reached; "" for what is usual.  ``style``: "path" or "virtual"; ``certificates``: a file."""
+
+    region: str = ""
+    style: str = ""
+    certificates: str = ""
+    requester_pays: bool = False
+
+
+NO_S3 = S3Settings()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where files lie.  ``text`` is what the file says ("az://container/prefix", "D:/site"); ``folder`` the absolute folder.
 
-    ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.  ``account`` is empty except in Azure.
+    ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.  ``account`` is empty except in Azure, and for a bucket that is not at
+    Amazon; ``s3`` is only for a bucket.
     ``needs`` are the letters of a SAS token that its role needs (:data:`~chorus_gui.core.config.sas.NEEDS_STORE` and the like), for
     sentences; "" if it has no role.
     """
@@ -66,6 +80,7 @@ class Place:
     credentials: Credentials = NO_CREDENTIALS
     account: Account = NO_ACCOUNT
     needs: str = field(default="", compare=False)
+    s3: S3Settings = NO_S3
 
     def full(self, path: str) -> str:
         """The whole path of a file at ``path`` below this place, as this system and the other tools write it."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chorus_gui.core.config.credential_keys import aws_credentials, azure_credentials
+from chorus_gui.core.config.credential_keys import aws_credentials, azure_credentials, s3_settings
 from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials
 from chorus_gui.core.config.keys import DEFAULT, nearest
-from chorus_gui.core.config.model import Place, PlaceKind
+from chorus_gui.core.config.model import NO_S3, Place, PlaceKind
 from chorus_gui.core.config.reading import Reading, Value, as_tables, quote
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.redact import redact
@@ -110,7 +110,10 @@ class Places:
         container, _, prefix = rest.partition("/")
         fits = self._container_fits(place, value, kind, container, modality)
         account, credentials = self._way_in(place, kind, container, modality)  # always read, so that its faults are found, too
-        return Place(kind, text, None, container, prefix.strip("/"), credentials, account, _NEEDS[place]) if fits else None
+        s3 = NO_S3
+        if kind is PlaceKind.S3:
+            account, s3 = s3_settings(self.reading, self.base, self.environ, modality)
+        return Place(kind, text, None, container, prefix.strip("/"), credentials, account, _NEEDS[place], s3) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
         named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)

@@ -24,6 +24,7 @@ from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.litter import note
 from chorus_gui.core.review.places import find_clashes
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.unreadable import READABLE, set_apart
 from chorus_gui.core.review.values import PATIENT, Query
 from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.digests import is_md5
@@ -145,6 +146,7 @@ class Comparison:
         db = self._staging.db
         values = {"kind": "'moved'", **{name: f"s.{name}" for name in SourceFile._fields}, **_OLD}
         same = "w.path = s.path AND w.modality = s.modality AND w.size = s.size AND w.mtime_us = s.mtime_us AND length(w.md5) = 32"
+        same += f" AND {READABLE}"
         db.execute("CREATE TEMP TABLE named (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID")
         db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", named)
         if named:
@@ -165,6 +167,7 @@ class Comparison:
 
         They may be passed to :meth:`hashed` before the last one is read.
         """
+        set_apart(self._staging)
         totals = self._staging.db.execute("SELECT modality, count(*), sum(size) FROM change WHERE kind = 'moved' GROUP BY modality")
         self._ctx.progress.begin("hash", {modality: Tally(files, size) for modality, files, size in totals})
         yield from stream(self._staging, Query(kinds=(ChangeKind.MOVED,), order="id"))

@@ -24,13 +24,14 @@ from chorus_gui.core.refused import make_changeable, refusal
 from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
-FORMAT = 4
+FORMAT = 5
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE site (modality TEXT, path TEXT, patient_id TEXT, version TEXT, size INTEGER, mtime_us INTEGER);
 CREATE TABLE problem (modalities TEXT, path TEXT, cause TEXT, remedy TEXT, covers INTEGER);
 CREATE TABLE unmatched (root TEXT, path TEXT, size INTEGER, mtime_us INTEGER);
+CREATE TABLE unreadable (path TEXT, modality TEXT, note TEXT, PRIMARY KEY (path, modality)) WITHOUT ROWID;
 CREATE TABLE tally (modality TEXT, kind TEXT, files INTEGER, bytes INTEGER, PRIMARY KEY (modality, kind)) WITHOUT ROWID;
 CREATE TABLE change (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, modality TEXT NOT NULL, path TEXT NOT NULL, patient_id TEXT,
@@ -162,6 +163,12 @@ class Staging:
 
     def problem(self, problem: Problem) -> None:
         """Something the scan could not do."""
+        if problem.if_read:
+            note = f"{problem.cause} {problem.remedy}".strip()
+            self.db.executemany(
+                "INSERT OR IGNORE INTO unreadable VALUES (?, ?, ?)", ((problem.path, name, note) for name in problem.modalities)
+            )
+            return
         self.db.execute(
             "INSERT INTO problem VALUES (?, ?, ?, ?, ?)",
             (json.dumps(problem.modalities), problem.path, problem.cause, problem.remedy, problem.covers),

@@ -140,7 +140,7 @@ class _Report:
             self._hand_on_strays(root)
 
     def problem(self, problem: Problem) -> None:
-        self.problems += 1
+        self.problems += not problem.if_read
         if problem.covers:
             self.unread += [(modality, problem.path) for modality in problem.modalities]
         self.sink.problem(problem)

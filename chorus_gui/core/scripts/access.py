@@ -72,6 +72,11 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
         )
     for named in config.places():
         admit(named.place)
+        if named.place.kind is PlaceKind.S3 and named.place.account.url and options.tool is Tool.AZCOPY:
+            raise UsageError(
+                f"AzCopy cannot read “{named.place.text}”: it reads only Amazon's own S3, and this bucket has another server.",
+                remedy="Use “file upload”.",
+            )
     if not options.verify_tls:
         read_policy().require(Rule.NO_UNVERIFIED_TLS)
     sas, key, account = place.credentials.sas, place.credentials.key, place.account

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from chorus_gui.core.model import Problem
@@ -16,13 +17,17 @@ _EMPTY_FOLDERS = ("/", "_$folder$")
 
 
 class Key(NamedTuple):
-    """An object as a listing has it.  ``name`` is its key, relative to the source's root; the rest as in :class:`FileEntry`."""
+    """An object as a listing has it.  ``name`` is its key, relative to the source's root; the rest as in :class:`FileEntry`.
+
+    ``unreadable``: why its bytes cannot be had now, without ``path``.
+    """
 
     name: str
     size: int
     mtime_us: int
     version: str
     md5: KnownMd5 | None = None
+    unreadable: Problem | None = None
 
 
 class _Open(NamedTuple):
@@ -33,13 +38,18 @@ class _Open(NamedTuple):
 
 
 def folders_of(
-    keys: Iterator[Key], want: ChooseFolder, checkpoint: Callable[[], None], refuses: Callable[[str], str] = lambda _: ""
+    keys: Iterator[Key],
+    want: ChooseFolder,
+    checkpoint: Callable[[], None],
+    refuses: Callable[[str], str] = lambda _: "",
+    rename: str = "Rename the blob in the site's container, for example with Azure Storage Explorer, and scan again.",
 ) -> Iterator[Folder]:
     """The folders of a listing in which everything below a folder stands together, as it does in the order of keys.
 
     A folder is complete when the listing leaves it; only those on the way to it are kept open, and what is in them is handed on when it
     is :data:`PART` files.  An empty object that stands for a folder ("a/", "a_$folder$") is not a file.  A key that cannot be a path,
     because a part of it is empty, “.” or “..”, is a problem; so is one for which ``refuses`` gives a reason, a sentence.
+    ``rename`` is the remedy for both.
     """
     look = want("")
     way = [_Open(Folder("", [], [], []), look)]
@@ -52,7 +62,7 @@ def folders_of(
         if not key.size and name.endswith(_EMPTY_FOLDERS):
             continue
         if why := outside(name, windows=False) or refuses(name):
-            way[0].folder.problems.append(_no_file(name, why))
+            way[0].folder.problems.append(_no_file(name, why, rename))
             yield from _full(way, 0)
             continue
         parent, _, last = name.rpartition("/")
@@ -64,6 +74,8 @@ def folders_of(
         folder, look = way[-1]
         if look.files:
             folder.files.append(FileEntry(last, key.size, key.mtime_us, key.version, key.md5))
+            if key.unreadable is not None:
+                folder.problems.append(replace(key.unreadable, path=name))
         else:
             folder.unwanted.append(UnwantedFile(last, key.size, key.mtime_us))
         yield from _full(way, -1)
@@ -80,13 +92,13 @@ def _full(way: list[_Open], number: int) -> Iterator[Folder]:
         yield folder
 
 
-def _no_file(path: str, why: str) -> Problem:
+def _no_file(path: str, why: str, rename: str) -> Problem:
     why = why.replace(", so it would not be below the site's folder", "")
     return Problem(
         (),
         path,
         f"This name cannot be the path of a file. {why}",
-        "Rename the blob in the site's container, for example with Azure Storage Explorer, and scan again.",
+        rename,
         covers=True,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.core.config.credentials import Credentials
+from chorus_gui.core.config.credentials import AwsKeys, Credentials
 from chorus_gui.core.config.hosts import admit
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import ChorusError, UsageError
@@ -43,6 +43,10 @@ def open_source(place: Place, *, login: Login | None = None) -> Source:
         from chorus_gui.core.storage.azure.source import AzureSource
 
         return AzureSource(place, login=login)
+    if place.kind is PlaceKind.S3:
+        from chorus_gui.core.storage.s3.source import S3Source
+
+        return S3Source(place)
     admit(place)
     if place.kind is PlaceKind.FOLDER and place.folder is not None:
         from chorus_gui.core.storage.folder import FolderSource
@@ -52,7 +56,7 @@ def open_source(place: Place, *, login: Login | None = None) -> Source:
 
 
 def renew(opened: Store | Source, credentials: Credentials) -> None:
-    """Use other credentials for every request to a place in Azure from now on.  Raises :class:`~chorus_gui.core.errors.StoreError` for some
+    """Use other credentials for every request to a place in a cloud from now on.  Raises :class:`~chorus_gui.core.errors.StoreError` for some
     that cannot work.
     """
     from chorus_gui.core.storage.azure.source import AzureSource
@@ -60,6 +64,13 @@ def renew(opened: Store | Source, credentials: Credentials) -> None:
 
     if isinstance(opened, (AzureStore, AzureSource)):
         opened.renew(credentials)
+    elif not isinstance(credentials, AwsKeys):
+        return
+    else:
+        from chorus_gui.core.storage.s3.source import S3Source
+
+        if isinstance(opened, S3Source):
+            opened.renew(credentials)
 
 
 class Sources(Mapping[str, Source]):
@@ -140,5 +151,7 @@ def _unavailable(place: Place, role: str) -> UsageError:
     return UsageError(
         f"{name} as {role} is not available yet.",
         meaning=f"“{place.text}” cannot be used.",
-        remedy="Use a folder, or a container in Azure (“az://container/folder”).",
+        remedy="Use a folder, or a container in Azure (“az://container/folder”)."
+        if role == "a central store"
+        else "Use a folder, a container in Azure (“az://container/folder”), or a bucket in Amazon S3 (“s3://bucket/folder”).",
     )

@@ -35,7 +35,7 @@ class Renewed:
     """How a credential is renewed.
 
     ``look`` uses another credential for all requests from now on, if it finds one where the configuration has it, and says if it did,
-    every ``look_pause`` seconds; ``test`` is a small request, sent every ``pause`` seconds.  ``where`` is the place's name in the configuration; ``remedy`` says what a
+    every ``look_pause`` seconds; ``test`` is a small request, sent every ``pause`` seconds.  ``where`` is the place's name in the configuration, "" if nobody is asked for its secret; ``remedy`` says what a
     person can do.  ``changeable``: what the credential allows can change while it is used, as a role can and the letters of a token cannot.
     """
 

@@ -14,7 +14,6 @@ from chorus_gui.core.model import Action, Entry, Item, Proof, Row, Tally, sums
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
-from chorus_gui.core.storage.digests import is_md5
 from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
@@ -84,9 +83,9 @@ def _no_version(version: str) -> UsageError:
 
 
 def _entry(row: Row, proof: Proof) -> Entry:
-    """The row is uploaded.  One that another tool recorded without an MD5 is replaced by a row that has one."""
+    """The row is uploaded.  One that another tool recorded without an MD5, or with an ETag in its place, is replaced by a row that has one."""
     now = upload_time()
-    if is_md5(row.md5):
+    if row.md5 == proof.md5:
         return Entry(
             Action.UPLOADED, old_id=row.file_id, uploaded=now, upload_seconds=proof.upload_seconds, verify_seconds=proof.verify_seconds
         )

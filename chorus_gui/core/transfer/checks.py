@@ -43,9 +43,13 @@ def check_unchanged(now: SourceStat, item: Item) -> None:
         raise SourceChangedError(f"“{item.path}” was written to after the review.", remedy="Scan again, and approve the changes.")
 
 
-def check_content(item: Item, md5: str) -> None:
-    """Raise :class:`ContentChangedError` if the MD5 that was recorded before is another one."""
-    if item.md5 is not None and is_md5(item.md5) and item.md5 != md5:
+def check_content(item: Item, md5: str, now: SourceStat) -> None:
+    """Raise :class:`ContentChangedError` if the MD5 that was recorded before is another one.  ``now``: the file that was read.
+
+    Other tools recorded the ETag of an object, which can look like an MD5 and be none (an encrypted object has such a one).
+    """
+    etag = item.md5 == now.version and now.md5 is None
+    if item.md5 is not None and is_md5(item.md5) and item.md5 != md5 and not etag:
         raise ContentChangedError(
             f"The content of “{item.path}” differs from the journal, although its size and time are the same.",
             meaning="The file was not uploaded.",

@@ -101,8 +101,9 @@ class LargeFile:
             self._place.work_until(lambda: self._pending == 0)
             if self._error is not None:
                 raise self._error
-            check_unchanged(source.stat(self._item.path), self._item)
-            check_content(self._item, md5)
+            now = source.stat(self._item.path)
+            check_unchanged(now, self._item)
+            check_content(self._item, md5, now)
             self._ctx.checkpoint()
             condition = replacing(self._item.replaces)
             done = self._store.commit_blocks(self._item.store_path, self._ids, md5=digest, condition=condition)

@@ -104,7 +104,7 @@ class Quick:
                 return False
             whole = md5_of(data)
             md5 = whole.hexdigest()
-            check_content(item, md5)
+            check_content(item, md5, after)
         except ChorusError:
             return False
         self._note_reading(read - began)

@@ -114,11 +114,12 @@ class Sender(Worker[Item, Proof | Failure, Block]):
             read = fill(reader, memoryview(buffer)[: item.size + 1])
             if read != item.size:
                 raise changed(item, f"{read:,} bytes or more were read" if read > item.size else f"only {read:,} bytes could be read")
-            check_unchanged(reader.stat(), item)
+            now = reader.stat()
+            check_unchanged(now, item)
         data = memoryview(buffer)[: item.size]
         whole = md5_of(data)
         digest, md5 = whole.digest(), whole.hexdigest()
-        check_content(item, md5)
+        check_content(item, md5, now)
         hashed, condition = time.perf_counter(), replacing(item.replaces)
         with self.pace.sending(item.size) if item.size >= PACED else _UNPACED:
             info = acknowledged(self.store.put(item.store_path, data, md5=digest, condition=condition), item.size, md5)

@@ -84,8 +84,9 @@ class StreamedFile:
                 self._count(read)
             if reader.readinto(bytearray(1)):
                 raise changed(item, "more bytes could be read")
-            check_unchanged(reader.stat(), item)
-        check_content(item, whole.hexdigest())
+            now = reader.stat()
+            check_unchanged(now, item)
+        check_content(item, whole.hexdigest(), now)
         self._md5 = whole.digest()
 
     def _count(self, size: int) -> None:

@@ -24,6 +24,7 @@ LICENCES = {
     "azure-core": "MIT",
     "azure-identity": "MIT",
     "azure-storage-blob": "MIT",
+    "botocore": "Apache-2.0",
     "certifi": "MPL-2.0",
     "filelock": "MIT",
     "jinja2": "BSD-3-Clause",

@@ -358,12 +358,12 @@ def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError |
     return None
 
 
-def clock_sentence(skew: float | None) -> str:
+def clock_sentence(skew: float | None, whose: str = "Azure's") -> str:
     """A sentence about this computer's clock, "" if it is right or unknown.  ``skew``: this clock minus the service's, in seconds."""
     if skew is None or abs(skew) <= SKEW_SECONDS:
         return ""
     amount = f"{abs(skew) / 60:.0f} minutes" if abs(skew) < 7200 else f"{abs(skew) / 3600:.1f} hours"
-    return f"This computer's clock is {amount} {'ahead of' if skew > 0 else 'behind'} Azure's."
+    return f"This computer's clock is {amount} {'ahead of' if skew > 0 else 'behind'} {whose}."
 
 
 def _permission(access: Access, operation: Operation) -> AccessError:

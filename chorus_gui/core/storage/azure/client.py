@@ -7,7 +7,6 @@ of the environment or the system.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import threading
 from dataclasses import replace
@@ -30,7 +29,7 @@ from chorus_gui.core.storage.azure.login import Bearer, Login
 from chorus_gui.core.storage.azure.names import url_path
 from chorus_gui.core.storage.azure.proxies import proxy_for
 from chorus_gui.core.storage.azure.sdk_wire import SdkWire
-from chorus_gui.core.storage.azure.trust import trust_store_name
+from chorus_gui.core.storage.azure.trust import environment_certificates
 from chorus_gui.core.storage.azure.wire import CHUNK_BYTES, Wire
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Connection:
         self.access = self._described(place)
         self._login = login
         self.authorisation = authorisation
-        self.certificates = _bundle() or certifi.where()
+        self.certificates = environment_certificates() or certifi.where()
         self.proxy = proxy_for(url)
         self._copy_base = _copy_base(url, self._name, place.container)
         self._lock = threading.Lock()
@@ -256,23 +255,10 @@ def _transport(url: str) -> BoundedTransport:
         session=session,
         connection_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        connection_verify=_bundle() or True,
+        connection_verify=environment_certificates() or True,
         connection_data_block_size=CHUNK_BYTES // 4,
     )
     return BoundedTransport(inner, CHUNK_BYTES)
-
-
-def _bundle() -> str:
-    """The certificates that the environment names, "" if it names none.  Raises :class:`AccessError` for a file that cannot be read."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        file = os.environ.get(name, "")
-        if file and not os.access(file, os.R_OK):
-            raise AccessError(
-                f"The environment variable {name} names the file “{file}”, which does not exist or cannot be read.",
-                meaning="It should have the certificates that this computer trusts. Nothing was sent.",
-                remedy=f"Correct {name}, or remove it to use {trust_store_name()}.",
-            )
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""  # the system's library reads the third itself
 
 
 def _copy_base(url: str, account: str, container: str) -> str:

@@ -127,7 +127,7 @@ def made_answer(status: int, headers: Mapping[str, str], code: str, message: str
         status=status,
         code=code if _CODE.fullmatch(code) else "",
         message=_message(message),
-        detail=_readable(detail, DETAIL_CHARS),
+        detail=readable(detail, DETAIL_CHARS),
         request_id=request_id if _CODE.fullmatch(request_id) else "unreadable" if request_id else "",
         retry_after=retry_after(headers),
         skew=clock_skew(headers.get("date")),
@@ -143,10 +143,10 @@ def clock_skew(date: str | None) -> float | None:
 def _message(text: str) -> str:
     for cut in ("\nRequestId:", "\nErrorCode:", "\nTime:"):
         text = text.partition(cut)[0]
-    return _readable(text.strip(), MESSAGE_CHARS)
+    return readable(text.strip(), MESSAGE_CHARS)
 
 
-def _readable(text: object, most: int) -> str:
+def readable(text: object, most: int = MESSAGE_CHARS) -> str:
     """Text of an answer, short and without control characters: it is shown to people, and searched."""
     return _CONTROL.sub(" ", str(text)[:most])
 

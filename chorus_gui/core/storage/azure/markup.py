@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import unquote
-from xml.parsers import expat
 
 from chorus_gui.core.storage.azure.names import bare_etag, from_headers
 from chorus_gui.core.storage.azure.plain_listing import plain
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, PAGE, Page
 from chorus_gui.core.storage.azure.written import modified_us
 from chorus_gui.core.storage.base import BlobInfo, StagedBlock
+from chorus_gui.core.storage.elements import read_elements
 from chorus_gui.core.untrusted import MalformedError
 
-_DEEPEST = 12
-_PIECE = 256 * 1024
-_LONGEST_TAG = 4 * _PIECE
-"""A tag is kept until it ends."""
 _BLOCKS = 100_000
 """As many blocks can wait for one blob."""
 _NAME = ""
 """The key of a blob's name among its properties, whose names are never empty."""
 _FIELDS = 1000
 """Names in a blob's properties, and in its metadata: the service keeps 8 KB of those."""
-_Leaf = Callable[[list[str], str, dict[str, str]], None]
 
 
 def listing(body: bytes) -> Page:
@@ -63,7 +57,7 @@ def listing(body: bytes) -> Page:
             case _:
                 return
 
-    _read(body, "EnumerationResults", end)
+    read_elements(body, "EnumerationResults", end)
     return Page(blobs, folders, marker[-1] if marker else "")
 
 
@@ -85,7 +79,7 @@ def staged(body: bytes) -> list[StagedBlock]:
             case _:
                 return
 
-    _read(body, "BlockList", end)
+    read_elements(body, "BlockList", end)
     return found
 
 
@@ -99,7 +93,7 @@ def refusal(body: bytes) -> dict[str, str]:
             _add(found, path[1], found.get(path[1], text))
 
     try:
-        _read(body, "Error", end)
+        read_elements(body, "Error", end)
     except MalformedError:
         return {}
     return found
@@ -153,42 +147,3 @@ def _block_id(text: str) -> str:
     if not block_id:
         raise MalformedError("a block without a name")
     return block_id
-
-
-def _read(body: bytes, root: str, end: _Leaf) -> None:
-    """Call ``end`` for each element that ends: where it is, its text up to there, its attributes.  Entities are refused."""
-    path: list[str] = []
-    text: list[str] = []
-    attributes: list[dict[str, str]] = []
-
-    def started(name: str, given: dict[str, str]) -> None:
-        if (not path and name != root) or len(path) >= _DEEPEST:
-            raise MalformedError("not the element that was asked for, or too deep")
-        path.append(name)
-        attributes.append(given)
-        text.clear()
-
-    def ended(_name: str) -> None:
-        end(path, "".join(text), attributes.pop())
-        path.pop()
-        text.clear()
-
-    def forbidden(*_declaration: Any) -> None:
-        raise MalformedError("a document type")
-
-    parser = expat.ParserCreate("utf-8")  # whatever the text says about itself
-    parser.buffer_text = True
-    parser.StartElementHandler = started
-    parser.EndElementHandler = ended
-    parser.CharacterDataHandler = text.append
-    parser.StartDoctypeDeclHandler = forbidden
-    try:
-        for start in range(0, max(len(body), 1), _PIECE):
-            end_of_piece = start + _PIECE
-            parser.Parse(body[start:end_of_piece], end_of_piece >= len(body))
-            if end_of_piece - parser.CurrentByteIndex > _LONGEST_TAG and end_of_piece < len(body):
-                raise MalformedError("a tag without end")
-    except MalformedError:
-        raise
-    except (expat.ExpatError, ValueError, LookupError) as error:  # ValueError: of names that are encoded
-        raise MalformedError(type(error).__name__) from None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from chorus_gui.core.errors import AccessError
 
 
 def use_system_trust() -> None:
@@ -22,3 +25,16 @@ def trust_store_name() -> str:
     if sys.platform == "darwin":
         return "the macOS keychain"
     return "this computer's list of certificate authorities"
+
+
+def environment_certificates() -> str:
+    """The certificates that the environment names, "" if it names none.  Raises :class:`AccessError` for a file that cannot be read."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        file = os.environ.get(name, "")
+        if file and not os.access(file, os.R_OK):
+            raise AccessError(
+                f"The environment variable {name} names the file “{file}”, which does not exist or cannot be read.",
+                meaning="It should have the certificates that this computer trusts. Nothing was sent.",
+                remedy=f"Correct {name}, or remove it to use {trust_store_name()}.",
+            )
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""  # the system's library reads the third itself

@@ -1,0 +1,136 @@
+"""The XML of S3's answers: lists and refusals.  Everything that is not as the service writes it is a :class:`MalformedError`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from chorus_gui.core.storage.azure.names import bare_etag
+from chorus_gui.core.storage.elements import read_elements
+from chorus_gui.core.untrusted import MalformedError, instant
+
+PAGE = 1000
+"""Keys that a request lists: the service gives no more."""
+MOST_ENTRIES = 10_000
+"""Some servers give more than they were asked for."""
+OBJECT_BYTES = 50 * 1024**4
+"""The largest object that there can be."""
+ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
+"""Classes of storage from which nothing can be read until it was restored.  GLACIER_IR is read at once."""
+_FIELDS = 100
+_ROOT = "ListBucketResult"
+_ENCODED = re.compile("[+%]")
+
+
+class Listed(NamedTuple):
+    """An object as a listing has it.  ``modified_us`` are whole seconds, in microseconds since 1970.
+
+    ``archived``: it must be restored before it can be read.
+    """
+
+    key: str
+    size: int
+    modified_us: int
+    etag: str
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing.  ``folders`` are the beginnings of keys up to a delimiter; ``token`` is "" on the last page."""
+
+    objects: list[Listed] = field(default_factory=list[Listed])
+    folders: list[str] = field(default_factory=list[str])
+    token: str = ""
+
+
+def listing(body: bytes) -> Page:
+    """A page of ListObjectsV2."""
+    objects: list[Listed] = []
+    folders: list[str] = []
+    fields: dict[str, str] = {}
+    page: dict[str, str] = {}
+
+    def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
+        del attributes
+        match path:
+            case [_, "Contents", name] | [_, "Contents", "RestoreStatus", name]:
+                if len(fields) >= _FIELDS:
+                    raise MalformedError("more than the service ever sends")
+                fields[name] = text
+            case [_, "Contents"]:
+                _check_count(len(objects) + len(folders))
+                objects.append(_listed(fields))
+                fields.clear()
+            case [_, "CommonPrefixes", "Prefix"]:
+                _check_count(len(objects) + len(folders))
+                folders.append(text)
+            case [_, "IsTruncated" | "NextContinuationToken" | "EncodingType" as name]:
+                page[name] = text
+            case _:
+                return
+
+    read_elements(body, _ROOT, end)
+    if page.get("EncodingType") == "url":  # some servers ignore the request for it, and it can come after the keys
+        objects = [one._replace(key=_decoded(one.key)) if _ENCODED.search(one.key) else one for one in objects]
+        folders = [_decoded(folder) for folder in folders]
+    token, truncated = page.get("NextContinuationToken", ""), page.get("IsTruncated", "")
+    if truncated not in ("true", "false") or (truncated == "true") != bool(token):
+        raise MalformedError("a page that does not say what follows")
+    return Page(objects, folders, token)
+
+
+def refusal(body: bytes) -> dict[str, str]:
+    """The fields of an error ("Code", "Message", "Region", "RequestId"), empty for a page of somebody else."""
+    found: dict[str, str] = {}
+
+    def end(path: list[str], text: str, attributes: dict[str, str]) -> None:
+        del attributes
+        if len(path) == 2 and len(found) < _FIELDS:
+            found.setdefault(path[1], text)
+
+    try:
+        read_elements(body, "Error", end)
+    except MalformedError:
+        return {}
+    return found
+
+
+def number(text: str) -> int:
+    """A size in bytes."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) > OBJECT_BYTES:
+        raise MalformedError("a size that is none")
+    return int(text)
+
+
+@lru_cache(maxsize=256)  # neighbours in a listing often have the same second
+def listed_us(text: str) -> int:
+    """A time of a listing ("2026-11-26T12:34:56.000Z") as whole seconds, in microseconds since 1970."""
+    when = instant(text)
+    if when is None:
+        raise MalformedError("a time that is none")
+    return int(when.timestamp()) * 1_000_000
+
+
+def _check_count(count: int) -> None:
+    if count >= MOST_ENTRIES:
+        raise MalformedError("more than the service ever sends")
+
+
+def _listed(fields: dict[str, str]) -> Listed:
+    key, etag = fields.get("Key", ""), bare_etag(fields.get("ETag", ""))
+    if not key or not etag:
+        raise MalformedError("an object without a key or an ETag")
+    restored = bool(fields.get("RestoreExpiryDate")) and fields.get("IsRestoreInProgress") != "true"
+    archived = fields.get("StorageClass", "") in ARCHIVED and not restored
+    return Listed(key, number(fields.get("Size", "")), listed_us(fields.get("LastModified", "")), etag, archived)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise MalformedError("a key that is not text") from None
