@@ -40,5 +40,19 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
             ),
         )
     count, tokens = purge()
+    for name in _schedules():
+        report.warn(f"The schedule “{name}” is still installed. Remove it with “chorus-upload schedule remove --name {name}”.")
     report.say(f"Removed {files(count)} and {plural(tokens, 'stored token')}. Configurations and journals were kept.")
     return 0
+
+
+def _schedules() -> list[str]:
+    """The schedules of this user: a purge does not change what a scheduler has."""
+    from chorus_gui.app.schedule.schedulers import here, scheduler
+    from chorus_gui.core.errors import UsageError
+
+    system = here()
+    try:
+        return [one.name for one in scheduler(system).installed()] if system else []
+    except UsageError:
+        return []

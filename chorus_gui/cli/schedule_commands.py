@@ -84,11 +84,13 @@ def _schedule(args: argparse.Namespace, report: Report) -> Schedule:
     from chorus_gui.app.schedule.plan import Schedule, read_days, read_name, read_time, whole_path
     from chorus_gui.app.schedule.schedulers import own_program
     from chorus_gui.app.unattended.policy_file import read_policy_file
+    from chorus_gui.app.unattended.telling import check_messages
     from chorus_gui.cli.arguments import load_config
 
     name, time, days = read_name(args.name), read_time(args.time), read_days(args.days)
     config = load_config(args, report)
     read_policy_file(Path(args.policy))
+    check_messages(config)
     return Schedule(
         name,
         own_program(),

@@ -336,6 +336,24 @@ def test_a_faulty_policy_or_configuration_is_found_at_once(system: Recorded, pol
     assert system.ran == []
 
 
+def test_a_mail_server_that_nobody_confirmed_is_found_at_once(system: Recorded, policy: Path, cli: CommandLine, world: World) -> None:
+    text = world.file.read_text("utf-8")
+    world.file.write_text(f'{text}\n[report]\nmail_to = "a@b.example"\nsmtp_server = "mail.b.example"\n', "utf-8")
+    words = f"schedule install --policy {shlex.quote(policy.as_posix())} --yes"
+    refused = cli.run(words)
+    assert refused.status == Status.DECISION
+    assert "--trust-host mail.b.example" in refused.said
+    assert cli.run(f"{words} --trust-host mail.b.example").status == Status.DONE
+
+
+def test_a_purge_names_the_schedules_that_stay(system: Recorded, policy: Path, cli: CommandLine) -> None:
+    assert cli.run(f"schedule install --policy {shlex.quote(policy.as_posix())} --yes").status == Status.DONE
+    ended = cli.run("purge --yes")
+    assert ended.status == Status.DONE
+    assert "The schedule “nightly” is still installed." in ended.said
+    assert "nightly" in cli.run("schedule show").out
+
+
 @pytest.mark.parametrize("name", [system.value for system in System])
 def test_it_can_be_printed_for_any_system(
     name: str, policy: Path, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,14 @@ def tell_anyway(config: Config, report: RunReport, file: Path) -> list[str]:
     return warnings
 
 
+def check_messages(config: Config) -> None:
+    """Raise :class:`ChorusError` if the mail server would be refused at night: nobody has confirmed it, or a policy forbids it."""
+    from chorus_gui.core.config.hosts import admit_server
+
+    if config.report.mail is not None:
+        admit_server(config.report.mail.server)
+
+
 def _told(what: str, why: str) -> list[str]:
     if not why:
         return []
