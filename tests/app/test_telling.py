@@ -19,7 +19,7 @@ from test_statuses import Scene, no_store
 from world import World
 
 from chorus_gui.app.status import Status
-from chorus_gui.app.unattended.run_report import from_json, reports_folder, saved
+from chorus_gui.app.unattended.run_report import Kept, begun, from_json, reports_folder, saved
 from chorus_gui.app.unattended.telling import without_names
 from chorus_gui.core.config import hosts
 from chorus_gui.core.config.load import check, load
@@ -90,6 +90,13 @@ def test_only_the_chosen_ends_are_told(when: str, ends: list[int], cli: CommandL
     assert run(cli, world).status == Status.STOPPED
     assert run(cli, world, "nonsense = 1").status == Status.NOT_STARTED
     assert [int(arguments[2]) for arguments, _ in told(out)] == ends
+
+
+def test_a_run_that_was_killed_is_told_by_the_next_one(cli: CommandLine, world: World) -> None:
+    out = hook(world)
+    Kept.begin(begun(world.file, Path("p.toml"))).close()  # as if its process had been killed
+    assert run(cli, world).status == Status.DONE
+    assert [int(arguments[2]) for arguments, _ in told(out)] == [130, 0]
 
 
 def test_a_hook_that_fails_is_a_warning(cli: CommandLine, world: World) -> None:

@@ -351,9 +351,10 @@ def test_old_reports_are_removed(cli: CommandLine, world: World, monkeypatch: py
 
 def test_a_run_that_was_killed_is_accounted_for(cli: CommandLine, world: World) -> None:
     kept = Kept.begin(run_report.begun(world.file, Path("nightly.toml")))
-    assert run_report.close_unfinished() == [], "it runs"
+    assert run_report.close_unfinished(str(world.file)) == [], "it runs"
     assert saved()[0][1].result is Result.RUNNING
     kept.close()  # the system does this when the process ends
+    assert run_report.close_unfinished("/another/config.toml") == []
     ended = cli.run(policy(world))
     assert ended.status == Status.DONE
     assert "An earlier run did not end." in ended.said

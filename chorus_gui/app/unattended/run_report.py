@@ -295,11 +295,14 @@ def saved(folder: Path | None = None) -> list[tuple[Path, RunReport]]:
     return found
 
 
-def close_unfinished() -> list[Kept]:
-    """Complete the reports of runs that were killed, or whose computer lost its power: nobody holds their locks any longer."""
+def close_unfinished(config: str) -> list[Kept]:
+    """Complete the reports of runs of this configuration that were killed, or whose computer lost its power: nobody holds their locks.
+
+    Those of another configuration are left for its own next run, which tells the people that it names.
+    """
     closed: list[Kept] = []
     for file, report in saved():
-        if report.result is not Result.RUNNING:
+        if report.result is not Result.RUNNING or report.config != config:
             continue
         lock = filelock.FileLock(file.with_name(f".{file.stem}.running"), timeout=0, thread_local=False)
         try:

@@ -90,7 +90,7 @@ class UnattendedRun:
 def reported(config: Path, policy_file: Path) -> Generator[UnattendedRun]:
     """A run whose report is on the disk when the block ends, however it ends.  Errors are raised."""
     running = UnattendedRun(Kept.begin(run_report.begun(config, policy_file)))
-    running.unfinished = run_report.close_unfinished()
+    running.unfinished = run_report.close_unfinished(running.report.config)
     try:
         yield running
     except Cancelled:
@@ -117,8 +117,7 @@ def _tell(running: UnattendedRun) -> None:
     if running.config is None:
         return
     for kept in running.unfinished:
-        if kept.report.config == running.report.config:
-            tell(running.config, kept.report, kept.file)
+        tell(running.config, kept.report, kept.file)
     warnings = tuple(clean(text) for text in tell(running.config, running.report, running.kept.file))
     if warnings:
         running.kept.write(replace(running.report, warnings=warnings))
