@@ -1,4 +1,4 @@
-"""The journal's current entries in their own database, to compare a site with.
+"""The journal's current entries in their own database, to compare a site with, and its pending ones.
 
 SQLite copies and sorts them without Python's lock: a thread of its own does it while the site is walked.
 """
@@ -28,10 +28,15 @@ CREATE TABLE k.was (
 """
 
 
+_WAITING = """
+CREATE TABLE k.waiting (file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, valid_us INTEGER, version TEXT)
+"""
+
+
 class Known:
     """Copies the active rows of some modalities into table ``was`` of a new file ``path``, which goes when the block is left.
 
-    Begun at once; :meth:`wait` for its end.  The rows and :attr:`fingerprint` are of one moment.
+    Table ``waiting`` has the pending rows of all other modalities, but for those that a newer active row of the path replaced.  Begun at once; :meth:`wait` for its end.  The rows and :attr:`fingerprint` are of one moment.
     """
 
     def __init__(self, journal: Path, modalities: Sequence[str], path: Path) -> None:
@@ -72,22 +77,31 @@ class Known:
                 conn.set_progress_handler(lambda: self._stopped, _STEPS)
                 self._begin(conn)
                 columns, marks = ", ".join(COLUMNS), ",".join("?" * len(self._modalities))
+                active = f"({schema.rows_sql()}) WHERE invalid_us IS NULL AND modality"
                 try:
+                    conn.execute(f"INSERT INTO k.was ({columns}) SELECT {columns} FROM {active} IN ({marks})", self._modalities)
                     conn.execute(
-                        f"INSERT INTO k.was ({columns}) SELECT {columns} FROM ({schema.rows_sql()}) "
-                        f"WHERE invalid_us IS NULL AND modality IN ({marks})",
+                        f"INSERT INTO k.waiting SELECT file_id, modality, path, patient_id, size, valid_us, version FROM (SELECT *, "
+                        f"max(file_id) OVER (PARTITION BY modality, path) AS newest FROM {active} NOT IN ({marks})) "
+                        "WHERE uploaded IS NULL AND file_id = newest",
                         self._modalities,
                     )
                     self.fingerprint = schema.fingerprint()
                     conn.execute("COMMIT")
-                    conn.execute("CREATE INDEX k.was_path ON was (path, modality)")
+                    self._index(conn)
                 except sqlite3.Error as error:
                     if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
                         raise self._no_room(error) from error
                     raise
-                self.twice = conn.execute("SELECT path, modality FROM k.was GROUP BY path, modality HAVING COUNT(*) > 1").fetchall()
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits
             self._error = error
+
+    def _index(self, conn: sqlite3.Connection) -> None:
+        try:
+            conn.execute("CREATE UNIQUE INDEX k.was_path ON was (path, modality)")
+        except sqlite3.IntegrityError:  # other tools leave such rows
+            conn.execute("CREATE INDEX k.was_path ON was (path, modality)")
+            self.twice = conn.execute("SELECT path, modality FROM k.was GROUP BY path, modality HAVING COUNT(*) > 1").fetchall()
 
     def _begin(self, conn: sqlite3.Connection) -> None:
         try:
@@ -97,6 +111,7 @@ class Known:
                 conn.execute(f"PRAGMA k.{pragma}")
             conn.execute("BEGIN")
             conn.execute(_TABLE)
+            conn.execute(_WAITING)
         except (OSError, sqlite3.Error) as error:
             raise self._no_room(error) from error
 

@@ -27,8 +27,8 @@ def refuse_taken(config: Config, journal: Journal, staging: Staging, version: st
     as they were, with the reason as their note.
     """
     db = staging.db
-    named = {found for (found,) in db.execute(f"SELECT DISTINCT version FROM change WHERE version IS NOT NULL AND {SENDING}")}
-    amended = sorted(({version} | named) & set(journal.versions()))
+    sent = {found for (found,) in db.execute(f"SELECT DISTINCT coalesce(version, ?) FROM change WHERE {SENDING}", (version,))} - {""}
+    amended = sorted(sent & set(journal.versions())) if sent else []
     reasons: dict[int, str] = {}
     for one in amended:
         db.execute("CREATE TEMP TABLE taken (place TEXT, modality TEXT, path TEXT, active INTEGER)")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from chorus_gui.core.config.model import Config
@@ -20,6 +20,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
+from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import stream, summary
 from chorus_gui.core.review.litter import note
 from chorus_gui.core.review.places import find_clashes
@@ -65,7 +66,7 @@ class Scanned:
 class Comparison:
     """The comparison of a scan with the journal, step by step, because the caller hashes files and checks the store in between.
 
-    Call :meth:`begin`, :meth:`closed` and :meth:`restore`, :meth:`find_deleted`, :meth:`also_hash`, :meth:`touched` and
+    Call :meth:`begin` with what tells the patient of a pending file, :meth:`closed` and :meth:`restore`, :meth:`find_deleted`, :meth:`also_hash`, :meth:`touched` and
     :meth:`hashed`, and :meth:`finish`, in this order.  Without :meth:`restore` nothing is RESTORED, without :meth:`also_hash` a file
     of equal size and time is unchanged.  Every method may raise
     :class:`~chorus_gui.core.errors.JournalError`; begin and finish ``Cancelled``.
@@ -78,8 +79,11 @@ class Comparison:
         self._staging = scanned.staging
         self._ctx = ctx
 
-    def begin(self) -> None:
-        """Wait for the journal's rows, and compare each file of the site with its open row."""
+    def begin(self, patient_of: Callable[[str, str, object], str | None]) -> None:
+        """Wait for the journal's rows, take the pending ones into the review, and compare each file of the site with its open row.
+
+        ``patient_of``: see :func:`~chorus_gui.core.review.pending.note`.
+        """
         db, known = self._staging.db, self._scanned.known
         self._ctx.progress.begin("compare")
         self._ctx.progress.note("reading the journal")
@@ -91,6 +95,7 @@ class Comparison:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
             db.execute(f"PRAGMA k.{pragma}")
         db.execute("BEGIN")
+        pending.note(self._staging, known, patient_of)
         _one_row_a_path(self._staging, known)
         _compare(self._staging)
         self._ctx.checkpoint()

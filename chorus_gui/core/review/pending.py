@@ -11,6 +11,7 @@ import json
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
+from chorus_gui.core.journal.known import Known
 from chorus_gui.core.model import Change, Row, Tally, sums
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Pending, PendingFile, PendingQuery
@@ -19,11 +20,24 @@ _REPLACED = "SELECT old_id FROM change WHERE kind IN ('updated', 'deleted') AND 
 _OFFERED = f"NOT own AND NOT excluded AND NOT done AND file_id NOT IN ({_REPLACED})"
 
 
-def note(staging: Staging, rows: Iterable[Row], patient_of: Callable[[Row], str | None]) -> None:
-    """Take the pending rows of the journal into the review, each with its patient as the path names it."""
-    staging.db.executemany(
-        "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, patient_id, recorded_us) VALUES (0, ?, ?, ?, ?, ?, ?, ?)",
-        ((row.modality, row.path, row.version, row.size, row.file_id, patient_of(row), row.valid_us) for row in rows),
+def note(staging: Staging, known: Known, patient_of: Callable[[str, str, object], str | None]) -> None:
+    """Take the pending rows of the journal into the review, but for those that a newer active row of the path replaced.
+
+    ``known`` is attached as ``k``.  ``patient_of`` gives the patient of a modality and a path, which the path names, or else the
+    journal's own column, the third argument.
+    """
+    db = staging.db
+    db.create_function("patient_of", 3, patient_of)
+    columns = "file_id, modality, path, patient_id, size, valid_us, version"
+    db.execute(
+        "INSERT OR REPLACE INTO pending (own, modality, path, version, size, file_id, patient_id, recorded_us) "
+        "SELECT 0, modality, path, version, size, file_id, patient_of(modality, path, patient_id), valid_us FROM "
+        f"(SELECT {columns} FROM k.was WHERE uploaded IS NULL UNION ALL SELECT {columns} FROM k.waiting)"
+    )
+    db.executemany(
+        "DELETE FROM pending WHERE path = ?1 AND modality = ?2 AND file_id < "
+        "(SELECT max(file_id) FROM k.was WHERE path = ?1 AND modality = ?2)",
+        known.twice,
     )
 
 

@@ -22,6 +22,23 @@ def patient_of(config: Config, modality: str, path: str, patient_id: object) -> 
     return None if patient_id is None else str(patient_id)
 
 
+def patients(config: Config) -> Callable[[str, str, object], str | None]:
+    """:func:`patient_of` for many files.  Where all files of a folder are of one patient, the folder's first file is asked alone."""
+    here: tuple[str, str] | None = None
+    found: str | None = None
+
+    def patient(modality: str, path: str, patient_id: object) -> str | None:
+        nonlocal here, found
+        folder = (modality, path[: path.rfind("/") + 1])
+        if folder != here:
+            site = config.sites.get(modality)
+            found = patient_of(config, modality, path, None)
+            here = folder if site is not None and site.pattern.whole_folders else None
+        return patient_id if found is None and patient_id is not None else found
+
+    return patient
+
+
 class HeldNow:
     """The holds in force.  A hold that was once seen stays in force for the whole run: what it kept back was not approved.
 

@@ -7,11 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from chorus_gui.core.journal.known import Known
-from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.model import Mode, Row
 from chorus_gui.core.readiness.findings import to_data
 from chorus_gui.core.readiness.watch import Both, Watch
-from chorus_gui.core.review import pending, to_read
+from chorus_gui.core.review import to_read
 from chorus_gui.core.review.amended import refuse_taken
 from chorus_gui.core.review.changes import summary
 from chorus_gui.core.review.diff import Comparison, Scanned
@@ -21,7 +20,7 @@ from chorus_gui.core.review.values import Reviewed
 from chorus_gui.core.scan.scan import scan
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.hashing import digested
-from chorus_gui.core.submission.held import patient_of
+from chorus_gui.core.submission.held import patients
 from chorus_gui.core.submission.work import Work, choose_modalities
 from chorus_gui.core.transfer.verify import VerifyResult, verify
 
@@ -55,7 +54,7 @@ def review_site(
         staging.put(READINESS, to_data(watch.result(chosen, begin.read, begin.unchecked)))
         staging.put("left_out", [*seen.left_out, list(config.exclude.patterns)])
         comparison = Comparison(config, work.journal, Scanned(staging, known, chosen, mode or config.mode, seen.unread), ctx)
-        comparison.begin()
+        comparison.begin(patients(config))
         if store is not None:
             closed = comparison.closed()
             there = present(work, store, [row for _, row in closed])
@@ -72,12 +71,6 @@ def review_site(
                 if change.old is not None and result != change.old.md5:
                     differing.add((change.modality, change.path))
         to_read.forget(config.journal.local, named - differing)
-        stray = doubled_rows(work.journal)
-        pending.note(
-            staging,
-            (row for row in work.journal.rows(pending=True) if row.file_id not in stray),
-            lambda row: patient_of(config, row.modality, row.path, row.patient_id),
-        )
         comparison.finish()
         refuse_taken(config, work.journal, staging)
         with Holds(config.journal.local) as holds:
