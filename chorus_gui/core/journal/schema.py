@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -32,9 +32,13 @@ class EntryStatement:
         self._sql = re.sub(r":(\w+)", lambda found: f"?{places[found[1]]}", sql)
         self._read: Callable[[Entry], tuple[Any, ...]] = attrgetter(*read)
 
-    def execute(self, conn: sqlite3.Connection, entry: Entry, *more: object) -> None:
-        """Run it for an entry; ``more`` in the order of the names."""
-        conn.execute(self._sql, self._read(entry) + more)
+    def bound(self, entry: Entry, *more: object) -> tuple[Any, ...]:
+        """The values of an entry for :meth:`execute`; ``more`` in the order of the names."""
+        return self._read(entry) + more
+
+    def execute(self, conn: sqlite3.Connection, values: Iterable[tuple[Any, ...]]) -> None:
+        """Run it for the values of many entries."""
+        conn.executemany(self._sql, values)
 
 
 class Schema(ABC):
@@ -62,8 +66,8 @@ class Schema(ABC):
         """
 
     @abstractmethod
-    def insert(self, entry: Entry, at_us: int) -> None:
-        """A new active row."""
+    def insert(self, entries: Sequence[Entry], at_us: int) -> None:
+        """A new active row for each."""
 
     @abstractmethod
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -251,17 +251,19 @@ class Journal:
         an entry takes it for.
         """
         pending = iter(entries)
-        first = next(pending, None)
-        if first is None:
+        some = list(islice(pending, PAGE))
+        if not some:
             return
         moment = time.time_ns() // 1000 if at_us is None else at_us
         with self._changing():
-            for entry in chain((first,), pending):
-                writing.require_sense(entry)
+            while some:
+                for entry in some:
+                    writing.require_sense(entry)
                 try:  # around this alone: what the caller's iterator raises is the caller's
-                    self._writer.write(entry, moment)
+                    self._writer.write(some, moment)
                 except (sqlite3.Error, *DATA_ERRORS) as error:
                     opening.reraise(error, self.path)
+                some = list(islice(pending, PAGE))
         self._recorded = True
 
     def keep_copy(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chorus_gui.core.journal.schema import EntryStatement, Schema
 from chorus_gui.core.model import Entry
@@ -65,9 +65,9 @@ class V1(Schema):
             f"CAST(UPLOAD_DTSTR AS TEXT) AS uploaded, CAST(COALESCE(VERSION, '') AS TEXT) AS version FROM {alias}.journal"
         )
 
-    def insert(self, entry: Entry, at_us: int) -> None:
+    def insert(self, entries: Sequence[Entry], at_us: int) -> None:
         """See :meth:`Schema.insert`."""
-        _INSERT.execute(self.conn, entry, at_us)
+        _INSERT.execute(self.conn, (_INSERT.bound(entry, at_us) for entry in entries))
 
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:
         """See :meth:`Schema.repeat`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chorus_gui.core.journal.schema import EntryStatement, Schema
@@ -82,6 +82,8 @@ class V2(Schema):
     def __init__(self, conn: sqlite3.Connection) -> None:
         super().__init__(conn)
         self._ids: dict[tuple[str, str], int] = {}
+        self._last: tuple[str, str, str | None, str] | None = None
+        self._last_ids: tuple[int, int, int | None, int] = (0, 0, None, 0)
 
     def rows_sql(self, alias: str = "main") -> str:
         """See :meth:`Schema.rows_sql`."""
@@ -97,9 +99,9 @@ class V2(Schema):
             f"LEFT JOIN {alias}.uploads u ON u.id = j.UPLOAD_DT_ID LEFT JOIN {alias}.versions v ON v.id = j.VERSION_ID"
         )
 
-    def insert(self, entry: Entry, at_us: int) -> None:
+    def insert(self, entries: Sequence[Entry], at_us: int) -> None:
         """See :meth:`Schema.insert`.  SQLite turns a patient id of digits into an integer, as it does for the other tool."""
-        _INSERT_ENTRY.execute(self.conn, entry, None, at_us, None, *self._look_up(entry))
+        _INSERT_ENTRY.execute(self.conn, [_INSERT_ENTRY.bound(entry, None, at_us, None, *self._look_up(entry)) for entry in entries])
 
     def take_over(self, row: Row, *, patient_id: object, md5: object) -> None:
         """The row of another journal, with its id, closed or not, for :mod:`.upgrade`; person and MD5 as that journal's own columns
@@ -110,13 +112,16 @@ class V2(Schema):
     def _look_up(self, of: Entry | Row) -> tuple[Any, ...]:
         """:data:`_LOOKED_UP`; what the journal has not had yet is entered."""
         folder, _, name = of.path.rpartition("/")
-        return (
-            name,
-            self._id("srcpaths", "SRC_PATH", folder or ROOT),
-            self._id("modalities", "MODALITY", of.modality),
-            None if of.uploaded is None else self._id("uploads", "UPLOAD_DT", of.uploaded),
-            self._id("versions", "VERSION", of.version),
-        )
+        key = (folder, of.modality, of.uploaded, of.version)
+        if key != self._last:  # the files of a folder follow one another
+            self._last_ids = (
+                self._id("srcpaths", "SRC_PATH", folder or ROOT),
+                self._id("modalities", "MODALITY", of.modality),
+                None if of.uploaded is None else self._id("uploads", "UPLOAD_DT", of.uploaded),
+                self._id("versions", "VERSION", of.version),
+            )
+            self._last = key
+        return name, *self._last_ids
 
     def repeat(self, file_id: int, mtime_us: int, at_us: int, md5_seconds: float | None) -> None:  # noqa: ARG002 - version 1 keeps it
         """See :meth:`Schema.repeat`."""
@@ -142,6 +147,7 @@ class V2(Schema):
     def forget(self) -> None:
         """See :meth:`Schema.forget`."""
         self._ids.clear()
+        self._last = None
 
     def _id(self, table: str, column: str, value: str) -> int:
         """The lookup's id of ``value``, which is entered when it is new."""

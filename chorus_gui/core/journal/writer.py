@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from chorus_gui.core.errors import JournalChangedError, UsageError
 from chorus_gui.core.journal.schema import Schema
@@ -21,11 +22,23 @@ class Writer:
         # there may be a million.  Only a hit is looked up in the journal, so an accidental equal hash does no harm.
         self._active: Counter[int] | None = None
 
-    def write(self, entry: Entry, at_us: int) -> None:
-        """One entry, as :class:`Action` says; a row that would be closed before it was ever uploaded is deleted instead.
+    def write(self, entries: Iterable[Entry], at_us: int) -> None:
+        """Entries in their order, as :class:`Action` says; a row that would be closed before it was ever uploaded is deleted instead.
 
-        Raises :class:`JournalChangedError` if the journal is not what the entry requires.
+        Raises :class:`JournalChangedError` if the journal is not what an entry requires.
         """
+        new: list[Entry] = []  # rows of paths that have none: nearly all there are, and SQLite takes them together
+        for entry in entries:
+            if entry.action is Action.ENTER and entry.old_id is None and not self._perhaps_active(entry.modality, entry.path):
+                self._count(entry.modality, entry.path, 1)
+                new.append(entry)
+                continue
+            self._schema.insert(new, at_us)
+            new = []
+            self._write(entry, at_us)
+        self._schema.insert(new, at_us)
+
+    def _write(self, entry: Entry, at_us: int) -> None:
         match entry.action:
             case Action.ENTER:
                 self._enter(entry, at_us)
@@ -42,7 +55,7 @@ class Writer:
             self._retire(old, at_us, "OUTDATED")
         if old is None or (old.modality, old.path) != (entry.modality, entry.path):
             self._require_free(entry.modality, entry.path)
-        self._schema.insert(entry, at_us)
+        self._schema.insert((entry,), at_us)
         self._count(entry.modality, entry.path, 1)
 
     def _repeat(self, entry: Entry, at_us: int) -> None:
@@ -84,12 +97,15 @@ class Writer:
             raise JournalChangedError(f"{_name(row)} is no longer current.", remedy=_AGAIN)
         return row
 
-    def _require_free(self, modality: str, path: str) -> None:
+    def _perhaps_active(self, modality: str, path: str) -> bool:
         if self._active is None:
             self._active = Counter(
                 map(hash, self._schema.conn.execute(f"SELECT modality, path FROM ({self._rows}) WHERE invalid_us IS NULL"))
             )
-        if self._active[hash((modality, path))] <= 0:
+        return self._active.get(hash((modality, path)), 0) > 0
+
+    def _require_free(self, modality: str, path: str) -> None:
+        if not self._perhaps_active(modality, path):
             return
         where = "modality = ? AND path = ? AND invalid_us IS NULL"
         if self._schema.conn.execute(f"SELECT 1 FROM ({self._rows}) WHERE {where}", (modality, path)).fetchone():
@@ -97,7 +113,8 @@ class Writer:
 
     def _count(self, modality: str, path: str, by: int) -> None:
         if self._active is not None:
-            self._active[hash((modality, path))] += by
+            key = hash((modality, path))
+            self._active[key] = self._active.get(key, 0) + by
 
 
 def require_sense(entry: Entry) -> None:

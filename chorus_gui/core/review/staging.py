@@ -179,4 +179,4 @@ class Staging:
     def mark_done(self, ids: Iterable[int]) -> None:
         """Remember that these changes are recorded in the journal."""
         with self.changing():
-            self.db.executemany("UPDATE change SET done = 1 WHERE id = ?", ((key,) for key in ids))
+            self.db.execute("UPDATE change SET done = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),))

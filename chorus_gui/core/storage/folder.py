@@ -175,11 +175,13 @@ class FolderSource:
                 self.stat(path)
             raise source_error(path, error) from error
         try:
-            before = _file_stat(path, os.fstat(number))
+            opened = os.fstat(number)
+            before = _file_stat(path, opened)
             data = os.read(number, most)
             while len(data) < most and (more := os.read(number, most - len(data))):
                 data += more
-            return Whole(before, data, _file_stat(path, os.fstat(number)))
+            now = os.fstat(number)
+            return Whole(before, data, before if _same(opened, now) else _file_stat(path, now))
         except OSError as error:
             raise source_error(path, error) from error
         finally:
@@ -371,6 +373,11 @@ def _file_stat(path: str, found: os.stat_result) -> SourceStat:
         )
     number = "" if _WINDOWS else f"-{found.st_ino:x}"  # Windows can give a path and an open file different ones
     return SourceStat(found.st_size, floor(found.st_mtime * 1e6), f"{found.st_size:x}-{found.st_mtime_ns:x}{number}")
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    """An open file has not changed in between, as far as its facts show."""
+    return (one.st_size, one.st_mtime_ns, one.st_nlink) == (other.st_size, other.st_mtime_ns, other.st_nlink)
 
 
 def _wanted(listing: _Listing, want: ChooseFolder) -> list[_Visit]:
