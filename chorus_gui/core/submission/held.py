@@ -34,7 +34,7 @@ def patients(config: Config) -> Callable[[str, str, object], str | None]:
             site = config.sites.get(modality)
             found = patient_of(config, modality, path, None)
             here = folder if site is not None and site.pattern.whole_folders else None
-        return patient_id if found is None and patient_id is not None else found
+        return str(patient_id) if found is None and patient_id is not None else found
 
     return patient
 
