@@ -263,6 +263,10 @@ class Asking(FolderSource):
         self._ask()
         return super().open(path, offset, version=version)
 
+    def read_whole(self, path: str, most: int) -> Any:
+        self._ask()
+        return super().read_whole(path, most)
+
 
 class AskingStore(LocalStore):
     """The same for the central store."""

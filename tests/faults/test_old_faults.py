@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from platforms import needs_links
+from reading import before_reading
 from world import World
 
 from chorus_gui.cli.main import main
@@ -26,7 +27,7 @@ def test_a_second_update_in_full_mode_finds_all_unchanged_at_a_small_page_size(t
     world = World(tmp_path, mode="full", page_size=100)
     many(world, count)
     assert world.run("record").entered["Waveforms"][ChangeKind.ADDED].files == count
-    monkeypatch.setattr("chorus_gui.core.storage.folder.FolderSource.open", lambda *a: pytest.fail("a file was read"))
+    before_reading(monkeypatch, lambda _: pytest.fail("a file was read"))
     reviewed = world.review()
     assert reviewed.summary.total(ChangeKind.UNCHANGED).files == count
     assert [kind for kinds in reviewed.summary.by_modality.values() for kind in kinds] == [ChangeKind.UNCHANGED]

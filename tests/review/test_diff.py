@@ -8,6 +8,7 @@ import shutil
 from dataclasses import fields
 
 import pytest
+from reading import before_reading
 from world import World
 
 from chorus_gui.core.errors import MassDeletionError, StaleReviewError
@@ -18,7 +19,6 @@ from chorus_gui.core.review.changes import by_ids, select_ids, stream, summary
 from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import Query
-from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.submission.review_site import review_site
 
 
@@ -35,13 +35,8 @@ def world(tmp_path) -> World:
 
 
 def test_unchanged_site_has_no_changes_and_hashes_nothing(world, monkeypatch) -> None:
-    real = FolderSource.open
     tables = re.compile(r"OMOP/\w+\.csv")  # their first lines are read for the readiness check
-    monkeypatch.setattr(
-        FolderSource,
-        "open",
-        lambda self, path, *a, **k: real(self, path, *a, **k) if tables.fullmatch(path) else pytest.fail("a file was read"),
-    )
+    before_reading(monkeypatch, lambda path: tables.fullmatch(path) or pytest.fail("a file was read"))
     reviewed = world.review()
     assert reviewed.summary.total(ChangeKind.UNCHANGED).files == 10
     with Staging.open(reviewed.path) as staging:

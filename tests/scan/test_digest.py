@@ -20,6 +20,7 @@ from chorus_gui.core.scan import digest as hashing
 from chorus_gui.core.scan.digest import BLOCK, digest, digest_many
 from chorus_gui.core.storage.base import FileReader, Source, SourceStat
 from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.whole import Whole
 
 
 class Interfering(FolderSource):
@@ -46,6 +47,11 @@ class Interfering(FolderSource):
                 reader.close()
 
         return Wrapped()
+
+    def read_whole(self, path: str, most: int) -> Whole:
+        self.threads.add(threading.current_thread().name)
+        self._on_read()
+        return super().read_whole(path, most)
 
 
 def look(source: Source, path: str, modality: str = "OMOP") -> SourceFile:

@@ -18,6 +18,7 @@ import pytest
 from faces import CommandLine, fill
 from markerworld import check_markers, marker, root_of
 from memorystore import MemoryStore
+from reading import before_reading
 from world import World
 
 from chorus_gui.core.job import JobContext
@@ -94,16 +95,14 @@ def test_a_partial_upload_is_not_complete_until_the_rest_arrives(line: CommandLi
 @pytest.mark.parametrize("recorded", [False, True], ids=["submit", "record, then upload"])
 def test_an_approved_file_that_failed_keeps_the_version_incomplete(world: World, monkeypatch, recorded: bool) -> None:
     from chorus_gui.core.errors import SourceUnreadableError
-    from chorus_gui.core.storage.folder import FolderSource
 
-    real = FolderSource.open
+    damaged = {"1001/Images/a.dcm"}
 
-    def open_(self, path, offset=0, *, version=""):
-        if path == "1001/Images/a.dcm":
+    def fail(path: str) -> None:
+        if path in damaged:
             raise SourceUnreadableError("The disk has a damaged sector.", remedy="Copy the file again.")
-        return real(self, path, offset)
 
-    monkeypatch.setattr(FolderSource, "open", open_)
+    before_reading(monkeypatch, fail)
     if recorded:
         world.run("record", version="v1")
         world.upload()
@@ -111,7 +110,7 @@ def test_an_approved_file_that_failed_keeps_the_version_incomplete(world: World,
         world.run(version="v1")
     assert len([row for row in world.rows(active=True) if row.uploaded]) == 3
     assert marker(world, "v1") is None
-    monkeypatch.setattr(FolderSource, "open", real)
+    damaged.clear()
     world.upload(Selection("v1"))
     assert marker(world, "v1") is None, "it is approved for this version, and not uploaded"
     world.run(version="v1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reading import before_reading
 from world import World, ran
 
 from chorus_gui.app.options import SubmitOptions
@@ -69,16 +70,12 @@ def test_a_pending_file_that_changed_has_a_way_out(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_a_problem(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from chorus_gui.core.errors import SourceUnreadableError
-    from chorus_gui.core.storage.folder import FolderSource
 
-    opened = FolderSource.open
-
-    def refuses(self: FolderSource, path: str, offset: int = 0, *, version: str = "") -> object:
+    def refuses(path: str) -> None:
         if path == SAME:
             raise SourceUnreadableError("Could not read it.")
-        return opened(self, path)
 
-    monkeypatch.setattr(FolderSource, "open", refuses)
+    before_reading(monkeypatch, refuses)
     assert found(world, 1.0) == {"moved": 1, "updated": 1, "problem": 1}
 
 
