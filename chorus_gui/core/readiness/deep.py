@@ -291,6 +291,7 @@ class Deep:
                         yield Task("Waveforms", folder, tuple(inside))
 
     def _take(self, result: Result, *, old: bool) -> None:
+        self.ctx.checkpoint()
         file, verdict = result
         self.remembered += old
         self.read += not old

@@ -1,0 +1,150 @@
+"""The passes that read: what they compare between files, remember, and could not check; how they are stopped."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from readinessworld import PATIENTS, Site, image, table
+
+from chorus_gui.app.folders import clear_local_data, data_folder
+from chorus_gui.app.readiness import check
+from chorus_gui.app.readiness_report import to_text
+from chorus_gui.app.workspace import Person, Workspace
+from chorus_gui.core.errors import Cancelled, SourceUnreadableError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.readiness import memory as memory_module
+from chorus_gui.core.rules import Pass
+from chorus_gui.core.storage.folder import FolderSource
+
+
+def test_quick_reads_one_image_of_a_series_and_thorough_reads_all(site: Site) -> None:
+    for number in range(2, 6):
+        site.put(f"1001/Images/CT/10011/3001/{number}.dcm", image("1001", "10011", InstanceNumber=number, PatientName="DOE^JOHN"))
+    assert site.found(Pass.QUICK) == {}
+    (group,) = site.found(Pass.THOROUGH)["I15"]
+    assert (group.about, group.files, len(group.examples)) == ("PatientName", 4, 3)
+
+
+def test_a_study_of_two_patients_and_a_folder_of_two_series_are_found(site: Site) -> None:
+    site.put("1002/Images/CT/10021/3001/1.dcm", image("1002", "10021", StudyInstanceUID="1.2.1001.10011"))
+    assert [group.rule.id for group in site.check(Pass.QUICK).groups] == ["I21"]
+    site.put("1002/Images/CT/10021/3001/1.dcm", image("1002", "10021"))
+    site.put("1002/Images/CT/10021/3001/2.dcm", image("1002", "10021", InstanceNumber=2, SeriesInstanceUID="1.2.9"))
+    assert [group.rule.id for group in site.check(Pass.THOROUGH).groups] == ["I6"]
+    assert [group.rule.id for group in site.check(Pass.THOROUGH).groups] == ["I6"], "from memory, too"
+
+
+def test_dates_of_images_that_are_in_no_visit_are_a_sum_not_a_list(site: Site) -> None:
+    people = [str(2000 + number) for number in range(8)]
+    names = {"gender_source_value": "M", "race_source_value": "x", "ethnicity_source_value": "y", "year_of_birth": 1970}
+    site.put("OMOP/person.csv", table("person", *({**names, "person_id": one} for one in (*PATIENTS, *people))))
+    visits = [{"visit_occurrence_id": number, "person_id": one} for number, one in enumerate((*PATIENTS, *people), 1)]
+    site.put("OMOP/visit_occurrence.csv", table("visit_occurrence", *visits))
+    for one in people:
+        site.put(f"{one}/Images/CT/{one}1/3001/1.dcm", image(one, f"{one}1", StudyDate="20200101"))
+    (group,) = site.found(Pass.THOROUGH)["D1"]
+    assert group.about == "Images: 2 of 10 patients have a date within a visit"
+    assert "D1" not in site.found(Pass.QUICK)
+
+
+def test_the_next_run_reads_only_what_changed(site: Site) -> None:
+    first = site.check(Pass.THOROUGH)
+    again = site.check(Pass.THOROUGH)
+    assert first.remembered == 0
+    assert again.remembered == first.read - 3, "metadata are small, and read each time"
+    assert again.groups == first.groups
+    site.put("1001/Images/CT/10011/3001/1.dcm", image("1001", "10011", PatientName="DOE^JOHN"))
+    changed = site.check(Pass.THOROUGH)
+    assert changed.read == again.read + 1
+    assert [group.rule.id for group in changed.groups] == ["I15"]
+    assert [group.rule.id for group in site.check(Pass.THOROUGH).groups] == ["I15"], "remembered"
+    other = site.check(Pass.THOROUGH, keys='rules_off = ["P8: allowed"]')
+    assert other.remembered == 0, "other rules, other verdicts"
+
+
+def test_a_changed_person_table_is_a_reason_to_read_all_tables_again(site: Site) -> None:
+    site.put("OMOP/death.csv", table("death", {"person_id": 1001}))
+    assert site.found(Pass.THOROUGH) == {}
+    names = {"gender_source_value": "M", "race_source_value": "x", "ethnicity_source_value": "y", "year_of_birth": 1970}
+    site.put("OMOP/person.csv", table("person", {**names, "person_id": 1002}))
+    assert "O14" in site.found(Pass.THOROUGH)
+
+
+def test_what_is_remembered_is_of_this_user_alone_and_can_be_removed(site: Site) -> None:
+    site.check(Pass.QUICK)
+    (file,) = (data_folder() / "readiness").iterdir()
+    if os.name == "posix":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    content = file.read_bytes()
+    assert b"1.2.1001" not in content, "no UID"
+    assert clear_local_data(staging=True, logs=False, receipts=False) >= 1
+    assert not file.exists()
+
+
+def test_a_damaged_memory_begins_again(site: Site) -> None:
+    site.check(Pass.QUICK)
+    (file,) = (data_folder() / "readiness").iterdir()
+    file.write_bytes(b"not a database" * 100)
+    assert site.check(Pass.QUICK).remembered == 0
+    assert site.check(Pass.QUICK).remembered > 0
+
+
+def test_a_file_that_cannot_be_read_is_said_and_is_checked_next_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = FolderSource.open
+
+    def refuse(self: FolderSource, path: str, *given: object, **options: object) -> object:
+        if path.endswith((".dcm", "death.csv", "901001.hea")):
+            raise SourceUnreadableError("The file cannot be opened.")
+        return real(self, path, *given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FolderSource, "open", refuse)
+    found = site.check(Pass.QUICK)
+    assert found.unchecked_count >= 4
+    assert any("1001/Images/CT/10011/3001/1.dcm: The file cannot be opened." in text for text in to_text(found))
+    monkeypatch.undo()
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(data_folder().parent))
+    assert site.check(Pass.QUICK).unchecked_count == 0
+
+
+def test_a_check_can_be_stopped_and_continues_where_it_was(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(60):
+        site.put(f"1001/Images/CT/10011/4{number:03}/1.dcm", image("1001", "10011", SeriesInstanceUID=f"1.{number}"))
+    ctx = JobContext()
+    real = memory_module.Memory.remember
+    seen: list[int] = []
+
+    def remember(self: memory_module.Memory, *given: object) -> None:
+        real(self, *given)  # type: ignore[arg-type]
+        seen.append(1)
+        if len(seen) == 20:
+            ctx.cancel()
+
+    monkeypatch.setattr(memory_module.Memory, "remember", remember)
+    with Workspace(site.config()) as workspace, pytest.raises(Cancelled):
+        check(workspace, ctx, Pass.QUICK)
+    found = site.check(Pass.QUICK)
+    assert found.remembered >= 20
+    assert found.groups == ()
+
+
+class _Listener(Person):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """See :meth:`Person.say`."""
+        self.said.append(text)
+
+
+def test_a_pass_says_first_what_it_is_going_to_read(site: Site) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        person = _Listener()
+        with Workspace(site.config(), None, person) as workspace:
+            check(workspace, JobContext(), Pass.QUICK)
+        said += person.said
+    assert said[0].startswith("To read: ")
+    assert "of 17 files" in said[0]
+    assert "of 2 files" in said[1], "the headers of recordings; everything else is remembered"
