@@ -23,6 +23,9 @@ def add(groups: Any) -> None:
     parser.add_argument(
         "--azurite", action="store_true", help="use a real blob service on this computer (Azurite, which a checkout has for its tests)"
     )
+    parser.add_argument(
+        "--faults", action="store_true", help="break the rules of the consortium on the site, check it with “readiness”, and submit nothing"
+    )
     parser.set_defaults(run=run)
 
 
@@ -39,6 +42,8 @@ class _Stage:
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """On a folder as central store, or on Azurite for as long as the demo runs."""
     base = _new_folder(args)
+    if args.faults:
+        return _faulty(report, base, args.main)
     if not args.azurite:
         central = base / "central-store"
         return _play(report, ctx, _Stage(base, central, None, f"the folder {central}"), args.main)
@@ -50,6 +55,21 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
         auth = {"azure_account_name": azurite.account, "azure_account_key": azurite.key, "azure_account_url": azurite.url}
         name = f"the container {container} of a blob service at {azurite.url}"
         return _play(report, ctx, _Stage(base, f"az://{container}", auth, name), args.main)
+
+
+def _faulty(report: Report, base: Path, main: Callable[[Sequence[str]], int]) -> int:
+    """The demo site with something wrong for each rule, and what the check says of it."""
+    from chorus_gui.app import demo
+    from chorus_gui.app.demo.faults import make_faults
+
+    site = base / "site"
+    demo.make_site(site)
+    make_faults(site)
+    config = demo.write_config(base, base / "central-store", site)
+    report.say(f"The demo site is in {site}. It breaks the rules on purpose.", "")
+    status = main(["-c", str(config), "readiness", "--pass", "thorough"])
+    report.say("", f"Check it again: chorus-upload -c {config} readiness --pass quick")
+    return 0 if status == 1 else status
 
 
 def _new_folder(args: argparse.Namespace) -> Path:

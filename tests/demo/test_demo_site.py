@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import struct
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,9 +14,16 @@ import pydicom.config
 import pytest
 
 from chorus_gui.app.demo import change_site, make_site, write_config
+from chorus_gui.app.demo.faults import FAULTS, make_faults
+from chorus_gui.app.readiness import check
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.cli.main import main
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Layout, PlaceKind
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Mode
+from chorus_gui.core.readiness.findings import Readiness
+from chorus_gui.core.rules import Pass, built_in
 
 Tree = dict[str, tuple[bytes, int]]
 
@@ -78,7 +86,9 @@ def test_images_are_dicom_that_pydicom_reads_without_a_complaint(site: Path, mon
             image = pydicom.dcmread(path)
             assert sum(1 for element in image.iterall() if element.value is not None) > 40, "every value is decoded and checked"
         assert image.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID
-        assert image.PatientID == path.relative_to(site).parts[0]
+        patient, _, modality, accession, _, name = path.relative_to(site).parts
+        assert (image.PatientID, image.Modality, image.AccessionNumber) == (patient, modality, accession)
+        assert int(name.removesuffix(".dcm")) == image.InstanceNumber
         assert image.PatientIdentityRemoved == "YES"
         assert len(image.PixelData) == image.Rows * image.Columns * 2
         values = struct.unpack(f"<{image.Rows * image.Columns}H", image.PixelData)
@@ -149,6 +159,53 @@ def test_every_day_can_change_something_even_with_one_patient(tmp_path: Path) ->
         change_site(tmp_path)
         assert before.keys() - tree(tmp_path).keys()
     assert [path.name for path in sorted(tmp_path.iterdir()) if path.name.isdigit()] == ["1000001", "1000002", "1000003", "1000004"]
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Callable[[Pass], Readiness]:
+    """The thorough check of the site below the folder of the test."""
+
+    def run(deepest: Pass) -> Readiness:
+        with Workspace(load(write_config(tmp_path, tmp_path / "store", tmp_path / "site"))) as workspace:
+            return check(workspace, JobContext(), deepest)
+
+    return run
+
+
+def test_it_follows_every_rule_of_the_consortium_also_after_a_day(tmp_path: Path, checked: Callable[[Pass], Readiness]) -> None:
+    make_site(tmp_path / "site")
+    assert checked(Pass.THOROUGH).groups == ()
+    change_site(tmp_path / "site")
+    found = checked(Pass.THOROUGH)
+    assert (found.groups, found.unchecked_count) == ((), 0)
+
+
+def test_with_faults_it_breaks_every_rule_and_each_is_found(tmp_path: Path, checked: Callable[[Pass], Readiness]) -> None:
+    make_site(tmp_path / "site")
+    make_faults(tmp_path / "site")
+    found = {deepest: {group.rule.id for group in checked(deepest).groups} for deepest in Pass}
+    rules = built_in().rules.values()
+    assert {rule.id for rule in rules if rule.first} - found[Pass.THOROUGH] == {"L11"}
+    assert set(FAULTS) <= found[Pass.THOROUGH]
+    for deepest in Pass:
+        assert {rule.id for rule in rules if rule.first and rule.first.rank <= deepest.rank} - {"L11"} <= found[deepest]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in FAULTS if rule not in ("O13", "O15", "D3", "K2", "D1", "K5")])
+def test_each_fault_breaks_its_rule_alone_on_a_site_of_its_own(rule: str, tmp_path: Path, checked: Callable[[Pass], Readiness]) -> None:
+    make_site(tmp_path / "site", patients=2)
+    FAULTS[rule](tmp_path / "site", tmp_path / "site" / "1000001")
+    found = {group.rule.id for group in checked(Pass.THOROUGH).groups}
+    assert rule in found
+    assert len(found) <= 6, "what one fault breaks"
+
+
+def test_the_command_makes_one_with_faults_and_checks_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--faults", str(tmp_path / "demo")]) == 0
+    out = capsys.readouterr().out
+    assert "It breaks the rules on purpose." in out
+    assert "Patient data that must not be sent" in out
+    assert not (tmp_path / "demo" / "journal.db").exists(), "nothing was submitted"
 
 
 def test_the_configuration_is_without_fault(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ class Camera:
             "no-answer": Waiting(store, Why.NO_ANSWER, since, until),
             "sign-in-page": Waiting(store, Why.STRANGER, since, until),
             "busy": Waiting(store, Why.BUSY, since, again=since + timedelta(minutes=3)),
-            "file": Waiting(store, Why.LOST, since, file="20250512/1000004/Images/1000004_20250512_001.dcm"),
+            "file": Waiting(store, Why.LOST, since, file="20250512/1000004/Images/CT/40711/52085/1.dcm"),
             "given-up": Waiting(store, Why.NO_ANSWER, since, ends=False),
             "token": Waiting(store, Why.CREDENTIAL, since, until, remedy=remedy, credential="central"),
         }
@@ -392,12 +392,12 @@ class Camera:
         patient = max(path for path in (BASE / "site").iterdir() if path.name.isdigit())
         scan = min((patient / "Images").rglob("*.dcm"))
         for number in (11, 12, 13):
-            shutil.copy(scan, scan.with_name(f"{patient.name}_20250513_{number:03}.dcm"))
+            shutil.copy(scan, scan.with_name(f"{number}.dcm"))
         self.do(intents.Scan())
         review = self.session.state.review
         assert review is not None
         self.do(intents.Approve(review.revision, record_only=True, allow_deletions=True))
-        shutil.copy(scan, scan.with_name(f"{patient.name}_20250514_001.dcm"))
+        shutil.copy(scan, scan.with_name("14.dcm"))
         self.do(intents.Scan())
         page = self.window.page("review")
         assert isinstance(page, ReviewPage)

@@ -19,18 +19,42 @@ from chorus_gui.app.demo import dicom, tables, waveforms
 FIRST_PATIENT = 1000001
 SLICES = 4
 RECORDS = 2
+SESSIONS = 10
+"""Session numbers of one patient: person_id times this, and the next ones."""
 _EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 
+_READINESS = """# Readiness
+
+- [x] 1a. Encounters: all stays in intensive care
+- [x] 1b. Sessions by type: telemetry only
+- [x] 1c. Date shift: one offset for each patient
+- [x] 1d. Known issues: none
+- [x] 2a. Names: person_id and session_id only
+- [x] 2b. Raw data with times
+- [x] 2c. Code: not part of the submission
+- [x] 3a. Variables
+- [x] 3b. Units
+- [x] 3c. Decoding: WFDB format 16
+- [x] 3d. Sample number
+- [x] 3e. Wall-clock time: base time and date in the header
+- [x] 3f. Uniform intervals
+"""
 _SUBMISSION = """# Submission
 
-Site: Riverside General (the demo site of CHoRUS Upload, not a real hospital)
+Hospital: Riverside General (the demo site of CHoRUS Upload, not a real hospital)
 Contact: data.coordinator@riverside.example
+Date shift: no dates were shifted (code 0), because every value is drawn at random
+Known issues: none
 
 | modality | what it holds |
 |---|---|
 | OMOP | one CSV file per table, all patients |
-| Images | chest CT, one folder per study and series |
-| Waveforms | ECG lead II and plethysmogram, 125 Hz, WFDB format 16 |
+| Images | chest CT, one folder per accession and series |
+| Waveforms | telemetry: ECG lead II and plethysmogram, 125 Hz, WFDB format 16; a session_id belongs to one visit |
+"""
+_MAPPING = """signal_id,standardized_label,sampling_rate,units
+II,MDC_ECG_LEAD_II,125,mV
+PLETH,MDC_PULS_OXIM_PLETH,125,NU
 """
 _DICTIONARY = """column,table,meaning
 person_id,all,patient ID; the name of the patient's folder
@@ -40,19 +64,19 @@ value_as_number,measurement,the value in the unit of unit_concept_id
 
 
 def make_site(root: Path, *, seed: int = 0, patients: int = 6) -> None:
-    """Write a site of ``patients`` (at least one) to ``root``: about nine files and half a megabyte per patient.
+    """Write a site of ``patients`` (at least one) to ``root``: about eight files and half a megabyte per patient.
 
-    Files of every default pattern, and one that is unmatched.
+    It follows the consortium's rules: the readiness check finds nothing in it.  :mod:`~chorus_gui.app.demo.faults` breaks them.
     """
     people = [_person(FIRST_PATIENT + index, seed) for index in range(patients)]
     for name, text in tables.all_tables(people, random.Random(f"{seed} tables")).items():
         _write(root / "OMOP" / name, text.encode(), _EPOCH)
     _write(root / "Metadata" / "SUBMISSION.md", _SUBMISSION.encode(), _EPOCH)
+    _write(root / "Metadata" / "READINESS.md", _READINESS.encode(), _EPOCH)
+    _write(root / "Metadata" / "Telemetry_mapping.csv", _MAPPING.encode(), _EPOCH)
     _write(root / "Metadata" / "data_dictionary.csv", _DICTIONARY.encode(), _EPOCH)
     for person in people:
         _write_patient(root, person, seed)
-    handover = root / str(people[0].person_id) / "Notes" / "handover.txt"
-    _write(handover, b"Free text is not part of a submission: no pattern matches this folder.\n", _EPOCH)
 
 
 def change_site(root: Path) -> None:
@@ -71,7 +95,7 @@ def change_site(root: Path) -> None:
     later = touched.stat().st_mtime_ns + 3600 * 10**9
     os.utime(touched, ns=(later, later))
     images = sorted((first / "Images").rglob("*.dcm"))
-    images[-1].rename(images[-1].with_name(images[-1].stem + "_repeat.dcm"))
+    images[-1].rename(images[-1].with_name(images[-1].stem.zfill(3) + ".dcm"))
     min((last / "Images").rglob("*.dcm")).unlink()
 
 
@@ -125,18 +149,16 @@ def _write_patient(root: Path, person: tables.Person, seed: int) -> None:
     """Images and waveforms of one patient, written as if they arrived on the day after admission."""
     rng = random.Random(f"{seed} {person.person_id} files")
     folder, arrived = root / str(person.person_id), person.admitted + timedelta(days=1)
-    study, series = rng.randrange(10_000, 99_999), rng.randrange(10_000, 99_999)
+    series, session = rng.randrange(10_000, 99_999), SESSIONS * person.person_id
     scan = dicom.Study(str(person.person_id), person.sex, person.admitted, rng)
     for number in range(1, SLICES + 1):
-        name = f"{person.person_id}_{person.admitted:%Y%m%d}_{number:03}.dcm"
-        _write(
-            folder / "Images" / str(study) / str(series) / name, dicom.ct_slice(scan, number, SLICES), arrived + timedelta(seconds=number)
-        )
+        place = folder / "Images" / "CT" / scan.accession / str(series)
+        _write(place / f"{number}.dcm", dicom.ct_slice(scan, number, SLICES), arrived + timedelta(seconds=number))
     for number in range(RECORDS):
         begun = person.admitted + timedelta(hours=1 + number)
-        name = f"{person.person_id}_{begun:%Y%m%d_%H%M%S}"
+        name = str(session + number)
         header, samples = waveforms.record(name, begun, rng)
-        place = folder / "Waveforms" / str(study)
+        place = folder / "Waveforms" / "Telemetry" / name
         _write(place / f"{name}.hea", header.encode("ascii"), arrived + timedelta(hours=number))
         _write(place / f"{name}.dat", samples, arrived + timedelta(hours=number))
 

@@ -137,7 +137,7 @@ class Deep:
                 labels |= mapping.signals or set()
                 known = known or mapping.signals is not None
             else:
-                self.paths.found.all(texts.check_description(file.path, name, data))
+                self.paths.found.all(texts.check_description(file.path, name.rpartition("/")[2], data))
         self.labels = frozenset(labels) if known else None
         self._stamps.clear()
 

@@ -136,7 +136,8 @@ class Paths:
             self._keep_tables(files)
         elif modality == "Metadata":
             known = MOST_TABLES - len(self.metadata)
-            self.metadata.update((file.path.rpartition("/")[2].lower(), file) for file in files[: max(0, known)])
+            fixed = self._fixed["Metadata"]
+            self.metadata.update(("/".join(file.path.split("/")[fixed:]).lower(), file) for file in files[: max(0, known)])
 
     def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
         """As :meth:`ScanSink.unmatched`."""

@@ -43,16 +43,15 @@ def check_mapping(path: str, data: bytes) -> Mapping:
             continue
         cells = dict(zip(names, (cell.strip() for cell in line), strict=False))
         signals.add(cells.get("signal_id", ""))
-        if not missing:
-            findings += _signal(path, number, cells)
+        findings += _signal(path, number, cells)
     return Mapping(frozenset(signals), tuple(findings))
 
 
 def _signal(path: str, number: int, cells: dict[str, str]) -> Iterator[Finding]:
-    if not cells.get("standardized_label"):
+    if not cells.get("standardized_label", "-"):
         yield Finding("M5", path, "a label is missing", number)
     try:
-        rate = float(cells.get("sampling_rate", ""))
+        rate = float(cells.get("sampling_rate", "1"))
     except ValueError:
         rate = 0.0
     if not rate > 0:
