@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chorus_gui.core.errors import ChorusError
-from chorus_gui.core.refused import is_read_only, make_changeable
+from chorus_gui.core.refused import HELD, is_read_only, make_changeable
 
 APP = "CHoRUS Upload"
 PATIENCE_S = 4.0
@@ -145,11 +146,27 @@ def remove_file(file: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of the program's own and everything in it; on Windows :func:`patiently`, and what is read-only.  Raises OSError."""
+    """Remove a folder of the program's own and everything in it; on Windows :func:`patiently`, and what is read-only.
+
+    Raises OSError, which names the file that is left.
+    """
     for above, _, names in os.walk(folder):
         for name in names:
             make_changeable(os.path.join(above, name))
-    patiently(lambda: shutil.rmtree(folder))
+    left = ""
+
+    def once() -> None:
+        nonlocal left
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if _WINDOWS and error.errno == errno.ENOTEMPTY:  # it keeps the name of a removed file until the last program has closed it
+                left = next((os.path.join(above, name) for above, _, names in os.walk(folder) for name in names), "")
+            if not left:
+                raise
+            raise PermissionError(errno.EACCES, HELD, left) from error
+
+    patiently(once)
 
 
 def extended(full: str, path: str) -> str:

@@ -58,6 +58,7 @@ def refusal(error: BaseException, file: str | os.PathLike[str], otherwise: str, 
     if denied and not reading and is_read_only(file):
         name = os.fspath(file).removeprefix("\\\\?\\")
         return READ_ONLY, f'Clear “Read-only” in the properties of the file, or type: attrib -R "{name}". Then try again.'
-    if getattr(error, "winerror", None) in _SHARING or (denied and is_held(file, reading=reading)):
+    said = getattr(error, "strerror", None) or str(error)
+    if said == HELD or getattr(error, "winerror", None) in _SHARING or (denied and is_held(file, reading=reading)):
         return HELD, "Close that program, and try again."
-    return getattr(error, "strerror", None) or str(error), otherwise
+    return said, otherwise

@@ -110,7 +110,7 @@ class Worn:
         return int(status), said.getvalue()
 
     def touched_by(self, name: str) -> tuple[int, list[Path]]:
-        """A command → its usual exit status, and the files that it opens, moves or removes, in the state before it."""
+        """A command → its usual exit status, and of the files that it opens, moves or removes, one of each kind in each folder."""
         _SEEN.clear()
         _WATCHING.append(True)
         try:
@@ -119,7 +119,8 @@ class Worn:
             _WATCHING.clear()
         self.back()
         seen = {os.path.normcase(os.path.abspath(path.removeprefix("\\\\?\\"))) for path in _SEEN}
-        return status, [file for file in self._times if os.path.normcase(file) in seen]
+        touched = [file for file in self._times if os.path.normcase(file) in seen]
+        return status, list({(file.parent, file.suffix): file for file in touched}.values())
 
 
 def _files(folder: Path) -> list[Path]:
