@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -150,7 +151,8 @@ def test_after_a_crash_of_another_tool_the_command_that_is_named_continues(
     (named,) = set(re.findall(r"“(journal adopt[^”]*)”", said))
     if "{file}" in words:
         assert str(world.journal) in named
-    assert cli.run(f"{named.replace(' F', f' {shlex.quote(str(world.journal))}')} --yes").status == Status.DONE
+    named = named.replace(" F", f" {world.journal}").replace(str(world.journal), shlex.quote(str(world.journal)))
+    assert cli.run(f"{named} --yes").status == Status.DONE
     assert cli.run("file upload").status == (Status.FAULTY if recorded else Status.DONE)  # the file is nowhere
     assert cli.run("journal checkin").status == Status.DONE
     assert cli.run("submit --yes").status in (Status.DONE, Status.FAULTY)
@@ -164,3 +166,14 @@ def test_adopt_without_a_file_continues_with_the_configured_one(cli: CommandLine
     Tool2024(LocalStore(cloud.parent), world.journal).checkout()
     assert cli.run("journal adopt --yes").status == Status.DONE
     assert cli.run("journal checkin").status == Status.DONE
+
+
+def test_a_named_command_can_be_pasted_although_the_folder_has_a_blank_in_its_name(world: World, cli: CommandLine) -> None:
+    cloud = in_the_cloud(world)
+    world.run("submit", version="v1")
+    Tool2024(LocalStore(cloud.parent), world.journal).checkout()
+    file = world.base / "Anna Meier" / "journal.db"
+    file.parent.mkdir()
+    shutil.copy(world.journal, file)
+    ended = cli.run(f"journal checkin --local-journal {shlex.quote(str(file))}")
+    assert f'journal adopt --local-journal "{file}”'.replace("”", '"”') in ended.said, ended

@@ -127,8 +127,9 @@ def remedy_of_lock(state: CustodyState, file: str = "F") -> str:
             f"Ask {state.who or 'that person'} to check it in. If that is no longer possible, unlock it (“journal unlock”). "
             "If it was you, on another computer, check it in there."
         )
+    word = f'"{file}"' if " " in file else file
     return (
-        f"If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt --local-journal {file}”). "
+        f"If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt --local-journal {word}”). "
         "If it was a colleague, wait until it is checked in. If it was forgotten, unlock it (“journal unlock”)."
     )
 
