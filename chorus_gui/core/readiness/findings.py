@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -64,17 +64,31 @@ class Found:
         """This rule is checked."""
         return rule in self._active
 
-    def add(self, finding: Finding) -> None:
-        """Count a finding."""
-        rule = self._active.get(finding.rule)
+    def _group(self, id_: str, about: str) -> Group | None:
+        rule = self._active.get(id_)
         if rule is None:
-            return
-        key = (finding.rule, finding.about)
+            return None
+        key = (id_, about)
         group = self._groups.get(key)
         if group is None:
-            known = self._subjects[rule.id] = self._subjects.get(rule.id, 0) + 1
-            key = key if known <= MOST_SUBJECTS else (rule.id, OTHERS)
+            known = self._subjects[id_] = self._subjects.get(id_, 0) + 1
+            key = key if known <= MOST_SUBJECTS else (id_, OTHERS)
             group = self._groups.setdefault(key, Group(rule, key[1]))
+        return group
+
+    def each(self, id_: str, about: str, paths: Sequence[str]) -> None:
+        """Count one finding of a rule for each of these files."""
+        group = self._group(id_, about)
+        if group is not None:
+            group.files += len(paths)
+            group.count += len(paths)
+            group.examples += [Example(path) for path in paths[: EXAMPLES - len(group.examples)]]
+
+    def add(self, finding: Finding) -> None:
+        """Count a finding."""
+        group = self._group(finding.rule, finding.about)
+        if group is None:
+            return
         group.files += 1
         group.count += finding.times
         if len(group.examples) < EXAMPLES:

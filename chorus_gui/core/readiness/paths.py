@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from chorus_gui.core.config.model import Site
@@ -30,6 +32,10 @@ _LEAKS = ("P1", "P1B", "P2")
 _ANYWHERE = (*_LEAKS, "L7", "L8", "W15")
 _OF_SESSION = re.compile(r"(?:_layout)?\.hea|(?:_\w+)?\.\w+(?:\.\w+)?|n\.csv", re.IGNORECASE)
 _REGISTRY = re.compile(r"(?:\w*registr\w*\.csv|readme(?:\.\w+)?|records|\w+\.(?:md|txt|docx?|pdf))", re.IGNORECASE)
+
+
+def _folder(file: SourceFile) -> str:
+    return file.path[: max(file.path.rfind("/"), 0)]
 
 
 class Kind(NamedTuple):
@@ -97,47 +103,53 @@ class Paths:
         modality = files[0].modality
         self.has.add(modality)
         self.files_seen += len(files)
-        add = self.found.add
-        last: str | None = None
-        kind = _NOTHING
-        begins, shapes, flaws = "", kind.shapes, kind.flaws
-        seen: set[str] = set()
-        for _, path, patient, version, size, _ in files:
-            folder, _, name = path.rpartition("/")
-            if folder != last:
-                last = folder
-                kind = self._kind(modality, folder, patient, version)
-                flaws, begins, shapes, _ = kind
-                seen = set()
-            if flaws:
-                for rule, about in flaws:
-                    add(Finding(rule, path, about))
-            if not begins:
-                shape = name.translate(_DIGITS)
-            elif name.startswith(begins):
-                shape = name[len(begins) :].translate(_DIGITS)
-            else:
-                shape = "\0" + name.translate(_DIGITS)
-            wrong = shapes.get(shape)
-            if wrong is None:
-                if len(shapes) > MOST_SHAPES:
-                    shapes.clear()
-                wrong = shapes[shape] = kind.look(shape)
-            if wrong:
-                for rule, about in wrong:
-                    add(Finding(rule, path, about))
-            if not size and not (wrong and wrong[0][0] == "L7"):
-                add(Finding("L6", path))
-            low = name.lower()
-            if low in seen:
-                add(Finding("L9", path, "two names that differ in case only"))
-            seen.add(low)
+        for folder, found in groupby(files, _folder):
+            run = list(found)
+            kind = self._kind(modality, folder, run[0].patient_id, run[0].version)
+            for rule, about in kind.flaws:
+                self.found.each(rule, about, [file.path for file in run])
+            self._names_in(folder, kind, run)
         if modality == "OMOP":
             self._keep_tables(files)
         elif modality == "Metadata":
             known = MOST_TABLES - len(self.metadata)
             fixed = self._fixed["Metadata"]
             self.metadata.update(("/".join(file.path.split("/")[fixed:]).lower(), file) for file in files[: max(0, known)])
+
+    def _names_in(self, folder: str, kind: Kind, files: Sequence[SourceFile]) -> None:
+        """The names and sizes in a folder.  They are looked at together; one by one only where something is wrong."""
+        cut = len(folder) + 1 if folder else 0
+        names = [file.path[cut:] for file in files]
+        text = "/".join(names)
+        plain = not kind.begins and all(map(itemgetter(4), files)) and len(set(text.lower().split("/"))) == len(names)
+        if plain and not any(self._wrong(kind, shape) for shape in set(text.translate(_DIGITS).split("/"))):
+            return
+        add = self.found.add
+        seen: set[str] = set()
+        for name, file in zip(names, files, strict=True):
+            if not kind.begins:
+                shape = name.translate(_DIGITS)
+            elif name.startswith(kind.begins):
+                shape = name[len(kind.begins) :].translate(_DIGITS)
+            else:
+                shape = "\0" + name.translate(_DIGITS)
+            wrong = self._wrong(kind, shape)
+            for rule, about in wrong:
+                add(Finding(rule, file.path, about))
+            if not file.size and not (wrong and wrong[0][0] == "L7"):
+                add(Finding("L6", file.path))
+            low = name.lower()
+            if low in seen:
+                add(Finding("L9", file.path, "two names that differ in case only"))
+            seen.add(low)
+
+    def _wrong(self, kind: Kind, shape: str) -> tuple[Flaw, ...]:
+        wrong = kind.shapes.get(shape)
+        if wrong is None:
+            if len(kind.shapes) > MOST_SHAPES:
+                kind.shapes.clear()
+            wrong = kind.shapes[shape] = kind.look(shape)
+        return wrong
 
     def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
         """As :meth:`ScanSink.unmatched`."""
