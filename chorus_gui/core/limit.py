@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from chorus_gui.core.timetable import FREE, Timetable, at_most
 
-_DEPTH_S = 0.1
-"""Seconds' worth of bytes that may go at once after a silence: as long as the clocks of some systems tick."""
+_DEPTH_S = 0.3
+"""Seconds' worth of bytes that may go at once after a silence: what a busy computer missed meanwhile is made up for."""
 _LOOK_S = 1.0
 """Seconds between two looks at the timetable."""
 _SHARE = 50
@@ -99,11 +99,6 @@ class Limit:
         """How many bytes to send at a time, at most ``most``: few enough that the line is used evenly."""
         rate = self.rate
         return most if rate is None else min(most, LARGEST_PIECE, max(LEAST_PIECE, rate // _SHARE))
-
-    @property
-    def debt(self) -> float:
-        """Seconds until something may be sent again."""
-        return 0.0 if self.rate is None else max(0.0, self._ready - self._clock())
 
     def reserve(self, size: int) -> float:
         """Book ``size`` bytes; the seconds to wait before they are sent."""

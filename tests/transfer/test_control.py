@@ -193,10 +193,10 @@ def test_the_limit_is_kept_and_no_store_is_called_silent(site: Site, sizes: list
         took = one.ended - sink.arrived[0][0]
         assert len(one.proofs) == len(sizes)
     store.close()
-    assert took > 0.9 * total / rate
+    assert took > 0.85 * total / rate
     assert took < 1.1 * total / rate + 1.5  # other programs run, too
     start = sink.arrived[0][0]
-    assert all(sink.between(start + n / 2, start + n / 2 + 1) < 1.3 * rate for n in range(int(2 * took)))
+    assert all(sink.between(start + n / 2, start + n / 2 + 1) < 1.5 * rate for n in range(int(2 * took)))
     sink.close()
 
 
@@ -317,7 +317,7 @@ def test_the_sdk_sends_in_pieces_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with ctx.entered():
         began = time.monotonic()
         store.put("a", bytes(600_000))
-        assert time.monotonic() - began > 0.9
+        assert time.monotonic() - began > 0.7
         ctx.limit.set(100_000)
         threading.Timer(0.5, ctx.cancel).start()
         began = time.monotonic()
@@ -325,5 +325,17 @@ def test_the_sdk_sends_in_pieces_too(monkeypatch: pytest.MonkeyPatch) -> None:
             store.stage_block("b", "0" * 64, bytes(4_000_000))
         assert time.monotonic() - began < 1.5
     assert sink.total < 900_000
+    store.close()
+    sink.close()
+
+
+def test_small_files_have_their_turn_beside_a_large_one(site: Site) -> None:
+    """Under a limit, a large file is always waiting to be sent."""
+    sink = Sink()
+    store = sink.store()
+    with running(site, store, [30_000_000] + [4096] * 50, JobContext(Limit(1_500_000))) as one:
+        wait_until(lambda: len(sink.blobs) >= 20, 12.0)
+        assert "/box/v/0" not in sink.blobs
+        one.ctx.cancel()
     store.close()
     sink.close()

@@ -57,6 +57,9 @@ class Quick:
         self._broke = 0.0
         self._away = 0
         self._looks: list[float] = []
+        self._booked: tuple[int, int | None] = (-1, None)
+        """the file that has its turn under the limit, and that limit"""
+        self._due = 0.0
 
     @property
     def busy(self) -> bool:
@@ -79,9 +82,18 @@ class Quick:
             return False
         return self._is_open()
 
-    def has_room(self) -> bool:
-        """Another file can be sent, and the limit allows it; False also if it has to go another way, see :attr:`alive`."""
-        return not self._ctx.limit.debt and self._lane is not None and self._lane.has_room()
+    def has_room(self, item: Item) -> bool:
+        """This file can be sent, and it is its turn under the limit; False also if it has to go another way, see :attr:`alive`."""
+        limit = self._ctx.limit
+        if self._booked != (item.key, limit.rate):
+            self._booked = item.key, limit.rate
+            self._due = time.monotonic() + limit.reserve(item.size)
+        return not self.held and self._lane is not None and self._lane.has_room()
+
+    @property
+    def held(self) -> bool:
+        """The next file waits for its turn under the limit."""
+        return time.monotonic() < self._due
 
     @property
     def alive(self) -> bool:
@@ -110,7 +122,6 @@ class Quick:
         self._note_reading(read - began)
         self._numbers += 1
         hashed = time.perf_counter()
-        self._ctx.limit.reserve(item.size)
         self._sent[self._numbers] = _Sent(item, md5, began, hashed)
         lane.begin(self._numbers, item.store_path, data, whole.digest())
         return True
@@ -123,7 +134,7 @@ class Quick:
         counts: dict[str, list[int]] = {}
         found: list[Proof | Item] = []
         now = 0.0
-        for key, blob in lane.answers(min(seconds, self._ctx.limit.debt or seconds)):
+        for key, blob in lane.answers(min(seconds, self._due - time.monotonic()) if self.held else seconds):
             item, md5, began, hashed = self._sent.pop(key)
             if blob is None:
                 found.append(item)

@@ -65,6 +65,7 @@ class _Both:
         self._quick = quick
         self._ctx = ctx
         self._idle = idle
+        self._ticked = 0.0
 
     def map(self, items: Iterable[Item]) -> Iterator[Proof | Failure]:
         """Every item's result.  If pulling raises, or the job is cancelled, finished results come first, then that error."""
@@ -80,9 +81,9 @@ class _Both:
                 if item is None:
                     break
                 if quick.takes(item):
-                    while not quick.has_room() and quick.alive:
-                        yield from self._wait()
-                    if quick.has_room() and quick.send(item):
+                    while not quick.has_room(item) and quick.alive:
+                        yield from self._wait() if quick.busy and not quick.held else self._turn()
+                    if quick.has_room(item) and quick.send(item):
                         continue
                     quick.doubt(item)
                 while not pool.room:
@@ -122,6 +123,17 @@ class _Both:
         else:
             yield from self._quick_ones(self._quick.results(_LOOK_S))  # it gets its first connections
             self._ctx.checkpoint()
+
+    def _turn(self) -> Iterator[Proof | Failure]:
+        """What comes while the next small file waits: for its turn under the limit, or for a connection.  Large files are not waited for."""
+        began = time.monotonic()
+        yield from self._quick_ones(self._quick.results(_LOOK_S))
+        if self._pool.busy:
+            yield from self._pool_ones(self._pool.ready())
+        if began - self._ticked > _WAKE_S:
+            self._ticked = began
+            self._idle()
+        self._ctx.checkpoint()
 
     def _hold(self) -> Iterator[Proof | Failure]:
         """Before a pause: what is on its way arrives, and is committed."""
