@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,9 +110,14 @@ def _show(report: Report, plan: Plan) -> None:
         report.say(f"{file}:")
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
         report.say(*(f"    {line}" for line in text.splitlines()), "")
-    report.say("Then these programs are run:", *(f"    {' '.join(words)}" for words in plan.programs), "")
+    report.say("Then these programs are run:", *(f"    {_line(words)}" for words in plan.programs), "")
     for note in plan.notes:
         report.say(note)
+
+
+def _line(words: tuple[str, ...]) -> str:
+    """A program with its arguments, as a person would type it there."""
+    return subprocess.list2cmdline(words) if words[0] == "schtasks" else shlex.join(words)
 
 
 def _next(schedule: Schedule) -> str:
@@ -146,7 +153,7 @@ def run_remove(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
     to = scheduler(here())
     found = to.find(read_name(args.name))
     plan = to.removal(found.name)
-    report.say("These programs are run:", *(f"    {' '.join(words)}" for words in plan.programs))
+    report.say("These programs are run:", *(f"    {_line(words)}" for words in plan.programs))
     if plan.files:
         report.say("Then these files are removed:", *(f"    {file}" for file in plan.files))
     if not args.yes:

@@ -296,6 +296,18 @@ def test_a_schedule_is_shown_installed_listed_and_removed(
     assert system.tasks == {}
 
 
+def test_a_program_is_shown_as_it_is_typed(policy: Path, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home of user")
+    shown = cli.run(f"schedule install --policy {shlex.quote(policy.as_posix())} --print --system windows").out
+    assert 'schtasks /Create /TN "\\CHoRUS Upload\\nightly" /XML' in shown
+    job = next(
+        line
+        for line in cli.run(f"schedule install --policy {shlex.quote(policy.as_posix())} --print --system launchd").out.splitlines()
+        if "bootstrap" in line
+    )
+    assert shlex.split(job)[-1].endswith("org.chorus4ai.upload.nightly.plist")
+
+
 def test_only_what_this_program_made_is_touched(system: Recorded, policy: Path, cli: CommandLine, tmp_path: Path) -> None:
     words = f"schedule install --policy {shlex.quote(policy.as_posix())} --yes"
     assert cli.run(f"{words} --name other").status == Status.DONE
