@@ -110,6 +110,10 @@ def test_what_the_journal_keeps_of_an_object(s3: S3Server) -> None:
         whole = source.read_whole("single", 100)
         assert (whole.data, whole.before, whole.after) == (b"content", single, single)
         assert source.read_whole("single", 3).data == b"con"
+        assert source.read_whole("single", 0).data == b""
+        s3.put(bucket, "p/empty", b"")
+        for most in (0, 1, 100):
+            assert source.read_whole("empty", most).data == b""
 
 
 def test_an_archived_object_is_listed_and_said_and_a_restored_one_is_read(s3: S3Server) -> None:

@@ -205,6 +205,40 @@ def test_a_bucket_that_refuses_stops_no_other_place(s3: S3Server, tmp_path: Path
     assert set(world.active()) == {"OMOP/person.csv"}
 
 
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('path = "s3://box/images"\n[site_path.Images.auth]\naws_profile = "missing"\n', "AWS settings of this computer cannot be used"),
+        ('path = "gs://box/images"\n', "Google Cloud Storage as a site's folder is not available yet"),
+    ],
+)
+def test_a_place_that_cannot_be_opened_stops_no_other(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, table: str, words: str
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    world = World(tmp_path, more=f"[site_path.Images]\n{table}")
+    world.put("OMOP/person.csv", "person_id")
+    status, text = run(world, "doctor")
+    assert status != 0
+    assert words in text
+    status, text = run(world, "submit", "--yes")
+    assert status == 1
+    assert words in text
+    assert set(world.active()) == {"OMOP/person.csv"}
+    world.check_truth()
+
+
+def test_an_unknown_server_of_one_modality_asks_first(tmp_path: Path, run: Run) -> None:
+    auth = f'[site_path.Images.auth]\naws_access_key_id = "{KEY_ID}"\naws_secret_access_key = "{SECRET}"\naws_endpoint_url = "https://s3.example.org"\n'
+    world = World(tmp_path, more=f'[site_path.Images]\npath = "s3://box/images"\n{auth}')
+    world.put("OMOP/person.csv", "person_id")
+    status, text = run(world, "submit", "--yes")
+    assert status == 4
+    assert "--trust-host s3.example.org" in text
+    assert world.rows() == []
+
+
 def test_no_secret_is_printed(s3: S3Server, tmp_path: Path, run: Run) -> None:
     bucket = s3.bucket()
     world = nested(s3, bucket, tmp_path)

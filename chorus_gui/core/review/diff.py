@@ -150,8 +150,7 @@ class Comparison:
         """
         db = self._staging.db
         values = {"kind": "'moved'", **{name: f"s.{name}" for name in SourceFile._fields}, **_OLD}
-        same = "w.path = s.path AND w.modality = s.modality AND w.size = s.size AND w.mtime_us = s.mtime_us AND length(w.md5) = 32"
-        same += f" AND {READABLE}"
+        same = f"w.path = s.path AND w.modality = s.modality AND w.size = s.size AND w.mtime_us = s.mtime_us AND length(w.md5) = 32 AND {READABLE}"
         db.execute("CREATE TEMP TABLE named (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID")
         db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", named)
         if named:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config, JournalPlaces, Place, Site
-from chorus_gui.core.errors import SourceUnreadableError, SourceVanishedError, UsageError
+from chorus_gui.core.errors import ChorusError, SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
@@ -77,7 +77,8 @@ def scan(
     them under their names, the configuration, the central store, the 2024 tool's ``journal.db_<UTC>`` folders and ``ignore`` (files
     or folders) are never unmatched.  The folders of the journals' side files are not listed at all, whatever the patterns say.
 
-    Raises :class:`UsageError` for a modality that is not configured; what ``sources`` raises for a place that cannot be opened;
+    Raises :class:`UsageError` for a modality that is not configured; what ``sources`` raises if no place can be opened, or
+    a person has to decide first (one of several that cannot be opened is a problem that covers all of it);
     :class:`Cancelled` when ``ctx`` says so.
     """
     unknown = [name for name in modalities if name not in config.sites]
@@ -104,12 +105,31 @@ def scan(
         for root, sites in roots.items()
         if any(site.modality in modalities for site in sites)
     ]
-    opened = [sources[walk.sites[0].modality] for walk in walks]  # before the first walk: a request that makes no sense starts nothing
+    opened = _opened(walks, sources)  # before the first walk: a request that makes no sense starts nothing
     for walk, source in zip(walks, opened, strict=True):
-        walk.run(source, ctx)
+        if isinstance(source, ChorusError):
+            walk.give_up(source)
+        else:
+            walk.run(source, ctx)
     seconds = time.perf_counter() - began
     left_out = (sum(walk.left_out for walk in walks), sum(walk.pruned for walk in walks))
     return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), seconds, left_out)
+
+
+def _opened(walks: Sequence[_Walk], sources: Mapping[str, Source]) -> list[Source | ChorusError]:
+    """The source of each walk, or why it cannot be opened.  Raises that if a person has to decide, or if no other can be opened either."""
+    found: list[Source | ChorusError] = []
+    for walk in walks:
+        try:
+            found.append(sources[walk.sites[0].modality])
+        except ChorusError as error:
+            if error.needs_decision:
+                raise
+            found.append(error)
+    errors = [one for one in found if isinstance(one, ChorusError)]
+    if errors and len(errors) == len(found):
+        raise errors[0]
+    return found
 
 
 @dataclass
@@ -226,6 +246,11 @@ class _Walk:
         self._waiting: dict[str, _Decision] = {}
         self._lost: set[tuple[str, str]] = set()
         self._seen = 0
+
+    def give_up(self, error: ChorusError) -> None:
+        """The root cannot be opened: nothing is known of what is in it."""
+        mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
+        self._report.problem(Problem(mine, "", error.summary, error.remedy, covers=True))
 
     def run(self, source: Source, ctx: JobContext) -> None:
         """Walk the whole root."""

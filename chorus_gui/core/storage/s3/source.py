@@ -103,12 +103,12 @@ class S3Source:
     def read_whole(self, path: str, most: int) -> Whole:
         """See :meth:`ReadsWhole.read_whole`.  One request, for a file of up to 4 MiB."""
         key = self._key(path)
-        piece = self._asked(path, lambda: self._bucket.read(key, 0, min(most, CHUNK_BYTES)))
+        piece = self._asked(path, lambda: self._bucket.read(key, 0, max(1, min(most, CHUNK_BYTES))))  # a range has a byte at least
         if piece is None:
             stat = self.stat(path)
             return Whole(stat, b"", stat)
         stat = self._stat(piece.whole)
-        return Whole(stat, piece.data, stat)
+        return Whole(stat, piece.data[:most], stat)
 
     def read(self, path: str, offset: int, version: str) -> bytes:
         """The bytes of one version from an offset on, at most 4 MiB; b"" at its end.  Errors as :meth:`open`."""
