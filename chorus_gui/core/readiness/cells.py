@@ -21,11 +21,13 @@ REDACTED = frozenset(("REDACTED", "[REDACTED]", "redacted", "Redacted", "REMOVED
 MOST_KEYS = 3_000_000
 """Keys that are remembered to find a second one; a larger table is not checked for it."""
 MOST_DATES = 50_000
+"""Values that a check remembers as right."""
+ALL_OF, SAMPLE = 50, 10
+"""Batches of a text column that are searched completely; then one of ten is."""
 _ZERO = str.maketrans("123456789", "000000000")
 _INTEGER = re.compile(r"\s*-?\d+\s*")
 _DECIMAL = re.compile(r"\s*-?\d+\.\d*\s*|\s*-?\d+(?:\.\d+)?[eE][+-]?\d+\s*")
 _TIME_SHAPES = re.compile(r"(?:[T ]00(?::?00(?::?00(?:[.,]0+)?)?)?(?:Z|z| ?[+-]00(?::?00)?)?)?")
-_LETTER = re.compile(r"[A-Za-z]")
 _IDENTIFIERS = re.compile(
     r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)|(?<!\d)(?:\+?1[-. ])?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)|[\w.+-]+@[\w-]+\.[A-Za-z]{2,}"
     r"|https?://|www\.\w|\b(?:MRN|SSN)\b\W{0,3}\d|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])",
@@ -86,18 +88,6 @@ class Integers:
             add("O7", f"{self._name}{', written with decimals' if decimals else ''}", *first(column, wrong.__contains__))
 
 
-class Numbers:
-    """A column of numbers with decimals."""
-
-    def __init__(self, name: str) -> None:
-        self._words = Words(name, required=False)
-
-    def __call__(self, column: Column, add: Add) -> None:
-        """Check a batch."""
-        if _LETTER.search("".join(column)):
-            self._words(column, add)
-
-
 class Dates:
     """A column of dates, or of dates with times."""
 
@@ -107,12 +97,16 @@ class Dates:
         self._words = Words(name, required=required)
         self._known: set[str] = {""}
         self._shapes: set[str] = {""}
+        self._tails: set[str] = {""}
         self._latest = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
     def __call__(self, column: Column, add: Add) -> None:
         """Check a batch."""
         days = {value[:10] for value in column} - self._known
-        shapes = {value[10:].translate(_ZERO) for value in column} - self._shapes
+        tails = {value[10:] for value in column} - self._tails
+        shapes = {tail.translate(_ZERO) for tail in tails} - self._shapes
+        if not shapes and len(self._tails) < MOST_DATES:
+            self._tails |= tails
         if not days and not shapes:
             return
         self._words(column, add)
@@ -233,16 +227,22 @@ class Identifiers:
     def __init__(self, name: str) -> None:
         self._name = name
         self._batches = 0
+        self._fine: set[str] = set()
 
     def __call__(self, column: Column, add: Add) -> None:
         """Check a batch."""
         self._batches += 1
-        if self._batches > 50 and self._batches % 10:
+        if self._batches > ALL_OF and self._batches % SAMPLE:
             return
-        if _IDENTIFIERS.search("\n".join(column)):
+        new = set(column) - self._fine
+        if not new:
+            return
+        if _IDENTIFIERS.search("\n".join(new)):
             at, count = first(column, _IDENTIFIERS.search)
             if count:
                 add("P7", self._name, at, count)
+        elif len(self._fine) < MOST_DATES:
+            self._fine |= new
 
 
 class Never:

@@ -133,8 +133,6 @@ class TableCheck:
             yield cells.Filled(about)
         if column.type == "integer":
             yield cells.Integers(about, required=column.required)
-        elif column.type == "float":
-            yield cells.Numbers(about)
         elif column.type in ("date", "datetime"):
             yield cells.Dates(about, times=column.type == "datetime", required=column.required)
         else:
