@@ -81,7 +81,7 @@ def test_record_upload_verify(world: World, run) -> None:
     assert not world.journal.exists(), "a dry run writes nothing"
     run("journal update --version v1")
     out, _ = run("file list")
-    assert out.split() == ["1/Images/b.dcm", "OMOP/person.csv", "1/Waveforms/a.dat"]
+    assert out.split() == ["OMOP/person.csv", "1/Images/b.dcm", "1/Waveforms/a.dat"]
     listed = world.base / "list.txt"
     run(f"file list --output-file {listed.as_posix()} --output-type list --max-num-files 2")
     assert len(listed.read_text("utf-8").split()) == 2
