@@ -30,6 +30,7 @@ If something is unclear or went wrong
 
   chorus-upload status                           show where the site is in its submission, and what comes next
   chorus-upload doctor                           check the configuration, site, journal, store and this computer
+  chorus-upload readiness --pass quick           check the site's files against the rules of the consortium
   chorus-upload journal undo --version V         remove what was recorded and not uploaded
   chorus-upload journal restore                  list the kept copies of the journal, or restore one
   chorus-upload journal check                    check the journal for damage

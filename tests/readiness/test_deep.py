@@ -148,3 +148,12 @@ def test_a_pass_says_first_what_it_is_going_to_read(site: Site) -> None:
     assert said[0].startswith("To read: ")
     assert "of 17 files" in said[0]
     assert "of 2 files" in said[1], "the headers of recordings; everything else is remembered"
+
+
+@pytest.mark.parametrize("deepest", list(Pass))
+def test_a_modality_whose_folder_is_missing_is_unchecked_and_the_others_are_checked(site: Site, deepest: Pass) -> None:
+    site.put("1001/Images/5/6/1.dcm")
+    missing = '[site_path.OMOP]\npath = "nowhere"\n[site_path.Metadata]\npath = "nowhere"\n'
+    found = site.check(deepest, patterns=missing)
+    assert found.unchecked_count >= 1
+    assert "L3" in {group.rule.id for group in found.groups}

@@ -33,8 +33,8 @@ class Beginning:
 def check_beginning(paths: Paths, sources: Mapping[str, Source], modalities: Collection[str], ctx: JobContext) -> Beginning:
     """Check the first lines of tables, and what is missing.  Call it when the scan is done.  Raises :class:`Cancelled`."""
     begin = Beginning()
-    source = sources.get("OMOP")
-    if "OMOP" in modalities and source is not None:
+    if paths.tables:  # a source is asked for only if the scan could open it
+        source = sources["OMOP"]
         for table in paths.tables:
             ctx.checkpoint()
             if table.size and "\0" not in table.path:

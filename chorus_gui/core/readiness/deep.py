@@ -118,6 +118,8 @@ class Deep:
     # --- metadata and tables ----------------------------------------------------------------------------------------
 
     def _metadata(self) -> None:
+        if not self.paths.metadata:
+            return
         source = self.sources["Metadata"]
         labels: set[str] = set()
         known = False
@@ -259,7 +261,7 @@ class Deep:
     def _recipe(self) -> _Recipe:
         stays = {person: tuple(found) for person, found in self.world.stays.items()} if self.thorough else {}
         return _Recipe(
-            {name: self.sources[name] for name in ("Images", "Waveforms") if name in self.sources},
+            {name: self.sources[name] for name in ("Images", "Waveforms") if name in self.paths.has},
             self.memory.key,
             stays,
             self.labels,
