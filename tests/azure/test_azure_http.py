@@ -71,7 +71,8 @@ class Raw:
         return AzureStore(azure_place("acct", self.url, Sas("sig=x")))
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # Windows refuses it, and wakes the thread at the close
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
 
