@@ -22,6 +22,13 @@ KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEK
 KEYS = AwsKeys(KEY_ID, Secret(SECRET))
 
 
+_SERVE = (
+    "import os, sys, threading\n"
+    "threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()\n"  # it ends with the tests, however they end
+    "from moto.server import main\nmain(sys.argv[1:])"
+)
+
+
 def s3_place(url: str, bucket: str, prefix: str = "", *, keys: AwsKeys = KEYS, s3: S3Settings | None = None) -> Place:
     text = f"s3://{bucket}/{prefix}".rstrip("/")
     return Place(PlaceKind.S3, text, None, bucket, prefix, keys, Account(url=url), "", s3 or S3Settings())
@@ -81,7 +88,7 @@ def running(argv: list[str], port: int, folder: Path) -> Iterator[str]:
     """A server in a process; its URL once it takes connections."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONWARNINGS"))}
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=own, cwd=folder)
+        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.PIPE, env=own, cwd=folder)
     try:
         until = time.monotonic() + 60
         while True:
@@ -94,12 +101,14 @@ def running(argv: list[str], port: int, folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+        if process.stdin:
+            process.stdin.close()
 
 
 @contextmanager
 def moto(folder: Path) -> Iterator[S3Server]:
     port = free_port()
-    with running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, folder) as url:
+    with running([sys.executable, "-c", _SERVE, "-H", "127.0.0.1", "-p", str(port)], port, folder) as url:
         client = client_of(url)
         try:
             yield S3Server(url, client)
