@@ -342,6 +342,14 @@ def table(mutants: list[Mutant]) -> str:
     return "\n".join(lines)
 
 
+def reasons(mutants: list[Mutant]) -> str:
+    """Why survivors were accepted: a table of reasons."""
+    count = Counter(mutant.reason for mutant in mutants if mutant.reason)
+    return "\n".join(
+        ["| accepted because | changes |", "|---|---:|", *(f"| {reason} | {number} |" for reason, number in count.most_common())]
+    )
+
+
 def survivors(mutants: list[Mutant], root: Path) -> str:
     """What no test noticed, as lines of a diff."""
     out: list[str] = []
@@ -425,6 +433,9 @@ def main() -> None:
                 copy.close()
     print()
     print(table(mutants))
+    if any(mutant.reason for mutant in mutants):
+        print()
+        print(reasons(mutants))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coverage import CoverageData
 from recording import Recordings, files_of_tests
-from run_mutate import Mutant, statement, table, users
+from run_mutate import Mutant, accepted, reasons, statement, table, users
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = '''\
@@ -75,6 +75,7 @@ def test_the_table_counts_what_no_test_can_notice_apart() -> None:
     mutants = [Mutant("chorus_gui/a.py", "op", 0, 1, [], outcome) for outcome in outcomes]
     mutants[3].reason = "nobody can notice it"
     assert table(mutants).splitlines()[-1] == "| `a.py` | 6 | 2 | 1 | 1 | 1 | 1 | 60 % |"
+    assert reasons(mutants).splitlines()[2:] == ["| nobody can notice it | 1 |"]
 
 
 def test_the_window_s_tests_are_for_the_window() -> None:
@@ -123,3 +124,11 @@ def test_a_recording_counts_while_most_of_a_file_is_the_same(tmp_path: Path) -> 
     assert seconds == {"one": 0.1, "two": 0.2}
     (tmp_path / "chorus_gui/a.py").write_text("def three():\n    return 3\n")
     assert Recordings(tmp_path, tmp_path / "kept").stale("tests/x/test_x.py", ["chorus_gui/a.py"])
+
+
+def test_what_is_accepted_is_a_line_of_the_program_with_a_reason() -> None:
+    """A line that was changed since must be looked at again."""
+    listed = accepted()
+    assert all(reason.endswith(".") for reason in listed.values())
+    gone = [before for file, before, _ in listed if before not in " ".join((ROOT / file).read_text("utf-8").split())]
+    assert gone == []
