@@ -24,6 +24,7 @@ TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJDQU5BUlkifQ.CANARYCANARY"
         ("Authorization: SharedKey account:CANARY= end", f"Authorization: SharedKey {MASK} end"),
         ("Authorization: SharedKeyLite account:CANARY= end", f"Authorization: SharedKeyLite {MASK} end"),
         (f"a token {TOKEN} end", f"a token {MASK} end"),
+        (TOKEN, MASK),  # a text that is all secret shows that there was one
         # the name of the second is in what the first takes for its value: one mask, and nothing of either
         ("&sig=x&AccountKey=CANARY;end", f"&sig={MASK}&AccountKey={MASK};end"),
         ("&sig=AccountKey=CANARY;end", f"&sig={MASK};end"),

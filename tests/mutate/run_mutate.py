@@ -35,7 +35,7 @@ EQUIVALENT = HERE / "equivalent.toml"
 # Most mutants end at one of a few quick tests; only the others meet all.
 QUICK_S = 3.0
 # How long a mutant may take: to start, and how many times the recorded seconds of its tests, which are of the processor; in all.
-START_S, PATIENCE, LONGEST_S = 30.0, 20.0, 300.0
+START_S, PATIENCE, LONGEST_S = 30.0, 20.0, 150.0
 
 
 @dataclass
@@ -426,16 +426,26 @@ def main() -> None:
             tests = [name for name in files_of_tests(root, mutated) if not args.tests or name.split("/")[1] in args.tests.split(",")]
             run = Run(mutated, tests, args.seconds, root)
             record(run, copies)
-            try_all(run, mutants, copies)
-            print(survivors(mutants, root))
+            try:
+                try_all(run, mutants, copies)
+            finally:
+                report(mutants, root)
         finally:
             for copy in copies:
                 copy.close()
+
+
+def report(mutants: list[Mutant], root: Path) -> None:
+    """Print what is known, also of a run that was interrupted."""
+    tried = [mutant for mutant in mutants if mutant.outcome]
+    print(survivors(tried, root))
     print()
-    print(table(mutants))
-    if any(mutant.reason for mutant in mutants):
+    print(table(tried))
+    if any(mutant.reason for mutant in tried):
         print()
-        print(reasons(mutants))
+        print(reasons(tried))
+    if len(tried) < len(mutants):
+        say(f"{len(mutants) - len(tried)} mutants were not tried. To continue, run the same command again.")
 
 
 if __name__ == "__main__":

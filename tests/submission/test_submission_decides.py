@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from chorus_gui.core.review.approval import approve
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.holds import Holds, hold_back
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Query
+from chorus_gui.core.review.values import Hold, Query
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.submission import commit
 from chorus_gui.core.submission.approved import Approved
@@ -425,3 +426,32 @@ def test_the_progress_of_recording_counts_files_and_bytes(world: World) -> None:
         record(work, Approved(staging, approve(staging, work.journal, "v2")))
         count = work.ctx.progress.snapshot().by_modality["Images"]
     assert (count.files, count.bytes, count.total_files, count.total_bytes) == (2, 8, 2, 8)
+
+
+class Asked:
+    """The holds of this moment: says who is asked about, and holds back one patient."""
+
+    def __init__(self, patient: str) -> None:
+        self.patient = patient
+        self.asked: dict[str, object] = {}
+
+    def __bool__(self) -> bool:
+        return False  # nothing was held back when the submission began
+
+    def of(self, modality: str, path: str, patient_id: object) -> Hold | None:
+        self.asked[path] = patient_id
+        return Hold(modality, path, "", "consent withdrawn", "mara", 1) if patient_id == self.patient else None
+
+
+def test_a_patient_who_is_held_back_during_the_submission_stays_behind_whatever_the_change_is(world: World) -> None:
+    """A new file has its patient from its path, a deleted one from its path or its entry."""
+    (world.site / A).unlink()
+    world.put("1/Images/c.dcm", "new", mtime=100)
+    world.put("2/Images/d.dcm", "other patient", mtime=100)
+    path = world.review().path
+    with world.working() as work, Staging.open(path) as staging:
+        held = Asked("1")
+        submit(replace(work, held=held), Approved(staging, approve(staging, work.journal, "v2")), SpiedStore(world))  # type: ignore[arg-type]
+    assert held.asked == {A: "1", "1/Images/c.dcm": "1", "2/Images/d.dcm": "2"}
+    assert set(world.active()) == {A, B, "2/Images/d.dcm"}
+    assert {path for _, path in work.log.held} == {A, "1/Images/c.dcm"}
