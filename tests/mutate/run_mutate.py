@@ -444,6 +444,10 @@ def report(mutants: list[Mutant], root: Path) -> None:
     if any(mutant.reason for mutant in tried):
         print()
         print(reasons(tried))
+    texts = {path: " ".join((root / path).read_text("utf-8").split()) for path in {mutant.path for mutant in mutants}}
+    for path, before, _ in accepted():
+        if path in texts and before not in texts[path]:
+            say(f"{EQUIVALENT.name} lists a line that {path} no longer has: {before}")
     if len(tried) < len(mutants):
         say(f"{len(mutants) - len(tried)} mutants were not tried. To continue, run the same command again.")
 
