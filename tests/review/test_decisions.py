@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from world import World
 
+from chorus_gui.core.folders import user_name
 from chorus_gui.core.model import Action, Change, ChangeKind, Entry, Mode
 from chorus_gui.core.review.approval import deletions
 from chorus_gui.core.review.changes import stream
@@ -244,6 +246,23 @@ def test_a_patient_who_is_held_back_holds_the_other_half_of_a_rename(world: Worl
     with Staging.open(path) as staging, Holds(world.journal) as holds:
         hold_back_patient(staging, holds, patient, "consent withdrawn")
         assert {change.path for change in stream(staging, Query(excluded=True))} == {A, OTHER}
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_hold_says_who_made_it_when_and_why(world: World, patient: bool) -> None:
+    """Colleagues see it; the reason has no spaces around it."""
+    world.put(A, "one", mtime=100)
+    path = world.review().path
+    with Staging.open(path) as staging, Holds(world.journal) as holds:
+        (change,) = stream(staging, Query())
+        before = time.time_ns() // 1000
+        if patient:
+            hold_back_patient(staging, holds, "1", "  consent withdrawn ")
+        else:
+            hold_back(staging, holds, [change.id], "  consent withdrawn ")
+        ((reason, by, at),) = staging.db.execute("SELECT reason, held_by, held_us FROM change WHERE excluded").fetchall()
+    assert (reason, by) == ("consent withdrawn", user_name())
+    assert before <= at <= time.time_ns() // 1000
 
 
 def test_a_folder_that_cannot_be_read_spares_its_own_files_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
