@@ -165,7 +165,9 @@ def upload(
     sources = {"": LocalFiles()}
     with closing(digest_many((item for item in items if item.key in there), sources, ctx, executor)) as hashed:
         for item, md5, _ in hashed:
-            if isinstance(md5, str) and md5 == (there[item.key].md5 or hash_of(store, there[item.key], ctx)):
+            if not isinstance(md5, str):  # it cannot be read: sending it says why
+                continue
+            if md5 == (there[item.key].md5 or hash_of(store, there[item.key], ctx)):
                 del waiting[item.key]
                 ctx.progress.add("", files=1, size=item.size)
                 yield Moved(Path(item.path), item.store_path, item.size, md5, checked=True, already=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
@@ -10,14 +11,17 @@ from typing import Any
 
 import pytest
 from memorystore import MemoryStore
+from reading import before_reading
 from sending import SMALL_LIMITS, content
 
 from chorus_gui.core.engine.threads import Threads
-from chorus_gui.core.errors import AccessError, BlobNameError, Cancelled, ConditionError, UsageError
+from chorus_gui.core.errors import AccessError, BlobNameError, Cancelled, ConditionError, SourceUnreadableError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.remote import Moved, Refused, to_upload, upload
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.storage.local_files import LocalFiles
 
 
 @pytest.fixture
@@ -146,6 +150,28 @@ def test_one_that_cannot_be_sent_leaves_the_others(store: MemoryStore, files: Pa
     assert len(list(store.list())) == 60
     with pytest.raises(UsageError, match="cannot hold"):
         list(upload(store, [(files / "0/3.dcm", "y/3.dcm")], JobContext(), Threads(2), overwrite=False))
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_have_other_content(store: MemoryStore, files: Path, monkeypatch: pytest.MonkeyPatch):
+    send(store, files)
+    before_reading(monkeypatch, unreadable)
+    again = send(store, files)
+    assert sorted(one.remote for one in again if isinstance(one, Moved) and one.already) == sorted(
+        info.path for info in store.list() if not info.path.endswith("/3.dcm")
+    )
+    assert [(one.remote, one.why) for one in again if isinstance(one, Refused)] == [("extra/data/0/3.dcm", "The disk has a fault.")]
+
+
+def unreadable(path: str) -> None:
+    if path.endswith("3.dcm") and Path(path).stem == "3":
+        raise SourceUnreadableError("The disk has a fault.", remedy="Check the disk.")
+
+
+def test_files_of_this_computer_are_found_by_their_own_path_in_every_way_of_reading():
+    """A way that is inherited would look below the current folder."""
+    ways = {name for name, way in vars(FolderSource).items() if callable(way) and "path" in inspect.signature(way).parameters}
+    assert {"stat", "open", "read_whole"} <= ways
+    assert {way for way in ways if not way.startswith("_")} <= set(vars(LocalFiles))
 
 
 def test_a_refusal_of_everything_stops_it(store: MemoryStore, files: Path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chorus_gui.core.storage.base import FileReader, SourceStat
 from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.whole import Whole
 
 
 class LocalFiles(FolderSource):
@@ -23,3 +24,8 @@ class LocalFiles(FolderSource):
         """As :meth:`Source.open`."""
         file = Path(path)
         return FolderSource(file.parent).open(file.name, offset, version=version)
+
+    def read_whole(self, path: str, most: int) -> Whole:
+        """As :meth:`ReadsWhole.read_whole`."""
+        file = Path(path)
+        return FolderSource(file.parent).read_whole(file.name, most)
