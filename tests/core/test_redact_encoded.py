@@ -99,3 +99,47 @@ def test_no_way_to_write_a_name_and_its_value_shows_a_secret(text: str) -> None:
 )
 def test_words_with_those_letters_stay(text: str) -> None:
     assert redact(text) == text
+
+
+AWS_VALUES = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVz==")
+
+
+@pytest.mark.parametrize("value", AWS_VALUES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"SecretAccessKey": "{}"',
+        "{{'secretAccessKey': '{}'}}",
+        "<SecretAccessKey>{}</SecretAccessKey>",
+        "<SessionToken>{}</SessionToken>",
+        "sessionToken={}",
+        "%22SecretAccessKey%22%3A%22{}%22",
+        "x-amz-security-token: {}",
+        "('x-amz-security-token', '{}')",
+        "x-amz-sso_bearer_token: {}",
+        '"accessToken": "{}"',
+        '"refreshToken":"{}"',
+        '"clientSecret": "{}"',
+        "aws_security_token = {}",
+        "--secret-access-key {}",
+        "AWS secret access key: {}",
+    ],
+)
+def test_what_the_aws_tools_print_of_keys_is_not_shown(text: str, value: str) -> None:
+    """The answers of a credential program, of AWS's services and of its sign-in, and the headers of a request."""
+    for shown in (text.format(value), repr(text.format(value)), json.dumps(text.format(value))):
+        assert value[:8] not in redact(shown)
+        assert value[-8:] not in redact(shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aws_session_token requires aws_access_key_id and aws_secret_access_key.",
+        "The session token has expired. Sign in again.",
+        "“AWS secret access key” is empty.",
+        "in session_token_was_read_by_nobody, line 3",
+    ],
+)
+def test_sentences_about_keys_stay(text: str) -> None:
+    assert redact(text) == text

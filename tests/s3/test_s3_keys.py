@@ -119,6 +119,15 @@ def test_a_program_that_gives_none_is_said_without_what_it_printed_of_secrets(aw
     assert caught.value.why is Why.CREDENTIAL
 
 
+def test_a_program_that_prints_its_answer_as_an_error_shows_no_secret(aws: Write, tmp_path: Path) -> None:
+    program = tmp_path / "fail.py"
+    program.write_text("""import sys; sys.exit('{"SecretAccessKey": "TOPSECRET", "SessionToken": "TOPTOKEN"}')""")
+    aws(f"[profile site]\ncredential_process = {sys.executable} {program}\n", "")
+    with pytest.raises(AccessError, match="Could not get AWS credentials") as caught:
+        found(AwsKeys(profile="site"))
+    assert "TOP" not in str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
+
+
 def test_keys_that_end_are_renewed(aws: Write, tmp_path: Path) -> None:
     program, count = tmp_path / "give.py", tmp_path / "count"
     program.write_text(

@@ -191,6 +191,10 @@ def test_a_wrong_limit_changes_nothing_and_shows_a_right_one(qtbot: QtBot, page:
     assert not page.limit.hint.isHidden()
     assert "Write 4 MB/s for bytes" in page.limit.hint.text()
     assert EXAMPLE in page.limit.hint.text()
+    page.limit.edit.clearFocus()
+    page.limit._timer.timeout.emit()
+    assert page.limit.edit.text() == "4 Mb/s"
+    assert not page.limit.hint.isHidden(), "as long as the field has it, it says that it is wrong"
     write(qtbot, page, "2 MB/s")
     assert page.limit.hint.isHidden()
 

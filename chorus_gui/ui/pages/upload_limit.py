@@ -95,7 +95,7 @@ class LimitBar(QWidget):
 
     def _say(self, wrong: str = "") -> None:
         """Below the field: what is ``wrong`` with the text; otherwise what the timetable says."""
-        if not wrong and self.edit.isModified() and self.edit.hasFocus():
+        if not wrong and self.edit.isModified():  # being written, or wrong
             return
         text = wrong or (self._shown.now_and_next(datetime.now(UTC)) if self._shown.changes else "")
         if text:
