@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import ssl
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 from azure_server import certificate, tls
+from s3server import kept_port
 
 PASSWORD = "hunter2-Very%Secret"
 USER = "chorus"
 
 try:
     from aiosmtpd.controller import Controller
-    from aiosmtpd.smtp import AuthResult
+    from aiosmtpd.smtp import SMTP, AuthResult
 except ImportError:  # a developer who did not install it again
     if os.environ.get("CI"):
         raise
@@ -50,6 +51,24 @@ class Mails:
         return AuthResult(success=(given.login, given.password) == (USER.encode(), PASSWORD.encode()), handled=False)
 
 
+class Watched(Controller):
+    """Knows its connections, and ends when it has closed them: one that is left open is a warning in some later test."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self.connections: list[SMTP] = []
+        super().__init__(*given, **options)
+
+    def factory(self) -> SMTP:
+        self.connections.append(super().factory())
+        return self.connections[-1]
+
+    def finish(self) -> None:
+        until = time.monotonic() + 20
+        while any(one.transport is not None for one in self.connections) and time.monotonic() < until:
+            time.sleep(0.01)
+        self.stop()
+
+
 @contextmanager
 def mail_server(folder: Path, patch: pytest.MonkeyPatch, security: str, *, sign_in: bool = True, trusted: bool = True) -> Iterator[Mails]:
     """A server that runs in the block.  ``trusted``: this computer trusts its certificate."""
@@ -61,9 +80,6 @@ def mail_server(folder: Path, patch: pytest.MonkeyPatch, security: str, *, sign_
             "chorus_gui.app.unattended.mail.ssl.create_default_context",
             lambda *given, **options: real(*given, **{"cafile": str(pem), **options}),
         )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        mails.port = free.getsockname()[1]
     warnings.filterwarnings("ignore", "Requiring AUTH")  # what “none” is tried with
     options: dict[str, Any] = {"auth_require_tls": security != "none"}
     if sign_in:
@@ -72,9 +88,10 @@ def mail_server(folder: Path, patch: pytest.MonkeyPatch, security: str, *, sign_
         options |= {"tls_context": tls(pem), "require_starttls": True}
     elif security == "tls":
         options |= {"ssl_context": tls(pem), "auth_require_tls": False}
-    controller = Controller(mails, hostname="127.0.0.1", port=mails.port, **options)
-    controller.start()
+    with kept_port() as mails.port:
+        controller = Watched(mails, hostname="127.0.0.1", port=mails.port, ready_timeout=60.0, **options)
+        controller.start()
     try:
         yield mails
     finally:
-        controller.stop()
+        controller.finish()

@@ -34,10 +34,17 @@ def s3_place(url: str, bucket: str, prefix: str = "", *, keys: AwsKeys = KEYS, s
     return Place(PlaceKind.S3, text, None, bucket, prefix, keys, Account(url=url), "", s3 or S3Settings())
 
 
-def free_port() -> int:
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port for a server that starts in the block: until the server listens, nobody else on this computer gets it."""
     with socket.socket() as found:
+        if sys.platform == "linux":  # elsewhere a second socket cannot be bound to it, or takes it over
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+        port = int(found.getsockname()[1])
+        if sys.platform != "linux":
+            found.close()
+        yield port
 
 
 @dataclass
@@ -100,15 +107,18 @@ def running(argv: list[str], port: int, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         if process.stdin:
             process.stdin.close()
 
 
 @contextmanager
 def moto(folder: Path) -> Iterator[S3Server]:
-    port = free_port()
-    with running([sys.executable, "-c", _SERVE, "-H", "127.0.0.1", "-p", str(port)], port, folder) as url:
+    with kept_port() as port, running([sys.executable, "-c", _SERVE, "-H", "127.0.0.1", "-p", str(port)], port, folder) as url:
         client = client_of(url)
         try:
             yield S3Server(url, client)

@@ -101,7 +101,7 @@ def test_each_place_is_opened_once_and_closed_at_the_end(threads: int, world: Wo
 
             def one(_: int, barrier: threading.Barrier = barrier) -> None:
                 with workspace:
-                    barrier.wait(10)
+                    barrier.wait(60)
                     use(workspace)
                     use(workspace)
 

@@ -133,7 +133,7 @@ def test_many_threads_replace_their_connections_at_once() -> None:
             sock.sendall(DONE)
 
     def put(store: AzureStore) -> str:
-        done.wait(10)
+        done.wait(60)
         return "".join(store.put("a", DATA).etag for _ in range(20))
 
     with raw(talk) as server, closing(server.store()) as store, ThreadPoolExecutor(8) as pool:

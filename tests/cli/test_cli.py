@@ -277,7 +277,7 @@ def slow_submission(world: World, **options: Any) -> Iterator[subprocess.Popen[A
     for number in range(400):
         world.put(f"2/Images/{number}.dcm", str(number))
     driver = Path(__file__).parents[1] / "faults" / "kill_driver.py"
-    words = ["0.02", str(world.base / "sent.txt"), "-c", str(world.file), "submit", "--yes", "--version", "v1"]
+    words = ["0.05", str(world.base / "sent.txt"), "-c", str(world.file), "submit", "--yes", "--version", "v1"]
     with subprocess.Popen([sys.executable, str(driver), *words], **{"stdin": subprocess.DEVNULL, **options}) as process:
         try:
             yield process

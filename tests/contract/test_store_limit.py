@@ -52,6 +52,6 @@ def test_a_cancelled_put_leaves_nothing(store: Store, paused: bool) -> None:
         began = time.monotonic()
         with pytest.raises(Cancelled):
             store.put("a", DATA)
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 4  # it would take fifteen
         timer.join()
     assert store.head("a") is None

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from s3server import KEY_ID, KEYS, SECRET, free_port, running, s3_place
+from s3server import KEY_ID, KEYS, SECRET, kept_port, running, s3_place
 
 from chorus_gui.core.config.credentials import AwsKeys, Secret
 from chorus_gui.core.errors import AccessError, SourceUnreadableError
@@ -31,21 +31,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         file = folder / "box" / "site" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
-    port = free_port()
-    words = [
-        str(RCLONE),
-        "serve",
-        "s3",
-        str(folder),
-        "--addr",
-        f"127.0.0.1:{port}",
-        "--auth-key",
-        f"{KEY_ID},{SECRET}",
-        "--config",
-        os.devnull,
-    ]
-    with running(words, port, logs) as url:
-        yield url
+    keys = f"{KEY_ID},{SECRET}"
+    with kept_port() as port:
+        words = [str(RCLONE), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", keys, "--config", os.devnull]
+        with running(words, port, logs) as url:
+            yield url
 
 
 def test_what_is_signed_is_listed_and_read(server: str) -> None:

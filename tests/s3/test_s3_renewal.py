@@ -68,11 +68,18 @@ def then(bucket: Bucket, change: Any) -> threading.Thread:
     return thread
 
 
+def put_in_place(file: Path, text: str) -> None:
+    """All at once: the program may read the file at any moment."""
+    made = file.with_name("made")
+    made.write_text(text, "utf-8")
+    made.replace(file)
+
+
 def test_new_keys_in_the_file_are_used_without_an_end(bucket: Bucket, tmp_path: Path, run: Run) -> None:
     keys = f'[site_path.Images.auth]\naws_access_key_id = "OLD"\naws_secret_access_key = "S"\naws_endpoint_url = "{bucket.server.url}"\n'
     world = World(tmp_path, more=f'[site_path.Images]\npath = "s3://box/p"\n{keys}')
     world.put("OMOP/person.csv", "id")
-    changing = then(bucket, lambda: world.file.write_text(world.file.read_text("utf-8").replace('"OLD"', '"NEW"'), "utf-8"))
+    changing = then(bucket, lambda: put_in_place(world.file, world.file.read_text("utf-8").replace('"OLD"', '"NEW"')))
     status, text = run(world, "submit", "--yes")
     changing.join()
     assert status == 0, text
@@ -88,7 +95,7 @@ def test_a_profile_that_was_renewed_is_read_again(bucket: Bucket, tmp_path: Path
     keys = f'[site_path.Images.auth]\naws_profile = "site"\naws_endpoint_url = "{bucket.server.url}"\n'
     world = World(tmp_path, more=f'[site_path.Images]\npath = "s3://box/p"\n{keys}')
     world.put("OMOP/person.csv", "id")
-    changing = then(bucket, lambda: file.write_text(file.read_text().replace("OLD", "NEW")))
+    changing = then(bucket, lambda: put_in_place(file, file.read_text().replace("OLD", "NEW")))
     status, text = run(world, "submit", "--yes")
     changing.join()
     assert status == 0, text

@@ -413,17 +413,18 @@ class TestLinks:
 
 
 class Listing(set[int]):
-    """The threads that listed folders; ``most`` of them at the same time."""
+    """The threads that listed folders; ``most`` of them at the same time, ``total`` folders."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
-        self._now = self.most = 0
+        self._now = self.most = self.total = 0
 
     def begin(self) -> None:
         with self._lock:
             self.add(threading.get_ident())
             self._now += 1
+            self.total += 1
             self.most = max(self.most, self._now)
 
     def end(self) -> None:
@@ -482,7 +483,7 @@ class TestThreads:
         assert len(file_paths(found)) == 9
 
     @pytest.mark.parametrize("threads", [1, 4, None])
-    def test_a_cancellation_ends_the_walk_promptly(self, tmp_path: Path, slow: set[int], threads: int | None) -> None:
+    def test_a_cancellation_ends_the_walk_promptly(self, tmp_path: Path, slow: Listing, threads: int | None) -> None:
         put(tmp_path, *(f"{n}/x" for n in range(300)))
         seen = 0
         me = threading.get_ident()
@@ -492,13 +493,12 @@ class TestThreads:
             if seen >= 30:
                 raise Cancelled
 
-        began = time.perf_counter()
         with pytest.raises(Cancelled):  # noqa: PT012 - the loop is what is cancelled
             for _ in FolderSource(tmp_path, threads=threads).folders(everything, checkpoint):
                 seen += 1
         assert seen == 30
-        assert time.perf_counter() - began < 1
         self._no_thread_is_left()
+        assert slow.total < 150, "of 301"
 
     def test_closing_the_iterator_stops_the_threads(self, tmp_path: Path, slow: set[int]) -> None:
         put(tmp_path, *(f"{n}/x" for n in range(50)))
@@ -523,7 +523,7 @@ class TestThreads:
             list(FolderSource(tmp_path).folders(everything, checkpoint))
 
     def _no_thread_is_left(self) -> None:
-        until = time.monotonic() + 5
+        until = time.monotonic() + 20
         while any(thread.name.startswith("walk") for thread in threading.enumerate()):
             assert time.monotonic() < until
             time.sleep(0.01)
