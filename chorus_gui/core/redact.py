@@ -23,7 +23,7 @@ _SIG = (
 """The name of a signature, percent-encoded or not; also after "\\n" and the like."""
 
 _PERCENT_QUOTE = rf"(?:%(?:25)*+22|{_QUOTE})"
-_TOKEN_NAME = r"(?:secret[_ -]?access[_ -]?key|(?:session|security|bearer|access|refresh)[_ -]?token|client[_ -]?secret)"
+_AWS_NAME = r"(?:secret[_ -]?access[_ -]?key|(?:session|security|bearer|access|refresh)[_ -]?token|client[_ -]?secret)"
 """Names of secrets as AWS's tools, services and headers write them: SecretAccessKey, secret_access_key, x-amz-security-token."""
 
 _SECRETS = (
@@ -41,7 +41,7 @@ _SECRETS = (
     re.compile(r"(?i)((?:secret[_-]?access[_-]?key|(?:session|security)[_-]?token)\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
     # the same in XML, percent-encoded, or after a space; long enough not to be a word
     re.compile(
-        rf"(?i)({_TOKEN_NAME}{_PERCENT_QUOTE}(?:{_SPACE}(?:{_EQUALS}|[:,>]|%(?:25)*+3a){_SPACE}|\s++){_PERCENT_QUOTE})"
+        rf"(?i)({_AWS_NAME}{_PERCENT_QUOTE}(?:{_SPACE}(?:{_EQUALS}|[:,>]|%(?:25)*+3a){_SPACE}|\s++){_PERCENT_QUOTE})"
         r"[A-Za-z0-9+/%_=.~\\-]{20,}"
     ),
     re.compile(r"(?i)(smtp_password\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,8 @@ from s3server import KEYS, S3Server, s3_place
 
 from chorus_gui.core.config.credentials import AwsKeys, Secret
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.errors import AccessError, StoreUnavailableError, TokenTimeError, UntrustedHostError, Why
+from chorus_gui.core.errors import AccessError, Cancelled, StoreUnavailableError, TokenTimeError, UntrustedHostError, Why
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.s3.keys import AwsChain, GivenKeys, key_source
 from chorus_gui.core.storage.s3.signature import Keys
 from chorus_gui.core.storage.s3.wire import Bucket
@@ -126,6 +129,53 @@ def test_a_program_that_prints_its_answer_as_an_error_shows_no_secret(aws: Write
     with pytest.raises(AccessError, match="Could not get AWS credentials") as caught:
         found(AwsKeys(profile="site"))
     assert "TOP" not in str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
+
+
+@pytest.mark.parametrize("roles", [False, True])
+def test_a_role_that_requires_a_code_waits_for_nobody(aws: Write, monkeypatch: pytest.MonkeyPatch, roles: bool) -> None:
+    asked: list[str] = []
+    prompts = "botocore.credentials.AssumeRoleProvider.__init__.__defaults__"
+    original = __import__("botocore.credentials").credentials.AssumeRoleProvider.__init__.__defaults__
+    monkeypatch.setattr(prompts, tuple(asked.append if getattr(one, "__module__", "") == "getpass" else one for one in original))
+    aws(
+        "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/me\n",
+        "[base]\naws_access_key_id = A\naws_secret_access_key = B\n",
+    )
+    with pytest.raises(AccessError, match="requires a code") as caught:
+        found(AwsKeys(profile="role", roles=roles))
+    assert asked == []
+    assert "aws_session_token" in caught.value.remedy
+
+
+def test_a_cancellation_does_not_wait_for_a_program_that_gives_keys(aws: Write, tmp_path: Path) -> None:
+    program, done = tmp_path / "slow.py", tmp_path / "done"
+    program.write_text(
+        f"import time, pathlib\nend = time.time() + 10\nwhile time.time() < end and not pathlib.Path({str(done)!r}).exists(): time.sleep(0.1)"
+    )
+    aws(f"[profile site]\ncredential_process = {sys.executable} {program}\n", "")
+    source, ctx = key_source(AwsKeys(profile="site"), ""), JobContext()
+    threading.Timer(0.3, ctx.cancel).start()
+    began = time.monotonic()
+    with ctx.entered(), pytest.raises(Cancelled):
+        source.keys()
+    assert time.monotonic() - began < 3
+    done.touch()
+
+
+def test_the_endpoint_of_a_profile_can_be_switched_off_as_the_aws_tools_do(aws: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws("[profile site]\nendpoint_url = https://s3.example.org\n", "[site]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert key_source(AwsKeys(profile="site"), "").settings.endpoint == ""
+
+
+def test_a_program_that_prints_no_keys_is_a_sentence(aws: Write, tmp_path: Path) -> None:
+    program = tmp_path / "empty.py"
+    for text in ("", "print('[]')", "print('{')"):
+        program.write_text(text)
+        aws(f"[profile site]\ncredential_process = {sys.executable} {program}\n", "")
+        with pytest.raises(AccessError) as caught:
+            found(AwsKeys(profile="site"))
+        assert "what a program or a service answered" in caught.value.meaning
 
 
 def test_keys_that_end_are_renewed(aws: Write, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,6 +248,35 @@ def test_keys_are_decoded_only_if_they_are_encoded() -> None:
 )
 def test_what_is_archived_and_not_restored_is_known_from_the_listing(more: str, archived: bool) -> None:
     assert markup.listing(listing(entry("a", more))).objects[0].archived is archived
+
+
+def test_an_object_without_a_length_is_not_taken_for_complete(serve: Callable[..., Server]) -> None:
+    """The connection can have been cut: nothing shows it."""
+
+    def cut(handler: Any) -> None:
+        handler.send_response(200)
+        for name, value in OBJECT.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(b"hal")
+        handler.close_connection = True
+
+    with closing(Bucket(place(serve(cut)))) as bucket, pytest.raises(StoreUnavailableError):
+        bucket.read("a", 0, 100)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_file_without_certificates_is_named_before_anything_is_sent(
+    serve: Callable[..., Server], tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.mkdir() if content is None else file.write_bytes(content)
+    server = serve()
+    with pytest.raises(AccessError, match="not a file of certificates") as caught:
+        Bucket(replace(place(server), s3=S3Settings(certificates=str(file))))
+    assert str(file) in caught.value.what
+    assert "aws_ca_bundle" in caught.value.remedy
+    assert server.seen == []
 
 
 def test_keys_that_nobody_asked_for_are_no_answer(serve: Callable[..., Server]) -> None:

@@ -126,7 +126,7 @@ def _explain(refusal: Refusal, access: Access, request: Request) -> StoreError:
     )
 
 
-ARCHIVE_MEANING = "Its storage class is an archive (S3 Glacier Flexible Retrieval or Deep Archive)."
+ARCHIVE_MEANING = "It is in an archive of S3 (Glacier Flexible Retrieval, Deep Archive, or an archive tier of Intelligent-Tiering)."
 ARCHIVE_REMEDY = (
     "Restore it in the bucket for some days (in the S3 console: “Initiate restore”; this takes minutes to 48 hours), "
     "then scan again. Or hold it back."

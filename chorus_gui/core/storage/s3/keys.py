@@ -15,6 +15,7 @@ from chorus_gui.core.config.credentials import AwsKeys
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError, TokenTimeError, Why
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.storage.s3.signature import Keys
+from chorus_gui.core.storage.sending import unless_cancelled
 
 REMEDY = "Correct the aws keys or aws_profile in the configuration, or sign in again with the AWS tools of this computer (“aws sso login”)."
 _SHOWN_CHARS = 300
@@ -95,7 +96,13 @@ class AwsChain:
         )
 
     def keys(self) -> Keys:
-        """See :meth:`KeySource.keys`."""
+        """See :meth:`KeySource.keys`.  Raises ``Cancelled``: a program or a service can keep it waiting for minutes."""
+        found = self._credentials
+        if found is None or getattr(found, "refresh_needed", bool)():
+            return unless_cancelled(self._asked, lambda _: None)
+        return self._asked()
+
+    def _asked(self) -> Keys:
         try:
             with self._lock:
                 if self._credentials is None:
@@ -122,22 +129,33 @@ class AwsChain:
 
     def _found(self) -> Any:
         credentials = _library().credentials
-        if self._roles:
-            return credentials.create_credential_resolver(self._session).load_credentials()
         session, environment = self._session, credentials.EnvProvider()
-        name = session.get_config_variable("profile") or "default"
-        builder = credentials.ProfileProviderBuilder(session, cache={})
-        assumed = credentials.AssumeRoleProvider(
+        if self._roles:
+            resolver = credentials.create_credential_resolver(session)
+            own = [resolver.get_provider(name) for name in ("container-role", "iam-role")]
+            resolver.insert_after("assume-role", self._assumed([environment, *own]))
+            resolver.remove("assume-role")  # the first of the two, which asks for codes
+            return resolver.load_credentials()
+        name, builder = self._name(), credentials.ProfileProviderBuilder(session, cache={})
+        first = [] if self._profile else [environment]
+        of_profile = builder.providers(profile_name=name, disable_env_vars=bool(self._profile))
+        return credentials.CredentialResolver([*first, self._assumed([environment]), *of_profile]).load_credentials()
+
+    def _name(self) -> str:
+        return str(self._session.get_config_variable("profile") or "default")
+
+    def _assumed(self, sources: list[Any]) -> Any:
+        """The roles that profiles name, with the credentials of another profile or of ``sources``."""
+        credentials, session = _library().credentials, self._session
+        return credentials.AssumeRoleProvider(
             load_config=lambda: session.full_config,
             client_creator=session.create_client,
             cache={},
-            profile_name=name,
-            credential_sourcer=credentials.CanonicalNameCredentialSourcer([environment]),
-            profile_provider_builder=builder,
+            profile_name=self._name(),
+            prompter=_no_code,
+            credential_sourcer=credentials.CanonicalNameCredentialSourcer(sources),
+            profile_provider_builder=credentials.ProfileProviderBuilder(session, cache={}),
         )
-        first = [] if self._profile else [environment]
-        of_profile = builder.providers(profile_name=name, disable_env_vars=bool(self._profile))
-        return credentials.CredentialResolver([*first, assumed, *of_profile]).load_credentials()
 
     def _none(self) -> StoreError:
         where = f"the profile “{self._profile}”" if self._profile else "the environment and the AWS settings of this computer"
@@ -163,6 +181,15 @@ def _library() -> _Library:
     return _Library(credentials, exceptions, session)
 
 
+class _CodeError(ValueError):
+    """A role requires a code that only a person has."""
+
+
+def _no_code(prompt: str) -> str:
+    """Nobody may be there, and a window has no terminal: the AWS tools would wait for ever."""
+    raise _CodeError(prompt)
+
+
 def _session(profile: str, region: str) -> Any:
     session = _library().session.Session(profile=profile or None)
     if region:
@@ -175,6 +202,8 @@ def _settings(session: Any, region: str) -> Settings:
     profile: Any = session.get_scoped_config()
     services: Any = session.full_config.get("services", {}).get(profile.get("services", ""), {})
     endpoint = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url", "")
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        endpoint = ""
     style = profile.get("s3", {}).get("addressing_style", "")
     found = region or session.get_config_variable("region") or ""
     return Settings(str(found), str(endpoint), str(style), str(profile.get("ca_bundle", "")))
@@ -187,13 +216,22 @@ def _unreadable() -> tuple[type[Exception], ...]:
 
 
 def _cause(error: Exception) -> str:
-    """The first line of its text, without secrets."""
+    """Its text, without secrets; of what only stumbled over settings or answers, a sentence in its place."""
+    errors = _library().exceptions
+    if not isinstance(error, (errors.BotoCoreError, errors.ClientError, OSError)):
+        return "A setting, or what a program or a service answered, does not have the form that the AWS tools expect."
     line = redact(" ".join(str(error).split()))[:_SHOWN_CHARS].rstrip(".")
     return f"{line}." if line else ""
 
 
 def _failure(error: Exception) -> StoreError:
     errors = _library().exceptions
+    if isinstance(error, _CodeError):
+        return AccessError(
+            "The AWS profile requires a code from an MFA device.",
+            meaning="CHoRUS Upload cannot ask for one, because an upload runs for hours and the credentials are renewed meanwhile.",
+            remedy="Get temporary credentials with “aws sts assume-role”, and enter them with aws_session_token. Or use a profile without mfa_serial.",
+        )
     if isinstance(error, (errors.SSOError, errors.TokenRetrievalError, errors.LoginError)):
         return TokenTimeError(
             "The sign-in to AWS has expired.", meaning=_cause(error), remedy="Run “aws sso login” in a terminal, and try again."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -263,13 +264,16 @@ def _properties(answer: Answer, size: int) -> Properties:
     plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
     own_key = "x-amz-server-side-encryption-customer-algorithm" in headers
     restored = 'ongoing-request="false"' in headers.get("x-amz-restore", "")
-    archived = headers.get("x-amz-storage-class", "") in markup.ARCHIVED and not restored
+    cold = headers.get("x-amz-storage-class", "") in markup.ARCHIVED or "x-amz-archive-status" in headers
+    archived = cold and not restored
     return Properties(size, modified, etag, etag if plain and not own_key and _IS_MD5.fullmatch(etag) else "", archived)
 
 
 def _piece(answer: Answer, offset: int, length: int) -> Piece:
     data = answer.body
     if answer.status != 206 and "content-range" not in answer.headers:  # an object in one piece
+        if answer.headers.keys().isdisjoint(("content-length", "transfer-encoding")):
+            raise MalformedError("an object without a length: nothing shows if it is complete")
         if offset or len(data) > length:
             raise MalformedError("another range than was asked for")
         return Piece(data, _properties(answer, len(data)))
@@ -290,7 +294,21 @@ def _certificates(named: str) -> str:
             meaning="The configuration or the AWS settings of this computer name it. Nothing was sent.",
             remedy="Correct aws_ca_bundle.",
         )
+    if named and not _has_authorities(named):
+        raise AccessError(
+            f"“{named}” is not a file of certificates.",
+            meaning="The configuration or the AWS settings of this computer name it. Nothing was sent.",
+            remedy="Ask your IT department for the certificate authority as a PEM file, and name that file in aws_ca_bundle.",
+        )
     return named or environment_certificates() or certifi.where()
+
+
+def _has_authorities(file: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _check_encrypted(endpoint: str) -> None:
