@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.shown import argument
 
 if TYPE_CHECKING:
     from chorus_gui.cli.report import Report
@@ -68,7 +69,7 @@ def _faulty(report: Report, base: Path, main: Callable[[Sequence[str]], int]) ->
     config = demo.write_config(base, base / "central-store", site)
     report.say(f"The demo site is in {site}. It breaks the rules on purpose.", "")
     status = main(["-c", str(config), "readiness", "--pass", "thorough"])
-    report.say("", f"Check it again: chorus-upload -c {config} readiness --pass quick")
+    report.say("", f"Check it again: chorus-upload -c {argument(str(config))} readiness --pass quick")
     return 0 if status == 1 else status
 
 
@@ -103,5 +104,5 @@ def _play(report: Report, ctx: JobContext, stage: _Stage, main: Callable[[Sequen
         report.say("", f"=== Receipt {number}", "", *receipts.to_text(receipts.from_json(file.read_text("utf-8"))).split("\n"))
         report.say(f"As a page: {file.with_suffix('.html')}", f"As JSON:   {file}")
     if stage.auth is None:
-        report.say("", f"Try the commands yourself: chorus-upload -c {config} journal list")
+        report.say("", f"Try the commands yourself: chorus-upload -c {argument(str(config))} journal list")
     return status

@@ -1,13 +1,14 @@
 r"""Text from outside, shown as text: file names, notes of a lock, words of a server, whoever chose them.
 
 :func:`one_line` is for a name inside a sentence, :func:`lines` for a whole message on a terminal or in a log, :func:`json_text` for
-programs, and :func:`quoted` for lists that are read again.  What a screen would not show as itself appears as its number: ``\x1b``,
-``\u202e``.  The window's own function is :func:`chorus_gui.ui.shown.plain_text`.
+programs, :func:`quoted` for lists that are read again, and :func:`argument` for commands that are typed.  What a screen would not show
+as itself appears as its number: ``\x1b``, ``\u202e``.  The window's own function is :func:`chorus_gui.ui.shown.plain_text`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,17 @@ def quoted(name: str) -> str:
     if name == "" or name[0] == '"' or name != name.strip() or _IN_NAME.search(name):
         return json_text(name, indent=None)
     return name
+
+
+def argument(text: str) -> str:
+    """A word of a command that a person is asked to type: in quotes of this system's usual shell where it needs them."""
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline([text])
+    from shlex import quote
+
+    return quote(text)
 
 
 def unquoted(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -254,3 +255,24 @@ def test_the_name_of_the_file_is_the_name_and_its_bytes_are_the_hash(tmp_path: P
     first, second = read(tmp_path, "problems = 0"), read(tmp_path, "problems = 1")
     assert first.name == second.name == "nightly"
     assert first.sha256 != second.sha256
+
+
+JUST_TOO_MUCH = {
+    "percent": (images(updated=2_000_001, entries=10**8), Policy("p", updates={EVERY: Share(percent=2)})),
+    "percent, one of very many": (images(deleted=20_000_000_001, entries=10**12), Policy("p", deletions={EVERY: Share(percent=2)})),
+    "percent with many digits": (images(updated=12_345_678, entries=10**8), Policy("p", updates={EVERY: Share(percent=12.345677)})),
+    "bytes": (images(upload=Tally(1, 500_000_000_001)), Policy("p", total=Amount(bytes=500_000_000_000))),
+    "bytes of a modality": (images(upload=Tally(1, 1_000_049)), Policy("p", upload={"Images": Amount(bytes=1_000_001)})),
+    "bytes, few": (images(upload=Tally(1, 1000)), Policy("p", total=Amount(bytes=999))),
+}
+
+
+@pytest.mark.parametrize(("facts", "policy"), JUST_TOO_MUCH.values(), ids=list(JUST_TOO_MUCH))
+def test_a_rule_that_is_just_broken_shows_two_different_numbers(facts: ReviewFacts, policy: Policy) -> None:
+    [broken] = decide(facts, policy)
+    found, allowed = broken.text.split(" The policy allows at most ")
+    number = re.search(r"\(([0-9.]+ %)\)\.$", found) or re.match(r"([0-9.,]+ (?:bytes|[kMGT]?B))", found)
+    assert number is not None, found
+    assert number[1] != allowed.removesuffix("."), broken.text
+    if number[1].endswith("%"):
+        assert float(number[1].split()[0]) > float(allowed.split()[0]), broken.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import cmdworld
 import pytest
 from custodyworld import BLOB
 from faces import ONE, CommandLine
@@ -17,6 +19,7 @@ from old_tools import OldTool, Tool2024, ToolPresent
 from world import World
 
 from chorus_gui.app.status import Status
+from chorus_gui.cli.main import main
 from chorus_gui.core.custody.cloud_journal import memory_folder
 from chorus_gui.core.storage.local import LocalStore
 
@@ -168,12 +171,31 @@ def test_adopt_without_a_file_continues_with_the_configured_one(cli: CommandLine
     assert cli.run("journal checkin").status == Status.DONE
 
 
+def typed(command: str) -> list[str]:
+    """The words that a shell of this system makes of a command."""
+    return shlex.split(command) if os.name == "posix" else list(cmdworld.arguments(command))
+
+
+@pytest.mark.parametrize("faults", [False, True])
+def test_the_command_that_the_demo_names_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], faults: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "it's Anna & $HOME"
+    assert main(["demo", str(folder), *(["--faults"] if faults else [])]) == 0
+    line = capsys.readouterr().out.rstrip().splitlines()[-1]
+    words = typed(line[line.index("chorus-upload ") :])
+    assert words[:3] == ["chorus-upload", "-c", str(folder / "config.toml")]
+    assert main(words[1:]) == (1 if faults else 0)
+
+
 def test_a_named_command_can_be_pasted_although_the_folder_has_a_blank_in_its_name(world: World, cli: CommandLine) -> None:
     cloud = in_the_cloud(world)
     world.run("submit", version="v1")
     Tool2024(LocalStore(cloud.parent), world.journal).checkout()
-    file = world.base / "Anna Meier" / "journal.db"
+    file = world.base / "Anna O'Meier & $HOME" / "journal.db"
     file.parent.mkdir()
     shutil.copy(world.journal, file)
     ended = cli.run(f"journal checkin --local-journal {shlex.quote(str(file))}")
-    assert f'journal adopt --local-journal "{file}”'.replace("”", '"”') in ended.said, ended
+    (named,) = re.findall(r"“(journal adopt --local-journal [^”]*)”", ended.said)
+    assert typed(named) == ["journal", "adopt", "--local-journal", str(file)]

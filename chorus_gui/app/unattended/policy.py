@@ -207,7 +207,7 @@ def _share(about: About, modality: str, found: int, entries: int, limits: Mappin
         broken.append(Broken(f"{rule}.files", text, found, limit.files, about, modality))
     percent = 100 * found / entries if entries else 100.0 * bool(found)
     if limit.percent is not None and found and percent > limit.percent:
-        text = f"{said} ({percent:.1f} %). The policy allows at most {limit.percent:g} %."
+        text = f"{said} ({_above(percent, limit.percent)} %). The policy allows at most {_digits(limit.percent)} %."
         broken.append(Broken(f"{rule}.percent", text, round(percent, 3), limit.percent, about, modality))
     return broken
 
@@ -220,10 +220,23 @@ def _amount(rule: str, modality: str, found: Tally, limit: Amount) -> list[Broke
         text = f"{files(found.files)}{of} would be uploaded. The policy allows {_at_most(limit.files)}."
         broken.append(Broken(f"{rule}.files", text, found.files, limit.files, About.UPLOAD, modality))
     if limit.bytes is not None and found.bytes > limit.bytes:
-        text = f"{size(found.bytes)}{of} would be uploaded. The policy allows at most {size(limit.bytes)}."
+        most, much = size(limit.bytes), size(found.bytes)
+        if most == much:
+            most, much = f"{limit.bytes:,} bytes", f"{found.bytes:,} bytes"
+        text = f"{much}{of} would be uploaded. The policy allows at most {most}."
         broken.append(Broken(f"{rule}.bytes", text, found.bytes, limit.bytes, About.UPLOAD, modality))
     return broken
 
 
 def _at_most(count: int) -> str:
     return f"at most {count:,}" if count else "none"
+
+
+def _digits(number: float) -> str:
+    """A percentage as a person wrote it: 2.0 → "2"."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def _above(percent: float, limit: float) -> str:
+    """A percentage with one decimal, or with as many as show that it is more than its limit."""
+    return next((shown for digits in range(1, 13) if float(shown := f"{percent:.{digits}f}") > limit), repr(percent))

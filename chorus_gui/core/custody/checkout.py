@@ -41,6 +41,7 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.job import JobContext, current
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.shown import argument
 from chorus_gui.core.storage.base import BlobInfo
 
 LARGE = 32 * 1024 * 1024
@@ -127,9 +128,8 @@ def remedy_of_lock(state: CustodyState, file: str = "F") -> str:
             f"Ask {state.who or 'that person'} to check it in. If that is no longer possible, unlock it (“journal unlock”). "
             "If it was you, on another computer, check it in there."
         )
-    word = f'"{file}"' if " " in file else file
     return (
-        f"If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt --local-journal {word}”). "
+        f"If you checked it out here with the other tool, take the journal over with that tool's local file (“journal adopt --local-journal {argument(file)}”). "
         "If it was a colleague, wait until it is checked in. If it was forgotten, unlock it (“journal unlock”)."
     )
 

@@ -19,6 +19,7 @@ from chorus_gui.core.errors import CustodyError
 from chorus_gui.core.folders import patiently
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
+from chorus_gui.core.shown import argument
 from chorus_gui.core.untrusted import instant_us, json_value, record
 
 ACCEPT = "--accept-less-history"
@@ -76,7 +77,7 @@ class LessHistoryError(CustodyError):
 
     def __init__(self, used: Known, known: Known) -> None:
         copy = known.file if known.file is not None and known.file.parent.name.endswith(".backups") else None
-        names = f" To choose the copy yourself, run “chorus-upload journal restore {copy.name}”." if copy else ""
+        names = f" To choose the copy yourself, run “chorus-upload journal restore {argument(copy.name)}”." if copy else ""
         super().__init__(
             "The journal has less history than another copy of it.",
             meaning=f"{used.describe()} {known.describe()} Nothing was written.",
