@@ -70,7 +70,7 @@ def to_text(found: Readiness) -> list[str]:
             out.append(f"       {counted(group)}{f': {group.about}' if group.about else ''}")
             out += [f"         {where(*example)}" for example in dict.fromkeys(group.examples) if example.path]
         if len(groups) > MOST_SUBJECTS:
-            out.append(f"       and {number(len(groups) - MOST_SUBJECTS)} more kinds of findings")
+            out.append(f"       and {plural(len(groups) - MOST_SUBJECTS, 'more kind', 'more kinds')} of findings")
         out += [f"       {rule.tell}", f"       Said in: {said_in(rule)}"]
     if found.unchecked_count:
         out += ["", f"Could not check {plural(found.unchecked_count, 'place')}"]

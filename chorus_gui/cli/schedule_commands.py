@@ -101,7 +101,7 @@ def _schedule(args: argparse.Namespace, report: Report) -> Schedule:
         time,
         days,
         args.only_when_signed_in,
-        os.environ.get("CHORUS_UPLOAD_HOME", ""),
+        whole_path(home) if (home := os.environ.get("CHORUS_UPLOAD_HOME", "")) else "",
     )
 
 
@@ -109,7 +109,7 @@ def _show(report: Report, plan: Plan) -> None:
     for file, content in plan.files.items():
         report.say(f"{file}:")
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
-        report.say(*(f"    {line}" for line in text.splitlines()), "")
+        report.say(*(f"    {line.expandtabs(2)}" for line in text.splitlines()), "")
     report.say("Then these programs are run:", *(f"    {_line(words)}" for words in plan.programs), "")
     for note in plan.notes:
         report.say(note)

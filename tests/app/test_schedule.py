@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import plistlib
 import re
@@ -306,6 +307,58 @@ def test_a_program_is_shown_as_it_is_typed(policy: Path, cli: CommandLine, tmp_p
         if "bootstrap" in line
     )
     assert shlex.split(job)[-1].endswith("org.chorus4ai.upload.nightly.plist")
+
+
+@pytest.mark.parametrize("name", [system.value for system in System])
+def test_what_is_printed_can_be_copied_as_it_is(
+    name: str, policy: Path, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home of user")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    shown = cli.run(f"schedule install --policy {shlex.quote(policy.as_posix())} --print --system {name}").out.splitlines()
+    files = [line[4:] for line in shown[: shown.index("Then these programs are run:")] if line.startswith("    ")]
+    text = "\n".join(files)
+    assert "\\t" not in text
+    match name:
+        case "launchd":
+            schedule = texts.read_job(text.encode())
+            assert schedule is not None
+            assert plistlib.loads(text.encode()) == plistlib.loads(texts.launchd_job(schedule))
+        case "windows":
+            schedule = texts.read_task(text)
+            assert schedule is not None
+            assert ElementTree.fromstring(text.encode("utf-16")) is not None
+        case _:
+            assert files[0].startswith("# Made by")
+            assert texts.read_unit(text) is not None
+
+
+@pytest.mark.parametrize("home", ["a\nExecStart=/bin/evil", "relative/home"])
+def test_the_home_of_a_schedule_is_a_whole_path_on_one_line(
+    system: Recorded, home: str, policy: Path, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", home)
+    ended = cli.run(f"schedule install --policy {shlex.quote(policy.as_posix())} --yes")
+    if "\n" in home:
+        assert ended.status == Status.NOT_STARTED
+        assert system.tasks == {}
+        assert left(tmp_path) == []
+    else:
+        assert ended.status == Status.DONE, ended
+        monkeypatch.chdir("/")
+        [found] = json.loads(cli.run("schedule show --json").out)
+        assert Path(found["home"]) == tmp_path / home
+
+
+def test_a_task_that_cannot_have_the_home_says_so(policy: Path, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = f"schedule install --policy {shlex.quote(policy.as_posix())} --print --system windows"
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path / "own home"))
+    said = cli.run(words).out
+    assert "setx CHORUS_UPLOAD_HOME" in said
+    assert "own home" in said[said.index("setx") :]
+    monkeypatch.delenv("CHORUS_UPLOAD_HOME")
+    assert "setx" not in cli.run(words).out
 
 
 def test_only_what_this_program_made_is_touched(system: Recorded, policy: Path, cli: CommandLine, tmp_path: Path) -> None:

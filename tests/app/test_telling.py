@@ -19,6 +19,7 @@ from test_statuses import Scene, no_store
 from world import World
 
 from chorus_gui.app.status import Status
+from chorus_gui.app.unattended import telling
 from chorus_gui.app.unattended.run_report import Kept, begun, from_json, reports_folder, saved
 from chorus_gui.app.unattended.telling import without_names
 from chorus_gui.core.config import hosts
@@ -75,6 +76,18 @@ def test_the_hook_gets_the_report_and_the_status(cli: CommandLine, world: World,
     assert (environment["CHORUS_STATUS"], environment["CHORUS_RESULT"]) == ("0", "done")
     assert PASSWORD not in str(environment)
     assert "verysecret" not in str(environment)
+
+
+SECRET_NAMES = (
+    "AZURE_STORAGE_KEY", "AWS_SESSION_TOKEN", "SAS", "CHORUS_SAS", "SAS_URL", "STORAGE_ACCOUNT_KEY", "API_KEY", "MY_APIKEY", "accountKey",
+    "SSH_PRIVATE_KEY", "DB_PASSWD", "KEY_PASSPHRASE", "SITE_CREDENTIAL", "CREDENTIALS_DIRECTORY", "GH_TOKEN",
+)  # fmt: skip
+HARMLESS_NAMES = ("PATH", "HOME", "PWD", "OLDPWD", "KEYBOARD", "SASSY_LAYOUT", "LANG", "SystemRoot", "TEMP", "COMSPEC", "MONKEY")
+
+
+def test_the_hook_gets_no_variable_whose_name_says_that_it_is_a_credential() -> None:
+    given = dict.fromkeys((*SECRET_NAMES, *HARMLESS_NAMES), "x")
+    assert set(telling._harmless(given)) == set(HARMLESS_NAMES)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from readinessworld import IMAGE, Site, header
 
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.readiness import to_data
-from chorus_gui.app.readiness_report import to_text
+from chorus_gui.app.readiness_report import MOST_SUBJECTS, to_text
 from chorus_gui.app.review import scan
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.cli.main import main
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.readiness import layout
+from chorus_gui.core.readiness.findings import Group
 from chorus_gui.core.rules import Pass, built_in
 from chorus_gui.core.submission.review_site import READINESS
 
@@ -271,3 +273,11 @@ def test_every_scan_brings_the_pass_along(site: Site, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert main(["-c", file, "journal", "update", "--dry-run"]) == 0
     assert "Readiness" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("more", "said"), [(1, "and 1 more kind of findings"), (3, "and 3 more kinds of findings")])
+def test_kinds_of_findings_that_are_left_out_are_counted(site: Site, more: int, said: str) -> None:
+    found = site.check()
+    rule = built_in().rules["O4"]
+    many = tuple(Group(rule, f"note.column_{place}", 1, 1) for place in range(MOST_SUBJECTS + more))
+    assert said in "\n".join(to_text(replace(found, groups=many)))

@@ -211,6 +211,7 @@ class Camera:
         self._tab("versions")
         self._tab("receipts")
         self._tab("copies")
+        self._unattended()
         self.do(intents.Examine())
         self.shoot("doctor", "doctor")
         self.shoot("log", "log")
@@ -443,6 +444,45 @@ class Camera:
 
         self.session.do(intents.ShowPage("history", topic))
         self.shoot("history" if topic == "versions" else f"history-{topic}")
+
+    def _unattended(self) -> None:
+        """A week of nights: two good ones, one that a rule stopped, one that was killed; and a schedule."""
+        from dataclasses import replace
+        from datetime import datetime, timedelta
+
+        from chorus_gui.app.schedule import schedulers, texts
+        from chorus_gui.app.schedule.plan import DAYS, Schedule, System
+        from chorus_gui.app.status import Status
+        from chorus_gui.app.unattended.run_report import Kept, Rule, begun
+        from chorus_gui.core.model import Tally
+        from chorus_gui.core.receipt import ApprovingPolicy
+
+        config, policy = BASE / "config.toml", BASE / "nightly.toml"
+        rule = Rule("deletions.files", "4 of 118 files of Images would be marked as deleted. The policy allows none.", 4, 0, ())
+        sent = {"Images": Tally(31, 4_200_000), "OMOP": Tally(13, 1_700_000)}
+        nights = (
+            (Status.DONE, {"uploaded": sent}),
+            (Status.INTERRUPTED, {"headline": "Did not end"}),
+            (Status.DECISION, {"rules": (rule,)}),
+            (Status.DONE, {}),
+        )
+        last = datetime.now().astimezone().replace(hour=22, minute=30, second=0, microsecond=0) - timedelta(days=1)
+        for ago, (status, facts) in reversed(list(enumerate(nights))):
+            started = round((last - timedelta(days=ago)).timestamp() * 1e6)
+            known = replace(begun(config, policy), started_us=started, policy=ApprovingPolicy("Nightly submissions", "0" * 64))
+            kept = Kept.begin(known)
+            kept.write(replace(replace(known, **{key: value for key, value in facts.items() if key != "headline"}).ended(status), **facts))
+            kept.close()
+        schedule = Schedule("nightly", ("chorus-upload",), str(config), str(policy), "22:30", DAYS[:5])
+        os.environ["XDG_CONFIG_HOME"] = str(BASE / "units")
+        here, schedulers.here = schedulers.here, lambda: System.SYSTEMD
+        try:
+            folder = BASE / "units" / "systemd" / "user"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{texts.UNIT.format('nightly')}.timer").write_text(texts.timer_unit(schedule), "utf-8")
+            self._tab("unattended")
+        finally:
+            schedulers.here = here
 
     def _leave(self) -> None:
         from PySide6.QtWidgets import QPushButton

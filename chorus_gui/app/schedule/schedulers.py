@@ -238,6 +238,11 @@ class TaskScheduler(Scheduler):
                 "It runs whether you are signed in or not. Windows asks for your password, because Credential Manager and network drives need it.",
                 "CHoRUS Upload does not see the password. After you changed it, install the schedule again.",
             )
+        if schedule.home:
+            notes += (
+                "A task sees only the variables that are kept for your user. Keep this one: "
+                + subprocess.list2cmdline(["setx", "CHORUS_UPLOAD_HOME", schedule.home]),
+            )
         return Plan({file: texts.task_xml(schedule, user).encode("utf-16")}, (tuple(words),), notes, asks=not schedule.signed_in)
 
     def install(self, schedule: Schedule) -> None:

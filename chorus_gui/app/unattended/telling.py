@@ -19,7 +19,10 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.redact import redact
 
 _log = logging.getLogger("chorus")
-_SECRET_VARIABLES = re.compile(r"(?i)^(AZURE_|AWS_|GOOGLE_|CHORUS_UPLOAD_SMTP)|TOKEN|SECRET|PASSWORD|CONNECTION_STRING")
+_SECRET_VARIABLES = re.compile(
+    r"(?i)^(AZURE_|AWS_|GOOGLE_|CHORUS_UPLOAD_SMTP)|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|CONNECTION_STRING"
+    r"|(^|_)SAS(_|$)|(API|ACCESS|ACCOUNT|PRIVATE|STORAGE)_?KEY"
+)
 _BY_CMD = (".bat", ".cmd")
 """Windows runs these with cmd, whose rules for arguments nobody can quote for; they read the environment."""
 OUTPUT = 500

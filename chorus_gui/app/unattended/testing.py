@@ -24,7 +24,8 @@ def tell_test(config: Config) -> tuple[list[str], list[str]]:
     settings = config.report
     if not settings.hook and settings.mail is None:
         raise UsageError(
-            "The configuration tells nobody.", remedy="Fill in hook, or mail_to and smtp_server, in [report] of the configuration."
+            "The configuration names no program and no mail address for messages.",
+            remedy="Fill in “hook”, or “mail_to” and “smtp_server”, in [report] of the configuration.",
         )
     begun = run_report.begun(config.file, config.file)
     report = replace(begun.ended(Status.DONE), headline="This is a test. Nothing was submitted.", policy_file="")
