@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -228,3 +229,11 @@ def test_a_scheduler_that_cannot_be_asked_is_named(
     session.open(world.file)
     settle(qtbot, session)
     qtbot.waitUntil(lambda: "Could not run" in page.scheduled.text())
+
+
+def test_on_each_tab_every_letter_reaches_one_thing(page: HistoryPage) -> None:
+    titles = [page.tabs.tabText(place) for place in range(page.tabs.count())]
+    for place in range(page.tabs.count()):
+        texts = [*titles, *(button.text() for button in page.tabs.widget(place).findChildren(QPushButton))]
+        letters = [found.lower() for text in texts for found in re.findall(r"&(\w)", text)]
+        assert sorted(letters) == sorted(set(letters)), texts

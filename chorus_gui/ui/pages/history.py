@@ -95,9 +95,9 @@ class HistoryPage(Page):
         self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
         self.json = button("Open &JSON", "Open the receipt as JSON, for programs", icon="file")
         self.folder = button("Show in &folder", "Show the receipt in its folder", icon="folder")
-        self.open_run = button("Op&en report", "Open the report of this run in your browser", icon="receipt", primary=True)
-        self.json_run = button("Open J&SON", "Open the report as JSON, for programs", icon="file")
-        self.folder_run = button("Show in folder", "Show the report in its folder", icon="folder")
+        self.open_run = button("&Open report", "Open the report of this run in your browser", icon="receipt", primary=True)
+        self.json_run = button("Open &JSON", "Open the report as JSON, for programs", icon="file")
+        self.folder_run = button("Show in &folder", "Show the report in its folder", icon="folder")
         self.restore = button("&Restore copy…", "Use this copy as the journal again; the current journal is kept", icon="undo")
         self.where = button("Show in &folder", "Show the copy in its folder", icon="folder")
         self.chart = BarChart("Files by version")
@@ -162,7 +162,7 @@ class HistoryPage(Page):
             (self.receipts, "Recei&pts"),
             (self.commands, "&Commands"),
             (self.copies, "&Kept copies"),
-            (automatic, "Unattended ru&ns"),
+            (automatic, "Unatten&ded runs"),
         )
         for tab, title in tabs:
             self.tabs.addTab(tab, title)
