@@ -16,6 +16,7 @@ from world import World
 
 from chorus_gui.app.schedule import schedulers
 from chorus_gui.app.schedule.plan import DAYS, Schedule, System
+from chorus_gui.app.unattended.run_report import Kept, begun
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.cli.main import main
 from chorus_gui.core.errors import UsageError
@@ -229,6 +230,15 @@ def test_a_scheduler_that_cannot_be_asked_is_named(
     session.open(world.file)
     settle(qtbot, session)
     qtbot.waitUntil(lambda: "Could not run" in page.scheduled.text())
+
+
+def test_the_tab_is_read_again_when_it_is_chosen(qtbot: QtBot, world: World, lived: Session, page: HistoryPage) -> None:
+    page.show_topic("copies")
+    settle(qtbot, lived)
+    assert page.runs.model.rowCount() == 0
+    Kept.begin(begun(world.file, world.base / "p.toml")).close()
+    page.show_topic("unattended")
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
 
 
 def test_on_each_tab_every_letter_reaches_one_thing(page: HistoryPage) -> None:

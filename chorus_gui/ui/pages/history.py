@@ -185,6 +185,7 @@ class HistoryPage(Page):
 
     def _connect(self) -> None:
         ask = self._on
+        self.tabs.currentChanged.connect(self._chosen)
         self.verify.clicked.connect(ask(self.versions, lambda line: intents.ShowPage("verify", line.version)))
         self.upload.clicked.connect(ask(self.versions, lambda line: intents.UploadPending(line.version)))
         self.undo.clicked.connect(self._undo)
@@ -256,6 +257,11 @@ class HistoryPage(Page):
         config = self._state.config if self._state is not None else None
         if config is not None:
             self._reader.ask(self, partial(unattended, config.file), self._show_unattended, channel="unattended")
+
+    def _chosen(self, place: int) -> None:
+        """A tab was chosen: a run may have ended since the last look."""
+        if place == TOPICS["unattended"]:
+            self._ask_unattended()
 
     def showEvent(self, event: QShowEvent) -> None:
         """A run may have ended since the page was shown."""
