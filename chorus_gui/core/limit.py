@@ -19,7 +19,7 @@ LEAST_PIECE, LARGEST_PIECE = 1024, 256 * 1024
 
 
 class Limit:
-    """A token bucket.  Nothing is limited until somebody says so: the configuration, or a person, whose word counts more.
+    """A token bucket.  Nothing is limited until the configuration or a person sets a limit; a person's choice is used first.
 
     ``bytes_per_second`` None: no limit.  ``now`` is the time of day, ``clock`` gives seconds that never go back.
     """

@@ -250,6 +250,20 @@ def test_what_is_archived_and_not_restored_is_known_from_the_listing(more: str, 
     assert markup.listing(listing(entry("a", more))).objects[0].archived is archived
 
 
+@pytest.mark.parametrize("code", ["InvalidToken", "ExpiredToken", "AccessDenied", "MalformedToken"])
+def test_a_server_that_repeats_what_it_was_sent_shows_no_secret(serve: Callable[..., Server], code: str) -> None:
+    def repeats(handler: Any) -> None:
+        sent = f"The token {handler.headers['x-amz-security-token']} is bad. {handler.headers}".replace("\r\n", "; ").replace("\n", "; ")
+        text = f"<Error><Code>{code}</Code><Message>{sent}</Message><RequestId>R1</RequestId></Error>"
+        reply(400, text.encode())(handler)
+
+    keys = replace(KEYS, session=Secret("TOKEN+/TOKEN"))
+    with closing(Bucket(replace(place(serve(repeats, repeats)), credentials=keys))) as bucket, pytest.raises(StoreError) as caught:
+        bucket.list_page("")
+    assert "TOKEN+" not in str(caught.value)
+    assert "in the bucket" not in caught.value.what, "a listing is of the bucket itself"
+
+
 def test_an_object_without_a_length_is_not_taken_for_complete(serve: Callable[..., Server]) -> None:
     """The connection can have been cut: nothing shows it."""
 

@@ -40,10 +40,9 @@ class Request:
     verb: Literal["list", "read"]
     key: str
 
-    @property
-    def object(self) -> str:
+    def of(self, bucket: str) -> str:
         """What follows the verb."""
-        return f"“{self.key}”" if self.key else "the bucket"
+        return f"“{self.key}” in the bucket “{bucket}”" if self.key else f"the bucket “{bucket}”"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def explain(refusal: Refusal, access: Access, request: Request) -> StoreError:
 
 def _explain(refusal: Refusal, access: Access, request: Request) -> StoreError:
     code, status = refusal.code, refusal.status
-    could_not = f"Could not {request.verb} {request.object} in the bucket “{access.bucket}”."
+    could_not = f"Could not {request.verb} {request.of(access.bucket)}."
     if status == 407:
         return _because(Why.PROXY_LOGIN, proxy_login())
     if code in _BUSY or (status in (408, 429, 500, 502, 503, 504) and not (refusal.genuine and code in _EXPIRED)):
@@ -175,7 +174,7 @@ def _access(refusal: Refusal, access: Access, request: Request) -> StoreError | 
         return _because(
             Why.RIGHTS,
             AccessError(
-                f"The credentials do not allow {doing} {request.object} in the bucket “{access.bucket}”.",
+                f"The credentials do not allow {doing} {request.of(access.bucket)}.",
                 meaning="Their policy, the bucket's policy or its encryption key refuses it, or the bucket's readers have to pay.",
                 remedy=f"Ask the people who manage the bucket for the permission “{right}”, and for “kms:Decrypt” if the bucket is encrypted "
                 "with a key of its own. If readers pay, set aws_requester_pays = true.",

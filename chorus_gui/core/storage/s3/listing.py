@@ -20,7 +20,7 @@ from chorus_gui.core.storage.s3.wire import Bucket
 
 THREADS = 8
 PAGES_A_PART = 8
-"""So many pages a part has, as far as the first page shows."""
+"""Pages in a part, as far as the first page shows."""
 AHEAD = 4
 """Pages of a part that wait to be handed on; there are as many parts as threads."""
 FEW = 4

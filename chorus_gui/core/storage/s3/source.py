@@ -32,7 +32,7 @@ from chorus_gui.core.storage.whole import Whole
 T = TypeVar("T")
 RENAME = "Rename the object in the bucket, for example in the S3 console, and scan again."
 REFUSALS = 25
-"""So many objects that may not be read, and none that may, are no matter of single objects."""
+"""If this number of objects is refused before any could be read, the whole bucket is refused."""
 MOST_ASKED = 1000
 """Archived objects of a walk that are asked for one by one if they are restored: only Amazon's listing says it."""
 _ARCHIVED = Problem((), "", f"It is archived, so it cannot be read now. {ARCHIVE_MEANING}", ARCHIVE_REMEDY, if_read=True)
@@ -42,7 +42,7 @@ class S3Source:
     """A bucket, or what is under a prefix in it, as a :class:`~chorus_gui.core.storage.base.Source`.
 
     An object's time is when it was last written, whole seconds; its version is its ETag.  Raises as
-    :class:`~chorus_gui.core.storage.s3.wire.Bucket`; besides :class:`SourceError`, a service that is out of reach or refuses everything
+    :class:`~chorus_gui.core.storage.s3.wire.Bucket`.  In addition to :class:`SourceError`, a service that is out of reach or refuses everything
     raises :class:`StoreUnavailableError` or :class:`AccessError`.
     """
 

@@ -18,6 +18,7 @@ from chorus_gui.core.config.credentials import NO_AWS_KEYS, AwsKeys
 from chorus_gui.core.config.hosts import Host, admit
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, Why
+from chorus_gui.core.redact import MASK
 from chorus_gui.core.storage.azure.channel import REFUSED, Answer, NoAnswerError
 from chorus_gui.core.storage.azure.errors import clock_skew, readable, retry_after
 from chorus_gui.core.storage.azure.http1 import Http
@@ -29,7 +30,7 @@ from chorus_gui.core.storage.s3 import markup
 from chorus_gui.core.storage.s3.address import BucketAddress, bucket_address
 from chorus_gui.core.storage.s3.answers import Access, Refusal, Request, explain, no_answer, strange
 from chorus_gui.core.storage.s3.keys import REMEDY, KeySource, key_source
-from chorus_gui.core.storage.s3.signature import Signing, signed, target
+from chorus_gui.core.storage.s3.signature import Keys, Signing, signed, target
 from chorus_gui.core.untrusted import MalformedError
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -78,6 +79,8 @@ class Bucket:
     def __init__(self, place: Place) -> None:
         given = place.credentials if isinstance(place.credentials, AwsKeys) else NO_AWS_KEYS
         self._payer = place.s3.requester_pays
+        self._keys = Keys("", "")
+        """those of the last request"""
         self._source: KeySource = key_source(given, place.s3.region)
         found = self._source.settings
         endpoint = place.account.url or found.endpoint
@@ -196,7 +199,8 @@ class Bucket:
         address, http = way
         where = target(address.path(what[0]), what[1])
         payer = {"x-amz-request-payer": "requester"} if self._payer else {}
-        by = Signing(self._source.keys(), address.region, datetime.now(UTC))
+        self._keys = self._source.keys()
+        by = Signing(self._keys, address.region, datetime.now(UTC))
         whole = signed(method, address.server.text, where, {**headers, **payer}, by)
         whole["user-agent"], whole["accept-encoding"] = _AGENT, "identity"
         try:
@@ -223,7 +227,7 @@ class Bucket:
         refusal = Refusal(
             answer.status,
             fields.get("Code", "") if _CODE.fullmatch(fields.get("Code", "")) else "",
-            readable(fields.get("Message", "")),
+            readable(_without(self._keys, fields.get("Message", ""))),
             request_id if _CODE.fullmatch(request_id) else "",
             retry_after(headers),
             clock_skew(headers.get("date")),
@@ -254,6 +258,13 @@ class Bucket:
 
 class S3Fault(Exception):  # noqa: N818  it is a cause, never raised by itself
     """A technical cause as text, without addresses and secrets."""
+
+
+def _without(keys: Keys, text: str) -> str:
+    """Some servers repeat what they were sent, where nothing shows that it is a secret."""
+    for secret in (keys.secret, keys.token):
+        text = text.replace(secret, MASK) if secret else text
+    return text
 
 
 def _properties(answer: Answer, size: int) -> Properties:
