@@ -99,8 +99,10 @@ def test_a_profile_brings_its_region_its_endpoint_and_its_style(aws: Write) -> N
 
 def test_an_endpoint_of_a_profile_passes_the_same_gate(aws: Write) -> None:
     aws("[profile site]\nendpoint_url = https://s3.example.org\n", "[site]\naws_access_key_id = A\naws_secret_access_key = B\n")
-    with pytest.raises(UntrustedHostError):
+    with pytest.raises(UntrustedHostError) as caught:
         Bucket(s3_place("", "box", keys=AwsKeys(profile="site")))
+    assert "AWS settings of this computer" in caught.value.meaning
+    assert "manage the bucket" in caught.value.remedy, "the central team knows nothing of the site's buckets"
 
 
 def test_a_program_that_gives_keys(aws: Write, tmp_path: Path) -> None:

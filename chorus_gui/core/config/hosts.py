@@ -129,15 +129,16 @@ def admit(place: Place, url: str = "") -> None:
     policy = read_policy()
     if policy is not NO_POLICY:
         _pinned(place, host, policy)
+    bucket = place.kind in BUCKET_HOSTS
     if host.is_forbidden:
         raise AccessError(
-            f"“{host.name}” is not an address of a storage account.",
+            f"“{host.name}” is not an address of a {'server of buckets' if bucket else 'storage account'}.",
             meaning="Addresses of the local network link are never used. Nothing was sent.",
             remedy=f"Correct {'azure_account_url' if place.kind is PlaceKind.AZURE else 'aws_endpoint_url'} in the configuration.",
         )
     if host.is_known or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
         return
-    raise untrusted(host)
+    raise untrusted(host, bucket=bucket)
 
 
 def admit_server(name: str) -> None:
@@ -161,13 +162,17 @@ def admit_server(name: str) -> None:
     )
 
 
-def untrusted(host: Host) -> UntrustedHostError:
-    """The error for a host that nobody confirmed yet."""
+def untrusted(host: Host, *, bucket: bool = False) -> UntrustedHostError:
+    """The error for a host that nobody confirmed yet.  ``bucket``: it is the server of a bucket, which the AWS tools can name, too."""
+    if bucket:
+        named, gets, people = "The configuration or the AWS settings of this computer name it.", "", "the people who manage the bucket"
+    else:
+        named, gets, people = "The configuration names it.", " and the site's files", "the central team"
     return UntrustedHostError(
         f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",
         host.name,
-        meaning="The configuration names it. It would receive your credentials and the site's files. Nothing was sent.",
-        remedy=f"Ask the central team if this address is right. If it is, run the command once with “--trust-host {host.name}”, "
+        meaning=f"{named} It would receive your credentials{gets}. Nothing was sent.",
+        remedy=f"Ask {people} if this address is right. If it is, run the command once with “--trust-host {host.name}”, "
         "or open the configuration in the window and confirm the server.",
     )
 
