@@ -22,8 +22,8 @@ from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 from chorus_gui.core.storage.retry import jitter
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-# how fast an example is made says something about the computer only
-settings.register_profile("any computer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# how fast an example is made says something about the computer only; “dev.py fuzz” tries other examples each time
+settings.register_profile("any computer", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any computer")
 if threading.current_thread() is threading.main_thread():
     # nohup and a shell's background jobs ignore these signals, and so would every program that a test starts

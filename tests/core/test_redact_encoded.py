@@ -53,7 +53,7 @@ def test_redaction_takes_no_longer_than_the_text_is_long() -> None:
     for part in ("sas_token\\", "sig", "\\n", "authorization: \\", "%26sig%25", "\\u0026sig"):
         began = time.process_time()
         redact(part * 20_000)
-        assert time.process_time() - began < 1, part
+        assert time.process_time() - began < 4, part  # a tenth; it would take minutes
 
 
 @pytest.mark.parametrize("text", ENCODED)
