@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -52,6 +53,13 @@ FORBIDDEN = {
     "a private key": "-----BEGIN " + r"[A-Z ]*PRIVATE KEY",
     "a merge that was not finished": r"^(<{7}|>{7}) ",
 }
+
+
+def test_no_two_modules_of_the_tests_have_one_name(texts: dict[str, str]) -> None:
+    """Each folder of tests is on the path: which of the two is imported would depend on the tests that ran before."""
+    modules = [Path(name) for name in texts if name.startswith("tests/") and name.endswith(".py")]
+    counts = Counter(module.name for module in modules if module.name not in ("conftest.py", "__init__.py"))
+    assert [module.as_posix() for module in modules if counts[module.name] > 1] == []
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)

@@ -363,13 +363,13 @@ def survivors(mutants: list[Mutant], root: Path) -> str:
 
 def list_mutants(root: Path, paths: list[str], sample: int, seed: int) -> list[Mutant]:
     """The mutants, from the list of a run before if neither the files nor the operators have changed."""
-    content = "".join(sha(path) for path in [HERE / "mutants.py", *(root / path for path in paths)])
+    content = "".join(sha(path) for path in [HERE / "list_mutants.py", *(root / path for path in paths)])
     name = hashlib.sha256(json.dumps([content, paths, sample, seed]).encode()).hexdigest()[:16]
     kept = CACHE / "mutants" / f"{name}.json"
     if not kept.exists():
         say("Making mutants")
         kept.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(HERE / "mutants.py"), str(sample), str(seed), *paths]
+        command = [sys.executable, str(HERE / "list_mutants.py"), str(sample), str(seed), *paths]
         environment = {**os.environ, "PYTHONPATH": str(CACHE / "packages")}
         kept.write_bytes(subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     reasons = accepted()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from azure_server import Server, certificate, tls
+from counting_server import Sink
 from sending import Site
-from sink import Sink
 
 from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import Cancelled, ChorusError

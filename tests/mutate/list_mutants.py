@@ -1,6 +1,6 @@
 """Lists the mutants of source files.  It runs in a process of its own, because Cosmic Ray and what it needs are in ``.cache`` alone.
 
-``mutants.py SAMPLE SEED FILE…`` prints a JSON list of ``{"path", "operator", "start", "end", "after"}``: the lines of the file from ``start`` up to,
+``list_mutants.py SAMPLE SEED FILE…`` prints a JSON list of ``{"path", "operator", "start", "end", "after"}``: the lines of the file from ``start`` up to,
 but without, ``end`` (counted from 0) become the lines ``after``.  A sample of 0 is all.
 """
 
