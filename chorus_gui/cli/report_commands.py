@@ -1,4 +1,4 @@
-"""``chorus-upload report …``: what unattended runs left, and a test of who is told."""
+"""``chorus-upload report …``: what unattended runs left, and a test of the messages about them."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from world import World
 
 from chorus_gui.app.status import Status
 from chorus_gui.app.unattended import quiet, run_report
-from chorus_gui.app.unattended.run_report import Kept, Result, RunReport, from_json, reports_folder, saved
+from chorus_gui.app.unattended.run_report import Kept, Result, RunReport, begun, from_json, reports_folder, saved
+from chorus_gui.app.unattended.telling import mail_lines
 from chorus_gui.core.custody.cloud_journal import guard
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Tally
 
 
 @pytest.fixture
@@ -378,3 +381,19 @@ def test_logs_rotate(cli: CommandLine, world: World, monkeypatch: pytest.MonkeyP
     for _ in range(12):
         cli.run("submit --policy nothing.toml")
     assert 2 <= len(list(log_folder().glob("chorus-upload.log*"))) <= 6
+
+
+@pytest.mark.parametrize("kind", run_report.COLUMNS)
+@pytest.mark.parametrize("sent", [0, 3])
+def test_the_headline_and_the_mail_say_everything_that_was_recorded(kind: str, sent: int) -> None:
+    """Deletions above all: a run that marked files as deleted was not a run with nothing to do."""
+    started = replace(begun(Path("/c.toml"), Path("/p.toml")), changes={"Images": {kind: 1200}, "OMOP": {kind: 34}})
+    ended = (replace(started, uploaded={"Images": Tally(sent, 30)}) if sent else started).ended(Status.DONE)
+    word = dict(zip(run_report.COLUMNS, run_report.HEADINGS, strict=True))[kind]
+    assert f"Recorded:      1,234 {word}" in mail_lines(ended, ())
+    if kind == "deleted":
+        assert "1,234 files marked as deleted" in ended.headline
+    if not sent:
+        assert ended.headline.startswith("Done: ")
+        assert "1,234" in ended.headline
+    assert replace(started, changes={}).ended(Status.DONE).headline == "Done: nothing to upload"

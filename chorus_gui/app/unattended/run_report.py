@@ -142,10 +142,22 @@ class RunReport:
         sent = sum(self.uploaded.values(), Tally())
         head = HEADLINES[status]
         if status is Status.DONE:
-            head = f"Done: {files_and_size(sent)} uploaded" if sent.files else "Done: nothing to upload"
+            parts = [f"{files_and_size(sent)} uploaded"] if sent.files else []
+            counts = recorded(self)
+            if deleted := counts.pop("deleted", 0):
+                parts.append(f"{files(deleted)} marked as deleted")
+            if counts and not sent.files:
+                parts.insert(0, f"{plural(sum(counts.values()), 'change')} recorded without an upload")
+            head = f"Done: {', '.join(parts) or 'nothing to upload'}"
         elif self.rules:
             head = f"Stopped by the policy: {plural(len(self.rules), 'rule')} {agree(len(self.rules), 'is', 'are')} not met"
         return replace(self, result=RESULTS[status], status=int(status), headline=head, ended_us=time.time_ns() // 1000)
+
+
+def recorded(report: RunReport) -> dict[str, int]:
+    """How many changes of each kind were recorded, over all modalities; kinds without any are left out."""
+    counts = {kind: sum(kinds.get(kind, 0) for kinds in report.changes.values()) for kind in COLUMNS}
+    return {kind: count for kind, count in counts.items() if count}
 
 
 def begun(config: Path, policy_file: Path) -> RunReport:

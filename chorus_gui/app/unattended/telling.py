@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from chorus_gui.app.unattended.run_report import RunReport, facts
+from chorus_gui.app.unattended.run_report import COLUMNS, HEADINGS, RunReport, facts, recorded
 from chorus_gui.core.config.model import Config, ReportSettings
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.redact import redact
@@ -172,6 +172,9 @@ def mail_lines(report: RunReport, known: Iterable[str]) -> list[str]:
     names = frozenset(known)
     lines = [report.headline, ""]
     lines += [f"{name + ':':<15}{value}" for name, value in facts(report) if name != "Policy"]
+    if counts := recorded(report):
+        said: dict[str, str] = dict(zip(COLUMNS, HEADINGS, strict=True))
+        lines.append(f"{'Recorded:':<15}{', '.join(f'{count:,} {said[kind]}' for kind, count in counts.items())}")
     if report.policy is not None:
         lines.append(f"{'Policy:':<15}“{report.policy.name}”, SHA-256 {report.policy.sha256}")
     if report.error is not None:

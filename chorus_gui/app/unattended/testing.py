@@ -17,9 +17,9 @@ NAME = "test"
 
 
 def tell_test(config: Config) -> tuple[list[str], list[str]]:
-    """Tell everybody that this is a test: what was done, and what did not work, as sentences.
+    """Send a test to the hook and by mail: what was done, and what did not work, as sentences.
 
-    Raises :class:`UsageError` if nobody is to be told, or the report cannot be written.
+    Raises :class:`UsageError` if the configuration names no receiver, or the report cannot be written.
     """
     settings = config.report
     if not settings.hook and settings.mail is None:

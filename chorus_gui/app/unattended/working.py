@@ -16,9 +16,9 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.untrusted import instant_us, json_value, record
 
 IDLE_S = 600.0
-"""After so many seconds without a key or a click, nobody works."""
+"""Seconds without a key or a click after which nobody works."""
 LONGEST_S = 4 * 3600.0
-"""So long an unattended run waits."""
+"""Seconds that an unattended run waits at most."""
 LOOK_S = 5.0
 NAME = "working.json"
 

@@ -176,7 +176,7 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """Who is told how an unattended run ended: ``when`` it was "done", "stopped" or "failed"; ``hook`` are a program and its arguments."""
+    """Who gets a message when an unattended run ends: ``when`` it was "done", "stopped" or "failed"; ``hook`` are a program and its arguments."""
 
     when: tuple[str, ...] = ("done", "stopped", "failed")
     hook: tuple[str, ...] = ()
@@ -209,7 +209,7 @@ class Config:
     rules_off: Mapping[str, str] = field(default_factory=dict[str, str])
     """rules that this site switched off: id → reason"""
     report: ReportSettings = field(default_factory=ReportSettings)
-    """who is told how an unattended run ended"""
+    """who gets a message when an unattended run ends"""
     patience_minutes: int = PATIENCE_MINUTES
     """how long a command waits for a place that stopped answering, and for another credential"""
     limit: Timetable = FREE

@@ -1,4 +1,4 @@
-"""The ``[report]`` table: who is told how an unattended run ended, and how."""
+"""The ``[report]`` table: who gets a message when an unattended run ends, and how."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"()\\[\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0
 
 
 def read_report(reading: Reading, environ: Mapping[str, str]) -> ReportSettings:
-    """Who is told; faults for what cannot be used.  The credential store is not asked: that is done when a mail is sent."""
+    """Who gets a message; faults for what cannot be used.  The credential store is not asked: that is done when a mail is sent."""
     seconds = reading.value("report.hook_seconds")
     limit = seconds.number(60)
     if limit > LONGEST_S:
