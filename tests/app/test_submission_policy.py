@@ -50,6 +50,9 @@ TABLE: list[tuple[str, ReviewFacts, Policy, list[str]]] = [
     ("unmatched files are limited", ReviewFacts(unmatched=3), Policy("p", unmatched=2), ["unmatched"]),
     ("possibly not data does not matter", ReviewFacts(possibly_not_data=99), BARE, []),
     ("possibly not data is limited", ReviewFacts(possibly_not_data=1), Policy("p", possibly_not_data=0), ["possibly_not_data"]),
+    ("a leak of patient data", ReviewFacts(leaks=1), BARE, ["leaks"]),
+    ("leaks, as many as allowed", ReviewFacts(leaks=2), Policy("p", leaks=2), []),
+    ("leaks, one more", ReviewFacts(leaks=3), Policy("p", leaks=2), ["leaks"]),
     ("deletions, nothing about them", GONE_3, BARE, ["deletions.files"]),
     ("deletions as many as allowed", GONE_3, deletions(**{EVERY: Share(files=3)}), []),
     ("one deletion more", GONE_3, deletions(**{EVERY: Share(files=2)}), ["deletions.files"]),
@@ -89,10 +92,10 @@ TABLE: list[tuple[str, ReviewFacts, Policy, list[str]]] = [
     ("a modality that the policy is not for", images(upload=Tally(1, 1)), Policy("p", modalities=("OMOP",)), ["modalities"]),
     (
         "everything at once, in the order of the documentation",
-        ReviewFacts({"Images": ModalityFacts(300, 5, 1000, Tally(6, 60), guarded=True)}, 1, 2, 3, 4),
+        ReviewFacts({"Images": ModalityFacts(300, 5, 1000, Tally(6, 60), guarded=True)}, 1, 5, 2, 3, 4),
         Policy("p", unmatched=0, possibly_not_data=0, updates={EVERY: Share(0)}, total=Amount(1, 1)),
         [
-            "problems", "patients_gone", "unmatched", "possibly_not_data", "deletions.files", "deletions.allow_many", "updates.files", "upload.files",
+            "problems", "leaks", "patients_gone", "unmatched", "possibly_not_data", "deletions.files", "deletions.allow_many", "updates.files", "upload.files",
             "upload.bytes",
         ],
     ),
@@ -218,7 +221,9 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_every_example_is_valid(tmp_path: Path) -> None:
-    top = [EXAMPLES[key] for key in ("name", "modalities", "pending", "problems", "patients_gone", "unmatched", "possibly_not_data")]
+    top = [
+        EXAMPLES[key] for key in ("name", "modalities", "pending", "problems", "leaks", "patients_gone", "unmatched", "possibly_not_data")
+    ]
     below = [
         "[deletions]",
         "files",

@@ -397,3 +397,20 @@ def test_the_headline_and_the_mail_say_everything_that_was_recorded(kind: str, s
         assert ended.headline.startswith("Done: ")
         assert "1,234" in ended.headline
     assert replace(started, changes={}).ended(Status.DONE).headline == "Done: nothing to upload"
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_patient_data_that_must_stay_stops_a_run_unless_the_policy_allows_it(cli: CommandLine, world: World, sent: bool) -> None:
+    """What the readiness check of the same scan calls a leak is never sent because nobody looked."""
+    path = "1001/Images/dicom_unprocessed/7.dcm" if sent else "crosswalk.csv"
+    world.put(path, "CANARY42")
+    ended = cli.run(policy(world))
+    assert ended.status == Status.DECISION, ended
+    assert not world.journal.exists()
+    [rule] = report().rules
+    assert (rule.rule, rule.found, rule.allowed) == ("leaks", 1, 0)
+    assert rule.examples == (f"P1: {path}",)
+    assert "chorus-upload readiness" in rule.text
+    assert "crosswalk" not in "\n".join(mail_lines(report(), ()))
+    assert cli.run(policy(world, "leaks = 1")).status == Status.DONE
+    assert uploaded(world)

@@ -65,6 +65,7 @@ class Policy:
     modalities: tuple[str, ...] = ()
     pending: bool = True
     problems: int = 0
+    leaks: int = 0
     patients_gone: int = 0
     unmatched: int | None = None
     possibly_not_data: int | None = None
@@ -101,10 +102,11 @@ class ModalityFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """What a policy judges."""
+    """What a policy judges.  ``leaks`` counts what the readiness check of the same scan calls leaks of patient data, as its line does."""
 
     modalities: Mapping[str, ModalityFacts] = field(default_factory=dict[str, ModalityFacts])
     problems: int = 0
+    leaks: int = 0
     unmatched: int = 0
     possibly_not_data: int = 0
     patients_gone: int = 0
@@ -116,6 +118,7 @@ class About(Enum):
     """Which files a broken rule is about: its examples are some of them."""
 
     PROBLEMS = "problems"
+    LEAKS = "leaks"
     UNMATCHED = "unmatched"
     NOT_DATA = "possibly_not_data"
     PATIENTS = "patients_gone"
@@ -162,6 +165,7 @@ def _counts(facts: ReviewFacts, policy: Policy) -> list[Broken]:
     """What is counted for the whole review."""
     counted = (
         (About.PROBLEMS, facts.problems, policy.problems, plural(facts.problems, "problem")),
+        (About.LEAKS, facts.leaks, policy.leaks, f"{plural(facts.leaks, 'leak', 'leaks')} of patient data, which “chorus-upload readiness” shows"),
         (About.PATIENTS, facts.patients_gone, policy.patients_gone, f"{plural(facts.patients_gone, 'patient')} with no file left on the site"),
         (About.UNMATCHED, facts.unmatched, policy.unmatched, f"{files(facts.unmatched)} that {agree(facts.unmatched, 'matches', 'match')} no pattern"),
         (About.NOT_DATA, facts.possibly_not_data, policy.possibly_not_data, f"{files(facts.possibly_not_data)} to upload that {agree(facts.possibly_not_data, 'is', 'are')} possibly not data"),
