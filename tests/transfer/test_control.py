@@ -252,6 +252,27 @@ def test_the_limit_changes_at_once_for_everything_that_is_on_its_way(site: Site)
     sink.close()
 
 
+@pytest.mark.parametrize("rate", [None, 2_000_000, 1_100_000])
+def test_what_arrives_at_the_beginning_of_a_pause_is_recorded_at_once(site: Site, rate: int | None) -> None:
+    """A pause can be a night, and the computer is switched off in it."""
+    sink = Sink()
+    store = sink.store()
+    ctx = JobContext(Limit(rate))
+    with running(site, store, [40_000] * 600, ctx) as one:
+        wait_until(lambda: len(one.proofs) > 20)
+        sink.silent = True
+        time.sleep(0.3)
+        ctx.pause()
+        time.sleep(0.4)
+        sink.silent = False
+        arrived = wait_until_still(lambda: len(sink.blobs), 10)
+        wait_until(lambda: len(one.proofs) == arrived, SOON)
+        ctx.resume()
+        wait_until(lambda: len(sink.blobs) > arrived, SOON)
+    store.close()
+    sink.close()
+
+
 @pytest.mark.parametrize("action", ["pause", "cancel"])
 def test_a_folder_too(site: Site, tmp_path: Path, action: str) -> None:
     root = tmp_path / "central"

@@ -74,9 +74,7 @@ class _Both:
             while True:
                 if quick.answered or pool.busy:
                     yield from self._there()
-                if self._ctx.paused:
-                    yield from self._hold()
-                self._ctx.checkpoint()
+                yield from self._check()
                 item = next(pull, None)
                 if item is None:
                     break
@@ -114,7 +112,7 @@ class _Both:
             began = time.monotonic()
             yield from self._quick_ones(self._quick.results(_WAKE_S if not self._pool.busy else _LOOK_S))
             if time.monotonic() - began >= _LOOK_S:
-                self._ctx.checkpoint()
+                yield from self._check()
                 self._idle()
             if self._pool.busy:
                 yield from self._pool_ones(self._pool.ready())
@@ -122,7 +120,7 @@ class _Both:
             yield from self._pool_ones(self._pool.take())
         else:
             yield from self._quick_ones(self._quick.results(_LOOK_S))  # it gets its first connections
-            self._ctx.checkpoint()
+            yield from self._check()
 
     def _turn(self) -> Iterator[Proof | Failure]:
         """What comes while the next small file waits: for its turn under the limit, or for a connection.  Large files are not waited for."""
@@ -133,6 +131,12 @@ class _Both:
         if began - self._ticked > _WAKE_S:
             self._ticked = began
             self._idle()
+        yield from self._check()
+
+    def _check(self) -> Iterator[Proof | Failure]:
+        """Wait while the job is paused.  Raises ``Cancelled``."""
+        if self._ctx.paused:
+            yield from self._hold()
         self._ctx.checkpoint()
 
     def _hold(self) -> Iterator[Proof | Failure]:
