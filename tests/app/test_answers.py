@@ -14,6 +14,8 @@ from custodyworld import BLOB, LOCK, person
 from faces import CommandLine
 from world import World
 
+from chorus_gui.app.schedule import schedulers
+from chorus_gui.app.schedule.plan import DAYS, Schedule, System
 from chorus_gui.app.status import Status
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.folders import data_folder
@@ -80,6 +82,27 @@ def nothing(world: World) -> None:
     """The site never submitted."""
 
 
+def a_policy(world: World) -> None:
+    """A schedule can be installed."""
+    (world.base / "policy.toml").write_text("", "utf-8")
+
+
+def scheduled(world: World) -> None:
+    """One is installed."""
+    a_policy(world)
+    policy = str(world.base / "policy.toml")
+    schedulers.Systemd().install(Schedule("nightly", ("chorus-upload",), str(world.file), policy, "22:30", DAYS[:5]))
+
+
+@pytest.fixture(autouse=True)
+def systemd(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that takes everything; its files are among those that :func:`everything` looks at."""
+    monkeypatch.setattr(schedulers, "here", lambda: System.SYSTEMD)
+    monkeypatch.setattr(schedulers, "ask_program", lambda _: (0, ""))
+    monkeypatch.setattr(schedulers.subprocess, "call", lambda _: 0)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(world.base / "xdg"))
+
+
 QUESTIONS: list[tuple[str, Callable[[World], None]]] = [
     ("submit", nothing),
     ("submit", pending),
@@ -95,6 +118,8 @@ QUESTIONS: list[tuple[str, Callable[[World], None]]] = [
     ("journal recover", lost),
     ("journal set-aside", aside),
     ("purge", local),
+    ("schedule install --policy {policy}", a_policy),
+    ("schedule remove", scheduled),
 ]
 NAMES = [f"{words}, {setup.__name__}" for words, setup in QUESTIONS]
 KEPT_ASIDE = re.compile(r"\.inuse$|/logs/|chorus-upload\.log|/custody/|/staging/|\.backups/|\.copy\.|/reviews?/")
@@ -124,7 +149,7 @@ def test_only_a_yes_changes_something(
     setup(world)
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n") if answer == "nobody" else Typed(f"{answer}\n" if answer else ""))
     before = everything(world)
-    ended = cli.run(words.format(journal=world.journal) + (" --json" if json else ""))
+    ended = cli.run(words.format(journal=world.journal, policy=world.base / "policy.toml") + (" --json" if json else ""))
     assert ended.status == (Status.DECISION if answer == "nobody" or json else Status.DONE), ended
     assert "Stopped" not in ended.said
     assert "Interrupted" not in ended.said
@@ -141,5 +166,4 @@ def test_every_question_of_the_command_line_is_in_this_test() -> None:
     for file in Path(str(cli.__file__)).parent.glob("*.py"):
         text = file.read_text("utf-8")
         found |= {file.stem} if re.search(r"\b(ask|confirm)\(", re.sub(r"def (ask|confirm)\(", "", text)) else set()
-    assert found == {"custody_commands", "journal_commands", "purge_command", "remote_commands", "review_text", "submit_command"} & found
-    assert len(found) == 5
+    assert found == {"custody_commands", "journal_commands", "purge_command", "remote_commands", "review_text", "schedule_commands"}

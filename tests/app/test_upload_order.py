@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faces import CommandLine
@@ -30,7 +31,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     order: list[str] = []
     real = LocalStore.put
 
-    def put(self: LocalStore, path: str, *args: object, **options: object) -> object:
+    def put(self: LocalStore, path: str, *args: Any, **options: Any) -> Any:
         order.extend(name for name in MODALITIES if f"/{name}/" in path)
         return real(self, path, *args, **options)
 

@@ -96,10 +96,10 @@ def bench_table(size: int) -> None:
     rng = random.Random(1)
     lines: list[str] = []
     for number in range(20_000):
-        text = '"monitor, bed side, ward 7"' if number % 50 else '"two\nlines"'
+        note = '"monitor, bed side, ward 7"' if number % 50 else '"two\nlines"'
         lines.append(
             f"{number + 1},{1_000_000 + number % 20_000},3027018,2024-0{1 + number % 9}-1{number % 10},2024-02-01 {number % 24:02}:15:00,,32817,,"
-            f"{rng.gauss(80, 10):.1f},,8541,,,,{500_000 + number % 30_000},,{text},0,beats per minute,0,{number % 90 + 40} bpm,,"
+            f"{rng.gauss(80, 10):.1f},,8541,,,,{500_000 + number % 30_000},,{note},0,beats per minute,0,{number % 90 + 40} bpm,,"
         )
     block = ("\n".join(lines) + "\n").encode()
     header = (",".join(columns) + "\n").encode()
