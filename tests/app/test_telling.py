@@ -86,7 +86,7 @@ HARMLESS_NAMES = ("PATH", "HOME", "PWD", "OLDPWD", "KEYBOARD", "SASSY_LAYOUT", "
 
 
 def test_the_hook_gets_no_variable_whose_name_says_that_it_is_a_credential() -> None:
-    given = dict.fromkeys((*SECRET_NAMES, *HARMLESS_NAMES), "x")
+    given: dict[str, str] = dict.fromkeys((*SECRET_NAMES, *HARMLESS_NAMES), "x")
     assert set(telling._harmless(given)) == set(HARMLESS_NAMES)
 
 

@@ -389,7 +389,8 @@ def test_the_headline_and_the_mail_say_everything_that_was_recorded(kind: str, s
     """Deletions above all: a run that marked files as deleted was not a run with nothing to do."""
     started = replace(begun(Path("/c.toml"), Path("/p.toml")), changes={"Images": {kind: 1200}, "OMOP": {kind: 34}})
     ended = (replace(started, uploaded={"Images": Tally(sent, 30)}) if sent else started).ended(Status.DONE)
-    word = dict(zip(run_report.COLUMNS, run_report.HEADINGS, strict=True))[kind]
+    words: dict[str, str] = dict(zip(run_report.COLUMNS, run_report.HEADINGS, strict=True))
+    word = words[kind]
     assert f"Recorded:      1,234 {word}" in mail_lines(ended, ())
     if kind == "deleted":
         assert "1,234 files marked as deleted" in ended.headline
