@@ -9,8 +9,7 @@ import plistlib
 import re
 import subprocess
 from collections.abc import Callable
-from html import unescape
-from xml.sax.saxutils import escape
+from html import escape, unescape
 
 from chorus_gui.app.schedule.plan import DAYS, MAKER, Schedule, from_json
 from chorus_gui.core.errors import UsageError
@@ -94,7 +93,7 @@ def read_task(xml: str) -> Schedule | None:
 
 
 def _xml(text: str) -> str:
-    return escape(text, {'"': "&quot;"})
+    return escape(text)
 
 
 def _description(schedule: Schedule) -> str:
