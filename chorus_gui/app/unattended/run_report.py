@@ -44,7 +44,7 @@ _log = logging.getLogger("chorus")
 
 
 class Result(Enum):
-    """How a run ended, for those who are told."""
+    """How a run ended, for the people who get its messages."""
 
     RUNNING = "running"
     DONE = "done"

@@ -83,7 +83,7 @@ class Checked:
     """A text that may be faulty, as far as it can be understood.  ``config`` is None if there is a fault.
 
     ``sites``, ``central`` and ``cloud`` (the cloud journal) are those that could be resolved, whatever is wrong elsewhere;
-    ``warnings`` are told beside faults too.
+    ``warnings`` are listed in addition to faults.
     """
 
     file: Path

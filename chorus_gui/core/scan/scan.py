@@ -242,7 +242,7 @@ class _Walk:
         self._report = report
         self._claims = tuple((site, len(site.pattern.segments), site.modality in asked) for site in sites)
         self._reach = max(length for _, length, _ in self._claims) + 1
-        self._decide = lru_cache(maxsize=4096)(self._decide_anew)
+        self._decide = lru_cache(maxsize=4096)(self._decision_of)
         self._waiting: dict[str, _Decision] = {}
         self._lost: set[tuple[str, str]] = set()
         self._seen = 0
@@ -290,7 +290,7 @@ class _Walk:
             self._waiting[folder] = decision
         return decision.look
 
-    def _decide_anew(self, folder: str) -> _Decision:
+    def _decision_of(self, folder: str) -> _Decision:
         """Below the deepest pattern's fixed part a folder is as the one above it, so ``folder`` is at most one level deeper."""
         depth = folder.count("/") + 1 if folder else 0
         if depth == 1 and self._quiet.is_litter(folder):

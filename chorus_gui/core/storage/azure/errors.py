@@ -18,6 +18,7 @@ from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableErro
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
 from chorus_gui.core.storage.azure.channel import NoAnswerError, ProxyLoginError, Trouble
+from chorus_gui.core.storage.azure.no_answers import plain_no_answer
 from chorus_gui.core.storage.azure.trust import trust_store_name
 from chorus_gui.core.untrusted import DATA_ERRORS
 
@@ -314,24 +315,11 @@ def _unreached(trouble: Trouble, access: Access) -> StoreError:
                 remedy=f"Ask your IT department to add the network's certificate authority to {trust_store_name()}. "
                 "The check cannot be turned off.",
             )
-        case Trouble.PROXY:
-            return StoreUnavailableError(
-                "The proxy server of this network cannot be reached, or refused the connection.",
-                meaning=f"This computer uses it to reach {host}.",
-                remedy="Check the proxy settings (the environment variables HTTPS_PROXY and NO_PROXY, or the system's settings), "
-                "or ask your IT department.",
-            )
         case Trouble.NAME:
             return StoreUnavailableError(
                 f"This network does not know the name {host}.",
                 meaning="Either the computer is offline, or the account's name is misspelled, or its address is not published in this network.",
                 remedy="Check the network and the account's name or URL. Ask the central team whether this computer needs a line in its file “hosts”.",
-            )
-        case Trouble.TLS:
-            return StoreUnavailableError(
-                f"Could not establish a secure (TLS) connection to {host}.",
-                meaning="A firewall may have closed it.",
-                remedy=f"Try again. If it fails again, ask your IT department to let this computer reach https://{host}.",
             )
         case Trouble.STRANGE:
             return strange(access)
@@ -341,13 +329,5 @@ def _unreached(trouble: Trouble, access: Access) -> StoreError:
                 meaning="This computer's network, or the way to Azure, took no more data.",
                 remedy="Check the network. If it is slow, set num_threads to 1 in the configuration, so that one file at a time has all of it.",
             )
-        case Trouble.TIMEOUT:
-            return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")
-        case Trouble.LOST:
-            return StoreUnavailableError(f"The connection to {host} was lost.", remedy="Check the network, and try again.")
-        case Trouble.UNREACHABLE:
-            return StoreUnavailableError(
-                f"Could not reach {host}.",
-                meaning="The network or a firewall refused or closed the connection.",
-                remedy=f"Check the network. If it works otherwise, ask your IT department to let this computer reach https://{host}.",
-            )
+        case _:
+            return plain_no_answer(trouble, host)

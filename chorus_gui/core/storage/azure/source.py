@@ -12,8 +12,6 @@ from chorus_gui.core.errors import (
     BlobNameError,
     BlobNotFoundError,
     ConditionError,
-    SourceChangedError,
-    SourceUnreadableError,
     SourceVanishedError,
     StoreError,
     StoreUnavailableError,
@@ -24,6 +22,7 @@ from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import Ask, BlobInfo, ChooseFolder, Folder, KnownMd5, Page, SourceStat, Voucher, at_once
 from chorus_gui.core.storage.flat import Key, folders_of
 from chorus_gui.core.storage.retrying import Continued
+from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
 
 T = TypeVar("T")
 
@@ -70,7 +69,7 @@ class AzureSource:
         """See :meth:`Source.open`."""
         found = self.stat(path)
         if version and found.version != version:
-            raise _changed(path)
+            raise replaced(path)
         return BlobReader(path, found, self._store.read(path, offset=offset, etag=found.version))
 
     def close(self) -> None:
@@ -91,9 +90,7 @@ class AzureSource:
         try:
             return pages.turn()
         except (AccessError, BlobNotFoundError) as error:
-            unreadable = SourceUnreadableError(f"Could not list {self.url}. {error.what}", meaning=error.meaning, remedy=error.remedy)
-            unreadable.why = error.why
-            raise unreadable from error
+            raise unlisted(self.url, error) from error
 
 
 class BlobReader:
@@ -133,17 +130,13 @@ def _claim(blob: BlobInfo) -> KnownMd5 | None:
     return KnownMd5(blob.md5, Voucher.WRITER) if blob.md5 else None
 
 
-def _changed(path: str) -> SourceChangedError:
-    return SourceChangedError(f"“{path}” was replaced while it was being read.", remedy="Scan again.")
-
-
 def _as_source(path: str, action: Callable[[], T]) -> T:
     try:
         return action()
     except BlobNotFoundError as error:
-        raise SourceVanishedError(f"“{path}” is no longer on the site.", remedy="Scan again.") from error
+        raise vanished(path) from error
     except ConditionError as error:
-        raise _changed(path) from error
+        raise replaced(path) from error
     except (StoreUnavailableError, AccessError):
         raise
     except BlobNameError as error:
@@ -153,4 +146,4 @@ def _as_source(path: str, action: Callable[[], T]) -> T:
             remedy="Scan again. The review then shows what changed, and what to do.",
         ) from error
     except StoreError as error:
-        raise SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy) from error
+        raise unreadable(path, error) from error

@@ -20,6 +20,7 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import clock_sentence
 from chorus_gui.core.storage.azure.channel import NoAnswerError, ProxyLoginError, Trouble
+from chorus_gui.core.storage.azure.no_answers import plain_no_answer
 from chorus_gui.core.storage.azure.trust import trust_store_name
 
 
@@ -235,35 +236,14 @@ def _unreached(trouble: Trouble, host: str) -> StoreError:
                 remedy=f"Ask your IT department to add the authority that issued it to {store}, or name its file in aws_ca_bundle. "
                 "The check cannot be turned off.",
             )
-        case Trouble.PROXY:
-            return StoreUnavailableError(
-                "The proxy server of this network cannot be reached, or refused the connection.",
-                meaning=f"This computer uses it to reach {host}.",
-                remedy="Check the proxy settings (the environment variables HTTPS_PROXY and NO_PROXY, or the system's settings), "
-                "or ask your IT department.",
-            )
         case Trouble.NAME:
             return StoreUnavailableError(
                 f"This network does not know the name {host}.",
                 meaning="Either the computer is offline, or the bucket, its region or its endpoint is misspelled.",
                 remedy="Check the network, the path, aws_region and aws_endpoint_url.",
             )
-        case Trouble.TLS:
-            return StoreUnavailableError(
-                f"Could not establish a secure (TLS) connection to {host}.",
-                meaning="A firewall may have closed it.",
-                remedy=f"Try again. If it fails again, ask your IT department to let this computer reach https://{host}.",
-            )
-        case Trouble.TIMEOUT:
-            return StoreUnavailableError(f"The server {host} did not answer in time.", remedy="Check the network, and try again.")
-        case Trouble.UNREACHABLE:
-            return StoreUnavailableError(
-                f"Could not reach {host}.",
-                meaning="The network or a firewall refused or closed the connection.",
-                remedy=f"Check the network. If it works otherwise, ask your IT department to let this computer reach https://{host}.",
-            )
         case _:
-            return StoreUnavailableError(f"The connection to {host} was lost.", remedy="Check the network, and try again.")
+            return plain_no_answer(trouble, host)
 
 
 def _because(why: Why, error: StoreError) -> StoreError:

@@ -13,8 +13,6 @@ from chorus_gui.core.errors import (
     AccessError,
     BlobNotFoundError,
     ConditionError,
-    SourceChangedError,
-    SourceUnreadableError,
     SourceVanishedError,
     StoreError,
     StoreUnavailableError,
@@ -27,6 +25,7 @@ from chorus_gui.core.storage.names import check_below
 from chorus_gui.core.storage.s3.answers import ARCHIVE_MEANING, ARCHIVE_REMEDY
 from chorus_gui.core.storage.s3.listing import pages
 from chorus_gui.core.storage.s3.wire import CHUNK_BYTES, Bucket, Properties
+from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
 from chorus_gui.core.storage.whole import Whole
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ class S3Source:
         key = self._key(path)
         found = self._asked(path, lambda: self._bucket.head(key))
         if found is None:
-            raise _vanished(path)
+            raise vanished(path)
         return self._stat(found)
 
     def open(self, path: str, offset: int = 0, *, version: str = "") -> S3Reader:
@@ -97,7 +96,7 @@ class S3Source:
             return S3Reader(self, path, (offset, self._stat(piece.whole)), piece.data)
         stat = self.stat(path)  # empty, or nothing is at the offset
         if version and stat.version != version:
-            raise _changed(path)
+            raise replaced(path)
         return S3Reader(self, path, (max(offset, stat.size), stat), b"")
 
     def read_whole(self, path: str, most: int) -> Whole:
@@ -145,9 +144,7 @@ class S3Source:
                         archived = found is None or found.archived
                     yield Key(one.key[begin:], one.size, one.modified_us, one.etag, None, _ARCHIVED if archived else None)
         except (AccessError, BlobNotFoundError) as error:
-            unreadable = SourceUnreadableError(f"Could not list {self.url}. {error.what}", meaning=error.meaning, remedy=error.remedy)
-            unreadable.why = error.why
-            raise unreadable from error
+            raise unlisted(self.url, error) from error
 
     def _stat(self, found: Properties) -> SourceStat:
         voucher = Voucher.WRITER if self._bucket.address.endpoint else Voucher.SERVICE
@@ -158,18 +155,18 @@ class S3Source:
         try:
             answer = action()
         except BlobNotFoundError as error:
-            raise _vanished(path) from error
+            raise vanished(path) from error
         except ConditionError as error:
-            raise _changed(path) from error
+            raise replaced(path) from error
         except AccessError as error:
             self._refused += 1
             if error.why is not Why.RIGHTS or (self._refused > REFUSALS and not self._trusted):
                 raise
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         except StoreUnavailableError:
             raise
         except StoreError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         self._trusted = True
         return answer
 
@@ -199,15 +196,3 @@ class S3Reader:
     def close(self) -> None:
         """Forget what was fetched."""
         self._left, self._next = memoryview(b""), self._stat.size
-
-
-def _vanished(path: str) -> SourceVanishedError:
-    return SourceVanishedError(f"“{path}” is no longer on the site.", remedy="Scan again.")
-
-
-def _changed(path: str) -> SourceChangedError:
-    return SourceChangedError(f"“{path}” was replaced while it was being read.", remedy="Scan again.")
-
-
-def _unreadable(path: str, error: StoreError) -> SourceUnreadableError:
-    return SourceUnreadableError(f"Could not read “{path}”. {error.what}", meaning=error.meaning, remedy=error.remedy)
