@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.process import is_terminal
 from chorus_gui.core import job
-from chorus_gui.core.config.order import upload_order
 from chorus_gui.core.errors import Declined, UnansweredError, UsageError
 from chorus_gui.core.shown import one_line
 from chorus_gui.core.timetable import Timetable, parse_limit
@@ -62,6 +61,8 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
     common = f"{'--verbose ' if args.verbose else ''}--config {args.config or 'config.toml'}"
     job.current().limit.configure(config.limit)
     if getattr(args, "order", None) is not None:
+        from chorus_gui.core.config.order import upload_order
+
         config = replace(config, order=upload_order(args.order, config.modalities))
     with Workspace(config, login(asked=at_terminal(), show=show_code), Terminal(report), custody=custody, common=common) as opened:
         opened.accept_less = getattr(args, "accept_less_history", False)

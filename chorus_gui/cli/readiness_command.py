@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.rules import Pass
+from chorus_gui.core.passes import Pass
 
 if TYPE_CHECKING:
     from chorus_gui.app.status import Status

@@ -20,6 +20,7 @@ from typing import TypeVar, cast
 from chorus_gui.core.errors import ConfigError, Fault, PatternError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.folders import resource
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.text_files import NotTextError, text_of
 from chorus_gui.core.untrusted import MalformedError, toml_tables
 
@@ -73,22 +74,6 @@ class Certainty(Enum):
     CERTAIN = "certain"
     LIKELY = "likely"
     HINT = "hint"
-
-
-class Pass(Enum):
-    """A round of checks; each one includes those before it."""
-
-    AT_ONCE = "at-once"
-    """names, sizes, and the first lines of tables"""
-    QUICK = "quick"
-    """one image of each series, each WFDB header, the beginning and the end of each table"""
-    THOROUGH = "thorough"
-    """every header, and every line of every table"""
-
-    @property
-    def rank(self) -> int:
-        """0 for the shallowest."""
-        return list(Pass).index(self)
 
 
 @dataclass(frozen=True, slots=True)

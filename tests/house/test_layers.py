@@ -68,9 +68,18 @@ def test_no_module_does_work_when_it_is_imported(tmp_path: Path) -> None:
 
 def test_the_command_line_starts_light() -> None:
     """Imports are most of a frozen program's start: the cloud's and the terminal's libraries wait until they are wanted."""
-    loaded = json.loads(python("import json, sys, chorus_gui.cli.main; print(json.dumps(list(sys.modules)))"))
+    code = (
+        "import contextlib, io, json, sys\n"
+        "from chorus_gui.cli.main import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main(['--version'])\n"
+        "print(json.dumps(list(sys.modules)))"
+    )
+    loaded = json.loads(python(code))
+    assert "chorus_gui.cli.arguments" in loaded  # the grammar of all commands was made
     heavy = {"azure", "rich", "PySide6", "msal", "requests", "cryptography", "jinja2", "tomlkit", "pydicom"}
     assert not {name.partition(".")[0] for name in loaded} & heavy
+    ours = tuple(f"chorus_gui.core.{part}" for part in ("config", "journal", "storage", "rules"))
+    assert not [name for name in loaded if name.startswith(ours)]
 
 
 def test_the_values_of_a_review_need_no_database() -> None:
