@@ -26,6 +26,7 @@ from chorus_gui.core.readiness.images import check_image, quiet, where
 from chorus_gui.core.readiness.paths import Paths
 from chorus_gui.core.readiness.tables import Form, TableCheck, World
 from chorus_gui.core.rules import Pass, built_in
+from chorus_gui.core.storage.base import UnwantedFile
 
 BATCH = 4096
 TIME = 1_700_000_000_000_000
@@ -75,6 +76,16 @@ def bench_paths(count: int) -> None:
             paths.files(batch)
         used = time.process_time() - began
         print(f"{count:,} paths, {name}: {used:.2f} s CPU, {len(paths.found.groups())} groups of findings")
+    for name, path in (("in one folder", "old/scan_{:07}.bak"), ("50 in a folder", "{:05}/Other/part_{:07}.tmp")):
+        unsent = [
+            UnwantedFile(path.format(*((number // 50, number) if path.count("{") == 2 else (number,))), 1, 1) for number in range(count)
+        ]
+        paths = Paths(Found(built_in(), Pass.AT_ONCE), sites())
+        began = time.process_time()
+        for start in range(0, count, BATCH):
+            paths.unmatched("", unsent[start : start + BATCH])
+        used = time.process_time() - began
+        print(f"{count:,} paths that no pattern takes, {name}: {used:.2f} s CPU, {len(paths.found.groups())} groups of findings")
 
 
 def bench_images(count: int) -> None:

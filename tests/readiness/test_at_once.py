@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,13 @@ from chorus_gui.app.readiness_report import MOST_SUBJECTS, to_text
 from chorus_gui.app.review import scan
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.cli.main import main
+from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.readiness import layout
-from chorus_gui.core.readiness.findings import Group
+from chorus_gui.core.readiness.findings import Found, Group
+from chorus_gui.core.readiness.paths import Paths
 from chorus_gui.core.rules import Pass, built_in
+from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.submission.review_site import READINESS
 
 SESSION = "1001/Waveforms/Telemetry/901001"
@@ -281,3 +285,21 @@ def test_kinds_of_findings_that_are_left_out_are_counted(site: Site, more: int, 
     rule = built_in().rules["O4"]
     many = tuple(Group(rule, f"note.column_{place}", 1, 1) for place in range(MOST_SUBJECTS + more))
     assert said in "\n".join(to_text(replace(found, groups=many)))
+
+
+def test_a_shape_of_a_name_that_no_pattern_takes_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million leftovers of a scanner must not cost a minute: names that differ in digits only are one shape."""
+    looked: list[str] = []
+    real = Exclude.file
+
+    def counted(names: Exclude, path: str) -> bool:
+        looked.append(path)
+        return real(names, path)
+
+    monkeypatch.setattr(Exclude, "file", counted)
+    paths = Paths(Found(built_in(), Pass.AT_ONCE), {})
+    names = [f"{number % 7}/old/scan_{number:04}.raw" for number in range(500)] + ["7/old/notes.raw"]
+    paths.unmatched("", [UnwantedFile(name, 1, 1) for name in names])
+    assert set(looked) == {"scan_0000.raw", "notes.raw"}
+    assert max(Counter(looked).values()) < 20  # once for each rule with names
+    assert [(group.rule.id, group.files) for group in paths.found.groups()] == [("L5", 501)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,11 @@ def test_the_receipt_names_what_was_left_out(tmp_path: Path, run: Run) -> None:
     status, text = run(world, "submit", "--yes", "--json")
     assert status == 0
     assert "Left out by “exclude” in the configuration (*.tmp): 1 file." in printed(text)["notes"]
+
+
+def test_no_file_name_of_the_table_has_a_digit() -> None:
+    """Names that differ in digits only are looked at once, for a million files."""
+    table = tomllib.loads((Path(__file__).parents[2] / "resources" / "litter.toml").read_text("utf-8"))
+    names = [name for group in table["litter"] for name in group["names"] if not name.endswith("/")]
+    assert len(names) > 20
+    assert not [name for name in names if any(char.isdigit() for char in name)]

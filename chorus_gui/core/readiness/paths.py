@@ -38,6 +38,10 @@ def _folder(file: SourceFile) -> str:
     return file.path[: max(file.path.rfind("/"), 0)]
 
 
+def _above(path: str) -> str:
+    return path[: max(path.rfind("/"), 0)]
+
+
 class Kind(NamedTuple):
     """What is known of all files of a folder."""
 
@@ -76,6 +80,7 @@ class Paths:
         self._shapes: dict[str, dict[str, tuple[Flaw, ...]]] = {form: {} for form in forms}
         self._looks = {form: partial(self.look, form) for form in forms}
         self._fixed = {name: len(site.pattern.segments) for name, site in sites.items()}
+        self._unsent_shapes: dict[str, tuple[Flaw, ...]] = {}
         self._outer: dict[str, tuple[Flaw, ...]] = {}
         self._inner: dict[str, tuple[Flaw, ...]] = {}
         self._sessions: dict[str, str] = {}
@@ -154,26 +159,49 @@ class Paths:
     def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
         """As :meth:`ScanSink.unmatched`."""
         del root
-        for path in (file.name for file in files):
-            parts = path.split("/")
-            name = parts[-1]
-            flaws = [*self._name_flaws(name, ""), *self._parts_flaws(parts[:-1])]
-            if any(rule == "L7" for rule, _ in flaws):
-                self.found.add(Finding("L7", path))
-                continue
-            leaks = {rule for rule, _ in flaws if rule in _LEAKS}
-            leaks -= {"P1B"} if "P1" in leaks else set()
-            for rule in sorted(leaks):
-                self.found.add(Finding(rule, path, NOT_SENT))
-            if any(rule == "P10" for rule, _ in flaws):
-                self.found.add(Finding("P10", path, "a folder" if len(parts) > 1 else ""))
-            meant = next((f"{known}" for part in parts[:2] if (known := layout.spelled(part))), "")
-            if meant and len(parts) > 1:
-                self.found.add(Finding("L1", path, f"probably {meant}"))
-            elif layout.is_unsorted(parts):
-                self.found.add(Finding("L3", path, layout.UNSORTED))
-            elif not leaks:
-                self.found.add(Finding("L5", path, "a registry or a description" if len(parts) == 1 and _REGISTRY.fullmatch(name) else ""))
+        for folder, run in groupby((file.name for file in files), _above):
+            parts = folder.split("/") if folder else []
+            around = self._parts_flaws(parts)
+            alike: dict[tuple[Flaw, ...], list[str]] = {}
+            cut = len(folder) + 1 if folder else 0
+            for path in run:
+                alike.setdefault(self._own_flaws(path[cut:]), []).append(path)
+            for own, paths in alike.items():
+                self._unsent(parts, [*own, *around], paths)
+
+    def _own_flaws(self, name: str) -> tuple[Flaw, ...]:
+        shape = name.translate(_DIGITS)
+        flaws = self._unsent_shapes.get(shape)
+        if flaws is None:
+            if len(self._unsent_shapes) > MOST_SHAPES:
+                self._unsent_shapes.clear()
+            flaws = self._unsent_shapes[shape] = tuple(self._name_flaws(shape, ""))
+        return flaws
+
+    def _unsent(self, parts: list[str], flaws: Sequence[Flaw], paths: Sequence[str]) -> None:
+        """Files of one folder that no pattern takes, and that have the same ``flaws``."""
+        each = self.found.each
+        rules = {rule for rule, _ in flaws}
+        if "L7" in rules:
+            each("L7", "", paths)
+            return
+        leaks = rules.intersection(_LEAKS)
+        leaks -= {"P1B"} if "P1" in leaks else set()
+        for rule in sorted(leaks):
+            each(rule, NOT_SENT, paths)
+        if "P10" in rules:
+            each("P10", "a folder" if parts else "", paths)
+        meant = next((known for part in parts[:2] if (known := layout.spelled(part))), "")
+        if meant:
+            each("L1", f"probably {meant}", paths)
+        elif layout.is_unsorted([*parts, ""]):
+            each("L3", layout.UNSORTED, paths)
+        elif not leaks:
+            described = [] if parts else [path for path in paths if _REGISTRY.fullmatch(path)]
+            if described:
+                each("L5", "a registry or a description", described)
+            if len(described) < len(paths):
+                each("L5", "", [path for path in paths if path not in described] if described else paths)
 
     def problem(self, problem: Problem) -> None:
         """As :meth:`ScanSink.problem`."""

@@ -9,6 +9,7 @@ from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.folders import resource
 from chorus_gui.core.untrusted import toml_tables
 
+_DIGITS = str.maketrans("123456789", "000000000")
 MARK = "Possibly not data"
 """How the note of such a change begins."""
 
@@ -35,12 +36,20 @@ def _folder(path: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
+def _name(shape: str) -> str | None:
+    """Who makes files of this name; None: nobody in the table."""
+    return next((who for who, group in _table() if group.file(shape)), "") if _names().file(shape) else None
+
+
 def maker(path: str) -> str:
-    """Who makes files of this path, as in “macOS”; "" if it looks like data."""
+    """Who makes files of this path, as in “macOS”; "" if it looks like data.
+
+    Names that differ in digits only are looked at once: no pattern of the table has a digit.
+    """
     folder, _, name = path.rpartition("/")
-    if _names().file(name):
-        return next((who for who, group in _table() if group.file(name)), "")
-    return _folder(folder)
+    who = _name(name.translate(_DIGITS))
+    return _folder(folder) if who is None else who
 
 
 def note(path: str) -> str:
