@@ -102,7 +102,7 @@ def use_system_certificates(config: Config | None) -> None:
     Not for folders: what it imports opens a socket.
     """
     if config is None or any(named.place.kind is not PlaceKind.FOLDER for named in config.places()):
-        from chorus_gui.core.storage.azure.trust import use_system_trust
+        from chorus_gui.core.storage.http.trust import use_system_trust
 
         use_system_trust()
 

@@ -115,7 +115,7 @@ def _tls() -> str:
     """TLS against the operating system's trust store, as the program does it."""
     import truststore
 
-    from chorus_gui.core.storage.azure.trust import trust_store_name
+    from chorus_gui.core.storage.http.trust import trust_store_name
 
     truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if sys.platform == "win32":

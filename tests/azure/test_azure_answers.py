@@ -55,10 +55,10 @@ from chorus_gui.core.storage.azure.answers import (
     Answer,
     Operation,
     Verb,
-    clock_sentence,
     explain,
 )
 from chorus_gui.core.storage.azure.errors import AzureFault, answer_of, fault, guarded, translate
+from chorus_gui.core.storage.http.headers import clock_sentence
 
 SIGNATURE = "c2VjcmV0c2VjcmV0c2VjcmV0%3D"
 SAS = f"sv=2024-11-04&se=2031-05-06T07%3A08%3A09Z&sr=c&sp=rl&sig={SIGNATURE}"

@@ -20,10 +20,11 @@ from foreign_answers import CALLS, ERRORS, FOREIGN, HEADERS, LISTS
 
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.storage.azure import channel, lean_wire
-from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
-from chorus_gui.core.storage.azure.errors import clock_skew, retry_after
+from chorus_gui.core.storage.azure import lean_wire
+from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain
 from chorus_gui.core.storage.base import BlobInfo
+from chorus_gui.core.storage.http import channel
+from chorus_gui.core.storage.http.headers import clock_skew, http_date, retry_after
 from chorus_gui.core.storage.one_file import fetch_file
 from chorus_gui.core.storage.retry import LONGEST_WAIT, RetryPolicy
 

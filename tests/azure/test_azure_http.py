@@ -19,12 +19,12 @@ from azure_server import NOTHING, Server, certificate, reply, tls, wrote
 
 from chorus_gui.core.config.credentials import AccountKey, Sas
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError
-from chorus_gui.core.storage.azure import channel
 from chorus_gui.core.storage.azure.authorise import ByKey, Request
-from chorus_gui.core.storage.azure.channel import NoAnswerError, parsed_head
-from chorus_gui.core.storage.azure.proxies import proxy_for
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import IF_ABSENT, Condition
+from chorus_gui.core.storage.http import channel
+from chorus_gui.core.storage.http.channel import NoAnswerError, parsed_head
+from chorus_gui.core.storage.http.proxies import proxy_for
 
 DATA = b"content"
 MD5 = base64.b64encode(hashlib.md5(DATA).digest()).decode()
@@ -321,8 +321,8 @@ def test_without_encryption_the_proxy_gets_the_whole_address(monkeypatch: pytest
 
 def test_a_proxy_whose_name_or_login_is_not_valid_text_is_one_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ("http://u\udce9:p@127.0.0.1:1", "http://\udce9:1", "u\udce9@[::1", "http://[::1]]:99999", "http://a b:1"):
-        monkeypatch.setattr("chorus_gui.core.storage.azure.proxies.getproxies", lambda text=text: {"https": text, "http": text})
-        monkeypatch.setattr("chorus_gui.core.storage.azure.proxies.proxy_bypass", lambda host: False)
+        monkeypatch.setattr("chorus_gui.core.storage.http.proxies.getproxies", lambda text=text: {"https": text, "http": text})
+        monkeypatch.setattr("chorus_gui.core.storage.http.proxies.proxy_bypass", lambda host: False)
         place = azure_place("acct", "http://127.0.0.1:9/acct", AccountKey("a2V5"))
         with closing(AzureStore(place)) as store, pytest.raises(StoreError, match="proxy server"):
             store.put("a", DATA)

@@ -78,7 +78,7 @@ def test_a_clock_that_is_off_is_a_warning(place: Place, monkeypatch: pytest.Monk
 def test_importing_the_store_does_not_import_the_sdk() -> None:
     code = (
         "import sys, chorus_gui.core.storage.open, chorus_gui.core.storage.azure.store, chorus_gui.core.storage.azure.source, "
-        "chorus_gui.core.storage.azure.probe, chorus_gui.core.storage.azure.trust\n"
+        "chorus_gui.core.storage.azure.probe, chorus_gui.core.storage.http.trust\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & {'azure', 'requests', 'urllib3', 'msal', 'truststore'}))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
@@ -86,7 +86,7 @@ def test_importing_the_store_does_not_import_the_sdk() -> None:
 
 def test_the_systems_trust_store_is_used_once_asked_for() -> None:
     code = (
-        "import ssl; from chorus_gui.core.storage.azure.trust import trust_store_name, use_system_trust; use_system_trust()\n"
+        "import ssl; from chorus_gui.core.storage.http.trust import trust_store_name, use_system_trust; use_system_trust()\n"
         "import urllib3.util.ssl_ as u; print(ssl.SSLContext.__module__, u.SSLContext.__module__, bool(trust_store_name()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -22,11 +22,11 @@ from chorus_gui.core.config.credentials import NO_CREDENTIALS, Account, AccountK
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
-from chorus_gui.core.storage.azure.channel import Answer
-from chorus_gui.core.storage.azure.http1 import Http
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.azure.wire import Properties
 from chorus_gui.core.storage.base import IF_ABSENT, Buffer, Condition
+from chorus_gui.core.storage.http.channel import Answer
+from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.storage.open import open_store
 
 DATA = b"some bytes"

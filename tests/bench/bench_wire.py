@@ -27,7 +27,6 @@ from azure_places import azure_place
 from sink import sink, terminator
 
 from chorus_gui.core.config.credentials import AccountKey, Sas
-from chorus_gui.core.storage.azure.channel import Answer, NoAnswerError, Trouble
 from chorus_gui.core.storage.azure.client import connect
 from chorus_gui.core.storage.azure.lean_wire import LeanWire
 from chorus_gui.core.storage.azure.login import NOBODY, Login
@@ -35,6 +34,7 @@ from chorus_gui.core.storage.azure.sdk_wire import SdkWire
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.http.channel import Answer, NoAnswerError, Trouble
 
 DATA = os.urandom(4096)
 
@@ -169,14 +169,14 @@ class _parser:  # noqa: N801 - a context
         self._name = name
 
     def __enter__(self) -> None:
-        from chorus_gui.core.storage.azure import channel
+        from chorus_gui.core.storage.http import channel
 
         self._kept = channel.parsed_head
         if self._name == "socket, httptools":
             channel.parsed_head = httptools_head
 
     def __exit__(self, *_error: object) -> None:
-        from chorus_gui.core.storage.azure import channel
+        from chorus_gui.core.storage.http import channel
 
         channel.parsed_head = self._kept
 

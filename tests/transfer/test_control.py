@@ -20,11 +20,11 @@ from chorus_gui.core.errors import Cancelled, ChorusError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.limit import Limit
 from chorus_gui.core.model import Failure, Proof
-from chorus_gui.core.storage.azure import channel
 from chorus_gui.core.storage.azure.client import Connection
 from chorus_gui.core.storage.azure.sdk_wire import SdkWire
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.http import channel
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.retrying import RetryingStore

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
 from chorus_gui.core.config.credentials import AuthMode
@@ -26,12 +25,10 @@ from chorus_gui.core.errors import (
     Why,
 )
 from chorus_gui.core.redact import redact
+from chorus_gui.core.storage.http.headers import clock_sentence, http_date
 from chorus_gui.core.storage.names import name_error
-from chorus_gui.core.untrusted import DATA_ERRORS
 
 HOSTS_ENTRY = "172.203.106.139 choruspilotstorage.blob.core.windows.net"
-SKEW_SECONDS = 300.0
-"""A clock that is off by more is worth a sentence; the service refuses at 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,14 +355,6 @@ def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError |
     return None
 
 
-def clock_sentence(skew: float | None, whose: str = "Azure's") -> str:
-    """A sentence about this computer's clock, "" if it is right or unknown.  ``skew``: this clock minus the service's, in seconds."""
-    if skew is None or abs(skew) <= SKEW_SECONDS:
-        return ""
-    amount = f"{abs(skew) / 60:.0f} minutes" if abs(skew) < 7200 else f"{abs(skew) / 3600:.1f} hours"
-    return f"This computer's clock is {amount} {'ahead of' if skew > 0 else 'behind'} {whose}."
-
-
 def _permission(access: Access, operation: Operation) -> AccessError:
     if access.auth_mode is AuthMode.LOGIN:
         role = "Storage Blob Data Reader" if operation.needs in ("r", "l") else "Storage Blob Data Contributor"
@@ -418,15 +407,6 @@ def _sentence(text: str) -> str:
     """The first line of a text of the service, with a full stop; "" if it is empty."""
     line = text.strip().splitlines()[0].strip() if text.strip() else ""
     return line if not line or line.endswith((".", "!", "?")) else f"{line}."
-
-
-def http_date(text: str | None) -> datetime | None:
-    """The time of a header or of an explanation, in UTC; None if it is none.  Without a zone it is GMT, as the service writes it."""
-    try:
-        when = parsedate_to_datetime(text) if text else None
-        return when and (when.replace(tzinfo=UTC) if when.tzinfo is None else when).astimezone(UTC)
-    except DATA_ERRORS:
-        return None
 
 
 def _shown(when: datetime) -> str:

@@ -22,15 +22,15 @@ from chorus_gui.core.errors import AccessError
 from chorus_gui.core.redact import RedactingFilter
 from chorus_gui.core.storage.azure.answers import Access
 from chorus_gui.core.storage.azure.authorise import Authorisation, ByKey, ByLogin, BySas
-from chorus_gui.core.storage.azure.channel import CONNECT_SECONDS, READ_SECONDS, Address
-from chorus_gui.core.storage.azure.http1 import Http
 from chorus_gui.core.storage.azure.lean_wire import LeanWire
 from chorus_gui.core.storage.azure.login import Bearer, Login
 from chorus_gui.core.storage.azure.names import url_path
-from chorus_gui.core.storage.azure.proxies import proxy_for
 from chorus_gui.core.storage.azure.sdk_wire import SdkWire
-from chorus_gui.core.storage.azure.trust import environment_certificates
 from chorus_gui.core.storage.azure.wire import CHUNK_BYTES, Wire
+from chorus_gui.core.storage.http.channel import CONNECT_SECONDS, READ_SECONDS, Address
+from chorus_gui.core.storage.http.http1 import Http
+from chorus_gui.core.storage.http.proxies import proxy_for
+from chorus_gui.core.storage.http.trust import environment_certificates
 
 if TYPE_CHECKING:
     from azure.core.pipeline.policies import HTTPPolicy

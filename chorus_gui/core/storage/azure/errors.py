@@ -10,26 +10,24 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError, Why
 from chorus_gui.core.redact import redact
-from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain, http_date
-from chorus_gui.core.storage.azure.channel import NoAnswerError, ProxyLoginError, Trouble
-from chorus_gui.core.storage.azure.no_answers import plain_no_answer
-from chorus_gui.core.storage.azure.trust import trust_store_name
+from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain
+from chorus_gui.core.storage.http.channel import NoAnswerError, ProxyLoginError, Trouble
+from chorus_gui.core.storage.http.headers import MESSAGE_CHARS, clock_skew, readable, retry_after
+from chorus_gui.core.storage.http.no_answers import plain_no_answer
+from chorus_gui.core.storage.http.trust import trust_store_name
 from chorus_gui.core.untrusted import DATA_ERRORS
 
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
 
 T = TypeVar("T")
-MESSAGE_CHARS, DETAIL_CHARS = 4000, 2000
+DETAIL_CHARS = 2000
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?", re.ASCII)
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class AzureFault(Exception):  # noqa: N818  it is a cause, never raised by itself
@@ -135,35 +133,10 @@ def made_answer(status: int, headers: Mapping[str, str], code: str, message: str
     )
 
 
-def clock_skew(date: str | None) -> float | None:
-    """This computer's clock minus the service's, in seconds, from an answer's Date header; None if it has none."""
-    when = http_date(date)
-    return (datetime.now(UTC) - when).total_seconds() if when else None
-
-
 def _message(text: str) -> str:
     for cut in ("\nRequestId:", "\nErrorCode:", "\nTime:"):
         text = text.partition(cut)[0]
     return readable(text.strip(), MESSAGE_CHARS)
-
-
-def readable(text: object, most: int = MESSAGE_CHARS) -> str:
-    """Text of an answer, short and without control characters: it is shown to people, and searched."""
-    return _CONTROL.sub(" ", str(text)[:most])
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait, from headers by lower-case name; None if it does not ask, or not in a way that makes sense.
-
-    Milliseconds are the more exact: the service sends them beside the rounded seconds.  A negative or endless time is not one.
-    """
-    for name, unit in (("x-ms-retry-after-ms", 0.001), ("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if _SECONDS.fullmatch(text):
-            return float(text) * unit
-    when = http_date(headers.get("retry-after", "").strip())
-    now = http_date(headers.get("date")) or datetime.now(UTC)  # by the service's clock: this computer's may be wrong
-    return max(0.0, (when - now).total_seconds()) if when else None
 
 
 def _without_signature(text: str) -> str:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
-from chorus_gui.core.storage.azure.channel import (
+from chorus_gui.core.storage.azure.wire import Written
+from chorus_gui.core.storage.base import BlobInfo
+from chorus_gui.core.storage.http.channel import (
     HEAD_BYTES,
     IDLE_SECONDS,
     READ_SECONDS,
@@ -23,8 +25,6 @@ from chorus_gui.core.storage.azure.channel import (
     Trouble,
     parsed_head,
 )
-from chorus_gui.core.storage.azure.wire import Written
-from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.lane import Arrival
 
 WIDTH = 64

@@ -12,14 +12,14 @@ from chorus_gui.core.errors import BlobNotFoundError, StoreError
 from chorus_gui.core.storage.azure import markup
 from chorus_gui.core.storage.azure.answers import Access, Operation, explain
 from chorus_gui.core.storage.azure.authorise import VERSION, Authorisation, KeyIsNoKeyError, Request
-from chorus_gui.core.storage.azure.channel import REFUSED, Answer, Channel, NoAnswerError
 from chorus_gui.core.storage.azure.errors import AzureFault, key_is_none, made_answer, no_answer, not_signed_in, other_tenant, strange
-from chorus_gui.core.storage.azure.http1 import Http
-from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers, url_path
+from chorus_gui.core.storage.azure.names import from_headers, to_headers, url_path
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, CHUNK_BYTES, PAGE, Page, Piece, Properties, Written, other_bytes
-from chorus_gui.core.storage.azure.written import modified_us
 from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition, StagedBlock
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.http.channel import REFUSED, Answer, Channel, NoAnswerError
+from chorus_gui.core.storage.http.headers import bare_etag, modified_us, quoted_etag
+from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.untrusted import MalformedError
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import binascii
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from chorus_gui.core.storage.azure.names import bare_etag, from_headers
+from chorus_gui.core.storage.azure.names import from_headers
 from chorus_gui.core.storage.azure.plain_listing import plain
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, PAGE, Page
-from chorus_gui.core.storage.azure.written import modified_us
 from chorus_gui.core.storage.base import BlobInfo, StagedBlock
 from chorus_gui.core.storage.elements import read_elements
+from chorus_gui.core.storage.http.headers import bare_etag, modified_us
 from chorus_gui.core.untrusted import MalformedError
 
 _BLOCKS = 100_000

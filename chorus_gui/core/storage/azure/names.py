@@ -77,13 +77,3 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 def from_headers(metadata: Mapping[str, str]) -> dict[str, str]:
     """The inverse of :func:`to_headers`.  Keys are case-insensitive in the service; here they are lower-case."""
     return {key.lower(): unquote(value) for key, value in metadata.items()} if metadata else {}
-
-
-def bare_etag(etag: str | None) -> str:
-    """An ETag without its quotes: headers carry them, listings do not."""
-    return (etag or "").strip('"')
-
-
-def quoted_etag(etag: str) -> str:
-    """An ETag as a condition spells it."""
-    return f'"{bare_etag(etag)}"'

@@ -9,10 +9,10 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.config.sas import NEEDS_SOURCE
 from chorus_gui.core.errors import ConditionError, StoreError
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.core.storage.azure.answers import clock_sentence
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import IF_ABSENT
+from chorus_gui.core.storage.http.headers import clock_sentence
 
 PROBE_NAME = ".chorus-upload-probe-"
 """How the name of a write test's blob begins; it exists for a moment."""

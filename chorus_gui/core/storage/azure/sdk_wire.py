@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 from chorus_gui.core.errors import BlobNotFoundError, StoreError
 from chorus_gui.core.storage.azure.answers import Access, Operation
 from chorus_gui.core.storage.azure.errors import guarded, strange
-from chorus_gui.core.storage.azure.names import bare_etag, from_headers, quoted_etag, to_headers
+from chorus_gui.core.storage.azure.names import from_headers, to_headers
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, BLOCK_BYTES, MD5_BYTES, PAGE, Page, Piece, Properties, Written, other_bytes
 from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition, StagedBlock
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.http.headers import bare_etag, quoted_etag
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, ContainerClient, ContentSettings, StorageStreamDownloader

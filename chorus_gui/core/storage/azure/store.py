@@ -14,7 +14,7 @@ from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionErro
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Operation
 from chorus_gui.core.storage.azure.client import connect
-from chorus_gui.core.storage.azure.errors import clock_skew, guarded, strange
+from chorus_gui.core.storage.azure.errors import guarded, strange
 from chorus_gui.core.storage.azure.lane import AzureLane
 from chorus_gui.core.storage.azure.lean_wire import LeanWire
 from chorus_gui.core.storage.azure.login import NOBODY, Login
@@ -23,6 +23,7 @@ from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
 from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.http.headers import clock_skew
 from chorus_gui.core.storage.lane import Lane
 from chorus_gui.core.storage.names import check_block_id
 from chorus_gui.core.storage.sending import read_size

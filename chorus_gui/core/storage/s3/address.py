@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from chorus_gui.core.config.addresses import address_parts
 from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.errors import AccessError
-from chorus_gui.core.storage.azure.channel import Address
+from chorus_gui.core.storage.http.channel import Address
 
 USUAL_REGION = "us-east-1"
 """A bucket elsewhere names its own region in its answer."""

@@ -18,10 +18,10 @@ from chorus_gui.core.errors import (
     Why,
 )
 from chorus_gui.core.redact import redact
-from chorus_gui.core.storage.azure.answers import clock_sentence
-from chorus_gui.core.storage.azure.channel import NoAnswerError, ProxyLoginError, Trouble
-from chorus_gui.core.storage.azure.no_answers import plain_no_answer
-from chorus_gui.core.storage.azure.trust import trust_store_name
+from chorus_gui.core.storage.http.channel import NoAnswerError, ProxyLoginError, Trouble
+from chorus_gui.core.storage.http.headers import clock_sentence
+from chorus_gui.core.storage.http.no_answers import plain_no_answer
+from chorus_gui.core.storage.http.trust import trust_store_name
 
 
 @dataclass(frozen=True, slots=True)

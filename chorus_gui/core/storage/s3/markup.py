@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from chorus_gui.core.storage.azure.names import bare_etag
 from chorus_gui.core.storage.elements import read_elements
+from chorus_gui.core.storage.http.headers import bare_etag
 from chorus_gui.core.untrusted import MalformedError, instant
 
 PAGE = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.core.storage.azure.answers import clock_sentence
+from chorus_gui.core.storage.http.headers import clock_sentence
 from chorus_gui.core.storage.s3.answers import ARCHIVE_REMEDY
 from chorus_gui.core.storage.s3.markup import Listed
 from chorus_gui.core.storage.s3.wire import Bucket

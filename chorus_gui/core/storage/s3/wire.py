@@ -19,13 +19,11 @@ from chorus_gui.core.config.hosts import Host, admit
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, Why
 from chorus_gui.core.redact import MASK
-from chorus_gui.core.storage.azure.channel import REFUSED, Answer, NoAnswerError
-from chorus_gui.core.storage.azure.errors import clock_skew, readable, retry_after
-from chorus_gui.core.storage.azure.http1 import Http
-from chorus_gui.core.storage.azure.names import bare_etag, quoted_etag
-from chorus_gui.core.storage.azure.proxies import proxy_for
-from chorus_gui.core.storage.azure.trust import environment_certificates
-from chorus_gui.core.storage.azure.written import modified_us
+from chorus_gui.core.storage.http.channel import REFUSED, Answer, NoAnswerError
+from chorus_gui.core.storage.http.headers import bare_etag, clock_skew, modified_us, quoted_etag, readable, retry_after
+from chorus_gui.core.storage.http.http1 import Http
+from chorus_gui.core.storage.http.proxies import proxy_for
+from chorus_gui.core.storage.http.trust import environment_certificates
 from chorus_gui.core.storage.s3 import markup
 from chorus_gui.core.storage.s3.address import BucketAddress, bucket_address
 from chorus_gui.core.storage.s3.answers import Access, Refusal, Request, explain, no_answer, strange

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chorus_gui.core.errors import StoreError, StoreUnavailableError
-from chorus_gui.core.storage.azure.connecting import Trouble
+from chorus_gui.core.storage.http.connecting import Trouble
 
 
 def plain_no_answer(trouble: Trouble, host: str) -> StoreError:

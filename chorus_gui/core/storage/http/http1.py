@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 
-from chorus_gui.core.storage.azure.channel import Address, Answer, Channel, NoAnswerError, Trouble
-from chorus_gui.core.storage.azure.proxies import Proxy
 from chorus_gui.core.storage.base import Buffer
+from chorus_gui.core.storage.http.channel import Address, Answer, Channel, NoAnswerError, Trouble
+from chorus_gui.core.storage.http.proxies import Proxy
 from chorus_gui.core.storage.sending import unless_cancelled
 
 IDLE_CONNECTIONS = 64

@@ -15,9 +15,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chorus_gui.core.storage.azure.connecting import CONNECT_SECONDS, Address, NoAnswerError, ProxyLoginError, Trouble, connect, encrypt
-from chorus_gui.core.storage.azure.proxies import Proxy
 from chorus_gui.core.storage.base import Buffer
+from chorus_gui.core.storage.http.connecting import CONNECT_SECONDS, Address, NoAnswerError, ProxyLoginError, Trouble, connect, encrypt
+from chorus_gui.core.storage.http.proxies import Proxy
 from chorus_gui.core.storage.sending import TICK_S, before_sending, piece_size, stop_if_cancelled
 from chorus_gui.core.storage.silence import moved
 
