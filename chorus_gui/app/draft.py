@@ -29,6 +29,7 @@ Where = tuple[str, str]
 _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _AWS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_GOOGLE = ("google_hmac_access_id", "google_hmac_secret")
 _SCHEMES = ("az", "s3", "gs")
 
 
@@ -95,10 +96,10 @@ class Draft:
     def variable(self, where: Where, environ: Mapping[str, str] = os.environ) -> str:
         """The environment variable that is used for a credential key that the text leaves out; "" if none is."""
         place, _, name = where[0].rpartition(".")
-        group = next((group for group in (_SECRETS, _ADDRESS, _AWS) if name in group), (name,))
+        group = next((group for group in (_SECRETS, _ADDRESS, _AWS, _GOOGLE) if name in group), (name,))
         if self.reading is None or place not in ("journal", "central", "site") or where[0] not in KEYS or name == "auth_mode":
             return ""
-        if not name.startswith(("azure_", "aws_")) or name == "azure_container":
+        if not name.startswith(("azure_", "aws_", "google_")) or name == "azure_container":
             return ""
         given = Given.collect(self.reading, place, where[1], environ)
         if name not in given.own:

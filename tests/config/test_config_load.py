@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chorus_gui.core.config.credentials import Account, AwsKeys, MicrosoftLogin, Sas, Secret
+from chorus_gui.core.config.credentials import NO_GOOGLE_KEYS, Account, AwsKeys, GoogleKeys, MicrosoftLogin, Sas, Secret
 from chorus_gui.core.config.load import load, loads
-from chorus_gui.core.config.model import Config, Layout, PlaceKind, UploadMethod
+from chorus_gui.core.config.model import Config, GcsSettings, Layout, PlaceKind, UploadMethod
 from chorus_gui.core.errors import ConfigError, PatternError
 from chorus_gui.core.model import Mode
 
@@ -240,6 +240,42 @@ def test_a_local_journal_only_in_the_working_directory_stops(tmp_path: Path, mon
 def test_a_google_bucket_as_site(tmp_path: Path) -> None:
     place = parse(FOLDERS.replace('"site"', '"gs://bucket/a/b/"'), tmp_path).sites["OMOP"].place
     assert (place.kind, place.container, place.prefix) == (PlaceKind.GCS, "bucket", "a/b")
+    assert place.credentials == NO_GOOGLE_KEYS
+
+
+GOOGLE = """\
+google_credentials_file = "keys/account.json"
+google_user_project = "payer-123"
+google_endpoint_url = "https://storage.example.org/"
+google_ca_bundle = "ca.pem"
+"""
+
+
+@pytest.mark.parametrize("auth", ["", "[site_path.default.auth]\n"])
+def test_how_a_google_bucket_is_reached(tmp_path: Path, auth: str) -> None:
+    """In both layouts; files are relative to the configuration's folder."""
+    text = FOLDERS.replace('"site"', '"gs://bucket"').rstrip() + f"\n{auth}{GOOGLE}"
+    place = parse(text, tmp_path).sites["OMOP"].place
+    assert place.credentials == GoogleKeys(str(tmp_path / "keys" / "account.json"))
+    assert (place.account.url, place.gcs) == ("https://storage.example.org", GcsSettings("payer-123", str(tmp_path / "ca.pem")))
+
+
+def test_which_google_credentials_are_used(tmp_path: Path) -> None:
+    def found(keys: str, **environ: str) -> GoogleKeys:
+        given = (
+            parse(FOLDERS.replace('"site"', '"gs://bucket"').rstrip() + f"\n{keys}\n", tmp_path, environ).sites["OMOP"].place.credentials
+        )
+        assert isinstance(given, GoogleKeys)
+        return given
+
+    file = str(tmp_path / "env.json")
+    hmac = 'google_hmac_access_id = "GOOG1E"\ngoogle_hmac_secret = "s"'
+    assert found("", GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(file)
+    assert found('google_application_credentials = "a.json"', GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(str(tmp_path / "a.json"))
+    assert found(hmac, GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(hmac_id="GOOG1E", hmac_secret=Secret("s"))
+    assert found("google_use_attached_account = true", GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(attached=True)
+    assert found("", GOOGLE_HMAC_ACCESS_ID="GOOG1E", GOOGLE_HMAC_SECRET="s") == GoogleKeys(hmac_id="GOOG1E", hmac_secret=Secret("s"))
+    assert "s3cret" not in repr(GoogleKeys(hmac_id="GOOG1E", hmac_secret=Secret("s3cret")).masked())
 
 
 def test_a_byte_order_mark_and_crlf_are_read(tmp_path: Path) -> None:

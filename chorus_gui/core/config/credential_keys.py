@@ -17,6 +17,7 @@ from chorus_gui.core.config.credentials import (
     AwsKeys,
     ConnectionString,
     Credentials,
+    GoogleKeys,
     MicrosoftLogin,
     NoCredentials,
     Origin,
@@ -25,14 +26,16 @@ from chorus_gui.core.config.credentials import (
 )
 from chorus_gui.core.config.hosts import Host, is_account
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS, Kind
-from chorus_gui.core.config.model import Layout, S3Settings
+from chorus_gui.core.config.model import GcsSettings, Layout, S3Settings
 from chorus_gui.core.config.reading import Reading, Value
 
 _AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
 _AWS_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_AWS_TEXT = re.compile(r"[!#-&(-~]+")
+_GOOGLE_HMAC = ("google_hmac_access_id", "google_hmac_secret")
+_KEY_TEXT = re.compile(r"[!#-&(-~]+")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{1,100}")
 _REGION = re.compile(r"[a-z0-9-]{2,40}")
 _TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
 _ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
@@ -88,7 +91,7 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str)
             "The key is missing: aws_access_key_id and aws_secret_access_key belong together.", "Enter both, or use aws_profile."
         )
     for name, text in (("aws_access_key_id", key_id), ("aws_session_token", session)):
-        if text and not _AWS_TEXT.fullmatch(text):
+        if text and not _KEY_TEXT.fullmatch(text):
             given.values[name].fault("The value has characters that it cannot have.", "Copy it again, without spaces and quotation marks.")
     if session and not key_id:
         given.values["aws_session_token"].fault(
@@ -121,6 +124,47 @@ def s3_settings(reading: Reading, base: Path, environ: Mapping[str, str], modali
     certificates = os.path.normpath(base / own) if own else named
     pays = given.values["aws_requester_pays"].flag()
     return Account(url=url.rstrip("/")), S3Settings(region, style, certificates, pays)
+
+
+def google_credentials(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> GoogleKeys:
+    """The credentials of a ``gs://`` site.  What the file leaves out comes from the environment.  ``base``: the configuration file's folder."""
+    given = Given.collect(reading, "site", modality, environ)
+    file, attached = given.own["google_credentials_file"], given.values["google_use_attached_account"].flag()
+    source = given.own if file or attached else given.group(_GOOGLE_HMAC)
+    access_id, secret = (source[name] for name in _GOOGLE_HMAC)
+    if bool(access_id) != bool(secret):
+        missing = "google_hmac_secret" if access_id else "google_hmac_access_id"
+        given.values[missing].fault(
+            "The key is missing: google_hmac_access_id and google_hmac_secret belong together.",
+            "Enter both, or use google_credentials_file.",
+        )
+    for name, text in (("google_hmac_access_id", access_id), ("google_hmac_secret", secret)):
+        if text and not _KEY_TEXT.fullmatch(text):
+            given.values[name].fault("The value has characters that it cannot have.", "Copy it again, without spaces and quotation marks.")
+    if access_id and file:
+        given.values["google_credentials_file"].warn("The file has no effect, because there is an HMAC key.")
+    if attached and (access_id or file):
+        given.values["google_use_attached_account"].warn("This has no effect, because there is an HMAC key or a file with credentials.")
+    if not (file or attached or access_id):
+        file = given.env["google_credentials_file"]
+    return GoogleKeys(os.path.normpath(base / file) if file else "", access_id, _secret(secret), attached)
+
+
+def gcs_settings(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> tuple[Account, GcsSettings]:
+    """The server of a ``gs://`` site, empty for Google's own, and how its bucket is reached.  ``base``: the configuration file's folder.
+
+    STORAGE_EMULATOR_HOST has no effect: a variable that was left over must not make another server give the files.
+    """
+    given = Given.collect(reading, "site", modality, environ)
+    url, project = (given.own[name] or given.env[name] for name in ("google_endpoint_url", "google_user_project"))
+    if url and Host.of_url(url) is None:
+        given.values["google_endpoint_url"].fault("The endpoint URL is not a valid URL.", "Write it as “https://server.example.org”.")
+        url = ""
+    if project and not _PROJECT.fullmatch(project):
+        given.values["google_user_project"].fault("The value is not the ID of a project.", "Write it as in “my-project-123456”.")
+        project = ""
+    own, named = given.own["google_ca_bundle"], given.env["google_ca_bundle"]
+    return Account(url=url.rstrip("/")), GcsSettings(project, os.path.normpath(base / own) if own else named)
 
 
 class _Azure:

@@ -76,6 +76,37 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
         (),
     ),
     ("aws_requester_pays", Kind.FLAG, "True if the readers of the bucket pay for requests and traffic.", (), ()),
+    (
+        "google_credentials_file",
+        Kind.TEXT,
+        "For gs:// paths: the JSON file with the key of a service account, or with what “gcloud auth application-default login” saved.",
+        (),
+        ("google_application_credentials",),
+    ),
+    (
+        "google_use_attached_account",
+        Kind.FLAG,
+        "True if this computer is in Google Cloud, and its own service account may read the bucket.",
+        (),
+        (),
+    ),
+    ("google_hmac_access_id", Kind.TEXT, "The access ID of an HMAC key, instead of a file, for gs:// paths.", (), ()),
+    ("google_hmac_secret", Kind.SECRET, "The secret of the HMAC key, for gs:// paths.", (), ()),
+    ("google_user_project", Kind.TEXT, "The project that pays, for a bucket whose readers pay for requests and traffic.", (), ()),
+    (
+        "google_endpoint_url",
+        Kind.TEXT,
+        "The address of another server that works as Google Cloud Storage does. If empty, Google's own.",
+        (),
+        (),
+    ),
+    (
+        "google_ca_bundle",
+        Kind.TEXT,
+        "A file with certificate authorities that are trusted in addition to the system's, for gs:// paths.",
+        (),
+        (),
+    ),
 )
 """For each: its name, its kind, the explanation, its choices, other spellings."""
 
@@ -97,5 +128,12 @@ CREDENTIAL_TITLES = {
     "aws_addressing_style": "Addressing style",
     "aws_ca_bundle": "Certificate file",
     "aws_requester_pays": "Requester pays",
+    "google_credentials_file": "Google credentials file",
+    "google_use_attached_account": "Use this computer's account in Google Cloud",
+    "google_hmac_access_id": "HMAC access ID",
+    "google_hmac_secret": "HMAC secret",
+    "google_user_project": "Project that pays",
+    "google_endpoint_url": "Endpoint URL",
+    "google_ca_bundle": "Certificate file",
 }
 """The name of a credential key → what a form calls it."""

@@ -218,14 +218,37 @@ class AwsKeys(_Facts):
         return AuthMode.KEY if self.key_id and self.secret else AuthMode.NONE
 
 
-Credentials = NoCredentials | MicrosoftLogin | Sas | AccountKey | ConnectionString | AwsKeys
+@dataclass(frozen=True, slots=True)
+class GoogleKeys(_Facts):
+    """For a bucket in Google Cloud Storage: a file with credentials (its absolute path), or an HMAC key.  All empty: there is none.
+
+    ``attached``: without both, the service account of this computer in the cloud is used; otherwise nobody asks for that.
+    """
+
+    file: str = ""
+    hmac_id: str = ""
+    hmac_secret: Secret | None = None
+    attached: bool = False
+
+    def masked(self) -> GoogleKeys:
+        """The same with dots in place of every secret, for a preview."""
+        return GoogleKeys(self.file, self.hmac_id, self.hmac_secret and Secret(MASK), self.attached)
+
+    @property
+    def mode(self) -> AuthMode:
+        """KEY for an HMAC key, otherwise NONE."""
+        return AuthMode.KEY if self.hmac_id and self.hmac_secret else AuthMode.NONE
+
+
+Credentials = NoCredentials | MicrosoftLogin | Sas | AccountKey | ConnectionString | AwsKeys | GoogleKeys
 NO_CREDENTIALS = NoCredentials()
 NO_AWS_KEYS = AwsKeys()
+NO_GOOGLE_KEYS = GoogleKeys()
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A storage account, or the server of a bucket that is not Amazon's own: then it has only a ``url``.  ``url`` is always set for a place in Azure, without a SAS and without "/" at its end; ``name`` too, unless
+    """A storage account, or the server of a bucket that is neither Amazon's nor Google's own: then it has only a ``url``.  ``url`` is always set for a place in Azure, without a SAS and without "/" at its end; ``name`` too, unless
     the account is only known by a custom URL.
     """
 

@@ -31,6 +31,8 @@ CONSORTIUM_HOSTS = ("upload.chorus4ai.org",)
 """The central store's own address."""
 BUCKET_HOSTS = {PlaceKind.S3: "s3.amazonaws.com", PlaceKind.GCS: "storage.googleapis.com"}
 """Where buckets are read; the first name stands for Amazon's servers in all regions.  Another endpoint needs a confirmation, as any other server."""
+URL_KEYS = {PlaceKind.AZURE: "azure_account_url", PlaceKind.S3: "aws_endpoint_url", PlaceKind.GCS: "google_endpoint_url"}
+"""The key that names the server of a place."""
 MAX_BYTES = 1024 * 1024
 
 _AMAZON = re.compile(r"s3(-fips)?(\.dualstack)?\.[a-z]{2,3}(-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?")
@@ -134,11 +136,11 @@ def admit(place: Place, url: str = "") -> None:
         raise AccessError(
             f"“{host.name}” is not an address of a {'server of buckets' if bucket else 'storage account'}.",
             meaning="Addresses of the local network link are never used. Nothing was sent.",
-            remedy=f"Correct {'azure_account_url' if place.kind is PlaceKind.AZURE else 'aws_endpoint_url'} in the configuration.",
+            remedy=f"Correct {URL_KEYS[place.kind]} in the configuration.",
         )
     if host.is_known or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
         return
-    raise untrusted(host, bucket=bucket)
+    raise untrusted(host, place.kind)
 
 
 def admit_server(name: str) -> None:
@@ -162,10 +164,12 @@ def admit_server(name: str) -> None:
     )
 
 
-def untrusted(host: Host, *, bucket: bool = False) -> UntrustedHostError:
-    """The error for a host that nobody confirmed yet.  ``bucket``: it is the server of a bucket, which the AWS tools can name, too."""
-    if bucket:
+def untrusted(host: Host, kind: PlaceKind = PlaceKind.AZURE) -> UntrustedHostError:
+    """The error for a host that nobody confirmed yet.  That of a bucket in S3 can be named by the AWS tools, too."""
+    if kind is PlaceKind.S3:
         named, gets, people = "The configuration or the AWS settings of this computer name it.", "", "the people who manage the bucket"
+    elif kind is PlaceKind.GCS:
+        named, gets, people = "The configuration names it.", "", "the people who manage the bucket"
     else:
         named, gets, people = "The configuration names it.", " and the site's files", "the central team"
     return UntrustedHostError(
@@ -233,7 +237,9 @@ def host_of(place: Place, url: str = "") -> Host | None:
         endpoint = url or account.url
         host = Host.of_url(endpoint) if endpoint else Host(BUCKET_HOSTS[place.kind])
         if host is None:
-            raise AccessError("The endpoint URL is not a valid URL.", remedy="Write aws_endpoint_url as “https://server.example.org”.")
+            raise AccessError(
+                "The endpoint URL is not a valid URL.", remedy=f"Write {URL_KEYS[place.kind]} as “https://server.example.org”."
+            )
         return host
     host = Host.of_url(url or account.url or f"https://{account.name}.blob.core.windows.net")
     if host is None:

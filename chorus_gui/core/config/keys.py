@@ -54,8 +54,8 @@ _PLACES = (("journal", "journal", "journal.source"), ("central", "central_path",
 def _credentials() -> Iterable[Key]:
     for place, flat, nested in _PLACES:
         for name, kind, explanation, choices, aliases in TABLE:
-            if name.startswith("aws_") and place != "site":
-                continue  # only a site can be in S3
+            if name.startswith(("aws_", "google_")) and place != "site":
+                continue  # only a site can be in S3 or in Google's cloud
             yield Key(f"{place}.{name}", f"{flat}.{name}", f"{nested}.auth.{name}", kind, explanation, choices=choices, aliases=aliases)
 
 
@@ -232,7 +232,7 @@ _KEYS: tuple[Key, ...] = (
         "site.path",
         "site_path.*.path",
         Kind.PATH,
-        "The folder with the site's files; az:// and s3:// are possible, too. A modality can have its own.",
+        "The folder with the site's files; az://, s3:// and gs:// are possible, too. A modality can have its own.",
         required=True,
     ),
     _same(
@@ -268,7 +268,7 @@ _KEYS: tuple[Key, ...] = (
 
 KEYS: dict[str, Key] = {key.meaning: key for key in _KEYS}
 """Meaning → key.  Credentials are ``journal.NAME``, ``central.NAME`` and ``site.NAME``, NAME from :data:`CREDENTIALS` (those of
-AWS only for a site)."""
+AWS and Google only for a site)."""
 
 TITLES = {
     "modalities": "Modalities",

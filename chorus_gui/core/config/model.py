@@ -63,11 +63,25 @@ NO_S3 = S3Settings()
 
 
 @dataclass(frozen=True, slots=True)
+class GcsSettings:
+    """How a bucket in Google Cloud Storage is reached; "" for what is usual.
+
+    ``user_project``: the project that pays, where readers do; ``certificates``: a file.
+    """
+
+    user_project: str = ""
+    certificates: str = ""
+
+
+NO_GCS = GcsSettings()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where files lie.  ``text`` is what the file says ("az://container/prefix", "D:/site"); ``folder`` the absolute folder.
 
-    ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.  ``account`` is empty except in Azure, and for a bucket that is not at
-    Amazon; ``s3`` is only for a bucket.
+    ``prefix`` is posix, without "/" at its ends; container and prefix are "" for a folder.  ``account`` is empty except in Azure, and for a bucket whose server is
+    not the one of Amazon or Google; ``s3`` and ``gcs`` are only for buckets there.
     ``needs`` are the letters of a SAS token that its role needs (:data:`~chorus_gui.core.config.sas.NEEDS_STORE` and the like), for
     sentences; "" if it has no role.
     """
@@ -81,6 +95,7 @@ class Place:
     account: Account = NO_ACCOUNT
     needs: str = field(default="", compare=False)
     s3: S3Settings = NO_S3
+    gcs: GcsSettings = NO_GCS
 
     def full(self, path: str) -> str:
         """The whole path of a file at ``path`` below this place, as this system and the other tools write it."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chorus_gui.core.config.credential_keys import aws_credentials, azure_credentials, s3_settings
-from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials
+from chorus_gui.core.config.credential_keys import aws_credentials, azure_credentials, gcs_settings, google_credentials, s3_settings
+from chorus_gui.core.config.credentials import NO_ACCOUNT, Account, Credentials
 from chorus_gui.core.config.keys import DEFAULT, nearest
-from chorus_gui.core.config.model import NO_S3, Place, PlaceKind
+from chorus_gui.core.config.model import NO_GCS, NO_S3, Place, PlaceKind
 from chorus_gui.core.config.reading import Reading, Value, as_tables, quote
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.redact import redact
@@ -110,10 +110,12 @@ class Places:
         container, _, prefix = rest.partition("/")
         fits = self._container_fits(place, value, kind, container, modality)
         account, credentials = self._way_in(place, kind, container, modality)  # always read, so that its faults are found, too
-        s3 = NO_S3
+        s3, gcs = NO_S3, NO_GCS
         if kind is PlaceKind.S3:
             account, s3 = s3_settings(self.reading, self.base, self.environ, modality)
-        return Place(kind, text, None, container, prefix.strip("/"), credentials, account, _NEEDS[place], s3) if fits else None
+        elif kind is PlaceKind.GCS:
+            account, gcs = gcs_settings(self.reading, self.base, self.environ, modality)
+        return Place(kind, text, None, container, prefix.strip("/"), credentials, account, _NEEDS[place], s3, gcs) if fits else None
 
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
         named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)
@@ -137,7 +139,7 @@ class Places:
         if kind is PlaceKind.S3:
             return NO_ACCOUNT, aws_credentials(self.reading, self.environ, modality)
         if kind is PlaceKind.GCS:
-            return NO_ACCOUNT, NO_CREDENTIALS
+            return NO_ACCOUNT, google_credentials(self.reading, self.base, self.environ, modality)
         account, credentials = azure_credentials(self.reading, place, container, self.environ, self.kept, modality)
         if credentials.sas is not None:
             token, url = (self.reading.value(f"{place}.{name}", modality) for name in ("azure_sas_token", "azure_account_url"))
