@@ -12,7 +12,7 @@ from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_built_in, check_version
 from chorus_gui.app.values import VerifyFacts
 from chorus_gui.app.verdict_book import Book, book_for
-from chorus_gui.app.verified import Judged, known_keys, record, refresh, wrong_rows
+from chorus_gui.app.verified import Judged, known_keys, record, refresh, unnamed_wrong, wrong_rows
 from chorus_gui.app.verify import Found
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.job import JobContext
@@ -34,8 +34,8 @@ def repair(
 ) -> Done[Repaired]:
     """Upload the files that are missing or different to where their rows say they are.  The rows of the journal stay as they are.
 
-    ``known``: those that earlier verifications found, on any computer; each is compared once more before.  If there are none, or
-    without ``known``, a verification finds them; options as for ``verify``.
+    ``known``: those that earlier verifications found, on any computer; each is compared once more before.  A version that had too many
+    to name them all is compared as a whole.  If there are none, or without ``known``, a verification finds them; options as for ``verify``.
     """
     from chorus_gui.core.submission.repair import repair as send_again
     from chorus_gui.core.submission.verification import verify_rows, verify_versions
@@ -49,18 +49,23 @@ def repair(
         store = active.store()
         local = workspace.config.journal.local
         refresh(workspace, ctx)
-        before = wrong_rows(active.journal, local) if known else []
-        version = None if before else version
+        many = {check.version: check.reread for _, check in unnamed_wrong(active.journal, local)} if known else {}
+        before = [one for one in wrong_rows(active.journal, local) if one[0].version not in many] if known else []
+        version = None if before or many else version
         active.log.version = version or ""
-        looked_at = tuple(sorted({row.version for row, _, _ in before})) or ((version,) if version else tuple(active.journal.versions()))
+        looked_at = tuple(sorted({row.version for row, _, _ in before} | set(many)))
+        looked_at = looked_at or ((version,) if version else tuple(active.journal.versions()))
         active.log.modalities, active.log.looked_at = modalities, looked_at
         judged = Judged(reread, True, known_keys(local))
         found, wrong = Found(judged), list[Verdict]()
 
         def verdicts() -> Iterator[Verdict]:
             """Those of the known files, each compared as it was when it was found; otherwise those of the selection."""
-            if not before:
+            if not before and not many:
                 yield from verify_versions(active.work, store, Selection(version, modalities), reread=reread)
+            for crowded, by_reading in sorted(many.items()):
+                yield from verify_versions(active.work, store, Selection(crowded, modalities), reread=by_reading)
+                judged.whole[crowded] = by_reading
             for by_reading in (False, True):
                 rows = sorted((row for row, file, _ in before if file.reread is by_reading), key=attrgetter("version"))
                 if rows:

@@ -165,12 +165,14 @@ class Run:
     @contextmanager
     def _completed(self, store: GuardedStore) -> Generator[None]:
         """After the block, if nothing stopped it, write the markers; a marker that cannot be written is only a warning."""
-        from chorus_gui.app.verified import refresh, wrong_rows
+        from chorus_gui.app.verified import refresh, unnamed_wrong, wrong_rows
         from chorus_gui.core.submission.completion import complete_versions
 
         yield
         refresh(self.workspace, self.ctx)
-        wrong = {check.version for _, _, check in wrong_rows(self.journal, self.workspace.config.journal.local)}
+        local = self.workspace.config.journal.local
+        wrong = {check.version for _, _, check in wrong_rows(self.journal, local)}
+        wrong |= {check.version for _, check in unnamed_wrong(self.journal, local)}
         try:
             completed = complete_versions(self.work, store, self.named, wrong)
         except StoreError as error:

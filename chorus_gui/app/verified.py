@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,8 @@ class Judged:
     counts: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     wrong: dict[str, list[WrongFile]] = field(default_factory=dict[str, list[WrongFile]])
     right: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
+    whole: dict[str, bool] = field(default_factory=dict[str, bool])
+    """versions of which a run that is otherwise about a part compares every file, and whether it reads them"""
 
     def take(self, verdict: Verdict) -> None:
         """One more."""
@@ -103,7 +106,7 @@ class Judged:
         if verdict.result in DIFFERENT:
             count[3] += 1
             named = self.wrong.setdefault(version, [])
-            read = self.reread or self.known.get(version, {}).get(key, False)
+            read = self.reread or self.whole.get(version, False) or self.known.get(version, {}).get(key, False)
             named += [WrongFile(*key, verdict.result.value, row.size, row.md5 or "", read)]
         elif verdict.level is not None and not (verdict.level is Level.PROPERTIES and self.known.get(version, {}).get(key)):
             self._note_right(version, key)
@@ -153,8 +156,8 @@ def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
             user_name(),
             socket.gethostname(),
             program,
-            judged.reread,
-            judged.partial,
+            judged.whole.get(version, judged.reread),
+            judged.partial and version not in judged.whole,
             compared,
             size,
             unchecked,
@@ -190,13 +193,24 @@ def wrong_rows(journal: Journal, local: Path, version: str | None = None) -> lis
 
 def kept_wrong(journal: Journal, local: Path) -> Wrong | None:
     """What is known to be missing or different in the store.  Asks nobody: see :func:`refresh`."""
-    found = wrong_rows(journal, local)
-    if not found:
+    found, more = wrong_rows(journal, local), unnamed_wrong(journal, local)
+    if not found and not more:
         return None
-    checks = {check.version: check for _, _, check in found}
+    checks = {check.version: check for _, _, check in found} | {check.version: check for _, check in more}
     last = max(checks.values(), key=lambda check: check.ended_us)
-    unnamed = sum(check.wrong_files - len(check.wrong) for check in checks.values())
-    return Wrong(len(found) + unnamed, last.ended_us, tuple(sorted(checks)), f"{last.user} on {last.host}")
+    total = len(found) + sum(count for count, _ in more)
+    return Wrong(total, last.ended_us, tuple(sorted(checks)), f"{last.user} on {last.host}")
+
+
+def unnamed_wrong(journal: Journal, local: Path) -> list[tuple[int, VersionCheck]]:
+    """Versions with more wrong files than a side file can name: how many more, at most as many as the version has uploaded files."""
+    more = [(one.check.wrong_files - len(one.check.wrong), one.check) for one in _load(local).values()]
+    if not any(count > 0 for count, _ in more):
+        return []
+    uploaded = Counter[str]()
+    for count in journal.counts():
+        uploaded[count.version] += count.active - count.pending
+    return [(left, check) for count, check in more if (left := min(count, uploaded[check.version])) > 0]
 
 
 def known_keys(local: Path) -> dict[str, dict[Key, bool]]:

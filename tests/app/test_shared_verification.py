@@ -174,6 +174,47 @@ def test_a_part_that_differs_is_remembered_with_the_rest(world: World) -> None:
     assert len(side_file(world)["wrong"]) == 3
 
 
+@pytest.mark.parametrize("reread", [False, True])
+def test_more_wrong_files_than_can_be_named_stay_known_until_all_of_them_are_right(
+    world: World, reread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version whose folder was emptied has more than the side file can name.  One repair uploads all of them."""
+    monkeypatch.setattr("chorus_gui.core.submission.verified.LARGEST", 600)
+    for path in (A, B, C):
+        if reread:
+            overwrite(world, path)
+        else:
+            (world.central / "v1" / path).unlink()
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread)))
+    assert side_file(world)["wrong_files"] == 3
+    assert len(side_file(world)["wrong"]) < 3
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread, Part(patients=frozenset({"1"})))))
+    found = facts.wrong(world.workspace(), JobContext())
+    assert found is not None
+    assert (found.files, side_file(world)["wrong_files"]) == (3, 3)
+    done = ran(repair(world.workspace(), JobContext(), ALL, known=True))
+    assert (done.status, done.value.wrong, done.value.now.total) == (Status.DONE, 3, 3)
+    world.check_truth()
+    assert (side_file(world)["wrong_files"], facts.wrong(world.workspace(), JobContext())) == (0, None)
+
+
+def test_wrong_files_without_a_name_do_not_count_once_the_version_has_no_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chorus_gui.core.submission.verified.LARGEST", 300)
+    for path in (A, B, C):
+        (world.central / "v1" / path).unlink()
+    ran(verify(world.workspace(), JobContext(), ALL))
+    assert side_file(world)["wrong"] == []
+    for path in (A, B):
+        world.put(path, "another content")
+    world.run(version="v2")
+    found = facts.wrong(world.workspace(), JobContext())
+    assert found is not None
+    assert (found.files, found.versions) == (1, ("v1",)), "what another version has by now was submitted again"
+    world.put(C, "another content")
+    world.run(version="v2")
+    assert facts.wrong(world.workspace(), JobContext()) is None
+
+
 def test_on_the_command_line(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def run(words: str, status: int) -> str:
         assert main(["-c", str(world.file), *words.split()]) == status

@@ -30,6 +30,8 @@ ONLY_FOR = {
     "support": "chorus_gui/app/",
     "ui": "chorus_gui/ui/",
 }
+# Files of these folders that are also about another part.
+ALSO_FOR = {"tests/contract/test_side_files.py": "chorus_gui/core/custody/"}
 
 
 def sha(path: Path) -> str:
@@ -40,11 +42,13 @@ def sha(path: Path) -> str:
 def files_of_tests(root: Path, paths: list[str]) -> list[str]:
     """The files of tests that mutants of these paths are tried with."""
     found = sorted(file.relative_to(root).as_posix() for file in (root / "tests").glob("*/test_*.py"))
-    return [name for name in found if (folder := name.split("/")[1]) not in NEVER and _for(folder, paths)]
+    return [name for name in found if name.split("/")[1] not in NEVER and _for(name, paths)]
 
 
-def _for(folder: str, paths: list[str]) -> bool:
-    return folder not in ONLY_FOR or any(path.startswith(ONLY_FOR[folder]) for path in paths)
+def _for(name: str, paths: list[str]) -> bool:
+    folder = name.split("/")[1]
+    about = (ONLY_FOR.get(folder, ""), *([ALSO_FOR[name]] if name in ALSO_FOR else []))
+    return any(path.startswith(about) for path in paths)
 
 
 @dataclass

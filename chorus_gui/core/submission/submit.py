@@ -20,7 +20,6 @@ from chorus_gui.core.errors import (
     ChorusError,
     ContentChangedError,
     JournalError,
-    PatternError,
     ReviewError,
     SourceChangedError,
     SourceError,
@@ -220,7 +219,7 @@ def _without_bytes(work: Work, approved: Approved, found: Mapping[int, VerifyRes
         work.log.notes.append(_not_asked(unasked))
     if again:
         work.log.notes.append(_sent_again(len(again)))
-    return {change.id for change in again.values() if _has_its_place(work, approved, change, again.values())}
+    return _with_places(work, approved, again.values())
 
 
 def _check_found(result: VerifyResult | None) -> None:
@@ -255,35 +254,38 @@ def _sent_again(count: int) -> str:
     )
 
 
-def _has_its_place(work: Work, approved: Approved, change: Change, again: Iterable[Change]) -> bool:
-    """Nothing else of this submission, and no open row, has the place that a MOVED file is sent to; otherwise it is a failure."""
-    version = approved.version_of(change)
-    try:
-        place = work.config.store_path(change.modality, change.path, version)
-    except PatternError as error:
-        _failed(work, change, error)
-        return False
-    other = approved.staging.db.execute(
-        f"SELECT path FROM change WHERE {TAIL} = ? AND coalesce(version, ?) = ? AND {SENDING}",
-        (place[len(version) + 1 :], approved.approval.version, version),
-    ).fetchone()
-    paths = [other[0]] if other else []
-    paths += [c.path for c in again if c.id != change.id and work.config.store_path(c.modality, c.path, approved.version_of(c)) == place]
-    if version in work.journal.versions():
-        rows = work.journal.rows(version=version, active=True)
-        paths += [
-            row.path for row in rows if row.path != change.path and place in work.config.store_paths(row.modality, row.path, version)[:1]
-        ]
-    if paths:
-        _failed(
-            work,
-            change,
-            ReviewError(
-                f"“{paths[0]}” and “{change.path}” would have the same place in the central store, “{place}”.",
-                remedy="Rename one of them on the site, and submit again.",
-            ),
-        )
-    return not paths
+def _with_places(work: Work, approved: Approved, again: Collection[Change]) -> set[int]:
+    """The ids of these MOVED files, which are sent again, but for those whose place another file of this submission, or another open row,
+    has: they are failures."""
+    wanted: dict[str, list[Change]] = {}
+    for change in again:
+        wanted.setdefault(work.config.store_path(change.modality, change.path, approved.version_of(change)), []).append(change)
+    others: dict[str, str] = {}
+    sending = f"SELECT coalesce(version, ?) || '/' || {TAIL}, path FROM change WHERE {SENDING} ORDER BY id"
+    for place, path in approved.staging.db.execute(sending, (approved.approval.version,)) if wanted else ():
+        if place in wanted:
+            others.setdefault(place, path)
+    for version in sorted({approved.version_of(change) for change in again}):
+        for row in work.journal.rows(version=version, active=True):
+            place = work.config.store_paths(row.modality, row.path, version)[0]
+            if place in wanted and (row.modality, row.path) not in {(change.modality, change.path) for change in wanted[place]}:
+                others.setdefault(place, row.path)
+    free: set[int] = set()
+    for place, changes in wanted.items():
+        for change in changes:
+            other = others.get(place) or next((one.path for one in changes if one.id != change.id), "")
+            if other:
+                _failed(work, change, _same_place(other, change.path, place))
+            else:
+                free.add(change.id)
+    return free
+
+
+def _same_place(other: str, path: str, place: str) -> ReviewError:
+    return ReviewError(
+        f"“{other}” and “{path}” would have the same place in the central store, “{place}”.",
+        remedy="Rename one of them on the site, and submit again.",
+    )
 
 
 def _new_content(work: Work, approved: Approved, again: Collection[int]) -> Iterator[Change]:

@@ -96,9 +96,12 @@ def merged(old: VersionCheck | None, new: VersionCheck, right: Collection[Key]) 
         if file.key not in now and file.key not in right and (new.partial or (file.reread and not new.reread) or new.unchecked)
     ]
     wrong = (*new.wrong, *kept)
-    unnamed = new.wrong_files - len(new.wrong)
+    count = len(wrong) + max(new.wrong_files - len(new.wrong), 0)
+    if new.partial or new.unchecked or (old.reread and not new.reread):  # then no file that was not named is known to be right
+        right_now = len(old.wrong) - len(kept) - sum(file.key in now for file in old.wrong)
+        count = max(count, old.wrong_files - right_now)
     base = replace(old, ended_us=new.ended_us if new.wrong else old.ended_us) if new.partial else new
-    return replace(base, wrong=wrong, wrong_files=len(wrong) + max(unnamed, 0))
+    return replace(base, wrong=wrong, wrong_files=count)
 
 
 def without(check: VersionCheck, right: Collection[Key]) -> VersionCheck:
