@@ -9,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Credentials, NoCredentials, Origin
+from chorus_gui.core.config.credentials import (
+    AuthMode,
+    AwsKeys,
+    Certificate,
+    Credentials,
+    ManagedIdentity,
+    MicrosoftLogin,
+    NoCredentials,
+    Origin,
+    WorkloadIdentity,
+)
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import ChorusError
 
@@ -46,8 +56,8 @@ def where_kept(credentials: Credentials, config: Config) -> str:
         if credentials.key_id:
             return f"Get new keys from the people who manage the bucket, and save them in “{config.file.name}”."
         return "Sign in again with the AWS tools of this computer (“aws sso login”), or renew the credentials of the profile."
-    if credentials.mode is AuthMode.LOGIN:
-        return "Sign in again with “az login”."
+    if isinstance(credentials, MicrosoftLogin):
+        return _signed_in_again(credentials, config)
     what = {AuthMode.SAS: "SAS token", AuthMode.KEY: "account key"}.get(credentials.mode, "connection string")
     origin = getattr(credentials, "origin", Origin.FILE)
     if origin is Origin.STORE:
@@ -56,6 +66,18 @@ def where_kept(credentials: Credentials, config: Config) -> str:
         " The present one is in an environment variable. A new one in the file is used instead." if origin is Origin.ENVIRONMENT else ""
     )
     return f"Get a new {what} from the central team, and save it in “{config.file.name}”.{variable}"
+
+
+def _signed_in_again(credentials: MicrosoftLogin, config: Config) -> str:
+    match credentials.identity:
+        case None:
+            return "Sign in again with “az login”."
+        case Certificate(file=file):
+            return f"Replace the certificate file “{file}”, or correct the sign-in in “{config.file.name}”."
+        case WorkloadIdentity(file=file):
+            return f"Check the service that writes the token file “{file}”, or correct the sign-in in “{config.file.name}”."
+        case ManagedIdentity():
+            return "Check the managed identity of this computer in the Azure portal."
 
 
 def save_credential(file: Path, where: str, secret: str) -> tuple[str, ...]:

@@ -44,7 +44,9 @@ _SECRETS = (
         rf"(?i)({_AWS_NAME}{_PERCENT_QUOTE}(?:{_SPACE}(?:{_EQUALS}|[:,>]|%(?:25)*+3a){_SPACE}|\s++){_PERCENT_QUOTE})"
         r"[A-Za-z0-9+/%_=.~\\-]{20,}"
     ),
-    re.compile(r"(?i)(smtp_password\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    re.compile(r"(?i)((?:smtp|certificate)_password\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    # private keys, as PEM writes them
+    re.compile(r"(-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----)(?:(?!-----END)[\s\S])++"),
     # HTTP authorization headers
     re.compile(r"(?i)(authorization\\*+[\"']?\s*+[:=]\s*+\\*+[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s++)[^\s\"',}]+"),
     re.compile(r"(?i)(\bbearer\s++)[A-Za-z0-9\-._~+/]{20,}=*"),

@@ -278,7 +278,7 @@ def test_only_the_storage_scope_is_asked_for(serve_login: Callable[..., Server])
     assert {scopes for scopes, _ in way.asked} == {(SCOPE,)}
 
 
-@pytest.mark.parametrize("code", ["AuthorizationPermissionMismatch", "AuthenticationFailed", "AuthorizationFailure"])
+@pytest.mark.parametrize("code", ["AuthorizationPermissionMismatch", "AuthorizationFailure"])
 def test_what_is_forbidden_is_no_reason_to_sign_in_again(serve_login: Callable[..., Server], code: str) -> None:
     server, way = serve_login(reply(403, x_ms_error_code=code, x_ms_request_id="r")), Way("t", "u")
     with closing(AzureStore(server.place(MicrosoftLogin()), login=login_by(way))) as store:

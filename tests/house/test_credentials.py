@@ -10,13 +10,14 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chorus_gui"
 SENDERS = {
     "app/unattended/mail.py",  # the password at the mail server
     "core/storage/azure/client.py",
+    "core/storage/azure/identities.py",  # the password opens the certificate's file
     "core/storage/s3/keys.py",
     "core/scripts/access.py",  # AzCopy and the az command send it
     "core/scripts/generate.py",
 }
 DECIDER = "core/config/credential_keys.py"
 VALUES = "core/config/credentials.py"
-KINDS = {"Sas", "AccountKey", "ConnectionString", "MicrosoftLogin", "AwsKeys"}
+KINDS = {"Sas", "AccountKey", "ConnectionString", "MicrosoftLogin", "Certificate", "ManagedIdentity", "WorkloadIdentity", "AwsKeys"}
 
 
 def _calls(tree: ast.AST) -> Iterator[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
-import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from pathlib import Path
 import botocore  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from azure_server import Server, reply
+from buildspec import spec
 from s3server import S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,23 +35,6 @@ from chorus_gui.core.storage.s3.keys import key_source
 keys = key_source(AwsKeys(profile=profile), "").keys()
 print(json.dumps([bool(keys.key_id), bool(keys.token)]))
 """
-
-
-def spec() -> tuple[list[str], re.Pattern[str]]:
-    """What the build excludes: modules, and the names of files."""
-    modules: list[str] = []
-    pattern = None
-    for node in ast.parse((ROOT / "build_exe.spec").read_text("utf-8")).body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id="EXCLUDES")], value=value) | ast.AugAssign(target=ast.Name(id="EXCLUDES"), value=value):
-                texts = [one.value for one in ast.walk(value) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-                modules += [name for text in texts for name in text.split()]
-            case ast.Assign(targets=[ast.Name(id="UNUSED")], value=ast.Call(args=[ast.Constant(value=str(text)), *_])):
-                pattern = re.compile(text, re.VERBOSE)
-            case _:
-                continue
-    assert pattern is not None
-    return modules, pattern
 
 
 @pytest.fixture(scope="module")

@@ -63,16 +63,20 @@ def _node() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Generator[Azurite]:
-    """Start the service, with its log in ``folder``; end it on leaving.  Raises :class:`UnavailableError`."""
+def running(folder: Path, certificate: Path | None = None) -> Generator[Azurite]:
+    """Start the service, with its log in ``folder``; end it on leaving.  Raises :class:`UnavailableError`.
+
+    With a ``certificate`` (PEM, with its key) it speaks https, and takes the tokens of a sign-in.
+    """
     if not SCRIPT.is_file():
         raise UnavailableError("Azurite is not installed here.", remedy=SET_UP)
     account, key = "chorustest", base64.b64encode(secrets.token_bytes(64)).decode()
     log = folder / "azurite.log"
+    signed_in = ("--oauth", "basic", "--cert", certificate, "--key", certificate) if certificate is not None else ()
     env = {**os.environ, "AZURITE_ACCOUNTS": f"{account}:{key}"}
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603 - files of this project
-            [_node(), "--import", LEASH, SCRIPT, *OPTIONS],
+            [_node(), "--import", LEASH, SCRIPT, *OPTIONS, *signed_in],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -89,7 +93,7 @@ def running(folder: Path) -> Generator[Azurite]:
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(r"successfully listen\w* (?:on|at) (http://127\.0\.0\.1:\d+)", log.read_text("utf-8", "replace"))
+        found = re.search(r"successfully listen\w* (?:on|at) (https?://127\.0\.0\.1:\d+)", log.read_text("utf-8", "replace"))
         if found:
             return found[1]
         time.sleep(0.05)

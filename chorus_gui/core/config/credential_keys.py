@@ -15,21 +15,33 @@ from chorus_gui.core.config.credentials import (
     AccountKey,
     AuthMode,
     AwsKeys,
+    Certificate,
     ConnectionString,
     Credentials,
     GoogleKeys,
+    Identity,
+    ManagedIdentity,
     MicrosoftLogin,
     NoCredentials,
     Origin,
     Sas,
     Secret,
+    WorkloadIdentity,
 )
 from chorus_gui.core.config.hosts import Host, is_account
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS, Kind
 from chorus_gui.core.config.model import GcsSettings, Layout, S3Settings
 from chorus_gui.core.config.reading import Reading, Value
 
-_AUTH_MODES = {"login": AuthMode.LOGIN, "sas": AuthMode.SAS, "sas_token": AuthMode.SAS}
+_AUTH_MODES = {
+    "login": AuthMode.LOGIN,
+    "certificate": AuthMode.CERTIFICATE,
+    "managed_identity": AuthMode.MANAGED_IDENTITY,
+    "workload_identity": AuthMode.WORKLOAD_IDENTITY,
+    "sas": AuthMode.SAS,
+    "sas_token": AuthMode.SAS,
+}
+_IDENTITY_FILES = {"azure_client_certificate_path": AuthMode.CERTIFICATE, "azure_federated_token_file": AuthMode.WORKLOAD_IDENTITY}
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
 _AWS_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -38,6 +50,8 @@ _KEY_TEXT = re.compile(r"[!#-&(-~]+")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{1,100}")
 _REGION = re.compile(r"[a-z0-9-]{2,40}")
 _TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
+_CLIENT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_AUTHORITY = re.compile(r"(?:https://)?([0-9A-Za-z.-]+(?::[0-9]{1,5})?)/?")
 _ASK = 'Set auth_mode = "login", or enter azure_sas_token, an account key or a connection string.'
 
 
@@ -53,7 +67,7 @@ class Given:
     def collect(cls, reading: Reading, place: str, modality: str, environ: Mapping[str, str]) -> Given:
         """Look up every credential key of ``place`` ("journal", "central", "site")."""
         values = {name: reading.value(f"{place}.{name}", modality) for name in CREDENTIALS if f"{place}.{name}" in KEYS}
-        texts = (Kind.TEXT, Kind.SECRET)
+        texts = (Kind.TEXT, Kind.PATH, Kind.SECRET)
         own = {name: value.text() for name, value in values.items() if KEYS[f"{place}.{name}"].kind in texts}
         env: dict[str, str] = {}
         for name in own:
@@ -61,20 +75,37 @@ class Given:
             env[name] = next((environ[s.upper()].strip() for s in spellings if environ.get(s.upper(), "").strip()), "")
         return cls(values, own, env)
 
+    def either(self, name: str) -> str:
+        """What the file says for one key, otherwise what the environment says."""
+        return self.own[name] or self.env[name]
+
+    def file(self, name: str, base: Path) -> str:
+        """The absolute path in a key, "" if there is none.  The file's is relative to ``base``, the environment's to the current folder."""
+        own, named = self.own[name], self.env[name]
+        return os.path.normpath(base / own) if own else os.path.abspath(named) if named else ""
+
     def group(self, names: tuple[str, ...]) -> Mapping[str, str]:
         """The source of a group of keys that belong together: the file if it has one of them, else the environment."""
         return self.own if any(self.own[name] for name in names) else self.env
 
 
-def azure_credentials(
-    reading: Reading, place: str, container: str, environ: Mapping[str, str], kept: Callable[[str], str], modality: str = DEFAULT
-) -> tuple[Account, Credentials]:
-    """The account and the credentials of a place in a container in Azure; what is missing or wrong becomes a fault.
+@dataclass(frozen=True)
+class Around:
+    """What a file's credentials are completed from: the environment, and the operating system's credential store.
 
-    ``kept`` answers for the operating system's credential store: the token of an entry, "" or :class:`~.keychain.KeychainError`.
+    ``kept`` answers for the credential store: the token of an entry, "" or :class:`~.keychain.KeychainError`.  ``base``: the
+    configuration file's folder.
     """
-    given = Given.collect(reading, place, modality, environ)
-    return _Azure(given, reading.layout, container, kept).resolve()
+
+    environ: Mapping[str, str]
+    kept: Callable[[str], str]
+    base: Path
+
+
+def azure_credentials(reading: Reading, place: str, container: str, around: Around, modality: str = DEFAULT) -> tuple[Account, Credentials]:
+    """The account and the credentials of a place in a container in Azure; what is missing or wrong becomes a fault."""
+    given = Given.collect(reading, place, modality, around.environ)
+    return _Azure(given, reading.layout, container, around).resolve()
 
 
 def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> AwsKeys:
@@ -170,11 +201,11 @@ def gcs_settings(reading: Reading, base: Path, environ: Mapping[str, str], modal
 class _Azure:
     """The steps from the keys to credentials: address, then mode, then a check that the mode has what it needs."""
 
-    def __init__(self, given: Given, layout: Layout, container: str, kept: Callable[[str], str]) -> None:
+    def __init__(self, given: Given, layout: Layout, container: str, around: Around) -> None:
         self.given = given
         self.layout = layout
         self.container = container
-        self.kept = kept
+        self.kept, self.base = around.kept, around.base
 
     def resolve(self) -> tuple[Account, Credentials]:
         own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
@@ -190,7 +221,7 @@ class _Azure:
         sas = Sas(url_sas or self._sas(source["azure_sas_token"]), origin)
         asked = self.given.values["auth_mode"].choice(_AUTH_MODES, AuthMode.NONE)
         mode = self._mode(asked, source, has_sas=bool(sas.token), from_file=from_file)
-        if mode is AuthMode.LOGIN:
+        if mode.signs_in:
             connection = self._connection(address["azure_connection_string"])
         account = self._account(address["azure_account_name"], url, connection, mode)
         if mode is asked is AuthMode.SAS and not (sas.token or source["azure_sas_token"]):
@@ -199,8 +230,8 @@ class _Azure:
 
     def _credentials(self, mode: AuthMode, sas: Sas, key: str, connection: Mapping[str, str], origin: Origin) -> Credentials:
         match mode:
-            case AuthMode.LOGIN:
-                return MicrosoftLogin(self._tenant())
+            case AuthMode.LOGIN | AuthMode.CERTIFICATE | AuthMode.MANAGED_IDENTITY | AuthMode.WORKLOAD_IDENTITY:
+                return SignInKeys(self.given, self.base).resolve(mode)
             case AuthMode.KEY:
                 return AccountKey(key, origin)
             case AuthMode.CONNECTION_STRING:
@@ -228,14 +259,6 @@ class _Azure:
         parts = connection_parts(env["azure_connection_string"])
         elsewhere = parts.get("accountname") != own["azure_account_name"] and (own["azure_account_name"] or own["azure_account_url"])
         return {**env, "azure_connection_string": ""} if elsewhere else env
-
-    def _tenant(self) -> str:
-        """The tenant to sign in to: what the file says, otherwise what the environment says."""
-        tenant = self.given.own["azure_tenant_id"] or self.given.env["azure_tenant_id"]
-        if tenant and not _TENANT.fullmatch(tenant):
-            self._fault("azure_tenant_id", "The value is not a tenant.", "Write its ID (8-4-4-4-12 hexadecimal digits) or its domain name.")
-            return ""
-        return tenant
 
     def _fault(self, name: str, problem: str, remedy: str = "") -> None:
         self.given.values[name].fault(problem, remedy)
@@ -274,9 +297,9 @@ class _Azure:
     def _mode(self, asked: AuthMode, source: Mapping[str, str], *, has_sas: bool, from_file: bool) -> AuthMode:
         """The mode that the file sets, or the one that its credentials allow."""
         value = self.given.values["auth_mode"]
-        if asked is AuthMode.LOGIN:
+        if asked.signs_in:
             if from_file and (has_sas or source["azure_account_key"]):
-                value.warn('With “login” the SAS token or key in the file is not used. To use the token, set auth_mode = "sas".')
+                value.warn(f'With “{value.text()}” the SAS token or key in the file is not used. To use the token, set auth_mode = "sas".')
             return asked
         if has_sas or source["azure_sas_token"]:
             return AuthMode.SAS
@@ -286,6 +309,9 @@ class _Azure:
             return AuthMode.KEY
         if asked is AuthMode.SAS:
             return asked
+        for name, mode in _IDENTITY_FILES.items():
+            if self.given.own[name]:
+                return mode
         if self.layout is Layout.NESTED:
             return AuthMode.LOGIN
         if not value.given:
@@ -320,6 +346,73 @@ class _Azure:
             self._fault(key, problem, "Write it as “https://NAME.blob.core.windows.net”.")
             return name, ""
         return name or account_of_url(url) or self.given.env["azure_account_name"], url
+
+
+class SignInKeys:
+    """From the keys of a sign-in with Microsoft Entra to its :class:`MicrosoftLogin`."""
+
+    def __init__(self, given: Given, base: Path) -> None:
+        self.given = given
+        self.base = base
+
+    def resolve(self, mode: AuthMode) -> MicrosoftLogin:
+        """What signs in; what is missing or wrong becomes a fault."""
+        for name, of in _IDENTITY_FILES.items():
+            if self.given.own[name] and of is not mode:
+                self.given.values[name].warn(f'The file has no effect. To sign in with it, set auth_mode = "{of.value}".')
+        return MicrosoftLogin(self._tenant(mode), self._identity(mode), self._authority())
+
+    def _identity(self, mode: AuthMode) -> Identity | None:
+        if mode is AuthMode.LOGIN:
+            return None
+        client = self.given.either("azure_client_id")
+        if client and not _CLIENT.fullmatch(client):
+            self._fault("azure_client_id", "The value is not a client ID: it has 8-4-4-4-12 hexadecimal digits.", "Copy it again.")
+        elif not client and mode is not AuthMode.MANAGED_IDENTITY:
+            self._fault(
+                "azure_client_id",
+                "The client ID of the app registration is missing.",
+                "Copy “Application (client) ID” from the app registration's page in the Microsoft Entra admin center.",
+            )
+        if mode is AuthMode.MANAGED_IDENTITY:
+            return ManagedIdentity(client)
+        if mode is AuthMode.WORKLOAD_IDENTITY:
+            return WorkloadIdentity(client, self._file("azure_federated_token_file", "the token of the other service"))
+        password = self.given.either("azure_client_certificate_password")
+        return Certificate(client, self._file("azure_client_certificate_path", "the certificate and its private key"), _secret(password))
+
+    def _file(self, name: str, has: str) -> str:
+        file = self.given.file(name, self.base)
+        if not file:
+            self._fault(name, f"The file with {has} is missing.", f"Write its path here, or set {name.upper()}.")
+        return file
+
+    def _tenant(self, mode: AuthMode) -> str:
+        """The tenant to sign in to: what the file says, otherwise what the environment says."""
+        tenant = self.given.either("azure_tenant_id")
+        if tenant and not _TENANT.fullmatch(tenant):
+            self._fault("azure_tenant_id", "The value is not a tenant.", "Write its ID (8-4-4-4-12 hexadecimal digits) or its domain name.")
+            return ""
+        if not tenant and mode in (AuthMode.CERTIFICATE, AuthMode.WORKLOAD_IDENTITY):
+            self._fault(
+                "azure_tenant_id",
+                "The tenant of the app registration is missing.",
+                "Copy “Directory (tenant) ID” from the app registration's page in the Microsoft Entra admin center.",
+            )
+        return tenant
+
+    def _authority(self) -> str:
+        text = self.given.either("azure_authority_host")
+        found = _AUTHORITY.fullmatch(text)
+        if text and (found is None or Host.of_url(f"https://{found[1]}") is None):
+            self._fault(
+                "azure_authority_host", "The value is not the name of a server.", "Write it as in “login.partner.microsoftonline.cn”."
+            )
+            return ""
+        return found[1].lower() if found else ""
+
+    def _fault(self, name: str, problem: str, remedy: str) -> None:
+        self.given.values[name].fault(problem, remedy)
 
 
 def _secret(text: str) -> Secret | None:

@@ -8,8 +8,11 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "auth_mode",
         Kind.CHOICE,
-        "If empty, whichever credential is filled in is used. “login”: a sign-in with a Microsoft account; “sas”: a SAS token.",
-        ("login", "sas", "sas_token"),
+        (
+            "If empty, whichever credential is filled in is used. “login”: a sign-in with a Microsoft account; “sas”: a SAS token. Without a "
+            "person: “certificate” (a service principal), “managed_identity” (of a computer in Azure), “workload_identity” (a token file)."
+        ),
+        ("login", "certificate", "managed_identity", "workload_identity", "sas", "sas_token"),
         (),
     ),
     (
@@ -29,7 +32,45 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "azure_tenant_id",
         Kind.TEXT,
-        "For “login”. If empty, the tenant of your own account. Otherwise the tenant (directory) of the storage account.",
+        (
+            "For “login”. If empty, the tenant of your own account. Otherwise the tenant (directory) of the storage account. "
+            "For “certificate” and “workload_identity”, the tenant of the app registration."
+        ),
+        (),
+        (),
+    ),
+    (
+        "azure_client_id",
+        Kind.TEXT,
+        "The ID of the app registration (service principal). For “managed_identity”, the ID of an assigned identity; if empty, the computer's own.",
+        (),
+        (),
+    ),
+    (
+        "azure_client_certificate_path",
+        Kind.PATH,
+        "For “certificate”: the file with the certificate and its private key (PEM or PFX). Only you should be able to read it.",
+        (),
+        (),
+    ),
+    (
+        "azure_client_certificate_password",
+        Kind.SECRET,
+        "The password of the certificate's file. If empty, it comes from the environment; a file without a password needs none.",
+        (),
+        (),
+    ),
+    (
+        "azure_federated_token_file",
+        Kind.PATH,
+        "For “workload_identity”: the file with the token of the other service, which keeps it up to date.",
+        (),
+        (),
+    ),
+    (
+        "azure_authority_host",
+        Kind.TEXT,
+        "If empty, login.microsoftonline.com. The sign-in service of another cloud, such as login.partner.microsoftonline.cn.",
         (),
         (),
     ),
@@ -115,6 +156,11 @@ CREDENTIAL_TITLES = {
     "azure_account_name": "Storage account",
     "azure_account_url": "Account address",
     "azure_tenant_id": "Tenant",
+    "azure_client_id": "Client ID",
+    "azure_client_certificate_path": "Certificate file of the sign-in",
+    "azure_client_certificate_password": "Password of the certificate file",
+    "azure_federated_token_file": "Token file",
+    "azure_authority_host": "Sign-in service",
     "azure_sas_token": "SAS token",
     "azure_account_key": "Account key",
     "azure_connection_string": "Connection string",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from chorus_gui.core.config.sas import SasInfo, clean_sas
@@ -20,9 +20,22 @@ class AuthMode(Enum):
 
     NONE = "none"
     LOGIN = "login"
+    CERTIFICATE = "certificate"
+    MANAGED_IDENTITY = "managed_identity"
+    WORKLOAD_IDENTITY = "workload_identity"
     SAS = "sas"
     KEY = "key"
     CONNECTION_STRING = "connection_string"
+
+    @property
+    def signs_in(self) -> bool:
+        """Requests carry a token of Microsoft Entra, a person's or a program's."""
+        return self is AuthMode.LOGIN or self.is_identity
+
+    @property
+    def is_identity(self) -> bool:
+        """The sign-in needs no person."""
+        return self in (AuthMode.CERTIFICATE, AuthMode.MANAGED_IDENTITY, AuthMode.WORKLOAD_IDENTITY)
 
 
 class Origin(Enum):
@@ -96,19 +109,69 @@ class NoCredentials(_Facts):
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """A program's registration in Entra (a service principal), which signs in with a certificate and its private key.
+
+    ``client_id``: the registration's ID.  ``file``: the absolute path of a PEM or PFX file; ``password`` opens it.
+    """
+
+    client_id: str
+    file: str
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedIdentity:
+    """The identity of this computer in Azure, or the one of ``client_id`` that was assigned to it.
+
+    Asking for its tokens contacts the computer's metadata service (169.254.169.254), so only a configuration can request it.
+    """
+
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadIdentity:
+    """A registration in Entra that trusts another service's tokens.  ``file``: the absolute path of the file with such a token."""
+
+    client_id: str
+    file: str
+
+
+Identity = Certificate | ManagedIdentity | WorkloadIdentity
+"""Who signs in where no person does."""
+
+
+@dataclass(frozen=True, slots=True)
 class MicrosoftLogin(_Facts):
-    """A sign-in with a Microsoft account.  ``tenant``: where it takes place; "": in the one of the person's own account."""
+    """A sign-in with Microsoft Entra, by a person if ``identity`` is None.
+
+    ``tenant``: where it takes place; "": in the one of the person's own account.  ``authority``: the host of the sign-in service, ""
+    for the public cloud's.
+    """
 
     tenant: str = ""
+    identity: Identity | None = None
+    authority: str = ""
 
     def masked(self) -> MicrosoftLogin:
-        """Itself: it has no secret."""
+        """The same with dots in place of every secret, for a preview."""
+        if isinstance(self.identity, Certificate) and self.identity.password:
+            return replace(self, identity=replace(self.identity, password=Secret(MASK)))
         return self
 
     @property
     def mode(self) -> AuthMode:
-        """LOGIN."""
-        return AuthMode.LOGIN
+        """LOGIN, or the mode of the identity."""
+        match self.identity:
+            case None:
+                return AuthMode.LOGIN
+            case Certificate():
+                return AuthMode.CERTIFICATE
+            case ManagedIdentity():
+                return AuthMode.MANAGED_IDENTITY
+            case WorkloadIdentity():
+                return AuthMode.WORKLOAD_IDENTITY
 
 
 @dataclass(frozen=True, slots=True, init=False)

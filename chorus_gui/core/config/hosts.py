@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from chorus_gui.core import private
+from chorus_gui.core.config.credentials import Credentials, MicrosoftLogin
 from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.policy import NO_POLICY, Policy, Rule, read_policy
 from chorus_gui.core.errors import AccessError, UntrustedHostError, UsageError
@@ -33,6 +34,13 @@ BUCKET_HOSTS = {PlaceKind.S3: "s3.amazonaws.com", PlaceKind.GCS: "storage.google
 """Where buckets are read; the first name stands for Amazon's servers in all regions.  Another endpoint needs a confirmation, as any other server."""
 URL_KEYS = {PlaceKind.AZURE: "azure_account_url", PlaceKind.S3: "aws_endpoint_url", PlaceKind.GCS: "google_endpoint_url"}
 """The key that names the server of a place."""
+ENTRA_HOSTS = (
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+)
+"""Microsoft's sign-in services: of the public cloud, of the US government's, of China's."""
 MAX_BYTES = 1024 * 1024
 
 _AMAZON = re.compile(r"s3(-fips)?(\.dualstack)?\.[a-z]{2,3}(-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?")
@@ -131,6 +139,8 @@ def admit(place: Place, url: str = "") -> None:
     policy = read_policy()
     if policy is not NO_POLICY:
         _pinned(place, host, policy)
+    if isinstance(place.credentials, MicrosoftLogin) and place.credentials.authority:
+        _admit_authority(place.credentials.authority, policy)
     bucket = place.kind in BUCKET_HOSTS
     if host.is_forbidden:
         raise AccessError(
@@ -141,6 +151,34 @@ def admit(place: Place, url: str = "") -> None:
     if host.is_known or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
         return
     raise untrusted(host, place.kind)
+
+
+def authority_host(credentials: Credentials) -> Host | None:
+    """The sign-in service that a configuration names, if it is not one of Microsoft's own."""
+    authority = credentials.authority if isinstance(credentials, MicrosoftLogin) else ""
+    host = Host.of_url(f"https://{authority}") if authority else None
+    return host if host is not None and host.name not in ENTRA_HOSTS else None
+
+
+def _admit_authority(authority: str, policy: Policy) -> None:
+    host = Host.of_url(f"https://{authority}")
+    if host is None or host.is_forbidden:
+        raise AccessError(
+            f"“{authority}” is not the address of a sign-in service.",
+            meaning="Nothing was sent.",
+            remedy="Correct azure_authority_host in the configuration.",
+        )
+    if host.name in ENTRA_HOSTS:
+        return
+    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
+    if host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
+        return
+    raise UntrustedHostError(
+        f"“{host.name}” is not a known sign-in service, and nobody confirmed it on this computer.",
+        host.name,
+        meaning="The configuration names it in azure_authority_host. It would receive what signs in. Nothing was sent.",
+        remedy=f"Ask your IT department if this address is right. If it is, run the command once with “--trust-host {host.name}”.",
+    )
 
 
 def admit_server(name: str) -> None:
@@ -186,7 +224,9 @@ def unconfirmed(places: Iterable[Place]) -> list[str]:
     if read_policy().allowed(Rule.HOSTS) is not None:
         return []
     known = confirmed()
-    hosts = dict.fromkeys(host for place in places if (host := _host_or_none(place)) is not None)
+    hosts = dict.fromkeys(
+        host for place in places for host in (_host_or_none(place), authority_host(place.credentials)) if host is not None
+    )
     return [host.name for host in hosts if not (host.is_known or host.is_forbidden or host.name in known)]
 
 

@@ -17,7 +17,6 @@ from chorus_gui.core.model import MODALITIES
 
 __all__ = ["CREDENTIALS", "CREDENTIAL_TITLES", "DEFAULT", "KEYS", "RESULTS", "TITLES", "Key", "Kind", "dotted_keys", "nearest"]
 
-
 DEFAULT = "default"
 """The name of the table in ``site_path`` that applies to every modality."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chorus_gui.core.config.credential_keys import aws_credentials, azure_credentials, gcs_settings, google_credentials, s3_settings
+from chorus_gui.core.config.credential_keys import Around, aws_credentials, azure_credentials, gcs_settings, google_credentials, s3_settings
 from chorus_gui.core.config.credentials import NO_ACCOUNT, Account, Credentials
 from chorus_gui.core.config.keys import DEFAULT, nearest
 from chorus_gui.core.config.model import NO_GCS, NO_S3, Place, PlaceKind
@@ -140,7 +140,8 @@ class Places:
             return NO_ACCOUNT, aws_credentials(self.reading, self.environ, modality)
         if kind is PlaceKind.GCS:
             return NO_ACCOUNT, google_credentials(self.reading, self.base, self.environ, modality)
-        account, credentials = azure_credentials(self.reading, place, container, self.environ, self.kept, modality)
+        around = Around(self.environ, self.kept, self.base)
+        account, credentials = azure_credentials(self.reading, place, container, around, modality)
         if credentials.sas is not None:
             token, url = (self.reading.value(f"{place}.{name}", modality) for name in ("azure_sas_token", "azure_account_url"))
             where = url if url.given and not token.given else token

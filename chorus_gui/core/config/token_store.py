@@ -63,7 +63,7 @@ class PlaceToken:
         credentials = self.place.credentials
         match credentials:
             case MicrosoftLogin():
-                return "a sign-in with a Microsoft account"
+                return _SIGN_INS[credentials.mode]
             case Sas():
                 return f"a SAS token, from {_found_in(credentials.origin)}"
             case AccountKey():
@@ -111,6 +111,14 @@ def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceTo
     beside = clean_sas(str(content.get("azure_sas_token") or ""))
     twice = bool(in_url and beside and in_url != beside)
     return PlaceToken(modality if kind == "site" else kind, place, table, in_url or beside, twice)
+
+
+_SIGN_INS = {
+    AuthMode.LOGIN: "a sign-in with a Microsoft account",
+    AuthMode.CERTIFICATE: "a sign-in with a certificate",
+    AuthMode.MANAGED_IDENTITY: "the managed identity of this computer",
+    AuthMode.WORKLOAD_IDENTITY: "a sign-in with a token file",
+}
 
 
 def _found_in(origin: Origin) -> str:

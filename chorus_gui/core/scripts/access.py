@@ -77,6 +77,13 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
                 f"AzCopy cannot read “{named.place.text}”: it reads only Amazon's own S3, and this bucket has another server.",
                 remedy="Use “file upload”.",
             )
+    for used in (place, *(site.place for site in config.sites.values())):
+        if used.credentials.mode.is_identity:
+            raise UsageError(
+                f"A script cannot sign in to “{used.text}” in the way that the configuration has.",
+                meaning=f'There, auth_mode = "{used.credentials.mode.value}". A script signs in as a person, or with a SAS token or a key.',
+                remedy='Use “file upload”. Or set auth_mode = "login" (the script then runs “az login”), or enter a SAS token.',
+            )
     if not options.verify_tls:
         read_policy().require(Rule.NO_UNVERIFIED_TLS)
     sas, key, account = place.credentials.sas, place.credentials.key, place.account

@@ -26,6 +26,7 @@ LICENCES = {
     "azure-storage-blob": "MIT",
     "botocore": "Apache-2.0",
     "certifi": "MPL-2.0",
+    "cryptography": "Apache-2.0 or BSD-3-Clause",
     "filelock": "MIT",
     "jinja2": "BSD-3-Clause",
     "keyring": "MIT",

@@ -23,7 +23,7 @@ from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
-from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.files import ask_open, ask_save
 from chorus_gui.ui.widgets.secret import SecretEdit
 
 
@@ -325,12 +325,21 @@ def _field(where: Where, folder: Callable[[], Path]) -> Field:
             return TextField(fixed=key.kind in (Kind.PATTERN, Kind.PATTERNS))
 
 
+_FILES = {
+    "azure_client_certificate_path": "Certificates (*.pem *.pfx *.p12);;All files (*)",
+    "azure_federated_token_file": "All files (*)",
+}
+"""Keys of a file that must exist → what the dialog offers."""
+
+
 def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
     text = edit.text().strip()
     start = str(base / text) if text and "://" not in text else str(base)
     if meaning.startswith("journal."):
         kinds = "Journals (*.db);;All files (*)"
         chosen, _ = ask_save(edit, f"Choose the file: {title(meaning)}", Path(start), kinds, confirm=False)
+    elif kinds := _FILES.get(meaning.rpartition(".")[2], ""):
+        chosen = ask_open(edit, f"Choose the file: {title(meaning)}", kinds, Path(start))
     else:
         chosen = QFileDialog.getExistingDirectory(edit, f"Choose the folder: {edit.accessibleName()}", start)
     return Path(chosen).as_posix() if chosen else ""

@@ -302,11 +302,13 @@ _FRAME = re.compile(r"Start \[([^][]{0,60})\] - Expiry \[([^][]{0,60})\] - Curre
 
 def _authentication(answer: Answer, access: Access) -> AccessError:
     clock = clock_sentence(answer.skew)
-    if access.auth_mode is AuthMode.LOGIN:
+    if access.auth_mode.signs_in:
         return AccessError(
             "The central store does not accept this sign-in.",
             meaning=" ".join(part for part in (_plain(answer.detail), clock) if part),
-            remedy="Sign in again with “az login”. Use the account that has access to the central store.",
+            remedy="Sign in again with “az login”. Use the account that has access to the central store."
+            if access.auth_mode is AuthMode.LOGIN
+            else "Check azure_tenant_id in the configuration: it must be the tenant of the storage account. Then run the command again.",
         )
     if access.sas is not None:
         return _sas(answer, access.sas, clock)
@@ -355,13 +357,25 @@ def _outside_its_time(answer: Answer, sas: SasInfo, clock: str) -> AccessError |
     return None
 
 
+_WHO = {
+    AuthMode.LOGIN: ("Your sign-in", "Your account"),
+    AuthMode.CERTIFICATE: ("The sign-in with the certificate", "The app registration"),
+    AuthMode.MANAGED_IDENTITY: ("The managed identity", "The managed identity"),
+    AuthMode.WORKLOAD_IDENTITY: ("The sign-in with the token file", "The app registration"),
+}
+"""What signs in, and who has the role."""
+
+
 def _permission(access: Access, operation: Operation) -> AccessError:
-    if access.auth_mode is AuthMode.LOGIN:
+    if access.auth_mode.signs_in:
         role = "Storage Blob Data Reader" if operation.needs in ("r", "l") else "Storage Blob Data Contributor"
+        whose, who = _WHO[access.auth_mode]
         return AccessError(
-            f"Your sign-in does not allow {operation.doing} {operation.object} in the central store.",
-            meaning=f"Your account has no role that allows it on the container “{access.container}”.",
-            remedy=f"Ask the central team for the role “{role}” on the container “{access.container}”. A new role works after some minutes.",
+            f"{whose} does not allow {operation.doing} {operation.object} in the central store.",
+            meaning=f"{who} has no role that allows it on the container “{access.container}”.",
+            remedy=f"Ask the central team for the role “{role}” on the container “{access.container}”"
+            + (". " if access.auth_mode is AuthMode.LOGIN else f", for {who[0].lower()}{who[1:]}. ")
+            + "A new role works after some minutes.",
         )
     has = f", but has “{access.sas.permissions}”" if access.sas and access.sas.permissions else ""
     return AccessError(

@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import Protocol
 from urllib.parse import quote
 
-from chorus_gui.core.storage.azure.login import Bearer
+from chorus_gui.core.storage.azure.login import Bearer, token_refused
 from chorus_gui.core.storage.base import Buffer
 
 VERSION = "2023-11-03"
@@ -60,8 +60,12 @@ class Authorisation(Protocol):
         """
         ...
 
+    def is_refused(self, status: int, headers: Mapping[str, str]) -> bool:
+        """An answer says that what lets the request in is not valid, or no longer."""
+        ...
+
     def again(self, request: Request, headers: Mapping[str, str]) -> bool:
-        """After an answer with status 401 and these headers: is it worth to sign the request again and send it once more?"""
+        """After such an answer: is it worth to sign the request again and send it once more?"""
         ...
 
     def other_tenant(self, headers: Mapping[str, str]) -> str:
@@ -71,6 +75,11 @@ class Authorisation(Protocol):
 
 class _Fixed:
     """What stays the same after a refusal."""
+
+    def is_refused(self, status: int, headers: Mapping[str, str]) -> bool:
+        """See :meth:`Authorisation.is_refused`."""
+        del headers
+        return status == 401
 
     def again(self, request: Request, headers: Mapping[str, str]) -> bool:
         """See :meth:`Authorisation.again`."""
@@ -137,6 +146,10 @@ class ByLogin:
         if "authorization" not in request.headers:
             request.headers["authorization"] = f"Bearer {self._bearer.token()}"
         return request.target
+
+    def is_refused(self, status: int, headers: Mapping[str, str]) -> bool:
+        """See :meth:`Authorisation.is_refused`."""
+        return token_refused(status, headers.get("x-ms-error-code", ""))
 
     def again(self, request: Request, headers: Mapping[str, str]) -> bool:
         """See :meth:`Authorisation.again`."""

@@ -179,7 +179,7 @@ def _authorisation(place: Place, url: str, login: Login) -> Authorisation:
                 "The account URL and the credentials do not match: a sign-in needs https.",
                 remedy="Write the account URL with “https://”, or use a SAS token or a key.",
             )
-        return ByLogin(Bearer(login, credentials.tenant))
+        return ByLogin(Bearer(login.by(credentials), credentials.tenant))
     if sas := credentials.sas:
         return BySas(sas.token.reveal())
     if key := credentials.key:
@@ -206,7 +206,7 @@ def _client(place: Place, url: str, login: Login) -> ContainerClient:
     steps: list[HTTPPolicy[Any, Any]] = [GenuinePolicy()]
     if isinstance(credentials, MicrosoftLogin):
         # Not as the SDK's credential: its own step in the pipeline would keep a token that the service refused.
-        steps.insert(0, LoginPolicy(Bearer(login, credentials.tenant)))
+        steps.insert(0, LoginPolicy(Bearer(login.by(credentials), credentials.tenant)))
     elif sas := credentials.sas:
         credential = AzureSasCredential(sas.token.reveal())
     elif key := credentials.key:

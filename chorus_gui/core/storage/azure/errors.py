@@ -12,10 +12,10 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.errors import AccessError, StoreError, StoreUnavailableError, Why
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Answer, Operation, explain
+from chorus_gui.core.storage.azure.login import Refusal
 from chorus_gui.core.storage.http.channel import NoAnswerError, ProxyLoginError, Trouble
 from chorus_gui.core.storage.http.headers import MESSAGE_CHARS, clock_skew, readable, retry_after
 from chorus_gui.core.storage.http.no_answers import plain_no_answer
@@ -167,6 +167,11 @@ _NO_NETWORK = re.compile(
 )
 
 
+def is_no_network(error: BaseException) -> bool:
+    """A sign-in failed because nobody answered."""
+    return any(_NO_NETWORK.search(str(cause)) for cause in _causes(error, nested=True))
+
+
 def not_signed_in(error: BaseException, access: Access) -> tuple[StoreError, AzureFault]:
     """For a sign-in that gave no token, with the cause for the log."""
     return _not_signed_in(error, access), fault(error)
@@ -183,12 +188,16 @@ def _no_token(error: BaseException, access: Access) -> StoreError:
 
     if isinstance(error, OtherTenantError):
         return other_tenant(error.tenant, access)
-    if access.auth_mode is AuthMode.LOGIN and any(_NO_NETWORK.search(str(cause)) for cause in _causes(error, nested=True)):
+    refusal = getattr(error, "refusal", None)
+    if isinstance(refusal, Refusal):
+        kind = StoreUnavailableError if refusal.unreachable else AccessError
+        return kind(refusal.what, meaning=refusal.meaning, remedy=refusal.remedy)
+    if access.auth_mode.signs_in and is_no_network(error):
         return StoreUnavailableError(
             "Could not renew the sign-in to Azure: login.microsoftonline.com does not answer.",
             remedy="Check the network, and try again.",
         )
-    if access.auth_mode is AuthMode.LOGIN:
+    if access.auth_mode.signs_in:
         return AccessError(
             "You are not signed in to Azure.",
             meaning=_without_signature(redact(str(error).strip().partition("\n")[0])),

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUEST_ID = "x-ms-request-id"
-UNAUTHORIZED = 401
 LIST_BYTES = 128 * 1024 * 1024
 """The longest list: 5,000 blobs with names of 1,024 characters, percent-encoded, and 8 KB of metadata each."""
 SPARE_BYTES = 64 * 1024
@@ -191,11 +190,14 @@ class LeanWire:
     def _let_in(self, request: Request) -> Answer:
         """The answer; of a request that is sent once more, with another token, if the first was refused."""
         answer, error = self._exchange(request)
-        if error is None and answer.status == UNAUTHORIZED and (error := self._renewed(request, answer)) is None:
+        if error is None and self._is_refused(answer) and (error := self._renewed(request, answer)) is None:
             answer, error = self._exchange(request)
-            if error is None and answer.status == UNAUTHORIZED and (tenant := self._authorisation.other_tenant(answer.headers)):
+            if error is None and self._is_refused(answer) and (tenant := self._authorisation.other_tenant(answer.headers)):
                 error = other_tenant(tenant, self._access), AzureFault("401")
         return _or_raise(answer, error)
+
+    def _is_refused(self, answer: Answer) -> bool:
+        return self._authorisation.is_refused(answer.status, answer.headers)
 
     def _exchange(self, request: Request) -> tuple[Answer, tuple[StoreError, AzureFault] | None]:
         """What was raised is let go here, with its traceback and what the service has to sign: no error has it as its context."""

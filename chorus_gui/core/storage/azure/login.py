@@ -1,4 +1,4 @@
-"""Signing in with Microsoft Entra: an existing ``az login``, else the browser, else a code for another device.
+"""Signing in with Microsoft Entra: an existing ``az login``, else the browser, else a code for another device; or without a person.
 
 Tokens are kept in memory alone and never logged.
 """
@@ -14,7 +14,11 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from chorus_gui.core.config.credentials import MicrosoftLogin
+from chorus_gui.core.config.hosts import ENTRA_HOSTS
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -49,6 +53,16 @@ class SignIn:
     device_code: Callable[[DeviceCode], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no token, in sentences without secrets.  ``unreachable``: nobody answered, so trying again can help."""
+
+    what: str
+    meaning: str = ""
+    remedy: str = ""
+    unreachable: bool = False
+
+
 NOBODY = SignIn()
 """Nobody is asked: only an ``az login`` counts."""
 
@@ -81,17 +95,36 @@ class Login:
         self._made: list[TokenCredential] | None = None
         self._worked: dict[str | None, int] = {}
         self._tokens: dict[_Key, AccessToken] = dict(known or {})
-        self._failures: dict[_Key, tuple[int, str]] = {}
+        self._failures: dict[_Key, tuple[int, str | Refusal]] = {}
+        self._others: dict[MicrosoftLogin, Login] = {}
         self._in_vain: dict[_Key, tuple[str, float]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process nobody can be asked: it has the tokens that are known now, and after them what ``az login`` gives there."""
-        return _elsewhere, (dict(self._tokens),)
+        with self._asking:
+            others = {credentials: dict(login._tokens) for credentials, login in self._others.items()}
+        return _elsewhere, (dict(self._tokens), others)
 
     @property
     def sign_in(self) -> SignIn:
         """How a person may be asked."""
         return self._sign_in
+
+    def by(self, credentials: MicrosoftLogin) -> Login:
+        """The sign-in that these credentials ask for: this one for a person, otherwise one that all places with the same ones share."""
+        if credentials.identity is None and not credentials.authority:
+            return self
+        with self._asking:
+            found = self._others.get(credentials)
+            if found is None:
+                ways = partial(_ways, authority=credentials.authority) if credentials.identity is None else _Unattended(credentials)
+                found = self._others[credentials] = Login(self._sign_in, ways)
+            return found
+
+    def remember(self, known: Mapping[_Key, AccessToken]) -> None:
+        """Use these tokens, too, as long as they last."""
+        with self._asking:
+            self._tokens |= known
 
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **_options: Any
@@ -151,19 +184,21 @@ class Login:
         scopes, tenant, enable_cae = key
         if self._made is None:
             self._made = self._make_ways(self._sign_in)
-        causes: list[str] = []
+        causes: list[str | Refusal] = []
         for number in self._order(tenant, len(self._made)):
             try:
                 token = self._made[number].get_token(*scopes, claims=claims, tenant_id=tenant, enable_cae=enable_cae)
             except ClientAuthenticationError as error:
-                causes.append(str(error.message).strip().partition("\n")[0])
+                refusal = getattr(error, "refusal", None)
+                causes.append(refusal if isinstance(refusal, Refusal) else str(error.message).strip().partition("\n")[0])
                 continue
             self._worked[tenant] = number
             self._tokens[key] = token
             return token
         self._worked.pop(tenant, None)
         count, _ = self._failures.get(key, (0, ""))
-        message = " ".join(causes) or "This computer offers no way to sign in."
+        texts = [cause for cause in causes if isinstance(cause, str)]
+        message = causes[0] if causes and not texts else " ".join(texts) or "This computer offers no way to sign in."
         self._failures[key] = (count + 1, message)
         raise _refusal(message)
 
@@ -174,8 +209,24 @@ class Login:
         return [number for number in dict.fromkeys([*worked, *range(count)]) if number < count]
 
 
-def _elsewhere(tokens: dict[_Key, AccessToken]) -> Login:
-    return Login(NOBODY, known=tokens)
+def _elsewhere(tokens: dict[_Key, AccessToken], others: dict[MicrosoftLogin, dict[_Key, AccessToken]]) -> Login:
+    login = Login(NOBODY, known=tokens)
+    for credentials, known in others.items():
+        login.by(credentials).remember(known)
+    return login
+
+
+class _Unattended:
+    """Makes the one way of an identity that needs no person."""
+
+    def __init__(self, credentials: MicrosoftLogin) -> None:
+        self._credentials = credentials
+
+    def __call__(self, sign_in: SignIn) -> list[TokenCredential]:
+        from chorus_gui.core.storage.azure.identities import IdentityWay
+
+        del sign_in
+        return [IdentityWay(self._credentials)]
 
 
 class Bearer:
@@ -208,27 +259,45 @@ class Bearer:
         return named[1] if named and named[1].lower() != (self._tenant or "").lower() else ""
 
 
-def _refusal(message: str) -> ClientAuthenticationError:
+def token_refused(status: int, code: str) -> bool:
+    """An answer to a login's request says that its token is not valid, or no longer.  ``code``: of the header x-ms-error-code.
+
+    That is 401, or 403 from older versions of the service and from the emulator.  A login without the role that it needs has another code.
+    """
+    return status == 401 or (status == 403 and code == "AuthenticationFailed")
+
+
+def _refusal(message: str | Refusal) -> ClientAuthenticationError:
     """A new one for each thread: an exception collects the traceback of whoever raises it."""
     from azure.core.exceptions import ClientAuthenticationError
 
+    if isinstance(message, Refusal):
+        from chorus_gui.core.storage.azure.identities import NoTokenError
+
+        return NoTokenError(message)
     return ClientAuthenticationError(message)
 
 
-def _ways(sign_in: SignIn) -> list[TokenCredential]:
+def _ways(sign_in: SignIn, *, authority: str = "") -> list[TokenCredential]:
     from azure.identity import AzureCliCredential, DeviceCodeCredential, InteractiveBrowserCredential
 
+    at = sign_in_service(authority) if authority else dict[str, Any]()
     any_tenant = ["*"]  # the configuration names the tenant; a login serves several configurations
     ways: list[TokenCredential] = [AzureCliCredential(additionally_allowed_tenants=any_tenant)]
     if sign_in.browser and _has_browser():
-        ways.append(InteractiveBrowserCredential(additionally_allowed_tenants=any_tenant))
+        ways.append(InteractiveBrowserCredential(additionally_allowed_tenants=any_tenant, **at))
     if (show := sign_in.device_code) is not None:
 
         def prompt(url: str, code: str, expires: datetime) -> None:
             show(DeviceCode(url, code, expires))
 
-        ways.append(DeviceCodeCredential(prompt_callback=prompt, additionally_allowed_tenants=any_tenant))
+        ways.append(DeviceCodeCredential(prompt_callback=prompt, additionally_allowed_tenants=any_tenant, **at))
     return ways
+
+
+def sign_in_service(authority: str) -> dict[str, Any]:
+    """Options of the SDK's credentials for a sign-in service.  Only one that is not Microsoft's own cannot be looked up at Microsoft's."""
+    return {"authority": authority, "disable_instance_discovery": authority.partition(":")[0] not in ENTRA_HOSTS}
 
 
 def _has_browser() -> bool:

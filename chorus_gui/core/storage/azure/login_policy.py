@@ -12,11 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
 
-from chorus_gui.core.storage.azure.login import Bearer
-
-UNAUTHORIZED = 401
-"""The status of a token that the service refuses.  A login without the role that it needs gets 403."""
-
+from chorus_gui.core.storage.azure.login import Bearer, token_refused
 
 MAX_CHALLENGE = 4096
 
@@ -42,7 +38,7 @@ class LoginPolicy(HTTPPolicy[Any, Any]):
             raise ServiceRequestError("The sign-in's token is not sent, because the connection is not encrypted.")
         token = self._bearer.token()
         response = self._send(request, token)
-        if response.http_response.status_code != UNAUTHORIZED:
+        if not _refused(response.http_response):
             return response
         answer = response.http_response
         try:
@@ -54,7 +50,7 @@ class LoginPolicy(HTTPPolicy[Any, Any]):
             answer.close()  # of a download: its body was not read, and would keep the connection
             response = self._send(request, other)
             answer = response.http_response
-        if answer.status_code == UNAUTHORIZED:
+        if _refused(answer):
             named = self._bearer.other_tenant(str(answer.headers.get("WWW-Authenticate") or "")[:MAX_CHALLENGE])
             if named:
                 answer.close()
@@ -64,3 +60,7 @@ class LoginPolicy(HTTPPolicy[Any, Any]):
     def _send(self, request: PipelineRequest[Any], token: str) -> PipelineResponse[Any, Any]:
         request.http_request.headers["Authorization"] = f"Bearer {token}"
         return self.next.send(request)
+
+
+def _refused(answer: Any) -> bool:
+    return token_refused(answer.status_code, str(answer.headers.get("x-ms-error-code") or ""))

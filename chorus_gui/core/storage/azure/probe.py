@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from chorus_gui.core.config.credentials import Certificate, MicrosoftLogin
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.config.sas import NEEDS_SOURCE
 from chorus_gui.core.errors import ConditionError, StoreError
@@ -18,13 +19,19 @@ PROBE_NAME = ".chorus-upload-probe-"
 """How the name of a write test's blob begins; it exists for a moment."""
 
 
+CERTIFICATE_DAYS = 30
+"""A certificate that expires sooner is worth a warning."""
+
+
 def probe(place: Place, *, needs: str = NEEDS_SOURCE, login: Login | None = None, expiry: bool = True) -> list[Finding]:
-    """Test a place in Azure: its SAS, whether it can be listed, the clock; with "w" in ``needs`` also writing and deleting.
+    """Test a place in Azure: its SAS or certificate, whether it can be listed, the clock; with "w" in ``needs`` also writing and deleting.
 
     Without ``expiry``, how long the SAS is valid is left out.  ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
     that nobody uses; a SAS that does not allow deleting could not remove it, so nothing is written then.  Raises nothing: a failure is a finding, and tests that would fail for the same reason are left out.
     """
-    found = _sas_findings(place, needs, expiry=expiry)
+    found = [*_sas_findings(place, needs, expiry=expiry), *_certificate_findings(place)]
+    if found and found[-1].grade is Grade.BAD and not place.credentials.sas:
+        return found
     try:
         store = AzureStore(place, login=login)
     except StoreError as error:
@@ -66,6 +73,22 @@ def _sas_findings(place: Place, needs: str, *, expiry: bool) -> list[Finding]:
         return [Finding(Grade.GOOD, "", "The SAS token allows everything that is needed.")]
     until = f"until {info.expires:%Y-%m-%d}" if info.expires else "for as long as its policy allows"
     return [Finding(Grade.GOOD, "", f"The SAS token allows everything that is needed {until}.")]
+
+
+def _certificate_findings(place: Place) -> list[Finding]:
+    credentials = place.credentials
+    if not (isinstance(credentials, MicrosoftLogin) and isinstance(credentials.identity, Certificate)):
+        return []
+    from chorus_gui.core.storage.azure.identities import NoTokenError, certificate_ends
+
+    try:
+        ends = certificate_ends(credentials.identity)
+    except NoTokenError as error:
+        return [Finding(Grade.BAD, "", error.refusal.what, error.refusal.meaning, error.refusal.remedy)]
+    if ends - datetime.now(UTC) < timedelta(days=CERTIFICATE_DAYS):
+        remedy = "Make a new certificate in time, and upload its public part to the app registration."
+        return [Finding(Grade.WARNING, "", f"The certificate of the sign-in expires on {ends:%Y-%m-%d}.", remedy=remedy)]
+    return [Finding(Grade.GOOD, "", f"The certificate of the sign-in is valid until {ends:%Y-%m-%d}.")]
 
 
 def _answers(store: AzureStore) -> list[Finding]:
