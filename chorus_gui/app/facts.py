@@ -14,7 +14,7 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here, known_to_stay
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.credentials import AccountKey, MicrosoftLogin, Origin
+from chorus_gui.core.config.credentials import AccountKey, Certificate, ManagedIdentity, MicrosoftLogin, Origin, WorkloadIdentity
 from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.config.model import Config, PlaceKind
 from chorus_gui.core.config.sas import NEEDS_STORE, time_left
@@ -54,6 +54,12 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
     if place.kind is PlaceKind.FOLDER:
         return CredentialFacts("No credential needed", f"The central store is the folder {place.text}.", Grade.INFO)
     match place.credentials:
+        case MicrosoftLogin(identity=Certificate(file=file)):
+            return CredentialFacts("Certificate sign-in", f"The program signs in with the certificate in {file}.", Grade.INFO)
+        case MicrosoftLogin(identity=WorkloadIdentity(file=file)):
+            return CredentialFacts("Token file sign-in", f"The program signs in with the token in {file}.", Grade.INFO)
+        case MicrosoftLogin(identity=ManagedIdentity()):
+            return CredentialFacts("Managed identity", "The program signs in with an identity of this computer in Azure.", Grade.INFO)
         case MicrosoftLogin():
             return CredentialFacts("Microsoft sign-in", "You are asked to sign in when the store is first used.", Grade.INFO)
         case AccountKey():
@@ -125,6 +131,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     from chorus_gui.core.review import approval as approving
     from chorus_gui.core.review.changes import lost_patients, summary, summed, to_do_by_modality
     from chorus_gui.core.review.pending import offered
+    from chorus_gui.core.review.reading import cloud_reading
     from chorus_gui.core.review.staging import Staging, staging_path
 
     try:
@@ -158,6 +165,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             pending=offered(staging),
             holds_warning=known_here(config).warning,
             lost_patients=tuple(lost_patients(staging)),
+            reading=cloud_reading(staging, offered(staging)),
             out_of_reach=tuple(
                 f"{cause} {remedy}".strip()
                 for cause, remedy in staging.db.execute("SELECT DISTINCT cause, remedy FROM problem WHERE covers AND path = ''")

@@ -17,7 +17,7 @@ from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
 from chorus_gui.core.receipt import ApprovingPolicy
-from chorus_gui.core.review.values import Hold, PatientChanges, Pending, PendingFile, PendingQuery, Query, Reviewed
+from chorus_gui.core.review.values import CloudReading, Hold, PatientChanges, Pending, PendingFile, PendingQuery, Query, Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -35,6 +35,7 @@ class Review:
         from chorus_gui.core.review.approval import deletions
         from chorus_gui.core.review.changes import held, to_do
         from chorus_gui.core.review.pending import offered, pending
+        from chorus_gui.core.review.reading import cloud_reading
         from chorus_gui.core.submission.review_site import READINESS
 
         self._staging = staging
@@ -56,6 +57,8 @@ class Review:
         """files that are pending in others"""
         self.along: Pending = self.pending if options.pending else Pending()
         """the pending files that an approval uploads, too"""
+        self.reading: tuple[CloudReading, ...] = cloud_reading(staging, self.along)
+        """what the upload reads from the site's places in a cloud"""
 
     def changes(self, query: Query) -> Iterator[Change]:
         """The changes of a query, in its order."""

@@ -11,7 +11,7 @@ from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.journal.queries import ModalityCount
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
-from chorus_gui.core.review.values import Pending
+from chorus_gui.core.review.values import CloudReading, Pending
 
 
 class StoreKind(Enum):
@@ -119,7 +119,7 @@ class ReviewFacts:
     approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
     these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``:
     holds that are not shared yet, or a shared list that could not be read, in sentences; "" if all is shared.  ``lost_patients``:
-    of whom no file is left, if it is approved.
+    of whom no file is left, if it is approved.  ``reading``: what the upload reads from the site's places in a cloud, ``pending`` included.
     """
 
     path: Path
@@ -138,6 +138,7 @@ class ReviewFacts:
     out_of_reach: tuple[str, ...] = ()
     holds_warning: str = ""
     lost_patients: tuple[str, ...] = ()
+    reading: tuple[CloudReading, ...] = ()
 
     @property
     def to_send(self) -> Tally:

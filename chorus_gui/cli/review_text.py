@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.readiness_report import severities
+from chorus_gui.app.reading import COSTS, PROVIDERS, reading_text
 from chorus_gui.app.review import Review, Reviewing
 from chorus_gui.app.words import KINDS, agree, duration, files, held_text, measured, moment, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
@@ -104,6 +105,8 @@ def show(report: Report, review: Review) -> None:
     show_litter(report, review)
     show_pending(report, review)
     show_held(report, review)
+    for reading in review.reading:
+        report.say("", reading_text(reading), COSTS)
     limit = None if report.verbose else SHOWN
     for kind in kinds:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
@@ -206,6 +209,18 @@ def review_json(review: Review) -> dict[str, Any]:
         "held_back": [
             {"modality": hold.modality, "path": hold.path, "reason": hold.reason, "by": hold.held_by, "at_us": hold.at_us}
             for hold in review.held
+        ],
+        "reading": [
+            {
+                "place": one.place,
+                "provider": PROVIDERS[one.kind],
+                "modalities": list(one.modalities),
+                "files": one.files.files,
+                "bytes": one.files.bytes,
+                "requests": one.requests,
+                "listing_requests": one.listing,
+            }
+            for one in review.reading
         ],
         "readiness": review.readiness,
         "notes": list(summary.notes),

@@ -123,6 +123,20 @@ class PatientChanges(NamedTuple):
     held: int = 0
 
 
+class CloudReading(NamedTuple):
+    """What an approval would read from a place in a cloud.  ``kind`` as :class:`~chorus_gui.core.config.model.PlaceKind` has it.
+
+    ``requests`` is what reading takes if nothing is repeated; ``listing`` what the scan took.
+    """
+
+    kind: str
+    place: str
+    modalities: tuple[str, ...]
+    files: Tally
+    requests: int
+    listing: int
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """One thing held back: a file (``path``), or everything of a patient (``patient_id``).  The other one is ""."""

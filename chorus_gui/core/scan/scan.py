@@ -16,12 +16,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
-from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config, JournalPlaces, Place, Site
+from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config, JournalPlaces, Place, PlaceKind, Site
 from chorus_gui.core.errors import ChorusError, SourceUnreadableError, SourceVanishedError, UsageError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
 from chorus_gui.core.storage.base import Folder, FolderChoice, Source, UnwantedFile
+from chorus_gui.core.storage.listed import Asked, Listed
 
 _BATCH = 4096
 _SIZE = itemgetter(1)
@@ -50,7 +51,8 @@ class ScanSummary:
     """What a scan found.  ``by_modality`` has every modality that was asked for.
 
     ``left_out`` are the files and the folders that ``exclude`` of the configuration matched; what is in the folders is not known.
-    ``unread`` are (modality, path) of which nothing is known, the path and everything below it; "" is the whole root.
+    ``unread`` are (modality, path) of which nothing is known, the path and everything below it; "" is the whole root.  ``clouds`` are
+    the places in a cloud, with the requests that listing them took.
     """
 
     by_modality: dict[str, Tally]
@@ -59,6 +61,7 @@ class ScanSummary:
     unread: tuple[tuple[str, str], ...]
     seconds: float
     left_out: tuple[int, int] = (0, 0)
+    clouds: tuple[Listed, ...] = ()
 
 
 def scan(
@@ -113,7 +116,8 @@ def scan(
             walk.run(source, ctx)
     seconds = time.perf_counter() - began
     left_out = (sum(walk.left_out for walk in walks), sum(walk.pruned for walk in walks))
-    return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), seconds, left_out)
+    clouds = tuple(walk.listed() for walk in walks if walk.sites[0].place.kind is not PlaceKind.FOLDER)
+    return ScanSummary(report.tallies, report.unmatched_count, report.problems, tuple(report.unread), seconds, left_out, clouds)
 
 
 def _opened(walks: Sequence[_Walk], sources: Mapping[str, Source]) -> list[Source | ChorusError]:
@@ -246,17 +250,23 @@ class _Walk:
         self._waiting: dict[str, _Decision] = {}
         self._lost: set[tuple[str, str]] = set()
         self._seen = 0
+        self.asked = Asked()
 
     def give_up(self, error: ChorusError) -> None:
         """The root cannot be opened: nothing is known of what is in it."""
         mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
         self._report.problem(Problem(mine, "", error.summary, error.remedy, covers=True))
 
+    def listed(self) -> Listed:
+        """What listing the root took."""
+        mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
+        return Listed(self.sites[0].place, mine, self.asked.count)
+
     def run(self, source: Source, ctx: JobContext) -> None:
         """Walk the whole root."""
         mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
         try:
-            for folder in source.folders(self._want, ctx.checkpoint):
+            for folder in source.folders(self._want, ctx.checkpoint, self.asked):
                 ctx.checkpoint()
                 self._take(source.url, folder)
         except (SourceVanishedError, SourceUnreadableError) as error:

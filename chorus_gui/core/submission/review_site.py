@@ -10,7 +10,7 @@ from chorus_gui.core.journal.known import Known
 from chorus_gui.core.model import Mode, Row
 from chorus_gui.core.readiness.findings import to_data
 from chorus_gui.core.readiness.watch import Both, Watch
-from chorus_gui.core.review import to_read
+from chorus_gui.core.review import reading, to_read
 from chorus_gui.core.review.amended import refuse_taken
 from chorus_gui.core.review.changes import summary
 from chorus_gui.core.review.diff import Comparison, Scanned
@@ -52,6 +52,7 @@ def review_site(
         seen = scan(config, chosen, Both(staging, watch), ctx, work.sources)
         begin = watch.finish(work.sources, chosen, ctx)
         staging.put(READINESS, to_data(watch.result(chosen, begin.read, begin.unchecked)))
+        reading.keep(staging, seen.clouds)
         staging.put("left_out", [*seen.left_out, list(config.exclude.patterns)])
         comparison = Comparison(config, work.journal, Scanned(staging, known, chosen, mode or config.mode, seen.unread), ctx)
         comparison.begin(patients(config))

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from chorus_gui.app.expiry import first_to_end, too_soon
+from chorus_gui.app.reading import COSTS, reading_text
 from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
@@ -93,6 +94,7 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     if litter := review.summary.litter.files:
         text = f"{words.count_of(litter, 'file')} to upload {words.agree(litter, 'is', 'are')} possibly not data: the tile “Not data?” lists {words.agree(litter, 'it', 'them')}."
         out.append((Grade.WARNING, text))
+    out += [(Grade.INFO, f"{reading_text(one)} {COSTS}") for one in review.reading if one.files.files]
     if review.summary.left_out:
         out.append((Grade.INFO, review.summary.left_out))
     if problems := review.summary.total(ChangeKind.PROBLEM).files:
