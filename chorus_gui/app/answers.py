@@ -70,7 +70,7 @@ def container_of(text: str) -> Container:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """``site``: its folder; ``mode``: what it means that a submitted file is no longer there.  ``folder``: the store, if it is a folder (then the fields of Azure are ignored).
+    """``site``: its folder, or its place in a cloud; ``places``: every key about the places of the site and of modalities; ``mode``: what it means that a submitted file is no longer there.  ``folder``: the store, if it is a folder (then the fields of Azure are ignored).
 
     ``pasted`` None: sign in with Microsoft.
     """
@@ -83,6 +83,7 @@ class Answers:
     account_url: str = ""
     pasted: Pasted | None = None
     mode: Mode = Mode.APPEND
+    places: tuple[tuple[tuple[str, str], str | int | bool], ...] = ()
 
     @property
     def address(self) -> tuple[str, str]:
@@ -116,7 +117,9 @@ def compose(answers: Answers, file: Path) -> str:
     from chorus_gui.core.config.save import new_document  # tomlkit takes long to import
 
     document = new_document(file)
-    document.set(_dotted("site.path"), Path(answers.site).as_posix())
+    for (meaning, modality), value in ((("site.path", DEFAULT), answers.site), *answers.places):
+        folder = meaning == "site.path" and "://" not in str(value)
+        document.set(KEYS[meaning].dotted(Layout.NESTED, modality), Path(str(value)).as_posix() if folder else value)
     document.set(_dotted("mode"), answers.mode.value)
     document.set(_dotted("central.path"), answers.store)
     if answers.azure:
@@ -151,6 +154,13 @@ def faults_of(answers: Answers, file: Path, *names: str) -> tuple[Checked, str]:
     checked = check(compose(answers, file), file)
     told = [fault for fault in checked.faults if not names or _is_one_of(fault.key, names)]
     return checked, "\n".join(dict.fromkeys(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in told))
+
+
+def faults_at(answers: Answers, file: Path, begin: str) -> tuple[str, str]:
+    """The first key that begins with ``begin`` and has a problem, and that in words; "" and "" if there is none."""
+    checked = check(compose(answers, file), file)
+    fault = next((fault for fault in checked.faults if fault.key.startswith(begin)), None)
+    return (fault.key, " ".join(part for part in (fault.problem, fault.remedy) if part)) if fault else ("", "")
 
 
 def _is_one_of(dotted: str, names: tuple[str, ...]) -> bool:

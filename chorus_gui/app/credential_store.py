@@ -1,4 +1,4 @@
-"""SAS tokens in the operating system's credential store instead of in the configuration file."""
+"""SAS tokens and AWS access keys in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from chorus_gui.core.config import keychain
 from chorus_gui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from chorus_gui.core.config.credentials import AccessKey
     from chorus_gui.core.config.model import MailSettings
     from chorus_gui.core.config.save import ConfigDocument
     from chorus_gui.core.config.token_store import Kept
@@ -21,10 +22,12 @@ __all__ = [
     "PlaceCredential",
     "delete_mail_password",
     "delete_tokens",
+    "keep_access_key",
     "keep_mail_password",
     "keep_token",
     "move_tokens",
     "place_credentials",
+    "takes_access_key",
     "title",
 ]
 
@@ -51,21 +54,52 @@ class PlaceCredential:
 
 
 def place_credentials(file: Path) -> list[PlaceCredential]:
-    """Every place in Azure that a configuration names.  Raises :class:`ConfigError`."""
+    """Every place in a cloud that a configuration names.  Raises :class:`ConfigError`."""
+    from chorus_gui.core.config.aws_store import key_holders
     from chorus_gui.core.config.token_store import place_tokens
 
     found: list[PlaceCredential] = []
-    for holder in place_tokens(_document(file)):
+    document = _document(file)
+    for holder in place_tokens(document):
         sas = holder.place.credentials.sas
         found.append(PlaceCredential(holder.where, holder.entry, holder.origin, sas.info.expires if sas else None))
-    return found
+    return [*found, *(PlaceCredential(one.where, one.entry, one.origin) for one in key_holders(document))]
+
+
+def takes_access_key(file: Path, place: str) -> bool:
+    """A new credential of ``place`` is an AWS access key; with "", if the configuration uses no SAS token.  Raises :class:`ConfigError`."""
+    from chorus_gui.core.config.aws_store import key_holders
+    from chorus_gui.core.config.credentials import AuthMode
+    from chorus_gui.core.config.token_store import place_tokens
+
+    document = _document(file)
+    keys = key_holders(document)
+    if place:
+        return any(holder.where == place for holder in keys)
+    return bool(keys) and not any(holder.place.credentials.mode is AuthMode.SAS for holder in place_tokens(document))
+
+
+def keep_access_key(file: Path, keys: AccessKey, place: str = "") -> tuple[str, ...]:
+    """Keep a new AWS access key for ``place``; its entries.  Raises as :func:`~chorus_gui.core.config.aws_store.put_keys`."""
+    from chorus_gui.core.config.aws_store import put_keys
+
+    return put_keys(_document(file), keys, place)
 
 
 def move_tokens(file: Path) -> Kept:
-    """Move the SAS tokens from a configuration file into the credential store.  Raises as :func:`~chorus_gui.core.config.token_store.move`."""
-    from chorus_gui.core.config.token_store import move
+    """Move the SAS tokens and AWS access keys from a configuration file into the credential store.
 
-    return move(_document(file))
+    Raises as :func:`~chorus_gui.core.config.token_store.move` and :func:`~chorus_gui.core.config.aws_store.move_keys`.
+    """
+    from chorus_gui.core.config.aws_store import move_keys
+    from chorus_gui.core.config.token_store import Kept, has_tokens, move
+
+    document = _document(file)
+    entries = move_keys(document)
+    if entries and not has_tokens(document):
+        return Kept(entries)
+    kept = move(document)
+    return Kept((*entries, *kept.entries), kept.remains)
 
 
 def keep_token(file: Path, token: str, place: str = "") -> Kept:
@@ -113,18 +147,21 @@ class Deleted:
 
 
 def delete_tokens(file: Path, place: str = "") -> Deleted:
-    """Remove a configuration's SAS tokens, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
+    """Remove a configuration's SAS tokens and access keys, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
+    from chorus_gui.core.config.aws_store import delete_keys, key_holders
     from chorus_gui.core.config.token_store import place_tokens
 
-    found = place_tokens(_document(file))
+    document = _document(file)
+    found, in_aws = place_tokens(document), key_holders(document)
     entries = {holder.entry for holder in found if place in ("", holder.where)}
-    if place and not entries:
+    names = [holder.where for holder in (*found, *in_aws)]
+    if place and place not in names:
         raise UsageError(
-            f"The configuration has no place “{place}” in Azure.",
-            remedy=f"Its places in Azure: {', '.join(h.where for h in found) or 'none'}.",
+            f"The configuration has no place “{place}” in a cloud.",
+            remedy=f"Its places in a cloud: {', '.join(names) or 'none'}.",
         )
-    gone = tuple(entry for entry in sorted(entries) if keychain.delete(entry))
-    return Deleted(gone, tuple(holder.where for holder in found if holder.entry in gone and holder.where != place))
+    gone = (*(entry for entry in sorted(entries) if keychain.delete(entry)), *delete_keys(document, place))
+    return Deleted(gone, tuple(holder.where for holder in (*found, *in_aws) if holder.entry in gone and holder.where != place))
 
 
 def _document(file: Path) -> ConfigDocument:

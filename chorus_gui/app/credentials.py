@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from chorus_gui.core.config.addresses import account_of_url, address_parts, connection_parts
-from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.credentials import AccessKey, AuthMode
 from chorus_gui.core.config.sas import (
     NEEDS_JOURNAL,
     NEEDS_SOURCE,
@@ -25,7 +26,7 @@ from chorus_gui.core.config.sas import (
 )
 from chorus_gui.core.model import Grade
 
-__all__ = ["NEEDS", "Facts", "Pasted", "paste", "sas_facts", "secret_facts"]
+__all__ = ["NEEDS", "Facts", "Pasted", "paste", "paste_aws", "sas_facts", "secret_facts"]
 
 NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
 """What a place's credential must allow, by the part of the configuration."""
@@ -105,6 +106,25 @@ def paste(text: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> P
         return Pasted(AuthMode.KEY, facts, text)
     what = "This is neither a SAS token, nor a connection string, nor an account key."
     return Pasted(AuthMode.NONE, Facts(what, Grade.BAD, ("A SAS token has “sig=” in it. Copy the whole of it from the message you got.",)))
+
+
+_AWS_PART = re.compile(
+    r"""(?:aws_?)?(?:(access_?key_?id)|(secret_?access_?key)|((?:session|security)_?token))["']?\s*[=:]\s*["']?([A-Za-z0-9/+=_.-]+)""",
+    re.IGNORECASE,
+)
+
+
+def paste_aws(text: str) -> AccessKey | None:
+    """The access key in what AWS shows to be copied: lines of a shell ("export AWS_ACCESS_KEY_ID=…"), of the file “credentials”, or the JSON of
+    the AWS tools.  None if the text names no access key.
+    """
+    found = ["", "", ""]
+    for *names, value in _AWS_PART.findall(text):
+        found[next(at for at, name in enumerate(names) if name)] = value
+    key_id, secret, session = found
+    if not key_id and not secret:
+        return None
+    return AccessKey(key_id, secret, session)
 
 
 def _sas(text: str, token: str, now: datetime | None, needs: str) -> Pasted:

@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.place_kinds import form_of, kind_of
 from chorus_gui.core.config.addresses import address_parts
 from chorus_gui.core.config.credential_keys import Given
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, nearest
@@ -118,7 +119,8 @@ class Draft:
         """Another value; None removes the key.
 
         In a flat file a modality's table replaces the whole table of the default, so its first own key brings the default's keys
-        along.  A draft whose table is not a table (a fault says so) is not changed.
+        along; in a nested one its first own credential brings along the others for this kind of place.  A draft whose table is not a
+        table (a fault says so) is not changed.
         """
         if not self._is_table(self._table(where)):
             return self
@@ -126,10 +128,9 @@ class Draft:
 
         document = ConfigDocument(self.file, self.text, seen=None)
         table = self._table(where)
-        if value is not None and self.layout is Layout.FLAT and where[1] != DEFAULT and not self._own_table(where[1]):
-            for name, given in (self.reading.table(f"site_path.{DEFAULT}") if self.reading else dict[str, object]()).items():
-                if isinstance(given, (str, int, bool)):
-                    document.set(f"{table}.{name}", given)
+        if value is not None:
+            for name, given in self._brought_along(where).items():
+                document.set(f"{table}.{name}", given)
         dotted = self.dotted(where)
         if value is not None:
             document.set(dotted, value)
@@ -182,8 +183,21 @@ class Draft:
             at = as_tables(at).get(name, {})  # pyright: ignore[reportUnknownArgumentType]
         return isinstance(at, Mapping)
 
-    def _own_table(self, modality: str) -> bool:
-        return bool(self.reading and as_tables(self.reading.table("site_path").get(modality)))
+    def _brought_along(self, where: Where) -> dict[str, Scalar]:
+        """What the table of a modality has to repeat of the default's, because its first key hides that."""
+        reading, (meaning, modality) = self.reading, where
+        if reading is None or modality == DEFAULT:
+            return {}
+        own, wanted = as_tables(reading.table("site_path").get(modality)), None
+        if reading.layout is Layout.NESTED:
+            if ".auth." not in KEYS[meaning].nested or "auth" in own:
+                return {}
+            kind = kind_of(self.effective(("site.path", modality)))
+            wanted = form_of(kind).keys if kind is not None else ()
+        elif own:
+            return {}
+        default = reading.table(self._table((meaning, DEFAULT)))
+        return {name: v for name, v in default.items() if isinstance(v, (str, int, bool)) and (wanted is None or name in wanted)}
 
     def _table(self, where: Where) -> str:
         return KEYS[where[0]].dotted(self.layout, where[1]).rpartition(".")[0]

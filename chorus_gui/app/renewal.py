@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.config.credentials import (
+    AccessKey,
     AuthMode,
     AwsKeys,
     Certificate,
@@ -53,6 +54,8 @@ def where_kept(credentials: Credentials, config: Config) -> str:
     from chorus_gui.core.config import keychain
 
     if isinstance(credentials, AwsKeys):
+        if credentials.key_id and credentials.origin is Origin.STORE:
+            return f"Get a new access key, and store it in {keychain.title()} with “chorus-upload credential set”."
         if credentials.key_id:
             return f"Get new keys from the people who manage the bucket, and save them in “{config.file.name}”."
         return "Sign in again with the AWS tools of this computer (“aws sso login”), or renew the credentials of the profile."
@@ -80,13 +83,20 @@ def _signed_in_again(credentials: MicrosoftLogin, config: Config) -> str:
             return "Check the managed identity of this computer in the Azure portal."
 
 
-def save_credential(file: Path, where: str, secret: str) -> tuple[str, ...]:
-    """Save a new secret where the old one of ``where`` is.  Raises as :func:`~chorus_gui.core.config.new_secret.replace_secret`."""
+def save_credential(file: Path, where: str, secret: str | AccessKey) -> tuple[str, ...]:
+    """Save a new secret where the old one of ``where`` is; for a place in S3 an access key.
+
+    Raises as :func:`~chorus_gui.core.config.new_secret.replace_secret` and :func:`~chorus_gui.core.config.aws_store.replace_keys`.
+    """
     from chorus_gui.core.config import keychain
     from chorus_gui.core.config.new_secret import replace_secret
     from chorus_gui.core.config.save import ConfigDocument
 
     keychain.forget_answers()
+    if isinstance(secret, AccessKey):
+        from chorus_gui.core.config.aws_store import replace_keys
+
+        return replace_keys(ConfigDocument.open(file.absolute()), where, secret)
     return replace_secret(ConfigDocument.open(file.absolute()), where, secret)
 
 
@@ -131,7 +141,7 @@ def renewed(
     return Renewed(
         look,
         test,
-        where if place.kind is PlaceKind.AZURE else "",  # a person is asked for one secret, and keys of AWS are several
+        where,
         where_kept(credentials, config),
         KEYCHAIN_S if kept else LOOK_S,
         ASKING_S if asking else TEST_S,

@@ -1,4 +1,4 @@
-"""``chorus-upload credential …``: SAS tokens in the operating system's credential store instead of in the configuration file."""
+"""``chorus-upload credential …``: SAS tokens and AWS access keys in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -15,44 +15,50 @@ from chorus_gui.core.job import JobContext
 if TYPE_CHECKING:
     from chorus_gui.app.credential_store import Kept, PlaceCredential
     from chorus_gui.cli.report import Report
+    from chorus_gui.core.config.credentials import AccessKey
+
+
+_LONGEST = 100_000
+"""Characters that are read of standard input."""
 
 
 def add(groups: Any) -> None:
     """The group's grammar."""
-    group = groups.add_parser("credential", help="keep SAS tokens in this computer's credential store, not in the file")
+    group = groups.add_parser("credential", help="keep SAS tokens and AWS access keys in this computer's credential store, not in the file")
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
     one = commands.add_parser("list", help="show where each place's credential comes from, and when it expires")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=run_list)
 
-    one = commands.add_parser("move", help="move the SAS tokens from the configuration file to the credential store")
+    one = commands.add_parser("move", help="move the SAS tokens and AWS access keys from the configuration file to the credential store")
     one.set_defaults(run=run_move)
 
-    one = commands.add_parser("set", help="keep a new SAS token, typed in or read from standard input")
+    one = commands.add_parser("set", help="keep a new SAS token or AWS access key, typed in or read from standard input")
     one.add_argument(
         "--place",
         metavar="P",
         default="",
-        help="use only this place: central, journal or a modality (default: all that use a SAS token); report: the password at the mail server",
+        help="use only this place: central, journal or a modality (default: all that use a SAS token or the same access key); report: the password at the mail server",
     )
     one.set_defaults(run=run_set)
 
-    one = commands.add_parser("delete", help="remove this configuration's SAS tokens from the credential store")
+    one = commands.add_parser("delete", help="remove this configuration's SAS tokens and AWS access keys from the credential store")
     one.add_argument("--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all)")
     one.set_defaults(run=run_delete)
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Every place in Azure; no secret."""
+    """Every place in a cloud; no secret."""
     del ctx
     from chorus_gui.app.credential_store import place_credentials
 
     found = place_credentials(config_file(args))
     for one in found:
-        report.say(f"{one.place}: {one.origin}{f', until {_moment(one)}{_over(one)}' if one.expires else ''}  [{one.entry}]")
+        entry = f"  [{one.entry}]" if one.entry else ""
+        report.say(f"{one.place}: {one.origin}{f', until {_moment(one)}{_over(one)}' if one.expires else ''}{entry}")
     if not found:
-        report.say("This configuration has no place in Azure. Folders need no credential.")
+        report.say("This configuration has no place in a cloud. Folders need no credential.")
     report.json([{"place": one.place, "entry": one.entry, "credential": one.origin, "expires": _moment(one)} for one in found])
     return Status.DONE
 
@@ -74,13 +80,17 @@ def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
 
 
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Keep a new token without showing it."""
+    """Keep a new token or access key without showing it."""
     del ctx
-    from chorus_gui.app.credential_store import REPORT, keep_mail_password, keep_token, title
+    from chorus_gui.app.credential_store import REPORT, keep_access_key, keep_mail_password, keep_token, takes_access_key, title
 
     file = config_file(args)
     if args.place == REPORT:
         report.say(f"Kept in {title()} for this user: {keep_mail_password(file, _asked('Password at the mail server: '))}.")
+        return Status.DONE
+    if takes_access_key(file, args.place):
+        entries = keep_access_key(file, _asked_keys(), args.place)
+        report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
         return Status.DONE
     return _tell(report, keep_token(file, _asked(), args.place))
 
@@ -96,11 +106,11 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
         return Status.DONE
     done = delete_tokens(config_file(args), args.place)
     if done.entries:
-        report.say(f"Removed from {title()}: {', '.join(done.entries)}. Keep a new token with “chorus-upload credential set”.")
+        report.say(f"Removed from {title()}: {', '.join(done.entries)}. Keep a new one with “chorus-upload credential set”.")
         if done.places:
             report.say(f"{'Also used by' if args.place else 'Used by'}: {', '.join(done.places)}.")
     else:
-        report.say(f"{title()} has no token of this configuration.")
+        report.say(f"{title()} has no credential of this configuration.")
     return Status.DONE
 
 
@@ -123,3 +133,16 @@ def _asked(prompt: str = "SAS token: ") -> str:
         except EOFError:
             return ""
     return sys.stdin.readline() if sys.stdin is not None else ""
+
+
+def _asked_keys() -> AccessKey:
+    """An AWS access key: what AWS shows to be copied, on standard input; at a terminal its three parts, none of which is shown."""
+    from chorus_gui.app.credentials import paste_aws
+    from chorus_gui.core.config.credentials import AccessKey
+
+    if is_terminal(sys.stdin):
+        key_id = _asked("Access key ID (Enter: the one in the file): ").strip()
+        secret, session = _asked("Secret access key: "), _asked("Session token (Enter: none): ")
+        return AccessKey(key_id, secret.strip(), session.strip())
+    text = sys.stdin.read(_LONGEST) if sys.stdin is not None else ""
+    return paste_aws(text) or AccessKey("", text.strip())

@@ -80,10 +80,10 @@ def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
 
     def done(kept: credential_store.Kept) -> str:
         host.open(file)
-        told = f"Moved {count_of(len(kept.entries), 'SAS token')} from {file.name} to {credential_store.title()}."
+        told = f"Moved {count_of(len(kept.entries), 'credential')} from {file.name} to {credential_store.title()}."
         return " ".join([told, *kept.remains])
 
-    host.start(JobKind.SAVE, "Move SAS tokens", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
+    host.start(JobKind.SAVE, "Move credentials", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
 
 
 def _renew(host: Host, intent: intents.RenewCredential) -> None:

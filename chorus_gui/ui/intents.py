@@ -17,6 +17,7 @@ from chorus_gui.core.review.values import Query
 if TYPE_CHECKING:
     from chorus_gui.app.custody import Sides
     from chorus_gui.app.known import Known
+    from chorus_gui.core.config.credentials import AccessKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,11 +407,11 @@ class PauseJob(Intent):
 class RenewCredential(Intent):
     """Save another credential of the place ``where`` in the configuration; the job that waits for it continues.
 
-    ``secret`` None: the same one is tried again, as after a sign-in.
+    ``secret`` None: the same one is tried again, as after a sign-in.  For a place in S3 it is an access key.
     """
 
     where: str
-    secret: str | None = field(default=None, repr=False)
+    secret: str | AccessKey | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class MainWindow(QMainWindow):
 
     def _put_together(self) -> None:
         session = self.session
-        services = Services(session.reader, session.pager, session.settings, session.login)
+        services = Services(session.reader, session.pager, session.settings, session.login, session.checker)
         number = 0
         for entry in PAGES:
             module = f"chorus_gui.ui.pages.{entry.name}"

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMenu
 from chorus_gui.app import credential_store
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.values import StoreKind
-from chorus_gui.core.config.credentials import Origin, Sas
+from chorus_gui.core.config.credentials import AwsKeys, Origin, Sas
 from chorus_gui.core.config.model import Config
 from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
@@ -53,9 +53,10 @@ def _in_cloud(state: SessionState) -> bool:
 
 
 def _has_tokens(config: Config | None) -> bool:
-    """A place uses a SAS token that is in the file."""
+    """A place uses a SAS token or an access key that is in the file."""
     places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
-    return any(place and isinstance(place.credentials, Sas) and place.credentials.origin is Origin.FILE for place in places)
+    found = [place.credentials for place in places if place]
+    return any(one.origin is Origin.FILE and (isinstance(one, Sas) or bool(one.secret)) for one in found if isinstance(one, (Sas, AwsKeys)))
 
 
 class Menus:
@@ -271,8 +272,8 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "Write a script that uploads pending files with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths of pending files, one per line", None, exists)
         menu.addSeparator()
-        tip = f"Move the tokens from the configuration file to {credential_store.title()}"
-        self._add(menu, "&Move SAS tokens…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
+        tip = f"Move the SAS tokens and AWS access keys from the configuration file to {credential_store.title()}"
+        self._add(menu, "&Move credentials…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
         self._add(
             menu,
             "&Support bundle…",
@@ -366,14 +367,14 @@ class Menus:
         ConfirmDialog(
             self._window,
             Question(
-                f"Move the SAS tokens to {credential_store.title()}?",
-                f"They are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
+                f"Move the credentials to {credential_store.title()}?",
+                f"The SAS tokens and the secrets of AWS access keys are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
                 "Only you can read them then, on this computer.",
-                "Move tokens",
+                "Move credentials",
                 details=(
-                    "Other people and other computers that use this file need their own token.",
-                    "The other tools do not find the tokens there. They read them from the file.",
-                    "No copy of the file with the tokens is kept.",
+                    "Other people and other computers that use this file need their own credentials.",
+                    "The other tools do not find them there. They read tokens and keys from the file.",
+                    "No copy of the file with the credentials is kept.",
                 ),
             ),
             lambda: self._do(intents.KeepTokens()),

@@ -80,7 +80,8 @@ class Session(QObject):
         self.jobs = Jobs(self)
         self.reader, self.pager = Reader("reader", self), Reader("pager", self)
         self._facts, self._remote = Reader("facts", self), Reader("remote", self)
-        self._readers = (self.reader, self.pager, self._facts, self._remote)
+        self.checker = Reader("checker", self)
+        self._readers = (self.reader, self.pager, self._facts, self._remote, self.checker)
         self._revision = 0
         self._looks = 0
         self._recovering = False

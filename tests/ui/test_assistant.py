@@ -117,14 +117,15 @@ def test_from_nothing_to_an_open_configuration_by_keyboard(shown: Shown, world: 
     [
         ("", "Choose the folder"),
         ("relative/path", "full path"),
-        ("az://box/", "Configuration page"),
+        ("az://box/", "storage account's name is missing"),
+        ("s3://", "Enter the bucket and folder"),
         (str(Path("/no/such/folder").absolute()), "does not exist"),
     ],
 )
 def test_a_wrong_site_folder_is_told(shown: Shown, text: str, told: str) -> None:
     shown.dialog.site.folder.edit.setText(text)
     shown.next()
-    assert shown.at("Site folder")
+    assert shown.at("Site files")
     assert told in shown.dialog.said
     shown.dialog.site.folder.edit.setText("x")
     assert not shown.dialog.said, "what was said is about the answer before"
@@ -372,7 +373,7 @@ def test_the_preview_says_what_to_make_of_it() -> None:
 
 def test_rendering_a_state_of_no_concern_changes_nothing(shown: Shown) -> None:
     shown.dialog.render(SessionState())
-    assert shown.at("Site folder")
+    assert shown.at("Site files")
 
 
 @pytest.mark.parametrize("mode", Mode)

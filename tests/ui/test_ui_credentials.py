@@ -43,7 +43,7 @@ def test_tokens_move_out_of_the_file_when_the_person_agrees(qtbot: QtBot, sessio
     window.show()
     session.open(config)
     settle(qtbot, session)
-    (entry,) = [entry for entry in window.menus._entries if entry.action.text() == "&Move SAS tokens…"]
+    (entry,) = [entry for entry in window.menus._entries if entry.action.text() == "&Move credentials…"]
     qtbot.waitUntil(entry.action.isEnabled)
     entry.action.trigger()
     (dialog,) = window.findChildren(ConfirmDialog)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.credentials import Origin, Secret
+from chorus_gui.core.config.credentials import AwsKeys, Origin, Secret
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SOON, SasInfo
 from chorus_gui.core.model import Finding, Grade
 
@@ -14,16 +14,32 @@ SUBJECT = "Credentials"
 
 
 def check_expiry(case: Case) -> Iterator[Finding]:
-    """Of each SAS token of the configuration."""
+    """Of each SAS token of the configuration, and of each access key what is known."""
     if case.config is None:
         return
     seen: set[Secret] = set()
     for named in case.config.places():
+        if isinstance(keys := named.place.credentials, AwsKeys) and keys.secret and keys.secret not in seen:
+            seen.add(keys.secret)
+            yield _access_key(f"the {named.subject[0].lower()}{named.subject[1:]}", keys)
         sas, name = named.place.credentials.sas, f"the {named.subject[0].lower()}{named.subject[1:]}"
         if sas is not None and sas.token not in seen:
             seen.add(sas.token)
             kept = f" (kept in {keychain.title()})" if sas.origin is Origin.STORE else ""
             yield _sas(case, name + kept, sas.info)
+
+
+def _access_key(name: str, keys: AwsKeys) -> Finding:
+    kept = (
+        f"is kept in {keychain.title()}"
+        if keys.origin is Origin.STORE
+        else "comes from the environment"
+        if keys.origin is Origin.ENVIRONMENT
+        else "is in the file"
+    )
+    if keys.session is None:
+        return Finding(Grade.GOOD, SUBJECT, f"The AWS access key of {name} {kept}. It does not expire by itself.")
+    return Finding(Grade.GOOD, SUBJECT, f"The AWS access key of {name} {kept}. It is temporary, and does not say when it expires.")
 
 
 def check_rights(case: Case) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
 
             found = probe_bucket(place)
         elif place.folder is not None:
-            found = [_folder(os.fspath(place.folder), write=named.write)]
+            found = [folder_finding(os.fspath(place.folder), write=named.write)]
         else:
             from chorus_gui.core.storage.open import open_source
 
@@ -92,7 +92,8 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
     return [replace(one, subject=named.subject, why=one.why or (why if one.grade is Grade.BAD else "")) for one in found]
 
 
-def _folder(folder: str, *, write: bool) -> Finding:
+def folder_finding(folder: str, *, write: bool) -> Finding:
+    """Whether a folder can be listed, and with ``write`` also written to."""
     try:
         with os.scandir(disk_path(folder)) as entries:
             empty = next(entries, None) is None

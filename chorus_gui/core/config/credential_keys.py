@@ -108,18 +108,25 @@ def azure_credentials(reading: Reading, place: str, container: str, around: Arou
     return _Azure(given, reading.layout, container, around).resolve()
 
 
-def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str) -> AwsKeys:
+def aws_credentials(reading: Reading, environ: Mapping[str, str], kept: Callable[[str], str], modality: str) -> AwsKeys:
     """The credentials of an ``s3://`` site.  None at all is fine: those of the AWS tools on this computer are used.
 
-    A profile in the file goes before keys in the environment, as the AWS tools have it.
+    A profile in the file goes before keys in the environment, as the AWS tools have it.  ``kept`` as for :func:`azure_credentials`: an access
+    key ID in the file without its secret has that in the credential store.
     """
     given = Given.collect(reading, "site", modality, environ)
     source = given.group(_AWS_KEYS) if not given.own["aws_profile"] else given.own
-    key_id, secret, session = (source[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"))
+    key_id, secret, session = (source[name] for name in _AWS_KEYS)
+    origin, why = Origin.FILE if source is given.own else Origin.ENVIRONMENT, ""
+    if key_id and not secret and source is given.own:
+        secret, session, why = _kept_aws_keys(key_id, session, kept)
+        origin = Origin.STORE
     if bool(key_id) != bool(secret):
         missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
         given.values[missing].fault(
-            "The key is missing: aws_access_key_id and aws_secret_access_key belong together.", "Enter both, or use aws_profile."
+            f"The key is missing: aws_access_key_id and aws_secret_access_key belong together.{why}",
+            "Enter both, or use aws_profile."
+            + (f" Or store the secret in {keychain.title()} with “chorus-upload credential set”." if key_id else ""),
         )
     for name, text in (("aws_access_key_id", key_id), ("aws_session_token", session)):
         if text and not _KEY_TEXT.fullmatch(text):
@@ -132,7 +139,19 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], modality: str)
     if given.own["aws_profile"] and key_id:
         given.values["aws_profile"].warn("The profile has no effect, because there are aws keys.")
     profile = given.own["aws_profile"] or given.env["aws_profile"]
-    return AwsKeys(key_id, _secret(secret), _secret(session), profile, given.values["aws_use_role"].flag())
+    return AwsKeys(key_id, _secret(secret), _secret(session), profile, given.values["aws_use_role"].flag(), origin)
+
+
+def _kept_aws_keys(key_id: str, session: str, kept: Callable[[str], str]) -> tuple[str, str, str]:
+    """(secret, session token, why there is none) of an access key, from this computer's credential store."""
+    if not _KEY_TEXT.fullmatch(key_id):
+        return "", session, ""
+    names = keychain.names_of_aws_key(key_id)
+    try:
+        secret = kept(names.secret)
+        return secret, session or (kept(names.session) if secret else ""), ""
+    except keychain.KeychainError as error:
+        return "", session, f" {error.what}"
 
 
 def s3_settings(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> tuple[Account, S3Settings]:

@@ -262,7 +262,7 @@ class ConnectionString(_Facts):
 class AwsKeys(_Facts):
     """For a bucket in S3.  All empty: what the AWS tools of this computer have.
 
-    ``roles``: the role of this computer in the cloud may be used, too; without it, nobody asks for that.
+    ``roles``: the role of this computer in the cloud may be used, too; without it, nobody asks for that.  ``origin``: where the secret was found.
     """
 
     key_id: str = ""
@@ -270,10 +270,11 @@ class AwsKeys(_Facts):
     session: Secret | None = None
     profile: str = ""
     roles: bool = False
+    origin: Origin = field(default=Origin.FILE, compare=False)
 
     def masked(self) -> AwsKeys:
         """The same with dots in place of every secret, for a preview."""
-        return AwsKeys(self.key_id, self.secret and Secret(MASK), self.session and Secret(MASK), self.profile, self.roles)
+        return replace(self, secret=self.secret and Secret(MASK), session=self.session and Secret(MASK))
 
     @property
     def mode(self) -> AuthMode:
@@ -301,6 +302,15 @@ class GoogleKeys(_Facts):
     def mode(self) -> AuthMode:
         """KEY for an HMAC key, otherwise NONE."""
         return AuthMode.KEY if self.hmac_id and self.hmac_secret else AuthMode.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An AWS access key as a person entered it, to be saved: not yet what lets anybody in.  "" for a part that is not there."""
+
+    key_id: str
+    secret: str = field(repr=False)
+    session: str = field(default="", repr=False)
 
 
 Credentials = NoCredentials | MicrosoftLogin | Sas | AccountKey | ConnectionString | AwsKeys | GoogleKeys

@@ -1,19 +1,21 @@
-"""SAS tokens in the operating system's credential store, instead of in plain text in ``config.toml``.
+"""SAS tokens and AWS access keys in the operating system's credential store, instead of in plain text in ``config.toml``.
 
 Windows has its Credential Manager, macOS its Keychain, Linux desktops the Secret Service; the keyring library speaks to each.
 A configuration with ``auth_mode = "sas"`` and no token, in the file or the environment, has its token here, under the
-container's address: "choruspilot.blob.core.windows.net/site-one".
+container's address: "choruspilot.blob.core.windows.net/site-one".  One with an ``aws_access_key_id`` and no secret has that under "aws/AKIA…".
 """
 
 from __future__ import annotations
 
 import sys
-from typing import cast
+from typing import NamedTuple, cast
 
 from chorus_gui.core.config.sas import clean_sas
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.untrusted import MalformedError
 
+_LONGEST = 4096
+"""Characters; a credential store may take fewer."""
 SERVICE = "CHoRUS Upload"
 """What a person finds the entries under."""
 
@@ -39,6 +41,18 @@ def backend() -> str:
 def name_of(url: str, container: str) -> str:
     """The entry of a container in the account at ``url``."""
     return f"{url.partition('://')[2].rstrip('/')}/{container}"
+
+
+class AwsNames(NamedTuple):
+    """The entries of an access key: of its secret, and of the session token if it is a temporary one."""
+
+    secret: str
+    session: str
+
+
+def names_of_aws_key(key_id: str) -> AwsNames:
+    """Two entries, because Windows keeps no more than 1,280 characters in one."""
+    return AwsNames(f"aws/{key_id}", f"aws/{key_id}/session")
 
 
 _answers: dict[str, str | KeychainError] = {}
@@ -96,12 +110,12 @@ def write(name: str, token: str) -> None:
 
 
 def write_password(name: str, password: str, otherwise: str) -> None:
-    """Store a password; it replaces the previous one.  ``otherwise``: what the person can do without a credential store.
+    """Store a password or a key; it replaces the previous one.  ``otherwise``: what the person can do without a credential store.
 
     Raises :class:`KeychainError` if it is empty, has control characters, or cannot be stored and read again.
     """
     clean = password.lstrip("\ufeff").rstrip("\r\n")
-    if not clean or len(clean) > 1000 or any(ord(char) < 32 or ord(char) == 127 for char in clean):
+    if not clean or len(clean) > _LONGEST or any(ord(char) < 32 or ord(char) == 127 for char in clean):
         raise KeychainError("This is not a password: it is empty, or has control characters.", remedy="Enter it again, on one line.")
     _store(name, clean, otherwise)
 

@@ -63,7 +63,9 @@ class Places:
             return self._place("site", value, (PlaceKind.AZURE, PlaceKind.S3, PlaceKind.GCS), modality)
         own = as_tables(self.reading.table("site_path").get(modality))
         default = self.reading.value("site.path", DEFAULT)
-        if own and default.given:
+        if value.raw == "" and "path" in own:
+            value.fault("The path of this modality is empty.", "Enter it, or remove the key.")
+        elif own and default.given:
             value.fault(
                 "The folder is missing: in this layout nothing is taken from the default table if a modality has its own table.",
                 "Repeat the path here, or remove the modality's table.",
@@ -120,7 +122,9 @@ class Places:
     def _container_fits(self, place: str, value: Value, kind: PlaceKind, container: str, modality: str) -> bool:
         named = self.reading.value(f"{place}.{'s3_container' if kind is PlaceKind.S3 else 'container'}", modality)
         if not container:
-            value.fault("The container is missing.", "Write “az://container/…”.", f"az://{named.text()}/" if named.given else "")
+            scheme, what = value.text().partition("://")[0], "container" if kind is PlaceKind.AZURE else "bucket"
+            suggestion = f"{scheme}://{named.text()}/" if named.given else ""
+            value.fault(f"The name of the {what} is missing.", f"Write “{scheme}://{what}/folder”.", suggestion)
             return False
         if kind is PlaceKind.AZURE and not (3 <= len(container) <= 63 and _CONTAINER.fullmatch(container)):
             value.fault(
@@ -137,7 +141,7 @@ class Places:
 
     def _way_in(self, place: str, kind: PlaceKind, container: str, modality: str) -> tuple[Account, Credentials]:
         if kind is PlaceKind.S3:
-            return NO_ACCOUNT, aws_credentials(self.reading, self.environ, modality)
+            return NO_ACCOUNT, aws_credentials(self.reading, self.environ, self.kept, modality)
         if kind is PlaceKind.GCS:
             return NO_ACCOUNT, google_credentials(self.reading, self.base, self.environ, modality)
         around = Around(self.environ, self.kept, self.base)

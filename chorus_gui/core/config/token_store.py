@@ -103,6 +103,11 @@ def place_tokens(
     ]
 
 
+def has_tokens(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> bool:
+    """A place uses a SAS token that the file has, so that :func:`move` has something to do.  Raises as :func:`place_tokens`."""
+    return any(_uses_file(holder) for holder in place_tokens(document, environ=environ))
+
+
 def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceToken:
     values = [reading.value(f"{kind}.{name}", modality) for name in CREDENTIALS if f"{kind}.{name}" in KEYS]
     table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]

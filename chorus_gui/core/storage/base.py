@@ -27,7 +27,8 @@ class BlobInfo:
     ``md5`` is the MD5 property as lower-case hex, or None where the store keeps none for this blob: for a blob made from blocks
     it is what the writer claimed, not what the store computed.  ``etag`` changes with every write; compare, never parse.
     ``metadata`` is empty where a listing does not carry it (:meth:`Store.head` always does).  ``looked_up``: it is the result of a write
-    whose answer was lost; the blob was asked for afterwards, and shows what was written.
+    whose answer was lost; the blob was asked for afterwards, and shows what was written.  ``archived``: a listing says that it must be
+    brought back before it can be read.
     """
 
     path: str
@@ -37,6 +38,7 @@ class BlobInfo:
     modified_us: int = 0
     metadata: Mapping[str, str] | None = None
     looked_up: bool = False
+    archived: bool = False
 
 
 class Page(NamedTuple):

@@ -16,7 +16,9 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
 from chorus_gui.ui.assistant.ending import PreviewStep, SaveStep, TestStep
-from chorus_gui.ui.assistant.steps import CredentialStep, SiteStep, Step, StoreStep, Wrong
+from chorus_gui.ui.assistant.places import SiteStep
+from chorus_gui.ui.assistant.steps import CredentialStep, Step, StoreStep, Wrong
+from chorus_gui.ui.dialogs.trust import ask_trust
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
@@ -60,7 +62,7 @@ class Assistant(Dialog):
         self._asked_at: int | None = None
         self._saving_after: int | None = None
         self._busy = False
-        self.site, self.store, self.credential = SiteStep(), StoreStep(), CredentialStep()
+        self.site, self.store, self.credential = SiteStep(services), StoreStep(), CredentialStep()
         self.connection, self.preview, self.ending = TestStep(), PreviewStep(), SaveStep()
         self.steps: tuple[Step, ...] = (self.site, self.store, self.credential, self.connection, self.preview, self.ending)
         self.marks = [StepMark(number, step.title) for number, step in enumerate(self.steps)]
@@ -79,6 +81,7 @@ class Assistant(Dialog):
         for step in self.steps:
             self.stack.addWidget(step)
             step.changed.connect(lambda: self._say(""))
+        self.site.untrusted.connect(lambda host: ask_trust(self, (host,), self.intent.emit))
         self.connection.test_wanted.connect(self._test)
         self.preview.look_wanted.connect(self._look)
         self.back.clicked.connect(self._back)

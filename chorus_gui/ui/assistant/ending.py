@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, pasted_path
+from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Finding, Grade, Mode, Tally
 from chorus_gui.ui.assistant.steps import Step, Test, folder_problem
@@ -189,7 +190,8 @@ class SaveStep(Step):
         way = "sign-in with Microsoft" if answers.pasted is None else answers.pasted.facts.headline
         store = answers.store if answers.azure or not answers.store else str(Path(answers.store))
         gone = "marked as deleted (full mode)" if answers.mode is Mode.FULL else "ignored (append mode)"
-        lines = [f"Site folder:  {answers.site}", f"Files that are no longer on the site:  {gone}", f"Central store:  {store}"]
+        others = [f"{modality}:  {value}" for (name, modality), value in answers.places if name == "site.path" and modality != DEFAULT]
+        lines = [f"Site folder:  {answers.site}", *others, f"Files that are no longer on the site:  {gone}", f"Central store:  {store}"]
         if answers.azure:
             account, url = answers.address
             lines += [f"Storage account:  {url or account}", f"Credential:  {way}", f"Journal:  az://{answers.container.name}/journal.db"]
@@ -203,8 +205,7 @@ class SaveStep(Step):
             return "Choose where to save the configuration."
         if not self.file.is_absolute():
             return "Enter the full path. It starts with a drive or with “/”."
-        site = Path(answers.site)
-        if site in self.file.parents:
+        if "://" not in answers.site and Path(answers.site) in self.file.parents:
             return "Choose a place outside the site's folder. The configuration is not part of a submission."
         return ""
 

@@ -13,7 +13,7 @@ from chorus_gui.app.answers import Answers, container_of, faults_of, pasted_path
 from chorus_gui.app.credentials import paste
 from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Grade, Mode
+from chorus_gui.core.model import Grade
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
@@ -94,50 +94,6 @@ def named(form_row: FormRow, edit: QWidget, name: str) -> FormRow:
     edit.setAccessibleName(name)
     edit.setToolTip(plain_text(form_row.field.toolTip()))
     return form_row
-
-
-class SiteStep(Step):
-    """Where the site's files are."""
-
-    title = "Site folder"
-    lead = "The folder with the patients' folders and the OMOP tables, on this computer or on a share. Nothing in it is ever changed."
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = FolderEdit("Choose the site's folder")
-        self.folder.changed.connect(self.changed)
-        self.folder.edit.setPlaceholderText("for example D:\\chorus\\site or \\\\server\\share\\chorus")
-        about = FormRow("Site folder", self.folder, "It usually contains OMOP, Metadata, and a folder for each patient.")
-        self.append = QRadioButton("&Ignore it (append mode)")
-        self.full = QRadioButton("Mark it as &deleted in the journal (full mode)")
-        self.append.setToolTip("Use this if files are moved away after they were submitted")
-        self.full.setToolTip("Use this if the folder always has all files of the site")
-        self.append.setChecked(True)
-        choices = QWidget()
-        choices.setLayout(column(self.append, self.full, space=SPACE // 2))
-        choices.setFocusProxy(self.append)
-        self.rows = {"": about}
-        asked = FormRow("If a submitted file is no longer on the site", choices, "You can change this later on the Configuration page.")
-        self.setLayout(column(named(about, self.folder.edit, "Site folder"), asked, None, space=3 * SPACE))
-
-    def answer(self, answers: Answers) -> Answers:
-        """The folder, and what a missing file means."""
-        return replace(answers, site=self.folder.text(), mode=Mode.FULL if self.full.isChecked() else Mode.APPEND)
-
-    def problem(self, answers: Answers) -> str:
-        """It is missing, or in a cloud."""
-        if not answers.site:
-            return "Choose the folder with the site's files."
-        if "://" in answers.site:
-            return "Choose a folder here. A site with its files in the cloud is set up on the Configuration page."
-        if not Path(answers.site).is_absolute():
-            return "Enter the full path. It starts with a drive or with “/”."
-        return ""
-
-    def test(self, answers: Answers, file: Path) -> Test:
-        """It can be listed."""
-        del file
-        return lambda _: folder_problem(Path(answers.site))
 
 
 def folder_problem(folder: Path, *, write: bool = False) -> str:

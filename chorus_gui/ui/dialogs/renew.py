@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLineEdit, QWidget
 
-from chorus_gui.app.credentials import NEEDS, paste
+from chorus_gui.app.credentials import NEEDS, paste, paste_aws
 from chorus_gui.app.renewal import place_title
-from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.credentials import AccessKey, AuthMode, AwsKeys, Credentials
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import intents
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import button, column, label, row
+from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.secret import SecretEdit
 
@@ -26,8 +26,11 @@ class RenewDialog(Dialog):
 
     def __init__(self, parent: QWidget | None, config: Config, waiting: Waiting, do: Callable[[intents.Intent], None]) -> None:
         self._where = waiting.credential
-        self._mode = _mode(config, self._where)
-        name = _NAMES.get(self._mode)
+        credentials = _credentials(config, self._where)
+        self._mode = credentials.mode if credentials is not None else AuthMode.NONE
+        self._keys = AccessKeyEdit(credentials) if isinstance(credentials, AwsKeys) and credentials.key_id else None
+        name = "Access key" if self._keys else _NAMES.get(self._mode) if not isinstance(credentials, AwsKeys) else None
+        self._name = name
         place = place_title(self._where)
         title = f"New {name[0].lower() + name[1:] if name != 'SAS token' else name} for {place}" if name else f"Sign in again for {place}"
         super().__init__(parent, title)
@@ -38,7 +41,9 @@ class RenewDialog(Dialog):
         self.secret = SecretEdit(name or "Credential")
         self.secret.edit.setPlaceholderText("Paste it here")
         self.secret.edited.connect(lambda _: self._read())
-        self.secret.setVisible(name is not None)
+        self.secret.setVisible(name is not None and self._keys is None)
+        if self._keys is not None:
+            self._keys.edited.connect(self._read)
         kept = "It is saved where the old one is. The job continues with it." if name else "Sign in, then select Try again."
         self.use = button(
             "&Save and continue" if name else "&Try again", "Use the new credential. The job continues with it.", primary=True
@@ -51,13 +56,14 @@ class RenewDialog(Dialog):
             label(title, "heading", wrap=True),
             self.text,
             self.secret,
+            *([self._keys] if self._keys else []),
             label(kept, "muted", wrap=True),
             SPACE,
             row(None, later, self.use),
         )
         self.setLayout(column(*parts, margins=(edge, edge, edge, 2 * SPACE), space=SPACE + 4))
         self.use.setDefault(True)
-        self.secret.edit.setFocus()
+        (self._keys or self.secret.edit).setFocus()
         self.show_waiting(waiting)
         self._read()
 
@@ -69,7 +75,9 @@ class RenewDialog(Dialog):
             self.text.setText(waiting.text)
 
     def _read(self) -> None:
-        if self._mode not in _NAMES:
+        if self._keys is not None:
+            self.use.setEnabled(self._keys.value() is not None)
+        if self._keys is not None or self._name is None:
             return
         text = self.secret.text()
         found = paste(text, needs=NEEDS.get(self._where, NEEDS["site"])) if text.strip() else None
@@ -77,12 +85,57 @@ class RenewDialog(Dialog):
         self.use.setEnabled(found is not None and found.mode is self._mode and not found.facts.headline.startswith("Expired"))
 
     def _use(self) -> None:
-        secret = paste(self.secret.text()).secret if self._mode in _NAMES else None
+        secret = self._keys.value() if self._keys else paste(self.secret.text()).secret if self._name else None
         self._do(intents.RenewCredential(self._where, secret))
         self.accept()
 
 
-def _mode(config: Config, where: str) -> AuthMode:
+class AccessKeyEdit(QWidget):
+    """The two or three parts of an AWS access key.  What AWS shows to be copied can be pasted as a whole into any of them.
+
+    ``edited`` comes after every change.  ``before`` is the old one: if that is temporary, the new one needs a session token, too.
+    """
+
+    edited = Signal()
+
+    def __init__(self, before: AwsKeys) -> None:
+        super().__init__()
+        self.temporary = before.session is not None
+        self.key_id = QLineEdit()
+        self.secret, self.session = SecretEdit("AWS secret access key"), SecretEdit("AWS session token")
+        self.key_id.setPlaceholderText("Paste it here, or everything that AWS shows")
+        self._rows = (
+            FormRow("AWS access key ID", self.key_id, "Everything that AWS shows to be copied can be pasted here at once."),
+            FormRow("AWS secret access key", self.secret),
+            FormRow(
+                "AWS session token",
+                self.session,
+                "The new access key is temporary, too." if self.temporary else "Only for a temporary access key.",
+            ),
+        )
+        self.setLayout(column(*self._rows, space=SPACE))
+        self.setFocusProxy(self.key_id)
+        self.key_id.textEdited.connect(self._changed)
+        self.secret.edited.connect(self._changed)
+        self.session.edited.connect(self._changed)
+
+    def value(self) -> AccessKey | None:
+        """The access key; None while a part is missing."""
+        key_id, secret, session = (text.strip() for text in (self.key_id.text(), self.secret.text(), self.session.text()))
+        if not key_id or not secret or (self.temporary and not session):
+            return None
+        return AccessKey(key_id, secret, session)
+
+    def _changed(self, text: str) -> None:
+        found = paste_aws(text)
+        if found is not None:
+            self.key_id.setText(found.key_id)
+            self.secret.show_text(found.secret)
+            self.session.show_text(found.session)
+        self.edited.emit()
+
+
+def _credentials(config: Config, where: str) -> Credentials | None:
     sites = {name: site.place for name, site in config.sites.items()}
     place = {"central": config.central, "journal": config.journal.cloud, **sites}.get(where)
-    return place.credentials.mode if place is not None else AuthMode.NONE
+    return place.credentials if place is not None else None

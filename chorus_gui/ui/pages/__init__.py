@@ -45,6 +45,8 @@ class Services:
     settings: Settings
     login: Login | None = None
     """the process's one sign-in, for what a page asks of a place in the cloud"""
+    checker: Reader | None = None
+    """a reader for what is asked of a place in a cloud while a person fills in a form; None: ``reader`` does it"""
 
 
 class Page(QWidget):

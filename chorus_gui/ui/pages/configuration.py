@@ -20,6 +20,7 @@ from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.credential import ask_for_both
+from chorus_gui.ui.dialogs.trust import ask_trust
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.configuration_findings import ConflictBar, FindingsPanel, warning_as_fault
 from chorus_gui.ui.pages.configuration_form import Form, group_of
@@ -70,7 +71,7 @@ class ConfigurationPage(Page):
             return
         self._built = True
         self._build_head()
-        self.form = Form(self._folder, self)
+        self.form = Form(self._folder, self._services, self)
         self.tester = TesterTab()
         self.text = TextTab()
         self.site = SiteLook(self, self._services, self.form, self.tester)
@@ -78,6 +79,8 @@ class ConfigurationPage(Page):
         self.tabs = QTabWidget()
         self._put_together()
         self.form.edited.connect(self._edit)
+        self.form.redrafted.connect(self._apply)
+        self.form.untrusted.connect(lambda host: ask_trust(self, (host,), self.intent.emit))
         self.form.fix_wanted.connect(self._fix)
         self.form.copy_wanted.connect(self._copy_credentials)
         self.form.tester_wanted.connect(lambda: self.tabs.setCurrentWidget(self.tester))

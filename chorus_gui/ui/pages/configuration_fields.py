@@ -15,6 +15,8 @@ from chorus_gui.app.answers import pasted_path
 from chorus_gui.app.configuration import default_pattern
 from chorus_gui.app.credentials import NEEDS, secret_facts
 from chorus_gui.app.draft import Draft, Where
+from chorus_gui.app.place_choice import address
+from chorus_gui.app.place_kinds import FOLDER, FORMS, PlaceForm
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.errors import Fault
@@ -66,9 +68,9 @@ class TextField(Field):
         self.edit.textEdited.connect(self._tell)
         line = row(self.edit, space=SPACE // 2)
         if browse is not None:
-            choose = button("Browse…", "Choose a file or folder", icon="folder")
-            choose.clicked.connect(lambda: self._take(browse(self.edit)))
-            line.addWidget(choose)
+            self.browse = button("Browse…", "Choose a file or folder", icon="folder")
+            self.browse.clicked.connect(lambda: self._take(browse(self.edit)))
+            line.addWidget(self.browse)
         if number:
             line.addStretch(1)
         self.setLayout(line)
@@ -102,6 +104,58 @@ class TextField(Field):
         if chosen:
             self.edit.setText(chosen)
             self.edited.emit(chosen)
+
+
+class AddressField(TextField):
+    """Where files are: a folder, or "bucket/folder" of a kind of place in a cloud, whose scheme is not shown.
+
+    ``also`` has further values of the same modality (name → value) that a pasted address says, before ``edited`` has the path.
+    """
+
+    also = Signal(object)
+
+    def __init__(self, browse: Callable[[QLineEdit], str]) -> None:
+        super().__init__(browse=browse)
+        self.form = FOLDER
+        self.keeps_empty = False
+        """an empty field stays in the file: without it, the place would be another one"""
+        self._shown, self._setting = "", False
+        self.edit.textEdited.disconnect()
+        self.edit.textChanged.connect(self._changed)
+        self.edit.editingFinished.connect(lambda: self._give(pasted=True) if "://" in self.edit.text() else None)
+
+    def show_form(self, form: PlaceForm) -> None:
+        """Another kind of place."""
+        self.form = form
+        self.browse.setVisible(form is FOLDER)
+
+    def show_value(self, said: Said) -> None:
+        """The path, without the scheme of the kind that is shown."""
+        own = said.own if isinstance(said.own, str) else ""
+        own = own.removeprefix(self.form.start)
+        self._setting = True
+        super().show_value(Said(own, said.effective))
+        self._setting, self._shown = False, self.edit.text()
+
+    def _changed(self, text: str) -> None:
+        before, self._shown = self._shown, text
+        if not self._setting:
+            self._give(pasted=abs(len(text) - len(before)) > 1)
+
+    def _give(self, *, pasted: bool) -> None:
+        text = self.edit.text()
+        if not text.strip():
+            self.edited.emit(self.form.start or ("" if self.keeps_empty else None))
+            return
+        begun = text.strip().startswith(tuple(form.start for form in FORMS if form.start))
+        path, also = address(self.form, text) if pasted or begun else (self.form.start + text, {})
+        if also:
+            self.also.emit(also)
+        self.edited.emit(path)
+
+    def _take(self, chosen: str) -> None:
+        if chosen:
+            self.edit.setText(chosen)
 
 
 class SecretField(Field):
@@ -141,10 +195,11 @@ class FlagField(Field):
             self.box.setChecked(said.effective is True)
 
 
-class _Combo(QComboBox):
+class Combo(QComboBox):
     """Scrolling a page must not change the field under the pointer."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
+        """It scrolls the page instead."""
         event.ignore()
 
 
@@ -152,7 +207,7 @@ class ChoiceField(Field):
     """A list: the default first, then the choices, and a value of the file that is not a choice."""
 
     def __init__(self, key: Key) -> None:
-        self.box = _Combo()
+        self.box = Combo()
         super().__init__(self.box)
         self._key = key
         unset = f"Default: {CHOICES.get(key.default, key.default)}" if key.default else "Default: the credential that is filled in"
@@ -242,6 +297,7 @@ class KeyRow(FormRow):
         set_grade(self._warning, Grade.WARNING)
         self._warning.hide()
         self._fault_shown: Fault | None = None
+        self._fallback = False
         self.fix = button("", "Use the suggested value", icon="check")
         self.fix.hide()
         self.fix.clicked.connect(self._fix)
@@ -253,6 +309,17 @@ class KeyRow(FormRow):
         if self.key.kind is Kind.FLAG and (first := layout.itemAt(0)) is not None and (heading := first.widget()) is not None:
             heading.hide()  # the check box says it
 
+    def show_place(self, draft: Draft, name: str, explanation: str) -> None:
+        """What the text says, where what the field means depends on the kind of place."""
+        self.show_words(name, explanation)
+        self._name = name if self.where[1] == DEFAULT else f"{self.where[1]}: {name}"
+        self.show_draft(draft)
+
+    @property
+    def has_fallback(self) -> bool:
+        """While the field is empty, its value comes from the environment or the credential store."""
+        return self._fallback
+
     def show_draft(self, draft: Draft) -> None:
         """What the text says."""
         dotted = draft.dotted(self.where)
@@ -263,7 +330,9 @@ class KeyRow(FormRow):
         if isinstance(self.input, ModalitiesField):
             self.input.show_layout(draft.layout)
         self.input.show_value(Said(draft.own(self.where), draft.effective(self.where)))
-        self.input.show_hint(self._hint(draft))
+        hint = self._hint(draft)
+        self._fallback = hint.startswith("from ")
+        self.input.show_hint(hint)
 
     def show_findings(self, draft: Draft, faults: list[Fault], warnings: list[str]) -> None:
         """What is wrong with it."""
@@ -283,7 +352,9 @@ class KeyRow(FormRow):
             self.fix_wanted.emit(self._fault_shown)
 
     def _is_kept(self, draft: Draft) -> bool:
-        """The token is needed and not in the text: the credential store should have it."""
+        """The secret is needed and not in the text: the credential store should have it."""
+        if self.where[0] == "site.aws_secret_access_key":
+            return bool(draft.effective(("site.aws_access_key_id", self.where[1]))) and not draft.effective(self.where)
         if not self.where[0].endswith(".azure_sas_token"):
             return False
         mode, url = (
@@ -317,6 +388,8 @@ def _field(where: Where, folder: Callable[[], Path]) -> Field:
             return ChoiceField(key)
         case Kind.MODALITIES:
             return ModalitiesField()
+        case Kind.PATH if meaning == "site.path":
+            return AddressField(lambda edit: _browse(edit, meaning, folder()))
         case Kind.PATH:
             return TextField(browse=lambda edit: _browse(edit, meaning, folder()))
         case Kind.NUMBER:
@@ -338,6 +411,8 @@ def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
     if meaning.startswith("journal."):
         kinds = "Journals (*.db);;All files (*)"
         chosen, _ = ask_save(edit, f"Choose the file: {title(meaning)}", Path(start), kinds, confirm=False)
+    elif meaning.endswith(("_path", "_file")):
+        chosen, _ = QFileDialog.getOpenFileName(edit, f"Choose the file: {edit.accessibleName()}", start)
     elif kinds := _FILES.get(meaning.rpartition(".")[2], ""):
         chosen = ask_open(edit, f"Choose the file: {title(meaning)}", kinds, Path(start))
     else:

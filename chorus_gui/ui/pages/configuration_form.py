@@ -12,10 +12,12 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.draft import Draft, Where
-from chorus_gui.core.config.keys import DEFAULT, KEYS
+from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
+from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration_fields import KeyRow
+from chorus_gui.ui.pages.configuration_place import PlaceSection
 from chorus_gui.ui.pages.configuration_words import BEHAVIOUR, REPORT, credentials
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
@@ -46,16 +48,22 @@ def group_of(where: Where) -> str:
 
 
 class Form(QObject):
-    """``edited`` and ``fix_wanted`` as :class:`KeyRow` has them; ``copy_wanted``: copy the store's credentials to the journal."""
+    """``edited`` and ``fix_wanted`` as :class:`KeyRow` has them, ``redrafted`` and ``untrusted`` as :class:`PlaceSection`; ``copy_wanted``:
+    copy the store's credentials to the journal.
+    """
 
     edited = Signal(object, object)
+    redrafted = Signal(object)
+    untrusted = Signal(str)
     fix_wanted = Signal(object)
     copy_wanted = Signal()
     tester_wanted = Signal()
 
-    def __init__(self, folder: Callable[[], Path], parent: QObject) -> None:
+    def __init__(self, folder: Callable[[], Path], services: Services, parent: QObject) -> None:
         super().__init__(parent)
         self._folder = folder
+        self._services = services
+        self.places: dict[str, PlaceSection] = {}
         self.rows: dict[Where, KeyRow] = {}
         self.folds: list[tuple[Fold, tuple[Where, ...]]] = []
         self.cards: dict[str, Card] = {}
@@ -80,7 +88,9 @@ class Form(QObject):
                 content.setEnabled(draft.reading is not None)
         if draft.reading is None:
             return
-        for key_row in self.rows.values():
+        for place in self.places.values():
+            place.show_draft(draft)
+        for key_row in [*self.rows.values()]:
             key_row.show_draft(draft)
         for fold, wheres in self.folds:
             fold.show_count(sum(draft.own(where) is not None for where in wheres))
@@ -99,8 +109,13 @@ class Form(QObject):
         for fold, wheres in self.folds:
             if any(where in by_fault for where in wheres):
                 fold.open()
+        for where in by_fault:
+            if (place := self._place_of(where)) is not None:
+                place.reveal(where)
         for where, key_row in self.rows.items():
             key_row.show_findings(self._draft, by_fault.get(where, []), by_warning.get(where, []))
+        for place in self.places.values():
+            place.show_faults(by_fault)
         if modalities:
             for name, card in self.cards.items():
                 card.setVisible(name in modalities)
@@ -130,18 +145,32 @@ class Form(QObject):
         for fold, wheres in self.folds:
             if where in wheres:
                 fold.open()
+        if (place := self._place_of(where)) is not None:
+            place.reveal(where)
         name = group_of(where)
-        if (key_row := self.rows.get(where)) is not None:
-            area = next(tab.area for tab in self.tabs if tab.name == name)
+        key_row = self.rows.get(where)
+        editor = key_row.input.editor if key_row is not None else place.editor_of(where) if place is not None else None
+        if editor is not None:
+            area, shown = next(tab.area for tab in self.tabs if tab.name == name), key_row or editor
 
             def show() -> None:
-                area.ensureWidgetVisible(key_row, 0, 60)
-                key_row.input.editor.setFocus()
+                area.ensureWidgetVisible(shown, 0, 60)
+                editor.setFocus()
 
-            QTimer.singleShot(0, key_row, show)  # after the tab was chosen and laid out
+            QTimer.singleShot(0, editor, show)  # after the tab was chosen and laid out
         return name
 
+    def _place_of(self, where: Where) -> PlaceSection | None:
+        return self.places.get(where[1]) if where[0].startswith("site.") else None
+
     # --- how it is built --------------------------------------------------------------------------------------------
+
+    def _place(self, modality: str) -> PlaceSection:
+        made = PlaceSection(self._services, modality, self._row)
+        made.redrafted.connect(self.redrafted)
+        made.untrusted.connect(self.untrusted)
+        self.places[modality] = made
+        return made
 
     def _row(self, where: Where, *, explained: bool = True) -> KeyRow:
         made = KeyRow(where, self._folder, explained=explained)
@@ -170,11 +199,10 @@ class Form(QObject):
         shared = Card(
             column(
                 label("Site", "heading"),
-                self._row(("site.path", DEFAULT)),
+                self._place(DEFAULT),
                 self._row(("modalities", DEFAULT)),
                 self._row(("exclude", DEFAULT)),
-                self._fold("Advanced: one pattern for all modalities, and other names", _site_rest()),
-                self._fold("Credentials, if the folder is in the cloud", credentials("site")),
+                self._fold("Advanced: one pattern for all modalities", ("site.pattern", "site.versioned", "site.omop_per_patient")),
                 space=2 * SPACE,
             )
         )
@@ -194,9 +222,8 @@ class Form(QObject):
                 row(picture, label(name, "heading"), None),
                 self._row(("site.pattern", name), explained=False),
                 line,
-                self._row(("site.path", name), explained=False),
                 *(self._row((flag, name), explained=False) for flag in flags),
-                self._fold("Own credentials and names", (*_site_names(), *credentials("site")), name),
+                self._place(name),
                 space=SPACE + SPACE // 2,
             )
         )
@@ -237,15 +264,6 @@ class Form(QObject):
                 space=2 * SPACE,
             )
         )
-
-
-def _site_names() -> tuple[str, ...]:
-    return ("site.container", "site.s3_container")
-
-
-def _site_rest() -> tuple[str, ...]:
-    shown = {"site.path", *credentials("site")}
-    return tuple(meaning for meaning in KEYS if meaning.startswith("site.") and meaning not in shown)
 
 
 def _area(parts: Sequence[QWidget]) -> QScrollArea:

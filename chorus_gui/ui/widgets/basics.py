@@ -393,8 +393,9 @@ class FormRow(QWidget):
     def __init__(self, name: str, field: QWidget, explanation: str = "", *, required: bool = False) -> None:
         super().__init__()
         self.field = field
-        title = label(f"{name} *" if required else name, "strong")
-        title.setBuddy(field)
+        self._required = required
+        self._title = label(f"{name} *" if required else name, "strong")
+        self._title.setBuddy(field)
         self._explanation = label(explanation, "muted", wrap=True)
         if not explanation:
             self._explanation.hide()  # nothing is shown while it has no parent: it would be a window of its own
@@ -405,7 +406,15 @@ class FormRow(QWidget):
         field.setAccessibleDescription(explanation)
         if explanation and not field.toolTip():
             field.setToolTip(plain_text(explanation))
-        self.setLayout(column(title, field, self._fault, self._explanation, space=SPACE // 2))
+        self.setLayout(column(self._title, field, self._fault, self._explanation, space=SPACE // 2))
+
+    def show_words(self, name: str, explanation: str) -> None:
+        """Another name and explanation: what the field means depends on another field."""
+        self._title.setText(f"{name} *" if self._required else name)
+        self._explanation.setText(explanation)
+        self._explanation.setVisible(bool(explanation))
+        self.field.setAccessibleDescription(explanation)
+        self.field.setToolTip(plain_text(explanation))
 
     def show_fault(self, text: str) -> None:
         """Say what is wrong; "" for nothing."""

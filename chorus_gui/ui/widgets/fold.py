@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, row, set_icon
+from chorus_gui.ui.widgets.tab_order import tab_in_order
 
 
 class Fold(QWidget):
@@ -37,6 +38,7 @@ class Fold(QWidget):
         if self.content is None and shown:
             self.content = self._make()
             self._column.addWidget(self.content)
+            tab_in_order(self.head, self.content)
         if self.content is not None:
             self.content.setVisible(shown)
         set_icon(self.head, "minus" if shown else "plus")

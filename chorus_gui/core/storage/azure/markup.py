@@ -135,7 +135,8 @@ def _listed(name: str, fields: Mapping[str, str], metadata: Mapping[str, str]) -
         raise MalformedError("a blob without a name or an ETag")
     size = number(fields.get("Content-Length", ""), BLOB_BYTES)
     written = fields.get("Last-Modified", "")
-    return BlobInfo(name, size, md5_hex(fields.get("Content-MD5", "")), etag, modified_us(written), metadata)
+    archived = fields.get("AccessTier") == "Archive"
+    return BlobInfo(name, size, md5_hex(fields.get("Content-MD5", "")), etag, modified_us(written), metadata, archived=archived)
 
 
 def _block_id(text: str) -> str:

@@ -29,6 +29,9 @@ _BLOB = re.compile(
 )
 _END = re.compile(f"</Blobs>(?:<NextMarker ?/>|<NextMarker>({_TEXT})</NextMarker>)</EnumerationResults>\\s*")
 _PROPERTY = re.compile("<(Etag|Content-Length|Last-Modified|Content-MD5)(?: ?/>|>([^<]*)<)")
+_AND_TIER = re.compile("<(Etag|Content-Length|Last-Modified|Content-MD5|AccessTier)(?: ?/>|>([^<]*)<)")
+_ARCHIVED = "<AccessTier>Archive<"
+"""Only a page with such a blob has its tiers read."""
 
 
 class Plain(NamedTuple):
@@ -50,11 +53,11 @@ def plain(body: bytes, most: int) -> Plain | None:
     if top is None:
         return None
     blobs: list[tuple[str, dict[str, str]]] = []
-    at = top.end()
+    at, properties_of = top.end(), (_AND_TIER if _ARCHIVED in text else _PROPERTY).findall
     for name, properties, end in _blobs(text, at):
         if len(properties) > _LONGEST or len(blobs) >= most:
             return None
-        blobs.append((name, dict(_PROPERTY.findall(properties))))
+        blobs.append((name, dict(properties_of(properties))))
         at = end
     last = _END.fullmatch(text, at)
     return None if last is None else Plain(blobs, last[1] or "")

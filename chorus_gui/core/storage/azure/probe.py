@@ -11,9 +11,11 @@ from chorus_gui.core.config.sas import NEEDS_SOURCE
 from chorus_gui.core.errors import ConditionError, StoreError
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.storage.azure.login import Login
+from chorus_gui.core.storage.azure.source import ARCHIVE_REMEDY
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.base import IF_ABSENT
+from chorus_gui.core.storage.base import IF_ABSENT, Page
 from chorus_gui.core.storage.http.headers import clock_sentence
+from chorus_gui.core.storage.looked import FirstPage, Looked, page_findings
 
 PROBE_NAME = ".chorus-upload-probe-"
 """How the name of a write test's blob begins; it exists for a moment."""
@@ -29,20 +31,45 @@ def probe(place: Place, *, needs: str = NEEDS_SOURCE, login: Login | None = None
     Without ``expiry``, how long the SAS is valid is left out.  ``login`` is the process's sign-in; None: nobody is asked.  Writing leaves a blob of zero bytes for a moment, under a name
     that nobody uses; a SAS that does not allow deleting could not remove it, so nothing is written then.  Raises nothing: a failure is a finding, and tests that would fail for the same reason are left out.
     """
-    found = [*_sas_findings(place, needs, expiry=expiry), *_certificate_findings(place)]
+    return look(place, needs=needs, login=login, expiry=expiry).findings
+
+
+def look(place: Place, *, needs: str = NEEDS_SOURCE, login: Login | None = None, expiry: bool = True) -> Looked:
+    """As :func:`probe`; for a place that is only read, the first page of its listing, too."""
+    looked = Looked([*_sas_findings(place, needs, expiry=expiry), *_certificate_findings(place)])
+    found = looked.findings
     if found and found[-1].grade is Grade.BAD and not place.credentials.sas:
-        return found
+        return looked
     try:
         store = AzureStore(place, login=login)
     except StoreError as error:
-        return [*found, _bad(error)]
+        found.append(_bad(error))
+        return looked
     try:
         found += _answers(store)
-        if "w" in needs and found[-1].grade is not Grade.BAD:
+        if found[-1].grade is Grade.BAD:
+            return looked
+        if "w" in needs:
             found += _writes(store) if "d" in needs or not _cannot_delete(place) else [_NOT_TESTED]
+        else:
+            _read(store, looked)
+    except StoreError as error:
+        found.append(_bad(error))
     finally:
         store.close()
-    return found
+    return looked
+
+
+def _read(store: AzureStore, looked: Looked) -> None:
+    """A page of the listing, and the first byte of a blob."""
+    listed = next(store.pages(), Page([], ""))
+    files = [blob for blob in listed.blobs if blob.size or not blob.path.endswith("/")]
+    looked.page = FirstPage(tuple(blob.path for blob in files), sum(blob.archived for blob in files), bool(listed.marker))
+    looked.findings += page_findings(looked.page, store.url, "container", ARCHIVE_REMEDY)
+    first = next((blob for blob in files if blob.size and not blob.archived), None)
+    if first is not None:
+        next(store.read(first.path, length=1, etag=first.etag), b"")
+        looked.findings.append(Finding(Grade.GOOD, "", f"Reading from {store.url} works."))
 
 
 _NOT_TESTED = Finding(

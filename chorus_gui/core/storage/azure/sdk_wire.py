@@ -186,6 +186,7 @@ def _blob_info(found: BlobProperties, path: str) -> BlobInfo:
         etag=bare_etag(found.etag),
         modified_us=microseconds(found.last_modified),
         metadata=from_headers(found.metadata or {}),
+        archived=str(found.blob_tier) == "Archive",
     )
 
 

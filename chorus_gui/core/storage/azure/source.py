@@ -16,6 +16,7 @@ from chorus_gui.core.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
@@ -25,6 +26,8 @@ from chorus_gui.core.storage.retrying import Continued
 from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
 
 T = TypeVar("T")
+ARCHIVE_REMEDY = "Bring it back to the Hot or Cool tier (in the Azure portal: “Change tier”; this takes up to 15 hours), then scan again. Or hold it back."
+_ARCHIVED = Problem((), "", "It is in Azure's archive tier, so it cannot be read now.", ARCHIVE_REMEDY, if_read=True)
 
 
 class AzureSource:
@@ -81,7 +84,7 @@ class AzureSource:
         marker = ""
         while (page := ask(lambda: self._turned(pages))) is not None:
             for blob in page.blobs:
-                yield Key(blob.path, blob.size, blob.modified_us, blob.etag, _claim(blob))
+                yield Key(blob.path, blob.size, blob.modified_us, blob.etag, _claim(blob), _ARCHIVED if blob.archived else None)
             marker = page.marker
             if not marker:
                 return

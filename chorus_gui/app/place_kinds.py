@@ -1,0 +1,264 @@
+"""Where a site's files can be, and what each kind of place needs: ways of signing in and their keys, as data.
+
+The Configuration page, the assistant, the check of a place and the doctor share it.  No Qt, nothing is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from chorus_gui.core.config.keys import CREDENTIALS
+from chorus_gui.core.config.model import Layout, PlaceKind
+
+if TYPE_CHECKING:
+    from chorus_gui.core.config.save import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of signing in.  ``about`` is one line for a person.
+
+    ``keys`` are the fields that it needs, in order, ``required`` those that cannot be empty; ``writes`` is what choosing it sets in the
+    file.  Keys are names of :data:`~chorus_gui.core.config.keys.CREDENTIALS`.
+    """
+
+    name: str
+    title: str
+    about: str
+    keys: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    writes: Mapping[str, Scalar] = field(default_factory=dict[str, "Scalar"])
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceForm:
+    """What a form asks about a kind of place.  ``scheme`` "" is a folder, which has no ways of signing in.
+
+    ``address`` is what its path is called, ``example`` one without the scheme; ``always`` are keys that every way needs, ``container`` is the
+    key that repeats the container's name; ``prefixes`` are how the names of its keys begin.
+    """
+
+    kind: PlaceKind
+    title: str
+    scheme: str
+    address: str
+    example: str
+    about: str
+    ways: tuple[Way, ...] = ()
+    always: tuple[str, ...] = ()
+    container: str = ""
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def start(self) -> str:
+        """How its paths begin: "s3://", "" for a folder."""
+        return f"{self.scheme}://" if self.scheme else ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that only this kind of place has."""
+        own = tuple(name for name in CREDENTIALS if name.startswith(self.prefixes)) if self.prefixes else ()
+        return (*own, *([self.container] if self.container else []))
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Its keys that no way of signing in needs: how the place is reached."""
+        asked = {*self.always, "auth_mode", *(name for way in self.ways for name in (*way.keys, *way.writes))}
+        return tuple(name for name in self.keys if name not in asked)
+
+    def way(self, name: str) -> Way:
+        """A way by its name; :class:`KeyError` for another."""
+        return {way.name: way for way in self.ways}[name]
+
+
+FOLDER = PlaceForm(
+    PlaceKind.FOLDER,
+    "Folder",
+    "",
+    "Folder",
+    "D:/chorus/site",
+    "A folder on this computer or on a network drive.",
+)
+S3 = PlaceForm(
+    PlaceKind.S3,
+    "Amazon S3",
+    "s3",
+    "Bucket and folder",
+    "hospital-images/chorus",
+    "The name of the bucket, then the folder in it. An address copied from the S3 console works, too.",
+    (
+        Way(
+            "tools",
+            "AWS settings of this computer",
+            "Uses what the AWS tools use here: the default profile, or the environment. There is nothing to fill in.",
+        ),
+        Way(
+            "profile",
+            "Profile of the AWS tools",
+            "Uses a profile in the folder “.aws”. For a sign-in, run “aws sso login” first.",
+            ("aws_profile",),
+            ("aws_profile",),
+        ),
+        Way(
+            "keys",
+            "Access key",
+            "An access key of a user who can only read the bucket. It stays valid until it is deleted in AWS.",
+            ("aws_access_key_id", "aws_secret_access_key"),
+            ("aws_access_key_id", "aws_secret_access_key"),
+        ),
+        Way(
+            "temporary",
+            "Temporary access key",
+            "Three values that expire together. If they expire during an upload, the upload waits for new ones.",
+            ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+            ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+        ),
+        Way(
+            "role",
+            "Role of this computer in AWS",
+            "For a computer in AWS whose own role allows reading the bucket. There is nothing to fill in.",
+            writes={"aws_use_role": True},
+        ),
+    ),
+    container="s3_container",
+    prefixes=("aws_",),
+)
+AZURE = PlaceForm(
+    PlaceKind.AZURE,
+    "Azure",
+    "az",
+    "Container and folder",
+    "site-images/chorus",
+    "The name of the container, then the folder in it. An address copied from the Azure portal works, too.",
+    (
+        Way(
+            "login",
+            "Sign in with Microsoft",
+            "Your own Microsoft account, in the browser or with “az login”. It needs the role Storage Blob Data Reader.",
+            ("azure_tenant_id",),
+            writes={"auth_mode": "login"},
+        ),
+        Way(
+            "certificate",
+            "Certificate (app registration)",
+            "Signs in without a person, so it is right for unattended runs. The file has the certificate and its private key.",
+            ("azure_tenant_id", "azure_client_id", "azure_client_certificate_path", "azure_client_certificate_password"),
+            ("azure_tenant_id", "azure_client_id", "azure_client_certificate_path"),
+            {"auth_mode": "certificate"},
+        ),
+        Way(
+            "managed_identity",
+            "Identity of this computer in Azure",
+            "For a computer in Azure. If the client ID is empty, its own identity is used; otherwise one that was assigned to it.",
+            ("azure_client_id",),
+            writes={"auth_mode": "managed_identity"},
+        ),
+        Way(
+            "workload_identity",
+            "Token file of another service",
+            "For a pod or another service that writes a token to a file. The app registration must trust that service.",
+            ("azure_tenant_id", "azure_client_id", "azure_federated_token_file"),
+            ("azure_tenant_id", "azure_client_id", "azure_federated_token_file"),
+            {"auth_mode": "workload_identity"},
+        ),
+        Way(
+            "sas",
+            "SAS token",
+            "A token that allows reading and listing. If it expires during an upload, the upload waits for a new one.",
+            ("azure_sas_token",),
+            ("azure_sas_token",),
+            {"auth_mode": "sas"},
+        ),
+        Way(
+            "key",
+            "Account key",
+            "The key of the whole storage account. A SAS token that can only read is safer.",
+            ("azure_account_key",),
+            ("azure_account_key",),
+        ),
+        Way(
+            "connection_string",
+            "Connection string",
+            "Storage account and credential in one text. A SAS token that can only read is safer.",
+            ("azure_connection_string",),
+            ("azure_connection_string",),
+        ),
+    ),
+    always=("azure_account_name",),
+    container="container",
+    prefixes=("azure_", "auth_mode"),
+)
+
+FORMS: tuple[PlaceForm, ...] = (FOLDER, S3, AZURE)
+"""The kinds of places that a site's files can be in, in the order of a form."""
+_BY_KIND = {form.kind: form for form in FORMS}
+_BY_SCHEME = {form.scheme: form.kind for form in FORMS}
+_MODES = {"login": "login", "sas": "sas", "sas_token": "sas"}
+_IDENTITIES = ("login", "certificate", "managed_identity", "workload_identity")
+"""Values of ``auth_mode`` that decide alone, whatever secret there is."""
+
+
+def form_of(kind: PlaceKind) -> PlaceForm:
+    """What a form asks about this kind.  :class:`KeyError` for one that is not offered."""
+    return _BY_KIND[kind]
+
+
+def kind_of(path: object) -> PlaceKind | None:
+    """Which kind of place a path of the file is; None for an address that no form has, and for what is not a text."""
+    if not isinstance(path, str):
+        return PlaceKind.FOLDER if path is None else None
+    scheme, separator, _ = path.strip().partition("://")
+    return _BY_SCHEME.get(scheme) if separator else PlaceKind.FOLDER
+
+
+def way_of(form: PlaceForm, given: Mapping[str, object], layout: Layout) -> Way | None:
+    """The way of signing in that these values of the file mean: credential key → value.  None: the file does not say, and must.
+
+    As :mod:`~chorus_gui.core.config.credential_keys` decides it, without the environment.
+    """
+    has = {name for name, value in given.items() if value not in (None, "", False)}
+    match form.kind:
+        case PlaceKind.S3:
+            return form.way(_aws_way(has))
+        case PlaceKind.AZURE:
+            name = _azure_way(has, given, layout)
+            return form.way(name) if name else None
+        case _:
+            return None
+
+
+def _aws_way(has: Collection[str]) -> str:
+    if "aws_session_token" in has:
+        return "temporary"
+    if "aws_access_key_id" in has or "aws_secret_access_key" in has:
+        return "keys"
+    return "role" if "aws_use_role" in has else "profile" if "aws_profile" in has else "tools"
+
+
+def _azure_way(has: Collection[str], given: Mapping[str, object], layout: Layout) -> str:
+    asked = str(given.get("auth_mode") or "")
+    mode = _MODES.get(asked, "")
+    if asked in _IDENTITIES:
+        return asked
+    if "azure_sas_token" in has or "sig=" in str(given.get("azure_account_url") or "").lower():
+        return "sas"
+    if "azure_connection_string" in has:
+        return "connection_string"
+    if "azure_account_key" in has:
+        return "key"
+    if mode:
+        return mode
+    if "azure_client_certificate_path" in has:
+        return "certificate"
+    if "azure_federated_token_file" in has:
+        return "workload_identity"
+    return "login" if layout is Layout.NESTED else ""
+
+
+def not_used(form: PlaceForm, way: Way | None, names: Iterable[str]) -> tuple[str, ...]:
+    """Which of these keys have no place in the form as it is chosen: those of other kinds of places and of other ways of signing in."""
+    fits = {*form.further, *form.always, form.container, *((*way.keys, *way.writes) if way else ())}
+    known = {name for one in FORMS for name in one.keys}
+    return tuple(name for name in names if name in known and name not in fits)

@@ -1,0 +1,244 @@
+"""AWS access keys of a site go from a configuration file into the operating system's credential store, and are replaced there or in the file.
+
+The file keeps ``aws_access_key_id``, which is no secret; the secret and the session token are in the store under its name.  As for SAS
+tokens, nothing leaves the file before it was read back from the store, and what is saved is a configuration that means the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.credentials import AccessKey, AwsKeys, Origin, Secret
+from chorus_gui.core.config.keys import CREDENTIALS, KEYS
+from chorus_gui.core.config.load import check, loads, parse
+from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.core.config.reading import Findings, Reading, detect_layout
+from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.errors import ChorusError, UsageError
+from chorus_gui.core.folders import remove_file
+
+_SECRETS = ("aws_secret_access_key", "aws_session_token")
+_PARTS = ("aws_access_key_id", *_SECRETS)
+_OTHERWISE = "Leave the access key in the configuration file, or use a profile of the AWS tools."
+_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_TEXT = re.compile(r"[!#-&(-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """A modality in S3.  ``table`` is the file's table with its credentials, dotted; ``written`` what that has, None if it lacks the secret."""
+
+    where: str
+    keys: AwsKeys
+    table: str
+    written: AccessKey | None
+
+    @property
+    def entry(self) -> str:
+        """The name under which the secret is stored; "" if no access key is entered."""
+        return keychain.names_of_aws_key(self.keys.key_id).secret if self.keys.key_id else ""
+
+    @property
+    def origin(self) -> str:
+        """Where its credential comes from, in words without the secret."""
+        keys = self.keys
+        if not keys.key_id:
+            return (
+                "the role of this computer in AWS"
+                if keys.roles
+                else f"the AWS profile “{keys.profile}”"
+                if keys.profile
+                else "the AWS settings of this computer"
+            )
+        what = "a temporary access key" if keys.session else "an access key"
+        if not keys.secret:
+            return f"{what}, but its secret is missing"
+        found = {Origin.FILE: "the file", Origin.ENVIRONMENT: "the environment", Origin.STORE: keychain.title()}
+        return f"{what}, from {found[keys.origin]}"
+
+
+def key_holders(
+    document: ConfigDocument, *, environ: Mapping[str, str] = os.environ, kept: Callable[[str], str] | None = None
+) -> list[KeyHolder]:
+    """Every modality in S3; also one whose secret is missing.  ``kept`` answers in place of the credential store.
+
+    Raises :class:`~chorus_gui.core.errors.ConfigError` for a text that is not TOML.
+    """
+    checked = check(document.text, document.path, environ=environ, kept=kept)
+    raw = parse(document.text, document.path)
+    reading = Reading(raw, detect_layout(raw), Findings({}))
+    found: list[KeyHolder] = []
+    for name, site in checked.sites.items():
+        if site.place.kind is PlaceKind.S3 and isinstance(site.place.credentials, AwsKeys):
+            values = [reading.value(f"site.{key}", name) for key in CREDENTIALS if key.startswith("aws_") and f"site.{key}" in KEYS]
+            table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]
+            texts = [str(reading.table(table).get(key) or "").strip() for key in _PARTS]
+            found.append(KeyHolder(name, site.place.credentials, table, AccessKey(*texts) if texts[1] else None))
+    return found
+
+
+def _is(keys: AwsKeys, entered: AccessKey) -> bool:
+    """What is used is what was entered."""
+    return (keys.key_id, keys.secret, keys.session) == (entered.key_id, _secret(entered.secret), _secret(entered.session))
+
+
+def _secret(text: str) -> Secret | None:
+    return Secret(text) if text else None
+
+
+def move_keys(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Keep the secrets of access keys that the file has in the credential store, and save the file without them; their entries, none if it has none.
+
+    The file's previous state is not kept.  Raises :class:`UsageError` if they could not be told apart in the store, and
+    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be stored; file and store are then unchanged.
+    """
+    before = key_holders(document, environ=environ)
+    moved = [(holder.table, holder.written) for holder in before if holder.written is not None and _is(holder.keys, holder.written)]
+    return _keep(document, moved, environ) if moved else ()
+
+
+def put_keys(document: ConfigDocument, keys: AccessKey, where: str = "", *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Keep a new access key for ``where`` (a modality), or for all that have the same one, in the credential store; its entries.
+
+    ``keys.key_id`` "": that of the file.  Raises as :func:`move_keys`, and :class:`UsageError` for a text that is no key, and if it is not
+    clear which modality is meant.
+    """
+    holders = key_holders(document, environ=environ)
+    chosen = [holder for holder in holders if where in ("", holder.where)]
+    if not chosen:
+        raise UsageError(f"No modality in Amazon S3 is called “{where}”.", remedy=f"Use one of these: {_names(holders)}.")
+    if len({(holder.table, holder.keys.key_id) for holder in chosen}) > 1:
+        raise UsageError("The configuration uses several access keys.", remedy=f"Add --place to choose one: {_names(holders)}.")
+    first = chosen[0]
+    keys = _checked(keys if keys.key_id else replace(keys, key_id=first.keys.key_id))
+    return _keep(document, [(first.table, keys)], environ)
+
+
+def replace_keys(document: ConfigDocument, where: str, keys: AccessKey, *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Save a new access key in the place of the old one of ``where``, and of every modality that had the same one; these modalities.
+
+    It goes where the old one is: the credential store, or the file.  Raises as :func:`put_keys`.
+    """
+    holders = key_holders(document, environ=environ)
+    holder = next((found for found in holders if found.where == where), None)
+    if holder is None or not holder.keys.key_id:
+        raise UsageError("This place has no access key that can be replaced.", remedy="Open the Configuration page.")
+    keys = _checked(keys if keys.key_id else replace(keys, key_id=holder.keys.key_id))
+    same = [found for found in holders if found.keys == holder.keys]
+    if holder.keys.origin is Origin.STORE:
+        _keep(document, [(found.table, keys) for found in same], environ)
+        if holder.keys.key_id not in {found.keys.key_id for found in key_holders(document, environ=environ)}:
+            with suppress(ChorusError):
+                _forget(holder.keys.key_id)
+    else:
+        for table in dict.fromkeys(found.table for found in same):
+            _write(document, table, keys)
+        loads(document.text, document.path, environ=environ)  # raises if the file is faulty now
+        document.save()
+    return tuple(found.where for found in same)
+
+
+def delete_keys(document: ConfigDocument, where: str = "", *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Remove the access keys of the configuration, or that of ``where``, from the credential store; the entries that are gone."""
+    found = key_holders(document, environ=environ)
+    ids = dict.fromkeys(holder.keys.key_id for holder in found if holder.keys.key_id and where in ("", holder.where))
+    return tuple(entry for key_id in ids for entry in _forget(key_id))
+
+
+def _forget(key_id: str) -> list[str]:
+    return [entry for entry in keychain.names_of_aws_key(key_id) if keychain.delete(entry)]
+
+
+def _keep(document: ConfigDocument, new: Iterable[tuple[str, AccessKey]], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Write the store, then the file: its tables get the access key's ID, and lose the secrets."""
+    tables = dict(new)
+    entries: dict[str, str] = {}
+    for keys in tables.values():
+        names = keychain.names_of_aws_key(keys.key_id)
+        for entry, secret in ((names.secret, keys.secret), (names.session, keys.session)):
+            if entries.setdefault(entry, secret) != secret:
+                raise UsageError(
+                    f"The configuration has two different secrets for the access key “{keys.key_id}”.",
+                    meaning="Nothing was changed.",
+                    remedy="Remove the wrong one from the file.",
+                )
+    text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
+    try:
+        for table, keys in tables.items():
+            _take_out(document, table, keys.key_id)
+        after = key_holders(document, environ=environ, kept=lambda name: entries[name] if name in entries else keychain.read(name))
+        if not all(_is(holder.keys, tables[holder.table]) for holder in after if holder.table in tables):
+            raise _other_meaning(environ)
+        for entry, secret in entries.items():
+            _store(entry, secret)
+        if document.text != text:
+            document.save(keep_previous=False)
+            _remove_copy(document)
+    except BaseException:
+        document.text = text
+        for entry, secret in earlier.items():
+            with suppress(ChorusError):
+                if keychain.read(entry) != secret:
+                    _store(entry, secret)
+        raise
+    return tuple(entry for entry, secret in entries.items() if secret)
+
+
+def _store(entry: str, secret: str) -> None:
+    if secret:
+        keychain.write_password(entry, secret, _OTHERWISE)
+    else:
+        keychain.delete(entry)
+
+
+def _take_out(document: ConfigDocument, table: str, key_id: str) -> None:
+    for name in _SECRETS:
+        document.remove(f"{table}.{name}")
+    if document.get(f"{table}.aws_access_key_id") != key_id:
+        document.set(f"{table}.aws_access_key_id", key_id)
+
+
+def _write(document: ConfigDocument, table: str, keys: AccessKey) -> None:
+    for name, value in zip(_PARTS, (keys.key_id, keys.secret, keys.session), strict=True):
+        if value:
+            document.set(f"{table}.{name}", value)
+        else:
+            document.remove(f"{table}.{name}")
+
+
+def _checked(keys: AccessKey) -> AccessKey:
+    key_id, secret, session = (text.strip() for text in (keys.key_id, keys.secret, keys.session))
+    texts = [(key_id, "access key ID"), (secret, "secret access key"), *([(session, "session token")] if session else [])]
+    for text, name in texts:
+        if not _TEXT.fullmatch(text):
+            raise UsageError(
+                f"This is not a valid {name}: it is empty, or has characters that it cannot have.",
+                meaning="Nothing was changed.",
+                remedy="Copy it again, without spaces and quotation marks.",
+            )
+    return AccessKey(key_id, secret, session)
+
+
+def _names(holders: Iterable[KeyHolder]) -> str:
+    return ", ".join(holder.where for holder in holders) or "none"
+
+
+def _other_meaning(environ: Mapping[str, str]) -> UsageError:
+    names = [name for name in _VARIABLES if environ.get(name, "").strip()]
+    why = f"The environment variable {names[0]} would be used instead." if names else "The configuration would use other credentials."
+    return UsageError(
+        why, meaning="Nothing was changed.", remedy=f"Remove {names[0]}, then try again." if names else "Edit the file by hand."
+    )
+
+
+def _remove_copy(document: ConfigDocument) -> None:
+    """A previous state with a secret in it must not stay beside the file."""
+    previous = document.backup
+    with suppress(OSError):
+        if previous.exists() and any(name.encode() in previous.read_bytes() for name in _SECRETS):
+            remove_file(previous)

@@ -1,0 +1,154 @@
+"""The assistant's step that asks where the site's files are: one place for all of them, or another one for some modalities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QRadioButton, QWidget
+
+from chorus_gui.app.answers import Answers, faults_at
+from chorus_gui.app.configuration import Layout, template
+from chorus_gui.app.draft import Draft, Where
+from chorus_gui.app.place_choice import choice, site_values
+from chorus_gui.core.config.keys import DEFAULT
+from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import MODALITIES, Mode
+from chorus_gui.ui.assistant.steps import Step, Test, Wrong, folder_problem
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.configuration_fields import AddressField, KeyRow
+from chorus_gui.ui.pages.configuration_place import PlaceSection
+from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.basics import FormRow, column, label, scrolled
+from chorus_gui.ui.widgets.fold import Fold
+
+_FILE = Path("config.toml")
+_NOT_WHOLE = "Enter the full path. It starts with a drive or with “/”."
+
+
+class SiteStep(Step):
+    """Where the site's files are.  ``untrusted`` has the name of a server that the person has to confirm."""
+
+    title = "Site files"
+    lead = (
+        "Where the patients' folders and the OMOP tables are: on this computer, on a share, or in a cloud. Nothing there is ever changed."
+    )
+    untrusted = Signal(str)
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._draft: Draft | None = None
+        self._key_rows: dict[Where, KeyRow] = {}
+        self.places: dict[str, PlaceSection] = {}
+        whole = self._place(DEFAULT)
+        folder = whole.path.input
+        assert isinstance(folder, AddressField)
+        self.folder = folder
+        self.fold = Fold("A modality is in another place", self._modalities)
+        self.append = QRadioButton("&Ignore it (append mode)")
+        self.full = QRadioButton("Mark it as &deleted in the journal (full mode)")
+        self.append.setToolTip("Use this if files are moved away after they were submitted")
+        self.full.setToolTip("Use this if the folder always has all files of the site")
+        self.append.setChecked(True)
+        choices = QWidget()
+        choices.setLayout(column(self.append, self.full, space=SPACE // 2))
+        choices.setFocusProxy(self.append)
+        asked = FormRow("If a submitted file is no longer on the site", choices, "You can change this later on the Configuration page.")
+        content = QWidget()
+        content.setLayout(column(whole, self.fold, asked, None, space=2 * SPACE, margins=(0, 0, SPACE, 0)))
+        self.setLayout(column(scrolled(content)))
+        self.rows = {"": whole.path}
+        self.setFocusProxy(self.folder.edit)
+        self._redraft(Draft(_FILE, template(Layout.NESTED)))
+
+    def _place(self, modality: str) -> PlaceSection:
+        made = PlaceSection(self._services, modality, self._row, is_new=True)
+        made.redrafted.connect(self._redraft)
+        made.untrusted.connect(self.untrusted)
+        self.places[modality] = made
+        return made
+
+    def _row(self, where: Where) -> KeyRow:
+        made = KeyRow(where, Path.home)
+        made.edited.connect(self._edit)
+        self._key_rows[where] = made
+        if self._draft is not None:
+            made.show_draft(self._draft)
+        return made
+
+    def _modalities(self) -> QWidget:
+        made, parts = QWidget(), list[QWidget]()
+        for name in MODALITIES:
+            parts += [label(name, "strong"), self._place(name)]
+        made.setLayout(column(*parts, space=SPACE, margins=(2 * SPACE, 0, 0, 0)))
+        if self._draft is not None:
+            self._redraft(self._draft)
+        return made
+
+    def _edit(self, where: Where, value: Any) -> None:
+        if self._draft is not None:
+            self._redraft(self._draft.with_value(where, value))
+
+    def _redraft(self, draft: Draft) -> None:
+        self._draft = draft
+        for place in self.places.values():
+            place.show_draft(draft)
+        for key_row in [*self._key_rows.values()]:
+            key_row.show_draft(draft)
+        self.rows = {"": self.places[DEFAULT].path, **{draft.dotted(where): found for where, found in self._key_rows.items()}}
+        self.changed.emit()
+
+    def answer(self, answers: Answers) -> Answers:
+        """The places, and what a missing file means."""
+        draft = self._draft
+        if draft is None:
+            return answers
+        return replace(
+            answers,
+            site=choice(draft, DEFAULT).path,
+            places=site_values(draft),
+            mode=Mode.FULL if self.full.isChecked() else Mode.APPEND,
+        )
+
+    def problem(self, answers: Answers) -> str:
+        """It is missing."""
+        form = self.places[DEFAULT].form
+        if not answers.site.removeprefix(form.start):
+            return (
+                "Choose the folder with the site's files." if not form.scheme else f"Enter the {form.address[0].lower()}{form.address[1:]}."
+            )
+        if form.kind is PlaceKind.FOLDER and "://" not in answers.site and not Path(answers.site).is_absolute():
+            return _NOT_WHOLE
+        return ""
+
+    def test(self, answers: Answers, file: Path) -> Test:
+        """Each folder can be listed; a place in a cloud has what it needs.  What it allows is tested two steps later."""
+
+        def step(_: JobContext) -> Wrong:
+            key, wrong = faults_at(answers, file, "site_path.")
+            if wrong:
+                return Wrong(wrong, key)
+            if "://" not in answers.site and (wrong := folder_problem(Path(answers.site))):
+                return Wrong(wrong)
+            for (meaning, modality), value in answers.places:
+                if meaning != "site.path" or modality == DEFAULT or "://" in str(value):
+                    continue
+                if wrong := folder_problem(Path(str(value))) if Path(str(value)).is_absolute() else _NOT_WHOLE:
+                    return Wrong(wrong, f"site_path.{modality}.path")
+            return Wrong("")
+
+        return step
+
+    def reveal(self, field: str) -> None:
+        """Modalities are folded away, and fields of a way of signing in that is not chosen are hidden."""
+        where = next((where for where in self._key_rows if self._draft and self._draft.dotted(where) == field), None)
+        if field and where is None and any(f".{name}." in field for name in MODALITIES):
+            self.fold.open()
+        elif where is not None:
+            if where[1] != DEFAULT:
+                self.fold.open()
+            self.places[where[1]].reveal(where)

@@ -1,0 +1,37 @@
+"""The order in which Tab reaches the fields: as they are seen, also those that were made later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLayout, QWidget
+
+
+def tab_in_order(first: QWidget, *parts: QWidget) -> None:
+    """After ``first``, Tab goes through ``parts``, each in the order of its layout."""
+    before = first
+    for part in parts:
+        for widget in _stops(part):
+            QWidget.setTabOrder(before, widget)
+            before = widget
+
+
+def _stops(part: QWidget) -> Iterator[QWidget]:
+    if part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.focusProxy() is None:
+        yield part
+    layout = part.layout()
+    if layout is not None:
+        yield from _in_layout(layout)
+
+
+def _in_layout(layout: QLayout) -> Iterator[QWidget]:
+    for number in range(layout.count()):
+        item = layout.itemAt(number)
+        if item is None:
+            continue
+        inner, widget = item.layout(), item.widget()
+        if inner is not None:
+            yield from _in_layout(inner)
+        elif widget is not None:
+            yield from _stops(widget)
