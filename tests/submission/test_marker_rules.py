@@ -23,6 +23,7 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.model import MODALITIES, Change, ChangeKind, Failure, Item, Level, Proof, Row, Tally, VersionCount
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.lane import Arrival
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.guard import GuardedStore, Proofs, guarded, read_text, refuse_marker_name, remove_marker
 from chorus_gui.core.submission.marker import (
@@ -274,6 +275,65 @@ def test_a_person_cannot_write_a_marker(path: str, refused: bool) -> None:
         refuse_marker_name(path)
         by_hand.put(path, b"x")
     GuardedStore(MemoryStore()).put(path.strip("/"), b"x")
+
+
+class Line:
+    """A lane that writes at once."""
+
+    alive = True
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.arrived: list[Arrival] = []
+        self.waited: list[float] = []
+
+    @property
+    def busy(self) -> int:
+        return len(self.arrived)
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.arrived)
+
+    def has_room(self) -> bool:
+        return True
+
+    def begin(self, key: int, path: str, data: bytes, md5: bytes) -> None:
+        assert self.store.head(marker_path("v1")) is None
+        self.arrived.append(Arrival(key, self.store.put(path, data, md5=md5)))
+
+    def answers(self, seconds: float) -> list[Arrival]:
+        self.waited.append(seconds)
+        arrived, self.arrived = self.arrived, []
+        return arrived
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class WithLine(MemoryStore):
+    def lane(self) -> Line:
+        return Line(self)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_small_file_on_the_quick_way_removes_the_marker_first_too(refuses: bool) -> None:
+    """If that is not possible, the file goes the other way, which says why."""
+    store = WithLine()
+    store.put(marker_path("v1"), to_json(MARKER).encode())
+    guard = GuardedStore(store)
+    lane = guard.lane()
+    assert lane is not None
+    assert (lane.busy, lane.answered, lane.alive) == (0, False, True)
+    if refuses:
+        store.fail_next("delete", StoreError("It refuses."))
+    lane.begin(7, "v1/b", b"abc", MD5.digest())
+    assert (lane.busy, lane.answered) == (1, True)
+    (arrival,) = lane.answers(5)
+    assert (arrival.key, arrival.blob is None) == (7, refuses)
+    assert (store.head("v1/b") is None, store.head(marker_path("v1")) is None) == (refuses, not refuses)
+    assert (lane.busy, lane.answered, lane.answers(0)) == (0, False, [])
+    assert GuardedStore(MemoryStore()).lane() is None
 
 
 def test_a_guard_around_a_guard_is_one_guard() -> None:
