@@ -116,6 +116,8 @@ def make_receipt(
         sent_files=moved.sent.files,
         sent_bytes=moved.network_bytes,
         reused_bytes=moved.reused_bytes,
+        fetched_files=moved.fetched.files,
+        fetched_bytes=moved.fetched.bytes,
         copied_files=moved.copied.files,
         copied_bytes=moved.copied.bytes,
         found_files=moved.found.files,
@@ -212,10 +214,11 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
 
 def uploaded_text(moved: Transfers) -> str:
     """What was uploaded, and how: “10 files, 721.7 kB: 9 files (589.5 kB) sent, 1 file (132.2 kB) copied inside the store”."""
-    parts = [(moved.sent, "sent"), (moved.copied, "copied inside the store"), (moved.found, "found there")]
+    fetched = (moved.fetched, "read by the central store from the site's cloud")
+    parts = [(moved.sent, "sent"), fetched, (moved.copied, "copied inside the store"), (moved.found, "found there")]
     said = [f"{files(tally.files)} ({size(tally.bytes)}) {how}" for tally, how in parts if tally.files]
     text = f"{files(moved.uploaded.files)}, {size(moved.uploaded.bytes)}"
-    if moved.copied.files or moved.found.files:
+    if moved.fetched.files or moved.copied.files or moved.found.files:
         text = f"{text}: {', '.join(said)}"
     return f"{text}; {size(moved.reused_bytes)} of it had been sent by an interrupted upload" if moved.reused_bytes else text
 

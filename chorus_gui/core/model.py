@@ -267,6 +267,7 @@ class Proof:
     """A file in the store: what was read, what the store answered, how it was confirmed.
 
     ``md5`` is of the bytes that were read, once, while they were sent.  ``reused_bytes`` were staged before and only checked.
+    ``fetched``: the store's service read the bytes from the site's service, and compared them with the MD5.
     """
 
     item: Item
@@ -278,6 +279,7 @@ class Proof:
     md5_seconds: float = 0.0
     upload_seconds: float = 0.0
     verify_seconds: float = 0.0
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +336,8 @@ class Tally:
 class Transfers:
     """What a run moved: the one definition for receipts, window, JSON and charts.  Bytes are sizes of files.
 
-    ``sent``: read from the site and uploaded by this run.  ``copied``: not sent, but copied inside the central store, because the
+    ``sent``: read from the site and uploaded by this run.  ``fetched``: read from the site's service by the store's service, so the bytes did
+    not pass through this computer.  ``copied``: not sent, but copied inside the central store, because the
     same content was there under another name.  ``found``: neither, but found in the central store and confirmed there.  ``failed``:
     to be uploaded or recorded by this run, which did not succeed.  ``reused_bytes``: a part of the sent bytes that an interrupted
     upload had sent before.
@@ -345,11 +348,12 @@ class Transfers:
     found: Tally = Tally()
     failed: Tally = Tally()
     reused_bytes: int = 0
+    fetched: Tally = Tally()
 
     @property
     def uploaded(self) -> Tally:
-        """What is confirmed in the central store by this run: sent, copied and found."""
-        return self.sent + self.copied + self.found
+        """What is confirmed in the central store by this run: sent, fetched, copied and found."""
+        return self.sent + self.fetched + self.copied + self.found
 
     @property
     def network_bytes(self) -> int:

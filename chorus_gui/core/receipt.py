@@ -75,7 +75,7 @@ class Receipt:
     """What one run did.
 
     ``kind`` is submission, record, upload, verify, repair, mark or undo.  ``by_modality`` counts the changes that are in the journal,
-    ``uploaded`` the files that lie in the store since: their sum is what was sent, copied and found there
+    ``uploaded`` the files that lie in the store since: their sum is what was sent, fetched, copied and found there
     (:class:`~chorus_gui.core.model.Transfers`).  ``sent_bytes`` went over the network, ``reused_bytes`` had been sent before.
     ``renamed`` counts pairs that ``by_modality`` counts as one added and one deleted file.  ``versions`` are those that the run
     changed or checked, ``modalities`` those that were chosen, ``complete`` the versions that became complete.  ``started_us`` and
@@ -122,6 +122,8 @@ class Receipt:
     previous: str = ""
     markers: Mapping[str, str] = field(default_factory=dict[str, str])
     policy: ApprovingPolicy | None = None
+    fetched_files: int = 0
+    fetched_bytes: int = 0
 
     @property
     def seconds(self) -> float:
@@ -137,6 +139,7 @@ class Receipt:
             Tally(self.found_files, self.found_bytes),
             Tally(len(self.failures), sum(failure.item.size for failure in self.failures)),
             self.reused_bytes,
+            Tally(self.fetched_files, self.fetched_bytes),
         )
 
     @property

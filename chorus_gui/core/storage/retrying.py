@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from chorus_gui.core import job
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.by_service import Lent, fetched, fetching
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
@@ -132,6 +133,16 @@ class RetryingStore:
         """See :class:`HasLane`.  What a lane does not confirm, its user sends again with :meth:`put`, which waits."""
         inner = lane_of(self.inner)
         return None if inner is None else _NotedLane(inner, self, self._probe)
+
+    @property
+    def fetches(self) -> bool:
+        """As :attr:`Fetches.fetches`."""
+        return fetching(self.inner) is not None
+
+    def fetch(self, path: str, lent: Lent) -> BlobInfo:
+        """As :meth:`Fetches.fetch`."""
+        size, md5 = lent.stat.size, lent.md5
+        return self._write(lambda: fetched(self.inner, path, lent), lambda: self._shows(path, size, md5, None), About(path))
 
     def write(self, path: str, content: Content, *, metadata: Mapping[str, str] | None = None, condition: Condition = ALWAYS) -> BlobInfo:
         """As :meth:`Store.write`.  If the store does not answer, the content is read again from its beginning."""

@@ -12,6 +12,7 @@ from chorus_gui.core import job
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.job import Patience
 from chorus_gui.core.storage.base import Ask, ChooseFolder, FileReader, Folder, Source, SourceStat, at_once
+from chorus_gui.core.storage.by_service import Lends, Lent, lends
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.renewal import Kind, Renewal
 from chorus_gui.core.storage.retrying import NOTHING
@@ -65,6 +66,10 @@ class RetryingSource:
         if job.current().patience is Patience.ONCE:  # most calls: nothing is waited for
             return self._read_whole(path, most)
         return self.ask(lambda: self._read_whole(path, most), "read", About(path))
+
+    def lent(self, path: str) -> Lent | None:
+        """As :meth:`Lends.lent`."""
+        return self.ask(lambda: lends(self.inner, path), "read", About(path)) if isinstance(self.inner, Lends) else None
 
     def close(self) -> None:
         """As :meth:`Source.close`."""

@@ -14,6 +14,7 @@ from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, Cancelled, ChorusError, ConditionError, UsageError
 from chorus_gui.core.model import Level, Proof
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.by_service import Lent, fetched, fetching
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
@@ -77,6 +78,18 @@ class GuardedStore:
         """See :class:`HasLane`."""
         inner = lane_of(self.inner)
         return None if inner is None else _GuardedLane(inner, self)
+
+    @property
+    def fetches(self) -> bool:
+        """See :attr:`Fetches.fetches`."""
+        return fetching(self.inner) is not None
+
+    def fetch(self, path: str, lent: Lent) -> BlobInfo:
+        """As :meth:`Fetches.fetch`."""
+        self._write(path)
+        info = fetched(self.inner, path, lent)
+        self.proofs.keep(info, lent.md5)
+        return info
 
     def check_write(self, path: str) -> None:
         """Before a blob is written: raises :class:`StoreError` if the marker of its version cannot be removed."""

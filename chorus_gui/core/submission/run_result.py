@@ -38,6 +38,8 @@ class RunResult:
     """that new rows were entered for, uploaded or not"""
     proofs: Counter[Level] = field(default_factory=Counter[Level])
     sent: Tally = NOTHING
+    fetched: Tally = NOTHING
+    """read by the store's service from the site's service"""
     copied: Tally = NOTHING
     there: Tally = NOTHING
     """found in the store, sent by another tool"""
@@ -107,23 +109,28 @@ class RunResult:
         self._uploaded(proof.item.modality, proof.item.size, version, proof.level)
         if copied:
             self.copied += Tally(1, proof.item.size)
+        elif proof.fetched:
+            self.fetched += Tally(1, proof.item.size)
         else:
             self.sent += Tally(1, proof.item.size)
             self.reused_bytes += proof.reused_bytes
 
     def prove_all(self, sent: Iterable[tuple[Proof, str]]) -> None:
         """As :meth:`prove`, for many files, each with its version: what is the same is added up first."""
-        sums: dict[tuple[str, str, Level], list[int]] = {}
+        sums: dict[tuple[str, str, Level, bool], list[int]] = {}
         for proof, version in sent:
-            count = sums.setdefault((proof.item.modality, version, proof.level), [0, 0, 0])
+            count = sums.setdefault((proof.item.modality, version, proof.level, proof.fetched), [0, 0, 0])
             count[0] += 1
             count[1] += proof.item.size
             count[2] += proof.reused_bytes
-        for (modality, version, level), (files, size, reused) in sums.items():
+        for (modality, version, level, fetched), (files, size, reused) in sums.items():
             self.uploaded[modality] = self.uploaded.get(modality, Tally()) + Tally(files, size)
             self.versions.add(version)
             self.proofs[level] += files
-            self.sent += Tally(files, size)
+            if fetched:
+                self.fetched += Tally(files, size)
+            else:
+                self.sent += Tally(files, size)
             self.reused_bytes += reused
 
     def found(self, row: Row, level: Level) -> None:
@@ -140,7 +147,7 @@ class RunResult:
     def transfers(self) -> Transfers:
         """What the run moved so far."""
         failed = Tally(len(self.failures), sum(failure.item.size for failure in self.failures))
-        return Transfers(self.sent, self.copied, self.there, failed, self.reused_bytes)
+        return Transfers(self.sent, self.copied, self.there, failed, self.reused_bytes, self.fetched)
 
     @property
     def seconds(self) -> float:

@@ -14,6 +14,7 @@ from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import Source, Store, replacing
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.transfer.blocks import BLOCK
+from chorus_gui.core.transfer.by_service import ByService
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, failure_of, fill, level_of
 from chorus_gui.core.transfer.large import Block, Buffers, LargeFile
 from chorus_gui.core.transfer.pace import Pace
@@ -41,6 +42,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         self.ctx = place.ctx
         self.store = store
         self.sources = sources
+        self.service = ByService(store)
         self.buffers = Buffers(place)
         self._put_bytes, self._blocks = store.limits.put_bytes, store.limits.blocks
         self.pace = Pace(self.ctx, 2 * place.threads * max(BLOCK, self._put_bytes))
@@ -68,7 +70,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         token = progress.start_file(item.modality, item.path, item.size)
         small = item.size <= self._put_bytes
         try:
-            proof = (
+            proof = self.service.send(item, self.sources[item.modality]) or (
                 self._send_small(item)
                 if small
                 else self._send_large(item, token)
@@ -77,7 +79,7 @@ class Sender(Worker[Item, Proof | Failure, Block]):
             )
         finally:
             progress.end_file(token)
-        progress.add(item.modality, files=1, size=item.size if small else 0)
+        progress.add(item.modality, files=1, size=item.size if small or proof.fetched else 0)
         return proof
 
     def help(self, part: Block) -> None:

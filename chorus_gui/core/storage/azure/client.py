@@ -125,6 +125,16 @@ class Connection:
         sas = self._place.credentials.sas
         return f"{self._copy_base}/{url_path(name)}" + (f"?{sas.token.reveal()}" if sas else "")
 
+    def lent_address(self, name: str) -> str:
+        """Where another service can read a blob: a secret.  "" if there is no SAS, which is the only way in that can be handed on."""
+        return self.copy_source(name) if self._place.credentials.sas else ""
+
+    @property
+    def is_azures(self) -> bool:
+        """The server is Azure's own (or this computer): it may get the SAS of another account, to read there.  A custom address may not."""
+        host = Host.of_url(self.url)
+        return host is not None and bool(host.account or host.is_loopback)
+
     def close(self) -> None:
         """Close what is open."""
         with self._lock:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from chorus_gui import __version__
-from chorus_gui.core.errors import BlobNotFoundError, StoreError
+from chorus_gui.core.errors import AccessError, BlobNotFoundError, StoreError, StoreUnavailableError, Why
 from chorus_gui.core.storage.azure import markup
 from chorus_gui.core.storage.azure.answers import Access, Operation, explain
 from chorus_gui.core.storage.azure.authorise import VERSION, Authorisation, KeyIsNoKeyError, Request
@@ -16,6 +16,7 @@ from chorus_gui.core.storage.azure.errors import AzureFault, key_is_none, made_a
 from chorus_gui.core.storage.azure.names import from_headers, to_headers, url_path
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, CHUNK_BYTES, PAGE, Page, Piece, Properties, Written, other_bytes
 from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition, StagedBlock
+from chorus_gui.core.storage.by_service import CannotFetchError, Lent
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.http.channel import REFUSED, Answer, Channel, NoAnswerError
 from chorus_gui.core.storage.http.headers import bare_etag, modified_us, quoted_etag
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUEST_ID = "x-ms-request-id"
+_READ_INSTEAD = "Upload the file again. The program then reads it."
 LIST_BYTES = 128 * 1024 * 1024
 """The longest list: 5,000 blobs with names of 1,024 characters, percent-encoded, and 8 KB of metadata each."""
 SPARE_BYTES = 64 * 1024
@@ -62,6 +64,33 @@ class LeanWire:
             headers["content-md5"] = headers["x-ms-blob-content-md5"]
         request = Request("PUT", self._at(name), (), _conditional(headers, condition), data, repeatable=not _is_conditional(condition))
         answer = self._ask(request, Operation("write", name, "w"))
+        return self._believed(lambda: _written(answer.headers, ("content-md5",)))
+
+    def fetch(self, name: str, lent: Lent) -> Written:
+        """One Put Blob From URL: the service reads one version of another blob, and compares its bytes with the MD5.
+
+        Raises :class:`CannotFetchError` for whatever is not a fault of this container.
+        """
+        md5 = b64encode(lent.md5).decode()
+        headers = _kept(lent.md5, None)
+        headers |= {
+            "x-ms-blob-type": "BlockBlob",
+            "x-ms-copy-source": lent.address,
+            "x-ms-copy-source-blob-properties": "false",
+            "x-ms-source-content-md5": md5,
+            "x-ms-source-if-match": quoted_etag(lent.stat.version),
+        }
+        try:
+            answer = self._ask(Request("PUT", self._at(name), (), headers), Operation("copy", name, "w"))
+        except StoreError as error:
+            answered = error.why is Why.BUSY  # the emulator has an internal error: the program can still send the file
+            if isinstance(error, StoreUnavailableError) and not answered:
+                raise
+            if isinstance(error, AccessError) and error.code != "CannotVerifyCopySource":
+                raise
+            raise CannotFetchError(error.what, meaning=error.meaning, remedy=error.remedy, code=error.code) from None
+        if answer.headers.get("content-md5", "") != md5:
+            raise CannotFetchError(f"The central store did not confirm the MD5 of “{name}” when it copied it.", remedy=_READ_INSTEAD)
         return self._believed(lambda: _written(answer.headers, ("content-md5",)))
 
     def connect(self) -> Channel:

@@ -21,6 +21,7 @@ from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.base import Ask, BlobInfo, ChooseFolder, Folder, KnownMd5, Page, SourceStat, Voucher, at_once
+from chorus_gui.core.storage.by_service import Lent
 from chorus_gui.core.storage.flat import Key, folders_of
 from chorus_gui.core.storage.retrying import Continued
 from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
@@ -74,6 +75,14 @@ class AzureSource:
         if version and found.version != version:
             raise replaced(path)
         return BlobReader(path, found, self._store.read(path, offset=offset, etag=found.version))
+
+    def lent(self, path: str) -> Lent | None:
+        """See :meth:`Lends.lent`: with a SAS, and the MD5 that the blob shows.  One request, for its properties."""
+        address = _as_source(path, lambda: self._store.lent_address(path))
+        if not address:
+            return None
+        stat = self.stat(path)
+        return Lent(address, stat, bytes.fromhex(stat.md5.hex)) if stat.md5 is not None else None
 
     def close(self) -> None:
         """See :meth:`Source.close`."""

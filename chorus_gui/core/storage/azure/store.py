@@ -23,6 +23,7 @@ from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
 from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.by_service import CannotFetchError, Lent
 from chorus_gui.core.storage.http.headers import clock_skew
 from chorus_gui.core.storage.lane import Lane
 from chorus_gui.core.storage.names import check_block_id
@@ -101,6 +102,24 @@ class AzureStore:
     def lane(self) -> Lane | None:
         """See :class:`HasLane`: none where the SDK sends the requests."""
         return AzureLane(self._wire, self._plain_name) if isinstance(self._wire, LeanWire) else None
+
+    @property
+    def fetches(self) -> bool:
+        """See :attr:`Fetches.fetches`: not through a custom address, which would get a SAS of the site's account."""
+        return isinstance(self._wire, LeanWire) and self._connection.is_azures
+
+    def fetch(self, path: str, lent: Lent) -> BlobInfo:
+        """See :meth:`Fetches.fetch`: one Put Blob From URL request."""
+        if not isinstance(self._wire, LeanWire):
+            raise CannotFetchError("The SDK sends the requests.", remedy="")
+        done = self._wire.fetch(self._name(path), lent)
+        self._sizes.forget(path)
+        self._check_kept(path)
+        return BlobInfo(path, lent.stat.size, done.md5, done.etag, done.modified_us, {})
+
+    def lent_address(self, path: str) -> str:
+        """Where another service can read a blob: a secret; "" if none can."""
+        return self._connection.lent_address(self._name(path))
 
     def _plain_name(self, path: str) -> str:
         """The whole name of a blob that needs no look after it was written.  Raises :class:`BlobNameError`."""
