@@ -50,7 +50,7 @@ def check_writable(file: Path) -> None:
 
 
 @contextmanager
-def _table(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[Any]], object]]:
+def table_file(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[Any]], object]]:
     """A CSV file that spreadsheet programs open directly, readable by this user alone, written completely or not at all; yields a function that adds lines."""
     part = file.with_name(file.name + ".part")
     try:
@@ -100,7 +100,7 @@ def export_changes(workspace: Workspace, file: Path, query: Query, ctx: JobConte
         "held back",
         "note",
     )
-    with workspace.staged() as staging, _table(file, header) as add:
+    with workspace.staged() as staging, table_file(file, header) as add:
         for change in stream(staging, query):
             ctx.checkpoint()
             old = change.old
@@ -126,7 +126,7 @@ def export_changes(workspace: Workspace, file: Path, query: Query, ctx: JobConte
 def export_failures(file: Path, failures: Iterable[Failure]) -> int:
     """Write failures as CSV; how many."""
     count = 0
-    with _table(file, ("modality", "path", "size", "cause", "what to do", "attempts")) as add:
+    with table_file(file, ("modality", "path", "size", "cause", "what to do", "attempts")) as add:
         for failure in failures:
             item = failure.item
             add((item.modality, item.path, item.size, failure.cause, failure.remedy, failure.attempts))

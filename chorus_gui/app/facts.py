@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from chorus_gui.core.custody.state import CustodyState
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.model import VersionCount
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.submission.leak_gate import Judged
 
 RECEIPTS_SHOWN = 500
 UPLOADING = ("submit", "file upload", "file repair")
@@ -133,6 +135,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     from chorus_gui.core.review.pending import offered
     from chorus_gui.core.review.reading import cloud_reading
     from chorus_gui.core.review.staging import Staging, staging_path
+    from chorus_gui.core.submission.leak_gate import Judged
 
     try:
         staging = Staging.open(staging_path(config.journal.local))
@@ -140,11 +143,13 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
         return None
     with staging:
         stale, many = "", dict[str, tuple[int, int]]()
+        leaks, waiting = _leaks_of_changes(config, staging), Judged()
         try:
             with Journal.open(config.journal.local, readonly=True) as opened:
                 approving.check_fresh(staging, opened)
                 ctx.checkpoint()
                 many = approving.deletions(staging, opened.counts())
+                waiting = _leaks_of_pending(config, opened, tuple(staging.get("modalities", [])))
         except (ReviewError, JournalError) as error:
             stale = str(error)
         given, left = staging.get("approval"), to_do_by_modality(staging)
@@ -166,11 +171,28 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             holds_warning=known_here(config).warning,
             lost_patients=tuple(lost_patients(staging)),
             reading=cloud_reading(staging, offered(staging)),
+            leaks=leaks.files,
+            pending_leaks=waiting.files,
+            accepted_leaks=len(leaks.accepted) + len(waiting.accepted),
+            leak_rules=tuple(dict.fromkeys(found.rule.id for found in (*leaks.rules, *waiting.rules))),
             out_of_reach=tuple(
                 f"{cause} {remedy}".strip()
                 for cause, remedy in staging.db.execute("SELECT DISTINCT cause, remedy FROM problem WHERE covers AND path = ''")
             ),
         )
+
+
+def _leaks_of_changes(config: Config, staging: Staging) -> Judged:
+    from chorus_gui.core.submission.leak_gate import judge, of_changes
+
+    return judge(config, of_changes(staging))
+
+
+def _leaks_of_pending(config: Config, opened: Journal, modalities: tuple[str, ...]) -> Judged:
+    from chorus_gui.core.submission.leak_gate import judge, of_row
+    from chorus_gui.core.submission.work import Selection, pending_rows
+
+    return judge(config, (of_row(row) for row in pending_rows(config, opened, Selection(modalities=modalities), known_to_stay(config))))
 
 
 def custody(workspace: Workspace, ctx: JobContext, *, recover: bool = False, offer: bool = False) -> CustodyFacts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from logging.handlers import RotatingFileHandler
 
-from chorus_gui.core.errors import ComputerError
+from chorus_gui.core.errors import ChorusError, ComputerError, NotReadyError
 from chorus_gui.core.folders import log_folder
 from chorus_gui.core.redact import RedactingFilter
 
@@ -45,7 +45,8 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
         chain.append(cause)
         cause = cause.__cause__
     texts = [f"{type(one).__name__}: {' '.join(str(one).split())}" for one in chain[1:]]
-    message = "\n".join([f"{what}: {error} ({type(error).__name__})", *(f"  because of {text}" for text in texts)])
+    told = ChorusError.__str__(error) if isinstance(error, NotReadyError) else error  # it names files of patients
+    message = "\n".join([f"{what}: {told} ({type(error).__name__})", *(f"  because of {text}" for text in texts)])
     logger.error("%s", message, exc_info=error if logger.isEnabledFor(logging.DEBUG) else None)
 
 

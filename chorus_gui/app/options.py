@@ -47,7 +47,8 @@ class SubmitOptions:
     ``modalities`` empty: all.  ``mode`` None: the configuration's.  ``version`` None: a new one, or with ``amend`` the last one.
     ``allow_deletions``: a person confirmed that a large part of a modality was deleted.  ``pending`` False: pending files are
     left for later; otherwise those of the chosen modalities (and version, if one is named) are part of the approval.  ``hashed``: the
-    share (0 to 1) of the files of equal size and time whose content is compared with the journal, too.
+    share (0 to 1) of the files of equal size and time whose content is compared with the journal, too.  ``require_ready``: the quick pass
+    of the readiness check follows the scan, and what the central team rejects stops the submission.
     """
 
     version: str | None = None
@@ -57,6 +58,7 @@ class SubmitOptions:
     allow_deletions: bool = False
     pending: bool = True
     hashed: float = 0.0
+    require_ready: bool = False
 
     @property
     def params(self) -> str:
@@ -70,6 +72,7 @@ class SubmitOptions:
                 ("allow-deletions", self.allow_deletions),
                 ("without-pending", not self.pending),
                 ("hash", bool(self.hashed)),
+                ("require", "ready" if self.require_ready else None),
                 ("sample", f"{self.hashed:.4%}" if 0 < self.hashed < 1 else None),
             )
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.words import duration, files, size
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import to_data
-from chorus_gui.core.rules import Pass, RuleSet
+from chorus_gui.core.rules import RuleSet
 
-__all__ = ["check", "rules_of", "to_data"]
+__all__ = ["Reading", "check", "rules_of", "to_data"]
 
 SECONDS_PER_FILE, BYTES_PER_SECOND = 0.005, 60e6
 """For the estimate: a share in a hospital's network."""
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.config.model import Config
     from chorus_gui.core.job import JobContext
-    from chorus_gui.core.readiness.deep import Deep
+    from chorus_gui.core.readiness.deep import Estimate
     from chorus_gui.core.readiness.findings import Readiness
 
 
@@ -29,41 +32,53 @@ def rules_of(config: Config, file: Path | None = None) -> RuleSet:
     return chosen(file or config.rules_file, config.rules_off)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pass is going to read: ``text`` in sentences, about how many seconds that takes, and if it is read from a cloud."""
+
+    text: str
+    seconds: float
+    in_cloud: bool
+
+
 def check(
-    workspace: Workspace, ctx: JobContext, deepest: Pass = Pass.AT_ONCE, modalities: Sequence[str] = (), rules: RuleSet | None = None
+    workspace: Workspace,
+    ctx: JobContext,
+    deepest: Pass = Pass.AT_ONCE,
+    modalities: Sequence[str] = (),
+    rules: RuleSet | None = None,
+    before: Callable[[Reading], None] | None = None,
 ) -> Readiness:
-    """Scan the site and check it.  No ``modalities``: all that are configured.  ``rules`` None: the configuration's.
+    """Scan the site and check it.  No ``modalities``: all that are configured.  ``rules`` None: the configuration's.  ``before`` gets what
+    a deeper pass is going to read; None: the person is told.
 
-    Nothing of the site or the journal is changed.  Raises what a scan raises for the whole site, :class:`ConfigError`, :class:`Cancelled`.
+    Nothing of the site or the journal is changed.  Leaks are remembered on this computer: what sends files asks for them.  Raises what
+    a scan raises for the whole site, :class:`ConfigError`, :class:`Cancelled`.
     """
-    from chorus_gui.core.readiness.deep import Deep
-    from chorus_gui.core.readiness.memory import Memory, memory_path
-    from chorus_gui.core.readiness.watch import Both, Watch
-    from chorus_gui.core.scan.scan import scan
-    from chorus_gui.core.submission.work import choose_modalities, executor_of
+    from chorus_gui.core.submission.site_check import SiteCheck
+    from chorus_gui.core.submission.work import choose_modalities
 
-    config, sources = workspace.config, workspace.sources()
-    chosen = choose_modalities(config, modalities)
-    watch = Watch(config, rules, deepest)
-    if deepest is Pass.AT_ONCE:
-        scan(config, chosen, watch, ctx, sources)
-        begin = watch.finish(sources, chosen, ctx)
-        return watch.result(chosen, begin.read, begin.unchecked)
-    with Memory(memory_path(config.journal.local), watch.rules.stamp) as memory:
-        scan(config, chosen, Both(watch, memory), ctx, sources)
-        begin = watch.finish(sources, chosen, ctx)
-        deep = Deep(watch.paths, begin, memory, sources, ctx, deepest)
-        _tell(workspace, deep, chosen)
-        deep.run(chosen, executor_of(config))
-    return watch.result(chosen, deep.read, [*begin.unchecked, *deep.unchecked], deep.remembered)
+    chosen = choose_modalities(workspace.config, modalities)
+    tell = _teller(workspace, chosen, before)
+    return SiteCheck(workspace.config, workspace.sources(), ctx, deepest, rules, tell).run(chosen)[1]
 
 
-def _tell(workspace: Workspace, deep: Deep, modalities: Sequence[str]) -> None:
-    """What the pass is going to read, before it begins."""
-    from chorus_gui.app.words import duration, files, size
+def _teller(workspace: Workspace, modalities: Sequence[str], before: Callable[[Reading], None] | None) -> Callable[[Estimate], None]:
+    def tell(estimate: Estimate) -> None:
+        reading = told(workspace.config, estimate, modalities)
+        if before is not None:
+            before(reading)
+        else:
+            workspace.person.say(reading.text)
 
-    estimate = deep.estimate(modalities)
+    return tell
+
+
+def told(config: Config, estimate: Estimate, modalities: Sequence[str]) -> Reading:
+    """What a pass is going to read."""
     seconds = estimate.files * SECONDS_PER_FILE + estimate.bytes / BYTES_PER_SECOND
-    workspace.person.say(f"To read: {size(estimate.bytes)} of {files(estimate.files)}, about {duration(seconds)}.")
-    if any(workspace.config.sites[name].place.folder is None for name in modalities):
-        workspace.person.say(f"The site is in the cloud, so its provider may charge for {size(estimate.bytes)} of outgoing data.")
+    text = f"To read: {size(estimate.bytes)} of {files(estimate.files)}, about {duration(seconds)}."
+    in_cloud = any(config.sites[name].place.folder is None for name in modalities)
+    if in_cloud:
+        text += f" The site is in the cloud, so its provider may charge for {size(estimate.bytes)} of outgoing data."
+    return Reading(text, seconds, in_cloud)

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from chorus_gui.app.words import duration, files, number, plural
+from chorus_gui.app.words import duration, files, moment, number, plural
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import Group, Readiness
-from chorus_gui.core.rules import Pass, Rule, RuleSet, Severity
+from chorus_gui.core.receipt import Receipt
+from chorus_gui.core.rules import Rule, RuleSet, Severity
 
 TITLES = {
     Severity.LEAK: "Patient data that must not be sent",
@@ -54,6 +56,24 @@ def summary(found: Readiness) -> str:
     """One sentence."""
     told = severities(Counter(group.rule.severity.value for group in found.groups))
     return f"{told or 'No findings'} in {files(found.files)} of {', '.join(found.modalities)}."
+
+
+def receipt_lines(receipt: Receipt) -> list[str]:
+    """What a receipt says of the checks before the run, and of what a person accepted: sentences.  They name no file; the JSON does."""
+    out: list[str] = []
+    names = {one.value: name for one, name in PASSES.items()}
+    for one in receipt.checked:
+        counts = {"leak": one.leaks, "rejected": one.rejected, "questionable": one.questionable, "note": one.notes}
+        missed = f" {plural(one.unchecked, 'place')} could not be checked." if one.unchecked else ""
+        of = f" of {', '.join(one.modalities)}" if one.modalities else ""
+        found = severities(counts) or "no findings"
+        out.append(f"Pass “{names.get(one.deepest, one.deepest)}”{of} with the rules of {one.rules}, {moment(one.at_us)}: {found}.{missed}")
+    off = {id_: reason for one in receipt.checked for id_, reason in one.off.items()}
+    out += [f"Rule {id_} is off on this site: {reason}" for id_, reason in sorted(off.items())]
+    accepted = Counter((one.rule, one.by, one.at_us, one.reason) for one in receipt.accepted)
+    for (rule, by, at_us, reason), count in accepted.items():
+        out.append(f"Accepted, rule {rule}, {files(count)}, by {by}, {moment(at_us)}: {reason}")
+    return out
 
 
 def to_text(found: Readiness) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui import __version__
+from chorus_gui.app.readiness_report import receipt_lines
 from chorus_gui.app.words import KINDS as KIND_WORDS
 from chorus_gui.app.words import agree, duration, files, files_and_size, moment, plural, size
 from chorus_gui.core.config.model import Config
@@ -138,6 +139,8 @@ def make_receipt(
         notes=(*notes, *log.notes),
         outcome=outcome,
         policy=log.policy,
+        checked=log.checked,
+        accepted=tuple(log.accepted),
     )
 
 
@@ -312,6 +315,7 @@ def to_html(receipt: Receipt) -> str:
         verified=_verified(receipt),
         problems=_problems(receipt),
         holds=_grouped_holds(receipt),
+        readiness=receipt_lines(receipt),
         size=size,
         files=files,
     )
@@ -339,6 +343,7 @@ def to_text(receipt: Receipt) -> str:
             said += [f"{cause} {remedy}".strip(), *(f"    {path}" for path in paths)]
         lines += _section(title, said)
     lines += _section("Held back", [f"{modality}, {files(count)}: {reason}" for modality, reason, count in _grouped_holds(receipt)])
+    lines += _section("Readiness", receipt_lines(receipt))
     lines += _section("Notes", list(receipt.notes))
     lines += ["", f"CHoRUS Upload {receipt.app_version}" + (f", approved review {receipt.diff_hash[:16]}" if receipt.diff_hash else "")]
     return "\n".join(lines) + "\n"

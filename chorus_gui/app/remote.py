@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.remote import Listed, Moved, Refused
+from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.guard import GuardedStore, refuse_marker_name
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.work import executor_of
@@ -59,10 +62,24 @@ def upload(
         for _, path in pairs:
             check(path)
             refuse_marker_name(path)
+        leak_gate.judge(workspace.config, _of_the_site(workspace.config, [file for file, _ in pairs])).refuse("Nothing was uploaded.")
         store = GuardedStore(workspace.store(), by_hand=True)
         return remote.upload(store, pairs, ctx, executor_of(workspace.config), overwrite=overwrite)
 
     return _one_by_one(workspace, ctx, step)
+
+
+def _of_the_site(config: Config, files: Sequence[Path]) -> Iterator[FileState]:
+    """Those of these files that are the site's, as they are now."""
+    folders = [
+        (site.modality, Path(os.path.realpath(site.place.folder))) for site in config.sites.values() if site.place.folder is not None
+    ]
+    for file in files:
+        here = Path(os.path.realpath(file))
+        found = here.stat()
+        for modality, folder in folders:
+            if here.is_relative_to(folder):
+                yield FileState(modality, here.relative_to(folder).as_posix(), found.st_size, found.st_mtime_ns // 1000)
 
 
 def download(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chorus_gui.app import leaks
 from chorus_gui.app.holds import told
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.run import Command, Done, Run, run
@@ -16,12 +18,14 @@ from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.receipt import ApprovingPolicy
 from chorus_gui.core.review.values import CloudReading, Hold, PatientChanges, Pending, PendingFile, PendingQuery, Query, Reviewed
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.submission.leak_gate import Judged
     from chorus_gui.core.submission.mark import Marked
 
 ASKED = "asked"
@@ -55,6 +59,10 @@ class Review:
         """what is pending in the chosen modalities and version"""
         self.pending_elsewhere: int = pending(staging).total.files - self.pending.total.files
         """files that are pending in others"""
+        self.leaks: Judged | None = None
+        """what checks found of patient data in the files that an approval sends"""
+        self.leak_kinds: list[tuple[str, str]] = []
+        """kinds of leaks (rule and a path) of the site that nobody accepted or held back"""
         self.along: Pending = self.pending if options.pending else Pending()
         """the pending files that an approval uploads, too"""
         self.reading: tuple[CloudReading, ...] = cloud_reading(staging, self.along)
@@ -176,12 +184,20 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
     with _own_staging(workspace, keep=keep) as path:
         with workspace.person.progress(active.ctx):
             reviewed = review_site(
-                active.work, modalities=options.modalities, mode=options.mode, store=store, path=path, hash_share=options.hashed
+                replace(active.work, deepest=Pass.QUICK if options.require_ready else Pass.AT_ONCE),
+                modalities=options.modalities,
+                mode=options.mode,
+                store=store,
+                path=path,
+                hash_share=options.hashed,
             )
         with Staging.open(reviewed.path) as staging:
             if refuse_taken(workspace.config, active.journal, staging, version):
                 reviewed = Reviewed(reviewed.path, summary(staging))
-            yield Review(staging, active.journal, reviewed, version, options), staging, reviewed
+            review = Review(staging, active.journal, reviewed, version, options)
+            review.leaks = leaks.of_review(active, review, staging)
+            review.leak_kinds = leaks.open_kinds(workspace, review.readiness)
+            yield review, staging, reviewed
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from chorus_gui.app.status import Status, status_of
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
 from chorus_gui.core.custody.history_check import ACCEPT
-from chorus_gui.core.errors import Cancelled, ChorusError, Declined, StoreError, UnansweredError
+from chorus_gui.core.errors import Cancelled, ChorusError, Declined, NotReadyError, StoreError, UnansweredError
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
@@ -320,11 +320,19 @@ def _journal(
 
 @contextmanager
 def _taken_back(local: Path) -> Generator[None]:
-    """A journal that was begun for a command does not stay if the person says no to it, or cannot be asked."""
+    """A journal that was begun for a command does not stay if the person says no to it, or cannot be asked, or has to decide first."""
+    from chorus_gui.core.journal.store import Journal
+
     try:
         yield
     except (Declined, UnansweredError):
         remove_file(local)
+        raise
+    except NotReadyError:
+        with Journal.open(local, readonly=True) as journal:
+            empty = not journal.counts()
+        if empty:
+            remove_file(local)
         raise
 
 

@@ -68,11 +68,18 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
     The outcome's error is a :class:`UsageError` if the tool cannot upload it, or the script cannot be written.
     """
     from chorus_gui.core.scripts.generate import LISTS, save
+    from chorus_gui.core.submission.leak_gate import of_pending, refuse
+    from chorus_gui.core.submission.work import Selection
 
     def step(active: Run) -> Written:
         check_version(active, wanted.version)
         lists = f"{wanted.file.stem}{LISTS}"
         with holding_back(active, sends=False):
+            refuse(
+                active.work,
+                of_pending(active.work, Selection(wanted.version, wanted.modalities, wanted.max_files)),
+                "No script was written.",
+            )
             script = _make(workspace.config, active.journal, wanted, ctx, active.work.stays)
         if script is None:
             return Written(0, lists)

@@ -431,6 +431,9 @@ def submission_warnings(known: Known) -> list[str]:
     if review is not None and not review.stale and review.summary.excluded:
         held = review.summary.excluded
         out.append(f"{plural(held, 'change')} {agree(held, 'is', 'are')} held back.")
+    if review is not None and not review.stale and (leaks := review.leaks + review.pending_leaks):
+        has = agree(leaks, "has", "have")
+        out.append(f"{plural(leaks, 'file')} to upload {has} a leak of patient data: see the Readiness page, or “chorus-upload leak list”.")
     if journal is not None and journal.stays.files:
         stays = journal.stays.files
         out.append(

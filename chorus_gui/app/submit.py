@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.expiry import expiry_sentence, watched
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import SubmitOptions, params_text
 from chorus_gui.app.review import ASKED, Review, Reviewing, reviewed_site
 from chorus_gui.app.run import Command, Done, Run, run
+from chorus_gui.app.words import files, plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config, UploadMethod
-from chorus_gui.core.errors import ReviewError, UsageError
+from chorus_gui.core.errors import NotReadyError, ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Approval, ChangeKind
 from chorus_gui.core.review.values import Reviewed
+from chorus_gui.core.rules import RuleStatus, Severity
 
 if TYPE_CHECKING:
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.storage.base import Store
     from chorus_gui.core.submission.approved import Approved
     from chorus_gui.core.submission.work import Selection
+
+
+NOT_UPLOADED = "Nothing was uploaded."
 
 
 def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, reviewing: Reviewing, *, record_only: bool = False) -> Done[None]:
@@ -36,7 +42,11 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
             reviewing.show(review)
             reviewing.check(review)
             active.log.policy = reviewing.policy
+            if options.require_ready:
+                check_ready(review.readiness)
             approval = _approve(active, staging, options, review.version, record_only=record_only)
+            if not record_only:
+                _refuse_leaks(active, staging)
             if not record_only and (soon := expiry_sentence(workspace.config, _to_send(review))):
                 active.warn(soon)
             if review.to_do or (review.along.parts and not record_only):
@@ -83,6 +93,7 @@ def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[No
 
 def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None]:
     """Upload pending files."""
+    from chorus_gui.core.submission.leak_gate import of_pending, refuse
     from chorus_gui.core.submission.upload import upload_pending
     from chorus_gui.core.submission.work import choose_modalities
 
@@ -93,6 +104,7 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
         active.log.modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
         with holding_back(active):
+            refuse(active.work, of_pending(active.work, which), NOT_UPLOADED)
             active.begin(leave_copies=store)
             with watched(active), workspace.person.progress(ctx):
                 upload_pending(active.work, store, which)
@@ -108,6 +120,7 @@ def upload_rest(workspace: Workspace, ctx: JobContext) -> Done[None]:
     After a restart nobody remembers what that was: it is in the journal's history, and of a submission in its approved review.
     """
     from chorus_gui.app.options import Selection, selection_of
+    from chorus_gui.core.submission.leak_gate import of_pending, refuse
     from chorus_gui.core.submission.upload import upload_pending
 
     def step(active: Run) -> None:
@@ -123,10 +136,12 @@ def upload_rest(workspace: Workspace, ctx: JobContext) -> Done[None]:
                 )
             which = which or Selection()
             active.log.version = active.named = which.version or ""
+            which = which if staging is None else Selection()
             store = active.store()
+            refuse(active.work, of_pending(active.work, which, staging), NOT_UPLOADED)
             active.begin(leave_copies=store)
             with watched(active), workspace.person.progress(ctx):
-                upload_pending(active.work, store, which if staging is None else Selection(), approved=staging)
+                upload_pending(active.work, store, which, approved=staging)
         mention_wrong(active)
 
     return run(workspace, Command("file upload", writes=True, sends=True, receipt="upload"), ctx, step)
@@ -203,10 +218,42 @@ def _carry_out(active: Run, staging: Staging, approval: Approval, reviewed: Revi
                 record(active.work, approved, store)
         mention_wrong(active)
         return
+    _refuse_leaks(active, staging)
     store = active.store()
     with holding_back(active):
         active.begin(leave_copies=store)
         _send(active, approved, store)
+
+
+def _refuse_leaks(active: Run, staging: Staging) -> None:
+    """Before anything is done: raises :class:`LeakError` for a leak that no person accepted in what this approval sends."""
+    from chorus_gui.core.submission.leak_gate import of_review, refuse
+
+    refuse(active.work, of_review(active.work, staging))
+
+
+def check_ready(readiness: Mapping[str, Any]) -> None:
+    """Raise :class:`NotReadyError` unless the quick pass that came with the scan was complete, and found nothing that the central team rejects."""
+    found = [
+        one
+        for one in readiness.get("findings", ())
+        if one["severity"] == Severity.REJECTED.value and one["status"] != RuleStatus.AWAITING.value
+    ]
+    unchecked = readiness.get("unchecked", {}).get("count", 0)
+    if not found and not unchecked:
+        return
+    told = [f"{one['rule']}, {files(one['files'])}: {one['must']}" + _examples(one) for one in found]
+    told += [f"{plural(unchecked, 'place')} could not be checked."] if unchecked else []
+    raise NotReadyError(
+        "The site is not ready, and this submission requires that it is.",
+        list(dict.fromkeys(told)),
+        meaning="Nothing was recorded or uploaded.",
+        remedy="“chorus-upload readiness --pass quick” shows what to do. To submit without it, leave out “--require ready”.",
+    )
+
+
+def _examples(one: Mapping[str, Any]) -> str:
+    return "".join(f"\n      {example['path']}" for example in one["examples"] if example["path"])
 
 
 def _send(active: Run, approved: Approved, store: Store) -> None:

@@ -120,6 +120,8 @@ class ReviewFacts:
     these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``:
     holds that are not shared yet, or a shared list that could not be read, in sentences; "" if all is shared.  ``lost_patients``:
     of whom no file is left, if it is approved.  ``reading``: what the upload reads from the site's places in a cloud, ``pending`` included.
+    ``leaks`` and ``pending_leaks``: how many new or updated files, and how many pending ones,
+    have a leak of patient data that nobody accepted (``leak_rules`` names the rules); ``accepted_leaks``: how many have one that is accepted.
     """
 
     path: Path
@@ -139,6 +141,10 @@ class ReviewFacts:
     holds_warning: str = ""
     lost_patients: tuple[str, ...] = ()
     reading: tuple[CloudReading, ...] = ()
+    leaks: int = 0
+    pending_leaks: int = 0
+    accepted_leaks: int = 0
+    leak_rules: tuple[str, ...] = ()
 
     @property
     def to_send(self) -> Tally:

@@ -136,7 +136,8 @@ def submit_options(args: argparse.Namespace) -> SubmitOptions:
     mode = Mode(args.mode) if getattr(args, "mode", None) else None
     amend, allow = getattr(args, "amend", False), getattr(args, "allow_deletions", False)
     pending = getattr(args, "pending", True)
-    return SubmitOptions(getattr(args, "version", None), amend, modalities(args), mode, allow, pending, hash_share(args))
+    ready = getattr(args, "require", None) == "ready"
+    return SubmitOptions(getattr(args, "version", None), amend, modalities(args), mode, allow, pending, hash_share(args), ready)
 
 
 def share(text: str) -> float:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app.leaks import lines as leak_lines
 from chorus_gui.app.readiness_report import severities
 from chorus_gui.app.reading import COSTS, PROVIDERS, reading_text
 from chorus_gui.app.review import Review, Reviewing
@@ -102,6 +103,7 @@ def show(report: Report, review: Review) -> None:
         report.say(note)
     if told := readiness_line(review.readiness):
         report.say(told)
+    show_leaks(report, review)
     show_litter(report, review)
     show_pending(report, review)
     show_held(report, review)
@@ -131,6 +133,18 @@ def readiness_line(found: Mapping[str, Any]) -> str:
     """What the readiness check found beside the scan, in a sentence; "" if it is nothing but notes."""
     told = severities(Counter(one["severity"] for one in found.get("findings", ()) if one["severity"] != "note"))
     return f"Readiness: {told}. To see what and where, run “chorus-upload readiness”." if told else ""
+
+
+def show_leaks(report: Report, review: Review) -> None:
+    """Files to be sent with a leak of patient data, and what a person accepted."""
+    found = review.leaks
+    if found is None:
+        return
+    if found.files:
+        report.say("", f"leaks of patient data that stop the submission ({files(found.files)}):", *leak_lines(found))
+        report.say("  Correct the files, or hold them back. If a finding is wrong, use “chorus-upload leak accept”.", "")
+    if found.accepted:
+        report.say(f"{plural(len(found.accepted), 'leak')} of patient data {agree(len(found.accepted), 'is', 'are')} accepted.")
 
 
 def show_litter(report: Report, review: Review) -> None:
@@ -223,6 +237,11 @@ def review_json(review: Review) -> dict[str, Any]:
             for one in review.reading
         ],
         "readiness": review.readiness,
+        "leaks": {
+            "files": review.leaks.files if review.leaks else 0,
+            "accepted": len(review.leaks.accepted) if review.leaks else 0,
+            "rules": {found.rule.id: found.files for found in review.leaks.rules} if review.leaks else {},
+        },
         "notes": list(summary.notes),
         "changes": [change_json(change) for change in review.changes(Query())],
     }

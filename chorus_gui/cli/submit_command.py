@@ -31,6 +31,11 @@ def add(groups: Any) -> None:
         help="also upload pending files of the chosen modalities and version (the default; the review shows them)",
     )
     pending.add_argument("--without-pending", dest="pending", action="store_false", help="leave pending files for later")
+    parser.add_argument(
+        "--require",
+        choices=("ready",),
+        help="run the quick pass of the readiness check after the scan, and stop if it finds anything that the central team cannot use",
+    )
     add_limit(parser)
     add_order(parser)
     parser.set_defaults(run=run, long=True)

@@ -11,7 +11,9 @@
     │       └── NotAllowedError    the submission policy does not approve this review, and nobody was asked
     ├── ReviewError                the review cannot be used
     │   ├── StaleReviewError       the journal or the approval is not the one that was reviewed
-    │   └── MassDeletionError      many deletions that a person has to confirm
+    │   ├── MassDeletionError      many deletions that a person has to confirm
+    │   └── NotReadyError          the readiness check found what stops this submission
+    │       └── LeakError          patient data that must not be sent, and that no person accepted
     ├── JournalError               the journal cannot be used
     │   ├── JournalMissingError    no such file
     │   ├── JournalDamagedError    SQLite cannot read it
@@ -223,6 +225,23 @@ class MassDeletionError(ReviewError):
     def __init__(self, what: str, counts: dict[str, tuple[int, int]], *, meaning: str = "", remedy: str = "") -> None:
         super().__init__(what, meaning=meaning, remedy=remedy)
         self.counts = counts
+
+
+class NotReadyError(ReviewError):
+    """The readiness check found what stops a submission.  ``rules`` has a text about each rule: what it says, how many files, some of them."""
+
+    needs_decision = True
+
+    def __init__(self, what: str, rules: Sequence[str] = (), *, meaning: str = "", remedy: str = "") -> None:
+        super().__init__(what, meaning=meaning, remedy=remedy)
+        self.rules = tuple(rules)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  - {rule}" for rule in self.rules)])
+
+
+class LeakError(NotReadyError):
+    """Files to be sent have patient data that must not be sent, and no person has accepted it."""
 
 
 class JournalError(ChorusError):

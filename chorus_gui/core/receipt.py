@@ -30,6 +30,35 @@ class HeldBack(NamedTuple):
     reason: str
 
 
+class Checked(NamedTuple):
+    """A pass of the readiness check that came before: which one, by which version of the rules, when, and how many kinds of findings it had.
+
+    ``off`` are the rules that the site switched off: id → reason.
+    """
+
+    deepest: str
+    rules: str
+    at_us: int
+    modalities: tuple[str, ...] = ()
+    leaks: int = 0
+    rejected: int = 0
+    questionable: int = 0
+    notes: int = 0
+    unchecked: int = 0
+    off: Mapping[str, str] = {}
+
+
+class AcceptedLeak(NamedTuple):
+    """A finding of patient data in a file of this run, and why a person accepted it."""
+
+    rule: str
+    modality: str
+    path: str
+    reason: str
+    by: str
+    at_us: int
+
+
 class VerifyFault(NamedTuple):
     """A file that verification found wrong."""
 
@@ -82,7 +111,8 @@ class Receipt:
     ``ended_us`` are microseconds since 1970, UTC; ``duration_s`` is measured, not their difference.  ``problems`` counts what the
     scan could not read (``unread`` names it), ``unmatched`` the files that belong to no modality; both None where nothing was
     scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer; ``markers`` has the SHA-256 of the completion marker
-    of each version in ``complete``.  ``notes`` are sentences.  ``policy`` approved the submission in a person's place, None: a person did.  No
+    of each version in ``complete``.  ``notes`` are sentences.  ``policy`` approved the submission in a person's place, None: a person did.
+    ``checked`` are the passes of the readiness check that are known of the site, ``accepted`` what a person accepted of their findings.  No
     field holds a secret.
     """
 
@@ -124,6 +154,8 @@ class Receipt:
     policy: ApprovingPolicy | None = None
     fetched_files: int = 0
     fetched_bytes: int = 0
+    checked: tuple[Checked, ...] = ()
+    accepted: tuple[AcceptedLeak, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -160,6 +192,8 @@ def to_json(receipt: Receipt) -> str:
     out["proofs"] = {level.value: count for level, count in receipt.proofs.items()}
     out["held_back"] = [entry._asdict() for entry in receipt.held_back]
     out["unread"] = [entry._asdict() for entry in receipt.unread]
+    out["checked"] = [entry._asdict() for entry in receipt.checked]
+    out["accepted"] = [entry._asdict() for entry in receipt.accepted]
     out["policy"] = receipt.policy and receipt.policy._asdict()
     failed = receipt.transfers.failed
     out["failed_files"], out["failed_bytes"] = failed.files, failed.bytes

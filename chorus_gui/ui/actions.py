@@ -12,7 +12,7 @@ from chorus_gui.app.options import Selection, SubmitOptions
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.ui import intents, journal_actions
+from chorus_gui.ui import intents, journal_actions, readiness_actions
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import DoctorFacts, JobKind, ScanChoice
 from chorus_gui.ui.words import KINDS, count_of, files_and_size, number
@@ -28,13 +28,15 @@ CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.
 LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE, JobKind.EXAMINE}
 """After these the facts are read again."""
 
-QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE})
+QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE, JobKind.READINESS, JobKind.ACCEPT})
 """When these succeed, the page shows it; no notice is needed."""
 
 
 def table(host: Host) -> dict[type[intents.Intent], Callable[[Any], None]]:
     """Intent → the function that does it."""
-    return {intent: _bind(function, host) for intent, function in {**_ACTIONS, **journal_actions.ACTIONS}.items()}
+    return {
+        intent: _bind(function, host) for intent, function in {**_ACTIONS, **journal_actions.ACTIONS, **readiness_actions.ACTIONS}.items()
+    }
 
 
 def _bind(function: Callable[[Host, Any], None], host: Host) -> Callable[[Any], None]:

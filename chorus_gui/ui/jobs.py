@@ -95,6 +95,7 @@ class Jobs(QObject):
         """The ceiling on bytes a second, of all jobs together"""
         self._numbers = itertools.count(1)
         self._jobs: list[Job] = []
+        self._paused: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setInterval(PROGRESS_MS)
         self._timer.timeout.connect(self._pull)
@@ -186,9 +187,13 @@ class Jobs(QObject):
         self.changed.emit()
 
     def _pull(self) -> None:
+        paused = {job.id for job in self._jobs if job.ctx.paused}
         for job in self._jobs:
             if job.thread is not None:
                 self._pull_one(job)
+        if paused != self._paused:  # a step can pause itself
+            self._paused = paused
+            self.changed.emit()
 
     def _pull_one(self, job: Job) -> None:
         """Every place that shows the job gets the same numbers: they are added up and measured here."""

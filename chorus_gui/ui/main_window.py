@@ -51,6 +51,7 @@ class PageEntry:
 PAGES = (
     PageEntry("overview", "Overview", "overview"),
     PageEntry("configuration", "Configuration", "configuration"),
+    PageEntry("readiness", "Readiness", "ready"),
     PageEntry("review", "Review", "review"),
     PageEntry("upload", "Upload", "upload"),
     PageEntry("verify", "Verify", "verify"),

@@ -20,6 +20,7 @@ from chorus_gui.app.configuration import load_or_why, trust_host, unconfirmed_ho
 from chorus_gui.app.custody import CustodyConflictError
 from chorus_gui.app.folders import log_folder, receipts_folder
 from chorus_gui.app.known import LessHistoryError
+from chorus_gui.app.readiness_facts import readiness
 from chorus_gui.app.run import Done
 from chorus_gui.app.shared import shared
 from chorus_gui.app.signin import login
@@ -240,6 +241,7 @@ class Session(QObject):
             custody=fresh.custody if config else CustodyFacts(),
             journal=fresh.journal if config else None,
             review=fresh.review if config else None,
+            readiness=fresh.readiness if config else None,
             loading=config is not None,
             preferences=self._preferences(),
         )
@@ -291,6 +293,7 @@ class Session(QObject):
         look, revision = self._looks, self._revision
         self.ask_facts(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal")
         self.ask_facts(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review")
+        self.ask_facts(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness")
         self.ask_facts(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts")
         self.look_remote(recover=recover)
 

@@ -23,6 +23,7 @@ from chorus_gui.core.model import Failure, Finding, Grade, Mode
 from chorus_gui.core.timetable import FREE, Timetable
 
 if TYPE_CHECKING:
+    from chorus_gui.app.readiness_facts import ReadinessFacts
     from chorus_gui.ui.models.progress import UploadRun
 
 
@@ -40,6 +41,8 @@ class JobKind(Enum):
     RECORD = "Record"
     SUBMIT = "Submit"
     UPLOAD = "Upload"
+    READINESS = "Readiness"
+    ACCEPT = "Accept"
     VERIFY = "Verify"
     REPAIR = "Repair"
     MARK = "Mark as deleted"
@@ -57,7 +60,7 @@ class JobKind(Enum):
 SENDING = frozenset({JobKind.SUBMIT, JobKind.UPLOAD})
 """The jobs that the Upload page is about."""
 
-BRIEF = frozenset({JobKind.HOLD, JobKind.SAVE, JobKind.CLEAR})
+BRIEF = frozenset({JobKind.HOLD, JobKind.ACCEPT, JobKind.SAVE, JobKind.CLEAR})
 """Short jobs: the computer is not kept awake for them."""
 
 
@@ -173,6 +176,7 @@ class SessionState:
     custody: CustodyFacts = field(default_factory=CustodyFacts)
     journal: JournalFacts | None = None
     review: ReviewFacts | None = None
+    readiness: ReadinessFacts | None = None
     jobs: tuple[JobView, ...] = ()
     last: JobEnd | None = None
     failures: tuple[Failure, ...] = ()

@@ -122,8 +122,8 @@ QUESTIONS: list[tuple[str, Callable[[World], None]]] = [
     ("schedule remove", scheduled),
 ]
 NAMES = [f"{words}, {setup.__name__}" for words, setup in QUESTIONS]
-KEPT_ASIDE = re.compile(r"\.inuse$|/logs/|chorus-upload\.log|/custody/|/staging/|\.backups/|\.copy\.|/reviews?/")
-"""Files of this user alone that a command may write before it asks: logs, the review, kept copies, what it downloaded."""
+KEPT_ASIDE = re.compile(r"\.inuse$|/logs/|chorus-upload\.log|/custody/|/staging/|/readiness/|\.backups/|\.copy\.|/reviews?/")
+"""Files of this user alone that a command may write before it asks: logs, the review, what a check found, kept copies, what it downloaded."""
 
 
 def everything(world: World) -> dict[str, bytes]:

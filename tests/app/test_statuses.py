@@ -20,7 +20,7 @@ from faces import FILES, ONE, VERSION, CommandLine, after, contexts, path_of, re
 from platforms import same_place
 from world import World
 
-from chorus_gui.app import holds
+from chorus_gui.app import holds, leaks
 from chorus_gui.app.status import Status, of_error, status_of
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import errors
@@ -31,6 +31,7 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.storage.local import LocalStore
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+LEAK = "1001/Images/dicom_unprocessed/7.dcm"
 MANY = 110
 """Files that are a large part of a modality."""
 
@@ -88,6 +89,23 @@ def held_back(scene: Scene) -> None:
     fresh(scene)
     with Workspace(scene.world.config) as workspace:
         holds.add(workspace, ctx(), holds.About((ONE,)), "consent withdrawn")
+
+
+def leaked(scene: Scene) -> None:
+    """A file of a folder that no de-identification has seen; a scan found it."""
+    scene.world.put(LEAK, "leak")
+    scene.world.review()
+
+
+def leaked_recorded(scene: Scene) -> None:
+    scene.world.put(LEAK, "leak")
+    (scene.world.base / "leaked.txt").write_text(f"{LEAK}\n", "utf-8")
+    recorded(scene)
+
+
+def leaked_accepted(scene: Scene) -> None:
+    leaked(scene)
+    leaks.accept(scene.world.config, "P1", [], "a phantom")
 
 
 def _policy(text: str, before: Callable[[Scene], None]) -> Callable[[Scene], None]:
@@ -392,6 +410,9 @@ NEEDS_A_FILE = (
     "status",
     "doctor",
     "readiness",
+    "leak list",
+    "leak accept --rule P1 --reason x",
+    "leak withdraw --rule P1",
     "credential list",
     "credential move",
     "credential set",
@@ -483,6 +504,28 @@ TABLE: list[Row] = [
     ),
     (Status.DECISION, _policy("[upload]\nfiles = 3", fresh), BY_POLICY),
     (Status.INTERRUPTED, _policy("", _cancelled("put", 1)), BY_POLICY),
+    *((Status.DECISION, leaked, words) for words in ("submit --yes", "submit --yes --require ready", "submit --yes --json")),
+    *((Status.DECISION, leaked_recorded, words) for words in ("file upload", "submit --yes", "remote upload -r {site}/1001 extra")),
+    (Status.FAULTY, leaked_recorded, "script ready --file-list {base}/leaked.txt"),
+    (Status.DECISION, _policy("leaks = 9", leaked), BY_POLICY),
+    (Status.DONE, leaked, "journal update"),
+    (Status.DONE, leaked, "scan"),
+    *((Status.FAULTY, leaked, words) for words in ("leak list", "leak list --all --json")),
+    (Status.DONE, fresh, "leak list"),
+    (Status.DONE, leaked, "leak accept --rule P1 --reason x"),
+    (Status.DONE, leaked, f"leak accept --rule P1 --file {LEAK} --reason x --json"),
+    *(
+        (Status.NOT_STARTED, leaked, f"leak accept --rule {rest}")
+        for rest in ("P1", "P1 --reason ''", "P2 --reason x", "O1 --reason x", "P1 --file no --reason x")
+    ),
+    (Status.NOT_STARTED, leaked, "leak withdraw --rule P1"),
+    *(
+        (Status.DONE, leaked_accepted, words)
+        for words in ("submit --yes", "leak list --all", "leak withdraw --rule P1", f"leak withdraw --rule P1 --file {LEAK}")
+    ),
+    (Status.NOT_STARTED, leaked_accepted, "leak withdraw --rule P1 --file no"),
+    (Status.DECISION, fresh, "submit --yes --require ready"),
+    (Status.NOT_STARTED, fresh, "submit --yes --require nothing"),
     # some files failed, differ, or were found faulty
     (Status.FAULTY, one_gone, "file upload"),
     (Status.FAULTY, one_gone, "script ready --file-list {listed}"),

@@ -401,8 +401,8 @@ def test_the_headline_and_the_mail_say_everything_that_was_recorded(kind: str, s
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_patient_data_that_must_stay_stops_a_run_unless_the_policy_allows_it(cli: CommandLine, world: World, sent: bool) -> None:
-    """What the readiness check of the same scan calls a leak is never sent because nobody looked."""
+def test_patient_data_that_must_stay_stops_a_run(cli: CommandLine, world: World, sent: bool) -> None:
+    """What a check calls a leak is never sent because nobody looked: a policy can allow a leak in a file that is not sent, and accepts none."""
     path = "1001/Images/dicom_unprocessed/7.dcm" if sent else "crosswalk.csv"
     world.put(path, "CANARY42")
     ended = cli.run(policy(world))
@@ -413,5 +413,10 @@ def test_patient_data_that_must_stay_stops_a_run_unless_the_policy_allows_it(cli
     assert rule.examples == (f"P1: {path}",)
     assert "chorus-upload readiness" in rule.text
     assert "crosswalk" not in "\n".join(mail_lines(report(), ()))
-    assert cli.run(policy(world, "leaks = 1")).status == Status.DONE
+    allowed = cli.run(policy(world, "leaks = 1"))
+    assert allowed.status == (Status.DECISION if sent else Status.DONE), allowed
+    if sent:
+        assert not world.journal.exists()
+        assert cli.run("leak accept --rule P1 --reason 'a phantom'").status == Status.DONE
+        assert cli.run(policy(world)).status == Status.DONE
     assert uploaded(world)

@@ -218,6 +218,45 @@ class Camera:
         self._pending()
         self._less_history()
         self._leave()
+        self._readiness()
+
+    def _readiness(self) -> None:
+        """A site that breaks every rule: what the check finds, the question before an approval, a sample of the images."""
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.app.demo import make_site, write_config
+        from chorus_gui.app.demo.faults import make_faults
+        from chorus_gui.core.rules import Pass
+        from chorus_gui.ui import intents, readiness_intents
+        from chorus_gui.ui.pages.readiness import ReadinessPage
+        from chorus_gui.ui.pages.review import ReviewPage
+
+        base = BASE / "checked"
+        make_site(base / "site", patients=6)
+        make_faults(base / "site")
+        self.do(intents.OpenConfig(write_config(base, base / "central-store", base / "site")))
+        self.do(intents.Scan(), readiness_intents.CheckSite(Pass.THOROUGH))
+        page = self.window.page("readiness")
+        assert isinstance(page, ReadinessPage)
+        self.window.show_page("readiness")
+        self.rest()
+        page.show_topic("I3")
+        self.shoot("readiness")
+        review = self.window.page("review")
+        assert isinstance(review, ReviewPage)
+        self.window.show_page("review")
+        review._approve()
+        self.shoot("approve-leaks")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
+        self.window.show_page("readiness")
+        page.look.click()
+        self.rest(3)
+        self.shoot("images")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
 
     def _assistant(self) -> None:
         from PySide6.QtWidgets import QDialog

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from chorus_gui.app.review import Review, Reviewing
 from chorus_gui.app.unattended import quiet
@@ -14,7 +13,6 @@ from chorus_gui.app.words import agree, plural
 from chorus_gui.core.errors import NotAllowedError
 from chorus_gui.core.model import Change, ChangeKind, Tally
 from chorus_gui.core.review.values import Query
-from chorus_gui.core.rules import Severity
 
 EXAMPLES = 3
 """How many files are named for each broken rule."""
@@ -79,7 +77,7 @@ def facts_of(review: Review) -> ReviewFacts:
     return ReviewFacts(
         facts,
         problems=summary.total(ChangeKind.PROBLEM).files,
-        leaks=len(_leaks(review)),
+        leaks=len(review.leak_kinds),
         unmatched=summary.total(ChangeKind.UNMATCHED).files,
         possibly_not_data=summary.litter.files,
         patients_gone=len(review.lost_patients()),
@@ -91,18 +89,12 @@ def examples(review: Review, broken: Broken) -> tuple[str, ...]:
     return tuple(islice(_paths(review, broken), EXAMPLES))
 
 
-def _leaks(review: Review) -> list[dict[str, Any]]:
-    """What the readiness check of the same scan found of patient data that must not be sent."""
-    return [found for found in review.readiness.get("findings", ()) if found["severity"] == Severity.LEAK.value]
-
-
 def _paths(review: Review, broken: Broken) -> Iterator[str]:
     modalities = (broken.modality,) if broken.modality else ()
     if broken.about is About.NOTHING:
         return
     if broken.about is About.LEAKS:
-        for leak in _leaks(review):
-            yield from (f"{leak['rule']}: {example['path']}" for example in leak["examples"][:1] if example["path"])
+        yield from (f"{rule}: {path}" for rule, path in review.leak_kinds if path)
         return
     if broken.about is About.PATIENTS:
         lost = review.lost_patients()[:EXAMPLES]

@@ -102,7 +102,7 @@ class ModalityFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """What a policy judges.  ``leaks`` counts what the readiness check of the same scan calls leaks of patient data, as its line does."""
+    """What a policy judges.  ``leaks`` counts kinds of leaks of patient data that nobody accepted or held back."""
 
     modalities: Mapping[str, ModalityFacts] = field(default_factory=dict[str, ModalityFacts])
     problems: int = 0
@@ -165,7 +165,7 @@ def _counts(facts: ReviewFacts, policy: Policy) -> list[Broken]:
     """What is counted for the whole review."""
     counted = (
         (About.PROBLEMS, facts.problems, policy.problems, plural(facts.problems, "problem")),
-        (About.LEAKS, facts.leaks, policy.leaks, f"{plural(facts.leaks, 'leak', 'leaks')} of patient data, which “chorus-upload readiness” shows"),
+        (About.LEAKS, facts.leaks, policy.leaks, f"{plural(facts.leaks, 'leak', 'leaks')} of patient data that nobody has accepted or held back, which “chorus-upload readiness” shows"),
         (About.PATIENTS, facts.patients_gone, policy.patients_gone, f"{plural(facts.patients_gone, 'patient')} with no file left on the site"),
         (About.UNMATCHED, facts.unmatched, policy.unmatched, f"{files(facts.unmatched)} that {agree(facts.unmatched, 'matches', 'match')} no pattern"),
         (About.NOT_DATA, facts.possibly_not_data, policy.possibly_not_data, f"{files(facts.possibly_not_data)} to upload that {agree(facts.possibly_not_data, 'is', 'are')} possibly not data"),

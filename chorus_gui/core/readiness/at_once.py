@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chorus_gui.core.errors import SourceError, StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.readiness import omop
-from chorus_gui.core.readiness.findings import Finding, Unchecked
+from chorus_gui.core.readiness.findings import FileState, Finding, Unchecked
 from chorus_gui.core.readiness.paths import Paths, Table
 from chorus_gui.core.readiness.reading import read_range, table_lines
 from chorus_gui.core.storage.base import Source
@@ -61,7 +61,7 @@ def _checked(begin: Beginning, path: str, check: Callable[[], None]) -> None:
 def _header(paths: Paths, begin: Beginning, source: Source, table: Table) -> None:
     data = read_range(source, table.path, omop.HEAD)
     for finding in omop.check_header(table.path, table.table, data):
-        paths.found.add(finding)
+        paths.found.add(finding, FileState("OMOP", table.path, table.size, table.mtime_us))
     if (header := omop.header_of(data)) is not None:
         begin.headers[table.path] = header
 

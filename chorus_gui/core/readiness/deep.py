@@ -13,13 +13,14 @@ from typing import NamedTuple
 from chorus_gui.core.engine.pool import Pool
 from chorus_gui.core.engine.work import Executor, Place, Worker
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import SourceFile
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness import images, recordings, tables, texts
 from chorus_gui.core.readiness.at_once import MAPPINGS, TRIES, Beginning
-from chorus_gui.core.readiness.findings import Finding, Unchecked
+from chorus_gui.core.readiness.findings import FileState, Finding, Unchecked
 from chorus_gui.core.readiness.memory import Memory, Seen, Verdict
 from chorus_gui.core.readiness.paths import Paths, Table
 from chorus_gui.core.readiness.reading import read_range, table_lines
-from chorus_gui.core.rules import Pass
 from chorus_gui.core.storage.base import Source
 
 TABLE_HEAD = 1 << 20
@@ -48,10 +49,11 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The verdict on one file, or on a folder of recordings (``file`` is its first header)."""
+    """The verdict on one file, or on a folder of recordings (``file`` is its first header, ``inside`` its files)."""
 
     file: Seen
     verdict: Verdict
+    inside: tuple[Seen, ...] = ()
 
 
 @dataclass
@@ -71,6 +73,8 @@ class Deep:
     unchecked: list[Unchecked] = field(default_factory=list[Unchecked])
     _patients: dict[str, str] = field(default_factory=dict[str, str])
     _folders: dict[str, str] = field(default_factory=dict[str, str])
+    _sampled: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
+    """folder of a series of which one image was read → its leaks (rule, subject)"""
     _stamps: dict[str, str] = field(default_factory=dict[str, str])
     _dates: dict[str, dict[str, bool]] = field(default_factory=dict[str, dict[str, bool]])
 
@@ -112,6 +116,7 @@ class Deep:
                     for result in pool.map(self._tasks(modalities)):
                         self._take(result, old=False)
         finally:
+            self._whole_series()
             self.memory.save()
         self._together()
 
@@ -135,11 +140,11 @@ class Deep:
             self.read += 1
             if name in MAPPINGS.values():
                 mapping = texts.check_mapping(file.path, data)
-                self.paths.found.all(mapping.findings)
+                self.paths.found.all(mapping.findings, _state(file))
                 labels |= mapping.signals or set()
                 known = known or mapping.signals is not None
             else:
-                self.paths.found.all(texts.check_description(file.path, name.rpartition("/")[2], data))
+                self.paths.found.all(texts.check_description(file.path, name.rpartition("/")[2], data), _state(file))
         self.labels = frozenset(labels) if known else None
         self._stamps.clear()
 
@@ -178,7 +183,7 @@ class Deep:
             verdict = self.memory.remembered(seen, self._stamp("OMOP"))
             if verdict is not None:
                 self.remembered += 1
-                self._taken(verdict)
+                self._taken(verdict, seen)
             else:
                 self._tried(table, self._table)
         if self.thorough and any(table.table == "procedure_occurrence" for table in listed):
@@ -244,10 +249,10 @@ class Deep:
         self.memory.save()
         self.read += 1
         self.ctx.progress.add("OMOP", 1, table.size)
-        self._taken(verdict)
+        self._taken(verdict, _seen(table))
 
-    def _taken(self, verdict: Verdict) -> None:
-        self.paths.found.all(verdict.findings)
+    def _taken(self, verdict: Verdict, table: Seen) -> None:
+        self.paths.found.all(verdict.findings, table.state)
         self.world.procedures |= {fact for fact in verdict.facts if fact in (tables.IMAGE_CONCEPT, tables.WAVEFORM_CONCEPT)}
 
     def _procedures(self) -> None:
@@ -288,13 +293,13 @@ class Deep:
                     mark = _mark(inside)
                     verdict = self.memory.remembered(mark, self._stamp("Waveforms"))
                     if verdict is not None:
-                        self._take(Result(mark, verdict), old=True)
+                        self._take(Result(mark, verdict, tuple(inside)), old=True)
                     else:
                         yield Task("Waveforms", folder, tuple(inside))
 
     def _take(self, result: Result, *, old: bool) -> None:
         self.ctx.checkpoint()
-        file, verdict = result
+        file, verdict, _ = result
         self.remembered += old
         self.read += not old
         if verdict.unchecked:
@@ -302,8 +307,29 @@ class Deep:
         elif not old:
             self.memory.remember(file, self._stamp(file.modality), verdict)
         self.ctx.progress.add(file.modality, 1)
-        self.paths.found.all(verdict.findings)
+        if file.modality == "Images":
+            self._image_found(file, verdict)
+        else:
+            states = {one.path: one.state for one in result.inside}
+            for finding in verdict.findings:
+                self.paths.found.add(finding, *([states[finding.path]] if finding.path in states else []))
         self._compare(file, verdict.facts)
+
+    def _image_found(self, image: Seen, verdict: Verdict) -> None:
+        """A leak of the one image that was read of a series is one of every image in the series, until they are read, too."""
+        self.paths.found.all(verdict.findings, image.state)
+        if not self.thorough and (leaks := self.paths.found.leaks_of(verdict.findings)):
+            folder = image.path.rpartition("/")[0]
+            self._sampled.setdefault(folder, set()).update((one.rule, one.about) for one in leaks)
+
+    def _whole_series(self) -> None:
+        """Report the other images of series of which one has a leak."""
+        leaks = self.paths.found.leaks
+        if leaks is None or not self._sampled:
+            return
+        for image in self.memory.series(self._sampled):
+            for rule, about in self._sampled[image.path.rpartition("/")[0]]:
+                leaks.add(rule, about, [image.state])
 
     def _compare(self, file: Seen, facts: tuple[str, ...]) -> None:
         """Facts of one file against those of others: study, series, and if its day is within a visit."""
@@ -311,7 +337,7 @@ class Deep:
             return
         study, series, inside = facts
         if study and self._patients.setdefault(study, file.patient or "") != (file.patient or ""):
-            self.paths.found.add(Finding("I21", file.path))
+            self.paths.found.add(Finding("I21", file.path), file.state)
         if series:
             folder = file.path.rpartition("/")[0]
             if self._folders.setdefault(folder, series) != series:
@@ -332,6 +358,10 @@ class Deep:
 
 def _seen(table: Table) -> Seen:
     return Seen("OMOP", table.path, None, table.size, table.mtime_us)
+
+
+def _state(file: SourceFile) -> FileState:
+    return FileState(file.modality, file.path, file.size, file.mtime_us)
 
 
 def _mark(inside: Sequence[Seen]) -> Seen:
@@ -405,4 +435,4 @@ class _Checker(Worker[Task, Result, None]):
             findings, day = recordings.check_session(session, lambda name, length: read_range(source, below[name].path, length))
         except TRIES as error:
             return Result(mark, Verdict((), (), error.what))
-        return Result(mark, Verdict(tuple(findings), ("", "", self._inside(mark.patient, day))))
+        return Result(mark, Verdict(tuple(findings), ("", "", self._inside(mark.patient, day))), task.files)

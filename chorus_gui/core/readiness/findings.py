@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from chorus_gui.core.rules import Pass, Rule, RuleSet, Severity
+from chorus_gui.core.model import SourceFile
+from chorus_gui.core.passes import Pass
+from chorus_gui.core.rules import Rule, RuleSet, Severity
 
 EXAMPLES = 3
 """Paths that a group shows; a hundred thousand lines teach nobody."""
@@ -29,6 +31,23 @@ class Finding(NamedTuple):
     times: int = 1
 
 
+class FileState(NamedTuple):
+    """A file of a modality as it was seen: size in bytes, time in microseconds."""
+
+    modality: str
+    path: str
+    size: int
+    mtime_us: int
+
+
+class LeakSink(Protocol):
+    """Hears of every file that has a leak of patient data."""
+
+    def add(self, rule: str, about: str, files: Iterable[FileState]) -> None:
+        """These files have it."""
+        ...
+
+
 class Example(NamedTuple):
     """Where a finding is: a path below the site's folder, and a line of it (0: none)."""
 
@@ -48,10 +67,14 @@ class Group:
 
 
 class Found:
-    """Gathers findings: counts and a few examples of each group.  Only rules that are active and within the pass count."""
+    """Gathers findings: counts and a few examples of each group.  Only rules that are active and within the pass count.
 
-    def __init__(self, rules: RuleSet, deepest: Pass) -> None:
+    ``leaks`` hears of every file with a leak: a submission needs all of them, not the examples.
+    """
+
+    def __init__(self, rules: RuleSet, deepest: Pass, leaks: LeakSink | None = None) -> None:
         self.rules = rules
+        self.leaks = leaks
         self._active = {
             id_: rule
             for id_ in rules.rules
@@ -76,28 +99,36 @@ class Found:
             group = self._groups.setdefault(key, Group(rule, key[1]))
         return group
 
-    def each(self, id_: str, about: str, paths: Sequence[str]) -> None:
-        """Count one finding of a rule for each of these files."""
+    def each(self, id_: str, about: str, paths: Sequence[str], files: Sequence[SourceFile] = ()) -> None:
+        """Count one finding of a rule for each of these paths; ``files``: the same, if they are files of a modality."""
         group = self._group(id_, about)
         if group is not None:
             group.files += len(paths)
             group.count += len(paths)
             group.examples += [Example(path) for path in paths[: EXAMPLES - len(group.examples)]]
+            if files and self.leaks is not None and group.rule.severity is Severity.LEAK:
+                self.leaks.add(id_, group.about, (FileState(one.modality, one.path, one.size, one.mtime_us) for one in files))
 
-    def add(self, finding: Finding) -> None:
-        """Count a finding."""
+    def add(self, finding: Finding, *files: FileState) -> None:
+        """Count a finding.  ``files`` have it, if they are files of a modality; a sample stands for more than one."""
         group = self._group(finding.rule, finding.about)
         if group is None:
             return
+        if files and self.leaks is not None and group.rule.severity is Severity.LEAK:
+            self.leaks.add(finding.rule, group.about, files)
         group.files += 1
         group.count += finding.times
         if len(group.examples) < EXAMPLES:
             group.examples.append(Example(finding.path, finding.line))
 
-    def all(self, findings: Iterable[Finding]) -> None:
-        """Count each of them."""
+    def all(self, findings: Iterable[Finding], *files: FileState) -> None:
+        """Count each of them.  ``files``: as for :meth:`add`."""
         for finding in findings:
-            self.add(finding)
+            self.add(finding, *files)
+
+    def leaks_of(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Those that are leaks of patient data."""
+        return [one for one in findings if (rule := self._active.get(one.rule)) is not None and rule.severity is Severity.LEAK]
 
     def groups(self) -> list[Group]:
         """The worst first, then in the order of the rules."""

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -19,7 +19,7 @@ from chorus_gui.core import private
 from chorus_gui.core.folders import data_folder, remove_file
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.own_database import own_database
-from chorus_gui.core.readiness.findings import Finding
+from chorus_gui.core.readiness.findings import FileState, Finding
 from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
@@ -50,6 +50,11 @@ class Seen(NamedTuple):
     patient: str | None
     size: int
     mtime_us: int
+
+    @property
+    def state(self) -> FileState:
+        """The file, without its patient."""
+        return FileState(self.modality, self.path, self.size, self.mtime_us)
 
 
 def memory_path(journal: Path) -> Path:
@@ -123,6 +128,17 @@ class Memory:
             here.append(Seen("Waveforms", f"{folder}/{name}" if folder else name, patient, size, mtime_us))
         if here:
             yield last or "", here
+
+    def series(self, folders: Iterable[str]) -> Iterator[Seen]:
+        """Every image in these folders, folder by folder."""
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (folder TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("DELETE FROM wanted")
+        self._db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((folder,) for folder in folders))
+        cursor = self._db.cursor().execute(
+            "SELECT folder, name, patient, size, mtime_us FROM file JOIN wanted USING (folder) WHERE modality = 'Images' ORDER BY folder"
+        )
+        for folder, name, patient, size, mtime_us in cursor:
+            yield Seen("Images", f"{folder}/{name}" if folder else name, patient, size, mtime_us)
 
     # --- verdicts ---------------------------------------------------------------------------------------------------
 

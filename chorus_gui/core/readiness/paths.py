@@ -17,7 +17,7 @@ from chorus_gui.core.config.model import Site
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.readiness import layout, omop
-from chorus_gui.core.readiness.findings import Finding, Found
+from chorus_gui.core.readiness.findings import FileState, Finding, Found
 from chorus_gui.core.storage.base import UnwantedFile
 
 Flaw = tuple[str, str]
@@ -40,6 +40,10 @@ def _folder(file: SourceFile) -> str:
 
 def _above(path: str) -> str:
     return path[: max(path.rfind("/"), 0)]
+
+
+def _state(file: SourceFile) -> FileState:
+    return FileState(file.modality, file.path, file.size, file.mtime_us)
 
 
 class Kind(NamedTuple):
@@ -112,7 +116,7 @@ class Paths:
             run = list(found)
             kind = self._kind(modality, folder, run[0].patient_id, run[0].version)
             for rule, about in kind.flaws:
-                self.found.each(rule, about, [file.path for file in run])
+                self.found.each(rule, about, [file.path for file in run], run)
             self._names_in(folder, kind, run)
         if modality == "OMOP":
             self._keep_tables(files)
@@ -140,12 +144,12 @@ class Paths:
                 shape = "\0" + name.translate(_DIGITS)
             wrong = self._wrong(kind, shape)
             for rule, about in wrong:
-                add(Finding(rule, file.path, about))
+                add(Finding(rule, file.path, about), _state(file))
             if not file.size and not (wrong and wrong[0][0] == "L7"):
-                add(Finding("L6", file.path))
+                add(Finding("L6", file.path), _state(file))
             low = name.lower()
             if low in seen:
-                add(Finding("L9", file.path, "two names that differ in case only"))
+                add(Finding("L9", file.path, "two names that differ in case only"), _state(file))
             seen.add(low)
 
     def _wrong(self, kind: Kind, shape: str) -> tuple[Flaw, ...]:

@@ -10,10 +10,12 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.config.rule_keys import chosen
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.at_once import Beginning, check_beginning
-from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked
+from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked, to_data
+from chorus_gui.core.readiness.leaks import Checking
 from chorus_gui.core.readiness.paths import Paths
-from chorus_gui.core.rules import Pass, RuleSet
+from chorus_gui.core.rules import RuleSet
 from chorus_gui.core.storage.base import Source, UnwantedFile
 
 MOST_UNCHECKED = 20
@@ -37,13 +39,16 @@ class Listener(Protocol):
 
 
 class Watch:
-    """Listens to a scan for ``paths``.  Raises :class:`ConfigError` if the rules of the configuration cannot be read."""
+    """Listens to a scan for ``paths``.  ``checking`` hears of every leak.  Raises :class:`ConfigError` if the rules cannot be read."""
 
-    def __init__(self, config: Config, rules: RuleSet | None = None, deepest: Pass = Pass.AT_ONCE) -> None:
+    def __init__(
+        self, config: Config, rules: RuleSet | None = None, deepest: Pass = Pass.AT_ONCE, checking: Checking | None = None
+    ) -> None:
         self.began = time.perf_counter()
         self.rules = rules or chosen(config.rules_file, config.rules_off)
         self.deepest = deepest
-        self.found = Found(self.rules, deepest)
+        self.checking = checking
+        self.found = Found(self.rules, deepest, checking)
         self.paths = Paths(self.found, config.sites)
         self.files, self.unmatched, self.problem = self.paths.files, self.paths.unmatched, self.paths.problem
 
@@ -54,7 +59,7 @@ class Watch:
     def result(self, modalities: Sequence[str], read: int, unchecked: Sequence[Unchecked], remembered: int = 0) -> Readiness:
         """Everything that was found."""
         missed = [*(Unchecked(problem.path, problem.cause) for problem in self.paths.problems), *unchecked]
-        return Readiness(
+        found = Readiness(
             self.rules,
             self.deepest,
             tuple(modalities),
@@ -66,6 +71,10 @@ class Watch:
             len(missed),
             time.perf_counter() - self.began,
         )
+        if self.checking is not None:
+            self.checking.deepest, self.checking.modalities = self.deepest, tuple(modalities)
+            self.checking.unchecked, self.checking.result = missed, to_data(found)
+        return found
 
 
 class Both:

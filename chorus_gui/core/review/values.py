@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ SORTS: dict[str, tuple[str, ...]] = {
 LIKE = "path LIKE ? ESCAPE '\\'"
 """SQL: the path contains a text, case ignored; :func:`like` makes its value."""
 
+FOLDERS = 10
+"""Up to this number, the paths of a query can be folders."""
+
 LITTER = "kind IN ('added', 'updated') AND note LIKE 'Possibly not data:%'"
 """SQL: a file to upload that a system or a program probably left (:mod:`.litter`)."""
 
@@ -48,7 +52,7 @@ def like(text: str) -> str:
 class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
 
-    ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient
+    ``paths``: only these files, and files below them if they are few folders.  ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient
     (:meth:`patient_terms`), the changes of each in this order.
     """
 
@@ -58,6 +62,7 @@ class Query:
     patient: str | None = None
     renamed: bool = False
     litter: bool = False
+    paths: tuple[str, ...] = ()
     once: bool = False
     excluded: bool | None = None
     done: bool | None = None
@@ -88,6 +93,10 @@ class Query:
             add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
         if self.search:
             add(LIKE, like(self.search))
+        if self.paths:
+            folders = " OR ".join("substr(path, 1, length(?)) = ?" for _ in self.paths[:FOLDERS]) if len(self.paths) <= FOLDERS else "0"
+            bound = [part for path in self.paths for part in (f"{path}/", f"{path}/")] if len(self.paths) <= FOLDERS else []
+            add(f"(path IN (SELECT value FROM json_each(?)) OR {folders})", json.dumps(self.paths), *bound)
         if self.patient is not None:
             add(f"{PATIENT} = ?", self.patient)
         if self.excluded is not None:

@@ -10,6 +10,7 @@ from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import SourceError
 from chorus_gui.core.journal.queries import active_by_paths
 from chorus_gui.core.storage.names import outside
+from chorus_gui.core.submission.leak_gate import judge, of_row
 from chorus_gui.core.submission.work import Work
 
 
@@ -32,6 +33,8 @@ def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Read
     problems = [f"“{path}” is no longer a current file of the journal." for path in sorted(missing)]
     if not any(row.pending for row in rows):
         return Ready(0, tuple(problems))
+    leaks = judge(work.config, (of_row(row) for row in rows if row.pending)).rules
+    problems += [f"“{one.examples[0].path}” has a leak of patient data that nobody has accepted (rule {one.rule.id})." for one in leaks]
     expected: set[str] = set()
     for row in rows:
         work.ctx.checkpoint()

@@ -14,6 +14,7 @@ from chorus_gui.core.errors import ChorusError, ContentChangedError, ReviewError
 from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
 from chorus_gui.core.submission.work import Work
@@ -25,11 +26,15 @@ from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdict]:
     """Send the files of these verdicts; each verdict again: OK where the file was uploaded and confirmed, otherwise as it was.
 
-    What could not be sent is in ``work.log.failures``.  Raises as :func:`~chorus_gui.core.transfer.transfer.transfer`.
+    What could not be sent is in ``work.log.failures``.  Raises :class:`LeakError` before anything is sent; as :func:`~chorus_gui.core.transfer.transfer.transfer`.
     """
     order = work.config.in_order(work.config.modalities)
     wrong = sorted(wrong, key=lambda verdict: order.index(verdict.row.modality) if verdict.row.modality in order else len(order))
     waiting, store = {verdict.row.file_id: verdict for verdict in wrong}, guarded(store)
+    rows = (verdict.row for verdict in waiting.values())
+    leak_gate.refuse(
+        work, (leak_gate.of_row(row) for row in rows if not work.stays(row.modality, row.path, row.patient_id)), "Nothing was repaired."
+    )
     for version in sorted({verdict.row.version for verdict in waiting.values()}):
         store.open(version)
     work.ctx.progress.begin("upload", sums((v.row.modality, Tally(1, v.row.size)) for v in waiting.values()))

@@ -9,7 +9,6 @@ from pathlib import Path
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.model import Mode, Row
 from chorus_gui.core.readiness.findings import to_data
-from chorus_gui.core.readiness.watch import Both, Watch
 from chorus_gui.core.review import reading, to_read
 from chorus_gui.core.review.amended import refuse_taken
 from chorus_gui.core.review.changes import summary
@@ -17,10 +16,10 @@ from chorus_gui.core.review.diff import Comparison, Scanned
 from chorus_gui.core.review.holds import Holds
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import Reviewed
-from chorus_gui.core.scan.scan import scan
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.held import patients
+from chorus_gui.core.submission.site_check import SiteCheck
 from chorus_gui.core.submission.work import Work, choose_modalities
 from chorus_gui.core.transfer.verify import VerifyResult, verify
 
@@ -39,7 +38,7 @@ def review_site(
 ) -> Reviewed:
     """Scan and compare.  No ``modalities``: all that are configured.  ``mode`` None: the configuration's.  ``store`` None: nothing can
     be RESTORED.  ``hash_share`` (0 to 1): this share of the files of equal size and time is read and compared with the journal's MD5, and
-    so is every file that :mod:`~chorus_gui.core.review.to_read` names.
+    so is every file that :mod:`~chorus_gui.core.review.to_read` names.  ``work.deepest`` is the pass of the readiness check that follows the scan.
 
     Nothing is written but the staging database, at ``path``; None: where the review of this configuration's journal waits.  Raises
     what :func:`~chorus_gui.core.scan.scan.scan` and :class:`~chorus_gui.core.review.diff.Comparison` raise.
@@ -48,10 +47,8 @@ def review_site(
     chosen = choose_modalities(config, modalities)
     path = path or staging_path(config.journal.local)
     with Known(work.journal.path, chosen, path.with_suffix(".known")) as known, Staging.create(path) as staging:
-        watch = Watch(config)
-        seen = scan(config, chosen, Both(staging, watch), ctx, work.sources)
-        begin = watch.finish(work.sources, chosen, ctx)
-        staging.put(READINESS, to_data(watch.result(chosen, begin.read, begin.unchecked)))
+        seen, ready = SiteCheck(config, work.sources, ctx, work.deepest).run(chosen, staging)
+        staging.put(READINESS, to_data(ready))
         reading.keep(staging, seen.clouds)
         staging.put("left_out", [*seen.left_out, list(config.exclude.patterns)])
         comparison = Comparison(config, work.journal, Scanned(staging, known, chosen, mode or config.mode, seen.unread), ctx)

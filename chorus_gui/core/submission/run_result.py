@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from chorus_gui.core.computer import computer_fault
 from chorus_gui.core.errors import ContentChangedError
 from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
-from chorus_gui.core.receipt import ApprovingPolicy
+from chorus_gui.core.receipt import AcceptedLeak, ApprovingPolicy, Checked
 from chorus_gui.core.review.values import Hold
 
 NOTHING = Tally()
@@ -63,6 +63,11 @@ class RunResult:
     """(modality, path) of files whose content is perhaps not what the journal has, at its size and time: the next scan reads them"""
     left_out: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """(modality, path) of pending files that the configuration leaves out by now"""
+
+    checked: tuple[Checked, ...] = ()
+    """passes of the readiness check that came before files were sent"""
+    accepted: dict[AcceptedLeak, None] = field(default_factory=dict[AcceptedLeak, None])
+    """what a person accepted of the files to be sent"""
 
     @contextmanager
     def marking(self) -> Generator[None]:

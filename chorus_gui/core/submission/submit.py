@@ -35,6 +35,7 @@ from chorus_gui.core.review.approval import check_approval, diff_hash
 from chorus_gui.core.review.diff import TAIL, scanned_as
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.names import outside
+from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.approved import Approved
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
@@ -73,10 +74,10 @@ def record(work: Work, approved: Approved, store: Store | None = None) -> None:
 def submit(work: Work, approved: Approved, store: Store) -> None:
     """Enter the approved changes; each new or updated file is sent, proved and entered as uploaded.
 
-    Errors as :func:`record`, and :class:`StoreError` for what stops the whole job.
+    Errors as :func:`record`, :class:`LeakError` before anything is done, and :class:`StoreError` for what stops the whole job.
     """
     store = guarded(store)
-    _begin(work, approved)
+    _begin(work, approved, sends=True)
     _reopen(work, approved, store)
     try:
         again = _without_bytes(work, approved, _looked_up(work, approved, store))
@@ -94,7 +95,7 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
         remember(work, approved)
 
 
-def _begin(work: Work, approved: Approved) -> None:
+def _begin(work: Work, approved: Approved, *, sends: bool = False) -> None:
     check_approval(approved.staging, work.journal, approved.approval)
     if approved.staging.get("config") != scanned_as(work.config):
         raise StaleReviewError(
@@ -102,10 +103,12 @@ def _begin(work: Work, approved: Approved) -> None:
             meaning="Other files than the approved ones could be uploaded, or to another place.",
             remedy="Scan the site again.",
         )
-    work.journal.remove_never_uploaded_closed()
-    work.log.version = approved.approval.version
     if work.held:
         hold_back_meanwhile(work, approved.staging, approved.approval)
+    if sends:
+        leak_gate.refuse(work, leak_gate.of_review(work, approved.staging))
+    work.journal.remove_never_uploaded_closed()
+    work.log.version = approved.approval.version
     _refuse_taken(work, approved)
 
 

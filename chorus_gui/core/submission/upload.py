@@ -15,6 +15,7 @@ from chorus_gui.core.review import pending
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.storage.names import outside
+from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import guarded
@@ -28,10 +29,12 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
 
     ``approved``: of them, only what the approval of this review chose.  What ``work`` says is held back is not sent.
 
-    Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal does not have.
+    Raises as :func:`~chorus_gui.core.submission.deliver.deliver`; :class:`UsageError` for a version that the journal does not have;
+    :class:`LeakError` before anything is sent.
     """
     journal, version, store = work.journal, which.version, guarded(store)
     chosen = choose_modalities(work.config, which.modalities)
+    leak_gate.refuse(work, leak_gate.of_pending(work, which, approved), "These files were not uploaded.")
     journal.remove_never_uploaded_closed()
     if version is not None and version not in journal.versions():
         raise UsageError(f"The journal has no version “{version}”.", remedy="Use “journal list” to list the versions.")

@@ -14,6 +14,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.storage.base import Source
 from chorus_gui.core.submission.held import HeldNow
 from chorus_gui.core.submission.run_result import RunResult
@@ -30,7 +31,8 @@ class Work:
     """What every step of a submission works on.
 
     ``sources`` are the site's roots by modality, one for each configured modality; whoever opened them closes them.  ``log`` is
-    filled while the steps run.  ``held`` is what must not be uploaded now; None: nothing.
+    filled while the steps run.  ``held`` is what must not be uploaded now; None: nothing.  ``deepest`` is the pass of the
+    readiness check that follows a scan.
     """
 
     config: Config
@@ -39,6 +41,7 @@ class Work:
     sources: Mapping[str, Source]
     log: RunResult
     held: HeldNow | None = None
+    deepest: Pass = Pass.AT_ONCE
 
     @property
     def executor(self) -> Executor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,12 +23,15 @@ from PySide6.QtWidgets import (
 )
 
 from chorus_gui.app.expiry import first_to_end, too_soon
+from chorus_gui.app.readiness_facts import ReadinessFacts
+from chorus_gui.app.readiness_report import severities
 from chorus_gui.app.reading import COSTS, reading_text
 from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Pending
+from chorus_gui.core.rules import Severity
 from chorus_gui.ui import words
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
@@ -95,6 +99,11 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
         text = f"{words.count_of(litter, 'file')} to upload {words.agree(litter, 'is', 'are')} possibly not data: the tile “Not data?” lists {words.agree(litter, 'it', 'them')}."
         out.append((Grade.WARNING, text))
     out += [(Grade.INFO, f"{reading_text(one)} {COSTS}") for one in review.reading if one.files.files]
+    if accepted := review.accepted_leaks:
+        text = f"{words.count_of(accepted, 'file')} {words.agree(accepted, 'has', 'have')} a leak of patient data that was accepted. The receipt shows the reason."
+        out.append((Grade.WARNING, text))
+    if (ready := state.readiness) is not None and (left := left_over(ready)):
+        out.append((Grade.WARNING, f"The readiness check found {left}."))
     if review.summary.left_out:
         out.append((Grade.INFO, review.summary.left_out))
     if problems := review.summary.total(ChangeKind.PROBLEM).files:
@@ -103,12 +112,32 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     return out
 
 
-class ApproveDialog(Dialog):
-    """Asks, and calls ``then`` with the answer."""
+def left_over(found: ReadinessFacts) -> str:
+    """What the readiness check found besides leaks, in words; "" for nothing that matters."""
+    counts = Counter(line.severity.value for line in found.lines if line.severity in (Severity.REJECTED, Severity.QUESTIONABLE))
+    return severities(counts)
 
-    def __init__(self, parent: QWidget | None, state: SessionState, review: ReviewFacts, then: Callable[[ApprovalChoice], None]) -> None:
+
+class ApproveDialog(Dialog):
+    """Asks, and calls ``then`` with the answer.  ``show_leaks`` brings the Readiness page to the front."""
+
+    def __init__(
+        self,
+        parent: QWidget | None,
+        state: SessionState,
+        review: ReviewFacts,
+        then: Callable[[ApprovalChoice], None],
+        show_leaks: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(parent, "Approve changes")
         self._then = then
+        self._leaks, self._pending_leaks = review.leaks, review.pending_leaks
+        self.leaks = label("", "strong", wrap=True)
+        self.open_leaks = button("Open &Readiness", "Close this question, and show the leaks")
+        self.open_leaks.clicked.connect(self.reject)
+        if show_leaks is not None:
+            self.open_leaks.clicked.connect(show_leaks)
+        self._leak_notice = self._of_leaks(review)
         self._deletions = sum(deleted for deleted, _ in review.many_deletions.values())
         self._existing = state.journal.versions if state.journal else ()
         self.new = QRadioButton("A &new version, named by date and time (such as 20261231235959)")
@@ -142,6 +171,7 @@ class ApproveDialog(Dialog):
         parts: list[QWidget] = [
             label(asked if self._changes else f"Upload {words.count_of(self._along.total.files, 'pending file')}?", "heading"),
             self._destination(state),
+            self._leak_notice,
             self._counts(review),
             *self._notes(state, review),
             self.pending,
@@ -171,6 +201,16 @@ class ApproveDialog(Dialog):
         where.setAccessibleName("Destination")
         layout = row(label("Upload to", "muted"), badge, where)
         layout.setStretch(2, 1)
+        made.setLayout(layout)
+        return made
+
+    def _of_leaks(self, review: ReviewFacts) -> QFrame:
+        made = QFrame()
+        made.setProperty("notice", Grade.BAD.value)
+        told = f"Correct these files, hold them back, or accept the findings with a reason (rules {', '.join(review.leak_rules)})."
+        text = column(self.leaks, label(told, wrap=True), space=SPACE // 2)
+        layout = row(text, self.open_leaks, space=2 * SPACE, margins=(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4))
+        layout.setStretch(0, 1)
         made.setLayout(layout)
         return made
 
@@ -280,7 +320,16 @@ class ApproveDialog(Dialog):
         along = self._along.of(self._version).total
         self.pending.setText(f"Also upload {words.files_and_size(along)} from earlier that {words.agree(along.files, 'is', 'are')} pending")
         self.pending.setEnabled(along.files > 0)
-        self.yes.setEnabled(not wrong and self.confirmed and bool(self._changes or (along.files and self.pending.isChecked())))
+        sends = bool(self._changes or (along.files and self.pending.isChecked()))
+        leaks = self._leaks + (self._pending_leaks if along.files and self.pending.isChecked() else 0)
+        one = leaks == 1
+        self.leaks.setText(
+            f"{words.count_of(leaks, 'file')} to upload {words.agree(leaks, 'has', 'have')} a leak of patient data, so nothing can be uploaded until "
+            f"{'it is' if one else 'they are'} dealt with."
+        )
+        self._leak_notice.setVisible(leaks > 0)
+        self.yes.setEnabled(not wrong and self.confirmed and sends and not leaks)
+        self.yes.setToolTip(plain_text(self.leaks.text() if leaks else self.yes.accessibleDescription()))
         self.record.setEnabled(not wrong and self.confirmed and self._changes > 0)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.readiness_facts import places
 from chorus_gui.app.review import reasons
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import Config, UploadMethod
@@ -35,6 +37,7 @@ from chorus_gui.ui.widgets.files import ask_open, ask_save
 CSV = "Comma-separated values (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
 COMPACT_BELOW = 640
+SHOW_ALL = "Show all changes"
 
 
 def scripted(state: SessionState) -> bool:
@@ -128,6 +131,7 @@ class ReviewPage(Page):
         self._config: Config | None = None
         self._theme = ""
         self._reasons: list[str] = []
+        self._only, self._places = "", tuple[str, ...]()
         self.lead = ElidedLabel(role="muted", mode=Qt.TextElideMode.ElideRight)
         self.approve = button("&Approve…", primary=True)
         self.approve.setObjectName("approve")
@@ -195,7 +199,7 @@ class ReviewPage(Page):
         self.scan.show_ready(ready=not why_not, why_not=why_not, primary=state.review is not None and stale)
         self.area.set_review(busy=state.busy, held=state.review is not None and state.review.summary.excluded > 0)
         self._show_approve(state)
-        self.notices.show_notices(() if scanning else notices(state), busy=state.busy)
+        self.notices.show_notices(() if scanning else self._notices(), busy=state.busy)
         if state.review is not self._drawn:
             self._show_review(state.review)
         self._show_body(state, scanning=scanning)
@@ -211,9 +215,30 @@ class ReviewPage(Page):
             self.scan.show_progress(progress)
 
     def show_topic(self, topic: str) -> None:
-        """A tile's name: select only that one."""
+        """A tile's name: select only that one.  "rule:P1": only the files that the readiness check found by this rule; "path:…": only this file."""
         if topic in self.tiles.tiles or topic == "pending":
             self.tiles.press_only([topic])
+        elif topic.startswith("path:"):
+            self._show_only("the chosen image", (topic.removeprefix("path:"),))
+        elif topic.startswith("rule:") and self._config is not None:
+            rule = topic.removeprefix("rule:")
+            asked = partial(places, self._config, rule)
+            self._reader.ask(self, asked, partial(self._show_rule, rule), channel="rule")
+
+    def _show_rule(self, rule: str, outcome: Outcome[Any]) -> None:
+        if outcome.kind is OutcomeKind.DONE and outcome.value:
+            self._show_only(f"the files of rule {rule}", tuple(outcome.value))
+
+    def _show_only(self, what: str, paths: tuple[str, ...]) -> None:
+        self._show_all()
+        self._only, self._places = what, paths
+        self._filter()
+        self.notices.show_notices(self._notices(), busy=self._state.busy)
+
+    def _notices(self) -> list[NoticeView]:
+        text = f"The table shows only {self._only}, if a submission would change anything of it."
+        shown = [NoticeView(Grade.INFO, text, SHOW_ALL, None, "Remove the filter")]
+        return [*(shown if self._only else []), *notices(self._state)]
 
     def _show_config(self, config: Config) -> None:
         if self._config is None or self._config.file != config.file:
@@ -290,6 +315,8 @@ class ReviewPage(Page):
             self.scan.ask()
         elif view.intent is not None:
             self.intent.emit(view.intent)
+        elif view.action == SHOW_ALL:
+            self._show_all()
         else:
             self._undo()
 
@@ -301,6 +328,7 @@ class ReviewPage(Page):
         tiles = self.tiles
         excluded = True if tiles.pressed("held") else self._counted()
         query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), litter=tiles.pressed("litter"), once=True, excluded=excluded)
+        query = replace(query, paths=self._places)
         self.area.model.ask(self.area.filter(query))
 
     def _counted(self) -> bool | None:
@@ -308,8 +336,10 @@ class ReviewPage(Page):
         return False if self.tiles.kinds or self.tiles.pressed("renamed") or self.tiles.pressed("litter") else None
 
     def _show_all(self) -> None:
+        self._only, self._places = "", ()
         self.area.clear_filters()
         self.tiles.press_only(())
+        self.notices.show_notices(self._notices(), busy=self._state.busy)
 
     def _hold(self) -> None:
         if ids := tuple(self.area.selected()):
@@ -348,7 +378,8 @@ class ReviewPage(Page):
         if review is None or why_not_approve(self._state):
             return
         if review.to_do_total.files or not scripted(self._state):
-            ApproveDialog(self, self._state, review, partial(self._approved, review.revision)).open()
+            show = partial(self.intent.emit, intents.ShowPage("readiness", "leaks"))
+            ApproveDialog(self, self._state, review, partial(self._approved, review.revision), show).open()
         else:
             self.intent.emit(intents.ShowScript())
 

@@ -1,0 +1,285 @@
+"""The leak book: every file in which a check found patient data that must not be sent, and what a person accepted.
+
+One database for each journal, of this user alone.  It names paths, rules and reasons, never a value.  A leak of a file stays in it until
+a check of at least the same depth reads the file and no longer finds it.  So a file that changed since is not taken for a clean one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chorus_gui.core import private
+from chorus_gui.core.computer import computer_fault, is_damaged
+from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.folders import data_folder, user_name
+from chorus_gui.core.own_database import own_database
+from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness.findings import FileState, Unchecked
+from chorus_gui.core.untrusted import DATA_ERRORS, json_value
+
+FORMAT = 1
+BATCH = 1000
+MOST_UNCHECKED = 1000
+"""Places that could not be checked; if there are more, no earlier leak is taken back."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS leak (modality TEXT, path TEXT, rule TEXT, about TEXT, pass INTEGER, size INTEGER, mtime_us INTEGER, run INTEGER,
+    PRIMARY KEY (modality, path, rule, about, pass)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY, modality TEXT, path TEXT, rule TEXT, size INTEGER, mtime_us INTEGER,
+    reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER);
+CREATE INDEX IF NOT EXISTS accepted_path ON accepted (modality, path, rule);
+CREATE TABLE IF NOT EXISTS run (pass INTEGER PRIMARY KEY, ended_us INTEGER, result TEXT);
+"""
+_ACCEPTED = (
+    "SELECT 1 FROM accepted a WHERE (a.modality, a.path, a.rule) = (l.modality, l.path, l.rule) "
+    "AND (a.size, a.mtime_us) = ({size}, {mtime_us}) AND a.withdrawn_us IS NULL"
+)
+
+
+class Leak(NamedTuple):
+    """A leak of a file: which rule, about what, the size and time that the file had, and the pass that found it."""
+
+    rule: str
+    modality: str
+    path: str
+    about: str
+    size: int
+    mtime_us: int
+    deepest: Pass
+
+    @property
+    def state(self) -> FileState:
+        """The file as it was."""
+        return FileState(self.modality, self.path, self.size, self.mtime_us)
+
+
+class Accepted(NamedTuple):
+    """A leak that a person accepted, for exactly this file.  ``withdrawn_us`` 0: it still holds."""
+
+    rule: str
+    modality: str
+    path: str
+    size: int
+    mtime_us: int
+    reason: str
+    by: str
+    at_us: int
+    withdrawn_by: str = ""
+    withdrawn_us: int = 0
+
+
+class PassRun(NamedTuple):
+    """The last run of a pass: when it ended, and its result as JSON values (:func:`~chorus_gui.core.readiness.findings.to_data`)."""
+
+    deepest: Pass
+    ended_us: int
+    result: Mapping[str, Any]
+
+
+def book_path(journal: Path) -> Path:
+    """Where the leaks of the site of this journal are kept."""
+    key = hashlib.sha256(os.path.normcase(os.path.abspath(journal)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return data_folder("readiness") / f"leaks-{key}.db"
+
+
+class Checking:
+    """What a running check writes to.  Nothing of it is in the book before :meth:`LeakBook.checking` ends."""
+
+    def __init__(self) -> None:
+        self.deepest = Pass.AT_ONCE
+        """the pass that finds what is added from now on"""
+        self.result: Mapping[str, Any] | None = None
+        """set when the check is complete"""
+        self.unchecked: Sequence[Unchecked] = ()
+        self.modalities: tuple[str, ...] = ()
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute(
+            "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
+        )
+        self._db.execute("BEGIN")
+
+    def add(self, rule: str, about: str, files: Iterable[FileState]) -> None:
+        """These files have a leak."""
+        lines = ((rule, modality, path, about, size, at, self.deepest.rank) for modality, path, size, at in files)
+        self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
+
+    def found(self) -> Iterator[tuple[Any, ...]]:
+        """Everything, in the order of the table ``leak`` without its run."""
+        yield from self._db.execute("SELECT modality, path, rule, about, pass, size, mtime_us FROM found")
+
+    def close(self) -> None:
+        """Forget it."""
+        self._db.close()
+
+
+class LeakBook:
+    """The book of one journal.  A connection belongs to the thread that opened it.  Raises :class:`ReviewError` if it is damaged."""
+
+    def __init__(self, journal: Path) -> None:
+        self.path = book_path(journal)
+        try:
+            private.make(self.path)
+            self._db = own_database(self.path, timeout=30, begin=f"PRAGMA user_version = {FORMAT}; {_SCHEMA}")
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(self.path, error) from error
+
+    def __enter__(self) -> LeakBook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise _unusable(self.path, error) from error
+            raise
+
+    # --- what checks found ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def checking(self) -> Generator[Checking]:
+        """A check.  When the block ends, however it ends, what it found is in the book.  Only a complete one takes leaks back."""
+        with closing(Checking()) as made:
+            try:
+                yield made
+            finally:
+                self._take(made)
+
+    def _take(self, made: Checking) -> None:
+        run = time.time_ns()
+        with self._changing():
+            lines = ((*line, run) for line in made.found())
+            self._db.executemany("INSERT OR REPLACE INTO leak VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
+            if made.result is None:
+                return
+            rank = made.deepest.rank
+            if len(made.unchecked) <= MOST_UNCHECKED and not any(not one.path for one in made.unchecked):
+                self._take_back(run, rank, made)
+            self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, run // 1000, json.dumps(made.result)))
+
+    def _take_back(self, run: int, rank: int, made: Checking) -> None:
+        """Leaks that this check did not find again, where it looked."""
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS missed (path TEXT, below TEXT)")
+        self._db.execute("DELETE FROM missed")
+        self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((one.path, f"{one.path}/") for one in made.unchecked))
+        self._db.execute(
+            "DELETE FROM leak WHERE run <> ? AND pass <= ? AND modality IN (SELECT value FROM json_each(?)) AND NOT EXISTS "
+            "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)",
+            (run, rank, json.dumps(made.modalities)),
+        )
+
+    def runs(self) -> list[PassRun]:
+        """The last run of each pass, the shallowest first.  What cannot be read is left out."""
+        passes, out = list(Pass), list[PassRun]()
+        for rank, ended, result in self._db.execute("SELECT pass, ended_us, result FROM run ORDER BY pass").fetchall():
+            with suppress(*DATA_ERRORS):
+                value = json_value(result)
+                if isinstance(value, dict) and 0 <= rank < len(passes):
+                    out.append(PassRun(passes[rank], ended, value))
+        return out
+
+    def __bool__(self) -> bool:
+        """It has leaks, accepted or not."""
+        return self._db.execute("SELECT 1 FROM leak LIMIT 1").fetchone() is not None
+
+    def leaks(self, rules: Collection[str], *, accepted: bool = False) -> Iterator[Leak]:
+        """The leaks of these rules that nobody accepted (``accepted``: all), by rule and path, as the files were when they were found."""
+        passes = list(Pass)
+        hidden = "" if accepted else f"AND NOT EXISTS ({_ACCEPTED.format(size='l.size', mtime_us='l.mtime_us')})"
+        found = self._db.cursor().execute(
+            "SELECT rule, modality, path, about, size, mtime_us, max(pass) FROM leak l WHERE rule IN (SELECT value FROM json_each(?)) "
+            f"{hidden} GROUP BY rule, modality, path, about ORDER BY rule, modality, path, about",
+            (json.dumps(sorted(rules)),),
+        )
+        for rule, modality, path, about, size, at, rank in found:
+            yield Leak(rule, modality, path, about, size, at, passes[rank])
+
+    def of(self, file: FileState, rules: Collection[str]) -> tuple[list[Leak], list[Accepted]]:
+        """The leaks of a file that is about to be sent, and those of them that a person accepted for the file as it is now."""
+        passes, leaks, accepted = list(Pass), list[Leak](), list[Accepted]()
+        rows = self._db.execute(
+            "SELECT rule, modality, path, about, size, mtime_us, pass FROM leak WHERE modality = ? AND path = ?", (file.modality, file.path)
+        ).fetchall()
+        if not rows:
+            return leaks, accepted
+        allowed = {
+            one.rule: one for one in self.accepted(file.modality, file.path) if (one.size, one.mtime_us) == (file.size, file.mtime_us)
+        }
+        for rule, modality, path, about, size, at, rank in rows:
+            leak = Leak(rule, modality, path, about, size, at, passes[rank])
+            if leak.rule in allowed:
+                accepted.append(allowed[leak.rule])
+            elif leak.rule in rules:
+                leaks.append(leak)
+        return leaks, list(dict.fromkeys(accepted))
+
+    # --- what people accepted ---------------------------------------------------------------------------------------
+
+    def accepted(self, modality: str = "", path: str = "", *, withdrawn: bool = False) -> list[Accepted]:
+        """What is accepted, for one file or for all; ``withdrawn``: what is no longer accepted, too."""
+        parts, values = ["1"], list[str]()
+        if path:
+            parts, values = ["modality = ? AND path = ?"], [modality, path]
+        if not withdrawn:
+            parts.append("withdrawn_us IS NULL")
+        rows = self._db.execute(
+            "SELECT rule, modality, path, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0) "
+            f"FROM accepted WHERE {' AND '.join(parts)} ORDER BY rule, modality, path, id",
+            values,
+        )
+        return [Accepted(*row) for row in rows]
+
+    def accept(self, leaks: Iterable[Leak], reason: str) -> int:
+        """Accept these leaks of these files as they are.  The caller checked the reason.  How many files and rules."""
+        who, now, count = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000, 0
+        named = dict.fromkeys((one.modality, one.path, one.rule, one.size, one.mtime_us) for one in leaks)
+        with self._changing():
+            for key in named:
+                there = "(modality, path, rule, size, mtime_us) = (?, ?, ?, ?, ?) AND withdrawn_us IS NULL"
+                if self._db.execute(f"SELECT 1 FROM accepted WHERE {there}", key).fetchone() is None:
+                    self._db.execute(
+                        "INSERT INTO accepted (modality, path, rule, size, mtime_us, reason, accepted_by, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        (*key, reason, who, now),
+                    )
+                    count += 1
+        return count
+
+    def withdraw(self, rule: str, paths: Collection[str] = ()) -> int:
+        """Withdraw what is accepted of a rule, for all files or (``paths``) for these; how many."""
+        who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
+        chosen = " AND path IN (SELECT value FROM json_each(?))" if paths else ""
+        given = (json.dumps(sorted(paths)),) if paths else ()
+        with self._changing():
+            done = self._db.execute(
+                f"UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? WHERE rule = ? AND withdrawn_us IS NULL{chosen}",
+                (who, now, rule, *given),
+            )
+            return done.rowcount
+
+
+def _unusable(path: Path, error: OSError | sqlite3.Error) -> Exception:
+    fault = computer_fault(error)
+    if fault is not None and not is_damaged(error):
+        return fault
+    return ReviewError(
+        f"This computer's list of leaks, “{path}”, is damaged.",
+        meaning="So it is not known which files must not be sent, and nothing was uploaded.",
+        remedy="Move the file away, and scan again. What was accepted must be accepted again.",
+    )
