@@ -206,6 +206,15 @@ def test_when_the_central_store_is_asked_for_copies_and_which_of_them_count(
     assert (COPY in found) is counts
 
 
+def test_a_copy_with_the_same_versions_continues_the_journal_too(tmp_path: Path) -> None:
+    remember(tmp_path / "history.json", USED)
+    same, none = replace(COPY, versions=USED.versions), replace(COPY, versions=())
+    around = Around(tmp_path / "journal.db", tmp_path / "history.json", Elsewhere(same, none), unseen=True)
+    found = list(others(USED, around, ctx()))
+    assert same in found
+    assert none not in found, "one that lacks a version is another journal's"
+
+
 def test_a_copy_without_a_time_counts_after_a_yes(tmp_path: Path) -> None:
     remember(tmp_path / "history.json", replace(USED, uploaded=6), accepted=AT)
     timeless = replace(COPY, at=None)

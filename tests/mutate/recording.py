@@ -1,6 +1,6 @@
 """Which test runs which lines, recorded once for each file of tests and kept in ``.cache/mutate``.
 
-A recording counts until the file of tests or a helper of the tests changes, or more than a fifth of a mutated file that those tests run.
+A recording counts until the file of tests or a helper that it uses changes, or more than a fifth of a mutated file that those tests run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,26 @@ def _for(name: str, paths: list[str]) -> bool:
     return any(path.startswith(about) for path in paths)
 
 
+def helpers(path: Path) -> list[Path]:
+    """The modules beside a file of tests and in the folder above that its tests use: fixtures, what it imports, and what that imports."""
+    folders = (path.parent, path.parents[1])
+    found: set[Path] = set()
+    more = [path, *(folder / "conftest.py" for folder in folders)]
+    while more:
+        file = more.pop()
+        if file.exists() and file not in found:
+            found.add(file)
+            more += [folder / f"{name}.py" for name in _imported(file) for folder in folders]
+    return sorted(found - {path})
+
+
+@cache
+def _imported(path: Path) -> frozenset[str]:
+    nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    names = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return frozenset(names | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names})
+
+
 @dataclass
 class Recordings:
     """All that were made, with the folder that has them."""
@@ -67,9 +88,7 @@ class Recordings:
     def _key(self, test_file: str) -> str:
         """What the tests of a file are: their text, and that of what helps them."""
         path = self.root / test_file
-        helpers = [*sorted(path.parents[1].glob("*.py")), *sorted(path.parent.glob("*.py"))]
-        helpers = [helper for helper in helpers if not helper.name.startswith("test_")]
-        return hashlib.sha256("".join(sha(file) for file in [*helpers, path]).encode()).hexdigest()[:20]
+        return hashlib.sha256("".join(sha(file) for file in [*helpers(path), path]).encode()).hexdigest()[:20]
 
     def _files(self, test_file: str) -> tuple[Path, Path]:
         name = test_file.removeprefix("tests/").replace("/", "-").removesuffix(".py")

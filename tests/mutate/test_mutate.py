@@ -86,7 +86,16 @@ def test_the_window_s_tests_are_for_the_window() -> None:
 
 
 def test_a_recording_counts_until_its_tests_or_their_helpers_change(tmp_path: Path) -> None:
-    for name, text in {"chorus_gui/a.py": "A = 1\n", "tests/helper.py": "", "tests/x/test_x.py": ""}.items():
+    files = {
+        "chorus_gui/a.py": "A = 1\n",
+        "tests/conftest.py": "import fixtures\n",
+        "tests/fixtures.py": "",
+        "tests/x/near.py": "from far import A\n",
+        "tests/far.py": "A = 1\n",
+        "tests/unused.py": "",
+        "tests/x/test_x.py": "import near\n",
+    }
+    for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
 
@@ -96,11 +105,13 @@ def test_a_recording_counts_until_its_tests_or_their_helpers_change(tmp_path: Pa
     assert stale()
     Recordings(tmp_path, tmp_path / "kept").keep("tests/x/test_x.py", {})
     assert not stale()
-    (tmp_path / "tests/helper.py").write_text("# changed\n")
-    assert stale()
-    Recordings(tmp_path, tmp_path / "kept").keep("tests/x/test_x.py", {})
-    (tmp_path / "tests/x/test_x.py").write_text("# changed\n")
-    assert stale()
+    for name in ("tests/conftest.py", "tests/fixtures.py", "tests/x/near.py", "tests/far.py", "tests/x/test_x.py"):
+        (tmp_path / name).write_text(f"{files[name]}# changed\n")
+        assert stale(), name
+        Recordings(tmp_path, tmp_path / "kept").keep("tests/x/test_x.py", {})
+    (tmp_path / "tests/unused.py").write_text("# changed\n")
+    (tmp_path / "tests/x/test_y.py").write_text("# new\n")
+    assert not stale(), "what its tests do not use says nothing of them"
 
 
 def test_a_recording_counts_while_most_of_a_file_is_the_same(tmp_path: Path) -> None:

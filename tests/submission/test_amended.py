@@ -16,6 +16,10 @@ from chorus_gui.app.review import scan
 from chorus_gui.app.submit import carry_out
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.review import amended
+from chorus_gui.core.review.approval import all_deletions
+from chorus_gui.core.review.changes import stream, summary
+from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.local import LocalStore
 
 DIGITS = '[site_path.Images]\npattern = "{patient_id:d}/Images/{filepath}"\n'
@@ -122,3 +126,25 @@ def test_a_renamed_file_that_has_no_place_is_no_half_of_a_rename(tmp_path: Path)
     world.run(version="v2")
     assert set(world.active()) == {"1/Images/S/a.dcm"}
     world.check_truth()
+
+
+def test_the_old_name_of_a_file_that_has_no_place_is_a_deleted_file(tmp_path: Path) -> None:
+    """It counts as one for the guard against many deletions, and in the summary."""
+    world = World(tmp_path, mode="full")
+    world.put("1/Images/S", "content", mtime=1000)
+    world.run(version="v1")
+    (world.site / "1/Images/S").unlink()
+    world.put("1/Images/S/a.dcm", "content", mtime=1000)
+    path = world.review().path
+    with world.open() as journal, Staging.open(path) as staging:
+        assert summary(staging).renamed == 1
+        assert amended.refuse_taken(world.config, journal, staging, "v2") == []
+        assert summary(staging).renamed == 1, "another version has the place"
+        (refused,) = amended.refuse_taken(world.config, journal, staging, "v1")
+        assert refused.path == "1/Images/S/a.dcm"
+        assert {change.path: (change.kind.value, change.pair) for change in stream(staging, Query())} == {
+            "1/Images/S": ("deleted", None),
+            "1/Images/S/a.dcm": ("problem", None),
+        }
+        assert summary(staging).renamed == 0
+        assert all_deletions(staging, journal.counts()) == {"Images": (1, 1)}
