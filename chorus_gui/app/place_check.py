@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3
 """Paths that are shown for each sentence."""
-FOLDER = sampling.Extent(files=1000, seconds=3.0, siblings=50)
+SAMPLE = sampling.Extent(files=1000, seconds=3.0, siblings=50)
 
 
 @dataclass(slots=True)
@@ -61,8 +61,8 @@ def check_place(draft: Draft, modality: str, ctx: JobContext, login: Login | Non
     place = checked.sites[modalities[0]].place
     if hosts := unconfirmed([place]):
         raise untrusted(Host(hosts[0]))
-    if place.kind is PlaceKind.FOLDER:
-        found, seen = _folder(checked, modalities, place, ctx)
+    if place.kind not in (PlaceKind.S3, PlaceKind.AZURE):
+        found, seen = _sampled(checked, modalities, place, ctx)
     else:
         looked = unless_cancelled(lambda: _look(place, login), lambda _: None)
         found, seen = _connection(looked.findings), _seen(checked, modalities, looked)
@@ -128,15 +128,16 @@ def _take(seen: _Seen, path: str, modality: str) -> None:
         examples.append(path)
 
 
-def _folder(checked: Checked, modalities: tuple[str, ...], place: Place, ctx: JobContext) -> tuple[list[Finding], _Seen | None]:
-    from chorus_gui.app.doctor.places import folder_finding
+def _sampled(checked: Checked, modalities: tuple[str, ...], place: Place, ctx: JobContext) -> tuple[list[Finding], _Seen | None]:
+    found: list[Finding] = []
+    if place.kind is PlaceKind.FOLDER:
+        from chorus_gui.app.doctor.places import folder_finding
 
-    first = folder_finding(os.fspath(place.folder or Path()), write=False)
-    if first.grade is not Grade.GOOD:
-        return [first], None
-    here = replace(checked, sites={name: checked.sites[name] for name in modalities})
-    sample = sampling.sample(here, ctx, extent=FOLDER)
-    found = [Finding(Grade.WARNING, "", problem) for problem in sample.problems]
+        found.append(folder_finding(os.fspath(place.folder or Path()), write=False))
+        if found[0].grade is not Grade.GOOD:
+            return found, None
+    sample = sampling.sample(replace(checked, sites={name: checked.sites[name] for name in modalities}), ctx, extent=SAMPLE)
+    found += [Finding(Grade.BAD, "", problem) for problem in sample.problems]
     if sample.unread:
         remedy = "Check the permissions of the folder and of the files in it."
         found.append(Finding(Grade.WARNING, "", sampling.unreadable(sample), remedy=remedy, examples=tuple(sample.unread[:EXAMPLES])))
@@ -144,7 +145,7 @@ def _folder(checked: Checked, modalities: tuple[str, ...], place: Place, ctx: Jo
     seen.counts = {name: count for name, count in sample.matched.items() if count}
     seen.matched = {name: [one.path for one in sample.examples.get(name, [])[:EXAMPLES]] for name in seen.counts}
     seen.unmatched = [one.path for one in sample.examples.get("", [])[:EXAMPLES]]
-    return [*found, first], seen
+    return found, seen
 
 
 def _matches(checked: Checked, modalities: tuple[str, ...], seen: _Seen) -> list[Finding]:

@@ -171,3 +171,11 @@ def test_a_cancellation_does_not_wait_for_the_answer(tmp_path: Path, monkeypatch
     thread.join()
     answer.set()
     assert len(ended) == 1
+
+
+def test_a_kind_without_a_look_of_its_own_says_what_is_wrong(tmp_path: Path) -> None:
+    """Nothing crashes, whatever the file says."""
+    found = looked_at(
+        draft(tmp_path, '[site_path.Images]\npath = "gs://box/in"\n[site_path.Images.auth]\ngoogle_credentials_file = "none"\n')
+    )
+    assert text_of(found, Grade.BAD)

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 from azure_places import azure_place, sas_place, service
+from s3server import S3Server, s3_place
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
@@ -170,8 +171,42 @@ def test_a_container_is_asked(world: World, azurite: Azurite) -> None:
     listing = replace(world.config, central=sas_place(azurite, "doctor", permissions="rl", hours=24 * 60))
     assert Grade.BAD in severities(places.check_central, Case(world.file, listing))
     source = replace(world.config.sites["OMOP"], place=sas_place(azurite, "doctor", permissions="rl", hours=24 * 60))
-    assert set(severities(places.check_sources, Case(world.file, replace(world.config, sites={"OMOP": source})))) == {Grade.GOOD}
-    cloud = JournalPlaces(world.journal, replace(sas_place(azurite, "doctor", permissions="rl", hours=24 * 60), prefix="journal.db"))
+    of = Case(world.file, replace(world.config, sites={"OMOP": source}))
+    (empty,) = [one for one in places.check_sources(of) if one.grade is not Grade.GOOD]
+    assert "There are no files below" in empty.what
+    with service(azurite) as client, client.get_container_client("doctor") as box:
+        for number in range(4):
+            box.upload_blob(f"OMOP/{number}.csv", b"x").close()
+        good_ones = list(places.check_sources(of))
+        assert {one.grade for one in good_ones} == {Grade.GOOD}
+        assert {"Listing", "Reading"} <= {one.what.partition(" ")[0] for one in good_ones}
+        with box.get_blob_client("OMOP/1.csv") as blob:
+            blob.set_standard_blob_tier("Archive")
+    (archived,) = [one for one in places.check_sources(of) if one.grade is not Grade.GOOD]
+    assert archived.what.startswith("1 of 4 files below")
+    assert "Change tier" in archived.remedy
+
+
+def test_a_bucket_is_asked(world: World, s3: S3Server) -> None:
+    bucket = s3.bucket()
+    for number in range(3):
+        s3.put(bucket, f"in/{number}.csv", b"x", StorageClass="DEEP_ARCHIVE" if number else "STANDARD")
+    source = replace(world.config.sites["OMOP"], place=s3_place(s3.url, bucket, "in"))
+    found = list(places.check_sources(Case(world.file, replace(world.config, sites={"OMOP": source}))))
+    good = " ".join(one.what for one in found if one.grade is Grade.GOOD)
+    assert "This computer's clock agrees" in good
+    assert "Listing" in good
+    assert "Reading" in good
+    (archived,) = [one for one in found if one.grade is not Grade.GOOD]
+    assert archived.what.startswith("2 of 3 files below")
+    assert archived.remedy
+
+
+def test_the_cloud_journals_place_is_named(world: World, azurite: Azurite) -> None:
+    with service(azurite) as client:
+        client.create_container("doctor-journal").close()
+    sas = sas_place(azurite, "doctor-journal", permissions="rl", hours=24 * 60)
+    cloud = JournalPlaces(world.journal, replace(sas, prefix="journal.db"))
     subjects = {f.subject for f in places.check_journal(Case(world.file, replace(world.config, journal=cloud)))}
     assert subjects == {"Cloud journal"}
 

@@ -16,7 +16,9 @@ from world import World
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, Container, compose, container_of, faults_of, template_account
 from chorus_gui.app.credentials import paste
+from chorus_gui.app.place_kinds import S3
 from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.model import Grade, Mode
@@ -110,6 +112,28 @@ def test_from_nothing_to_an_open_configuration_by_keyboard(shown: Shown, world: 
     assert config.journal.cloud is None
     assert "# page_size" in file.read_text("utf-8"), "the template's explanations come along"
     assert [type(intent).__name__ for intent in shown.asked] == ["TestConnection", "SaveConfig", "ShowPage"]
+
+
+def test_what_a_way_of_signing_in_needs_is_asked_for_before_the_next_step(shown: Shown) -> None:
+    site = shown.dialog.site
+    place = site.places[DEFAULT]
+    for box, text in ((place.kinds, "Amazon S3"), (place._cloud(S3).ways, "Access key")):
+        box.setCurrentIndex(box.findText(text))
+        box.activated.emit(box.currentIndex())
+    site.folder.edit.setText("bucket/in")
+    shown.next()
+    assert shown.at("Site files")
+    assert "This field is empty" in site._key_rows[("site.aws_access_key_id", DEFAULT)].fault
+    for name in ("aws_access_key_id", "aws_secret_access_key"):
+        edit = site._key_rows[(f"site.{name}", DEFAULT)].input.editor
+        assert isinstance(edit, QLineEdit)
+        edit.insert("AKIA")
+    box = place._cloud(S3).ways
+    box.setCurrentIndex(box.findText("Profile of the AWS tools"))
+    box.activated.emit(box.currentIndex())
+    answers = site.answer(Answers())
+    assert answers.places == ((("site.path", DEFAULT), "s3://bucket/in"),), "nothing of the other way is left"
+    assert not place._unused.isVisibleTo(site)
 
 
 @pytest.mark.parametrize(

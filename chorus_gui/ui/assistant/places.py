@@ -127,6 +127,10 @@ class SiteStep(Step):
 
     def test(self, answers: Answers, file: Path) -> Test:
         """Each folder can be listed; a place in a cloud has what it needs.  What it allows is tested two steps later."""
+        missing = next((found for place in self.places.values() if (found := place.missing()) is not None), None)
+        if missing is not None and self._draft is not None:
+            empty = Wrong("This field is empty. Fill it in, or choose another way to sign in.", self._draft.dotted(missing.where))
+            return lambda _: empty
 
         def step(_: JobContext) -> Wrong:
             key, wrong = faults_at(answers, file, "site_path.")

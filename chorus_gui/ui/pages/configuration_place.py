@@ -266,7 +266,7 @@ class PlaceSection(QWidget):
         draft, modality, login = self._draft, self.modality, self._services.login
         if draft is None or draft.reading is None:
             return
-        if (missing := self._missing()) is not None:
+        if (missing := self.missing()) is not None:
             self._tell((Finding(Grade.BAD, "", f"{title(missing.where[0])} is empty.", remedy="Fill it in, then select Check again."),))
             missing.input.editor.setFocus()
             return
@@ -293,7 +293,8 @@ class PlaceSection(QWidget):
         sites = draft.reading.raw.get("site_path") if draft.reading else None
         return draft.file, repr(sites)
 
-    def _missing(self) -> KeyRow | None:
+    def missing(self) -> KeyRow | None:
+        """The first field that the chosen way of signing in needs, and that is empty everywhere."""
         if self.shared or not self.form.ways:
             return None
         return self._cloud(self.form).missing(self._draft)
