@@ -200,6 +200,35 @@ _IDENTITIES = ("login", "certificate", "managed_identity", "workload_identity")
 """Values of ``auth_mode`` that decide alone, whatever secret there is."""
 
 
+_APP = "The directory (tenant) ID of the app registration."
+_WORDS = {
+    "aws_profile": "Its name, as in the file “config” or “credentials”.",
+    "aws_access_key_id": "It usually begins with “AKIA”.",
+    "aws_access_key_id/temporary": "It usually begins with “ASIA”.",
+    "aws_secret_access_key": "If empty, it comes from this computer's credential store. AWS shows it once, when the access key is created.",
+    "aws_secret_access_key/temporary": "If empty, it comes from this computer's credential store.",
+    "aws_session_token": "The long text that belongs to the temporary access key.",
+    "azure_account_name": "Its name has 3 to 24 lower-case letters and digits.",
+    "azure_tenant_id": "If empty, the tenant of your own account. Otherwise the tenant (directory) of the storage account.",
+    "azure_tenant_id/certificate": _APP,
+    "azure_tenant_id/workload_identity": _APP,
+    "azure_client_id": "The application (client) ID of the app registration.",
+    "azure_client_id/managed_identity": "If empty, the computer's own identity. Otherwise the client ID of an assigned one.",
+    "azure_client_certificate_path": "A PEM or PFX file with the private key. Only you should be able to read it.",
+    "azure_client_certificate_password": "If empty, the file has no password, or the environment has it.",
+    "azure_federated_token_file": "The other service keeps it up to date.",
+    "azure_sas_token": "Paste all of it, as you received it. If empty, it comes from the environment or this computer's credential store.",
+    "azure_account_key": "One of the two keys of the storage account.",
+    "azure_connection_string": "Copied from the storage account's page in the Azure portal.",
+}
+"""A key, or a key and a way: what the form says below its field, where the explanation of the file is for more than this way."""
+
+
+def words_of(way: Way | None, key: str) -> str:
+    """One line about a field, as this way of signing in needs it; "" if the explanation of the file fits."""
+    return (_WORDS.get(f"{key}/{way.name}") if way else None) or _WORDS.get(key, "")
+
+
 def form_of(kind: PlaceKind) -> PlaceForm:
     """What a form asks about this kind.  :class:`KeyError` for one that is not offered."""
     return _BY_KIND[kind]

@@ -9,7 +9,7 @@ import pytest
 
 from chorus_gui.app.draft import Draft
 from chorus_gui.app.place_choice import address, choice, own_keys, site_values, with_form, with_site_place, with_way, without
-from chorus_gui.app.place_kinds import AZURE, FOLDER, FORMS, S3, form_of, kind_of, way_of
+from chorus_gui.app.place_kinds import AZURE, FOLDER, FORMS, S3, form_of, kind_of, way_of, words_of
 from chorus_gui.core.config.credentials import (
     AccountKey,
     AuthMode,
@@ -64,6 +64,9 @@ def test_every_credential_key_belongs_to_one_kind_of_place() -> None:
             assert set(way.required) <= set(way.keys) <= set(form.keys)
             assert set(way.writes) <= set(form.keys)
             assert way.about.endswith(".")
+            assert all(words_of(way, key).endswith(".") for key in (*form.always, *way.keys)), (
+                "each field is explained in a line of its own"
+            )
         shown = {*form.always, *form.further, *(name for way in form.ways for name in (*way.keys, *way.writes))}
         assert shown == set(form.keys), "each key of a kind has its place in the form"
         assert all(f"site.{name}" in KEYS for name in form.keys)

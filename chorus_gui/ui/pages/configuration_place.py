@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.app.place_check import check_place
 from chorus_gui.app.place_choice import PlaceChoice, choice, own_keys, values, with_form, with_site_place, with_way, without
-from chorus_gui.app.place_kinds import FOLDER, FORMS, PlaceForm, Way, not_used
+from chorus_gui.app.place_kinds import FOLDER, FORMS, PlaceForm, Way, not_used, words_of
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import Fault, UntrustedHostError
@@ -356,6 +356,8 @@ class _Cloud(QWidget):
         self.ways.setAccessibleName(f"{name}: sign-in")
         asked = sorted({key for way in form.ways for key in way.keys}, key=CREDENTIALS.index)
         always = [make_row((f"site.{key}", modality)) for key in form.always]
+        for key, key_row in zip(form.always, always, strict=True):
+            key_row.show_words(title(f"site.{key}"), words_of(None, key) or key_row.key.explanation)
         self.rows = {key: make_row((f"site.{key}", modality)) for key in asked}
         self.note = label("", wrap=True)
         set_grade(self.note, Grade.WARNING)
@@ -375,6 +377,7 @@ class _Cloud(QWidget):
         self.ways.setToolTip(plain_text(about or "Choose how to sign in"))
         for key, key_row in self.rows.items():
             key_row.setVisible(way is not None and key in way.keys)
+            key_row.show_words(title(f"site.{key}"), words_of(way, key) or key_row.key.explanation)
         open_ = way is not None and way is not meant and meant is not None and not any(self._given(key, draft) for key in meant.keys)
         self.note.setText(f"Nothing is filled in yet. Until then, the file means “{meant.title}”." if open_ and meant else "")
         self.note.setVisible(open_)
