@@ -295,7 +295,8 @@ class Camera:
             area.verticalScrollBar().setValue(
                 page.form.cards[modality].y() + page.form.cards[modality].height() - area.viewport().height() + 16
             )
-            self.shoot(f"configuration-{form.scheme}")
+            if form is S3:
+                self.shoot("configuration-s3")
         page.reload()
         self.settle()
 
