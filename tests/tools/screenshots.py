@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QComboBox
+
     from chorus_gui.core.waiting import Waiting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -260,48 +262,41 @@ class Camera:
         self.rest()
 
     def _places(self) -> None:
-        """A modality in Amazon S3, and one in Azure, as they are filled in.  What the check says is made up."""
-        from chorus_gui.app.place_kinds import AZURE, S3
+        """A modality in Amazon S3, as it is filled in.  What the check says is made up."""
+        from chorus_gui.app.place_kinds import S3
         from chorus_gui.core.model import Finding, Grade
         from chorus_gui.ui.pages.configuration import ConfigurationPage
+        from chorus_gui.ui.pages.configuration_fields import AddressField
 
         page = self.window.page("configuration")
         assert isinstance(page, ConfigurationPage)
-        checked = (
-            Finding(
-                Grade.GOOD,
-                "",
-                "This computer's clock agrees with the one of Amazon S3. Listing s3://riverside/images works. Its region is eu-west-1.",
-            ),
-            Finding(Grade.GOOD, "", "1,000 of the first 1,000 files match the pattern of Images.", examples=("1000001/Images/CT/1.dcm",)),
+        place = page.form.places["Images"]
+        self._choose(place.kinds, "Amazon S3")
+        address = place.path.input
+        assert isinstance(address, AddressField)
+        address.edit.setText("riverside/images")
+        self._choose(place._cloud(S3).ways, S3.way("profile").title)
+        page.form.rows[("site.aws_profile", "Images")].input.edited.emit("riverside")
+        self.rest(0.6)
+        works = "This computer's clock agrees with the one of Amazon S3. Listing s3://riverside/images works. Its region is eu-west-1."
+        matches = Finding(
+            Grade.GOOD, "", "1,000 of the first 1,000 files match the pattern of Images.", examples=("1000001/Images/CT/1.dcm",)
         )
-        for form, modality, way, path in ((S3, "Images", "profile", "riverside/images"), (AZURE, "Waveforms", "login", "riverside/waves")):
-            place = page.form.places[modality]
-            for box, name in ((place.kinds, form.title), (None, path), (place._cloud(form).ways, form.way(way).title)):
-                if box is None:
-                    place.path.input.edit.setText(name)  # type: ignore[attr-defined]
-                else:
-                    box.setCurrentIndex(box.findText(name))
-                    box.activated.emit(box.currentIndex())
-                self.rest(0.2)
-            if form is S3:
-                page.form.rows[("site.aws_profile", modality)].input.edit.insert("riverside")  # type: ignore[attr-defined]
-            else:
-                page.form.rows[("site.azure_account_name", modality)].input.edit.insert("riversidedata")  # type: ignore[attr-defined]
-            self.rest(0.6)
-            place._tell(checked if form is S3 else ())
-            self.rest(0.2)
-            area = page.form.tabs[0].area
-            area.verticalScrollBar().setValue(
-                page.form.cards[modality].y() + page.form.cards[modality].height() - area.viewport().height() + 16
-            )
-            if form is S3:
-                self.shoot("configuration-s3")
+        place._tell((Finding(Grade.GOOD, "", works), matches))
+        self.rest(0.2)
+        area, card = page.form.tabs[0].area, page.form.cards["Images"]
+        area.verticalScrollBar().setValue(card.y() + card.height() - area.viewport().height() + 16)
+        self.shoot("configuration-s3")
         page.reload()
         self.settle()
 
+    def _choose(self, box: QComboBox, text: str) -> None:
+        box.setCurrentIndex(box.findText(text))
+        box.activated.emit(box.currentIndex())
+        self.rest(0.2)
+
     def _assistant(self) -> None:
-        from PySide6.QtWidgets import QComboBox, QDialog
+        from PySide6.QtWidgets import QDialog
 
         from chorus_gui.ui import intents
         from chorus_gui.ui.assistant import Assistant
@@ -309,11 +304,7 @@ class Camera:
         self.session.do(intents.ShowPage("configuration", "assistant"))
         self.shoot("assistant")
         (assistant,) = self.window.findChildren(Assistant)
-        boxes: tuple[QComboBox, ...] = (assistant.site.places["default"].kinds,)
-        for box in boxes:
-            box.setCurrentIndex(box.findText("Amazon S3"))
-            box.activated.emit(box.currentIndex())
-        self.rest()
+        self._choose(assistant.site.places["default"].kinds, "Amazon S3")
         self.shoot("assistant-s3")
         for dialog in self.window.findChildren(QDialog):
             dialog.close()
