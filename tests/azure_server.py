@@ -44,7 +44,7 @@ class Server:
                 self.body = body
                 replies[min(len(server.seen), len(replies)) - 1](self)
 
-            do_GET = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815
+            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass

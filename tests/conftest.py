@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gcsserver import GcsServer, SignIn, fake_gcs, program, sign_in
 from hospital import Hospital, make_hospital
 from hypothesis import HealthCheck, settings
 from s3server import S3Server, moto
@@ -127,6 +128,24 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A running server that speaks S3."""
     with moto(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
+    """A running server that speaks Google's JSON interface; it exists only for Linux."""
+    if program() is None:
+        if os.environ.get("CI") and sys.platform == "linux":
+            pytest.fail("fake-gcs-server is not set up: python3 dev.py setup")
+        pytest.skip("there is no fake-gcs-server")
+    with fake_gcs(tmp_path_factory.mktemp("gcs")) as server:
+        yield server
+
+
+@pytest.fixture
+def google() -> Iterator[SignIn]:
+    """A sign-in service of Google."""
+    with sign_in() as service:
+        yield service
 
 
 @pytest.fixture

@@ -96,6 +96,10 @@ def _look(place: Place, login: Login | None) -> Looked:
         from chorus_gui.core.storage.s3.probe import look as look_at_bucket
 
         return look_at_bucket(place)
+    if place.kind is PlaceKind.GCS:
+        from chorus_gui.core.storage.gcs.probe import look as look_at_google
+
+        return look_at_google(place)
     from chorus_gui.core.storage.azure.probe import look as look_at_container
 
     return look_at_container(place, login=login)

@@ -15,6 +15,7 @@ from chorus_gui.core.config.credentials import (
     AwsKeys,
     Certificate,
     Credentials,
+    GoogleKeys,
     ManagedIdentity,
     MicrosoftLogin,
     NoCredentials,
@@ -59,6 +60,13 @@ def where_kept(credentials: Credentials, config: Config) -> str:
         if credentials.key_id:
             return f"Get new keys from the people who manage the bucket, and save them in “{config.file.name}”."
         return "Sign in again with the AWS tools of this computer (“aws sso login”), or renew the credentials of the profile."
+    if isinstance(credentials, GoogleKeys):
+        if credentials.hmac_id:
+            return f"Get a new HMAC key from the people who manage the bucket, and save it in “{config.file.name}”."
+        return (
+            "Get a new key file of the service account and save it in the place of the old one, or sign in again "
+            "(“gcloud auth application-default login”)."
+        )
     if isinstance(credentials, MicrosoftLogin):
         return _signed_in_again(credentials, config)
     what = {AuthMode.SAS: "SAS token", AuthMode.KEY: "account key"}.get(credentials.mode, "connection string")
@@ -141,7 +149,7 @@ def renewed(
     return Renewed(
         look,
         test,
-        where,
+        where if place.kind is not PlaceKind.GCS else "",  # its credentials are a file, or two values that are not asked for
         where_kept(credentials, config),
         KEYCHAIN_S if kept else LOOK_S,
         ASKING_S if asking else TEST_S,
@@ -165,5 +173,5 @@ def _credentials_now(config: Config, where: str, place: Place) -> Credentials | 
 
 
 def _same(one: Place, other: Place) -> bool:
-    renewable = one.kind is other.kind and one.kind in (PlaceKind.AZURE, PlaceKind.S3)
+    renewable = one.kind is other.kind and one.kind in (PlaceKind.AZURE, PlaceKind.S3, PlaceKind.GCS)
     return renewable and (one.account, one.container) == (other.account, other.container)

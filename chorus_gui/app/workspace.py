@@ -178,10 +178,12 @@ class Workspace:
 
     def _open_source(self, place: Place) -> Source:
         from chorus_gui.app.renewal import site_of
+        from chorus_gui.core.config.model import PlaceKind
         from chorus_gui.core.storage.open import open_source
         from chorus_gui.core.storage.retrying_source import RetryingSource
 
-        kind = "The site folder" if place.folder is not None else "The site's container"
+        bucket = place.kind in (PlaceKind.S3, PlaceKind.GCS)
+        kind = "The site folder" if place.folder is not None else "The site's bucket" if bucket else "The site's container"
         name = f"{kind} “{place.text}”"
         source = open_source(place, login=self.login)
         return RetryingSource(source, self._outage(place, name), self._renewal(place, name, (site_of(self.config, place), source)))
@@ -192,7 +194,7 @@ class Workspace:
         from chorus_gui.core.config.model import PlaceKind
         from chorus_gui.core.storage.renewal import Renewal
 
-        if place.kind not in (PlaceKind.AZURE, PlaceKind.S3):
+        if place.kind is PlaceKind.FOLDER:
             return None
         how = renewed(self.config, place, opened, self.login, self._renewed)
         renewal = Renewal(name, how, patience=self.config.patience_minutes * SECONDS_PER_MINUTE)

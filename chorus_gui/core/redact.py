@@ -47,6 +47,10 @@ _SECRETS = (
     re.compile(r"(?i)((?:smtp|certificate)_password\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
     # private keys, as PEM writes them
     re.compile(r"(-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----)(?:(?!-----END)[\s\S])++"),
+    # what Google's files and services write: tokens by how they begin
+    re.compile(r"(?i)((?:google_)?hmac_secret\\*+[\"']?\s*+[:=]\s*+)(\"[^\"]*\"|'[^']*'|[^\s,}]+)"),
+    re.compile(r"(?i)(\bassertion(?:=|%3d|[\"']\s*+:\s*+[\"']))[A-Za-z0-9._%-]{20,}"),
+    re.compile(r"()\b(?:ya29\.[A-Za-z0-9._-]{10,}|1//0[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{10,})"),
     # HTTP authorization headers
     re.compile(r"(?i)(authorization\\*+[\"']?\s*+[:=]\s*+\\*+[\"']?(?:bearer|sharedkey(?:lite)?|aws4-hmac-sha256)\s++)[^\s\"',}]+"),
     re.compile(r"(?i)(\bbearer\s++)[A-Za-z0-9\-._~+/]{20,}=*"),

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from azure_places import key_place, service
+from gcsserver import GcsServer
 from memorysource import MemorySource
-from s3server import s3_place
+from s3server import KEY_ID, SECRET, s3_place
 
+from chorus_gui.core.config.credentials import GoogleKeys, Secret
+from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import (
     Cancelled,
     ChorusError,
@@ -34,6 +37,7 @@ from chorus_gui.core.storage.open import open_source
 from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.storage.retrying_source import RetryingSource
+from chorus_gui.core.storage.s3.source import S3Source
 
 
 @dataclass
@@ -99,6 +103,29 @@ def _s3(request: pytest.FixtureRequest, folder: Path) -> Site:
     return Site(source, put, delete, keys=True, marker=lambda key, metadata: put(key, b""))
 
 
+def _gcs(request: pytest.FixtureRequest, folder: Path) -> Site:
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setattr("chorus_gui.core.storage.gcs.markup.PAGE", 3)
+    server: GcsServer = request.getfixturevalue("gcs")
+    bucket, prefix = server.bucket(), "site ä"
+
+    def put(path: str, data: bytes) -> None:
+        server.put(bucket, f"{prefix}/{path}", data)
+
+    source = open_source(server.place(bucket, prefix))
+    return Site(source, put, lambda path: server.delete(bucket, f"{prefix}/{path}"), keys=True, marker=lambda key, metadata: put(key, b""))
+
+
+def _hmac(request: pytest.FixtureRequest, folder: Path) -> Site:
+    """A bucket of Google with an HMAC key: its interface of S3, of which the test server for S3 is the nearest."""
+    site = _s3(request, folder)
+    assert isinstance(site.source, S3Source)
+    place = site.source.__getstate__()
+    keys = GoogleKeys(hmac_id=KEY_ID, hmac_secret=Secret(SECRET))
+    site.source.close()
+    return replace(site, source=open_source(replace(place, kind=PlaceKind.GCS, credentials=keys)))
+
+
 def _retrying(make: Callable[[pytest.FixtureRequest, Path], Site]) -> Callable[[pytest.FixtureRequest, Path], Site]:
     def wrapped(request: pytest.FixtureRequest, folder: Path) -> Site:
         site = make(request, folder)
@@ -107,7 +134,7 @@ def _retrying(make: Callable[[pytest.FixtureRequest, Path], Site]) -> Callable[[
     return wrapped
 
 
-_KINDS = {"folder": _folder, "memory": _memory, "azure": _azure, "s3": _s3}
+_KINDS = {"folder": _folder, "memory": _memory, "azure": _azure, "s3": _s3, "gcs": _gcs, "gcs with an HMAC key": _hmac}
 KINDS = _KINDS | {f"retrying {name}": _retrying(make) for name, make in _KINDS.items()}
 
 
@@ -358,9 +385,13 @@ def test_a_known_md5_is_true_or_only_claimed(site: Site) -> None:
         if known is not None:
             assert len(known.hex) == 32
     inner = getattr(site.source, "inner", site.source)
-    expected = {"FolderSource": None, "MemorySource": Voucher.SERVICE, "AzureSource": Voucher.WRITER, "S3Source": Voucher.WRITER}[
-        type(inner).__name__
-    ]
+    expected = {
+        "FolderSource": None,
+        "MemorySource": Voucher.SERVICE,
+        "AzureSource": Voucher.WRITER,
+        "S3Source": Voucher.WRITER,
+        "GcsSource": Voucher.WRITER,
+    }[type(inner).__name__]
     assert (stat.md5.voucher if stat.md5 else None) is expected
 
 

@@ -17,6 +17,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.redact import redact
 
 _KEYS = ("azure_account_key", "azure_sas_token", "azure_connection_string")
+_PEM = "PRIVATE" + " KEY"
 FORMS = (
     f"sig={CANARY}",
     f"sig%3D{CANARY}",
@@ -30,6 +31,13 @@ FORMS = (
     f"Authorization: SharedKey acct:{CANARY}",
     f"'Authorization': 'Bearer {CANARY}'",
     f"x-amz-signature={CANARY}",
+    f"-----BEGIN {_PEM}-----\n{CANARY}\n-----END {_PEM}-----",
+    f'"private_key": "-----BEGIN {_PEM}-----\\n{CANARY}\\n-----END {_PEM}-----\\n"',
+    f'google_hmac_secret = "{CANARY}"',
+    f"assertion=eyJhbGciOiJSUzI1NiJ9{CANARY}",
+    f"ya29.a0{CANARY}",
+    f'"refresh_token": "1//0{CANARY}"',
+    f"GOCSPX-{CANARY}",
 )
 """A secret as it gets into a text.  Whatever is around it, it is in no output."""
 AROUND = (

@@ -10,7 +10,21 @@ import sys
 
 from canary import CANARY, InputClass, no_secret, texts_of
 
-MODULES = ("config", "journal", "paths", "scripts", "stored", "policy", "answers", "bucket", "signin", "names", "secrets", "readiness")
+MODULES = (
+    "config",
+    "journal",
+    "paths",
+    "scripts",
+    "stored",
+    "policy",
+    "answers",
+    "bucket",
+    "google",
+    "signin",
+    "names",
+    "secrets",
+    "readiness",
+)
 
 
 def classes(*, older: bool = False) -> tuple[InputClass, ...]:

@@ -23,6 +23,7 @@ FEW = {
     "answers of a server": 4,
     "foreign answers to each request": 40,
     "answers of a server of S3": 40,
+    "answers of a server of Google": 40,
     "redirects and challenges of a sign-in": 5,
     "scripts with values of a journal or a configuration": 5,
 }

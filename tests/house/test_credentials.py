@@ -17,7 +17,17 @@ SENDERS = {
 }
 DECIDER = "core/config/credential_keys.py"
 VALUES = "core/config/credentials.py"
-KINDS = {"Sas", "AccountKey", "ConnectionString", "MicrosoftLogin", "Certificate", "ManagedIdentity", "WorkloadIdentity", "AwsKeys"}
+KINDS = {
+    "Sas",
+    "AccountKey",
+    "ConnectionString",
+    "MicrosoftLogin",
+    "Certificate",
+    "ManagedIdentity",
+    "WorkloadIdentity",
+    "AwsKeys",
+    "GoogleKeys",
+}
 
 
 def _calls(tree: ast.AST) -> Iterator[str]:

@@ -17,10 +17,10 @@ from s3server import S3Server, s3_place
 from chorus_gui.core.errors import Cancelled, SourceChangedError, SourceUnreadableError, SourceVanishedError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import Folder, FolderChoice, at_once
+from chorus_gui.core.storage.bucket import listing
+from chorus_gui.core.storage.bucket.listing import pages
+from chorus_gui.core.storage.bucket.values import Listed, Page
 from chorus_gui.core.storage.open import open_source
-from chorus_gui.core.storage.s3 import listing
-from chorus_gui.core.storage.s3.listing import pages
-from chorus_gui.core.storage.s3.markup import Listed, Page
 from chorus_gui.core.storage.s3.probe import probe
 from chorus_gui.core.storage.s3.source import S3Source
 
@@ -149,7 +149,7 @@ def test_an_object_of_a_versioned_bucket_is_its_newest_version(s3: S3Server) -> 
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_never_two(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chorus_gui.core.storage.s3.source.CHUNK_BYTES", 4)
+    monkeypatch.setattr("chorus_gui.core.storage.bucket.source.CHUNK_BYTES", 4)
     bucket = s3.bucket()
     s3.put(bucket, "a", b"onetwo")
     with closing(opened(s3, bucket)) as source:
@@ -170,7 +170,7 @@ class Keys:
     def __init__(self, keys: list[str], page: int) -> None:
         self.keys, self.page = sorted(keys), page
         self.requests = 0
-        self.address = s3_address
+        self.name = "box"
 
     def list_page(self, prefix: str, token: str = "", *, after: str = "", delimiter: str = "", most: int = 0) -> Page:
         self.requests += 1
@@ -196,11 +196,6 @@ class Keys:
         return f"{last}\U0010ffff" if last in folders else last
 
 
-class _Address:
-    bucket = "box"
-
-
-s3_address = _Address()
 PART = st.text("ab.-~0", min_size=1, max_size=3)
 
 

@@ -209,7 +209,7 @@ def test_a_bucket_that_refuses_stops_no_other_place(s3: S3Server, tmp_path: Path
     ("table", "words"),
     [
         ('path = "s3://box/images"\n[site_path.Images.auth]\naws_profile = "missing"\n', "AWS settings of this computer cannot be used"),
-        ('path = "gs://box/images"\n', "Google Cloud Storage as a site's folder is not available yet"),
+        ('path = "gs://box/images"\n', "no Google credentials for the site's bucket"),
     ],
 )
 def test_a_place_that_cannot_be_opened_stops_no_other(

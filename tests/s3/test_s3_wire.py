@@ -33,9 +33,10 @@ from chorus_gui.core.errors import (
     Why,
 )
 from chorus_gui.core.storage.base import FolderChoice
+from chorus_gui.core.storage.bucket.source import REFUSALS
 from chorus_gui.core.storage.s3 import markup
 from chorus_gui.core.storage.s3.address import bucket_address
-from chorus_gui.core.storage.s3.source import REFUSALS, S3Source
+from chorus_gui.core.storage.s3.source import S3Source
 from chorus_gui.core.storage.s3.wire import Bucket
 from chorus_gui.core.untrusted import MalformedError
 
@@ -350,7 +351,7 @@ def test_a_short_body_is_read_again_in_the_same_version(serve: Callable[..., Ser
 
 
 def test_what_is_read_later_names_the_version(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chorus_gui.core.storage.s3.source.CHUNK_BYTES", 2)
+    monkeypatch.setattr("chorus_gui.core.storage.bucket.source.CHUNK_BYTES", 2)
     server = serve(reply(206, b"12", Content_Range="bytes 0-1/4", **OBJECT), error(412, "PreconditionFailed"))
     with closing(S3Source(place(server))) as source:
         reader = source.open("a")

@@ -308,6 +308,6 @@ def test_requests_that_make_no_sense(tmp_path: Path) -> None:
     config = make_config(tmp_path, patterns={"OMOP": DEFAULTS["OMOP"]})
     with pytest.raises(UsageError, match="Waveforms"):
         run_scan(config, ["Waveforms"])
-    cloud = replace(config.sites["OMOP"], place=Place(PlaceKind.GCS, "gs://bucket/site", container="bucket", prefix="site"))
+    nowhere = replace(config.sites["OMOP"], place=Place(PlaceKind.FOLDER, ""))
     with pytest.raises(UsageError, match="not available"):
-        run_scan(replace(config, sites={"OMOP": cloud}))
+        run_scan(replace(config, sites={"OMOP": nowhere}))

@@ -20,7 +20,7 @@ from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.errors import UsageError
+from chorus_gui.core.errors import AccessError
 from chorus_gui.core.model import Level
 from chorus_gui.core.storage.azure.login import NOBODY, STORAGE_SCOPE, Login, SignIn
 from chorus_gui.core.storage.azure.source import AzureSource
@@ -140,7 +140,7 @@ def test_stores_and_sources_of_one_pickle_share_the_login(azurite: Azurite, cont
 
 
 def test_a_modality_whose_place_cannot_be_opened_says_so_there_too(tmp_path: Path) -> None:
-    world = World(tmp_path, more='[site_path.Images]\npath = "gs://bucket/x"\n')
+    world = World(tmp_path, more='[site_path.Images]\npath = "gs://Bucket/x"\n')
     opened: dict[str, Source] = {}
 
     def opening(place: Place) -> Source:
@@ -149,7 +149,7 @@ def test_a_modality_whose_place_cannot_be_opened_says_so_there_too(tmp_path: Pat
     again = pickle.loads(pickle.dumps(Sources(world.config, opening)))
     assert list(again) == list(world.config.sites)
     assert Path(again["OMOP"].url) == world.site
-    with pytest.raises(UsageError, match="is not available yet"):
+    with pytest.raises(AccessError, match="is not a valid bucket name"):
         again["Images"]
     with pytest.raises(KeyError):
         again["Nothing"]

@@ -79,6 +79,10 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
             from chorus_gui.core.storage.s3.probe import probe as probe_bucket
 
             found = probe_bucket(place)
+        elif place.kind is PlaceKind.GCS and named.role == SITE:
+            from chorus_gui.core.storage.gcs.probe import probe as probe_google
+
+            found = probe_google(place)
         elif place.folder is not None:
             found = [folder_finding(os.fspath(place.folder), write=named.write)]
         else:

@@ -299,6 +299,11 @@ class GoogleKeys(_Facts):
         return GoogleKeys(self.file, self.hmac_id, self.hmac_secret and Secret(MASK), self.attached)
 
     @property
+    def s3(self) -> AwsKeys:
+        """The HMAC key, as requests through the interface of S3 are signed with it."""
+        return AwsKeys(self.hmac_id, self.hmac_secret)
+
+    @property
     def mode(self) -> AuthMode:
         """KEY for an HMAC key, otherwise NONE."""
         return AuthMode.KEY if self.hmac_id and self.hmac_secret else AuthMode.NONE

@@ -32,6 +32,8 @@ CONSORTIUM_HOSTS = ("upload.chorus4ai.org",)
 """The central store's own address."""
 BUCKET_HOSTS = {PlaceKind.S3: "s3.amazonaws.com", PlaceKind.GCS: "storage.googleapis.com"}
 """Where buckets are read; the first name stands for Amazon's servers in all regions.  Another endpoint needs a confirmation, as any other server."""
+GOOGLE_SUFFIX = ".googleapis.com"
+"""Where the names of Google's own sign-in services end."""
 URL_KEYS = {PlaceKind.AZURE: "azure_account_url", PlaceKind.S3: "aws_endpoint_url", PlaceKind.GCS: "google_endpoint_url"}
 """The key that names the server of a place."""
 ENTRA_HOSTS = (
@@ -199,6 +201,25 @@ def admit_server(name: str) -> None:
         host.name,
         meaning="The configuration names it as the mail server. It would receive reports, and the password if there is one. Nothing was sent.",
         remedy=f"If the address is right, run the command once with “--trust-host {host.name}”.",
+    )
+
+
+def admit_sign_in(name: str) -> None:
+    """The gate for a server that a file with Google credentials names: raises unless it may get what is in that file.  Raises as :func:`admit`."""
+    host = Host.of_name(name)
+    if host is None or host.is_forbidden:
+        raise AccessError(
+            f"“{name[:200]}” is not the address of a sign-in service.",
+            meaning="The file with Google credentials names it. Nothing was sent.",
+            remedy="Download the file again, and name it in google_credentials_file.",
+        )
+    if host.name.endswith(GOOGLE_SUFFIX) or host.is_loopback or host.name in confirmed():
+        return
+    raise UntrustedHostError(
+        f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",
+        host.name,
+        meaning="The file with Google credentials names it as the sign-in service. It would receive what is in that file. Nothing was sent.",
+        remedy=f"Ask the people who manage the bucket if this file is right. If it is, run the command once with “--trust-host {host.name}”.",
     )
 
 

@@ -72,9 +72,9 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
         )
     for named in config.places():
         admit(named.place)
-        if named.place.kind is PlaceKind.S3 and named.place.account.url and options.tool is Tool.AZCOPY:
+        if named.place.kind in _OWN and named.place.account.url and options.tool is Tool.AZCOPY:
             raise UsageError(
-                f"AzCopy cannot read “{named.place.text}”: it reads only Amazon's own S3, and this bucket has another server.",
+                f"AzCopy cannot read “{named.place.text}”: it reads only {_OWN[named.place.kind]}, and this bucket has another server.",
                 remedy="Use “file upload”.",
             )
     for used in (place, *(site.place for site in config.sites.values())):
@@ -135,6 +135,8 @@ def _bucket_variables(config: Config, options: ScriptOptions) -> list[Variable]:
     return list(out.values()) if options.tool is Tool.AZCOPY else []
 
 
+_OWN = {PlaceKind.S3: "Amazon's own S3", PlaceKind.GCS: "Google's own Cloud Storage"}
+"""Where AzCopy reads buckets."""
 ROUTES = {PlaceKind.FOLDER: "LocalBlob", PlaceKind.AZURE: "BlobBlob", PlaceKind.S3: "S3Blob", PlaceKind.GCS: "GCPBlob"}
 """What AzCopy calls the way from a place into the central store (``--from-to``)."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.core.config.credentials import AwsKeys, Credentials
+from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Credentials, GoogleKeys
 from chorus_gui.core.config.hosts import admit
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.errors import ChorusError, UsageError
@@ -47,6 +47,8 @@ def open_source(place: Place, *, login: Login | None = None) -> Source:
         from chorus_gui.core.storage.s3.source import S3Source
 
         return S3Source(place)
+    if place.kind is PlaceKind.GCS:
+        return _google(place)
     admit(place)
     if place.kind is PlaceKind.FOLDER and place.folder is not None:
         from chorus_gui.core.storage.folder import FolderSource
@@ -64,13 +66,32 @@ def renew(opened: Store | Source, credentials: Credentials) -> None:
 
     if isinstance(opened, (AzureStore, AzureSource)):
         opened.renew(credentials)
-    elif not isinstance(credentials, AwsKeys):
-        return
-    else:
+    elif isinstance(credentials, (AwsKeys, GoogleKeys)):
+        _renew_bucket(opened, credentials)
+
+
+def _google(place: Place) -> Source:
+    if isinstance(place.credentials, GoogleKeys) and place.credentials.mode is AuthMode.KEY:
+        from chorus_gui.core.storage.gcs.hmac_keys import s3_place
         from chorus_gui.core.storage.s3.source import S3Source
 
-        if isinstance(opened, S3Source):
+        return S3Source(s3_place(place, place.credentials))
+    from chorus_gui.core.storage.gcs.source import GcsSource
+
+    return GcsSource(place)
+
+
+def _renew_bucket(opened: Store | Source, credentials: AwsKeys | GoogleKeys) -> None:
+    if isinstance(credentials, GoogleKeys) and credentials.mode is not AuthMode.KEY:
+        from chorus_gui.core.storage.gcs.source import GcsSource
+
+        if isinstance(opened, GcsSource):
             opened.renew(credentials)
+        return
+    from chorus_gui.core.storage.s3.source import S3Source
+
+    if isinstance(opened, S3Source):
+        opened.renew(credentials.s3 if isinstance(credentials, GoogleKeys) else credentials)
 
 
 class Sources(Mapping[str, Source]):
@@ -153,5 +174,6 @@ def _unavailable(place: Place, role: str) -> UsageError:
         meaning=f"“{place.text}” cannot be used.",
         remedy="Use a folder, or a container in Azure (“az://container/folder”)."
         if role == "a central store"
-        else "Use a folder, a container in Azure (“az://container/folder”), or a bucket in Amazon S3 (“s3://bucket/folder”).",
+        else "Use a folder, a container in Azure (“az://container/folder”), or a bucket in Amazon S3 (“s3://bucket/folder”) or "
+        "Google Cloud Storage (“gs://bucket/folder”).",
     )

@@ -28,6 +28,7 @@ LICENCES = {
     "certifi": "MPL-2.0",
     "cryptography": "Apache-2.0 or BSD-3-Clause",
     "filelock": "MIT",
+    "google-auth": "Apache-2.0",
     "jinja2": "BSD-3-Clause",
     "keyring": "MIT",
     "platformdirs": "MIT",
@@ -44,7 +45,7 @@ LICENCES = {
 """The libraries that the program uses; a test compares them with pyproject.toml."""
 PURPOSE = "Submits a hospital's OMOP tables, images and waveforms to the CHoRUS central store, and keeps track of what was submitted."
 TELEMETRY = (
-    "It only connects to the places in your configuration, and to Microsoft's sign-in if you use it. "
+    "It only connects to the places in your configuration, and to the sign-in services of Microsoft, Amazon and Google if you use them. "
     "It sends no telemetry and no reports, and does not search for updates."
 )
 EDGE = 3 * SPACE

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from chorus_gui.core.storage.bucket.values import Listed, Page, listed_us, number
 from chorus_gui.core.storage.elements import read_elements
 from chorus_gui.core.storage.http.headers import bare_etag
-from chorus_gui.core.untrusted import MalformedError, instant
+from chorus_gui.core.untrusted import MalformedError
 
 PAGE = 1000
 """Keys that a request lists: the service gives no more."""
 MOST_ENTRIES = 10_000
 """Some servers give more than they were asked for."""
-OBJECT_BYTES = 50 * 1024**4
-"""The largest object that there can be."""
 ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
 """Classes of storage from which nothing can be read until it was restored.  GLACIER_IR is read at once."""
 _FIELDS = 100
 _ROOT = "ListBucketResult"
 _ENCODED = re.compile("[+%]")
-
-
-class Listed(NamedTuple):
-    """An object as a listing has it.  ``modified_us`` are whole seconds, in microseconds since 1970.
-
-    ``archived``: it must be restored before it can be read.
-    """
-
-    key: str
-    size: int
-    modified_us: int
-    etag: str
-    archived: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a listing.  ``folders`` are the beginnings of keys up to a delimiter; ``token`` is "" on the last page."""
-
-    objects: list[Listed] = field(default_factory=list[Listed])
-    folders: list[str] = field(default_factory=list[str])
-    token: str = ""
 
 
 def listing(body: bytes) -> Page:
@@ -97,22 +71,6 @@ def refusal(body: bytes) -> dict[str, str]:
     except MalformedError:
         return {}
     return found
-
-
-def number(text: str) -> int:
-    """A size in bytes."""
-    if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) > OBJECT_BYTES:
-        raise MalformedError("a size that is none")
-    return int(text)
-
-
-@lru_cache(maxsize=256)  # neighbours in a listing often have the same second
-def listed_us(text: str) -> int:
-    """A time of a listing ("2026-11-26T12:34:56.000Z") as whole seconds, in microseconds since 1970."""
-    when = instant(text)
-    if when is None:
-        raise MalformedError("a time that is none")
-    return int(when.timestamp()) * 1_000_000
 
 
 def _check_count(count: int) -> None:

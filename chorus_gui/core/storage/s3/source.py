@@ -1,69 +1,33 @@
-"""A site whose files are in a bucket."""
+"""A site whose files are in a bucket of S3."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from chorus_gui.core.config.credentials import AwsKeys, Credentials
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.errors import (
-    AccessError,
-    BlobNotFoundError,
-    ConditionError,
-    SourceVanishedError,
-    StoreError,
-    StoreUnavailableError,
-    Why,
-)
 from chorus_gui.core.model import Problem
-from chorus_gui.core.storage.base import Ask, ChooseFolder, Folder, KnownMd5, SourceStat, Voucher, at_once
-from chorus_gui.core.storage.flat import Key, folders_of
-from chorus_gui.core.storage.names import check_below
+from chorus_gui.core.storage.base import Ask
+from chorus_gui.core.storage.bucket.source import BucketSource
+from chorus_gui.core.storage.bucket.values import Listed
 from chorus_gui.core.storage.s3.answers import ARCHIVE_MEANING, ARCHIVE_REMEDY
-from chorus_gui.core.storage.s3.listing import pages
-from chorus_gui.core.storage.s3.wire import CHUNK_BYTES, Bucket, Properties
-from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
-from chorus_gui.core.storage.whole import Whole
+from chorus_gui.core.storage.s3.wire import Bucket
 
-T = TypeVar("T")
-RENAME = "Rename the object in the bucket, for example in the S3 console, and scan again."
-REFUSALS = 25
-"""If this number of objects is refused before any could be read, the whole bucket is refused."""
 MOST_ASKED = 1000
 """Archived objects of a walk that are asked for one by one if they are restored: only Amazon's listing says it."""
 _ARCHIVED = Problem((), "", f"It is archived, so it cannot be read now. {ARCHIVE_MEANING}", ARCHIVE_REMEDY, if_read=True)
 
 
-class S3Source:
-    """A bucket, or what is under a prefix in it, as a :class:`~chorus_gui.core.storage.base.Source`.
-
-    An object's time is when it was last written, whole seconds; its version is its ETag.  Raises as
-    :class:`~chorus_gui.core.storage.s3.wire.Bucket`.  In addition to :class:`SourceError`, a service that is out of reach or refuses everything
-    raises :class:`StoreUnavailableError` or :class:`AccessError`.
+class S3Source(BucketSource):
+    """A bucket in S3 as a source.  An object's time is when it was last written; its version is its ETag.  Raises as
+    :class:`~chorus_gui.core.storage.s3.wire.Bucket`.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.__setstate__(place)
-
-    def __getstate__(self) -> Place:
-        """For another process: it opens the same place, with the same credentials."""
-        return self._place
-
-    def __setstate__(self, place: Place) -> None:
-        self._place = place
-        self._prefix = f"{place.prefix}/" if place.prefix else ""
+    def _open_bucket(self, place: Place) -> Bucket:
         self._bucket = Bucket(place)
-        self._refused = 0
-        """objects in a row that may not be read, as long as none could be"""
-        self._trusted = False
-
-    @property
-    def url(self) -> str:
-        """ "s3://bucket/prefix"."""
-        return self._place.text
+        return self._bucket
 
     @property
     def bucket(self) -> Bucket:
@@ -76,123 +40,17 @@ class S3Source:
             self._bucket.renew(credentials)
             self._place = replace(self._place, credentials=credentials)
 
-    def folders(self, want: ChooseFolder, checkpoint: Callable[[], None], ask: Ask = at_once) -> Iterator[Folder]:
-        """See :meth:`Source.folders`.  One flat listing, a request for every 1,000 objects, in several threads."""
-        return folders_of(self._keys(ask), want, checkpoint, rename=RENAME)
+    def _unreadable(self, ask: Ask) -> Callable[[Listed], Problem | None]:
+        asked = 0
 
-    def stat(self, path: str) -> SourceStat:
-        """See :meth:`Source.stat`."""
-        key = self._key(path)
-        found = self._asked(path, lambda: self._bucket.head(key))
-        if found is None:
-            raise vanished(path)
-        return self._stat(found)
+        def archived(one: Listed) -> Problem | None:
+            nonlocal asked
+            if not one.archived:
+                return None
+            if not self._bucket.own_server and asked < MOST_ASKED:
+                asked += 1
+                found = ask(partial(self._bucket.head, one.key))
+                return _ARCHIVED if found is None or found.archived else None
+            return _ARCHIVED
 
-    def open(self, path: str, offset: int = 0, *, version: str = "") -> S3Reader:
-        """See :meth:`Source.open`.  One request, which also brings the first bytes."""
-        key = self._key(path)
-        piece = self._asked(path, lambda: self._bucket.read(key, offset, CHUNK_BYTES, etag=version))
-        if piece is not None:
-            return S3Reader(self, path, (offset, self._stat(piece.whole)), piece.data)
-        stat = self.stat(path)  # empty, or nothing is at the offset
-        if version and stat.version != version:
-            raise replaced(path)
-        return S3Reader(self, path, (max(offset, stat.size), stat), b"")
-
-    def read_whole(self, path: str, most: int) -> Whole:
-        """See :meth:`ReadsWhole.read_whole`.  One request, for a file of up to 4 MiB."""
-        key = self._key(path)
-        piece = self._asked(path, lambda: self._bucket.read(key, 0, max(1, min(most, CHUNK_BYTES))))  # a range has a byte at least
-        if piece is None:
-            stat = self.stat(path)
-            return Whole(stat, b"", stat)
-        stat = self._stat(piece.whole)
-        return Whole(stat, piece.data[:most], stat)
-
-    def read(self, path: str, offset: int, version: str) -> bytes:
-        """The bytes of one version from an offset on, at most 4 MiB; b"" at its end.  Errors as :meth:`open`."""
-        key = self._key(path)
-        piece = self._asked(path, lambda: self._bucket.read(key, offset, CHUNK_BYTES, etag=version))
-        return piece.data if piece else b""
-
-    def close(self) -> None:
-        """See :meth:`Source.close`."""
-        self._bucket.close()
-
-    def _key(self, path: str) -> str:
-        """Raises :class:`SourceError` for a path that no object can have: a journal can name anything."""
-        check_below(path)
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            shown = path.encode("utf-8", "replace").decode()
-            raise SourceVanishedError(
-                f"“{shown[:200]}” is not a file of the site: its name is not valid text.",
-                remedy="Scan again. The review then shows what changed, and what to do.",
-            ) from None
-        return self._prefix + path
-
-    def _keys(self, ask: Ask) -> Iterator[Key]:
-        begin, asked = len(self._prefix), 0
-        try:
-            for objects in pages(self._bucket, self._prefix, ask):
-                for one in objects:
-                    archived = one.archived
-                    if archived and self._bucket.address.endpoint and asked < MOST_ASKED:
-                        asked += 1
-                        found = ask(partial(self._bucket.head, one.key))
-                        archived = found is None or found.archived
-                    yield Key(one.key[begin:], one.size, one.modified_us, one.etag, None, _ARCHIVED if archived else None)
-        except (AccessError, BlobNotFoundError) as error:
-            raise unlisted(self.url, error) from error
-
-    def _stat(self, found: Properties) -> SourceStat:
-        voucher = Voucher.WRITER if self._bucket.address.endpoint else Voucher.SERVICE
-        return SourceStat(found.size, found.modified_us, found.etag, KnownMd5(found.md5, voucher) if found.md5 else None)
-
-    def _asked(self, path: str, action: Callable[[], T]) -> T:
-        """The answer, or the error of one file where only that file is concerned."""
-        try:
-            answer = action()
-        except BlobNotFoundError as error:
-            raise vanished(path) from error
-        except ConditionError as error:
-            raise replaced(path) from error
-        except AccessError as error:
-            self._refused += 1
-            if error.why is not Why.RIGHTS or (self._refused > REFUSALS and not self._trusted):
-                raise
-            raise unreadable(path, error) from error
-        except StoreUnavailableError:
-            raise
-        except StoreError as error:
-            raise unreadable(path, error) from error
-        self._trusted = True
-        return answer
-
-
-class S3Reader:
-    """An open object: one version of it, in pieces of up to 4 MiB."""
-
-    def __init__(self, source: S3Source, path: str, at: tuple[int, SourceStat], data: bytes) -> None:
-        self._source, self._path = source, path
-        self._next, self._stat = at[0] + len(data), at[1]
-        self._left = memoryview(data)
-
-    def readinto(self, buffer: bytearray | memoryview, /) -> int | None:
-        """See :meth:`FileReader.readinto`."""
-        if not self._left and self._next < self._stat.size:
-            data = self._source.read(self._path, self._next, self._stat.version)
-            self._left, self._next = memoryview(data), self._next + len(data)
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-    def stat(self) -> SourceStat:
-        """See :meth:`FileReader.stat`: of the one version that is being read; another one ends the reading with an error."""
-        return self._stat
-
-    def close(self) -> None:
-        """Forget what was fetched."""
-        self._left, self._next = memoryview(b""), self._stat.size
+        return archived

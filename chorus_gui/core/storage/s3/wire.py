@@ -2,69 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import re
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
-
-import certifi
+from typing import TypeVar
 
 from chorus_gui import __version__
 from chorus_gui.core.config.credentials import NO_AWS_KEYS, AwsKeys
-from chorus_gui.core.config.hosts import Host, admit
-from chorus_gui.core.config.model import Place
-from chorus_gui.core.errors import AccessError, BlobNotFoundError, ConditionError, StoreError, Why
+from chorus_gui.core.config.hosts import BUCKET_HOSTS, admit
+from chorus_gui.core.config.model import Place, PlaceKind
+from chorus_gui.core.errors import BlobNotFoundError, ConditionError, StoreError, StoreUnavailableError, Why
 from chorus_gui.core.redact import MASK
+from chorus_gui.core.storage.bucket.answers import Access, Refusal, Request, no_answer, strange
+from chorus_gui.core.storage.bucket.answers import Keys as ConfigKeys
+from chorus_gui.core.storage.bucket.reach import certificates, check_encrypted, connected
+from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Page, Piece, Properties, number, piece
+from chorus_gui.core.storage.gcs.hmac_keys import REMEDY as GOOGLE_REMEDY
 from chorus_gui.core.storage.http.channel import REFUSED, Answer, NoAnswerError
 from chorus_gui.core.storage.http.headers import bare_etag, clock_skew, modified_us, quoted_etag, readable, retry_after
 from chorus_gui.core.storage.http.http1 import Http
-from chorus_gui.core.storage.http.proxies import proxy_for
-from chorus_gui.core.storage.http.trust import environment_certificates
 from chorus_gui.core.storage.s3 import markup
 from chorus_gui.core.storage.s3.address import BucketAddress, bucket_address
-from chorus_gui.core.storage.s3.answers import Access, Refusal, Request, explain, no_answer, strange
+from chorus_gui.core.storage.s3.answers import explain
 from chorus_gui.core.storage.s3.keys import REMEDY, KeySource, key_source
 from chorus_gui.core.storage.s3.signature import Keys, Signing, signed, target
 from chorus_gui.core.untrusted import MalformedError
 
-CHUNK_BYTES = 4 * 1024 * 1024
-"""The largest range that is read at once."""
 LIST_BYTES = 64 * 1024 * 1024
 """The longest page: 1,000 keys of 1,024 bytes, percent-encoded, and what belongs to each, ten times."""
 _SPARE_BYTES = 64 * 1024
 _AGENT = f"CHoRUS-Upload/{__version__}"
-_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _IS_MD5 = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(r"[A-Za-z0-9._/+=-]{1,200}", re.ASCII)
 _LOOK_ELSEWHERE = frozenset((301, 307, 400, 403))
 """With one of these the service says that the bucket is in another region."""
+KEYS = ConfigKeys("aws_endpoint_url", "aws_ca_bundle", "aws_region and aws_endpoint_url")
+GOOGLE_KEYS = ConfigKeys("google_endpoint_url", "google_ca_bundle", "google_endpoint_url")
+_NAMED = "The configuration or the AWS settings of this computer name it."
 Query = Sequence[tuple[str, str]]
 T = TypeVar("T")
-
-
-class Properties(NamedTuple):
-    """An object.  ``md5``: the service computed it, as 32 lower-case hex digits; "" where only reading the object can tell.
-
-    ``archived``: it must be restored before it can be read.
-    """
-
-    size: int
-    modified_us: int
-    etag: str
-    md5: str = ""
-    archived: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A range of an object, and the whole object's properties."""
-
-    data: bytes
-    whole: Properties
 
 
 class Bucket:
@@ -77,6 +54,7 @@ class Bucket:
     def __init__(self, place: Place) -> None:
         given = place.credentials if isinstance(place.credentials, AwsKeys) else NO_AWS_KEYS
         self._payer = place.s3.requester_pays
+        self._google = place.kind is PlaceKind.GCS
         self._keys = Keys("", "")
         """those of the last request"""
         self._source: KeySource = key_source(given, place.s3.region)
@@ -86,8 +64,9 @@ class Bucket:
             place.container, endpoint=endpoint, region=place.s3.region or found.region, style=place.s3.style or found.style
         )
         admit(place, endpoint)
-        _check_encrypted(endpoint)
-        self._certificates = _certificates(place.s3.certificates or found.certificates)
+        keys, who = (GOOGLE_KEYS, "The configuration names it.") if self._google else (KEYS, _NAMED)
+        check_encrypted(endpoint, keys.endpoint)
+        self._certificates = certificates(place.s3.certificates or found.certificates, keys.certificates, who)
         self._lock = threading.Lock()
         self._outdated: list[Http] = []
         """others may be in the middle of a request with one"""
@@ -106,13 +85,30 @@ class Bucket:
         """How it is reached, for sentences."""
         address = self.address
         host = address.server.host
-        return Access(address.bucket, host, host if address.endpoint else "Amazon S3", REMEDY)
+        if self._google:
+            service = "Google Cloud Storage" if host == BUCKET_HOSTS[PlaceKind.GCS] else host
+            return Access(address.bucket, host, service, "Google", GOOGLE_REMEDY, GOOGLE_KEYS)
+        return Access(address.bucket, host, host if address.endpoint else "Amazon S3", "S3", REMEDY, KEYS)
+
+    @property
+    def name(self) -> str:
+        """See :attr:`bucket.values.Bucket.name`."""
+        return self.address.bucket
+
+    @property
+    def own_server(self) -> bool:
+        """See :attr:`bucket.values.Bucket.own_server`."""
+        return not self.address.endpoint
+
+    def strange(self) -> StoreUnavailableError:
+        """See :meth:`bucket.values.Bucket.strange`."""
+        return strange(self.access)
 
     def renew(self, credentials: AwsKeys) -> None:
         """Sign every request from now on with these.  Raises :class:`AccessError` for some that cannot work."""
         self._source = key_source(credentials, self.address.region)
 
-    def list_page(self, prefix: str, token: str = "", *, after: str = "", delimiter: str = "", most: int = 0) -> markup.Page:
+    def list_page(self, prefix: str, token: str = "", *, after: str = "", delimiter: str = "", most: int = 0) -> Page:
         """One ListObjectsV2 of keys that begin with ``prefix``; ``token`` of the page before, or ``after`` a key.  ``most`` 0: as many as there can be.
 
         Raises :class:`StoreError` for a refusal, and for what cannot be the answer to this request.
@@ -132,7 +128,7 @@ class Bucket:
         answer = self._exchanged("HEAD", key, (), {}, _SPARE_BYTES)
         if answer.status < REFUSED:
             self._check_genuine(answer)
-            return self._believed(lambda: _properties(answer, markup.number(answer.headers.get("content-length", ""))))
+            return self._believed(lambda: _properties(answer, number(answer.headers.get("content-length", ""))))
         try:
             self._ask(key, (), {"range": "bytes=0-0"}, request, CHUNK_BYTES)
         except BlobNotFoundError:
@@ -142,25 +138,25 @@ class Bucket:
                 raise
         raise self._refused(answer, request)
 
-    def read(self, key: str, offset: int, length: int, *, etag: str = "") -> Piece | None:
+    def read(self, key: str, offset: int, length: int, *, version: str = "") -> Piece | None:
         """One GetObject of ``length`` bytes, at most :data:`CHUNK_BYTES`; None where ``offset`` is not before the object's end.
 
-        ``etag``: only this version of it, otherwise :class:`ConditionError`.
+        ``version``: only this version of it, otherwise :class:`ConditionError`.
         """
         length = min(length, CHUNK_BYTES)
         headers = {"range": f"bytes={offset}-{offset + length - 1}"}
-        if etag:
-            headers["if-match"] = quoted_etag(etag)
+        if version:
+            headers["if-match"] = quoted_etag(version)
         try:
             answer = self._ask(key, (), headers, Request("read", key), CHUNK_BYTES + _SPARE_BYTES)
         except StoreError as error:
             if error.code != "InvalidRange":
                 raise
             return None
-        piece = self._believed(lambda: _piece(answer, offset, length))
-        if etag and piece.whole.etag != etag:  # some servers do not look at conditions
+        found = self._believed(lambda: piece(answer, offset, length, lambda size: _properties(answer, size)))
+        if version and found.whole.version != version:  # some servers do not look at conditions
             raise ConditionError(f"“{key}” was changed meanwhile.")
-        return piece
+        return found
 
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""
@@ -200,7 +196,8 @@ class Bucket:
         self._keys = self._source.keys()
         by = Signing(self._keys, address.region, datetime.now(UTC))
         whole = signed(method, address.server.text, where, {**headers, **payer}, by)
-        whole["user-agent"], whole["accept-encoding"] = _AGENT, "identity"
+        # Google unpacks an object that is kept compressed, unless this is asked for: other bytes than it says that there are.
+        whole["user-agent"], whole["accept-encoding"] = _AGENT, "gzip" if self._google and what[0] else "identity"
         try:
             return http.exchange(method, where, whole, b"", most=most, repeatable=True)
         except NoAnswerError as error:
@@ -245,13 +242,7 @@ class Bucket:
         raise strange(self.access) from cause
 
     def _connected(self, address: BucketAddress) -> Http:
-        proxy = proxy_for(f"{address.url.partition('://')[0]}://{address.server.text}")
-        if proxy is not None and not proxy.plain:
-            raise AccessError(
-                "The proxy of this network is reached with TLS, which CHoRUS Upload cannot use for S3.",
-                remedy="Ask your IT department for a proxy whose address begins with “http://”.",
-            )
-        return Http(address.server, proxy, self._certificates)
+        return connected(address.url, address.server, self._certificates, "S3")
 
 
 class S3Fault(Exception):  # noqa: N818  it is a cause, never raised by itself
@@ -276,55 +267,3 @@ def _properties(answer: Answer, size: int) -> Properties:
     cold = headers.get("x-amz-storage-class", "") in markup.ARCHIVED or "x-amz-archive-status" in headers
     archived = cold and not restored
     return Properties(size, modified, etag, etag if plain and not own_key and _IS_MD5.fullmatch(etag) else "", archived)
-
-
-def _piece(answer: Answer, offset: int, length: int) -> Piece:
-    data = answer.body
-    if answer.status != 206 and "content-range" not in answer.headers:  # an object in one piece
-        if answer.headers.keys().isdisjoint(("content-length", "transfer-encoding")):
-            raise MalformedError("an object without a length: nothing shows if it is complete")
-        if offset or len(data) > length:
-            raise MalformedError("another range than was asked for")
-        return Piece(data, _properties(answer, len(data)))
-    found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-    first, last, size = map(int, found.groups()) if found else (0, -1, -1)
-    if found is None or first != offset or not 0 < last - first + 1 == len(data) <= length or not last < size <= markup.OBJECT_BYTES:
-        raise MalformedError("another range than was asked for")
-    if last != min(offset + length, size) - 1:
-        raise MalformedError("a shorter range than was asked for")
-    return Piece(data, _properties(answer, size))
-
-
-def _certificates(named: str) -> str:
-    """A file with authorities that are trusted in addition to the system's."""
-    if named and not os.access(named, os.R_OK):
-        raise AccessError(
-            f"The file of certificates “{named}” does not exist or cannot be read.",
-            meaning="The configuration or the AWS settings of this computer name it. Nothing was sent.",
-            remedy="Correct aws_ca_bundle.",
-        )
-    if named and not _has_authorities(named):
-        raise AccessError(
-            f"“{named}” is not a file of certificates.",
-            meaning="The configuration or the AWS settings of this computer name it. Nothing was sent.",
-            remedy="Ask your IT department for the certificate authority as a PEM file, and name that file in aws_ca_bundle.",
-        )
-    return named or environment_certificates() or certifi.where()
-
-
-def _has_authorities(file: str) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _check_encrypted(endpoint: str) -> None:
-    """A secret is never sent, but patient data would be readable on the way."""
-    host = Host.of_url(endpoint)
-    if endpoint.startswith("http://") and not (host and (host.is_loopback or host.name == "localhost")):
-        raise AccessError(
-            "The endpoint URL is not encrypted (http://); patient data would be readable on the way.",
-            remedy="Write aws_endpoint_url with “https://”.",
-        )

@@ -14,9 +14,7 @@ from typing import NamedTuple
 
 from chorus_gui.core.errors import SourceUnreadableError
 from chorus_gui.core.storage.base import Ask
-from chorus_gui.core.storage.s3.answers import strange
-from chorus_gui.core.storage.s3.markup import Listed, Page
-from chorus_gui.core.storage.s3.wire import Bucket
+from chorus_gui.core.storage.bucket.values import Bucket, Listed, Page
 
 THREADS = 8
 PAGES_A_PART = 8
@@ -40,9 +38,9 @@ def pages(bucket: Bucket, prefix: str, ask: Ask) -> Iterator[list[Listed]]:
         for one in objects:
             if one.key <= last:
                 raise SourceUnreadableError(
-                    f"The listing of the bucket “{bucket.address.bucket}” is not in the order of the keys.",
+                    f"The listing of the bucket “{bucket.name}” is not in the order of the keys.",
                     meaning="So CHoRUS Upload cannot know if it is complete. No file is marked as deleted for this reason.",
-                    remedy="Copy the files to a bucket of Amazon S3 or to a folder, or ask the makers of the server.",
+                    remedy="Copy the files to a bucket of Amazon S3 or Google Cloud Storage, or to a folder, or ask the makers of the server.",
                 )
             last = one.key
         yield objects
@@ -87,7 +85,7 @@ def _turned(listing: _Listing) -> Iterator[Page]:
             return
         empty = 0 if page.objects or page.folders else empty + 1
         if page.token == token or empty > EMPTY_PAGES:
-            raise strange(listing.bucket.access)
+            raise listing.bucket.strange()
         token = page.token
 
 
