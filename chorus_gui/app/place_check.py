@@ -61,7 +61,7 @@ def check_place(draft: Draft, modality: str, ctx: JobContext, login: Login | Non
     place = checked.sites[modalities[0]].place
     if hosts := unconfirmed([place]):
         raise untrusted(Host(hosts[0]))
-    if place.kind not in (PlaceKind.S3, PlaceKind.AZURE):
+    if place.kind is PlaceKind.FOLDER:
         found, seen = _sampled(checked, modalities, place, ctx)
     else:
         looked = unless_cancelled(lambda: _look(place, login), lambda _: None)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 
 from chorus_gui.app.answers import container_of, pasted_path
 from chorus_gui.app.draft import Draft, Where
-from chorus_gui.app.place_kinds import AZURE, FOLDER, FORMS, S3, PlaceForm, Way, form_of, kind_of, not_used, way_of
+from chorus_gui.app.place_kinds import AZURE, FOLDER, FORMS, GCS, S3, PlaceForm, Way, form_of, kind_of, not_used, way_of
 from chorus_gui.core.config.addresses import address_parts
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.model import Layout, PlaceKind
@@ -130,16 +130,18 @@ def address(form: PlaceForm, text: str) -> Address:
     A secret in a pasted address goes to its key, not into the path.
     """
     text = pasted_path(text)
-    scheme, separator, rest = text.partition("://")
+    scheme, separator, _ = text.partition("://")
     if form.kind is PlaceKind.FOLDER or (separator and scheme in {one.scheme for one in FORMS if one.scheme}):
         return Address(text, {})
     if form is S3:
         return _in_s3(text)
+    if form is GCS and separator and scheme in ("http", "https"):
+        return _in_google(scheme, text)
     if form is AZURE and separator and scheme in ("http", "https"):
         found = container_of(text)
         also = {"azure_account_url": found.url, "azure_sas_token": found.token, "auth_mode": "sas" if found.token else ""}
         return Address(_joined(form, found.name, found.prefix), {name: value for name, value in also.items() if value})
-    return Address(form.start + (rest if separator and scheme in ("az", "s3") else text), {})
+    return Address(form.start + text, {})
 
 
 def _in_s3(text: str) -> Address:
@@ -160,6 +162,15 @@ def _in_s3(text: str) -> Address:
         return Address(_joined(S3, bucket, rest), {"aws_endpoint_url": f"{scheme}://{host}"})
     bucket, _, rest = (found["bucket"], "", path) if found["bucket"] else path.partition("/")
     return _bucket(bucket, rest, found["region"] or "")
+
+
+def _in_google(scheme: str, text: str) -> Address:
+    host, path, _ = address_parts(text)
+    path = unquote(path).partition(";")[0].strip("/")
+    console = host == "console.cloud.google.com"
+    bucket, _, rest = (path.removeprefix("storage/browser/") if console else path).partition("/")
+    own = console or host in ("storage.googleapis.com", "storage.cloud.google.com")
+    return Address(_joined(GCS, bucket, rest), {} if own else {"google_endpoint_url": f"{scheme}://{host}"})
 
 
 def _bucket(bucket: str, prefix: str, region: str) -> Address:

@@ -191,7 +191,39 @@ AZURE = PlaceForm(
     prefixes=("azure_", "auth_mode"),
 )
 
-FORMS: tuple[PlaceForm, ...] = (FOLDER, S3, AZURE)
+GCS = PlaceForm(
+    PlaceKind.GCS,
+    "Google Cloud",
+    "gs",
+    "Bucket and folder",
+    "hospital-images/chorus",
+    "The name of the bucket, then the folder in it. An address copied from the Google Cloud console works, too.",
+    (
+        Way(
+            "file",
+            "Credentials file",
+            "The JSON file of a service account that can only read the bucket, or what “gcloud auth application-default login” saved.",
+            ("google_credentials_file",),
+            ("google_credentials_file",),
+        ),
+        Way(
+            "hmac",
+            "HMAC key",
+            "An access ID and a secret of a service account that can only read the bucket.",
+            ("google_hmac_access_id", "google_hmac_secret"),
+            ("google_hmac_access_id", "google_hmac_secret"),
+        ),
+        Way(
+            "attached",
+            "Account of this computer in Google Cloud",
+            "For a computer in Google Cloud whose own service account may read the bucket. There is nothing to fill in.",
+            writes={"google_use_attached_account": True},
+        ),
+    ),
+    prefixes=("google_",),
+)
+
+FORMS: tuple[PlaceForm, ...] = (FOLDER, S3, AZURE, GCS)
 """The kinds of places that a site's files can be in, in the order of a form."""
 _BY_KIND = {form.kind: form for form in FORMS}
 _BY_SCHEME = {form.scheme: form.kind for form in FORMS}
@@ -219,6 +251,9 @@ _WORDS = {
     "azure_federated_token_file": "The other service keeps it up to date.",
     "azure_sas_token": "Paste all of it, as you received it. If empty, it comes from the environment or this computer's credential store.",
     "azure_account_key": "One of the two keys of the storage account.",
+    "google_credentials_file": "If empty, the file that GOOGLE_APPLICATION_CREDENTIALS names. Only you should be able to read it.",
+    "google_hmac_access_id": "It usually begins with “GOOG”.",
+    "google_hmac_secret": "Google shows it once, when the key is created.",
     "azure_connection_string": "Copied from the storage account's page in the Azure portal.",
 }
 """A key, or a key and a way: what the form says below its field, where the explanation of the file is for more than this way."""
@@ -254,8 +289,16 @@ def way_of(form: PlaceForm, given: Mapping[str, object], layout: Layout) -> Way 
         case PlaceKind.AZURE:
             name = _azure_way(has, given, layout)
             return form.way(name) if name else None
+        case PlaceKind.GCS:
+            return form.way(_google_way(has))
         case _:
             return None
+
+
+def _google_way(has: Collection[str]) -> str:
+    if "google_hmac_access_id" in has or "google_hmac_secret" in has:
+        return "hmac"
+    return "attached" if "google_use_attached_account" in has and "google_credentials_file" not in has else "file"
 
 
 def _aws_way(has: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from azure_places import sas_place, service
+from gcsserver import GcsServer
 from s3server import KEY_ID, SECRET, S3Server
 
 from chorus_gui.app import place_check
@@ -173,7 +174,20 @@ def test_a_cancellation_does_not_wait_for_the_answer(tmp_path: Path, monkeypatch
     assert len(ended) == 1
 
 
-def test_a_kind_without_a_look_of_its_own_says_what_is_wrong(tmp_path: Path) -> None:
+def test_a_bucket_of_google_says_the_same(gcs: GcsServer, tmp_path: Path) -> None:
+    bucket = gcs.bucket()
+    for path in ("1001/Images/a.dcm", "x.txt"):
+        gcs.put(bucket, f"in/{path}", b"x")
+    text = (
+        f'[site_path.Images]\npath = "gs://{bucket}/in"\n[site_path.Images.auth]\n'
+        f'google_credentials_file = "{Path(gcs.keys.file).as_posix()}"\ngoogle_endpoint_url = "{gcs.url}"\n'
+    )
+    found = looked_at(draft(tmp_path, text))
+    assert "1 of 2 files matches the pattern of Images." in text_of(found, Grade.GOOD)
+    assert "Reading from" in text_of(found, Grade.GOOD)
+
+
+def test_a_credentials_file_that_is_missing_is_named(tmp_path: Path) -> None:
     """Nothing crashes, whatever the file says."""
     found = looked_at(
         draft(tmp_path, '[site_path.Images]\npath = "gs://box/in"\n[site_path.Images.auth]\ngoogle_credentials_file = "none"\n')

@@ -9,13 +9,14 @@ import pytest
 
 from chorus_gui.app.draft import Draft
 from chorus_gui.app.place_choice import address, choice, own_keys, site_values, with_form, with_site_place, with_way, without
-from chorus_gui.app.place_kinds import AZURE, FOLDER, FORMS, S3, form_of, kind_of, way_of, words_of
+from chorus_gui.app.place_kinds import AZURE, FOLDER, FORMS, GCS, S3, form_of, kind_of, way_of, words_of
 from chorus_gui.core.config.credentials import (
     AccountKey,
     AuthMode,
     AwsKeys,
     Certificate,
     ConnectionString,
+    GoogleKeys,
     ManagedIdentity,
     MicrosoftLogin,
     NoCredentials,
@@ -41,6 +42,10 @@ VALUES = {
     "aws_session_token": '"FwoGZXIvYXdz"',
     "aws_profile": '"site"',
     "aws_use_role": "true",
+    "google_credentials_file": '"site.json"',
+    "google_hmac_access_id": '"GOOGEXAMPLE"',
+    "google_hmac_secret": '"bGoa+V7g/yqDXvKR"',
+    "google_use_attached_account": "true",
 }
 
 
@@ -57,7 +62,7 @@ def checked(text: str) -> tuple[Checked, Draft]:
 
 
 def test_every_credential_key_belongs_to_one_kind_of_place() -> None:
-    owners = {name: [form.title for form in FORMS if name in form.keys] for name in CREDENTIALS if not name.startswith("google_")}
+    owners = {name: [form.title for form in FORMS if name in form.keys] for name in CREDENTIALS}
     assert {name: titles for name, titles in owners.items() if len(titles) != 1} == {}
     for form in FORMS:
         for way in form.ways:
@@ -72,7 +77,7 @@ def test_every_credential_key_belongs_to_one_kind_of_place() -> None:
         assert all(f"site.{name}" in KEYS for name in form.keys)
 
 
-@pytest.mark.parametrize("path", ["/site", "site", "D:/site", "//server/share", "az://box/in", "s3://box/in", "s3://"])
+@pytest.mark.parametrize("path", ["/site", "site", "D:/site", "//server/share", "az://box/in", "s3://box/in", "gs://box/in", "s3://"])
 def test_a_path_is_of_the_kind_that_the_configuration_takes_it_for(path: str) -> None:
     found, _ = checked(text_of(Layout.NESTED, path, ()))
     site = found.sites.get("OMOP")
@@ -141,6 +146,23 @@ def test_the_way_into_s3_is_the_one_that_is_used(layout: Layout, names: tuple[st
         assert way.name in ("keys", "temporary"), "the fault is at a field of this way"
     else:
         assert way.name == ("role" if keys.roles else "profile" if keys.profile else "tools")
+
+
+GOOGLE_NAMES = ("google_credentials_file", "google_hmac_access_id", "google_hmac_secret", "google_use_attached_account")
+
+
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize("names", subsets(GOOGLE_NAMES), ids="+".join)
+def test_the_way_into_google_cloud_is_the_one_that_is_used(layout: Layout, names: tuple[str, ...]) -> None:
+    found, draft = checked(text_of(layout, "gs://box/in", names))
+    way = choice(draft, DEFAULT).way
+    keys = found.sites["OMOP"].place.credentials
+    assert isinstance(keys, GoogleKeys)
+    assert way is not None
+    if any("google_hmac" in fault.key for fault in found.faults):
+        assert way == GCS.way("hmac"), "the fault is at a field of this way"
+    else:
+        assert way.name == ("hmac" if keys.hmac_id else "attached" if keys.attached and not keys.file else "file")
 
 
 @pytest.mark.parametrize("layout", Layout)
@@ -214,6 +236,11 @@ def test_the_first_own_credential_of_a_modality_keeps_what_it_had(layout: Layout
             {"aws_region": "eu-west-1"},
         ),
         (S3, "https://minio.example.org:9000/bucket/a", "s3://bucket/a", {"aws_endpoint_url": "https://minio.example.org:9000"}),
+        (GCS, "bucket/a", "gs://bucket/a", {}),
+        (GCS, "gs://bucket/a", "gs://bucket/a", {}),
+        (GCS, "https://storage.googleapis.com/bucket/a%20b?X-Goog-Signature=SECRET", "gs://bucket/a b", {}),
+        (GCS, "https://console.cloud.google.com/storage/browser/bucket/a/b;tab=objects?project=p", "gs://bucket/a/b", {}),
+        (GCS, "https://gcs.example.org/bucket", "gs://bucket", {"google_endpoint_url": "https://gcs.example.org"}),
         (AZURE, "box/a", "az://box/a", {}),
         (AZURE, "https://acct.blob.core.windows.net/box/a", "az://box/a", {"azure_account_url": "https://acct.blob.core.windows.net"}),
         (

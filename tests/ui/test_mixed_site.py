@@ -1,4 +1,4 @@
-"""A site whose modalities come from a folder, from S3 and from Azure: set up in the assistant, submitted from the window, changed, and submitted again."""
+"""A site whose modalities come from a folder, from S3, from Azure and from Google Cloud: set up in the assistant, submitted from the window, changed, and submitted again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from azure_places import sas_place, service
+from gcsserver import GcsServer
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
@@ -17,7 +18,7 @@ from s3server import KEY_ID, SECRET, S3Server
 from uiworld import run_job, settle
 
 from chorus_gui.app.demo.azurite import Azurite
-from chorus_gui.app.place_kinds import AZURE, S3
+from chorus_gui.app.place_kinds import AZURE, GCS, S3
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.job import OutcomeKind
@@ -65,7 +66,9 @@ class Setup:
         assert self.assistant.step is to, self.assistant.said
 
 
-def test_a_site_in_three_places(qtbot: QtBot, session: Session, s3: S3Server, azurite: Azurite, waves: Any, tmp_path: Path) -> None:
+def test_a_site_in_four_places(
+    qtbot: QtBot, session: Session, s3: S3Server, azurite: Azurite, waves: Any, gcs: GcsServer, tmp_path: Path
+) -> None:
     site, store, file, bucket = tmp_path / "site", tmp_path / "store", tmp_path / "own" / "config.toml", s3.bucket()
     store.mkdir()
     (site / "OMOP").mkdir(parents=True)
@@ -73,6 +76,8 @@ def test_a_site_in_three_places(qtbot: QtBot, session: Session, s3: S3Server, az
     s3.put(bucket, "scans/1001/Images/a.dcm", b"image")
     container = waves.container_name
     waves.upload_blob("1001/Waveforms/a.dat", b"wave")
+    in_google = gcs.bucket()
+    gcs.put(in_google, "about/Metadata/site.txt", b"about")
     token = sas_place(azurite, container, "rl").credentials.sas
     assert token is not None
 
@@ -102,6 +107,14 @@ def test_a_site_in_three_places(qtbot: QtBot, session: Session, s3: S3Server, az
     waveforms._cloud(AZURE).fold.open()
     person.fill("azure_account_url", "Waveforms", azurite.url)
     assert "1 of 1 file matches the pattern of Waveforms." in person.check("Waveforms")
+    metadata = assistant.site.places["Metadata"]
+    person.choose(metadata.kinds, "Google Cloud")
+    person.fill("path", "Metadata", f"{in_google}/about")
+    person.choose(metadata._cloud(GCS).ways, "Credentials file")
+    person.fill("google_credentials_file", "Metadata", Path(gcs.keys.file).as_posix())
+    metadata._cloud(GCS).fold.open()
+    person.fill("google_endpoint_url", "Metadata", gcs.url)
+    assert "1 of 1 file matches the pattern of Metadata." in person.check("Metadata")
     assert SECRET not in "".join(label.text() for label in assistant.findChildren(QLabel))
 
     person.next(assistant.store)
@@ -112,7 +125,7 @@ def test_a_site_in_three_places(qtbot: QtBot, session: Session, s3: S3Server, az
     qtbot.waitUntil(assistant.next.isEnabled, timeout=20_000)
     assert not assistant.connection.bad
     person.next(assistant.preview)
-    qtbot.waitUntil(lambda: assistant.preview.model.rowCount() == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: assistant.preview.model.rowCount() == 4, timeout=20_000)
     person.next(assistant.ending)
     assert f"Images:  s3://{bucket}/scans" in assistant.ending.summary.text()
     assistant.ending.edit.setText(str(file))
@@ -120,17 +133,33 @@ def test_a_site_in_three_places(qtbot: QtBot, session: Session, s3: S3Server, az
     qtbot.waitUntil(lambda: window.state.config is not None, timeout=20_000)
     settle(qtbot, session)
     config = load(file, environ={})
-    assert [config.sites[name].place.kind for name in ("OMOP", "Images", "Waveforms")] == [PlaceKind.FOLDER, PlaceKind.S3, PlaceKind.AZURE]
+    assert [config.sites[name].place.kind for name in ("OMOP", "Images", "Waveforms", "Metadata")] == [
+        PlaceKind.FOLDER,
+        PlaceKind.S3,
+        PlaceKind.AZURE,
+        PlaceKind.GCS,
+    ]
     assert "# " in file.read_text("utf-8"), "the template's explanations are there"
 
     submitted(qtbot, session, "v1")
-    assert blobs(store, "v1") == {"OMOP/person.csv": b"person_id\n1\n", "1001/Images/a.dcm": b"image", "1001/Waveforms/a.dat": b"wave"}
+    assert blobs(store, "v1") == {
+        "OMOP/person.csv": b"person_id\n1\n",
+        "1001/Images/a.dcm": b"image",
+        "1001/Waveforms/a.dat": b"wave",
+        "Metadata/site.txt": b"about",
+    }
 
+    gcs.put(in_google, "about/Metadata/site.txt", b"more about")
     s3.put(bucket, "scans/1001/Images/a.dcm", b"another image")
     s3.put(bucket, "scans/1002/Images/b.dcm", b"new")
     waves.upload_blob("1002/Waveforms/b.dat", b"new wave")
     submitted(qtbot, session, "v2")
-    assert blobs(store, "v2") == {"1001/Images/a.dcm": b"another image", "1002/Images/b.dcm": b"new", "1002/Waveforms/b.dat": b"new wave"}
+    assert blobs(store, "v2") == {
+        "1001/Images/a.dcm": b"another image",
+        "1002/Images/b.dcm": b"new",
+        "1002/Waveforms/b.dat": b"new wave",
+        "Metadata/site.txt": b"more about",
+    }
     with Journal.open(config.journal.local, readonly=True) as journal:
         rows = {row.path: (row.version, bool(row.uploaded)) for row in journal.rows(active=True)}
     assert rows == {
@@ -139,6 +168,7 @@ def test_a_site_in_three_places(qtbot: QtBot, session: Session, s3: S3Server, az
         "1002/Images/b.dcm": ("v2", True),
         "1001/Waveforms/a.dat": ("v1", True),
         "1002/Waveforms/b.dat": ("v2", True),
+        "Metadata/site.txt": ("v2", True),
     }
     run_job(qtbot, session, intents.Verify(reread=True))
     assert session.state.last is not None

@@ -402,8 +402,6 @@ def test_every_key_has_its_row_and_its_words(shown: Shown, world: World) -> None
     for meaning, key in KEYS.items():
         if meaning in chosen:
             continue  # the list of ways of signing in writes it
-        if meaning.startswith("site.google_"):
-            continue  # a site in Google Cloud is not offered yet
         wanted = {DEFAULT, "OMOP"} if meaning == "site.omop_per_patient" else set(modalities_of(meaning))
         assert {modality for name, modality in form.rows if name == meaning} == wanted, meaning
         editor = form.rows[(meaning, DEFAULT)].input.editor
