@@ -98,7 +98,11 @@ class PassFacts:
     @property
     def text(self) -> str:
         """One sentence."""
-        text = f"Pass “{PASSES[self.deepest]}”, {moment(self.at_us)}: {files(self.files)} of {', '.join(self.modalities)}."
+        return self.said(moment(self.at_us))
+
+    def said(self, at: str) -> str:
+        """The same, with the time in other words."""
+        text = f"Pass “{PASSES[self.deepest]}”, {at}: {files(self.files)} of {', '.join(self.modalities)}."
         return f"{text} {plural(self.unchecked, 'place')} could not be checked." if self.unchecked else text
 
 

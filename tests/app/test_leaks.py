@@ -22,6 +22,7 @@ from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.readiness.leaks import LeakBook
+from chorus_gui.core.rules import built_in
 from chorus_gui.core.submission.leak_gate import judge
 from chorus_gui.ui import intents
 
@@ -171,7 +172,7 @@ def test_every_module_that_sends_files_asks() -> None:
         }
         if called & {"transfer", "deliver", "copy_proved"}:
             sending.add(file.relative_to(root).as_posix())
-    asking = {path for path in sending if "leak_gate" in (root / path).read_text("utf-8")}
+    asking = {path for path in sending if "leak_gate.refuse" in (root / path).read_text("utf-8")}
     assert asking == {"core/submission/submit.py", "core/submission/upload.py", "core/submission/repair.py"}
     assert sending - asking == {"core/remote.py", "core/submission/deliver.py"}  # app/remote.py asks; the other one serves those above
 
@@ -338,14 +339,14 @@ def test_the_receipt_says_what_was_checked_and_accepted(cli: CommandLine, world:
     cli.run(f"leak accept --rule P1 --reason '{WHY}'")
     assert cli.run("submit --yes").status == Status.DONE
     receipt = receipts()[-1]
-    assert [(one.deepest, one.rules) for one in receipt.checked] == [("at-once", "2026-11-26"), ("quick", "2026-11-26")]
+    assert [(one.deepest, one.rules) for one in receipt.checked] == [("at-once", built_in().version), ("quick", built_in().version)]
     assert all(one.leaks == 1 and one.at_us > 0 for one in receipt.checked)
     (accepted,) = receipt.accepted
     assert (accepted.rule, accepted.path, accepted.reason) == ("P1", LEAK, WHY)
     assert accepted.at_us > 0
     for shown in (to_text(receipt), to_html(receipt)):
         told = " ".join(shown.split())
-        assert "with the rules of 2026-11-26" in told
+        assert f"with the rules of {built_in().version}" in told
         assert WHY in told
         assert "Pass “quick”" in told
         assert LEAK not in told

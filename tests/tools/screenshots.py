@@ -220,8 +220,9 @@ class Camera:
         self.shoot("log", "log")
         self._pending()
         self._less_history()
-        self._leave()
         self._readiness()
+        self.do(intents.OpenConfig(config))
+        self._leave()
 
     def _readiness(self) -> None:
         """A site that breaks every rule: what the check finds, the question before an approval, a sample of the images."""

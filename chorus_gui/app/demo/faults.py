@@ -255,6 +255,8 @@ FAULTS: dict[str, Break] = {
     "M6": _put(_SESSION.format(9010) + ".hea", _HEA.format(9010).replace(" II", " III")),
     "M12": _put("Metadata/notes.md", "MRN 00000000\n"),
     "K1": _put("1999999/Waveforms/Telemetry/9011/9011.stp"),
+    "K6": _put("Metadata/image_registry.csv", "file_id,proc_id,person_id,group_id,visit_id,src_file,trg_file\n1,1,1,1,1,,\n1,1,1,1,1,,\n"),
+    "K7": _put("Metadata/more/image_registry.csv", "file_id,proc_id,person_id,group_id,visit_id,datetime,src_file,trg_file\n"),
     "K5": _no_waveform_procedures,
     "K2": _lines("person", {"person_id": 1888888, "gender_concept_id": 1, "year_of_birth": 1970, "race_concept_id": 0, "ethnicity_concept_id": 0}),
     "D1": _other_dates,

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import NamedTuple
 
 from chorus_gui.core.engine.pool import Pool
-from chorus_gui.core.engine.work import Executor, Place, Worker
+from chorus_gui.core.engine.work import Executor
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import SourceFile
 from chorus_gui.core.passes import Pass
-from chorus_gui.core.readiness import images, recordings, tables, texts
+from chorus_gui.core.readiness import images, omop, recordings, registries, tables, texts
 from chorus_gui.core.readiness.at_once import MAPPINGS, TRIES, Beginning
+from chorus_gui.core.readiness.counting import Counter
 from chorus_gui.core.readiness.findings import FileState, Finding, Unchecked
+from chorus_gui.core.readiness.headers import INSIDE, Checker, Recipe, Result, Task, mark_of
+from chorus_gui.core.readiness.leaks import Checking
 from chorus_gui.core.readiness.memory import Memory, Seen, Verdict
+from chorus_gui.core.readiness.omop import Header
 from chorus_gui.core.readiness.paths import Paths, Table
 from chorus_gui.core.readiness.reading import read_range, table_lines
+from chorus_gui.core.readiness.snapshots import compare_counts
 from chorus_gui.core.storage.base import Source
 
 TABLE_HEAD = 1 << 20
@@ -28,7 +33,6 @@ CHUNK = 16
 """Images of one task."""
 _FIRST = ("person", "visit_occurrence", "note")
 """Tables that others refer to, in the order in which they are read."""
-_INSIDE, _OUTSIDE = "inside", "outside"
 FEW = 5
 """Patients from which a share means something."""
 
@@ -38,22 +42,6 @@ class Estimate(NamedTuple):
 
     files: int
     bytes: int
-
-
-class Task(NamedTuple):
-    """Files to check together: some images, or the recordings of a folder."""
-
-    modality: str
-    folder: str
-    files: tuple[Seen, ...]
-
-
-class Result(NamedTuple):
-    """The verdict on one file, or on a folder of recordings (``file`` is its first header, ``inside`` its files)."""
-
-    file: Seen
-    verdict: Verdict
-    inside: tuple[Seen, ...] = ()
 
 
 @dataclass
@@ -66,6 +54,9 @@ class Deep:
     sources: Mapping[str, Source]
     ctx: JobContext
     deepest: Pass
+    checking: Checking | None = None
+    append: bool = False
+    """the site has only new files: others were sent before"""
     world: tables.World = field(default_factory=tables.World)
     labels: frozenset[str] | None = None
     read: int = 0
@@ -112,7 +103,9 @@ class Deep:
                     self._metadata()
                 if "OMOP" in modalities:
                     self._all_tables(modalities)
-                with Pool(executor, partial(_Checker, self._recipe()), self.ctx, window=2 * executor.threads, wait=False) as pool:
+                if self.thorough:
+                    self._registries(modalities)
+                with Pool(executor, partial(Checker, self._recipe()), self.ctx, window=2 * executor.threads, wait=False) as pool:
                     for result in pool.map(self._tasks(modalities)):
                         self._take(result, old=False)
         finally:
@@ -188,6 +181,11 @@ class Deep:
                 self._tried(table, self._table)
         if self.thorough and any(table.table == "procedure_occurrence" for table in listed):
             self._procedures()
+        if self.thorough and self.checking is not None:
+            for table in listed:
+                now, before = self.checking.counted.get(table.path), self.checking.sent.get(table.path)
+                if now is not None and before is not None and (now.size, now.mtime_us) == (table.size, table.mtime_us):
+                    self.paths.found.all(compare_counts(table, now, before))
 
     def _tried(self, table: Table, work: Callable[[Table], None]) -> None:
         try:
@@ -230,10 +228,19 @@ class Deep:
         findings: list[Finding] = []
         before = set(self.world.procedures)
         if self.thorough:
-            with table_lines(source, table.path, self.ctx, header.delimiter, form.feed) as lines:
+            counter = Counter(header)
+
+            def watch(block: bytes) -> None:
+                form.feed(block)
+                counter.feed(block)
+
+            with table_lines(source, table.path, self.ctx, header.delimiter, watch) as lines:
                 next(lines, None)
                 check.read(lines)
             check.end()
+            counter.end()
+            if self.checking is not None:
+                self.checking.count(_seen(table).state, counter.lines, counter.patients)
         else:
             data = read_range(source, table.path, TABLE_HEAD)
             whole = len(data) < TABLE_HEAD or len(data) == table.size
@@ -255,6 +262,56 @@ class Deep:
         self.paths.found.all(verdict.findings, table.state)
         self.world.procedures |= {fact for fact in verdict.facts if fact in (tables.IMAGE_CONCEPT, tables.WAVEFORM_CONCEPT)}
 
+    def _registries(self, modalities: Sequence[str]) -> None:
+        """Registries lie in the Metadata or the OMOP folder: the pages do not agree where."""
+        found: list[tuple[Source, Seen, Header]] = []
+        if "Metadata" in modalities and self.paths.metadata:
+            for name, file in sorted(self.paths.metadata.items()):
+                if file.size and name.endswith(".csv") and name not in MAPPINGS.values():
+                    source = self.sources["Metadata"]
+                    header = self._first_line(source, file.path)
+                    if header is not None and registries.is_registry(header):
+                        found.append((source, Seen("Metadata", file.path, None, file.size, file.mtime_us), header))
+        for table in self._tables(modalities):
+            header = self.begin.headers[table.path]
+            if registries.is_registry(header):
+                found.append((self.sources["OMOP"], _seen(table), header))
+        if not found:
+            return
+        known = registries.Known(self.world.persons, self.world.visits, self._ids("procedure_occurrence", "procedure_occurrence_id"))
+        for source, file, header in found:
+            try:
+                with table_lines(source, file.path, self.ctx, header.delimiter) as lines:
+                    next(lines, None)
+                    said, count = registries.check_registry(file.path, header, lines, known)
+            except TRIES as error:
+                self.unchecked.append(Unchecked(file.path, error.what))
+                continue
+            except csv.Error:
+                said, count = [Finding("O10", file.path, "a quote is not closed")], 0
+            self.read += 1
+            self.paths.found.all(said, file.state)
+            images = self.paths.files_of.get("Images", 0)
+            if registries.of_images(file.path) and "Images" in modalities and count != images and not self.append:
+                self.paths.found.add(Finding("K7", file.path, f"{count:,} lines for {images:,} images"), file.state)
+
+    def _first_line(self, source: Source, path: str) -> Header | None:
+        try:
+            return omop.header_of(read_range(source, path, omop.HEAD))
+        except TRIES as error:
+            self.unchecked.append(Unchecked(path, error.what))
+            return None
+
+    def _ids(self, name: str, column: str) -> set[str] | None:
+        """The values of a column of a table; None if there is no such table, or it cannot be read."""
+        out: set[str] | None = None
+        for table in self.paths.tables:
+            if table.table == name and table.path in self.begin.headers and column in self.begin.headers[table.path].columns:
+                out = out or set()
+                for (value,) in self._column_reader(table, (column,)):
+                    out.add(value)
+        return out
+
     def _procedures(self) -> None:
         path = next(table.path for table in self.paths.tables if table.table == "procedure_occurrence")
         for modality, concept in (("Images", tables.IMAGE_CONCEPT), ("Waveforms", tables.WAVEFORM_CONCEPT)):
@@ -263,9 +320,9 @@ class Deep:
 
     # --- images and recordings --------------------------------------------------------------------------------------
 
-    def _recipe(self) -> _Recipe:
+    def _recipe(self) -> Recipe:
         stays = {person: tuple(found) for person, found in self.world.stays.items()} if self.thorough else {}
-        return _Recipe(
+        return Recipe(
             {name: self.sources[name] for name in ("Images", "Waveforms") if name in self.paths.has},
             self.memory.key,
             stays,
@@ -290,7 +347,7 @@ class Deep:
         if "Waveforms" in modalities:
             for folder, inside in self.memory.sessions():
                 if any(file.path.lower().endswith((".hea", ".edf", ".bdf")) for file in inside):
-                    mark = _mark(inside)
+                    mark = mark_of(inside)
                     verdict = self.memory.remembered(mark, self._stamp("Waveforms"))
                     if verdict is not None:
                         self._take(Result(mark, verdict, tuple(inside)), old=True)
@@ -344,7 +401,7 @@ class Deep:
                 self.paths.found.add(Finding("I6", file.path))
         if inside and file.patient:
             by_patient = self._dates.setdefault(file.modality, {})
-            by_patient[file.patient] = by_patient.get(file.patient, False) or inside == _INSIDE
+            by_patient[file.patient] = by_patient.get(file.patient, False) or inside == INSIDE
 
     def _together(self) -> None:
         """What only the sum of files shows."""
@@ -364,75 +421,8 @@ def _state(file: SourceFile) -> FileState:
     return FileState(file.modality, file.path, file.size, file.mtime_us)
 
 
-def _mark(inside: Sequence[Seen]) -> Seen:
-    """A folder of recordings as one file: its size and time change when any of its files does."""
-    text = "\n".join(f"{file.path}:{file.size}:{file.mtime_us}" for file in sorted(inside))
-    first = min(file.path for file in inside if file.path.lower().endswith((".hea", ".edf", ".bdf")))
-    digest = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big")
-    return Seen("Waveforms", first, inside[0].patient, len(inside), digest)
-
-
 def _ordinal(text: str) -> int:
     try:
         return date.fromisoformat(text[:10]).toordinal()
     except ValueError:
         return 0
-
-
-class _Recipe(NamedTuple):
-    """What a worker needs; a value."""
-
-    sources: Mapping[str, Source]
-    key: bytes
-    stays: Mapping[str, tuple[tuple[int, int], ...]]
-    labels: frozenset[str] | None
-    thorough: bool
-
-
-class _Checker(Worker[Task, Result, None]):
-    """Checks images and recordings."""
-
-    def __init__(self, recipe: _Recipe, place: Place[None]) -> None:
-        self._given = recipe
-        self._ctx = place.ctx
-
-    def run(self, task: Task) -> Iterable[Result]:
-        """As :meth:`Worker.run`."""
-        if task.modality == "Waveforms":
-            yield self._session(task)
-            return
-        for file in task.files:
-            self._ctx.checkpoint()
-            yield Result(file, self._image(file))
-
-    def _image(self, file: Seen) -> Verdict:
-        source = self._given.sources["Images"]
-        try:
-            said = images.check_image(
-                images.where(file.path, file.patient),
-                file.size,
-                lambda length, at: read_range(source, file.path, length, at),
-                deep=self._given.thorough,
-                key=self._given.key,
-            )
-        except TRIES as error:
-            return Verdict((), (), error.what)
-        return Verdict(said.findings, (said.study, said.series, self._inside(file.patient, said.day)), said.unchecked)
-
-    def _inside(self, patient: str | None, day: int) -> str:
-        """If a day is within a visit of the patient, give or take one day; "" if that is not known."""
-        stays = self._given.stays.get(patient or "")
-        if not stays or not day:
-            return ""
-        return _INSIDE if any(start - 1 <= day <= end + 1 for start, end in stays) else _OUTSIDE
-
-    def _session(self, task: Task) -> Result:
-        self._ctx.checkpoint()
-        source, mark = self._given.sources["Waveforms"], _mark(task.files)
-        below = {file.path.rpartition("/")[2]: file for file in task.files}
-        session = recordings.Session(task.folder, mark.patient or "", {name: file.size for name, file in below.items()}, self._given.labels)
-        try:
-            findings, day = recordings.check_session(session, lambda name, length: read_range(source, below[name].path, length))
-        except TRIES as error:
-            return Result(mark, Verdict((), (), error.what))
-        return Result(mark, Verdict(tuple(findings), ("", "", self._inside(mark.patient, day))), task.files)

@@ -47,6 +47,10 @@ class LeakSink(Protocol):
         """These files have it."""
         ...
 
+    def count(self, table: FileState, lines: int, patients: int | None) -> None:
+        """A table has so many lines and patients."""
+        ...
+
 
 class Example(NamedTuple):
     """Where a finding is: a path below the site's folder, and a line of it (0: none)."""

@@ -24,6 +24,7 @@ from chorus_gui.core.folders import data_folder, user_name
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState, Unchecked
+from chorus_gui.core.readiness.snapshots import Snapshot
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
 FORMAT = 1
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS leak (modality TEXT, path TEXT, rule TEXT, about TEXT
     PRIMARY KEY (modality, path, rule, about, pass)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY, modality TEXT, path TEXT, rule TEXT, size INTEGER, mtime_us INTEGER,
     reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER);
+CREATE TABLE IF NOT EXISTS counted (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS accepted_path ON accepted (modality, path, rule);
 CREATE TABLE IF NOT EXISTS run (pass INTEGER PRIMARY KEY, ended_us INTEGER, result TEXT);
 """
@@ -93,7 +96,11 @@ def book_path(journal: Path) -> Path:
 class Checking:
     """What a running check writes to.  Nothing of it is in the book before :meth:`LeakBook.checking` ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Mapping[str, Snapshot], counted: Mapping[str, Snapshot]) -> None:
+        self.sent = sent
+        """OMOP tables as they were submitted last, by path"""
+        self.counted = dict(counted)
+        """OMOP tables as they were counted last"""
         self.deepest = Pass.AT_ONCE
         """the pass that finds what is added from now on"""
         self.result: Mapping[str, Any] | None = None
@@ -110,6 +117,10 @@ class Checking:
         """These files have a leak."""
         lines = ((rule, modality, path, about, size, at, self.deepest.rank) for modality, path, size, at in files)
         self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
+
+    def count(self, table: FileState, lines: int, patients: int | None) -> None:
+        """A table has so many lines and patients."""
+        self.counted[table.path] = Snapshot(table.size, table.mtime_us, lines, patients)
 
     def found(self) -> Iterator[tuple[Any, ...]]:
         """Everything, in the order of the table ``leak`` without its run."""
@@ -156,7 +167,7 @@ class LeakBook:
     @contextmanager
     def checking(self) -> Generator[Checking]:
         """A check.  When the block ends, however it ends, what it found is in the book.  Only a complete one takes leaks back."""
-        with closing(Checking()) as made:
+        with closing(Checking(self._tables("sent"), self._tables("counted"))) as made:
             try:
                 yield made
             finally:
@@ -167,6 +178,8 @@ class LeakBook:
         with self._changing():
             lines = ((*line, run) for line in made.found())
             self._db.executemany("INSERT OR REPLACE INTO leak VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
+            counted = ((path, *one) for path, one in made.counted.items())
+            self._db.executemany("INSERT OR REPLACE INTO counted VALUES (?, ?, ?, ?, ?)", counted)
             if made.result is None:
                 return
             rank = made.deepest.rank
@@ -184,6 +197,21 @@ class LeakBook:
             "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)",
             (run, rank, json.dumps(made.modalities)),
         )
+
+    def _tables(self, table: str) -> dict[str, Snapshot]:
+        return {path: Snapshot(*one) for path, *one in self._db.execute(f"SELECT * FROM {table}").fetchall()}
+
+    def submitted(self, tables: Iterable[FileState]) -> None:
+        """These OMOP tables are in the central store.  What was counted of them is kept for the next comparison."""
+        counted = self._tables("counted")
+        lines: list[tuple[Any, ...]] = []
+        for table in tables:
+            known = counted.get(table.path)
+            same = known is not None and (known.size, known.mtime_us) == (table.size, table.mtime_us)
+            lines.append((table.path, *known) if same and known is not None else (table.path, table.size, table.mtime_us, None, None))
+        with self._changing():
+            self._db.execute("DELETE FROM sent")
+            self._db.executemany("INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?)", lines)
 
     def runs(self) -> list[PassRun]:
         """The last run of each pass, the shallowest first.  What cannot be read is left out."""

@@ -24,7 +24,7 @@ from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
 FORMAT = 1
-CHECKS = 1
+CHECKS = 2
 """Version of the checks: a program that checks in another way reads all files again."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;

@@ -89,6 +89,8 @@ class Paths:
         self._inner: dict[str, tuple[Flaw, ...]] = {}
         self._sessions: dict[str, str] = {}
         self.files_seen = 0
+        self.files_of: dict[str, int] = {}
+        """modality → files"""
         self.patients: dict[str, set[str]] = {"Images": set(), "Waveforms": set()}
         self.layers: set[str] = set()
         """of Telemetry and EEG, those that have files"""
@@ -112,6 +114,7 @@ class Paths:
         modality = files[0].modality
         self.has.add(modality)
         self.files_seen += len(files)
+        self.files_of[modality] = self.files_of.get(modality, 0) + len(files)
         for folder, found in groupby(files, _folder):
             run = list(found)
             kind = self._kind(modality, folder, run[0].patient_id, run[0].version)

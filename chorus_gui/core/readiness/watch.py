@@ -15,6 +15,7 @@ from chorus_gui.core.readiness.at_once import Beginning, check_beginning
 from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked, to_data
 from chorus_gui.core.readiness.leaks import Checking
 from chorus_gui.core.readiness.paths import Paths
+from chorus_gui.core.readiness.snapshots import compare_sizes
 from chorus_gui.core.rules import RuleSet
 from chorus_gui.core.storage.base import Source, UnwantedFile
 
@@ -54,6 +55,8 @@ class Watch:
 
     def finish(self, sources: Mapping[str, Source], modalities: Collection[str], ctx: JobContext) -> Beginning:
         """Read the first lines of the tables.  Call it after the scan.  Raises :class:`Cancelled`."""
+        if self.checking is not None and "OMOP" in modalities:
+            self.found.all(compare_sizes(self.paths.tables, self.checking.sent))
         return check_beginning(self.paths, sources, modalities, ctx)
 
     def result(self, modalities: Sequence[str], read: int, unchecked: Sequence[Unchecked], remembered: int = 0) -> Readiness:

@@ -10,6 +10,7 @@ from chorus_gui.core.model import Entry, Item, Proof
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.guard import guarded
+from chorus_gui.core.submission.leak_gate import remember_tables
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.transfer import transfer
 
@@ -30,6 +31,7 @@ def deliver(
     :class:`JournalError`; proofs that were there by then are committed.
     """
     under_way: dict[int, T] = {}
+    tables = False
     guard = guarded(store)
 
     def committed(sent: list[tuple[T, Proof]]) -> None:
@@ -48,8 +50,11 @@ def deliver(
         for result in results:
             origin = under_way.pop(result.item.key)
             if isinstance(result, Proof):
+                tables = tables or result.item.modality == "OMOP"
                 batch.add(entry_of(origin, result), (origin, result))
                 if result.item.size > store.limits.put_bytes:
                     batch.flush()  # after a kill, nothing in the store says that a large file has arrived
             else:
                 work.log.fail(result)
+    if tables:
+        remember_tables(work)

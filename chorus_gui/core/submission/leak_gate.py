@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.config.rule_keys import chosen
-from chorus_gui.core.errors import LeakError
+from chorus_gui.core.errors import ComputerError, LeakError, ReviewError
 from chorus_gui.core.model import Row
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import EXAMPLES, FileState
@@ -24,6 +25,8 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.rules import Rule, RuleSet, Severity
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.work import Selection, Work, pending_rows
+
+MOST_TABLES = 1_000
 
 
 @dataclass
@@ -148,6 +151,16 @@ def refuse(work: Work, files: Iterable[FileState], meaning: str = "Nothing was r
     judged = judge(work.config, files)
     judged.refuse(meaning)
     note(work.log, judged)
+
+
+def remember_tables(work: Work) -> None:
+    """OMOP tables were sent: the next check compares with them.  A book that cannot be written is only a note."""
+    rows = work.journal.rows(modalities=("OMOP",), active=True, uploaded=True)
+    try:
+        with LeakBook(work.config.journal.local) as book:
+            book.submitted(of_row(row) for row in islice(rows, MOST_TABLES))
+    except (ReviewError, ComputerError) as error:
+        work.log.notes.append(f"The next readiness check cannot compare the tables with this submission. {error.what}")
 
 
 # --- which files are sent -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Mode
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.deep import Deep, Estimate
 from chorus_gui.core.readiness.findings import Readiness
@@ -49,7 +50,7 @@ class SiteCheck:
             if memory is None:
                 return seen, watch.result(modalities, begin.read, begin.unchecked)
             checking.deepest = self.deepest
-            deep = Deep(watch.paths, begin, memory, self.sources, ctx, self.deepest)
+            deep = Deep(watch.paths, begin, memory, self.sources, ctx, self.deepest, checking, append=config.mode is Mode.APPEND)
             if self.tell is not None:
                 self.tell(deep.estimate(modalities))
             deep.run(modalities, executor_of(config))

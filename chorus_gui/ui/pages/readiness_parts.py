@@ -93,7 +93,7 @@ class PassesCard(Card):
             made.setToolTip(plain_text(why_not or TIPS[one]))
         if job is None:
             self.bar.setRange(0, 0)
-            said = [one.text for one in facts.passes] if facts else ["Nothing was checked yet."]
+            said = [one.said(words.moment(one.at_us)) for one in facts.passes] if facts else ["Nothing was checked yet."]
             self.said.setText("\n".join(said))
         else:
             self._show_paused(job)
