@@ -25,9 +25,15 @@ from commands import Run, run
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
+from chorus_gui.app.options import SubmitOptions
+from chorus_gui.app.review import Reviewing
+from chorus_gui.app.submit import submit
+from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.credentials import Account, AccountKey, Sas
 from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.errors import AccessError, StoreUnavailableError
+from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.by_service import CannotFetchError, fetching, lends
@@ -277,6 +283,37 @@ def test_a_copy_that_is_refused_is_sent_instead(azurite: Azurite, front: Fetchin
         assert lent.address not in f"{caught.value!r} {lent!r}"
         assert inner.head("x") is None
     assert front.copies[0]["x-ms-source-if-match"] == f'"{lent.stat.version}"'
+
+
+def test_a_submission_that_is_cancelled_between_copies_continues(
+    azurite: Azurite, front: Fetching, site: str, central: str, tmp_path: Path, run: Run
+) -> None:
+    contents = {f"1/Images/{number}.dcm": os.urandom(SIZE) for number in range(8)}
+    for name, data in contents.items():
+        put(azurite, site, name, data)
+    world = world_of(tmp_path, azurite, front.url, site, central)
+    text = world.file.read_text("utf-8")
+    world.file.write_text(text.replace("[configuration]", "[configuration]\nnum_threads = 1"), "utf-8")
+    ctx, arrived = JobContext(), iter(range(100))
+
+    def cancel(source: str) -> None:
+        if next(arrived) == 2:
+            ctx.cancel()
+
+    front.refuse = cancel
+    options = SubmitOptions(version="v1")
+    with Workspace(world.config, Login(NOBODY)) as workspace:
+        done = submit(workspace, ctx, options, Reviewing())
+    assert done.outcome.kind is OutcomeKind.CANCELLED
+    copied = len(front.copies)
+    assert 3 <= copied < len(contents)
+    front.refuse = lambda source: None
+    status, text = run(world, "submit", "--yes", "--version", "v1")
+    assert status == 0, text
+    assert {path: row.md5 for path, row in world.active().items() if "Images" in path} == {
+        name: hashlib.md5(data).hexdigest() for name, data in contents.items()
+    }
+    assert len(front.copies) <= len(contents) + 1, "what was confirmed is not copied again"
 
 
 def central_of(azurite: Azurite, front: Fetching, central: str) -> Place:

@@ -20,6 +20,7 @@ from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
+from chorus_gui.core.review.values import CloudReading
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
 from chorus_gui.ui.models.columns import DESTINATION, KIND, MODIFIED, PATH, SIZE
@@ -393,6 +394,21 @@ def test_many_deletions_want_their_number(qtbot: QtBot, page: ReviewPage, asked:
     approve = asked[0]
     assert isinstance(approve, intents.Approve)
     assert approve.allow_deletions
+
+
+def test_approving_shows_what_a_cloud_is_asked_for(page: ReviewPage, scanned: SessionState) -> None:
+    assert scanned.review is not None
+    reading = (
+        CloudReading("s3", "s3://hospital-images/chorus", ("Images",), Tally(1204, 3_200_000_000), 2310, 14),
+        CloudReading("azure", "az://waves/chorus", ("Waveforms",), Tally(), 0, 3),
+    )
+    page.render(replace(scanned, review=replace(scanned.review, reading=reading)))
+    dialog = approving(page)
+    text = _texts(dialog)
+    assert "The upload reads 1,204 files (3.2 GB) from Amazon S3 (s3://hospital-images/chorus), in about 2,310 requests." in text
+    assert "The scan took 14 requests to list it." in text
+    assert "price list" in text
+    assert "az://waves" not in text, "nothing is read there"
 
 
 def test_escape_approves_nothing(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
