@@ -184,6 +184,7 @@ def _cloud() -> str:
     from azure.storage.blob import BlobServiceClient, generate_container_sas
 
     import_module("azure.identity")
+    import_module("cryptography.hazmat.primitives.serialization.pkcs12")  # a certificate that signs in
     key = "c2VsZi10ZXN0"
     BlobServiceClient("https://self-test.invalid", credential={"account_name": "self", "account_key": key}).close()
     if "sig=" not in generate_container_sas("self", "test", account_key=key, permission="r", expiry="2000-01-01T00:00:00Z"):

@@ -211,6 +211,9 @@ def test_a_file_that_was_replaced_is_used_for_the_next_request(
     with closing(open_store(store_server.place(login_of(Certificate(CLIENT, file), authority)))) as store:
         with pytest.raises(AccessError, match="expired on"):
             store.head("a")
+        write(tmp_path, "c.pem", make().pem())
+        with pytest.raises(AccessError, match="does not know the certificate"):
+            store.head("a")
         write(tmp_path, "c.pem", made.pem())
         assert store.head("a") is None
 
@@ -245,7 +248,12 @@ def test_the_identity_of_this_computer_signs_in(
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # the metadata service is never behind a proxy
-    for name, value in (("TENANT_ID", TENANT), ("CLIENT_ID", CLIENT), ("FEDERATED_TOKEN_FILE", "none")):
+    for name, value in (
+        ("TENANT_ID", TENANT),
+        ("CLIENT_ID", CLIENT),
+        ("FEDERATED_TOKEN_FILE", "none"),
+        ("AUTHORITY_HOST", "https://127.0.0.1:9"),
+    ):
         monkeypatch.setenv(f"AZURE_{name}", value)  # a pod has these; the configuration asks for another sign-in
     assert signed_in(store_server, login_of(ManagedIdentity(client), tenant="")) == metadata.given[0]
     assert metadata.asked[0].get("client_id", "") == client

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from chorus_gui.app import facts
+from chorus_gui.app.renewal import where_kept
 from chorus_gui.core.config.credentials import AuthMode, Certificate, Identity, ManagedIdentity, MicrosoftLogin, Secret, WorkloadIdentity
 from chorus_gui.core.config.load import check
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.config.token_store import place_tokens
 from chorus_gui.core.errors import Fault
 
 TENANT = "6f1c0000-0000-4000-8000-00000000aaaa"
@@ -130,3 +134,25 @@ def test_what_has_no_effect_is_a_warning(auth: str, words: str) -> None:
     config, faults = read(auth)
     assert config is not None, faults
     assert any(words in warning for warning in config.warnings), config.warnings
+
+
+@pytest.mark.parametrize(("auth", "identity", "mode"), CASES)
+def test_each_identity_is_named_where_credentials_are(auth: str, identity: Identity, mode: AuthMode, tmp_path: Path) -> None:
+    """The window's status, the list of credentials, and what to do when the service refuses it during an upload."""
+    config, _ = read(auth)
+    assert config is not None
+    told = facts.credential(config)
+    assert told.text in ("Certificate sign-in", "Token file sign-in", "Managed identity")
+    remedy = where_kept(config.central.credentials, config)
+    file = getattr(identity, "file", "")
+    assert (file in told.detail, file in remedy) == (True, True)
+    assert "az login" not in f"{told.detail} {remedy}"
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[journal.source]\npath = "az://box/j.db"\n[journal.source.auth]\n{NAME}{auth}[central_path]\npath = "az://box/"\n'
+        f'[central_path.auth]\n{NAME}{auth}[site_path.default]\npath = "site"\n',
+        "utf-8",
+    )
+    origins = {holder.origin for holder in place_tokens(ConfigDocument.open(path), environ={}, kept=lambda _: "")}
+    assert len(origins) == 1
+    assert "Microsoft account" not in origins.pop()
