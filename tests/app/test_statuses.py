@@ -200,16 +200,16 @@ def no_check_in(scene: Scene) -> None:
 def share_gone_during_the_scan(scene: Scene) -> None:
     """The network goes away after the check-out, and before anything was sent."""
     in_the_cloud(scene)
-    from chorus_gui.core.submission import review_site
+    from chorus_gui.core.submission import site_check
 
-    real = review_site.scan
+    real = site_check.scan
 
     def scan(*given: object, **options: object) -> object:
         for name in ("put", "head", "delete", "list"):
             scene.patch.setattr(LocalStore, name, _raising(StoreUnavailableError("The share does not answer.")))
         return real(*given, **options)  # type: ignore[arg-type]
 
-    scene.patch.setattr(review_site, "scan", scan)
+    scene.patch.setattr(site_check, "scan", scan)
 
 
 def share_gone(scene: Scene) -> None:
