@@ -17,7 +17,7 @@ from chorus_gui.core.custody.lock import LockNote, take
 from chorus_gui.core.custody.recover import recover, was_interrupted
 from chorus_gui.core.custody.sides import rows_of
 from chorus_gui.core.custody.state import State, look
-from chorus_gui.core.errors import LockedError
+from chorus_gui.core.errors import CustodyError, LockedError
 from chorus_gui.core.storage.base import BlobInfo
 
 
@@ -102,3 +102,20 @@ def test_a_check_out_of_a_journal_that_changed_under_its_lock_begins_again(
     assert names(anna.local) == {"base.dcm", "more.dcm"}
     assert look(anna).state is State.MINE
     assert remembering.load(anna.memory_file).base == rows_of(anna.local)
+
+
+def test_a_check_out_of_a_journal_that_keeps_changing_leaves_nothing_to_recover(
+    shared: MemoryStore, anna: CloudJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = iter(range(100))
+
+    def second(home: CloudJournal, note: LockNote) -> BlobInfo:
+        shared.put(BLOB, journal_bytes("base.dcm", f"{next(number)}.dcm"))
+        return take(home, note)
+
+    monkeypatch.setattr(checkout_module, "take", second)
+    with pytest.raises(CustodyError, match="changing the cloud journal"):
+        checkout(anna, ctx())
+    assert not was_interrupted(anna)
+    assert remembering.load(anna.memory_file).phase is Phase.FREE
+    assert shared.head(LOCK) is None

@@ -22,7 +22,7 @@ from chorus_gui.core.custody.local_state import LocalState, Phase
 from chorus_gui.core.custody.lock import LockNote, read_note, release, take
 from chorus_gui.core.custody.recover import Choice, offers, was_interrupted
 from chorus_gui.core.custody.sides import Side, Sides, beside, cached_copy, compare, is_empty, missing_rows, rows_of, side, unsaved
-from chorus_gui.core.custody.state import CustodyState, State, holds, look, moment
+from chorus_gui.core.custody.state import CustodyState, State, holds, look, moment, moment_of
 from chorus_gui.core.custody.unlock import consequences, sent_again
 from chorus_gui.core.errors import ConditionError, CustodyError, JournalForeignError, LockedError
 from chorus_gui.core.journal.store import Journal
@@ -156,6 +156,9 @@ def test_since_when_it_is_locked_is_the_notes_time_else_the_locks() -> None:
     assert moment(replace(state, note=replace(NOTE, since="yesterday")).since) == "2023-11-14 22:13 UTC"
     assert moment(replace(state, note=None, lock=replace(OURS, modified_us=0)).since) == "an unknown time"
     assert replace(state, note=None, lock=None).since is None
+    assert moment_of(JOURNAL) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert moment_of(replace(JOURNAL, modified_us=0)) is None
+    assert moment_of(None) is None
 
 
 @pytest.mark.parametrize("state", State)
@@ -488,6 +491,9 @@ def test_what_a_submission_would_send_again_after_the_local_journal_is_set_aside
     with Journal.open(anna.local) as journal:
         journal.commit([replace(entry("sent.dcm"), path="other size.dcm", size=6, uploaded="20260101000000")])
     assert [row.path for row in sent_again(anna, ctx())] == ["other size.dcm"]
+    record_uploaded(anna.local, "deleted.dcm")
+    change(anna.local, Action.CLOSE, "deleted.dcm")
+    assert [row.path for row in sent_again(anna, ctx())] == ["other size.dcm"], "what was deleted is not sent"
     store.delete(BLOB)
     assert sorted(row.path for row in sent_again(anna, ctx())) == ["other size.dcm", "sent.dcm"], "without a cloud journal, all of it"
     anna.local.unlink()

@@ -200,7 +200,10 @@ class Module:
 
     def mutant(self, kind: Any, occurrence: int) -> dict[str, Any] | None:
         """One; None if it is not Python, does what the file does, or does what a mutant before it did."""
-        changed = mutate_code(self.text, kind(), occurrence)
+        try:
+            changed = mutate_code(self.text, kind(), occurrence)
+        except AttributeError:  # Cosmic Ray cannot replace “*NAMES” in the list of an “except”
+            return None
         if changed is None or (does := meaning(changed)) in self.seen:
             return None
         self.seen.add(does)
