@@ -17,9 +17,11 @@ import pytest
 from gcsserver import GcsServer, SignIn, fake_gcs, program, sign_in
 from hospital import Hospital, make_hospital
 from hypothesis import HealthCheck, settings
+from output_schema import faults
 from s3server import S3Server, moto
 
 from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
+from chorus_gui.cli.report import Report
 from chorus_gui.core.storage.retry import jitter
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -67,6 +69,22 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chorus_gui.app.workspace.SECONDS_PER_MINUTE", 0.0)
     for module in ("chorus_gui.core.storage.retry", "chorus_gui.core.custody.beside"):
         monkeypatch.setattr(f"{module}.jitter", lambda attempt, base, cap: jitter(attempt, base, cap) / 50)
+
+
+@pytest.fixture(autouse=True)
+def described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All that a command prints with ``--json`` is as ``resources/output.schema.json`` describes it."""
+    found: list[str] = []
+    real = Report.json
+
+    def checked(report: Report, value: Any) -> None:
+        if report.as_json and report.command:
+            found.extend(faults(report.command, value))
+        real(report, value)
+
+    monkeypatch.setattr(Report, "json", checked)
+    yield
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture(autouse=True)

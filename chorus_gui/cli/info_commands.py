@@ -58,6 +58,9 @@ def add(groups: Any) -> None:
     history = groups.add_parser("history", help="show the commands that changed this journal")
     history.add_argument("--json", action="store_true", help="print JSON")
     history.set_defaults(run=run_history)
+    schema = groups.add_parser("json-schema", help="print the JSON schema of what the commands print with --json")
+    schema.add_argument("--output", metavar="FILE", help="write it to this new file instead, in UTF-8")
+    schema.set_defaults(run=run_json_schema)
     config = groups.add_parser("config-help", help="print a configuration file in which every key is explained")
     config.add_argument("--flat", action="store_true", help="use the layout of the 2024 tool")
     config.add_argument("--output", metavar="FILE", help="write it to this new file instead, in UTF-8")
@@ -134,6 +137,20 @@ def run_config_help(args: argparse.Namespace, report: Report, ctx: JobContext) -
     text = template(Layout.FLAT if args.flat else Layout.NESTED)
     if args.output:
         report.say(f"Wrote {new_file(Path(args.output), text)}. Fill in the site's folders and the central store.")
+    else:
+        report.text(text.rstrip("\n"))
+    return 0
+
+
+def run_json_schema(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Print the schema, or write it to a file."""
+    del ctx
+    from chorus_gui.app.configuration import new_file
+    from chorus_gui.app.folders import resource
+
+    text = resource("output.schema.json").read_text("utf-8")
+    if args.output:
+        report.say(f"Wrote {new_file(Path(args.output), text)}.")
     else:
         report.text(text.rstrip("\n"))
     return 0

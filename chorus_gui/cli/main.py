@@ -116,6 +116,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     args.own_process = own_process
     args.main = main
     report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
+    report.command = " ".join(word for word in (args.command, getattr(args, "subcommand", None)) if word)
     log_to_file("chorus-upload.log", verbose=args.verbose)
     args.trust_host += trusted
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run

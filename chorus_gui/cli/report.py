@@ -57,6 +57,8 @@ class Report:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._drawing = 0
+        self.command = ""
+        """of which this is the output, as in “journal list”; its JSON is described in ``resources/output.schema.json``"""
         self.closed = False
         """Nobody reads the results any longer, as after “| head”.  A command that only prints may stop."""
         self.lost: OSError | None = None

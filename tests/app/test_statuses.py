@@ -428,7 +428,7 @@ Row = tuple[Status, Callable[[Scene], None], str]
 
 TABLE: list[Row] = [
     # done
-    *((Status.DONE, fresh, words) for words in ("usage", "config-help", "--help", "--version", "file --help")),
+    *((Status.DONE, fresh, words) for words in ("usage", "config-help", "json-schema", "--help", "--version", "file --help")),
     *((Status.DONE, fresh, words) for words in ("submit --yes", "journal update", "journal update --dry-run", "file list --changes")),
     *((Status.DONE, fresh, words) for words in ("scan", "scan --hash", "purge --yes", "support-bundle {base}/bundle.zip")),
     (Status.DONE, fresh, "remote list"),

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Run, printed, run
+from commands import Run, printed
 from keyringworld import MemoryKeyring, using
 from world import World
 
 from chorus_gui.core.config.credentials import AwsKeys, Secret
 from chorus_gui.core.config.load import load
 
-__all__ = ["run"]
 SECRET, TOKEN = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzEXAMPLETOKEN=="
 FRESH = "fresh/secret/fresh/secret"
 SAS = "sv=2022-11-02&se=2099-12-04T13:00:00Z&sr=c&sp=rl&sig=TOPSECRET%3D"
