@@ -15,7 +15,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure_server import Server, empty_container
 from azure_ways import SCOPE, Way, login_by
 
-from chorus_gui.core.config.credentials import MicrosoftLogin
+from chorus_gui.core.config.credentials import ManagedIdentity, MicrosoftLogin
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, SourceVanishedError
@@ -92,6 +92,27 @@ def test_a_known_token_is_not_held_up_by_a_person_who_is_asked_for_another_tenan
         asked = pool.submit(credential.get_token, SCOPE, tenant_id="slow")
         assert begun.wait(30)
         assert credential.get_token(SCOPE).token == "t"
+        assert not asked.done()
+        released.set()
+
+
+def test_a_sign_in_without_a_person_is_not_held_up_by_a_person_who_is_asked() -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    class Slow(Way):
+        def get_token(self, *scopes: str, tenant_id: str | None = None, **options: Any) -> Any:
+            begun.set()
+            assert released.wait(30)
+            return super().get_token(*scopes, tenant_id=tenant_id)
+
+    login = login_by(Slow("t"))
+    identity = MicrosoftLogin("tenant", ManagedIdentity())
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(login.get_token, SCOPE)
+        assert begun.wait(30)
+        made = login.by(identity)
+        assert made is login.by(MicrosoftLogin("tenant", ManagedIdentity())) is not login
+        assert login.by(MicrosoftLogin("tenant")) is login
         assert not asked.done()
         released.set()
 

@@ -11,6 +11,7 @@ import pytest
 from chorus_gui.app import facts
 from chorus_gui.app.renewal import where_kept
 from chorus_gui.core.config.credentials import AuthMode, Certificate, Identity, ManagedIdentity, MicrosoftLogin, Secret, WorkloadIdentity
+from chorus_gui.core.config.hosts import confirm, unconfirmed
 from chorus_gui.core.config.load import check
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.config.save import ConfigDocument
@@ -156,3 +157,15 @@ def test_each_identity_is_named_where_credentials_are(auth: str, identity: Ident
     origins = {holder.origin for holder in place_tokens(ConfigDocument.open(path), environ={}, kept=lambda _: "")}
     assert len(origins) == 1
     assert "Microsoft account" not in origins.pop()
+
+
+def test_a_sign_in_service_that_is_not_microsofts_own_has_to_be_confirmed() -> None:
+    def asked(authority: str) -> list[str]:
+        config, faults = read(f'auth_mode = "login"\nazure_authority_host = "{authority}"\n')
+        assert config is not None, faults
+        return unconfirmed([config.central])
+
+    assert asked("login.microsoftonline.us") == asked("127.0.0.1:4433") == []
+    assert asked("login.example:8443") == ["login.example"]
+    confirm("login.example")
+    assert asked("login.example:8443") == []

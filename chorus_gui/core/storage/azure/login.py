@@ -92,6 +92,7 @@ class Login:
         self._sign_in = sign_in
         self._make_ways = ways or _ways
         self._asking = threading.Lock()
+        self._making = threading.Lock()
         self._made: list[TokenCredential] | None = None
         self._worked: dict[str | None, int] = {}
         self._tokens: dict[_Key, AccessToken] = dict(known or {})
@@ -101,7 +102,7 @@ class Login:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process nobody can be asked: it has the tokens that are known now, and after them what ``az login`` gives there."""
-        with self._asking:
+        with self._making:
             others = {credentials: dict(login._tokens) for credentials, login in self._others.items()}
         return _elsewhere, (dict(self._tokens), others)
 
@@ -114,7 +115,7 @@ class Login:
         """The sign-in that these credentials ask for: this one for a person, otherwise one that all places with the same ones share."""
         if credentials.identity is None and not credentials.authority:
             return self
-        with self._asking:
+        with self._making:  # not the lock of asking: a person may take minutes
             found = self._others.get(credentials)
             if found is None:
                 ways = partial(_ways, authority=credentials.authority) if credentials.identity is None else _Unattended(credentials)
