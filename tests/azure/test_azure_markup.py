@@ -159,9 +159,22 @@ def test_the_quick_way_gives_what_the_parser_gives(monkeypatch: pytest.MonkeyPat
     tags = [place for place, character in enumerate(USUAL) if character in "<>"]
     places = {*tags[::3], *range(0, len(USUAL), 29)}
     bodies = [USUAL, USUAL.removeprefix("\ufeff"), USUAL + "\n", USUAL.replace("<NextMarker>2!next</NextMarker>", "<NextMarker />")]
+    archived = USUAL.replace("<BlobType>", "<AccessTier>Archive</AccessTier><AccessTierInferred>true</AccessTierInferred><BlobType>", 1)
+    bodies += [archived, archived.replace("Archive<", "Hot<"), USUAL.replace("<BlobType>", "<AccessTier>Cool</AccessTier><BlobType>")]
     bodies += [USUAL[:place] + piece + USUAL[place + skip :] for place in places for piece in PIECES for skip in (0, 1)]
     quick = [outcome(body.encode()) for body in bodies]
     monkeypatch.setattr(markup, "plain", lambda body, most: None)
     for body, found in zip(bodies, quick, strict=True):
         assert found == outcome(body.encode()), body
     assert any(found == "refused" for found in quick)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_list_says_which_blobs_are_archived(monkeypatch: pytest.MonkeyPatch, quick: bool) -> None:
+    if not quick:
+        monkeypatch.setattr(markup, "plain", lambda body, most: None)
+    tiers = iter(("Archive", "Hot", "Archive"))
+    parts = USUAL.split("<BlobType>")
+    body = "".join(part + (f"<AccessTier>{next(tiers)}</AccessTier><BlobType>" if number < 3 else "") for number, part in enumerate(parts))
+    assert [blob.archived for blob in markup.listing(body.encode()).blobs] == [True, False, True]
+    assert not any(blob.archived for blob in markup.listing(USUAL.encode()).blobs)

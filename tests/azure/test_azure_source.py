@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from azure_places import sas_place
+from azure_places import sas_place, service
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +43,19 @@ def test_each_folder_comes_once_with_all_its_files(place: Place) -> None:
     assert stat.size == len("1/Images/b/c")
     assert stat.mtime_us % 1_000_000 == 0
     assert source.url == place.text
+    source.close()
+
+
+def test_an_archived_blob_is_a_problem_only_if_it_would_be_read(azurite: Azurite, container: str, place: Place) -> None:
+    source = opened(place, "1/Images/a", "1/Images/b")
+    with service(azurite) as client, client.get_blob_client(container, f"{place.prefix}/1/Images/b") as blob:
+        blob.set_standard_blob_tier("Archive")
+    (folder,) = [found for found in source.folders(everything, lambda: None) if found.path == "1/Images"]
+    assert [file.name for file in folder.files] == ["a", "b"], "it is not gone"
+    (problem,) = folder.problems
+    assert (problem.path, problem.if_read) == ("1/Images/b", True)
+    assert "archive tier" in problem.cause
+    assert "Change tier" in problem.remedy
     source.close()
 
 
