@@ -31,7 +31,7 @@ _CONSOLE = re.compile(r"(?:[a-z0-9-]+\.)?console\.(?:aws\.amazon\.com|amazonaws\
 
 @dataclass(frozen=True, slots=True)
 class PlaceChoice:
-    """What the text says.  ``shared``: a modality whose files are in the site's place; ``form`` None: an address of a kind that no form has.
+    """What the text says.  ``shared``: a modality whose files are in the site's place, with the site's credentials; ``form`` None: an address of a kind that no form has.
 
     ``way`` None: a folder, or nothing says how to sign in.  ``unused`` are the names of the modality's own keys that this choice does not use.
     """
@@ -53,11 +53,16 @@ class Address(NamedTuple):
 def choice(draft: Draft, modality: str) -> PlaceChoice:
     """What the text says about the place of the site or of a modality."""
     own, path = draft.own(("site.path", modality)), _text(draft.effective(("site.path", modality)))
-    shared = modality != DEFAULT and (own is None or _is_repeated(draft, own))
     kind = kind_of(path)
     form = form_of(kind) if kind is not None else None
     way = way_of(form, values(draft, modality), draft.layout) if form else None
     mine = own_keys(draft, modality)
+    itself = (
+        any(name in form.keys and draft.own((f"site.{name}", modality)) != draft.own((f"site.{name}", DEFAULT)) for name in mine)
+        if form
+        else False
+    )
+    shared = modality != DEFAULT and (own is None or _is_repeated(draft, own)) and not itself
     unused = not_used(form or FOLDER, way, mine) if not shared or _is_nested(draft) else ()
     return PlaceChoice(shared, form, path, way, unused)
 

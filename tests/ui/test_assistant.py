@@ -133,6 +133,16 @@ def test_what_a_way_of_signing_in_needs_is_asked_for_before_the_next_step(shown:
     box.activated.emit(box.currentIndex())
     answers = site.answer(Answers())
     assert answers.places == ((("site.path", DEFAULT), "s3://bucket/in"),), "nothing of the other way is left"
+    site.fold.open()
+    images = site.places["Images"]
+    for box, text in (
+        (images.kinds, "Amazon S3"),
+        (images._cloud(S3).ways, "Role of this computer in AWS"),
+        (images.kinds, "Same place as the site"),
+    ):
+        box.setCurrentIndex(box.findText(text))
+        box.activated.emit(box.currentIndex())
+    assert site.answer(Answers()).places == answers.places, "nothing of a modality's former place is left"
     assert not place._unused.isVisibleTo(site)
 
 

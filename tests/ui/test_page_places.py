@@ -181,6 +181,30 @@ def test_what_another_kind_left_goes_when_the_person_removes_it(shown: Shown, wo
     assert world.file.read_text("utf-8") == text, "Revert still brings all of it back"
 
 
+def test_own_credentials_in_the_sites_place_are_shown_and_can_be_removed(shown: Shown, world: World) -> None:
+    """A modality can have a token of its own for the site's container."""
+    auth = 'auth_mode = "sas"\nazure_account_name = "acct"\nazure_sas_token = "{}"\n'
+    text = world.file.read_text("utf-8").replace(f'[site_path.default]\npath = "{world.site.as_posix()}"\n', "")
+    text += f'[site_path.default]\npath = "az://box/in"\n[site_path.default.auth]\n{auth.format(SAS)}'
+    text += f"[site_path.Images.auth]\n{auth.format(SAS.replace('TOPSECRET', 'OWNSECRET'))}"
+    world.file.write_text(text, "utf-8")
+    shown.open(world.file)
+    place = shown.place("Images")
+    assert shown.place("Waveforms").shared
+    assert not place.shared
+    assert shown.visible("Images") == {"azure_account_name", "azure_sas_token"}
+    shown.choose(place.kinds, "Same place as the site")
+    assert place.shared
+    assert "SAS token" in place.unused.text()
+    assert "can be used instead" in place.unused.text()
+    place.remove.click()
+    draft = shown.page._draft
+    assert draft is not None
+    assert "OWNSECRET" not in draft.text
+    assert place.shared
+    assert not place.unused.isVisibleTo(shown.page)
+
+
 def test_each_kind_and_each_way_shows_its_fields_and_no_other(shown: Shown, world: World) -> None:
     shown.open(world.file)
     place = shown.place()

@@ -54,6 +54,8 @@ class PlaceSection(QWidget):
         self._draft: Draft | None = None
         self._found: PlaceChoice | None = None
         self._held: PlaceForm | None = None
+        self._held_same = False
+        """a person chose the site's place, although the text still has credentials for this modality alone"""
         self._held_way: tuple[Way, Way | None] | None = None
         """what a person chose, and what the file meant then: nothing shows a choice until its fields are filled in"""
         self._rests: dict[PlaceKind, str] = {}
@@ -123,7 +125,7 @@ class PlaceSection(QWidget):
     @property
     def shared(self) -> bool:
         """The files of this modality are in the site's place."""
-        return self._held is None and self._found is not None and self._found.shared
+        return self._held is None and self._found is not None and (self._found.shared or self._held_same)
 
     def show_draft(self, draft: Draft) -> None:
         """What the text says."""
@@ -133,6 +135,7 @@ class PlaceSection(QWidget):
         self._draft, self._found = draft, choice(draft, self.modality)
         if other_file or not self._is_still_chosen(self._found):
             self._held = None
+        self._held_same &= not other_file and draft.own(("site.path", self.modality)) in (None, draft.own(("site.path", DEFAULT)))
         if self._found.path and not self._found.shared and self._found.form is not None:
             self._rests[self._found.form.kind] = self._found.path.removeprefix(self._found.form.start)
         self._draw(draft, self._found)
@@ -181,6 +184,8 @@ class PlaceSection(QWidget):
     def _draw_unused(self, form: PlaceForm, way: Way | None, found: PlaceChoice) -> None:
         assert self._draft is not None
         names = found.unused if self.shared or way is found.way else not_used(form, way, self._own())
+        if self.shared and not found.shared:
+            names = self._own()
         names = tuple(name for name in names if not (way and name in way.writes))
         titles = " · ".join(title(f"site.{name}") for name in names)
         one = len(names) == 1
@@ -224,10 +229,11 @@ class PlaceSection(QWidget):
         draft, kind = self._draft, self.kinds.currentData()
         if draft is None or draft.reading is None:
             return
-        self._held_way = None
+        self._held_way, self._held_same = None, kind is None
         if kind is None:
             self._held = None
-            self.redrafted.emit(with_site_place(draft, self.modality))
+            after = with_site_place(draft, self.modality)
+            self.redrafted.emit(without(after, self.modality, self._own()) if self._is_new else after)
             return
         form = next(one for one in FORMS if one.kind is kind)
         if form is self.form and not self.shared:
