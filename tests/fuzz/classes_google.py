@@ -100,7 +100,7 @@ ANSWERS += [
 ]
 ANSWERS += [(call, status, 0, body) for call in ("walk", "read") for status in (200, 400, 403, 503) for body in _BODIES[len(PAGES) :]]
 """Request, status, number of the headers, body.  REQUEST in it: what was asked, with its token."""
-SIGN_INS = [("sign in", status, number, body) for status in (200, 302, 400, 401, 503) for number in (0, 5) for body in _BODIES]
+SIGN_INS = [("sign in", status, number, body) for status in (200, 400, 503) for number in (0, 5) for body in _BODIES]
 
 
 def answer(value: Any, folder: Path) -> None:

@@ -201,6 +201,17 @@ def test_a_sign_in_that_is_refused_is_a_sentence(
     assert source.token() == google.given[0], "it asks again as soon as there is a reason to"
 
 
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_busy_sign_in_service_is_asked_once_and_what_it_asks_for_is_passed_on(
+    serve: Callable[..., Server], google: SignIn, tmp_path: Path, status: int
+) -> None:
+    """Whoever asked waits and tries again; the library must not do that by itself, where nobody can cancel it."""
+    server = serve(reply(status, b'{"error": "busy"}', Retry_After="7"))
+    with pytest.raises(StoreUnavailableError, match="Could not sign in to Google") as caught:
+        tokens(google.account_file(tmp_path, token_uri=f"{server.url}/token")).token()
+    assert (caught.value.why, caught.value.retry_after, len(server.seen)) == (Why.BUSY, 7.0, 1)
+
+
 def test_a_sign_in_service_that_is_out_of_reach_is_an_outage(serve: Callable[..., Server], google: SignIn, tmp_path: Path) -> None:
     silent = serve(hang_up)
     for url, words in ((f"{silent.url}/token", "was lost"), ("http://127.0.0.1:9/token", "Could not reach 127.0.0.1")):

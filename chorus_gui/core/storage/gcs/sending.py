@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from chorus_gui.core.config.hosts import Host, admit_sign_in
-from chorus_gui.core.errors import AccessError, ChorusError
+from chorus_gui.core.errors import AccessError, ChorusError, StoreUnavailableError, Why
+from chorus_gui.core.storage.bucket.answers import because
 from chorus_gui.core.storage.bucket.reach import connected
 from chorus_gui.core.storage.http.channel import Address, NoAnswerError
+from chorus_gui.core.storage.http.headers import retry_after
 from chorus_gui.core.storage.http.http1 import Http
 
 ANSWER_BYTES = 1024 * 1024
 METADATA_HOSTS = frozenset(("metadata.google.internal", "169.254.169.254"))
 """What gives credentials to whoever runs on a computer in Google Cloud."""
+
+
+_BUSY = frozenset((408, 429, 500, 502, 503, 504))
+"""google-auth would wait by itself with these, and ask again: that is for whoever asked this program."""
 
 
 class Answered(NamedTuple):
@@ -57,6 +63,8 @@ class Sender:
                 answer = http.exchange(method, f"{path}{mark}{query}", own, body or b"", most=ANSWER_BYTES, repeatable=True)
             finally:
                 http.close()
+            if answer.status in _BUSY:
+                raise busy(retry_after(answer.headers))
         except (NoAnswerError, ChorusError) as error:
             self.failure = error, host
         else:
@@ -86,3 +94,15 @@ class Sender:
                 remedy="Download the file again, and name it in google_credentials_file.",
             )
         return connected(where, address, self._certificates, "Google Cloud Storage"), f"{slash}{path}" or "/", host.name
+
+
+def busy(seconds: float | None = None) -> StoreUnavailableError:
+    """For a sign-in service that asks to come back later, after so many seconds if it says that."""
+    wait = f" It asks to wait {seconds:.0f} seconds." if seconds else ""
+    error = StoreUnavailableError(
+        "Could not sign in to Google.",
+        meaning=f"The sign-in service is busy, or has a problem.{wait}",
+        remedy="Try again in a few minutes.",
+    )
+    error.retry_after = seconds
+    return because(Why.BUSY, error)

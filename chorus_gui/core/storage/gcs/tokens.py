@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from chorus_gui.core.config.credentials import GoogleKeys
-from chorus_gui.core.errors import AccessError, ChorusError, StoreError, StoreUnavailableError, TokenTimeError, Why
+from chorus_gui.core.errors import AccessError, ChorusError, StoreError, TokenTimeError, Why
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.storage.bucket.answers import Access, because, no_answer
-from chorus_gui.core.storage.gcs.sending import Sender
+from chorus_gui.core.storage.gcs.sending import Sender, busy
 from chorus_gui.core.storage.http.headers import readable
 from chorus_gui.core.storage.sending import unless_cancelled
 from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError, json_value
@@ -103,14 +103,7 @@ class GoogleTokens:
             return self._not_sent(*sender.failure)
         text = _text(error) if sender.failure is None else "The metadata server does not answer."
         if getattr(error, "retryable", False) and not attached:
-            return because(
-                Why.BUSY,
-                StoreUnavailableError(
-                    "Could not sign in to Google: the service is busy, or has a problem.",
-                    meaning=text,
-                    remedy="Try again in a few minutes.",
-                ),
-            )
+            return busy()
         if attached:
             made = AccessError(
                 "This computer has no service account in Google Cloud, or it gives no token.",
