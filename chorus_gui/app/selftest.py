@@ -185,6 +185,8 @@ def _cloud() -> str:
 
     import_module("azure.identity")
     import_module("cryptography.hazmat.primitives.serialization.pkcs12")  # a certificate that signs in
+    for name in ("google.oauth2.service_account", "google.oauth2.credentials", "google.auth.compute_engine", "google.auth.identity_pool"):
+        import_module(name)  # what signs in to Google
     key = "c2VsZi10ZXN0"
     BlobServiceClient("https://self-test.invalid", credential={"account_name": "self", "account_key": key}).close()
     if "sig=" not in generate_container_sas("self", "test", account_key=key, permission="r", expiry="2000-01-01T00:00:00Z"):
