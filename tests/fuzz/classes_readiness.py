@@ -12,6 +12,7 @@ from canary import CANARY, InputClass, must, no_secret
 from chorus_gui.app.demo import dicom, waveforms
 from chorus_gui.core.readiness import omop, texts
 from chorus_gui.core.readiness.images import check_image, quiet, where
+from chorus_gui.core.readiness.pictures import picture
 from chorus_gui.core.readiness.recordings import Session, check_session
 from chorus_gui.core.readiness.tables import Form, TableCheck, World, check_end, head_lines
 
@@ -53,6 +54,10 @@ def checked(value: Any, folder: Path) -> None:
             found = check_image(
                 where("1001/Images/CT/1/2/1.dcm", "1001"), len(data), lambda length, at: data[at : at + length], deep=True, key=b"key"
             )
+        shown = picture(lambda length, at: data[at : at + length], len(data), 32)
+        must(len(shown.grey) == shown.width * shown.height, "a picture of another size")
+        must(bool(shown.grey) is not bool(shown.why), "no picture, and no reason")
+        no_secret(shown.why)
     elif kind in ("recording", "EDF"):
         name = "9.hea" if kind == "recording" else "9.edf"
         session = Session("1001/Waveforms/Telemetry/9", "1001", {name: len(data), "9.dat": 30_000}, frozenset(("II",)))

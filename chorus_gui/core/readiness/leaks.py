@@ -227,6 +227,11 @@ class LeakBook:
         """It has leaks, accepted or not."""
         return self._db.execute("SELECT 1 FROM leak LIMIT 1").fetchone() is not None
 
+    def places(self, most: int) -> set[tuple[str, str]] | None:
+        """(modality, path) of every file with a leak, accepted or not; None if there are more than ``most``."""
+        found = self._db.execute("SELECT DISTINCT modality, path FROM leak LIMIT ?", (most + 1,)).fetchall()
+        return set(found) if len(found) <= most else None
+
     def leaks(self, rules: Collection[str], *, accepted: bool = False) -> Iterator[Leak]:
         """The leaks of these rules that nobody accepted (``accepted``: all), by rule and path, as the files were when they were found."""
         passes = list(Pass)
