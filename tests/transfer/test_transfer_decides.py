@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from memorystore import MemoryStore
-from sending import md5_hex
+from sending import Site, md5_hex, send
 
 from chorus_gui.core.errors import (
     AccessError,
@@ -123,6 +125,28 @@ def test_an_answer_confirms_the_bytes_that_were_sent_and_no_others(size: int, md
 )
 def test_how_a_write_is_confirmed(looked_up: bool, md5: str | None, level: Level) -> None:
     assert level_of(BlobInfo("v2/a", 7, md5, "e", looked_up=looked_up)) is level
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        StoreLimits(put_bytes=5000, block_bytes=5000),
+        StoreLimits(put_bytes=100, block_bytes=50),
+        StoreLimits(put_bytes=100, block_bytes=50, blocks=0),
+    ],
+    ids=["in one request", "in blocks", "as it is read"],
+)
+def test_the_seconds_of_a_proof_are_parts_of_the_time_that_the_file_took(site: Site, limits: StoreLimits) -> None:
+    site.add("a", os.urandom(1030))
+    began = time.perf_counter()
+    proof = send(site.items, site.root, MemoryStore(limits=limits)).proofs["a"]
+    took = time.perf_counter() - began
+    assert proof.md5_seconds is not None
+    assert proof.upload_seconds is not None
+    assert proof.md5_seconds >= 0
+    assert proof.upload_seconds >= 0
+    assert proof.md5_seconds + proof.upload_seconds <= took
+    assert (proof.sent_bytes, proof.reused_bytes) == (1030, 0)
 
 
 # --- a copy inside the store ----------------------------------------------------------------------------------------------
