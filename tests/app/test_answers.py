@@ -149,7 +149,8 @@ def test_only_a_yes_changes_something(
     setup(world)
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n") if answer == "nobody" else Typed(f"{answer}\n" if answer else ""))
     before = everything(world)
-    ended = cli.run(words.format(journal=world.journal, policy=world.base / "policy.toml") + (" --json" if json else ""))
+    told = words.format(journal=world.journal.as_posix(), policy=(world.base / "policy.toml").as_posix())
+    ended = cli.run(told + (" --json" if json else ""))
     assert ended.status == (Status.DECISION if answer == "nobody" or json else Status.DONE), ended
     assert "Stopped" not in ended.said
     assert "Interrupted" not in ended.said
