@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -163,6 +164,7 @@ class ConfigDocument:
         return _leaves(after) == {**_leaves(self._tables()), dotted: value}
 
 
+@cache
 def template(layout: Layout = Layout.NESTED) -> str:
     """The text of a file to fill in: every key of the layout, with an explanation."""
     import jinja2
