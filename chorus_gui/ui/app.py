@@ -16,8 +16,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QFileSystemWatcher, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QFileSystemWatcher, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui import __version__
 from chorus_gui.app.folders import data_folder, log_folder, replace_file
@@ -40,9 +40,40 @@ from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ReportDialog
 RAISE_FILE = "raise.json"
 LOGOFF_PATIENCE = 4000
 """Milliseconds: Windows ends a program that has not answered after five seconds."""
+LONGEST_PAINT = 1000
+"""Milliseconds"""
 BUG = 70
 """the exit status when the window could not be opened"""
 _LOG = logging.getLogger("chorus.ui")
+
+
+class FirstPaint(QObject):
+    """Says when a window shows something for the first time: what takes long can begin, and nobody looks at an empty frame meanwhile."""
+
+    done = Signal()
+    """emitted once, and at the latest after :data:`LONGEST_PAINT`: a minimized window shows nothing"""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._waits = True
+        window.installEventFilter(self)
+        QTimer.singleShot(LONGEST_PAINT, self._end)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Qt's own."""
+        if event.type() is QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self._end)
+        return False
+
+    def forget(self) -> None:
+        """The window closes: nothing begins any more."""
+        self._waits = False
+
+    def _end(self) -> None:
+        if self._waits:
+            self._waits = False
+            self.done.emit()
 
 
 @dataclass(frozen=True)
@@ -231,8 +262,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         session.changed.connect(lambda state: activity.follow(state.config.file if state.config else None))
         window.closed.connect(lambda: activity.follow(None))
         application.installEventFilter(activity)
+        painted = FirstPaint(window)
+        painted.done.connect(lambda: _after_show(session, config, demo=options.demo))
+        window.closing.connect(painted.forget)
         window.show()
-        QTimer.singleShot(0, lambda: _after_show(session, config, demo=options.demo))
     signals = Signals(session.stop, application)
     status = application.exec()
     signals.remove()

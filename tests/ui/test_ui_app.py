@@ -10,12 +10,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
 
 from chorus_gui.core.folders import data_folder, log_folder
-from chorus_gui.ui.app import CrashHook, SingleInstance, log_to_file, open_first, parser
+from chorus_gui.ui.app import CrashHook, FirstPaint, SingleInstance, log_to_file, open_first, parser
 from chorus_gui.ui.session import Session
 
 WINDOW = """
@@ -43,6 +44,55 @@ def test_nothing_heavy_is_imported_before_the_window_is_there() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[] False"
     assert "QThread: Destroyed" not in done.stderr
+
+
+FIRST_START = """
+import sys
+from PySide6.QtWidgets import QMainWindow
+from chorus_gui.ui import app
+steps = []
+def painted(self, event):
+    QMainWindow.paintEvent(self, event)
+    steps.append("painted")
+def after(session, config, *, demo):
+    print(steps[0], len(steps) > 0, flush=True)
+    window.close()
+real = app.MainWindow.__init__
+def made(self, session):
+    global window
+    window = self
+    real(self, session)
+app.MainWindow.__init__ = made
+app.MainWindow.paintEvent = painted
+app._after_show = after
+app.LONGEST_PAINT = 100_000
+sys.exit(app.main([]))
+"""
+
+
+def test_the_window_is_drawn_before_anything_that_takes_long() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_START], capture_output=True, text=True, timeout=120, env=dict(os.environ), check=False
+    )
+    assert done.stdout.split() == ["painted", "True"], done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_window_that_is_never_drawn_is_not_waited_for(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, closes: bool) -> None:
+    monkeypatch.setattr("chorus_gui.ui.app.LONGEST_PAINT", 1)
+    window = QWidget()
+    qtbot.addWidget(window)
+    first = FirstPaint(window)
+    ended: list[bool] = []
+    first.done.connect(lambda: ended.append(True))
+    if closes:
+        first.forget()
+        qtbot.wait(50)
+        assert not ended
+    else:
+        qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+        assert ended == [True]
 
 
 def test_a_second_start_calls_the_first_and_hands_it_its_file(qtbot: QtBot, tmp_path: Path) -> None:
