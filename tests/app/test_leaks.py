@@ -16,13 +16,17 @@ from world import World
 
 import chorus_gui
 from chorus_gui.app import leaks
+from chorus_gui.app.readiness import check
 from chorus_gui.app.receipts import to_html, to_text
 from chorus_gui.app.status import Status
-from chorus_gui.core.errors import ReviewError, UsageError
-from chorus_gui.core.job import OutcomeKind
+from chorus_gui.app.workspace import Workspace
+from chorus_gui.core.errors import ReviewError, SourceUnreadableError, UsageError
+from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.readiness.leaks import LeakBook
 from chorus_gui.core.rules import built_in
+from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.submission.leak_gate import judge
 from chorus_gui.ui import intents
 
@@ -57,6 +61,12 @@ def sent(world: World) -> None:
         path.unlink()
 
 
+def touched(world: World) -> None:
+    """As :func:`sent`, and the file has another time: it counts as the same file, and is sent again because its copy is gone."""
+    sent(world)
+    os.utime(world.site / LEAK, (1_600_000_000, 1_600_000_000))
+
+
 Act = Callable[[CommandLine, World], Ended]
 
 
@@ -77,6 +87,7 @@ WAYS: dict[str, tuple[Callable[[World], None], Act]] = {
     "submit, a version": (new, command("submit --yes --version v1")),
     "submit, one modality": (new, command("submit --yes --modalities Images")),
     "submit what is pending": (recorded, command("submit --yes")),
+    "submit a file with another time": (touched, command("submit --yes")),
     "upload": (recorded, command("file upload")),
     "upload a version": (recorded, command("file upload --version v1 --modalities Images")),
     "a policy": (new, by_policy),
@@ -247,6 +258,29 @@ def test_a_leak_that_a_deeper_pass_found_is_not_forgotten_by_a_scan(cli: Command
     cli.run("readiness --pass quick")
     assert cli.run("submit --yes").status == Status.DONE
     assert CANARY not in ended.said + ended.out
+
+
+def test_a_series_or_a_recording_of_which_nothing_could_be_read_keeps_its_leaks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first file of a folder is named, and the leaks of the others stay, too."""
+    for number in (1, 2):
+        world.put(f"1001/Images/CT/2001/3001/{number}.dcm", image("1001", "2001", InstanceNumber=number, PatientName=f"{CANARY}^ANNA"))
+    with Workspace(world.config) as workspace:
+        check(workspace, JobContext(), Pass.QUICK)
+    before = leaks.listed(world.config).open
+    assert len({leak.path for leak in before}) == 2
+    for number in (1, 2):
+        os.utime(world.site / f"1001/Images/CT/2001/3001/{number}.dcm", (1_600_000_000, 1_600_000_000))
+    real = FolderSource.open
+
+    def refuse(self: FolderSource, path: str, *given: object, **options: object) -> object:
+        if path.endswith("/1.dcm"):
+            raise SourceUnreadableError("The file cannot be opened.")
+        return real(self, path, *given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FolderSource, "open", refuse)
+    with Workspace(world.config) as workspace:
+        check(workspace, JobContext(), Pass.QUICK)
+    assert leaks.listed(world.config).open == before
 
 
 def test_a_pass_that_could_not_read_everything_takes_nothing_back(world: World) -> None:

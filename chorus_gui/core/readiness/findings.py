@@ -87,6 +87,11 @@ class Found:
         self._groups: dict[tuple[str, str], Group] = {}
         self._subjects: dict[str, int] = {}
 
+    @property
+    def checked(self) -> frozenset[str]:
+        """The rules that are checked."""
+        return frozenset(self._active)
+
     def is_active(self, rule: str) -> bool:
         """This rule is checked."""
         return rule in self._active

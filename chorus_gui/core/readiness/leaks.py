@@ -96,7 +96,7 @@ def book_path(journal: Path) -> Path:
 class Checking:
     """What a running check writes to.  Nothing of it is in the book before :meth:`LeakBook.checking` ends."""
 
-    def __init__(self, sent: Mapping[str, Snapshot], counted: Mapping[str, Snapshot]) -> None:
+    def __init__(self, sent: Mapping[str, Snapshot], counted: Mapping[str, Snapshot], newest: int = 0) -> None:
         self.sent = sent
         """OMOP tables as they were submitted last, by path"""
         self.counted = dict(counted)
@@ -106,7 +106,13 @@ class Checking:
         self.result: Mapping[str, Any] | None = None
         """set when the check is complete"""
         self.unchecked: Sequence[Unchecked] = ()
+        self.folders: set[str] = set()
+        """folders of which the one file that was to be read could not be read: nothing is known of their other files"""
         self.modalities: tuple[str, ...] = ()
+        self.rules: frozenset[str] = frozenset()
+        """the rules that this check looks for"""
+        self.newest = newest
+        """the newest run that was in the book when this check began"""
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute(
             "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
@@ -167,15 +173,18 @@ class LeakBook:
     @contextmanager
     def checking(self) -> Generator[Checking]:
         """A check.  When the block ends, however it ends, what it found is in the book.  Only a complete one takes leaks back."""
-        with closing(Checking(self._tables("sent"), self._tables("counted"))) as made:
+        (newest,) = self._db.execute("SELECT coalesce(max(run), 0) FROM leak").fetchone()
+        with closing(Checking(self._tables("sent"), self._tables("counted"), newest)) as made:
             try:
                 yield made
             finally:
                 self._take(made)
 
     def _take(self, made: Checking) -> None:
-        run = time.time_ns()
+        now = time.time_ns()
         with self._changing():
+            (newest,) = self._db.execute("SELECT coalesce(max(run), 0) FROM leak").fetchone()
+            run = max(now, newest + 1)  # a clock can be set back
             lines = ((*line, run) for line in made.found())
             self._db.executemany("INSERT OR REPLACE INTO leak VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
             counted = ((path, *one) for path, one in made.counted.items())
@@ -184,18 +193,20 @@ class LeakBook:
                 return
             rank = made.deepest.rank
             if len(made.unchecked) <= MOST_UNCHECKED and not any(not one.path for one in made.unchecked):
-                self._take_back(run, rank, made)
-            self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, run // 1000, json.dumps(made.result)))
+                self._take_back(rank, made)
+            self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, now // 1000, json.dumps(made.result)))
 
-    def _take_back(self, run: int, rank: int, made: Checking) -> None:
-        """Leaks that this check did not find again, where it looked."""
+    def _take_back(self, rank: int, made: Checking) -> None:
+        """Leaks that this check did not find again, where and for what it looked.  What another check found meanwhile stays."""
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS missed (path TEXT, below TEXT)")
         self._db.execute("DELETE FROM missed")
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((one.path, f"{one.path}/") for one in made.unchecked))
+        self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((folder, f"{folder}/" if folder else "") for folder in made.folders))
         self._db.execute(
-            "DELETE FROM leak WHERE run <> ? AND pass <= ? AND modality IN (SELECT value FROM json_each(?)) AND NOT EXISTS "
+            "DELETE FROM leak WHERE run <= ? AND pass <= ? AND rule IN (SELECT value FROM json_each(?)) "
+            "AND modality IN (SELECT value FROM json_each(?)) AND NOT EXISTS "
             "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)",
-            (run, rank, json.dumps(made.modalities)),
+            (made.newest, rank, json.dumps(sorted(made.rules)), json.dumps(made.modalities)),
         )
 
     def _tables(self, table: str) -> dict[str, Snapshot]:

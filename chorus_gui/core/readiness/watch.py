@@ -76,7 +76,8 @@ class Watch:
         )
         if self.checking is not None:
             self.checking.deepest, self.checking.modalities = self.deepest, tuple(modalities)
-            self.checking.unchecked, self.checking.result = missed, to_data(found)
+            self.checking.unchecked, self.checking.rules = missed, self.found.checked
+            self.checking.result = to_data(found)
         return found
 
 

@@ -29,6 +29,7 @@ from chorus_gui.core.errors import (
     StoreUnavailableError,
 )
 from chorus_gui.core.model import Action, Change, ChangeKind, Entry, Item, Proof
+from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.amended import SENDING, refuse_taken
 from chorus_gui.core.review.approval import check_approval, diff_hash
@@ -80,7 +81,9 @@ def submit(work: Work, approved: Approved, store: Store) -> None:
     _begin(work, approved, sends=True)
     _reopen(work, approved, store)
     try:
-        again = _without_bytes(work, approved, _looked_up(work, approved, store))
+        found = _looked_up(work, approved, store)
+        leak_gate.refuse(work, _moved_and_missing(work, approved, found))
+        again = _without_bytes(work, approved, found)
         # A file that is replaced inside its own version overwrites a blob that an open row vouches for: close that row first.
         replaced = (
             change
@@ -176,6 +179,13 @@ def _looked_up(work: Work, approved: Approved, store: Store | None) -> dict[int,
         return {}
     changes = approved.changes(ChangeKind.MOVED, ChangeKind.RESTORED)
     return looked_up(work, store, [change.old for change in changes if change.old and change.old.uploaded])
+
+
+def _moved_and_missing(work: Work, approved: Approved, found: Mapping[int, VerifyResult]) -> Iterator[FileState]:
+    """MOVED files of which the store has no copy, or another one: they are sent again."""
+    for change in _to_do(work, approved, ChangeKind.MOVED):
+        if change.old is not None and found.get(change.old.file_id) in DIFFERENT:
+            yield FileState(change.modality, change.path, change.size or 0, change.mtime_us or 0)
 
 
 def _without_bytes(work: Work, approved: Approved, found: Mapping[int, VerifyResult]) -> set[int]:

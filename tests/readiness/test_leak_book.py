@@ -1,0 +1,67 @@
+"""A check takes a leak back only where it looked, for what it looked for, and if nobody found it meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chorus_gui.core.readiness.findings import FileState, Unchecked
+from chorus_gui.core.readiness.leaks import Checking, LeakBook
+
+ONE = FileState("Images", "a/1.dcm", 10, 1)
+
+
+def complete(checking: Checking, *rules: str) -> None:
+    checking.result, checking.modalities, checking.rules = {}, ("Images",), frozenset(rules)
+
+
+def known(journal: Path) -> list[str]:
+    with LeakBook(journal) as book:
+        return [f"{leak.rule} {leak.path}" for leak in book.leaks(["P1", "P2"])]
+
+
+def found(journal: Path, *rules: str) -> None:
+    with LeakBook(journal) as book, book.checking() as checking:
+        for rule in rules:
+            checking.add(rule, "", [ONE])
+
+
+def test_a_check_with_other_rules_takes_nothing_back_that_it_did_not_look_for(tmp_path: Path) -> None:
+    journal = tmp_path / "j.db"
+    found(journal, "P1", "P2")
+    with LeakBook(journal) as book, book.checking() as checking:
+        complete(checking, "P2")
+    assert known(journal) == ["P1 a/1.dcm"]
+
+
+def test_a_check_takes_nothing_back_that_another_one_found_meanwhile(tmp_path: Path) -> None:
+    journal = tmp_path / "j.db"
+    with LeakBook(journal) as book, book.checking() as checking:
+        found(journal, "P1")
+        complete(checking, "P1")
+    assert known(journal) == ["P1 a/1.dcm"]
+    with LeakBook(journal) as book, book.checking() as checking:
+        complete(checking, "P1")
+    assert known(journal) == []
+
+
+def test_a_clock_that_was_set_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = tmp_path / "j.db"
+    found(journal, "P1")
+    monkeypatch.setattr("chorus_gui.core.readiness.leaks.time.time_ns", lambda: 1_000_000)
+    with LeakBook(journal) as book, book.checking() as checking:
+        checking.add("P2", "", [ONE])
+        complete(checking, "P1", "P2")
+    assert known(journal) == ["P2 a/1.dcm"]
+
+
+@pytest.mark.parametrize(("folder", "kept"), [("a", True), ("", True), ("b", False), ("a/1", False)])
+def test_a_folder_that_was_not_read_keeps_its_leaks(folder: str, kept: bool, tmp_path: Path) -> None:
+    journal = tmp_path / "j.db"
+    found(journal, "P1")
+    with LeakBook(journal) as book, book.checking() as checking:
+        checking.unchecked = [Unchecked("a/2.dcm", "refused")]
+        checking.folders.add(folder)
+        complete(checking, "P1")
+    assert known(journal) == (["P1 a/1.dcm"] if kept else [])
