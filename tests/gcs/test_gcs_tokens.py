@@ -80,6 +80,25 @@ def test_an_identity_of_a_workload_elsewhere(google: SignIn, tmp_path: Path) -> 
     assert google.asked[0]["subject_token"] == ["subject-token"]
 
 
+def test_an_identity_of_a_workload_that_acts_as_a_service_account(google: SignIn, tmp_path: Path, serve: Callable[..., Server]) -> None:
+    """The address has the account's name, with its "@"."""
+    answer = json.dumps({"accessToken": "of-the-account", "expireTime": "2999-01-01T00:00:00Z"}).encode()
+    server = serve(reply(200, answer, Content_Type="application/json"))
+    (tmp_path / "subject").write_text("subject-token")
+    path = "/v1/projects/-/serviceAccounts/reader@site-project.iam.gserviceaccount.com:generateAccessToken"
+    content = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/o",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": google.url,
+        "service_account_impersonation_url": f"{server.url}{path}",
+        "credential_source": {"file": str(tmp_path / "subject")},
+    }
+    assert tokens(written(tmp_path, content)).token() == "of-the-account"
+    ((line, headers),) = server.seen
+    assert (line, headers["Authorization"]) == (f"POST {path}", f"Bearer {google.given[0]}")
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -228,6 +247,10 @@ def test_a_sign_in_service_that_is_out_of_reach_is_an_outage(serve: Callable[...
         "ftp://a/b",
         "x",
         "http://[::ffff:169.254.169.254]/",
+        "https://oauth2.googleapis.com@evil.example/token",
+        "https://oauth2.googleapis.com\\@evil.example/token",
+        "https://oauth2.googleapis.com/to ken",
+        "https://oauth2.googleapis.com/token#@evil.example/",
     ],
 )
 def test_a_sign_in_service_that_nobody_knows_gets_nothing(google: SignIn, tmp_path: Path, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ ANSWER_BYTES = 1024 * 1024
 METADATA_HOSTS = frozenset(("metadata.google.internal", "169.254.169.254"))
 """What gives credentials to whoever runs on a computer in Google Cloud."""
 
-
+_NO_PATH = re.compile(r"[^!-~]|[#\\]")
 _BUSY = frozenset((408, 429, 500, 502, 503, 504))
 """google-auth would wait by itself with these, and ask again: that is for whoever asked this program."""
 
@@ -72,15 +73,15 @@ class Sender:
         raise TransportError("no answer")
 
     def _way(self, where: str) -> tuple[Http, str, str]:
-        host = Host.of_url(where)
-        if host is None:
+        scheme, _, rest = where.partition("://")
+        authority, slash, path = rest.partition("/")
+        host = Host.of_url(f"{scheme}://{authority}")  # a path can have "@": the name of a service account
+        if host is None or _NO_PATH.search(path):
             raise AccessError(
                 "The file with Google credentials names an address that is not valid.",
                 meaning="Nothing was sent.",
                 remedy="Download the file again, and name it in google_credentials_file.",
             )
-        scheme, _, rest = where.partition("://")
-        authority, slash, path = rest.partition("/")
         tls = scheme == "https"
         _, colon, port = authority.removeprefix("[").rpartition(":") if not authority.endswith("]") else ("", "", "")
         address = Address(host.name, int(port) if colon and port.isdecimal() else 443 if tls else 80, tls)
