@@ -13,7 +13,7 @@ from azure_places import azure_place
 
 from chorus_gui.core.config import policy as policies
 from chorus_gui.core.config.credentials import MicrosoftLogin
-from chorus_gui.core.config.hosts import admit, confirm, unconfirmed
+from chorus_gui.core.config.hosts import admit, admit_sign_in, confirm, unconfirmed
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.config.policy import Rule, parse_policy, read_policy
 from chorus_gui.core.errors import PolicyError, UntrustedHostError
@@ -73,6 +73,18 @@ def test_hosts_are_pinned_and_need_no_person(policy: Path) -> None:
     assert refused(place("http://127.0.0.1:10000/devstoreaccount1")) == "AllowedHosts"
     with pytest.raises(PolicyError, match="AllowedHosts"):
         confirm("other.example")
+
+
+@pytest.mark.parametrize("name", ["sign-in.example", "127.0.0.1"])
+def test_a_file_with_google_credentials_gets_around_no_policy(policy: Path, name: str) -> None:
+    confirm("sign-in.example")
+    admit_sign_in(name)
+    policy.write_text('allowed_hosts = ["storage.googleapis.com"]\n')
+    admit_sign_in("oauth2.googleapis.com")
+    with pytest.raises(PolicyError, match="AllowedHosts"):
+        admit_sign_in(name)
+    policy.write_text('allowed_hosts = ["storage.googleapis.com", "other.example"]\n')
+    admit_sign_in("other.example")  # nobody has to confirm what the policy names
 
 
 def test_an_empty_list_allows_nothing(policy: Path) -> None:

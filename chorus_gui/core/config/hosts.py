@@ -213,7 +213,11 @@ def admit_sign_in(name: str) -> None:
             meaning="The file with Google credentials names it. Nothing was sent.",
             remedy="Download the file again, and name it in google_credentials_file.",
         )
-    if host.name.endswith(GOOGLE_SUFFIX) or host.is_loopback or host.name in confirmed():
+    if host.name.endswith(GOOGLE_SUFFIX):
+        return
+    policy = read_policy()
+    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
+    if host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
         return
     raise UntrustedHostError(
         f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",

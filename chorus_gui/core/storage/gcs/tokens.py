@@ -26,7 +26,7 @@ from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError, json_value
 
 REMEDY = "Correct google_credentials_file in the configuration. In the Google Cloud console, a service account's page “Keys” has new keys."
 SCOPES = ("https://www.googleapis.com/auth/devstorage.read_only",)
-"""Reading, whatever the account may do besides."""
+"""Reading, whatever else the account may do.  A sign-in of a person has the scopes that it was made with."""
 EARLY = timedelta(seconds=60)
 """A token is renewed so long before it ends."""
 MOST_BYTES = 1024 * 1024
