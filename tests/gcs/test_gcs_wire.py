@@ -203,6 +203,26 @@ def test_bytes_that_are_refused_in_plain_text_are_explained_by_a_question_about_
         opened(reply(status, b"<html>nothing here</html>")).open("a")
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "words", "remedy"),
+    [
+        (400, b"The target object is encrypted by a customer-supplied encryption key.", "Could not read “site/a”", "another kind of key"),
+        (400, b"Cloud KMS key is disabled.", "Could not read “site/a”", "the code"),
+        (403, b"Permission denied on Cloud KMS key.", "do not allow reading", "Storage Object Viewer"),
+        (400, b"<html>x</html>", "Could not read “site/a”", "the code"),
+    ],
+)
+def test_bytes_that_are_refused_of_an_object_that_can_be_looked_at_concern_that_object_alone(
+    opened: Opened, status: int, body: bytes, words: str, remedy: str
+) -> None:
+    """It was the service that answered: nobody waits for another one."""
+    source = opened(reply(status, body, Content_Type="text/html; charset=UTF-8"), facts("site/a"))
+    with pytest.raises(SourceUnreadableError, match=words) as caught:
+        source.open("a", version="17")
+    assert remedy in caught.value.remedy
+    assert "<" not in caught.value.summary
+
+
 def test_a_token_that_is_refused_in_the_middle_is_replaced(google: SignIn, opened: Opened) -> None:
     source = opened(media(b"da", whole=b"data"), error(401, "authError"), media(b"ta", whole=b"data", offset=2))
     with pytest.MonkeyPatch.context() as patch:

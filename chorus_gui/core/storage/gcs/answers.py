@@ -49,7 +49,7 @@ def _explain(refusal: Refusal, access: Access, request: Request) -> StoreError:
         return ConditionError(f"“{request.key}” was changed meanwhile.")
     if status == 401:
         return _not_accepted(refusal, access)
-    if reason.startswith(_CUSTOMER_KEY):
+    if reason.startswith(_CUSTOMER_KEY) or "customer-supplied encryption key" in text:
         return StoreError(
             could_not(access, request),
             meaning="It is encrypted with a key that the customer gives with each request (CSEK), which CHoRUS Upload does not have.",

@@ -17,6 +17,7 @@ TIERS = frozenset(("NEARLINE", "COLDLINE", "ARCHIVE"))
 """Classes of storage that are read at once, but at a price for each byte."""
 OBJECT_FIELDS = "name,size,timeCreated,generation,md5Hash,storageClass"
 """What is asked for of each object.  ``timeCreated`` is when these bytes were written, as LastModified of S3; ``updated`` changes with every property."""
+_PLAIN_BYTES = 1000
 _GENERATION = re.compile(r"[0-9]{1,19}")
 _MD5 = re.compile(r"[A-Za-z0-9+/]{22}==")
 
@@ -57,6 +58,12 @@ def refusal(body: bytes) -> Refused | None:
     if type(error.get("code")) is not int:
         return None
     return Refused(_text(first.get("reason")) or _text(error.get("status")), _text(error.get("message")) or _text(first.get("message")))
+
+
+def plain(body: bytes) -> str:
+    """What the answer to a download says, which is plain text; "" for a page."""
+    text = " ".join(body[:_PLAIN_BYTES].decode("utf-8", "replace").split())
+    return "" if "<" in text else text
 
 
 def hash_md5(text: str) -> str:

@@ -192,7 +192,7 @@ class Bucket:
             return error
         if version and found.version != version:
             return ConditionError(f"“{request.key}” was changed meanwhile.")
-        return self._refused(answer, request)
+        return self._refused(answer, request, plain=markup.plain(answer.body))
 
     # --- one request ---------------------------------------------------------------------------------------------------
 
@@ -226,8 +226,11 @@ class Bucket:
             failure, cause = no_answer(error, self.access), GoogleFault(str(error))
         raise failure from cause
 
-    def _refused(self, answer: Answer, request: Request) -> StoreError:
+    def _refused(self, answer: Answer, request: Request, plain: str | None = None) -> StoreError:
+        """``plain``: the text of an answer that is the service's, although it is not written as its refusals are."""
         headers, found = answer.headers, markup.refusal(answer.body)
+        if found is None and plain is not None:
+            found = markup.Refused("", plain)
         reference = headers.get("x-guploader-uploadid", "")
         message = found.message.replace(self._sent_token, MASK) if found and self._sent_token else found.message if found else ""
         refusal = Refusal(
