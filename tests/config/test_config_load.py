@@ -260,7 +260,11 @@ def test_how_a_google_bucket_is_reached(tmp_path: Path, auth: str) -> None:
     assert (place.account.url, place.gcs) == ("https://storage.example.org", GcsSettings("payer-123", str(tmp_path / "ca.pem")))
 
 
-def test_which_google_credentials_are_used(tmp_path: Path) -> None:
+def test_which_google_credentials_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    current = tmp_path / "current"
+    current.mkdir()
+    monkeypatch.chdir(current)
+
     def found(keys: str, **environ: str) -> GoogleKeys:
         given = (
             parse(FOLDERS.replace('"site"', '"gs://bucket"').rstrip() + f"\n{keys}\n", tmp_path, environ).sites["OMOP"].place.credentials
@@ -271,6 +275,7 @@ def test_which_google_credentials_are_used(tmp_path: Path) -> None:
     file = str(tmp_path / "env.json")
     hmac = 'google_hmac_access_id = "GOOG1E"\ngoogle_hmac_secret = "s"'
     assert found("", GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(file)
+    assert found("", GOOGLE_APPLICATION_CREDENTIALS="env.json") == GoogleKeys(str(current / "env.json"))  # as for Google's own tools
     assert found('google_application_credentials = "a.json"', GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(str(tmp_path / "a.json"))
     assert found(hmac, GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(hmac_id="GOOG1E", hmac_secret=Secret("s"))
     assert found("google_use_attached_account = true", GOOGLE_APPLICATION_CREDENTIALS=file) == GoogleKeys(attached=True)

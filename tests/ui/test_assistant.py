@@ -57,7 +57,7 @@ class Shown:
         self.settle()
 
     def settle(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.dialog._busy, timeout=5000)
+        self.qtbot.waitUntil(lambda: not self.dialog._busy, timeout=20_000)
         settle(self.qtbot, self.session)
         settle(self.qtbot, self.session)
 
@@ -264,7 +264,7 @@ def test_a_failed_test_may_be_passed_by(shown: Shown, world: World) -> None:
 
 
 def qtbot_wait(shown: Shown) -> None:
-    shown.qtbot.waitUntil(lambda: shown.dialog._asked_at is None, timeout=5000)
+    shown.qtbot.waitUntil(lambda: shown.dialog._asked_at is None, timeout=20_000)
     shown.settle()
 
 
@@ -295,7 +295,7 @@ def test_where_it_cannot_be_saved_is_told(shown: Shown, world: World, tmp_path: 
     question = next(child for child in dialog.findChildren(ConfirmDialog) if child.isVisible())
     assert world.file.read_text("utf-8") == before
     question.yes.click()
-    shown.qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=5000)
+    shown.qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=20_000)
     shown.settle()
     assert world.file.read_text("utf-8") != before
     assert world.file.with_name("config.toml.bak").read_text("utf-8") == before

@@ -52,7 +52,7 @@ class Shown:
 
     def settle(self) -> None:
         settle(self.qtbot, self.session)
-        self.qtbot.waitUntil(lambda: not self.page._timer.isActive(), timeout=5000)
+        self.qtbot.waitUntil(lambda: not self.page._timer.isActive(), timeout=20_000)
         settle(self.qtbot, self.session)
 
     def place(self, modality: str = DEFAULT) -> PlaceSection:
@@ -388,4 +388,4 @@ def test_a_fault_of_a_choice_is_shown_at_the_list(shown: Shown, world: World) ->
     assert "“logn” is not a valid value." in row.fault
     assert shown.place("Images")._cloud(AZURE).ways.property("fault") == "true"
     shown.page.show_topic("site_path.Images.auth.auth_mode")
-    shown.qtbot.waitUntil(lambda: shown.place("Images")._cloud(AZURE).ways.hasFocus(), timeout=5000)
+    shown.qtbot.waitUntil(lambda: shown.place("Images")._cloud(AZURE).ways.hasFocus(), timeout=20_000)

@@ -195,9 +195,8 @@ def google_credentials(reading: Reading, base: Path, environ: Mapping[str, str],
         given.values["google_credentials_file"].warn("The file has no effect, because there is an HMAC key.")
     if attached and (access_id or file):
         given.values["google_use_attached_account"].warn("This has no effect, because there is an HMAC key or a file with credentials.")
-    if not (file or attached or access_id):
-        file = given.env["google_credentials_file"]
-    return GoogleKeys(os.path.normpath(base / file) if file else "", access_id, _secret(secret), attached)
+    used = bool(file) or not (attached or access_id)
+    return GoogleKeys(given.file("google_credentials_file", base) if used else "", access_id, _secret(secret), attached)
 
 
 def gcs_settings(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> tuple[Account, GcsSettings]:
