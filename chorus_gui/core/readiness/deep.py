@@ -66,6 +66,8 @@ class Deep:
     _folders: dict[str, str] = field(default_factory=dict[str, str])
     _sampled: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
     """folder of a series of which one image was read → its leaks (rule, subject)"""
+    _read_of: set[str] = field(default_factory=set[str])
+    """images that were read of series that had a leak before"""
     _stamps: dict[str, str] = field(default_factory=dict[str, str])
     _dates: dict[str, dict[str, bool]] = field(default_factory=dict[str, dict[str, bool]])
 
@@ -377,12 +379,16 @@ class Deep:
     def _image_found(self, image: Seen, verdict: Verdict) -> None:
         """A leak of the one image that was read of a series is one of every image in the series, until they are read, too."""
         self.paths.found.all(verdict.findings, image.state)
+        if self.checking is not None and image.path.rpartition("/")[0] in self.checking.series:
+            self._read_of.add(image.path)
         if not self.thorough and (leaks := self.paths.found.leaks_of(verdict.findings)):
             folder = image.path.rpartition("/")[0]
             self._sampled.setdefault(folder, set()).update((one.rule, one.about) for one in leaks)
 
     def _whole_series(self) -> None:
         """Report the other images of series of which one has a leak."""
+        if self.checking is not None and self.checking.series and not self.thorough:
+            self.checking.skip(one.state for one in self.memory.series(self.checking.series) if one.path not in self._read_of)
         leaks = self.paths.found.leaks
         if leaks is None or not self._sampled:
             return

@@ -113,10 +113,13 @@ class Checking:
         """the rules that this check looks for"""
         self.newest = newest
         """the newest run that was in the book when this check began"""
+        self.series: frozenset[str] = frozenset()
+        """folders of series that had a leak when this check began"""
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute(
             "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
         )
+        self._db.execute("CREATE TABLE unread (path TEXT, size INTEGER, mtime_us INTEGER)")
         self._db.execute("BEGIN")
 
     def add(self, rule: str, about: str, files: Iterable[FileState]) -> None:
@@ -127,6 +130,14 @@ class Checking:
     def count(self, table: FileState, lines: int, patients: int | None) -> None:
         """A table has so many lines and patients."""
         self.counted[table.path] = Snapshot(table.size, table.mtime_us, lines, patients)
+
+    def skip(self, images: Iterable[FileState]) -> None:
+        """These images of :attr:`series` were not read: another one of their series was."""
+        self._db.executemany("INSERT INTO unread VALUES (?, ?, ?)", ((one.path, one.size, one.mtime_us) for one in images))
+
+    def unread(self) -> Iterator[tuple[Any, ...]]:
+        """What :meth:`skip` was given: path, size, time."""
+        yield from self._db.execute("SELECT path, size, mtime_us FROM unread")
 
     def found(self) -> Iterator[tuple[Any, ...]]:
         """Everything, in the order of the table ``leak`` without its run."""
@@ -175,6 +186,8 @@ class LeakBook:
         """A check.  When the block ends, however it ends, what it found is in the book.  Only a complete one takes leaks back."""
         (newest,) = self._db.execute("SELECT coalesce(max(run), 0) FROM leak").fetchone()
         with closing(Checking(self._tables("sent"), self._tables("counted"), newest)) as made:
+            paths = self._db.execute("SELECT DISTINCT path FROM leak WHERE modality = 'Images' AND pass = ?", (Pass.QUICK.rank,))
+            made.series = frozenset(path.rpartition("/")[0] for (path,) in paths)
             try:
                 yield made
             finally:
@@ -197,16 +210,24 @@ class LeakBook:
             self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, now // 1000, json.dumps(made.result)))
 
     def _take_back(self, rank: int, made: Checking) -> None:
-        """Leaks that this check did not find again, where and for what it looked.  What another check found meanwhile stays."""
+        """Leaks that this check did not find again, where and for what it looked.
+
+        What another check found meanwhile stays, and so does the leak of an image that is as it was and was not read.
+        """
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS unread (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER) WITHOUT ROWID")
+        self._db.execute("DELETE FROM unread")
+        self._db.executemany("INSERT OR REPLACE INTO unread VALUES (?, ?, ?)", made.unread())
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS missed (path TEXT, below TEXT)")
         self._db.execute("DELETE FROM missed")
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((one.path, f"{one.path}/") for one in made.unchecked))
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((folder, f"{folder}/" if folder else "") for folder in made.folders))
         self._db.execute(
             "DELETE FROM leak WHERE run <= ? AND pass <= ? AND rule IN (SELECT value FROM json_each(?)) "
-            "AND modality IN (SELECT value FROM json_each(?)) AND NOT EXISTS "
+            "AND modality IN (SELECT value FROM json_each(?)) "
+            "AND NOT (modality = 'Images' AND pass = ? AND EXISTS (SELECT 1 FROM unread u "
+            "WHERE (u.path, u.size, u.mtime_us) = (leak.path, leak.size, leak.mtime_us))) AND NOT EXISTS "
             "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)",
-            (made.newest, rank, json.dumps(sorted(made.rules)), json.dumps(made.modalities)),
+            (made.newest, rank, json.dumps(sorted(made.rules)), json.dumps(made.modalities), Pass.QUICK.rank),
         )
 
     def _tables(self, table: str) -> dict[str, Snapshot]:

@@ -64,6 +64,10 @@ class Judged:
             if changed
             else ""
         )
+        if any(found.deepest is Pass.QUICK and any(one.modality == "Images" for one in found.examples) for found in self.rules):
+            again += (
+                " The quick pass reads one image of each series. To have every image read, use “chorus-upload readiness --pass thorough”."
+            )
         raise LeakError(
             f"{'1 file' if one else f'{self.files:,} files'} to be sent {'has' if one else 'have'} a leak of patient data that nobody has accepted.",
             [_told(found) for found in self.rules],
