@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from azure_places import azure_place, sas_place
+from azure_places import azure_place, sas_place, service
 from commands import Run, run
 from world import World
 
@@ -357,6 +357,17 @@ def test_a_version_of_the_source_that_is_gone_is_not_copied(azurite: Azurite, fr
         with pytest.raises(CannotFetchError):
             store.fetch("x", lent)
         assert store.head("x") is None
+
+
+def test_a_blob_with_metadata_is_not_copied_by_the_service(azurite: Azurite, site: str) -> None:
+    """A service can copy them, too: they can name a patient."""
+    put(azurite, site, "a.dcm", b"data")
+    with closing(service(azurite)) as client:
+        client.get_blob_client(site, "a.dcm").set_blob_metadata({"name": "somebody"})
+    with closing(AzureSource(sas_place(azurite, site, "rl"))) as source:
+        assert lends(source, "a.dcm") is None
+        put(azurite, site, "a.dcm", b"data")
+        assert lends(source, "a.dcm") is not None
 
 
 def test_a_sas_is_handed_to_azure_alone_and_nothing_else_is_handed_on(azurite: Azurite, site: str) -> None:

@@ -64,10 +64,13 @@ class AzureSource:
 
     def stat(self, path: str) -> SourceStat:
         """See :meth:`Source.stat`."""
+        return _stat(self._properties(path))
+
+    def _properties(self, path: str) -> BlobInfo:
         found = _as_source(path, lambda: self._store.head(path))
         if found is None:
             raise SourceVanishedError(f"“{path}” is no longer in {self.url}.", remedy="Scan again.")
-        return _stat(found)
+        return found
 
     def open(self, path: str, offset: int = 0, *, version: str = "") -> BlobReader:
         """See :meth:`Source.open`."""
@@ -77,12 +80,15 @@ class AzureSource:
         return BlobReader(path, found, self._store.read(path, offset=offset, etag=found.version))
 
     def lent(self, path: str) -> Lent | None:
-        """See :meth:`Lends.lent`: with a SAS, and the MD5 that the blob shows.  One request, for its properties."""
+        """See :meth:`Lends.lent`: with a SAS, and the MD5 that the blob shows.  One request, for its properties.
+
+        A blob with metadata is not lent: a service can copy them, too, and only content may leave the site.
+        """
         address = _as_source(path, lambda: self._store.lent_address(path))
         if not address:
             return None
-        stat = self.stat(path)
-        return Lent(address, stat, bytes.fromhex(stat.md5.hex)) if stat.md5 is not None else None
+        found = self._properties(path)
+        return Lent(address, _stat(found), bytes.fromhex(found.md5)) if found.md5 and not found.metadata else None
 
     def close(self) -> None:
         """See :meth:`Source.close`."""
