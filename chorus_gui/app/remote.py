@@ -71,15 +71,16 @@ def upload(
 
 def _of_the_site(config: Config, files: Sequence[Path]) -> Iterator[FileState]:
     """Those of these files that are the site's, as they are now."""
-    folders = [
-        (site.modality, Path(os.path.realpath(site.place.folder))) for site in config.sites.values() if site.place.folder is not None
-    ]
+    named = [(site.modality, site.place.folder) for site in config.sites.values() if site.place.folder is not None]
+    folders = [(modality, Path(made(folder))) for modality, folder in named for made in (os.path.realpath, os.path.abspath)]
     for file in files:
-        here = Path(os.path.realpath(file))
-        found = here.stat()
-        for modality, folder in folders:
-            if here.is_relative_to(folder):
-                yield FileState(modality, here.relative_to(folder).as_posix(), found.st_size, found.st_mtime_ns // 1000)
+        found = file.stat()
+        places = [Path(made(file)) for made in (os.path.realpath, os.path.abspath)]  # a link in the site can lead to another disk
+        there = dict.fromkeys(
+            (modality, here.relative_to(folder)) for modality, folder in folders for here in places if here.is_relative_to(folder)
+        )
+        for modality, path in there:
+            yield FileState(modality, path.as_posix(), found.st_size, found.st_mtime_ns // 1000)
 
 
 def download(
