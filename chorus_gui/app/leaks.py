@@ -76,7 +76,7 @@ def accept(config: Config, rule: str, paths: Sequence[str], reason: str) -> Chan
             what = f"“{missing[0]}” has no open leak of rule {id_}." if missing else f"There is no open leak of rule {id_}."
             raise UsageError(what, meaning="Nothing was accepted.", remedy="Use “chorus-upload leak list” to see the leaks that are open.")
         count = book.accept(found, " ".join(reason.split()))
-        return Changed(count, len({(leak.modality, leak.path) for leak in book.leaks(leak_rules(rules))}))
+        return Changed(count, book.count(leak_rules(rules))[""])
 
 
 def withdraw(config: Config, rule: str, paths: Sequence[str] = ()) -> Changed:
@@ -94,7 +94,7 @@ def withdraw(config: Config, rule: str, paths: Sequence[str] = ()) -> Changed:
                 meaning="Nothing was changed.",
                 remedy="Use “chorus-upload leak list --all” to see what is accepted.",
             )
-        return Changed(count, len({(leak.modality, leak.path) for leak in book.leaks(leak_rules(rules))}))
+        return Changed(count, book.count(leak_rules(rules))[""])
 
 
 def _known(rule: str, ids: Sequence[str]) -> str:
@@ -125,14 +125,17 @@ def of_review(active: Run, review: Review, staging: Staging) -> Judged:
 
 def open_kinds(workspace: Workspace, readiness: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Kinds of leaks (rule and a path) that nobody accepted or held back: of files that are sent, of others, and of files that match no pattern."""
+    from chorus_gui.core.readiness.leaks import LeakBook
     from chorus_gui.core.submission.held import HeldNow
+    from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
 
     with workspace.holds() as kept:
         held = HeldNow(workspace.config, kept.all(), list)
     kinds: dict[tuple[str, str], str] = {}
-    for leak in listed(workspace.config).open:
-        if held.of(leak.modality, leak.path) is None:
-            kinds.setdefault((leak.rule, leak.about), leak.path)
+    with LeakBook(workspace.config.journal.local) as book:
+        for leak in book.leaks(leak_rules(rules_of(workspace.config))):  # there can be a million
+            if (leak.rule, leak.about) not in kinds and held.of(leak.modality, leak.path) is None:
+                kinds[leak.rule, leak.about] = leak.path
     for found in readiness.get("findings", ()):
         if found["severity"] == Severity.LEAK.value and NOT_SENT in found["about"]:
             kinds.setdefault((found["rule"], found["about"]), next((one["path"] for one in found["examples"] if one["path"]), ""))

@@ -149,16 +149,14 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     rules = rules_of(config)
     with LeakBook(config.journal.local) as book:
         runs, accepted = book.runs(), tuple(book.accepted())
-        opened: dict[str, set[tuple[str, str]]] = {}
-        for leak in book.leaks(leak_rules(rules)):
-            opened.setdefault(leak.rule, set()).add((leak.modality, leak.path))
+        opened = book.count(leak_rules(rules))
     if not runs:
         return None
     allowed: dict[str, set[tuple[str, str]]] = {}
     for one in accepted:
         allowed.setdefault(one.rule, set()).add((one.modality, one.path))
     found = _lines(runs, config.modalities, rules)
-    lines = [_counted(line, len(opened.get(line.rule, ())), len(allowed.get(line.rule, ()))) for line in found]
+    lines = [_counted(line, opened.get(line.rule, 0), len(allowed.get(line.rule, ()))) for line in found]
     order = {id_: number for number, id_ in enumerate(rules.rules)}
     lines.sort(key=lambda line: (line.severity.rank, order.get(line.rule, len(order))))
     newest = max(runs, key=lambda run: run.ended_us)

@@ -65,3 +65,17 @@ def test_a_folder_that_was_not_read_keeps_its_leaks(folder: str, kept: bool, tmp
         checking.folders.add(folder)
         complete(checking, "P1")
     assert known(journal) == (["P1 a/1.dcm"] if kept else [])
+
+
+def test_the_book_counts_files_and_not_findings(tmp_path: Path) -> None:
+    journal = tmp_path / "j.db"
+    two = FileState("Images", "a/2.dcm", 10, 1)
+    with LeakBook(journal) as book:
+        with book.checking() as checking:
+            for about in ("x", "y"):
+                checking.add("P1", about, [ONE, two])
+            checking.add("P2", "", [ONE])
+        assert book.count(["P1", "P2"]) == {"P1": 2, "P2": 1, "": 2}
+        book.accept([leak for leak in book.leaks(["P1"]) if leak.path == two.path], "a phantom")
+        assert book.count(["P1", "P2"]) == {"P1": 1, "P2": 1, "": 1}
+        assert book.count([]) == {"": 0}

@@ -276,6 +276,17 @@ class LeakBook:
         for rule, modality, path, about, size, at, rank in found:
             yield Leak(rule, modality, path, about, size, at, passes[rank])
 
+    def count(self, rules: Collection[str]) -> dict[str, int]:
+        """Rule → how many files have an open leak of it, as the files were when they were found; "" → how many have any."""
+        where = (
+            "FROM leak l WHERE rule IN (SELECT value FROM json_each(?)) "
+            f"AND NOT EXISTS ({_ACCEPTED.format(size='l.size', mtime_us='l.mtime_us')})"
+        )
+        given = (json.dumps(sorted(rules)),)
+        each = self._db.execute(f"SELECT rule, count(*) FROM (SELECT DISTINCT rule, modality, path {where}) GROUP BY rule", given)
+        (total,) = self._db.execute(f"SELECT count(*) FROM (SELECT DISTINCT modality, path {where})", given).fetchone()
+        return {**dict(each.fetchall()), "": total}
+
     def of(self, file: FileState, rules: Collection[str]) -> tuple[list[Leak], list[Accepted]]:
         """The leaks of a file that is about to be sent, and those of them that a person accepted for the file as it is now."""
         passes, leaks, accepted = list(Pass), list[Leak](), list[Accepted]()
