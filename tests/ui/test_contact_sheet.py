@@ -105,3 +105,27 @@ def test_it_opens_from_the_page(qtbot: QtBot, session: Session) -> None:
     assert dialog is not None
     qtbot.waitUntil(lambda: dialog.list.count() > 0, timeout=20_000)
     dialog.accept()
+
+
+def test_a_picture_never_stays_below_the_path_of_another_image(qtbot: QtBot, session: Session, site: Site, tmp_path: Path) -> None:
+    """The large picture can take long, and the file can be gone by then: until it is there, the small one is shown, and the page says why."""
+    run_job(qtbot, session, intents.Scan())
+    assert session.state.config is not None
+    asked: list[str] = []
+    dialog = ContactSheetDialog(None, session.reader, session.state.config, None, asked.append)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.list.count() == 4, timeout=20_000)
+    rows = {dialog.list.item(row).icon().availableSizes()[0].width(): row for row in range(4)}
+    dialog.list.setCurrentRow(rows[32])
+    qtbot.waitUntil(lambda: dialog._pixmap.width() == 32, timeout=20_000)
+    other = dialog.list.item(rows[4])
+    (tmp_path / "site" / other.toolTip()).unlink()
+    dialog.list.setCurrentRow(rows[4])
+    assert dialog._pixmap.width() == 4
+    qtbot.waitUntil(lambda: "only the small picture can be shown" in dialog.path.text(), timeout=20_000)
+    assert dialog.path.text().startswith(other.toolTip())
+    assert dialog._pixmap.width() == 4
+    dialog._draw()
+    assert dialog._pixmap.isNull()
+    assert not dialog.path.text()

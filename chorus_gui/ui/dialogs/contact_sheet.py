@@ -125,9 +125,10 @@ class ContactSheetDialog(Dialog):
         item = self.list.currentItem()
         image = item.data(Qt.ItemDataRole.UserRole) if item is not None else None
         self.review.setEnabled(image is not None)
+        self._pixmap = item.icon().pixmap(SMALL, SMALL) if item is not None else QPixmap()  # never another image's picture below this path
+        self._fit()
         if image is None:
-            self._pixmap = QPixmap()
-            self._fit()
+            self.path.setText("")
             return
         self.path.setText(f"{image.path}{' – the header says that it can have text in the picture' if image.suspect else ''}")
         step = partial(load, self._config, self._login, image, WHOLE)
@@ -138,6 +139,9 @@ class ContactSheetDialog(Dialog):
         if outcome.kind is OutcomeKind.DONE and found is not None and not found.why:
             self._pixmap = QPixmap.fromImage(_image(found.grey, found.width, found.height))
             self._fit()
+        elif outcome.kind is not OutcomeKind.CANCELLED:
+            why = found.why if found is not None else "It could not be read."
+            self.path.setText(f"{self.path.text()} – only the small picture can be shown: {why[0].lower()}{why[1:]}")
 
     def _fit(self) -> None:
         if self._pixmap.isNull():
