@@ -9,12 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from azure_server import Server, reply
 from gcsserver import GcsServer
 from s3server import KEY_ID, SECRET, S3Server
 
 from chorus_gui.core.config.credentials import Account, GoogleKeys, Secret
 from chorus_gui.core.config.model import GcsSettings, Place, PlaceKind
-from chorus_gui.core.errors import AccessError, Cancelled, SourceChangedError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.errors import AccessError, Cancelled, SourceChangedError, SourceUnreadableError, SourceVanishedError, StoreError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Grade
 from chorus_gui.core.storage.base import Folder, FolderChoice, Source
@@ -187,6 +188,36 @@ def test_what_is_wrong_with_an_hmac_key_names_its_keys(s3: S3Server) -> None:
     with pytest.raises(AccessError, match="HMAC key cannot be used") as refused:
         open_source(hmac_place(s3, "box", project="payer"))
     assert "google_credentials_file" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "words", "remedy"),
+    [
+        (403, "AccessDenied", "reader@p does not have storage.objects.list access.", "do not allow listing", "Storage Object Viewer"),
+        (403, "SignatureDoesNotMatch", "m", "does not accept the signature", "google_hmac_secret"),
+        (403, "InvalidAccessKeyId", "m", "does not know the access key", "google_hmac_access_id"),
+        (403, "InvalidSecurity", "m", "does not know the access key", "google_hmac_access_id"),
+        (400, "UserProjectMissing", "m", "have to pay", "google_user_project"),
+        (403, "AccountProblem", "m", "no active billing account", "the project"),
+        (404, "NoSuchBucket", "m", "no bucket", "google_endpoint_url"),
+        (400, "Anything", "m", "Could not list", "the code"),
+    ],
+)
+def test_what_google_refuses_with_an_hmac_key_has_a_remedy_of_google(status: int, code: str, message: str, words: str, remedy: str) -> None:
+    body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+    server = Server(reply(status, body, Content_Type="application/xml"))
+    place = Place(
+        PlaceKind.GCS, "gs://box", None, "box", "", GoogleKeys(hmac_id="GOOG1E", hmac_secret=Secret(SECRET)), Account(url=server.url)
+    )
+    try:
+        with closing(open_source(place)) as source:
+            assert isinstance(source, S3Source)
+            with pytest.raises(StoreError, match=words) as caught:
+                source.bucket.list_page("")
+    finally:
+        server.close()
+    assert remedy in caught.value.remedy
+    assert not [word for word in ("aws", "amazon", "s3:", "kms:") if word in caught.value.summary.lower() + caught.value.remedy.lower()]
 
 
 def test_a_source_with_a_file_takes_another_file(gcs: GcsServer, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_it_holds_what_a_helper_needs_and_nobodys_name(world: World) -> None:
     for secret in (*SECRETS, "P4711", "Smith", "a b.dcm"):
         assert secret not in whole, secret
     assert "CHoRUS Upload" in texts["about.txt"]
+    assert all(f"\n{name} " in texts["about.txt"] for name in ("azure-identity", "cryptography", "botocore", "google-auth"))
     assert "page_size = 100" in texts["config.toml"]
     assert "Images  1  0  0" in texts["journal.txt"]
     assert "OK\n" in texts["doctor.txt"]

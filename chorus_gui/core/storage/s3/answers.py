@@ -18,6 +18,7 @@ from chorus_gui.core.storage.bucket.answers import (
     proxy_login,
     strange,
 )
+from chorus_gui.core.storage.gcs.hmac_keys import explain_hmac
 from chorus_gui.core.storage.http.headers import clock_sentence
 
 _BUSY = {
@@ -63,6 +64,8 @@ def _explain(refusal: Refusal, access: Access, request: Request) -> StoreError:
             meaning=clock or "The clock of this computer is off by more than 15 minutes.",
             remedy="Set this computer's clock and time zone to the right time, then try again.",
         )
+    if access.maker == "Google" and (found := explain_hmac(refusal, access, request)) is not None:
+        return found
     return _access(refusal, access, request) or other(refusal, access, request)
 
 
