@@ -42,14 +42,15 @@ def where(path: str, line: int) -> str:
 
 
 def severities(counts: Mapping[str, int]) -> str:
-    """How many kinds of findings of each severity (its value): "1 leak of patient data, 2 questionable findings"; "" for none."""
+    """How many kinds of findings of each severity (its value): "1 leak of patient data and 2 questionable findings"; "" for none."""
     words = {
         "leak": ("leak of patient data", "leaks of patient data"),
         "rejected": ("finding that makes files unusable", "findings that make files unusable"),
         "questionable": ("questionable finding", "questionable findings"),
         "note": ("note", "notes"),
     }
-    return ", ".join(plural(counts[name], *forms) for name, forms in words.items() if counts.get(name))
+    told = [plural(counts[name], *forms) for name, forms in words.items() if counts.get(name)]
+    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
 
 
 def summary(found: Readiness) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
@@ -16,7 +16,7 @@ from world import World
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, Container, compose, container_of, faults_of, template_account
 from chorus_gui.app.credentials import paste
-from chorus_gui.app.place_kinds import S3
+from chorus_gui.app.place_kinds import FORMS, S3, PlaceForm
 from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import load, loads
@@ -420,3 +420,27 @@ def test_it_asks_what_a_missing_file_means(qtbot: QtBot, session: Session, tmp_p
     assert loads(compose(answers, tmp_path / "config.toml"), tmp_path / "config.toml").mode is mode
     dialog.ending.enter(answers)
     assert f"{mode.value} mode" in dialog.ending.summary.text()
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.title)
+def test_tab_reaches_everything_of_the_first_step_and_the_buttons_below_it(shown: Shown, form: PlaceForm) -> None:
+    dialog = shown.dialog
+    place = dialog.site.places[DEFAULT]
+    place.kinds.setCurrentIndex(place.kinds.findText(form.title))
+    place.kinds.activated.emit(place.kinds.currentIndex())
+    QApplication.processEvents()
+    dialog.activateWindow()
+    place.kinds.setFocus()
+    reached = []
+    for _ in range(60):
+        at = dialog.focusWidget()
+        reached.append(at)
+        QTest.keyClick(at, Qt.Key.Key_Tab)
+        if dialog.focusWidget() in reached:
+            break
+    assert dialog.focusWidget() is place.kinds, [one.accessibleName() for one in reached]
+    kinds = (QLineEdit, QPushButton)
+    seen = [one for kind in kinds for one in dialog.findChildren(kind) if one.isVisibleTo(dialog) and one.isEnabled()]
+    missed = [one.accessibleName() for one in seen if one not in reached]
+    assert dialog.next in seen
+    assert not missed

@@ -15,6 +15,7 @@ from uiworld import a_session, run_job, settle
 
 from chorus_gui.app import leaks, readiness_facts
 from chorus_gui.app.readiness import Reading
+from chorus_gui.app.readiness_report import severities
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.rules import Severity
@@ -304,3 +305,21 @@ def test_facts_come_from_the_newest_run_that_could_find_them(site: Site, tmp_pat
     partial = readiness_facts.readiness(config, ctx)
     assert partial is not None
     assert "L3" in {line.rule for line in partial.lines}
+
+
+def test_the_severities_are_a_list_of_a_sentence_and_one_file_is_one_file(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
+    assert severities({"leak": 1}) == "1 leak of patient data"
+    assert severities({"leak": 2, "note": 1}) == "2 leaks of patient data and 1 note"
+    assert (
+        severities({"rejected": 1, "questionable": 2, "note": 3})
+        == "1 finding that makes files unusable, 2 questionable findings and 3 notes"
+    )
+    assert severities({}) == ""
+    check(qtbot, session)
+    choose(page, "P1")
+    page.rule.accept_button.click()
+    (asked,) = [one for one in page.findChildren(ReasonDialog) if one.isVisible()]
+    said = " ".join(one.text() for one in asked.findChildren(QLabel))
+    assert "for 1 file?" in said
+    assert "If this file may be sent" in said
+    asked.reject()

@@ -62,7 +62,6 @@ class SiteStep(Step):
         content.setLayout(column(whole, self.fold, asked, None, space=2 * SPACE, margins=(0, 0, SPACE, 0)))
         self.setLayout(column(scrolled(content)))
         self.rows = {"": whole.path}
-        self.setFocusProxy(self.folder.edit)
         self._redraft(Draft(_FILE, template(Layout.NESTED)))
 
     def _place(self, modality: str) -> PlaceSection:

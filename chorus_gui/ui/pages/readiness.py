@@ -213,8 +213,8 @@ class ReadinessPage(Page):
         ReasonDialog(
             self,
             f"Accept rule {line.rule} for {words.count_of(line.open, 'file')}?",
-            f"{line.must} If these files may be sent, say why. The receipt shows your name and the reason. If a file "
-            "changes, or another file has the same leak, the submission stops again.",
+            f"{line.must} If {words.agree(line.open, 'this file', 'these files')} may be sent, say why. The receipt shows your name and the reason. "
+            f"If {words.agree(line.open, 'the', 'a')} file changes, or another file has the same leak, the submission stops again.",
             "Accept",
             lambda reason: self.intent.emit(readiness_intents.AcceptLeaks(line.rule, reason)),
             list(given),
@@ -222,8 +222,8 @@ class ReadinessPage(Page):
 
     def _withdraw(self, line: RuleLine) -> None:
         question = Question(
-            f"Withdraw rule {line.rule} for {words.count_of(line.accepted, 'file')}?",
-            "The next submission stops at these files again.",
+            f"Withdraw what was accepted: rule {line.rule}, {words.count_of(line.accepted, 'file')}?",
+            f"The next submission stops at {words.agree(line.accepted, 'this file', 'these files')} again.",
             "Withdraw",
         )
         ConfirmDialog(self, question, lambda: self.intent.emit(readiness_intents.WithdrawLeaks(line.rule))).open()

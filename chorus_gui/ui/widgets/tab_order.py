@@ -11,14 +11,25 @@ from PySide6.QtWidgets import QLayout, QWidget
 def tab_in_order(first: QWidget, *parts: QWidget) -> None:
     """After ``first``, Tab goes through ``parts``, each in the order of its layout."""
     before = first
+    compounds: list[tuple[QWidget, QWidget, Qt.FocusPolicy]] = []
     for part in parts:
         for widget in _stops(part):
+            proxy, policy = widget.focusProxy(), widget.focusPolicy()
+            if proxy is not None:
+                compounds.append((widget, proxy, policy))
+                widget.setFocusProxy(None)  # type: ignore[arg-type]
+                widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # Qt moves no other ones
             QWidget.setTabOrder(before, widget)
             before = widget
+    for widget, proxy, policy in compounds:
+        widget.setFocusPolicy(policy)
+        widget.setFocusProxy(proxy)
 
 
 def _stops(part: QWidget) -> Iterator[QWidget]:
-    if part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.focusProxy() is None:
+    """A field of several parts comes before its parts: behind them, it would send Tab back to the part that has its focus."""
+    proxy = part.focusProxy()
+    if part.isAncestorOf(proxy) if proxy is not None else part.focusPolicy() & Qt.FocusPolicy.TabFocus:
         yield part
     layout = part.layout()
     if layout is not None:
