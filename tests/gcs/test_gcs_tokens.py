@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -387,6 +388,12 @@ def test_the_account_of_a_computer_in_the_cloud(serve: Callable[..., Server], tm
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     assert done.stdout.strip() == "ya29.computer", done.stderr
     assert all(headers.get("Metadata-Flavor", headers.get("metadata-flavor")) == "Google" for _, headers in server.seen)
+
+
+@pytest.mark.parametrize("name", ["google.auth.external_account", "google.oauth2.credentials", "google.oauth2._client"])
+def test_the_library_logs_nothing_of_what_it_asks(name: str) -> None:
+    tokens()
+    assert not logging.getLogger(name).isEnabledFor(logging.WARNING)
 
 
 def test_no_secret_is_logged_or_shown(google: SignIn, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

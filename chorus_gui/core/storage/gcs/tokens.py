@@ -52,10 +52,10 @@ class GoogleTokens:
     """
 
     def __init__(self, given: GoogleKeys, certificates: str, access: Access) -> None:
-        logger = logging.getLogger("google.auth")
-        logger.setLevel(logging.ERROR)  # what fails is raised as a sentence
-        if not any(isinstance(known, RedactingFilter) for known in logger.filters):
-            logger.addFilter(RedactingFilter())
+        for logger in map(logging.getLogger, ("google.auth", "google.oauth2")):
+            logger.setLevel(logging.ERROR)  # what fails is raised as a sentence
+            if not any(isinstance(known, RedactingFilter) for known in logger.filters):
+                logger.addFilter(RedactingFilter())
         self._given, self._certificates, self._access = given, certificates, access
         self._lock = threading.Lock()
         self._credentials: Any = None
