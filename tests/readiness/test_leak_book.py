@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.readiness.findings import FileState, Unchecked
-from chorus_gui.core.readiness.leaks import Checking, LeakBook
+from chorus_gui.core.readiness.leaks import Checking, LeakBook, book_path
 
 ONE = FileState("Images", "a/1.dcm", 10, 1)
 
@@ -79,3 +83,50 @@ def test_the_book_counts_files_and_not_findings(tmp_path: Path) -> None:
         book.accept([leak for leak in book.leaks(["P1"]) if leak.path == two.path], "a phantom")
         assert book.count(["P1", "P2"]) == {"P1": 1, "P2": 1, "": 1}
         assert book.count([]) == {"": 0}
+
+
+def changed(file: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statements", "what", "remedy"),
+    [
+        (("PRAGMA user_version = 2", "ALTER TABLE leak ADD COLUMN more"), "newer CHoRUS Upload wrote", "Install the newest"),
+        (("DROP TABLE leak", "CREATE TABLE leak (x)"), "is damaged", "readiness --pass thorough"),
+    ],
+    ids=["newer", "other columns"],
+)
+def test_a_book_that_cannot_be_used_says_so_and_is_left_as_it_is(
+    statements: tuple[str, ...], what: str, remedy: str, tmp_path: Path
+) -> None:
+    journal = tmp_path / "j.db"
+    found(journal, "P1")
+    changed(book_path(journal), *statements)
+    with pytest.raises(ReviewError, match=what) as caught:
+        known(journal)
+    assert remedy in str(caught.value)
+    if "newer" in what:
+        with closing(sqlite3.connect(book_path(journal))) as db:
+            assert db.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_fault_while_it_is_read_names_the_book(tmp_path: Path) -> None:
+    journal = tmp_path / "j.db"
+    found(journal, "P1")
+    with LeakBook(journal) as book:
+        changed(book.path, "DROP TABLE leak", "DROP TABLE accepted")
+        reads: list[Callable[[], object]] = [
+            lambda: list(book.leaks(["P1"])),
+            lambda: book.of(ONE, ["P1"]),
+            lambda: book.places(3),
+            lambda: book.count(["P1"]),
+            lambda: book.accepted(),
+            lambda: bool(book),
+            lambda: book.accept([], "x") or book.withdraw("P1"),
+        ]
+        for read in reads:
+            with pytest.raises(ReviewError, match="list of leaks"):
+                read()

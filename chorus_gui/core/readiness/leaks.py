@@ -155,8 +155,31 @@ class LeakBook:
         self.path = book_path(journal)
         try:
             private.make(self.path)
-            self._db = own_database(self.path, timeout=30, begin=f"PRAGMA user_version = {FORMAT}; {_SCHEMA}")
+            self._db = own_database(self.path, timeout=30)
         except (OSError, sqlite3.Error) as error:
+            raise _unusable(self.path, error) from error
+        try:
+            self._begin()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _begin(self) -> None:
+        if self._all("PRAGMA user_version")[0][0] > FORMAT:
+            raise ReviewError(
+                f"A newer CHoRUS Upload wrote this computer's list of leaks, “{self.path}”.",
+                meaning="So it is not known which files must not be sent, and nothing was uploaded.",
+                remedy="Install the newest CHoRUS Upload.",
+            )
+        try:
+            self._db.executescript(f"PRAGMA user_version = {FORMAT}; {_SCHEMA}")
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def _all(self, statement: str, given: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._db.execute(statement, given).fetchall()
+        except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 
     def __enter__(self) -> LeakBook:
@@ -184,9 +207,9 @@ class LeakBook:
     @contextmanager
     def checking(self) -> Generator[Checking]:
         """A check.  When the block ends, however it ends, what it found is in the book.  Only a complete one takes leaks back."""
-        (newest,) = self._db.execute("SELECT coalesce(max(run), 0) FROM leak").fetchone()
+        ((newest,),) = self._all("SELECT coalesce(max(run), 0) FROM leak")
         with closing(Checking(self._tables("sent"), self._tables("counted"), newest)) as made:
-            paths = self._db.execute("SELECT DISTINCT path FROM leak WHERE modality = 'Images' AND pass = ?", (Pass.QUICK.rank,))
+            paths = self._all("SELECT DISTINCT path FROM leak WHERE modality = 'Images' AND pass = ?", (Pass.QUICK.rank,))
             made.series = frozenset(path.rpartition("/")[0] for (path,) in paths)
             try:
                 yield made
@@ -231,7 +254,7 @@ class LeakBook:
         )
 
     def _tables(self, table: str) -> dict[str, Snapshot]:
-        return {path: Snapshot(*one) for path, *one in self._db.execute(f"SELECT * FROM {table}").fetchall()}
+        return {path: Snapshot(*one) for path, *one in self._all(f"SELECT * FROM {table}")}
 
     def submitted(self, tables: Iterable[FileState]) -> None:
         """These OMOP tables are in the central store.  What was counted of them is kept for the next comparison."""
@@ -248,7 +271,7 @@ class LeakBook:
     def runs(self) -> list[PassRun]:
         """The last run of each pass, the shallowest first.  What cannot be read is left out."""
         passes, out = list(Pass), list[PassRun]()
-        for rank, ended, result in self._db.execute("SELECT pass, ended_us, result FROM run ORDER BY pass").fetchall():
+        for rank, ended, result in self._all("SELECT pass, ended_us, result FROM run ORDER BY pass"):
             with suppress(*DATA_ERRORS):
                 value = json_value(result)
                 if isinstance(value, dict) and 0 <= rank < len(passes):
@@ -257,24 +280,26 @@ class LeakBook:
 
     def __bool__(self) -> bool:
         """It has leaks, accepted or not."""
-        return self._db.execute("SELECT 1 FROM leak LIMIT 1").fetchone() is not None
+        return bool(self._all("SELECT 1 FROM leak LIMIT 1"))
 
     def places(self, most: int) -> set[tuple[str, str]] | None:
         """(modality, path) of every file with a leak, accepted or not; None if there are more than ``most``."""
-        found = self._db.execute("SELECT DISTINCT modality, path FROM leak LIMIT ?", (most + 1,)).fetchall()
+        found = self._all("SELECT DISTINCT modality, path FROM leak LIMIT ?", (most + 1,))
         return set(found) if len(found) <= most else None
 
     def leaks(self, rules: Collection[str], *, accepted: bool = False) -> Iterator[Leak]:
         """The leaks of these rules that nobody accepted (``accepted``: all), by rule and path, as the files were when they were found."""
         passes = list(Pass)
         hidden = "" if accepted else f"AND NOT EXISTS ({_ACCEPTED.format(size='l.size', mtime_us='l.mtime_us')})"
-        found = self._db.cursor().execute(
+        statement = (
             "SELECT rule, modality, path, about, size, mtime_us, max(pass) FROM leak l WHERE rule IN (SELECT value FROM json_each(?)) "
-            f"{hidden} GROUP BY rule, modality, path, about ORDER BY rule, modality, path, about",
-            (json.dumps(sorted(rules)),),
+            f"{hidden} GROUP BY rule, modality, path, about ORDER BY rule, modality, path, about"
         )
-        for rule, modality, path, about, size, at, rank in found:
-            yield Leak(rule, modality, path, about, size, at, passes[rank])
+        try:
+            for rule, modality, path, about, size, at, rank in self._db.cursor().execute(statement, (json.dumps(sorted(rules)),)):
+                yield Leak(rule, modality, path, about, size, at, passes[rank])
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
 
     def count(self, rules: Collection[str]) -> dict[str, int]:
         """Rule → how many files have an open leak of it, as the files were when they were found; "" → how many have any."""
@@ -283,16 +308,16 @@ class LeakBook:
             f"AND NOT EXISTS ({_ACCEPTED.format(size='l.size', mtime_us='l.mtime_us')})"
         )
         given = (json.dumps(sorted(rules)),)
-        each = self._db.execute(f"SELECT rule, count(*) FROM (SELECT DISTINCT rule, modality, path {where}) GROUP BY rule", given)
-        (total,) = self._db.execute(f"SELECT count(*) FROM (SELECT DISTINCT modality, path {where})", given).fetchone()
-        return {**dict(each.fetchall()), "": total}
+        each = self._all(f"SELECT rule, count(*) FROM (SELECT DISTINCT rule, modality, path {where}) GROUP BY rule", given)
+        ((total,),) = self._all(f"SELECT count(*) FROM (SELECT DISTINCT modality, path {where})", given)
+        return {**dict(each), "": total}
 
     def of(self, file: FileState, rules: Collection[str]) -> tuple[list[Leak], list[Accepted]]:
         """The leaks of a file that is about to be sent, and those of them that a person accepted for the file as it is now."""
         passes, leaks, accepted = list(Pass), list[Leak](), list[Accepted]()
-        rows = self._db.execute(
+        rows = self._all(
             "SELECT rule, modality, path, about, size, mtime_us, pass FROM leak WHERE modality = ? AND path = ?", (file.modality, file.path)
-        ).fetchall()
+        )
         if not rows:
             return leaks, accepted
         allowed = {
@@ -315,7 +340,7 @@ class LeakBook:
             parts, values = ["modality = ? AND path = ?"], [modality, path]
         if not withdrawn:
             parts.append("withdrawn_us IS NULL")
-        rows = self._db.execute(
+        rows = self._all(
             "SELECT rule, modality, path, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0) "
             f"FROM accepted WHERE {' AND '.join(parts)} ORDER BY rule, modality, path, id",
             values,
@@ -351,11 +376,12 @@ class LeakBook:
 
 
 def _unusable(path: Path, error: OSError | sqlite3.Error) -> Exception:
-    fault = computer_fault(error)
+    fault = computer_fault(error, path)
     if fault is not None and not is_damaged(error):
         return fault
     return ReviewError(
         f"This computer's list of leaks, “{path}”, is damaged.",
         meaning="So it is not known which files must not be sent, and nothing was uploaded.",
-        remedy="Move the file away, and scan again. What was accepted must be accepted again.",
+        remedy="Move the file away. Then run every pass again that you ran before, for example “chorus-upload readiness --pass thorough”: a scan "
+        "alone finds fewer leaks. What was accepted must be accepted again.",
     )
