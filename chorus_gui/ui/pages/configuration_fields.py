@@ -400,9 +400,8 @@ def _field(where: Where, folder: Callable[[], Path]) -> Field:
 
 _FILES = {
     "azure_client_certificate_path": "Certificates (*.pem *.pfx *.p12);;All files (*)",
-    "azure_federated_token_file": "All files (*)",
 }
-"""Keys of a file that must exist → what the dialog offers."""
+"""Keys of a file that must exist → what the dialog offers, if it is not every file."""
 
 
 def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
@@ -412,9 +411,8 @@ def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
         kinds = "Journals (*.db);;All files (*)"
         chosen, _ = ask_save(edit, f"Choose the file: {title(meaning)}", Path(start), kinds, confirm=False)
     elif meaning.endswith(("_path", "_file")):
-        chosen, _ = QFileDialog.getOpenFileName(edit, f"Choose the file: {edit.accessibleName()}", start)
-    elif kinds := _FILES.get(meaning.rpartition(".")[2], ""):
-        chosen = ask_open(edit, f"Choose the file: {title(meaning)}", kinds, Path(start))
+        kinds = _FILES.get(meaning.rpartition(".")[2], "All files (*)")
+        chosen = ask_open(edit, f"Choose the file: {edit.accessibleName()}", kinds, Path(start))
     else:
         chosen = QFileDialog.getExistingDirectory(edit, f"Choose the folder: {edit.accessibleName()}", start)
     return Path(chosen).as_posix() if chosen else ""
