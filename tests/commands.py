@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,18 @@ import pytest
 from world import World
 
 from chorus_gui.cli.main import main
+from chorus_gui.cli.report import PHASES
 
 Run = Callable[..., tuple[int, str]]
 """World and words of a command → exit status, and everything that it printed"""
+
+
+_PROGRESS = re.compile(rf"^(?:{'|'.join(PHASES.values())}): .*\n", re.MULTILINE)
+
+
+def without_progress(text: str) -> str:
+    """What a command printed, without the lines that only a slow computer prints on the way."""
+    return _PROGRESS.sub("", text)
 
 
 def printed(text: str) -> Any:

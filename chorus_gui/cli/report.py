@@ -30,9 +30,9 @@ PHASES = {
     "verify": "Verifying",
     "download": "Downloading",
     "readiness": "Checking",
+    "examine": "Examining",
 }
-
-
+"""What the lines of progress begin with, by phase"""
 LIMITED = ("upload", "verify", "download")
 """Phases in which files are sent or read."""
 _NO_READER = (errno.EPIPE, errno.EINVAL, errno.EBADF, errno.ESHUTDOWN)
