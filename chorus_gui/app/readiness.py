@@ -50,7 +50,7 @@ def check(
     before: Callable[[Reading], None] | None = None,
 ) -> Readiness:
     """Scan the site and check it.  No ``modalities``: all that are configured.  ``rules`` None: the configuration's.  ``before`` gets what
-    a deeper pass is going to read; None: the person is told.
+    a deeper pass is going to read; None: the person sees it as a line.
 
     Nothing of the site or the journal is changed.  Leaks are remembered on this computer: what sends files asks for them.  Raises what
     a scan raises for the whole site, :class:`ConfigError`, :class:`Cancelled`.

@@ -19,7 +19,7 @@ def add(groups: Any) -> None:
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
     listing = commands.add_parser("list", help="list leaks that nobody has accepted; exit status 1 if there are any")
-    listing.add_argument("--all", action="store_true", help="list what is accepted, and what is no longer accepted, too")
+    listing.add_argument("--all", action="store_true", help="also list what is accepted, and what is no longer accepted")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run_list)
 

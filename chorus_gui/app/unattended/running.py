@@ -43,7 +43,7 @@ class UnattendedRun:
     decided: Done[Any] | None = None
     """the step that decided the status"""
     config: Config | None = None
-    """None: it could not be read, so there is no message"""
+    """None: it could not be read, so nobody gets a mail"""
     quiet: Quiet | None = None
     unfinished: list[Kept] = field(default_factory=list[Kept])
     """reports of earlier runs that were killed; they were completed now"""

@@ -1,6 +1,6 @@
 """AWS access keys of a site go from a configuration file into the operating system's credential store, and are replaced there or in the file.
 
-The file keeps ``aws_access_key_id``, which is no secret; the secret and the session token are in the store under its name.  As for SAS
+The file keeps ``aws_access_key_id``, which needs no protection; the secret and the session token are in the store under its name.  As for SAS
 tokens, nothing leaves the file before it was read back from the store, and what is saved is a configuration that means the same.
 """
 
@@ -105,8 +105,8 @@ def move_keys(document: ConfigDocument, *, environ: Mapping[str, str] = os.envir
 def put_keys(document: ConfigDocument, keys: AccessKey, where: str = "", *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Keep a new access key for ``where`` (a modality), or for all that have the same one, in the credential store; its entries.
 
-    ``keys.key_id`` "": that of the file.  Raises as :func:`move_keys`, and :class:`UsageError` for a text that is no key, and if it is not
-    clear which modality is meant.
+    ``keys.key_id`` "": that of the file.  Raises as :func:`move_keys`, and :class:`UsageError` for another text than a key, and if
+    several modalities can be meant.
     """
     holders = key_holders(document, environ=environ)
     chosen = [holder for holder in holders if where in ("", holder.where)]

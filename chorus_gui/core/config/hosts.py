@@ -172,8 +172,7 @@ def _admit_authority(authority: str, policy: Policy) -> None:
         )
     if host.name in ENTRA_HOSTS:
         return
-    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
-    if host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
+    if _may_be_reached(host, policy):
         return
     raise UntrustedHostError(
         f"“{host.name}” is not a known sign-in service, and nobody confirmed it on this computer.",
@@ -181,6 +180,12 @@ def _admit_authority(authority: str, policy: Policy) -> None:
         meaning="The configuration names it in azure_authority_host. It would receive what signs in. Nothing was sent.",
         remedy=f"Ask your IT department if this address is right. If it is, run the command once with “--trust-host {host.name}”.",
     )
+
+
+def _may_be_reached(host: Host, policy: Policy) -> bool:
+    """This computer, or a server that the machine policy or a person named.  Raises :class:`PolicyError` for one that the policy excludes."""
+    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
+    return host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed()
 
 
 def admit_server(name: str) -> None:
@@ -192,9 +197,7 @@ def admit_server(name: str) -> None:
             meaning="Nothing was sent.",
             remedy="Correct smtp_server in the configuration.",
         )
-    policy = read_policy()
-    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
-    if host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
+    if _may_be_reached(host, read_policy()):
         return
     raise UntrustedHostError(
         f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",
@@ -215,9 +218,7 @@ def admit_sign_in(name: str) -> None:
         )
     if host.name.endswith(GOOGLE_SUFFIX):
         return
-    policy = read_policy()
-    policy.require_name(Rule.HOSTS, host.name, f"the server “{host.name}”")
-    if host.is_loopback or policy.allowed(Rule.HOSTS) is not None or host.name in confirmed():
+    if _may_be_reached(host, read_policy()):
         return
     raise UntrustedHostError(
         f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",

@@ -48,7 +48,7 @@ class LeakSink(Protocol):
         ...
 
     def count(self, table: FileState, lines: int, patients: int | None) -> None:
-        """A table has so many lines and patients."""
+        """Keep the numbers of lines and patients of a table; ``patients`` None: not counted."""
         ...
 
 

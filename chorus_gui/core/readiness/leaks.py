@@ -128,7 +128,7 @@ class Checking:
         self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
 
     def count(self, table: FileState, lines: int, patients: int | None) -> None:
-        """A table has so many lines and patients."""
+        """Keep the numbers of lines and patients of a table; ``patients`` None: not counted."""
         self.counted[table.path] = Snapshot(table.size, table.mtime_us, lines, patients)
 
     def skip(self, images: Iterable[FileState]) -> None:
