@@ -13,7 +13,7 @@ from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.by_service import FETCH_BYTES, CannotFetchError, fetching, lends
 from chorus_gui.core.transfer.checks import acknowledged, check_unchanged, level_of
 
-VAIN = 3
+MOST_REFUSED = 3
 """After this number of files in a row that the service did not copy, it is no longer asked."""
 _BUSY = "ServerBusy"
 """The service's code for “later”: it says nothing about copies."""
@@ -25,12 +25,12 @@ class ByService:
 
     def __init__(self, store: Store) -> None:
         self._store = fetching(store)
-        self._vain = 0
+        self._refused = 0
 
     def send(self, item: Item, source: Source) -> Proof | None:
         """A proof; None if the file has to go another way.  Raises as every other way for a file that is not the approved one."""
         store = self._store
-        if store is None or self._vain >= VAIN or item.size > FETCH_BYTES or item.replaces is not None:
+        if store is None or self._refused >= MOST_REFUSED or item.size > FETCH_BYTES or item.replaces is not None:
             return None
         lent = lends(source, item.path)
         if lent is None:
@@ -43,8 +43,8 @@ class ByService:
         try:
             info = acknowledged(store.fetch(item.store_path, lent), item.size, md5)
         except CannotFetchError as error:
-            self._vain += error.code != _BUSY
+            self._refused += error.code != _BUSY
             _log.info("the central store does not read “%s” from the site (%s): the program does", item.path, error.code or error.what)
             return None
-        self._vain = 0
+        self._refused = 0
         return Proof(item, md5, info.etag, level_of(info), upload_seconds=time.perf_counter() - began, fetched=True)
