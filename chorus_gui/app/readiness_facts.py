@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from chorus_gui.core.rules import EVERYTHING, RuleSet, Severity
 if TYPE_CHECKING:
     from chorus_gui.core.config.model import Config
     from chorus_gui.core.job import JobContext
-    from chorus_gui.core.readiness.leaks import Accepted, PassRun
+    from chorus_gui.core.readiness.leaks import Accepted, Leak, PassRun
 
 WHY = {
     Severity.LEAK: "This is patient data that must not leave the hospital. It stops a submission until somebody decides.",
@@ -44,7 +45,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """What was found of one rule, by the last pass that checks it.  ``open`` and ``accepted`` count files with a leak; 0 for other rules."""
+    """What was found of one rule, by the last pass that checks it.
+
+    ``open`` and ``accepted`` count files with a leak, and ``held`` those of the open ones that are held back; 0 for other rules.
+    """
 
     rule: str
     severity: Severity
@@ -58,6 +62,7 @@ class RuleLine:
     at_us: int
     open: int = 0
     accepted: int = 0
+    held: int = 0
 
     @property
     def files(self) -> int:
@@ -150,13 +155,14 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     with LeakBook(config.journal.local) as book:
         runs, accepted = book.runs(), tuple(book.accepted())
         opened = book.count(leak_rules(rules))
+        held = _held(config, book.leaks(leak_rules(rules)))
     if not runs:
         return None
     allowed: dict[str, set[tuple[str, str]]] = {}
     for one in accepted:
         allowed.setdefault(one.rule, set()).add((one.modality, one.path))
     found = _lines(runs, config.modalities, rules)
-    lines = [_counted(line, opened.get(line.rule, 0), len(allowed.get(line.rule, ()))) for line in found]
+    lines = [_counted(line, opened.get(line.rule, 0), len(allowed.get(line.rule, ())), held[line.rule]) for line in found]
     order = {id_: number for number, id_ in enumerate(rules.rules)}
     lines.sort(key=lambda line: (line.severity.rank, order.get(line.rule, len(order))))
     newest = max(runs, key=lambda run: run.ended_us)
@@ -165,8 +171,24 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     )
 
 
-def _counted(line: RuleLine, opened: int, accepted: int) -> RuleLine:
-    return replace(line, open=opened, accepted=accepted) if line.severity is Severity.LEAK else line
+def _counted(line: RuleLine, opened: int, accepted: int, held: int) -> RuleLine:
+    return replace(line, open=opened, accepted=accepted, held=held) if line.severity is Severity.LEAK else line
+
+
+def _held(config: Config, leaks: Iterable[Leak]) -> Counter[str]:
+    """Rule → how many files with one of these leaks are held back.  Without holds, no leak is read."""
+    from chorus_gui.core.review.holds import Holds
+    from chorus_gui.core.submission.held import HeldNow
+
+    with Holds(config.journal.local) as kept:
+        held = HeldNow(config, kept.all(), list)
+    counts: Counter[str] = Counter()
+    last = ("", "", "")
+    for leak in leaks if held else ():  # by rule and path: several subjects of one file follow one another
+        if (leak.rule, leak.modality, leak.path) != last:
+            last = (leak.rule, leak.modality, leak.path)
+            counts[leak.rule] += held.of(leak.modality, leak.path) is not None
+    return counts
 
 
 def _lines(runs: Sequence[PassRun], modalities: Sequence[str], rules: RuleSet) -> Iterable[RuleLine]:

@@ -23,6 +23,7 @@ from chorus_gui.ui import intents, readiness_intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.readiness import ReadinessPage
+from chorus_gui.ui.pages.readiness_parts import severity_text
 from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.widgets.dialogs import ReasonDialog
@@ -161,6 +162,7 @@ def test_from_a_finding_to_its_files_in_review_and_back_to_all(
 ) -> None:
     run_job(qtbot, session, intents.Scan())
     choose(page, "P1")
+    assert "1 file open" in page.rule.state.text()
     review = window.page("review")
     assert isinstance(review, ReviewPage)
     page.rule.files.click()
@@ -173,6 +175,14 @@ def test_from_a_finding_to_its_files_in_review_and_back_to_all(
     facts = session.state.review
     assert facts is not None
     assert facts.leaks == 0
+    settle(qtbot, session)
+    choose(page, "P1")
+    assert page.rule.state.text().endswith(": 1 file held back")
+    assert severity_text(page._chosen() or pytest.fail("no rule")) == "Leak, held back"
+    run_job(qtbot, session, intents.Release(ids))
+    settle(qtbot, session)
+    choose(page, "P1")
+    assert page.rule.state.text().endswith(": 1 file open")
     review._show_all()
     qtbot.waitUntil(lambda: review.area.model.rowCount() > 1, timeout=20_000)
 

@@ -64,7 +64,9 @@ class ReadinessPage(Page):
         self._connect()
 
     def _put_together(self) -> None:
-        set_widths(self.table, {0: "Leak, accepted", 1: "O4B", 2: "Images are CR, DX, MG, CT", 3: "Waveforms", 4: "100,000", 5: "thorough"})
+        set_widths(
+            self.table, {0: "Leak, held back", 1: "O4B", 2: "Images are CR, DX, MG, CT", 3: "Waveforms", 4: "100,000", 5: "thorough"}
+        )
         head = row(column(label("Readiness", "title"), self.lead, space=SPACE // 2), 2 * SPACE, self.look, self.export)
         head.setStretch(0, 1)
         tools = row(self.severity, self.modality, self.shown, None)

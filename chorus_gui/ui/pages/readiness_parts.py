@@ -35,9 +35,11 @@ TITLES = {Pass.AT_ONCE: "At &once", Pass.QUICK: "&Quick pass", Pass.THOROUGH: "&
 
 
 def severity_text(line: RuleLine) -> str:
-    """The severity, and that the leaks are accepted."""
+    """The severity, and that none of the leaks stops a submission: they are accepted or held back."""
     if line.severity is Severity.LEAK and line.accepted and not line.open:
         return "Leak, accepted"
+    if line.open and line.held == line.open:
+        return "Leak, held back"
     return SEVERITIES[line.severity]
 
 
@@ -199,7 +201,9 @@ class RulePane(QWidget):
 def _state(line: RuleLine) -> str:
     text = f"{SEVERITIES[line.severity]}, {line.certainty}"
     if line.severity is Severity.LEAK:
-        parts = [f"{words.count_of(line.open, 'file')} open"] if line.open else []
+        stops = line.open - line.held
+        parts = [f"{words.count_of(stops, 'file')} open"] if stops else []
+        parts += [f"{words.count_of(line.held, 'file')} held back"] if line.held else []
         parts += [f"{words.count_of(line.accepted, 'file')} accepted"] if line.accepted else []
         text = ": ".join([text, ", ".join(parts)]) if parts else f"{text}: in files that are not sent"
     return text
