@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -239,13 +240,21 @@ def test_an_error_that_stops_the_upload_leaves_what_was_confirmed(world: World) 
     for name in names:
         world.put(name, name, mtime=100)
 
+    written = threading.Semaphore(0)
+
     class Ending(SpiedStore):
         admitted = itertools.count()
 
         def put(self, path: str, data: Any, **options: Any) -> Any:
-            if not path.endswith(".db") and next(self.admitted) >= 3:
-                raise AccessError("The token has ended.", remedy="Get another one.")
-            return super().put(path, data, **options)
+            if path.endswith(".db"):
+                return super().put(path, data, **options)
+            if next(self.admitted) < 3:
+                result = super().put(path, data, **options)
+                written.release()
+                return result
+            assert written.acquire(timeout=60)  # the token ends after a file was written
+            written.release()
+            raise AccessError("The token has ended.", remedy="Get another one.")
 
     with pytest.raises(AccessError):
         carry_out(world, store=Ending(world))
