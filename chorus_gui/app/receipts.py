@@ -6,6 +6,7 @@ files are readable by this user alone.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -292,6 +293,7 @@ def _verified(receipt: Receipt) -> str:
     return " ".join(said)
 
 
+@functools.cache
 def page_template(name: str) -> jinja2.Template:
     """The template of a page in ``resources/``, with the style that all pages share."""
     import jinja2

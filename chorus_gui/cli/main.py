@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import signal
@@ -39,8 +40,9 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(Status.NOT_STARTED)
 
 
+@functools.cache
 def build_parser() -> argparse.ArgumentParser:
-    """The whole grammar."""
+    """The whole grammar, made once per process.  Its defaults are shared: see :func:`_parsed`."""
     from chorus_gui.cli import (
         credential_commands,
         demo_command,
@@ -102,12 +104,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was typed.  The lists belong to this call: a command may add to them."""
+    args = build_parser().parse_args(arguments)
+    for name, value in vars(args).items():
+        if isinstance(value, list):
+            setattr(args, name, [*value])  # pyright: ignore[reportUnknownArgumentType]
+    return args
+
+
 def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int:
     """Run one command; the exit status.  ``own_process``: the process runs nothing else, so the system's trust store may be set."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         trusted, rest = _trusted(arguments)
-        args = build_parser().parse_args(rest)
+        args = _parsed(rest)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Status.NOT_STARTED
     from chorus_gui.app.logs import log_to_file

@@ -25,7 +25,7 @@ from world import World
 
 from chorus_gui.app.demo.azurite import SCRIPT
 from chorus_gui.app.words import moment
-from chorus_gui.cli.main import build_parser, main
+from chorus_gui.cli.main import _parsed, build_parser, main
 
 
 @pytest.fixture
@@ -440,3 +440,15 @@ def test_remote_does_not_touch_what_colleagues_share_about_the_journal(world: Wo
     run("remote delete --yes cloud.db.chorus/holds.json")
     run("remote delete -r --yes cloud.db.chorus")
     assert {blob.path for blob in world.store.list()} == set(names[:2])
+
+
+def test_what_one_command_was_given_does_not_reach_the_next() -> None:
+    """The grammar is made once per process, and a command adds to the lists that were parsed."""
+    first = _parsed(["doctor"])
+    first.trust_host += ["store.example"]
+    for value in vars(first).values():
+        if isinstance(value, list):
+            value.append("a value of the first command")
+    second = _parsed(["doctor"])
+    assert second.trust_host == []
+    assert [value for value in vars(second).values() if isinstance(value, list) and value] == []
