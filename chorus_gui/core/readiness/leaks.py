@@ -165,14 +165,17 @@ class LeakBook:
             raise
 
     def _begin(self) -> None:
-        if self._all("PRAGMA user_version")[0][0] > FORMAT:
+        found = self._all("PRAGMA user_version")[0][0]
+        if found > FORMAT:
             raise ReviewError(
                 f"A newer CHoRUS Upload wrote this computer's list of leaks, “{self.path}”.",
                 meaning="So it is not known which files must not be sent, and nothing was uploaded.",
                 remedy="Install the newest CHoRUS Upload.",
             )
+        if found == FORMAT:
+            return
         try:
-            self._db.executescript(f"PRAGMA user_version = {FORMAT}; {_SCHEMA}")
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 
