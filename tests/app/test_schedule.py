@@ -318,7 +318,7 @@ def test_what_is_printed_can_be_copied_as_it_is(
     shown = cli.run(f"schedule install --policy {shlex.quote(policy.as_posix())} --print --system {name}").out.splitlines()
     files = [line[4:] for line in shown[: shown.index("Then these programs are run:")] if line.startswith("    ")]
     text = "\n".join(files)
-    assert "\\t" not in text
+    assert not [line for line in files if line.lstrip().startswith("\\t")]  # a tab is a tab; a Windows path may have “\\t”
     match name:
         case "launchd":
             schedule = texts.read_job(text.encode())
