@@ -1,7 +1,7 @@
 """The part of the check that needs names, sizes and times alone.  It listens to a scan: there is no second walk.
 
 A million paths must take seconds.  So what a folder is, is decided once for each folder, and what a name is, once for each shape of a name:
-digits are the same for nearly every rule.
+digits are the same for nearly every rule.  A path of the same shape as one without flaws is not looked at, except in sessions.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Paths:
         self._shapes: dict[str, dict[str, tuple[Flaw, ...]]] = {form: {} for form in forms}
         self._looks = {form: partial(self.look, form) for form in forms}
         self._fixed = {name: len(site.pattern.segments) for name, site in sites.items()}
+        self._good: dict[str, set[str]] = {}
+        """modality → shapes of paths without flaws"""
         self._unsent_shapes: dict[str, tuple[Flaw, ...]] = {}
         self._outer: dict[str, tuple[Flaw, ...]] = {}
         self._inner: dict[str, tuple[Flaw, ...]] = {}
@@ -115,12 +117,18 @@ class Paths:
         self.has.add(modality)
         self.files_seen += len(files)
         self.files_of[modality] = self.files_of.get(modality, 0) + len(files)
-        for folder, found in groupby(files, _folder):
+        odd = files if modality == "Waveforms" else self._odd(modality, files)
+        for folder, found in groupby(odd, _folder):
             run = list(found)
             kind = self._kind(modality, folder, run[0].patient_id, run[0].version)
             for rule, about in kind.flaws:
                 self.found.each(rule, about, [file.path for file in run], run)
-            self._names_in(folder, kind, run)
+            plain = self._names_in(folder, kind, run)
+            if plain and not kind.flaws and modality != "Waveforms" and run[0].version is None:
+                good = self._good[modality]
+                if len(good) > MOST_SHAPES:
+                    good.clear()
+                good.update("\0".join([file.path for file in run]).translate(_DIGITS).split("\0"))
         if modality == "OMOP":
             self._keep_tables(files)
         elif modality == "Metadata":
@@ -128,14 +136,30 @@ class Paths:
             fixed = self._fixed["Metadata"]
             self.metadata.update(("/".join(file.path.split("/")[fixed:]).lower(), file) for file in files[: max(0, known)])
 
-    def _names_in(self, folder: str, kind: Kind, files: Sequence[SourceFile]) -> None:
-        """The names and sizes in a folder.  They are looked at together; one by one only where something is wrong."""
+    def _odd(self, modality: str, files: Sequence[SourceFile]) -> Sequence[SourceFile]:
+        """The files that are not known to be without flaws: all of them, where names differ in case only."""
+        good = self._good.setdefault(modality, set())
+        _, paths, patients, versions, sizes, _ = zip(*files, strict=True)
+        people = set(patients) - {None}
+        text = "\0".join(paths)
+        shapes = text.translate(_DIGITS).split("\0")
+        known = "".join(people)
+        if any(versions) or not (known.isascii() and known.isdigit() or not people) or len(set(text.lower().split("\0"))) < len(files):
+            return files
+        if people:
+            self.patients.setdefault(modality, set()).update(people)
+        if all(sizes) and good.issuperset(shapes):
+            return ()
+        return [file for file, shape in zip(files, shapes, strict=True) if shape not in good or not file.size]
+
+    def _names_in(self, folder: str, kind: Kind, files: Sequence[SourceFile]) -> bool:
+        """The names and sizes in a folder.  They are looked at together; one by one only where something is wrong.  Returns if nothing is."""
         cut = len(folder) + 1 if folder else 0
         names = [file.path[cut:] for file in files]
         text = "/".join(names)
         plain = not kind.begins and all(map(itemgetter(4), files)) and len(set(text.lower().split("/"))) == len(names)
         if plain and not any(self._wrong(kind, shape) for shape in set(text.translate(_DIGITS).split("/"))):
-            return
+            return True
         add = self.found.add
         seen: set[str] = set()
         for name, file in zip(names, files, strict=True):
@@ -154,6 +178,7 @@ class Paths:
             if low in seen:
                 add(Finding("L9", file.path, "two names that differ in case only"), _state(file))
             seen.add(low)
+        return False
 
     def _wrong(self, kind: Kind, shape: str) -> tuple[Flaw, ...]:
         wrong = kind.shapes.get(shape)

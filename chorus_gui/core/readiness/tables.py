@@ -55,7 +55,7 @@ class Form:
 
     def feed(self, block: bytes) -> None:
         """The next bytes."""
-        if not self.encoding:
+        if not self.encoding and not (block.isascii() and not self._decoder.getstate()[0]):
             try:
                 self._decoder.decode(block)
             except UnicodeDecodeError:
