@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import re
 import shutil
 import subprocess
@@ -83,8 +84,10 @@ def test_every_dependency_is_pinned_to_one_version_that_fits() -> None:
     wanted = [Requirement(text) for text in project["project"]["dependencies"] + groups]
     lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if line and not line.startswith("#")]
     pins = [Requirement(line) for line in lines]
-    for version in ("3.11", "3.12", "3.13", "3.14"):
-        environment = {**{key: str(value) for key, value in default_environment().items()}, "python_version": version}
+    default = {key: str(value) for key, value in default_environment().items()}
+    systems = ({"sys_platform": "linux", "platform_machine": "x86_64"}, {"sys_platform": "win32", "platform_machine": "AMD64"})
+    for version, system in itertools.product(("3.11", "3.12", "3.13", "3.14"), systems):
+        environment = {**default, **system, "python_version": version}
         pinned: dict[str, str] = {}
         for pin in pins:
             if pin.marker is None or pin.marker.evaluate(environment):
@@ -94,6 +97,8 @@ def test_every_dependency_is_pinned_to_one_version_that_fits() -> None:
                 assert specifier.operator == "=="
                 pinned[name] = specifier.version
         for requirement in wanted:
+            if requirement.marker is not None and not requirement.marker.evaluate(environment):
+                continue  # this system does not have it
             assert requirement.specifier.contains(pinned[re.sub(r"[-_.]+", "-", requirement.name).lower()])
 
 
