@@ -1,6 +1,6 @@
 """Leaks of patient data that checks found: list them, accept one with a reason, withdraw that.
 
-What is accepted is kept on this computer, for exactly one rule and one file with its size and time.
+What is accepted is kept on this computer, for exactly one rule, one subject and one file with its size and time.
 """
 
 from __future__ import annotations

@@ -59,11 +59,12 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
         report.say("There is no open leak in what was checked.")
     if args.all and found.accepted:
         report.table(
-            ("rule", "file", "accepted by", "at", "reason", "withdrawn"),
+            ("rule", "file", "about", "accepted by", "at", "reason", "withdrawn"),
             [
                 (
                     one.rule,
                     f"{one.modality}: {one.path}",
+                    one.about or "–",
                     one.by,
                     moment(one.at_us),
                     one.reason,

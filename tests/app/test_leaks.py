@@ -305,6 +305,23 @@ def test_a_pass_that_could_not_read_everything_takes_nothing_back(world: World) 
     assert [leak.path for leak in leaks.listed(world.config).open] == [LEAK]
 
 
+def test_a_deleted_or_excluded_file_has_no_leak_after_the_next_scan(cli: CommandLine, world: World) -> None:
+    """Also one that only a deeper pass finds."""
+    paths = [f"1001/Images/CT/2001/300{number}/1.dcm" for number in (1, 2)]
+    for path in paths:
+        world.put(path, image("1001", "2001", PatientName=f"{CANARY}^ANNA"))
+    cli.run("readiness --pass thorough")
+    assert {leak.path for leak in leaks.listed(world.config).open} == set(paths)
+    (world.site / paths[0]).unlink()
+    assert cli.run("scan").status == Status.DONE
+    assert {leak.path for leak in leaks.listed(world.config).open} == {paths[1]}
+    text = world.file.read_text("utf-8")
+    world.file.write_text(text.replace("[configuration]\n", '[configuration]\nexclude = ["1001/Images/CT/2001/3002/"]\n'), "utf-8")
+    assert cli.run("scan").status == Status.DONE
+    assert leaks.listed(world.config).open == ()
+    assert cli.run("leak list").status == Status.DONE
+
+
 def test_a_rule_that_the_site_switched_off_stops_nothing(cli: CommandLine, world: World) -> None:
     new(world)
     assert cli.run("submit --yes").status == Status.DECISION

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.model import SourceFile
+from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState, Unchecked
-from chorus_gui.core.readiness.leaks import Checking, LeakBook, book_path
+from chorus_gui.core.readiness.leaks import FORMAT, Checking, LeakBook, book_path
 
 ONE = FileState("Images", "a/1.dcm", 10, 1)
 
@@ -35,6 +37,7 @@ def test_a_check_with_other_rules_takes_nothing_back_that_it_did_not_look_for(tm
     journal = tmp_path / "j.db"
     found(journal, "P1", "P2")
     with LeakBook(journal) as book, book.checking() as checking:
+        checking.files([SourceFile("Images", ONE.path, "a", None, ONE.size, ONE.mtime_us)])
         complete(checking, "P2")
     assert known(journal) == ["P1 a/1.dcm"]
 
@@ -94,7 +97,7 @@ def changed(file: Path, *statements: str) -> None:
 @pytest.mark.parametrize(
     ("statements", "what", "remedy"),
     [
-        (("PRAGMA user_version = 2", "ALTER TABLE leak ADD COLUMN more"), "newer CHoRUS Upload wrote", "Install the newest"),
+        ((f"PRAGMA user_version = {FORMAT + 1}", "ALTER TABLE leak ADD COLUMN more"), "newer CHoRUS Upload wrote", "Install the newest"),
         (("DROP TABLE leak", "CREATE TABLE leak (x)"), "is damaged", "readiness --pass thorough"),
     ],
     ids=["newer", "other columns"],
@@ -110,7 +113,7 @@ def test_a_book_that_cannot_be_used_says_so_and_is_left_as_it_is(
     assert remedy in str(caught.value)
     if "newer" in what:
         with closing(sqlite3.connect(book_path(journal))) as db:
-            assert db.execute("PRAGMA user_version").fetchone() == (2,)
+            assert db.execute("PRAGMA user_version").fetchone() == (FORMAT + 1,)
 
 
 def test_a_fault_while_it_is_read_names_the_book(tmp_path: Path) -> None:
@@ -130,3 +133,29 @@ def test_a_fault_while_it_is_read_names_the_book(tmp_path: Path) -> None:
         for read in reads:
             with pytest.raises(ReviewError, match="list of leaks"):
                 read()
+
+
+GONE = ("deleted", "excluded", "unread folder", "another modality", "interrupted", "found meanwhile")
+
+
+@pytest.mark.parametrize("case", GONE)
+@pytest.mark.parametrize("deepest", list(Pass))
+def test_a_leak_of_a_file_that_is_not_there_disappears_with_any_scan(case: str, deepest: Pass, tmp_path: Path) -> None:
+    """Also one that only the thorough pass finds.  But the folder must have been read, and the scan complete."""
+    journal = tmp_path / "j.db"
+    two = FileState("Images", "a/2.dcm", 10, 1)
+    with LeakBook(journal) as book, book.checking() as checking:
+        checking.deepest = deepest
+        checking.add("P1", "", [ONE, two])
+    with LeakBook(journal) as book, book.checking() as checking:
+        checking.files([SourceFile("Images", two.path, "a", None, two.size, two.mtime_us)])
+        if case == "unread folder":
+            checking.unchecked = [Unchecked("a", "refused")]
+        if case == "found meanwhile":
+            found(journal, "P1")
+        if case != "interrupted":
+            complete(checking, "P2")
+        if case == "another modality":
+            checking.modalities = ("OMOP",)
+    left = {line.removeprefix("P1 ") for line in known(journal)}
+    assert left == ({two.path} if case in ("deleted", "excluded") else {ONE.path, two.path})

@@ -116,7 +116,7 @@ class Found:
             group.count += len(paths)
             group.examples += [Example(path) for path in paths[: EXAMPLES - len(group.examples)]]
             if files and self.leaks is not None and group.rule.severity is Severity.LEAK:
-                self.leaks.add(id_, group.about, (FileState(one.modality, one.path, one.size, one.mtime_us) for one in files))
+                self.leaks.add(id_, about, (FileState(one.modality, one.path, one.size, one.mtime_us) for one in files))
 
     def add(self, finding: Finding, *files: FileState) -> None:
         """Count a finding.  ``files`` have it, if they are files of a modality; a sample stands for more than one."""
@@ -124,7 +124,7 @@ class Found:
         if group is None:
             return
         if files and self.leaks is not None and group.rule.severity is Severity.LEAK:
-            self.leaks.add(finding.rule, group.about, files)
+            self.leaks.add(finding.rule, finding.about, files)
         group.files += 1
         group.count += finding.times
         if len(group.examples) < EXAMPLES:

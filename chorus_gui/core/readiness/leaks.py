@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import socket
 import sqlite3
 import time
@@ -21,13 +22,16 @@ from chorus_gui.core import private
 from chorus_gui.core.computer import computer_fault, is_damaged
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.folders import data_folder, user_name
+from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState, Unchecked
 from chorus_gui.core.readiness.snapshots import Snapshot
+from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
-FORMAT = 1
+FORMAT = 2
+"""2: what is accepted names the subject, and has an id of its own."""
 BATCH = 1000
 MOST_UNCHECKED = 1000
 """Places that could not be checked; if there are more, no earlier leak is taken back."""
@@ -35,14 +39,27 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS leak (modality TEXT, path TEXT, rule TEXT, about TEXT, pass INTEGER, size INTEGER, mtime_us INTEGER, run INTEGER,
     PRIMARY KEY (modality, path, rule, about, pass)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY, modality TEXT, path TEXT, rule TEXT, size INTEGER, mtime_us INTEGER,
-    reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER);
+    reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER, about TEXT, uid TEXT);
 CREATE TABLE IF NOT EXISTS counted (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS accepted_path ON accepted (modality, path, rule);
 CREATE TABLE IF NOT EXISTS run (pass INTEGER PRIMARY KEY, ended_us INTEGER, result TEXT);
 """
+_ONLY_SUBJECT = (
+    "SELECT min(l.about) FROM leak l WHERE (l.modality, l.path, l.rule) = (accepted.modality, accepted.path, accepted.rule) "
+    "HAVING count(DISTINCT l.about) = 1"
+)
+_FROM_1 = (
+    "ALTER TABLE accepted ADD COLUMN about TEXT",
+    "ALTER TABLE accepted ADD COLUMN uid TEXT",
+    "UPDATE accepted SET uid = lower(hex(randomblob(8)))",
+    f"UPDATE accepted SET about = ({_ONLY_SUBJECT})",
+    "UPDATE accepted SET about = '', withdrawn_by = '', withdrawn_us = strftime('%s', 'now') * 1000000 WHERE about IS NULL AND withdrawn_us IS NULL",
+    "UPDATE accepted SET about = '' WHERE about IS NULL",
+)
+"""Format 1 did not say which subject was accepted.  It is the only one that the file has; otherwise a person is asked again."""
 _ACCEPTED = (
-    "SELECT 1 FROM accepted a WHERE (a.modality, a.path, a.rule) = (l.modality, l.path, l.rule) "
+    "SELECT 1 FROM accepted a WHERE (a.modality, a.path, a.rule, a.about) = (l.modality, l.path, l.rule, l.about) "
     "AND (a.size, a.mtime_us) = ({size}, {mtime_us}) AND a.withdrawn_us IS NULL"
 )
 
@@ -65,11 +82,12 @@ class Leak(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """A leak that a person accepted, for exactly this file.  ``withdrawn_us`` 0: it still holds."""
+    """A leak that a person accepted, for exactly this file and subject.  ``withdrawn_us`` 0: it still holds."""
 
     rule: str
     modality: str
     path: str
+    about: str
     size: int
     mtime_us: int
     reason: str
@@ -91,6 +109,11 @@ def book_path(journal: Path) -> Path:
     """Where the leaks of the site of this journal are kept."""
     key = hashlib.sha256(os.path.normcase(os.path.abspath(journal)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return data_folder("readiness") / f"leaks-{key}.db"
+
+
+def place(modality: str, path: str) -> int:
+    """A file as a number, within this process: a set of them is a third of the size.  Two files with one number would only keep a leak."""
+    return hash((modality, path))
 
 
 class Checking:
@@ -115,6 +138,8 @@ class Checking:
         """the newest run that was in the book when this check began"""
         self.series: frozenset[str] = frozenset()
         """folders of series that had a leak when this check began"""
+        self.missing: set[int] = set()
+        """of the files that had a leak when this check began, those that the scan did not see (:func:`place`)"""
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute(
             "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
@@ -134,6 +159,19 @@ class Checking:
     def skip(self, images: Iterable[FileState]) -> None:
         """These images of :attr:`series` were not read: another one of their series was."""
         self._db.executemany("INSERT INTO unread VALUES (?, ?, ?)", ((one.path, one.size, one.mtime_us) for one in images))
+
+    # --- a sink of a scan
+
+    def files(self, files: Sequence[SourceFile]) -> None:
+        """These files are on the site."""
+        if self.missing:
+            self.missing.difference_update(place(file.modality, file.path) for file in files)
+
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        """Not sent, so it is as if they were not there."""
+
+    def problem(self, problem: Problem) -> None:
+        """It is in :attr:`unchecked`, too."""
 
     def unread(self) -> Iterator[tuple[Any, ...]]:
         """What :meth:`skip` was given: path, size, time."""
@@ -174,14 +212,24 @@ class LeakBook:
             )
         if found == FORMAT:
             return
-        try:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
+        with self._changing():
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
+            if "uid" not in {name for _, name, *_ in self._db.execute("PRAGMA table_info(accepted)")}:
+                for statement in _FROM_1:
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _all(self, statement: str, given: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._db.execute(statement, given).fetchall()
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    def _each(self, statement: str, given: Sequence[Any] = ()) -> Iterator[Any]:
+        """As :meth:`_all`, one by one: there can be a million."""
+        try:
+            yield from self._db.cursor().execute(statement, given)
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 
@@ -214,6 +262,7 @@ class LeakBook:
         with closing(Checking(self._tables("sent"), self._tables("counted"), newest)) as made:
             paths = self._all("SELECT DISTINCT path FROM leak WHERE modality = 'Images' AND pass = ?", (Pass.QUICK.rank,))
             made.series = frozenset(path.rpartition("/")[0] for (path,) in paths)
+            made.missing = {place(*one) for one in self._each("SELECT DISTINCT modality, path FROM leak")}
             try:
                 yield made
             finally:
@@ -238,8 +287,14 @@ class LeakBook:
     def _take_back(self, rank: int, made: Checking) -> None:
         """Leaks that this check did not find again, where and for what it looked.
 
-        What another check found meanwhile stays, and so does the leak of an image that is as it was and was not read.
+        What another check found meanwhile stays, and so does the leak of an image that is as it was and was not read.  Every leak of a file that
+        the scan did not see is taken back, whichever pass found it: what is not there is not sent.
         """
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS missing (modality TEXT, path TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID")
+        self._db.execute("DELETE FROM missing")
+        if made.missing:
+            known = self._db.cursor().execute("SELECT DISTINCT modality, path FROM leak")
+            self._db.executemany("INSERT INTO missing VALUES (?, ?)", (one for one in known if place(*one) in made.missing))
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS unread (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER) WITHOUT ROWID")
         self._db.execute("DELETE FROM unread")
         self._db.executemany("INSERT OR REPLACE INTO unread VALUES (?, ?, ?)", made.unread())
@@ -248,12 +303,12 @@ class LeakBook:
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((one.path, f"{one.path}/") for one in made.unchecked))
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((folder, f"{folder}/" if folder else "") for folder in made.folders))
         self._db.execute(
-            "DELETE FROM leak WHERE run <= ? AND pass <= ? AND rule IN (SELECT value FROM json_each(?)) "
-            "AND modality IN (SELECT value FROM json_each(?)) "
+            "DELETE FROM leak WHERE run <= ? AND modality IN (SELECT value FROM json_each(?)) "
+            "AND ((modality, path) IN (SELECT modality, path FROM missing) OR (pass <= ? AND rule IN (SELECT value FROM json_each(?)) "
             "AND NOT (modality = 'Images' AND pass = ? AND EXISTS (SELECT 1 FROM unread u "
-            "WHERE (u.path, u.size, u.mtime_us) = (leak.path, leak.size, leak.mtime_us))) AND NOT EXISTS "
+            "WHERE (u.path, u.size, u.mtime_us) = (leak.path, leak.size, leak.mtime_us))))) AND NOT EXISTS "
             "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)",
-            (made.newest, rank, json.dumps(sorted(made.rules)), json.dumps(made.modalities), Pass.QUICK.rank),
+            (made.newest, json.dumps(made.modalities), rank, json.dumps(sorted(made.rules)), Pass.QUICK.rank),
         )
 
     def _tables(self, table: str) -> dict[str, Snapshot]:
@@ -298,11 +353,8 @@ class LeakBook:
             "SELECT rule, modality, path, about, size, mtime_us, max(pass) FROM leak l WHERE rule IN (SELECT value FROM json_each(?)) "
             f"{hidden} GROUP BY rule, modality, path, about ORDER BY rule, modality, path, about"
         )
-        try:
-            for rule, modality, path, about, size, at, rank in self._db.cursor().execute(statement, (json.dumps(sorted(rules)),)):
-                yield Leak(rule, modality, path, about, size, at, passes[rank])
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
+        for rule, modality, path, about, size, at, rank in self._each(statement, (json.dumps(sorted(rules)),)):
+            yield Leak(rule, modality, path, about, size, at, passes[rank])
 
     def count(self, rules: Collection[str]) -> dict[str, int]:
         """Rule → how many files have an open leak of it, as the files were when they were found; "" → how many have any."""
@@ -323,13 +375,12 @@ class LeakBook:
         )
         if not rows:
             return leaks, accepted
-        allowed = {
-            one.rule: one for one in self.accepted(file.modality, file.path) if (one.size, one.mtime_us) == (file.size, file.mtime_us)
-        }
+        now = (file.size, file.mtime_us)
+        allowed = {(one.rule, one.about): one for one in self.accepted(file.modality, file.path) if (one.size, one.mtime_us) == now}
         for rule, modality, path, about, size, at, rank in rows:
             leak = Leak(rule, modality, path, about, size, at, passes[rank])
-            if leak.rule in allowed:
-                accepted.append(allowed[leak.rule])
+            if (rule, about) in allowed:
+                accepted.append(allowed[rule, about])
             elif leak.rule in rules:
                 leaks.append(leak)
         return leaks, list(dict.fromkeys(accepted))
@@ -344,38 +395,39 @@ class LeakBook:
         if not withdrawn:
             parts.append("withdrawn_us IS NULL")
         rows = self._all(
-            "SELECT rule, modality, path, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0) "
+            "SELECT rule, modality, path, about, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0) "
             f"FROM accepted WHERE {' AND '.join(parts)} ORDER BY rule, modality, path, id",
             values,
         )
         return [Accepted(*row) for row in rows]
 
     def accept(self, leaks: Iterable[Leak], reason: str) -> int:
-        """Accept these leaks of these files as they are.  The caller checked the reason.  How many files and rules."""
-        who, now, count = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000, 0
-        named = dict.fromkeys((one.modality, one.path, one.rule, one.size, one.mtime_us) for one in leaks)
+        """Accept these leaks of these files as they are.  The caller checked the reason.  How many files."""
+        who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
+        files = set[tuple[str, str]]()
         with self._changing():
-            for key in named:
-                there = "(modality, path, rule, size, mtime_us) = (?, ?, ?, ?, ?) AND withdrawn_us IS NULL"
+            for one in leaks:
+                key = (one.modality, one.path, one.rule, one.about, one.size, one.mtime_us)
+                there = "(modality, path, rule, about, size, mtime_us) = (?, ?, ?, ?, ?, ?) AND withdrawn_us IS NULL"
                 if self._db.execute(f"SELECT 1 FROM accepted WHERE {there}", key).fetchone() is None:
                     self._db.execute(
-                        "INSERT INTO accepted (modality, path, rule, size, mtime_us, reason, accepted_by, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                        (*key, reason, who, now),
+                        "INSERT INTO accepted (modality, path, rule, about, size, mtime_us, reason, accepted_by, at_us, uid) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (*key, reason, who, now, secrets.token_hex(8)),
                     )
-                    count += 1
-        return count
+                    files.add((one.modality, one.path))
+        return len(files)
 
     def withdraw(self, rule: str, paths: Collection[str] = ()) -> int:
         """Withdraw what is accepted of a rule, for all files or (``paths``) for these; how many."""
         who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
         chosen = " AND path IN (SELECT value FROM json_each(?))" if paths else ""
-        given = (json.dumps(sorted(paths)),) if paths else ()
+        given = (rule, json.dumps(sorted(paths))) if paths else (rule,)
+        where = f"WHERE rule = ? AND withdrawn_us IS NULL{chosen}"
         with self._changing():
-            done = self._db.execute(
-                f"UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? WHERE rule = ? AND withdrawn_us IS NULL{chosen}",
-                (who, now, rule, *given),
-            )
-            return done.rowcount
+            (count,) = self._db.execute(f"SELECT count(*) FROM (SELECT DISTINCT modality, path FROM accepted {where})", given).fetchone()
+            self._db.execute(f"UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? {where}", (who, now, *given))
+            return count
 
 
 def _unusable(path: Path, error: OSError | sqlite3.Error) -> Exception:

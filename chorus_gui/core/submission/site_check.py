@@ -40,7 +40,8 @@ class SiteCheck:
         config, ctx = self.config, self.ctx
         with LeakBook(config.journal.local) as book, book.checking() as checking, ExitStack() as stack:
             watch = Watch(config, self.rules, self.deepest, checking)
-            listener: Listener = Both(sink, watch) if sink is not None else watch
+            listener: Listener = Both(checking, watch)
+            listener = Both(sink, listener) if sink is not None else listener
             memory: Memory | None = None
             if self.deepest is not Pass.AT_ONCE:
                 memory = stack.enter_context(Memory(memory_path(config.journal.local), watch.rules.stamp))
