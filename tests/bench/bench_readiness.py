@@ -142,7 +142,9 @@ def bench_table(size: int) -> None:
     check.read(csv.reader(text()))
     used = time.process_time() - began
     rules = sorted({finding.rule for finding in check.findings})
-    print(f"a table of {times * len(block) / 1e9:.2f} GB, {check.lines:,} lines, every cell, and counted: {used:.2f} s CPU, findings {rules}")
+    print(
+        f"a table of {times * len(block) / 1e9:.2f} GB, {check.lines:,} lines, every cell, and counted: {used:.2f} s CPU, findings {rules}"
+    )
     assert check.lines == counter.lines
 
 

@@ -48,7 +48,7 @@ def test_what_asks_again(rule: str, change: str, tmp_path: Path) -> None:
         assert book.accept(book.leaks([rule]), "a test") == 1
         assert book.of(FILE, [rule])[0] == []
         if change != "nothing":
-            book._db.execute("DELETE FROM leak")  # noqa: SLF001 - a new check finds the following only
+            book._db.execute("DELETE FROM leak")
     if "more" in other:
         find(journal, rule, first, file)
     find(journal, str(other.get("rule", rule)), second if other.keys() & {"about", "more"} else first, file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_as_the_csv_module_counts(seed: int) -> None:
         for number in range(rng.randrange(40))
     ]
     out = io.StringIO()
-    quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+    quoting: Literal[0, 1, 2] = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
     writer = csv.writer(out, lineterminator=rng.choice(["\n", "\r\n", "\r"]), delimiter=rng.choice([",", ";", "\t", "|"]), quoting=quoting)
     writer.writerow(COLUMNS)
     writer.writerows(rows)
@@ -55,7 +56,28 @@ def test_as_the_csv_module_counts(seed: int) -> None:
         assert as_csv_counts(data, delimiter=delimiter) == (len(rows), len({row[1] for row in rows}))
 
 
-PIECES = ('"', '"', '""', ",", ",", "\n", "\n", "\r\n", "\r", "7", "8", " ", "x", "\0", "é", '5" tube', '"a,b"', '"l\nm"', "1,7,y\n", '1,"8",z\n')
+PIECES = (
+    '"',
+    '"',
+    '""',
+    ",",
+    ",",
+    "\n",
+    "\n",
+    "\r\n",
+    "\r",
+    "7",
+    "8",
+    " ",
+    "x",
+    "\0",
+    "é",
+    '5" tube',
+    '"a,b"',
+    '"l\nm"',
+    "1,7,y\n",
+    '1,"8",z\n',
+)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.integers(1, 30), st.booleans(), st.integers(0, 4))
@@ -105,6 +127,6 @@ def test_a_quote_that_nothing_closes_ends_the_count(monkeypatch: pytest.MonkeyPa
     counter.feed(b'measurement_id,person_id,value_source_value\n1,7,x\n2,7,"\n')
     for _ in range(100):
         counter.feed(b"3,8,y\n" * 10)
-        assert len(counter._rest) <= 1000  # noqa: SLF001
+        assert len(counter._rest) <= 1000
     counter.end()
     assert (counter.lines, counter.patients) == (1, None)

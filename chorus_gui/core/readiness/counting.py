@@ -39,7 +39,7 @@ class Counter:
         self._opens = f"\n{header.delimiter}".encode()
         self._ids: set[bytes] = set()
         self._ids_read: set[bytes] = set()
-        self._rest = b""
+        self._rest: bytes = b""
         """the beginning of an entry whose end did not come yet"""
         self._begun = self._past_header = self._quoted = self._lost = False
 
@@ -66,7 +66,8 @@ class Counter:
         if b"\r" in data:
             data = _one_kind_of_end(data)
         cut = data.rfind(b"\n") + 1
-        self._rest = (self._count(data[:cut]) if cut else b"") + data[cut:]
+        begun: bytes = self._count(data[:cut]) if cut else b""
+        self._rest = begun + data[cut:]
         if len(self._rest) > LONGEST:
             self._lost, self._rest = True, b""
 

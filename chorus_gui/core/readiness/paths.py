@@ -144,7 +144,7 @@ class Paths:
         text = "\0".join(paths)
         shapes = text.translate(_DIGITS).split("\0")
         known = "".join(people)
-        if any(versions) or not (known.isascii() and known.isdigit() or not people) or len(set(text.lower().split("\0"))) < len(files):
+        if any(versions) or not ((known.isascii() and known.isdigit()) or not people) or len(set(text.lower().split("\0"))) < len(files):
             return files
         if people:
             self.patients.setdefault(modality, set()).update(people)
