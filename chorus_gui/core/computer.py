@@ -137,7 +137,8 @@ def _of_sqlite(error: sqlite3.DatabaseError, file: str) -> ComputerError | None:
     clause = _OF_A_FILE.get((code or 0) & 0xFF)
     if clause is None:
         return None
-    if file and is_held(file):
+    failed = clause in ("the disk is full or failed", "it could not be opened", "it is read-only")
+    if failed and file and is_held(file, writing=clause != "the disk is full or failed"):
         clause = "another program has it open"
     name = f"“{file}”, a file" if file else "A file"
     remedy = f"Free space on the disk of “{os.path.dirname(file)}”" if file else "Check that the disk is not full"

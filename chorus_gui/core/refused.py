@@ -13,7 +13,7 @@ from contextlib import suppress
 
 _SHARING = (32, 33)
 """ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION"""
-_READ, _SHARE_ALL, _OPEN_EXISTING, _FOLDERS_TOO = 0x80000000, 7, 3, 0x02000000
+_READ, _WRITE, _SHARE_ALL, _OPEN_EXISTING, _FOLDERS_TOO = 0x80000000, 0x40000000, 7, 3, 0x02000000
 
 HELD = "another program has it open"
 READ_ONLY = "it is read-only"
@@ -35,15 +35,20 @@ def make_changeable(file: str | os.PathLike[str]) -> None:
             os.chmod(file, stat.S_IREAD | stat.S_IWRITE)  # noqa: PTH101 - as above
 
 
-def is_held(file: str | os.PathLike[str], *, reading: bool = False) -> bool:
-    """Another program has the file open (or this one), so that Windows does not let it be replaced or removed; with ``reading``: be read."""
+def is_held(file: str | os.PathLike[str], *, reading: bool = False, writing: bool = False) -> bool:
+    """A program has the file open, perhaps this one, so that Windows does not let anybody replace or remove it.
+
+    With ``reading``: so that nobody can read it.  With ``writing``: so that nobody can write to it; this program's own connections to a
+    database never do that, so ``writing`` is the question for a database that is open here.
+    """
     if sys.platform != "win32":
         return False
     import _winapi
 
-    share = _SHARE_ALL if reading else 0  # sharing nothing is refused if anybody has it open, however much they share
+    share = _SHARE_ALL if reading or writing else 0  # sharing nothing is refused if anybody has it open, however much they share
+    access = _WRITE if writing else _READ
     try:
-        _winapi.CloseHandle(_winapi.CreateFile(os.fspath(file), _READ, share, 0, _OPEN_EXISTING, _FOLDERS_TOO, 0))
+        _winapi.CloseHandle(_winapi.CreateFile(os.fspath(file), access, share, 0, _OPEN_EXISTING, _FOLDERS_TOO, 0))
     except OSError as error:
         return error.winerror in _SHARING
     return False

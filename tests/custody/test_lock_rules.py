@@ -271,8 +271,9 @@ def test_a_check_out_that_is_held_has_nothing_on_its_way() -> None:
 
 
 def test_what_was_equal_is_known_of_one_file_alone() -> None:
-    assert FULL.base_of(Path("/x/j.db")) == "base"
-    assert FULL.base_of(Path("/x/other.db")) == ""
+    here = replace(FULL, local=str(Path("/x/j.db")))  # Windows writes it with backslashes
+    assert here.base_of(Path("/x/j.db")) == "base"
+    assert here.base_of(Path("/x/other.db")) == ""
 
 
 @pytest.mark.parametrize("text", ["", "phase = 'nonsense'\n", "local = 'x'\n", "phase = 3\n", "phase = ['held']\n", "\0"])

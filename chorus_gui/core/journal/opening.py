@@ -93,7 +93,9 @@ def translate(error: Exception, path: Path) -> Exception:
             meaning="Nothing more was recorded. What was recorded before is in the old file.",
             remedy="Find out which program did it. Put the old file back, or restore a kept copy (“chorus-upload journal restore” lists them), and start again.",
         )
-    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and is_held(path):
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN) and is_held(path, writing=True):
+        return busy
+    if primary == sqlite3.SQLITE_IOERR and is_held(path):
         return busy
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         usual = "Make sure that you are allowed to change the file and its folder, and try again."
