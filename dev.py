@@ -233,6 +233,8 @@ def bench(name: str, rest: list[str]) -> None:
     setup()
     if name == "upload":
         upload_tools()
+    if name == "sources":
+        rclone()
     call(PYTHON, folder / f"bench_{name}.py", *rest)
 
 

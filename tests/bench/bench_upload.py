@@ -15,14 +15,9 @@ import contextlib
 import hashlib
 import http.client
 import os
-import re
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,9 +26,9 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from costs import ROOT, Cost, Set, median, spelled, timed
 from sink import sink, terminator
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 RCLONE = ROOT / ".cache" / "rclone" / "bin" / "rclone"
 AZCOPY = ROOT / ".cache" / "azcopy" / "node_modules" / "@azure-tools" / "azcopy-linux" / "dist" / "bin" / "azcopy_linux_amd64"
 ACCOUNT, CONTAINER = "acct", "box"
@@ -63,22 +58,6 @@ path = "{site}"
 
 
 @dataclass(frozen=True)
-class Set:
-    """Files that are delivered: how many, and the bytes of each."""
-
-    name: str
-    files: int
-    size: int
-
-    @property
-    def bytes(self) -> int:
-        return self.files * self.size
-
-    def __str__(self) -> str:
-        return f"{self.files:,} × {spelled(self.size)}"
-
-
-@dataclass(frozen=True)
 class Endpoint:
     """Where the files go: the account's URL, the SAS token, the container, the authority that vouches for its TLS (or None)."""
 
@@ -90,15 +69,6 @@ class Endpoint:
     @property
     def container_url(self) -> str:
         return f"{self.url}/{self.container}?{self.token}"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one run: seconds, seconds of the processor, bytes of memory at most."""
-
-    wall: float
-    cpu: float
-    memory: int
 
 
 @dataclass
@@ -141,7 +111,7 @@ def ours(job: Job) -> Cost:
     home = {"CHORUS_UPLOAD_HOME": str(job.scratch / "home")}
     host = urlsplit(end.url).hostname or ""
     run = [sys.executable, "-m", "chorus_gui.cli", "--trust-host", host, "-c", str(file)]
-    return timed([*run, "submit", "--yes", "--version", job.version], job, home)
+    return timed([*run, "submit", "--yes", "--version", job.version], job.scratch, home, trusted=end.trusted, secret=end.token)
 
 
 def rclone(job: Job) -> Cost:
@@ -150,7 +120,13 @@ def rclone(job: Job) -> Cost:
     target = f":azureblob:{job.endpoint.container}/{job.version}/"
     env = {"RCLONE_CONFIG": str(job.scratch / "none.conf"), "RCLONE_AZUREBLOB_SAS_URL": job.endpoint.container_url}
     (job.scratch / "none.conf").touch()
-    return timed([str(RCLONE), "copy", str(job.site.folder), target, *transfers, "--azureblob-no-check-container"], job, env)
+    return timed(
+        [str(RCLONE), "copy", str(job.site.folder), target, *transfers, "--azureblob-no-check-container"],
+        job.scratch,
+        env,
+        trusted=job.endpoint.trusted,
+        secret=job.endpoint.token,
+    )
 
 
 def azcopy(job: Job) -> Cost:
@@ -159,7 +135,7 @@ def azcopy(job: Job) -> Cost:
     target = f"{end.url}/{end.container}/{job.version}?{end.token}"
     env = {"AZCOPY_LOG_LOCATION": str(job.scratch), "AZCOPY_JOB_PLAN_LOCATION": str(job.scratch / "plans"), "AZCOPY_DISABLE_SYSLOG": "true"}
     options = ["--recursive", "--put-md5", "--from-to=LocalBlob", "--check-length=true", "--skip-version-check", "--log-level=NONE"]
-    return timed([str(AZCOPY), "copy", f"{job.site.folder}/*", target, *options], job, env)
+    return timed([str(AZCOPY), "copy", f"{job.site.folder}/*", target, *options], job.scratch, env, trusted=end.trusted, secret=end.token)
 
 
 def sdk(job: Job) -> Cost:
@@ -176,8 +152,10 @@ def sdk(job: Job) -> Cost:
             end.token,
             job.version,
         ],
-        job,
+        job.scratch,
         {},
+        trusted=end.trusted,
+        secret=end.token,
     )
 
 
@@ -207,50 +185,6 @@ def plain_sdk(folder: str, url: str, container: str, token: str, version: str) -
 
 
 CLIENTS: dict[str, Client] = {"ours": ours, "rclone": rclone, "azcopy": azcopy, "sdk": sdk}
-
-
-def timed(command: Sequence[str], job: Job, env: Mapping[str, str]) -> Cost:
-    """Run it to its end; exit with what it said if it failed."""
-    trusted = job.endpoint.trusted
-    trust = {name: str(trusted) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE") if trusted}
-    keep = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "LANG") if name in os.environ}
-    output = job.scratch / "output.txt"
-    with output.open("wb") as said:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=ROOT, env={**keep, "HOME": str(job.scratch), **trust, **env}
-        )
-        memory = Memory(process.pid)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        text = output.read_text("utf-8", "replace").replace(job.endpoint.token, "TOKEN")
-        sys.exit(f"{Path(command[0]).name} failed with status {process.returncode}:\n{text[-3000:]}")
-    return Cost(wall, used.ru_utime + used.ru_stime, memory.end())
-
-
-class Memory:
-    """The most memory that a process had.  What the system reports at its end counts this program's, too, from before it began."""
-
-    def __init__(self, process: int) -> None:
-        self._file = Path(f"/proc/{process}/status")
-        self._most = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def end(self) -> int:
-        """Bytes."""
-        self._ended.set()
-        self._thread.join()
-        return self._most
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.05):
-            with contextlib.suppress(OSError):
-                found = re.search(r"VmHWM:\s*(\d+) kB", self._file.read_text("ascii"))
-                self._most = max(self._most, int(found[1]) * 1024) if found else self._most
 
 
 # --- sites and stores ------------------------------------------------------------------------------------------------------
@@ -345,15 +279,6 @@ class Bench:
                 yield Endpoint(f"https://127.0.0.1:{secure}/{ACCOUNT}", TOKEN, CONTAINER, file), port
             else:
                 yield Endpoint(f"http://127.0.0.1:{port}/{ACCOUNT}", TOKEN, CONTAINER), port
-
-
-def spelled(size: int) -> str:
-    """Bytes, as the sets are called."""
-    return f"{size // 1024} KiB" if size < 100_000 else f"{size / 1e6:g} MB"
-
-
-def median(costs: Sequence[Cost], what: str) -> float:
-    return statistics.median(getattr(cost, what) for cost in costs)
 
 
 def rows(files: Set, way: str, costs: Mapping[str, Sequence[Cost]]) -> Iterator[str]:

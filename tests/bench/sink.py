@@ -38,15 +38,18 @@ listen tls
 
 
 @contextmanager
-def sink(folder: Path, delay: int = 0) -> Generator[int]:
-    """A running endpoint on this computer: its port.  Its program is built in ``folder``.  ``delay`` ms are added to each request."""
+def sink(folder: Path, delay: int = 0, buckets: tuple[Path, Path] | None = None) -> Generator[int]:
+    """A running endpoint on this computer: its port.  Its program is built in ``folder``.  ``delay`` ms are added to each request.
+
+    ``buckets``: the files that say which buckets of S3 it has, see ``bucketsink.rs``; only with rustc.
+    """
     compiler, program = shutil.which("rustc"), folder / "blobsink"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     if compiler and not program.exists():
-        subprocess.run([compiler, "-O", "-o", program, HERE.with_name("blobsink.rs")], check=True, capture_output=True)
+        subprocess.run([compiler, "--edition", "2021", "-O", "-o", program, HERE.with_name("blobsink.rs")], check=True, capture_output=True)
     command = [str(program)] if compiler else [sys.executable, str(HERE), "plain"]
-    command += [str(port), str(delay)]
+    command += [str(port), str(delay), *map(str, buckets or ())]
     with _running(command, port):
         yield port
 

@@ -19,7 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from scenes import SCENES, NotHereError, Scene  # noqa: E402
+from cloud_scenes import SCENES  # noqa: E402
+from scenes import NotHereError, Scene  # noqa: E402
 from trial import Trial, Verdict  # noqa: E402
 
 from chorus_gui.app.demo.azurite import Azurite, running  # noqa: E402

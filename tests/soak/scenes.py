@@ -60,7 +60,7 @@ def _hit(trial: Trial, fault: Callable[[Request, int], Fault | None]) -> Verdict
     return trial.finish(verdict)
 
 
-def _each(number: int, kinds: tuple[str, ...], fault: Fault) -> Callable[[Request, int], Fault | None]:
+def each(number: int, kinds: tuple[str, ...], fault: Fault) -> Callable[[Request, int], Fault | None]:
     """Every so many requests of these kinds (none: of any)."""
     count = 0
 
@@ -309,7 +309,7 @@ def network_gone(trial: Trial) -> Verdict:
 )
 def busy(trial: Trial) -> Verdict:
     status, code = trial.chance.choice(((503, "ServerBusy"), (429, "TooManyRequests"), (500, "InternalError")))
-    return _hit(trial, _each(trial.chance.randint(4, 9), (), service_error(status, code, Retry_After="1")))
+    return _hit(trial, each(trial.chance.randint(4, 9), (), service_error(status, code, Retry_After="1")))
 
 
 @scene(
@@ -319,18 +319,18 @@ def busy(trial: Trial) -> Verdict:
 )
 def broken(trial: Trial) -> Verdict:
     fault: Fault = trial.chance.choice((("reset",), ("reset_mid", 3000), ("lost",), ("trunc_head", 20), ("fin",)))
-    return _hit(trial, _each(trial.chance.randint(5, 11), (), fault))
+    return _hit(trial, each(trial.chance.randint(5, 11), (), fault))
 
 
 @scene("a commit is delivered twice, or its answer is lost", "The program looks what is there, and records it.")
 def doubled(trial: Trial) -> Verdict:
     fault: Fault = trial.chance.choice((("dup",), ("dup_first",), ("lost",)))
-    return _hit(trial, _each(1 if fault[0] != "lost" else 2, ("PutBlockList",), fault))
+    return _hit(trial, each(1 if fault[0] != "lost" else 2, ("PutBlockList",), fault))
 
 
 @scene("bytes are damaged on the way", "The service refuses them by their MD5, and they are sent again.", quick=False)
 def damaged(trial: Trial) -> Verdict:
-    return _hit(trial, _each(trial.chance.randint(3, 6), ("PutBlob", "PutBlock"), ("flip", trial.chance.randrange(5000))))
+    return _hit(trial, each(trial.chance.randint(3, 6), ("PutBlob", "PutBlock"), ("flip", trial.chance.randrange(5000))))
 
 
 @scene(

@@ -11,8 +11,9 @@ from chorus_gui.app.demo.azurite import Azurite
 
 if os.name != "posix":
     pytest.skip("the faults are made with POSIX signals, limits and mounts", allow_module_level=True)
+from cloud_scenes import SCENES
 from run_soak import Sum, play, table
-from scenes import SCENES, NotHereError, Scene
+from scenes import NotHereError, Scene
 
 
 @pytest.mark.slow

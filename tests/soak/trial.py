@@ -91,6 +91,8 @@ class Trial:
         self.url = f"{host}:{self.proxy.port}/{azurite.account}"
         self.file = base / "config.toml"
         self.env = {**os.environ, "CHORUS_UPLOAD_HOME": str(base / "home"), "PYTHONUNBUFFERED": "1"}
+        self.source = f'[site_path.default]\npath = "{self.site.as_posix()}"\n'
+        """the lines of the configuration that say where the site is"""
         self._write_site()
         self.write_config(cloud_journal=cloud_journal)
 
@@ -118,7 +120,7 @@ class Trial:
             text += f'[journal.source]\npath = "az://{self.container}/journal.db"\n[journal.source.auth]\n{auth}'
         text += f'[journal.local]\npath = "{self.journal.as_posix()}"\n'
         text += f'[central_path]\npath = "{central or f"az://{self.container}"}"\n' + ("" if central else f"[central_path.auth]\n{auth}")
-        text += f'[site_path.default]\npath = "{self.site.as_posix()}"\n'
+        text += self.source
         self.file.write_text(text, "utf-8")
 
     def token(self, hours: float) -> str:

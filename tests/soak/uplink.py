@@ -20,11 +20,15 @@ RECEIVE_BUFFER = 64 * 1024
 
 
 class Uplink:
-    """Listens on loopback with TLS (``certificate`` has the key, too); ``bytes_per_second`` may be changed.  ``received``: bytes that came from the program."""
+    """Listens on loopback with TLS (``certificate`` has the key, too); ``bytes_per_second`` may be changed.  ``received``: bytes that came from the program.
 
-    def __init__(self, upstream: int, bytes_per_second: float, certificate: Path) -> None:
+    ``back``: what the service sends goes over the slow line, too; ``returned`` are its bytes.
+    """
+
+    def __init__(self, upstream: int, bytes_per_second: float, certificate: Path, *, back: bool = False) -> None:
         self.bytes_per_second = bytes_per_second
-        self.received = 0
+        self.received = self.returned = 0
+        self._slow_back = back
         self.cut = 0
         """connections that the program ended in the middle of a request"""
         self._upstream = upstream
@@ -74,10 +78,12 @@ class Uplink:
         self._free_at = max(self._free_at, now) + size / self.bytes_per_second
         await asyncio.sleep(max(0.0, self._free_at - now))
 
-    @staticmethod
-    async def _back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ssl.SSLError):
-            while piece := await reader.read(65536):
+            while piece := await reader.read(PIECE if self._slow_back else 65536):
+                self.returned += len(piece)
+                if self._slow_back:
+                    await self._turn(len(piece))
                 writer.write(piece)
                 await writer.drain()
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 from chorus_gui.core.storage.bucket.values import Listed, Page, listed_us, number
 from chorus_gui.core.storage.elements import read_elements
 from chorus_gui.core.storage.http.headers import bare_etag
+from chorus_gui.core.storage.s3.plain_listing import plain
 from chorus_gui.core.untrusted import MalformedError
 
 PAGE = 1000
@@ -23,6 +24,9 @@ _ENCODED = re.compile("[+%]")
 
 def listing(body: bytes) -> Page:
     """A page of ListObjectsV2."""
+    quick = plain(body, MOST_ENTRIES)
+    if quick is not None:
+        return _page([_usual(*fields) for fields in quick.objects], quick.folders, quick.page)
     objects: list[Listed] = []
     folders: list[str] = []
     fields: dict[str, str] = {}
@@ -48,6 +52,10 @@ def listing(body: bytes) -> Page:
                 return
 
     read_elements(body, _ROOT, end)
+    return _page(objects, folders, page)
+
+
+def _page(objects: list[Listed], folders: list[str], page: dict[str, str]) -> Page:
     if page.get("EncodingType") == "url":  # some servers ignore the request for it, and it can come after the keys
         objects = [one._replace(key=_decoded(one.key)) if _ENCODED.search(one.key) else one for one in objects]
         folders = [_decoded(folder) for folder in folders]
@@ -79,12 +87,17 @@ def _check_count(count: int) -> None:
 
 
 def _listed(fields: dict[str, str]) -> Listed:
-    key, etag = fields.get("Key", ""), bare_etag(fields.get("ETag", ""))
+    one = _usual(*(fields.get(name, "") for name in ("Key", "LastModified", "ETag", "Size", "StorageClass")))
+    if one.archived and fields.get("RestoreExpiryDate") and fields.get("IsRestoreInProgress") != "true":
+        return one._replace(archived=False)
+    return one
+
+
+def _usual(key: str, modified: str, etag: str, size: str, tier: str) -> Listed:
+    etag = bare_etag(etag)
     if not key or not etag:
         raise MalformedError("an object without a key or an ETag")
-    restored = bool(fields.get("RestoreExpiryDate")) and fields.get("IsRestoreInProgress") != "true"
-    archived = fields.get("StorageClass", "") in ARCHIVED and not restored
-    return Listed(key, number(fields.get("Size", "")), listed_us(fields.get("LastModified", "")), etag, archived)
+    return Listed(key, number(size), listed_us(modified), etag, tier in ARCHIVED)
 
 
 def _decoded(text: str) -> str:
