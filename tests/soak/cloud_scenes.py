@@ -1,4 +1,4 @@
-"""The faults of a site in a cloud: its bucket or container does not answer, is busy, breaks off, or is behind a slow line.
+"""The faults of a site in a cloud: its bucket or container does not answer, is busy, sends a part of an answer, or is behind a slow line.
 
 The servers are moto, fake-gcs-server and the blob service of the other faults.
 """
@@ -198,7 +198,7 @@ def _add(name: str) -> None:
         named(outage)
     )
     scene(
-        f"the site is in {name}, which is busy, or breaks off its answers",
+        f"the site is in {name}, which is busy, or sends only a part of an answer",
         "The request is sent again. A file continues where it was, in the same version.",
         quick=False,
     )(named(breaks))
