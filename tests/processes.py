@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count as numbers
 from pathlib import Path
@@ -169,7 +170,7 @@ class _Child:
                 error = message[1]
             except (EOFError, OSError):
                 pass
-            with self._lock:
+            with self._lock, suppress(OSError):  # what was said to a process that had ended is still in the buffer
                 self._in.close()
         self._crew.left(error)
 

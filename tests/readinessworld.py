@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pydicom
+import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -105,6 +107,9 @@ class Site:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content.encode() if isinstance(content, str) else content)
+        for folder in (self.root / parent for parent in Path(path).parents):
+            if folder != self.root and folder.name not in os.listdir(folder.parent):
+                pytest.skip("this disk takes the folder's name for another one that differs in case only")
         return file
 
     def remove(self, path: str) -> None:
