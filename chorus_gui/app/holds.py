@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.run import Run
@@ -177,6 +178,13 @@ def release(workspace: Workspace, ctx: JobContext, about: About, reason: str = "
             meaning="Nothing was changed.",
             remedy="Use “hold list” to see what is held back. A file of a patient who is held back is released with --patient.",
         )
+    return _shared(workspace, ctx, count)
+
+
+def import_list(workspace: Workspace, ctx: JobContext, file: Path) -> Changed:
+    """Hold back what is in a colleague's list, too, and share it at once.  Raises :class:`UsageError` for another file."""
+    with workspace.holds() as kept:
+        count = kept.import_(file)
     return _shared(workspace, ctx, count)
 
 

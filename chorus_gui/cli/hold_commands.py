@@ -34,6 +34,15 @@ def add(groups: Any) -> None:
     releasing.add_argument("--reason", metavar="TEXT", default="", help="say why, for colleagues who see it later")
     releasing.set_defaults(run=run_release)
 
+    exporting = commands.add_parser("export", help="write the list of what is held back to a file, for a colleague")
+    exporting.add_argument("--output-file", metavar="F", required=True, help="write to F")
+    exporting.set_defaults(run=run_export)
+
+    importing = commands.add_parser("import", help="hold back what is in a colleague's list, too")
+    importing.add_argument("list", metavar="F", help="the file that “hold export” or the window wrote")
+    importing.add_argument("--json", action="store_true", help="print JSON")
+    importing.set_defaults(run=run_import)
+
 
 def _what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -66,6 +75,31 @@ def run_release(args: argparse.Namespace, report: Report, ctx: JobContext) -> St
 
     with workspace(args, report) as opened:
         return _tell(report, release(opened, ctx, _about(args), args.reason), "released")
+
+
+def run_export(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Write the list."""
+    from pathlib import Path
+
+    from chorus_gui.app.exports import export_holds
+    from chorus_gui.app.words import plural
+    from chorus_gui.cli.arguments import workspace
+
+    del ctx
+    with workspace(args, report) as opened:
+        report.say(f"Wrote {plural(export_holds(opened, Path(args.output_file)), 'hold')} to {args.output_file}.")
+    return 0
+
+
+def run_import(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
+    """Add the holds of a list, and share them."""
+    from pathlib import Path
+
+    from chorus_gui.app.holds import import_list
+    from chorus_gui.cli.arguments import workspace
+
+    with workspace(args, report) as opened:
+        return _tell(report, import_list(opened, ctx, Path(args.list)), "held back")
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:

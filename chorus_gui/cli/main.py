@@ -44,9 +44,11 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar, made once per process.  Its defaults are shared: see :func:`_parsed`."""
     from chorus_gui.cli import (
+        clear_command,
         credential_commands,
         demo_command,
         doctor_command,
+        export_commands,
         file_commands,
         hold_commands,
         info_commands,
@@ -95,6 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
         demo_command,
         script_commands,
         self_test_command,
+        export_commands,
+        clear_command,
         purge_command,
         support_command,
         report_commands,

@@ -118,6 +118,8 @@ QUESTIONS: list[tuple[str, Callable[[World], None]]] = [
     ("journal recover", lost),
     ("journal set-aside", aside),
     ("purge", local),
+    ("clear-data", local),
+    ("clear-data --logs", local),
     ("schedule install --policy {policy}", a_policy),
     ("schedule remove", scheduled),
 ]
@@ -167,4 +169,12 @@ def test_every_question_of_the_command_line_is_in_this_test() -> None:
     for file in Path(str(cli.__file__)).parent.glob("*.py"):
         text = file.read_text("utf-8")
         found |= {file.stem} if re.search(r"\b(ask|confirm)\(", re.sub(r"def (ask|confirm)\(", "", text)) else set()
-    assert found == {"custody_commands", "journal_commands", "purge_command", "remote_commands", "review_text", "schedule_commands"}
+    assert found == {
+        "clear_command",
+        "custody_commands",
+        "journal_commands",
+        "purge_command",
+        "remote_commands",
+        "review_text",
+        "schedule_commands",
+    }

@@ -21,8 +21,10 @@ from platforms import same_place
 from world import World
 
 from chorus_gui.app import holds, leaks
+from chorus_gui.app.exports import export_holds
 from chorus_gui.app.status import Status, of_error, status_of
 from chorus_gui.app.workspace import Workspace
+from chorus_gui.cli.main import main
 from chorus_gui.core import errors
 from chorus_gui.core.custody.checkout import checkout
 from chorus_gui.core.custody.state import State, look
@@ -89,6 +91,23 @@ def held_back(scene: Scene) -> None:
     fresh(scene)
     with Workspace(scene.world.config) as workspace:
         holds.add(workspace, ctx(), holds.About((ONE,)), "consent withdrawn")
+
+
+def exported_holds(scene: Scene) -> None:
+    held_back(scene)
+    with Workspace(scene.world.config) as workspace:
+        export_holds(workspace, scene.world.base / "holds.toml")
+
+
+def verified(scene: Scene) -> None:
+    submitted(scene)
+    assert main(["-c", str(scene.world.file), "file", "verify"]) == Status.DONE
+
+
+def checked(scene: Scene) -> None:
+    """A pass of the readiness check ran, and found something."""
+    leaked(scene)
+    assert main(["-c", str(scene.world.file), "readiness"]) == Status.FAULTY
 
 
 def leaked(scene: Scene) -> None:
@@ -431,6 +450,13 @@ TABLE: list[Row] = [
     *((Status.DONE, fresh, words) for words in ("usage", "config-help", "json-schema", "--help", "--version", "file --help")),
     *((Status.DONE, fresh, words) for words in ("submit --yes", "journal update", "journal update --dry-run", "file list --changes")),
     *((Status.DONE, fresh, words) for words in ("scan", "scan --hash", "purge --yes", "support-bundle {base}/bundle.zip")),
+    *((Status.DONE, fresh, words) for words in ("clear-data --yes", "clear-data --reviews --logs --yes")),
+    *((Status.NOT_STARTED, fresh, f"export {words} --output-file {{base}}/e.csv") for words in ("verification", "readiness")),
+    (Status.DONE, verified, "export verification --output-file {base}/e.csv"),
+    (Status.DONE, verified, "export verification --result missing --output-file {base}/e.json"),
+    (Status.NOT_STARTED, verified, "export verification --output-file {base}/no/e.csv"),
+    (Status.DONE, checked, "export readiness --output-file {base}/e.csv"),
+    (Status.DONE, checked, "export readiness --output-file {base}/e.html"),
     (Status.DONE, fresh, "remote list"),
     (Status.DONE, fresh, "credential list"),
     *(
@@ -438,6 +464,10 @@ TABLE: list[Row] = [
         for words in (f"hold add --file {ONE} --reason x", "hold add --patient 1001 --reason x", "hold list", "hold list --all")
     ),
     (Status.DONE, held_back, f"hold release --file {ONE}"),
+    (Status.DONE, held_back, "hold export --output-file {base}/holds.toml"),
+    (Status.NOT_STARTED, held_back, "hold export --output-file {base}/no/holds.toml"),
+    (Status.DONE, exported_holds, "hold import {base}/holds.toml"),
+    (Status.NOT_STARTED, fresh, "hold import {base}/config.toml"),
     (Status.DONE, held_back, "submit --yes"),
     (Status.NOT_STARTED, fresh, f"hold release --file {ONE}"),
     (Status.NOT_STARTED, fresh, "hold add --file nowhere --reason x"),
@@ -626,7 +656,7 @@ TABLE: list[Row] = [
     (Status.STOPPED, share_gone_during_the_scan, "journal update"),
     # a person has to decide
     *((Status.DECISION, many_deleted, words) for words in ("submit --yes", "journal update")),
-    *((Status.DECISION, nobody, words) for words in ("submit", "submit --json", "purge")),
+    *((Status.DECISION, nobody, words) for words in ("submit", "submit --json", "purge", "clear-data")),
     (Status.DECISION, nobody_submitted, "remote delete -r v1"),
     (Status.DECISION, nobody_held, "journal unlock"),
     (Status.DECISION, nobody_held, "journal adopt --local-journal {base}/journal.db"),

@@ -142,7 +142,7 @@ def test_a_name_that_the_central_store_cannot_hold_is_found_before_anything_is_s
         asked.append(path)
         return "It says no." if "odd" in path else ""
 
-    monkeypatch.setattr("chorus_gui.core.review.diff.refusal", lambda place: refuse)
+    monkeypatch.setattr("chorus_gui.core.review.tails.refusal", lambda place: refuse)
     world.put("1/Images/odd.dcm", "new")
     world.put("1/Images/even.dcm", "new")
     found = {change.path: (change.kind, change.note) for change in world.changes()}
@@ -209,3 +209,16 @@ def test_a_file_that_changed_at_equal_size_and_time_says_so(world: World) -> Non
         A: (ChangeKind.UPDATED, "Its content changed, but neither its size nor its time."),
         B: (ChangeKind.UPDATED, ""),
     }
+
+
+def test_the_places_of_many_files_are_found_a_page_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chorus_gui.core.review.tails.PAGE", 2)
+    for name in ("a", "b", "c", "d", "e"):
+        world.put(f"9/images/{name}.dcm", name)
+    world.put("9/Images/c.dcm", "the same place")
+    with Staging.open(world.review().path) as staging:
+        rows = staging.db.execute("SELECT path, kind, tail FROM change WHERE path LIKE '9/%'").fetchall()
+    found = {path: (kind, tail) for path, kind, tail in rows}
+    names = {f"9/images/{name}.dcm": ("added", f"9/Images/{name}.dcm") for name in ("a", "b", "d", "e")}
+    same = {"9/images/c.dcm": ("problem", "9/Images/c.dcm"), "9/Images/c.dcm": ("problem", None)}
+    assert found == names | same

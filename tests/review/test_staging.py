@@ -173,3 +173,13 @@ def test_a_problem_is_of_a_file_that_was_not_seen_or_of_one_that_cannot_be_read_
     else:
         assert seen == [('["Images", "Waveforms"]', "1/a", "It is in an archive.", "Restore it.", 1)] * 2
         assert later == []
+
+
+def test_sorts_and_pages_of_a_review_do_not_stay_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "review.db"
+    finished(path)
+    for opened in (Staging.create(tmp_path / "new.db"), Staging.open(path)):
+        with opened as staging:
+            (cache,) = staging.db.execute("PRAGMA cache_size").fetchone()
+            assert -16_384 <= cache < 0, "in KiB"
+            assert staging.db.execute("PRAGMA temp_store").fetchone() == (0,), "in files"

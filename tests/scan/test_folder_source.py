@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
 import math
 import os
 import socket
@@ -462,8 +463,25 @@ class TestThreads:
         put(tmp_path, *paths)
         found = walk(FolderSource(tmp_path))
         assert file_paths(found) == paths
-        assert 2 <= len(slow) <= 9
-        assert 2 <= slow.most <= 8
+        assert 2 <= len(slow) <= 17
+        assert 2 <= slow.most <= 16
+
+    def test_a_distant_share_is_asked_for_sixteen_folders_at_the_same_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(tmp_path, *(f"{n}/x" for n in range(60)))
+        scandir, main, together = os.scandir, threading.get_ident(), threading.Barrier(16)
+        listed = itertools.count()
+
+        def distant(path: str) -> object:
+            if threading.get_ident() == main:
+                time.sleep(0.005)
+            elif next(listed) < 16:
+                together.wait(60)  # until sixteen folders are being listed; fewer threads break the barrier
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", distant)
+        assert len(walk(FolderSource(tmp_path))) == 61
+        assert not together.broken
+        assert next(listed) > 16
 
     def test_as_many_threads_as_asked_for(self, tmp_path: Path, slow: set[int]) -> None:
         put(tmp_path, *(f"{n}/x" for n in range(40)))

@@ -107,7 +107,7 @@ class Known:
         try:
             remove_file(self.path)
             conn.execute("ATTACH ? AS k", (str(self.path),))
-            for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
+            for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
                 conn.execute(f"PRAGMA k.{pragma}")
             conn.execute("BEGIN")
             conn.execute(_TABLE)

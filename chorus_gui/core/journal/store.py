@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any
 
@@ -34,6 +35,8 @@ from chorus_gui.core.waiting import Waiting
 
 PAGE = 2000
 """rows fetched at a time while iterating"""
+SPOOLED = 1024 * 1024
+"""bytes of row ids, 8 for each, that are kept in memory while iterating"""
 PATIENCE = 900.0
 """seconds that a transaction waits for another program, once something was recorded"""
 SILENT = 2.0
@@ -140,6 +143,7 @@ class Journal:
     def close(self) -> None:
         """Let go of the file and the lock; closing twice is allowed."""
         with self._turn:
+            self._writer.close()
             self._conn.close()
             if self._lock:
                 self._lock.release()
@@ -168,18 +172,22 @@ class Journal:
     ) -> Iterator[Row]:
         """The rows that fit, by version, modality and path.
 
-        The row ids are taken at the first step (8 bytes a row), the rows a page at a time, so no lock is held between
-        them and the caller may commit; a row that fits no longer when its turn comes is left out.
+        The row ids are taken at the first step (many of them into a temporary file), the rows a page at a time, so no lock is
+        held between them and the caller may commit; a row that fits no longer when its turn comes is left out.
         """
         where, values = _filter(modalities, version, active, pending, uploaded)
         sql = f"SELECT file_id FROM ({self._schema.rows_sql()}) WHERE {where} ORDER BY version, modality, path, file_id LIMIT ?"
-        with self._using() as conn:
-            ids = array("q", (int(row[0]) for row in conn.execute(sql, [*values, -1 if limit is None else limit])))
-        for start in range(0, len(ids), PAGE):
-            page = ids[start : start + PAGE].tolist()
-            fitting = self.select(f"file_id IN (SELECT value FROM json_each(?)) AND {where}", (json.dumps(page), *values))
-            found = {row.file_id: row for row in fitting}
-            yield from (found[file_id] for file_id in page if file_id in found)
+        with SpooledTemporaryFile(SPOOLED) as kept:
+            with self._using() as conn:
+                ids = conn.execute(sql, [*values, -1 if limit is None else limit])
+                while some := ids.fetchmany(PAGE):
+                    kept.write(array("q", (int(found) for (found,) in some)).tobytes())
+            kept.seek(0)
+            while read := kept.read(PAGE * 8):
+                page = array("q", read).tolist()
+                fitting = self.select(f"file_id IN (SELECT value FROM json_each(?)) AND {where}", (json.dumps(page), *values))
+                found = {row.file_id: row for row in fitting}
+                yield from (found[file_id] for file_id in page if file_id in found)
 
     def row(self, file_id: int) -> Row | None:
         """One row, or None."""
@@ -308,7 +316,7 @@ class Journal:
         """
         with self._changing(), opening.translated(self.path):
             removed = writing.undo(self._schema, version)
-            self._writer = writing.Writer(self._schema)
+            self._new_writer()
             return removed
 
     def remove_never_uploaded_closed(self) -> int:
@@ -351,8 +359,12 @@ class Journal:
                 if self._conn.in_transaction:
                     self._conn.execute("ROLLBACK")
                 self._schema.forget()
-                self._writer = writing.Writer(self._schema)
+                self._new_writer()
                 raise
+
+    def _new_writer(self) -> None:
+        self._writer.close()
+        self._writer = writing.Writer(self._schema)
 
     def _when_free(self, statement: str) -> None:
         """Run a statement that needs the file for itself.

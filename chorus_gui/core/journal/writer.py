@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from chorus_gui.core.errors import JournalChangedError, UsageError
+from chorus_gui.core.journal.current import Current
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.model import Action, Entry, Row
 
@@ -18,25 +19,44 @@ class Writer:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._rows = schema.rows_sql()
-        # How many active rows each path has, by the hash of (modality, path): a number a row instead of a text a row, for
-        # there may be a million.  Only a hit is looked up in the journal, so an accidental equal hash does no harm.
-        self._active: Counter[int] | None = None
+        self._made: Current | None = None
+
+    def close(self) -> None:
+        """Remove what it remembers."""
+        if self._made is not None:
+            self._made.close()
+            self._made = None
+
+    @property
+    def _current(self) -> Current:
+        """Made when a new entry has to be compared with all the others: many commands need none."""
+        if self._made is None:
+            self._made = Current(self._schema)
+        return self._made
 
     def write(self, entries: Iterable[Entry], at_us: int) -> None:
         """Entries in their order, as :class:`Action` says; a row that would be closed before it was ever uploaded is deleted instead.
 
         Raises :class:`JournalChangedError` if the journal is not what an entry requires.
         """
-        new: list[Entry] = []  # rows of paths that have none: nearly all there are, and SQLite takes them together
-        for entry in entries:
-            if entry.action is Action.ENTER and entry.old_id is None and not self._perhaps_active(entry.modality, entry.path):
-                self._count(entry.modality, entry.path, 1)
-                new.append(entry)
-                continue
-            self._schema.insert(new, at_us)
-            new = []
-            self._write(entry, at_us)
-        self._schema.insert(new, at_us)
+        for new, some in groupby(entries, key=_is_new):
+            if new:  # nearly all there are: SQLite takes them together
+                self._enter_new(list(some), at_us)
+            else:
+                for entry in some:
+                    self._write(entry, at_us)
+
+    def _enter_new(self, entries: Sequence[Entry], at_us: int) -> None:
+        if not self._current.add_new(entries):
+            rows = self._schema.conn.execute(f"SELECT modality, path FROM ({self._rows}) WHERE invalid_us IS NULL")
+            names = {(entry.modality, entry.path) for entry in entries}
+            taken = {row for row in rows if row in names}
+            seen: set[tuple[str, str]] = set()
+            for entry in entries:
+                if (entry.modality, entry.path) in taken | seen:
+                    raise _taken(entry.modality, entry.path)
+                seen.add((entry.modality, entry.path))
+        self._schema.insert(entries, at_us)
 
     def _write(self, entry: Entry, at_us: int) -> None:
         match entry.action:
@@ -97,24 +117,21 @@ class Writer:
             raise JournalChangedError(f"{_name(row)} is no longer current.", remedy=_AGAIN)
         return row
 
-    def _perhaps_active(self, modality: str, path: str) -> bool:
-        if self._active is None:
-            self._active = Counter(
-                map(hash, self._schema.conn.execute(f"SELECT modality, path FROM ({self._rows}) WHERE invalid_us IS NULL"))
-            )
-        return self._active.get(hash((modality, path)), 0) > 0
-
     def _require_free(self, modality: str, path: str) -> None:
-        if not self._perhaps_active(modality, path):
-            return
-        where = "modality = ? AND path = ? AND invalid_us IS NULL"
-        if self._schema.conn.execute(f"SELECT 1 FROM ({self._rows}) WHERE {where}", (modality, path)).fetchone():
-            raise JournalChangedError(f"The journal already has a current entry for “{path}” ({modality}).", remedy=_AGAIN)
+        if self._current.has(modality, path):
+            raise _taken(modality, path)
 
     def _count(self, modality: str, path: str, by: int) -> None:
-        if self._active is not None:
-            key = hash((modality, path))
-            self._active[key] = self._active.get(key, 0) + by
+        if self._made is not None:
+            (self._made.add if by > 0 else self._made.remove)(modality, path)
+
+
+def _is_new(entry: Entry) -> bool:
+    return entry.action is Action.ENTER and entry.old_id is None
+
+
+def _taken(modality: str, path: str) -> JournalChangedError:
+    return JournalChangedError(f"The journal already has a current entry for “{path}” ({modality}).", remedy=_AGAIN)
 
 
 def require_sense(entry: Entry) -> None:

@@ -10,9 +10,10 @@ from chorus_gui.core.config.model import Config, PlaceKind
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change
 from chorus_gui.core.review.changes import by_ids
-from chorus_gui.core.review.diff import TAIL, recount
+from chorus_gui.core.review.diff import recount
 from chorus_gui.core.review.places import AFTERWARDS
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.tails import TAIL
 from chorus_gui.core.storage.exact_names import folder_ignores_case
 
 SENDING = "kind IN ('added', 'updated') AND NOT excluded AND NOT done"

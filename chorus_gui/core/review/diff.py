@@ -15,19 +15,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import PatternError, SourceError
+from chorus_gui.core.errors import SourceError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.known import Known
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import stream, summary
-from chorus_gui.core.review.litter import note
-from chorus_gui.core.review.places import find_clashes
 from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.tails import find_tails
 from chorus_gui.core.review.unreadable import READABLE, set_apart
 from chorus_gui.core.review.values import PATIENT, Query
-from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
@@ -43,10 +41,6 @@ LEFT_OUT = (
     "deleted: with “chorus-upload file mark_as_deleted --file PATH”, or with “Mark as deleted…” on the Review page. To leave its entry, hold it back."
 )
 """The note of an entry that a new pattern of the configuration matches."""
-_VERSION = "YYYYMMDDHHMMSS"
-_RENAME = "Rename it on the site and scan again, or leave it out with [configuration] exclude."
-TAIL = "coalesce(tail, path)"
-"""SQL: the path of a change's file below its version's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +86,7 @@ class Comparison:
         self._ctx.progress.note("comparing")
         db.execute("COMMIT")  # ATTACH works outside of transactions only
         db.execute("ATTACH ? AS k", (str(known.path),))
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32768"):
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
             db.execute(f"PRAGMA k.{pragma}")
         db.execute("BEGIN")
         pending.note(self._staging, known, patient_of)
@@ -205,9 +199,9 @@ class Comparison:
         staging, scanned, db = self._staging, self._scanned, self._staging.db
         self._ctx.checkpoint()
         _drop_lost(staging, scanned.modalities)
-        _tails(self._config, staging)
+        find_tails(self._config, staging)
         _lost_patients(staging)
-        _renamed(staging)  # after _tails: a file that cannot be sent must not be half of a rename
+        _renamed(staging)  # after find_tails: a file that cannot be sent must not be half of a rename
         _problems_and_unmatched(self._config, staging)
         recount(staging)
         db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
@@ -385,61 +379,6 @@ def _problems_and_unmatched(config: Config, staging: Staging) -> None:
         )
     db.execute("INSERT INTO change (kind, modality, path, size, mtime_us) SELECT 'unmatched', '', path, size, mtime_us FROM unmatched")
     staging.put("outside", db.execute("SELECT max(mtime_us), coalesce(sum(size IS NULL), 0) FROM unmatched").fetchone())
-
-
-def _tails(config: Config, staging: Staging) -> None:
-    """The place of each file to upload below its version's folder, if that is not its own path.
-
-    Two files for one place (another spelling of a modality's folder, a number with leading zeros): neither can be sent.
-    """
-    db = staging.db
-    updates: list[tuple[str, int]] = []
-    faults: list[tuple[str, int]] = []
-    litter: list[tuple[str, int]] = []
-    refused = refusal(config.central)
-    here, prefix = ("", ""), ""  # the folder that was mapped last, and what becomes of it: a folder's files follow one another
-    for key, modality, path in db.execute("SELECT id, modality, path FROM change WHERE kind IN ('added', 'updated') ORDER BY id"):
-        folder, _, name = path.rpartition("/")
-        if here != (modality, folder):
-            try:
-                tail = config.store_path(modality, path, "v").removeprefix("v/")
-            except PatternError as error:
-                faults.append((str(error), key))
-                continue
-            if config.sites[modality].pattern.whole_folders:
-                here, prefix = (modality, folder), tail.removesuffix(name)
-        else:
-            tail = prefix + name
-        if tail != path:
-            updates.append((tail, key))
-        if flagged := note(path):
-            litter.append((flagged, key))
-        if why := refused(f"{_VERSION}/{tail}"):
-            faults.append((f"The central store cannot hold a file of this name. {why} {_RENAME}", key))
-    db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
-    db.executemany("UPDATE change SET note = trim(? || ' ' || note) WHERE id = ?", litter)
-    db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
-    own_paths = not updates and len({site.place.text for site in config.sites.values()}) == 1
-    if not own_paths:  # otherwise no two files have the same
-        _same_places(staging)
-    find_clashes(config, staging, TAIL, own_paths=own_paths)
-
-
-def _same_places(staging: Staging) -> None:
-    db = staging.db
-    sending = f"{TAIL} = ? AND version IS ? AND kind IN ('added', 'updated')"
-    db.execute(f"CREATE INDEX change_tail ON change ({TAIL}, version)")
-    same = db.execute(f"SELECT {TAIL}, version FROM change WHERE kind IN ('added', 'updated') GROUP BY 1, 2 HAVING count(*) > 1").fetchall()
-    for tail, version in same:
-        paths = [path for (path,) in db.execute(f"SELECT path FROM change WHERE {sending} ORDER BY path", (tail, version))]
-        db.execute(
-            f"UPDATE change SET kind = 'problem', note = ? WHERE {sending}",
-            (
-                f"Several files would have the same place in the central store, “{tail}”: {', '.join(paths[:5])}. Rename all but one on the site.",
-                tail,
-                version,
-            ),
-        )
 
 
 def recount(staging: Staging) -> None:

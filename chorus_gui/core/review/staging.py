@@ -25,6 +25,8 @@ from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
 FORMAT = 5
+CACHE = 16_384
+"""KiB of memory for pages, and for each sort: what does not fit goes to files, so that memory does not grow with the site."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -89,7 +91,7 @@ class Staging:
         try:
             remove_file(path.with_name(path.name + "-journal"))
             patiently(lambda: _begin(path))
-            pragmas = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+            pragmas = f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE};"
             db = own_database(path, timeout=5, begin=f"{pragmas} {_SCHEMA} BEGIN;")
         except (OSError, sqlite3.Error) as error:
             file = (isinstance(error, OSError) and error.filename) or path
@@ -108,7 +110,7 @@ class Staging:
         staging = cls(path, db)
         try:
             # A crash of this program leaves it intact; after a power cut it is made again.
-            db.executescript("PRAGMA cache_size=-65536; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=OFF;")
+            db.executescript(f"PRAGMA cache_size=-{CACHE}; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=OFF;")
             if staging.get("format") == FORMAT and staging.get("ready"):
                 return staging
         except (sqlite3.Error, *DATA_ERRORS) as error:

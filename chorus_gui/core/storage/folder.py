@@ -56,7 +56,8 @@ _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 
 _entry = cast("Callable[[type[FileEntry], tuple[str, int, int, str, None]], FileEntry]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
 """Makes a :class:`FileEntry` in half the time that its own constructor takes."""
-_MAX_THREADS = 8
+_MAX_THREADS = 16
+"""They wait nearly all the time: a share that answers after 5 ms is walked more than ten times as fast as one folder after the other."""
 _SAMPLE = 16
 """Folders between two checks if threads would help: repeated, because a cache may make the first folders look fast."""
 _SLOW_S = 0.002
@@ -94,7 +95,7 @@ class FolderSource:
     and mount points on Windows too) where ``want`` says so, unless they lead to a folder above themselves.  A link that is not
     followed or leads nowhere is a problem that stands for everything below it.
 
-    ``threads``: so many list folders at the same time; None measures while walking and takes up to eight where a folder read
+    ``threads``: so many list folders at the same time; None measures while walking and takes up to sixteen where a folder read
     waits for a disk or a network, because on a fast disk threads cost more than they bring.
     """
 

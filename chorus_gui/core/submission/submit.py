@@ -33,7 +33,8 @@ from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.amended import SENDING, refuse_taken
 from chorus_gui.core.review.approval import check_approval, diff_hash
-from chorus_gui.core.review.diff import TAIL, scanned_as
+from chorus_gui.core.review.diff import scanned_as
+from chorus_gui.core.review.tails import TAIL
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission import leak_gate

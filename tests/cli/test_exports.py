@@ -1,0 +1,83 @@
+"""What the window exports, the command line exports, too; and it clears what the window clears."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from commands import Run
+from world import World
+
+from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.holds import known
+from chorus_gui.cli.export_commands import RESULTS
+from chorus_gui.core.folders import data_folder
+from chorus_gui.core.transfer.verify import VerifyResult
+
+ONE, TWO = "1001/Images/dicom_deid/a.dcm", "1001/Images/dicom_deid/b.dcm"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.put(ONE, "one")
+    made.put(TWO, "two")
+    return made
+
+
+def test_the_results_are_those_of_a_verification() -> None:
+    assert set(RESULTS) == {result.value for result in VerifyResult}
+
+
+def test_the_last_verification_is_written_without_verifying_again(world: World, run: Run) -> None:
+    world.run("submit", version="v1")
+    (world.central / "v1" / ONE).unlink()
+    assert run(world, "file", "verify")[0] == 1
+    (world.central / "v1" / TWO).unlink()
+    file = world.base / "found.csv"
+    assert run(world, "export", "verification", "--output-file", str(file))[0] == 0
+    with file.open(encoding="utf-8-sig", newline="") as read:
+        assert {line["path"]: line["result"] for line in csv.DictReader(read)} == {ONE: "missing", TWO: "ok"}
+    file = world.base / "found.json"
+    assert run(world, "export", "verification", "--result", "missing", "--output-file", str(file))[0] == 0
+    assert [line["path"] for line in json.loads(file.read_text("utf-8"))] == [ONE]
+
+
+def test_the_last_readiness_check_is_written(world: World, run: Run) -> None:
+    world.put("1001/Images/odd/a.dcm", "odd")
+    assert run(world, "readiness")[0] == 1
+    file = world.base / "found.csv"
+    assert run(world, "export", "readiness", "--output-file", str(file))[0] == 0
+    with file.open(encoding="utf-8-sig", newline="") as read:
+        assert any("1001/Images/odd" in str(line) for line in csv.DictReader(read))
+
+
+def test_a_list_of_what_is_held_back_goes_to_a_colleague(world: World, run: Run, tmp_path: Path) -> None:
+    file = world.base / "holds.toml"
+    assert run(world, "hold", "add", "--file", ONE, "--reason", "consent")[0] == 0
+    assert run(world, "hold", "export", "--output-file", str(file))[0] == 0
+    assert [hold["path"] for hold in tomllib.loads(file.read_text("utf-8"))["hold"]] == [ONE]
+    other = World(tmp_path / "colleague")
+    other.put(ONE, "one")
+    assert run(other, "hold", "import", str(file))[0] == 0
+    assert [(hold.path, hold.reason) for hold in known(other.workspace()).holds] == [(ONE, "consent")]
+    assert run(other, "submit", "--yes", "--version", "v1")[0] == 0
+    assert not other.active()
+
+
+@pytest.mark.parametrize(
+    ("named", "receipts", "reviews"), [((), False, False), (("--receipts",), False, True), (("--reviews", "--logs"), True, False)]
+)
+def test_only_what_is_named_is_removed(named: tuple[str, ...], receipts: bool, reviews: bool, world: World, run: Run) -> None:
+    assert run(world, "submit", "--yes", "--version", "v1")[0] == 0
+    rows = world.rows()
+    assert any(receipts_folder().rglob("*.html"))
+    status, said = run(world, "clear-data", "--yes", *named)
+    assert status == 0
+    assert "Removed" in said
+    assert any(receipts_folder().rglob("*.html")) is receipts
+    assert any((data_folder() / "staging").glob("*.db")) is reviews
+    assert world.rows() == rows
