@@ -185,5 +185,6 @@ def _put_back(workspace: Workspace, ctx: JobContext, file: Path) -> tuple[str, .
         return (f"The journal that it replaced is kept as {kept.name}.",) if kept else ()
     if state.state is not State.CHANGED:
         refuse(state)
-    held = adopt(home, file, ctx, preview(home, file, ctx))
+    with backups.as_journal(file, home.local) as plain:
+        held = adopt(home, plain, ctx, preview(home, plain, ctx))
     return (*held.notes, *checkin(home, ctx).notes, f"The journal is checked in: {home.url}.")

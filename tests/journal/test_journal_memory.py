@@ -11,8 +11,8 @@ from chorus_gui.core.journal import store
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 
-FEW, MANY = 2_000, 20_000
-GROWTH = 100_000
+FEW, MANY = 6_000, 26_000
+GROWTH = 120_000
 """Bytes that the larger journal may take more: 6 for each further row, where a number in a list takes 8 and one in a dict a hundred."""
 
 

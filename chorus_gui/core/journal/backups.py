@@ -1,6 +1,6 @@
 """Kept copies of a journal, in a folder next to it: made before a command's first change; the last ten stay.
 
-``journal.db.backups/`` holds ``journal-<UTC>.db`` (the ten), ``journal.v1-<UTC>.db`` (what an upgrade replaced) and
+``journal.db.backups/`` holds ``journal-<UTC>.db`` (the ten; ``journal-<UTC>.db.gz`` of a large journal), ``journal.v1-<UTC>.db`` (what an upgrade replaced) and
 ``journal-<UTC>.damaged`` (what a restore replaced), ``journal.aside-<UTC>.db`` and ``journal.cloud-<UTC>.db`` (what a person chose not
 to go on with); these kinds are never removed.
 """
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import filecmp
 import re
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,13 +25,14 @@ from chorus_gui.core.errors import (
     JournalMixedError,
 )
 from chorus_gui.core.folders import remove_file
-from chorus_gui.core.journal import history, opening
+from chorus_gui.core.journal import history, opening, packed
 from chorus_gui.core.journal.lock import WriterLock
 from chorus_gui.core.journal.schema import Schema
+from chorus_gui.core.untrusted import DATA_ERRORS, record
 
 KEPT = 10
 _STAMP = "%Y%m%d%H%M%S"
-_KINDS = re.compile(r".*-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(db|damaged)")
+_KINDS = re.compile(r".*-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(db|db\.gz|damaged)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,22 @@ def folder(journal: Path) -> Path:
     return journal.with_name(journal.name + ".backups")
 
 
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """What the header of a compressed copy says of its content.  ``commands``, ``rows`` and the others: see :class:`Backup`."""
+
+    fingerprint: str
+    sha256: str
+    schema: int
+    active: int
+    pending: int
+    versions: tuple[str, ...]
+    rows: int
+    uploaded: int
+    commands: int
+    sent_versions: tuple[str, ...]
+
+
 def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
     """Copy the journal as it is now; None if the newest copy has the same content.  Older ones than the last ten go.
 
@@ -72,13 +90,22 @@ def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
     with closing(conn):
         if rows_only and _same_rows(schema, journal):
             return None
-        target = new_name(journal, "", "db")
-        opening.copy_whole(conn, journal, target)
+        large = journal.stat().st_size > packed.LARGE
+        target = new_name(journal, "", packed.END if large else "db")
+        plain = private.beside(target) if large else target
+        try:
+            opening.copy_whole(conn, journal, plain)
+            with opening.translated(journal):
+                earlier = [path for path in _sorted(journal, ordinary=True) if path != target]
+                if earlier and _equal(plain, earlier[0]):
+                    remove_file(plain)
+                    return None
+                if large:
+                    _pack(plain, target, schema.fingerprint())
+        finally:
+            if large:
+                plain.unlink(missing_ok=True)
     with opening.translated(journal):
-        earlier = [path for path in _sorted(journal, ordinary=True) if path != target]
-        if earlier and _equal(target, earlier[0]):
-            remove_file(target)
-            return None
         for old in earlier[KEPT - 1 :]:
             with suppress(PermissionError):  # another program has it open; the next copy tries again
                 remove_file(old)
@@ -87,6 +114,10 @@ def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
 
 def _equal(copy: Path, other: Path) -> bool:
     """SQLite copies equal content to equal bytes.  A copy that another program has open counts as another one."""
+    if packed.is_packed(other):
+        with suppress(JournalError, OSError):
+            return _facts(other).sha256 == packed.sha256_of(copy)
+        return False
     try:
         return filecmp.cmp(copy, other, shallow=False)
     except PermissionError:
@@ -99,11 +130,48 @@ def _same_rows(schema: Schema, journal: Path) -> bool:
     if newest is None:
         return False
     try:
+        if packed.is_packed(newest):
+            return _facts(newest).fingerprint == schema.fingerprint()
         conn, kept = opening.open_reading(newest)
         with closing(conn), opening.translated(newest):
             return kept.fingerprint() == schema.fingerprint()
-    except JournalError:  # a copy that cannot be read is none
+    except (JournalError, OSError):  # a copy that cannot be read is none
         return False
+
+
+def _pack(plain: Path, target: Path, fingerprint: str) -> None:
+    found = describe(plain)
+    facts = {name: value for name, value in asdict(found).items() if name in _Packed.__dataclass_fields__}
+    packed.pack(plain, target, {**facts, "fingerprint": fingerprint, "sha256": packed.sha256_of(plain)})
+
+
+def _facts(copy: Path) -> _Packed:
+    """What a compressed copy says of itself.  Raises :class:`JournalDamagedError`, OSError."""
+    try:
+        return record(_Packed, packed.facts_of(copy))
+    except DATA_ERRORS as error:
+        raise JournalDamagedError(f"The kept copy “{copy}” is damaged, or was not written by this program.") from error
+
+
+@contextmanager
+def as_journal(copy: Path, near: Path) -> Generator[Path]:
+    """A file that SQLite can open: the copy itself, or its content for the time of the block, in the folder of ``near``.
+
+    Raises :class:`JournalDamagedError` for a compressed copy that is damaged, :class:`JournalError` if there is no room.
+    """
+    if not packed.is_packed(copy):
+        yield copy
+        return
+    plain = private.beside(near)
+    try:
+        with opening.translated(near):
+            said = _facts(copy)
+            packed.unpack(copy, plain)
+            if packed.sha256_of(plain) != said.sha256:
+                raise JournalDamagedError(f"The kept copy “{copy}” is damaged.", remedy="Use another one.")
+        yield plain
+    finally:
+        plain.unlink(missing_ok=True)
 
 
 def listing(journal: Path) -> list[Backup]:
@@ -121,6 +189,11 @@ def describe(path: Path, *, insist: bool = False) -> Backup:
     stat = path.stat()
     at = datetime.strptime(found["stamp"], _STAMP).replace(tzinfo=UTC) if found else datetime.fromtimestamp(stat.st_mtime, UTC)
     try:
+        if packed.is_packed(path):
+            with opening.translated(path):
+                said = asdict(_facts(path))
+            del said["fingerprint"], said["sha256"]
+            return Backup(path, at, stat.st_size, True, **said)
         conn, schema = opening.open_reading(path)
         with closing(conn), opening.translated(path):
             rows = schema.rows_sql()
@@ -149,6 +222,11 @@ def restore(journal: Path, backup: Path) -> Path | None:
     ``backup`` is not an intact journal, :class:`JournalBusyError` while somebody writes; the journal is then unchanged.
     """
     journal = opening.real(journal)
+    with as_journal(backup, journal) as plain:
+        return _restore(journal, plain)
+
+
+def _restore(journal: Path, backup: Path) -> Path | None:
     lock = WriterLock(journal)
     conn, _ = opening.open_reading(backup)
     with closing(conn):
@@ -200,7 +278,9 @@ def _sorted(journal: Path, *, ordinary: bool = False) -> list[Path]:
     """The copies, the newest first; the ordinary ones are those that :func:`keep` made."""
     copies = sorted(_found(folder(journal)), reverse=True)
     plain = f"{journal.stem}-"
-    return [path for _, _, path in copies if not ordinary or (path.name.startswith(plain) and path.suffix == ".db")]
+    return [
+        path for _, _, path in copies if not ordinary or (path.name.startswith(plain) and path.name.endswith((".db", f".{packed.END}")))
+    ]
 
 
 def _found(place: Path) -> list[tuple[str, int, Path]]:
