@@ -197,6 +197,18 @@ def test_what_a_release_releases(holds: Holds, staging: Staging, ids: list[int],
     assert set(waiting(staging)) == ({1} if "1" in left else set())
 
 
+@pytest.mark.parametrize("patient", ["2", "3"], ids=["the old name", "the new name"])
+@pytest.mark.parametrize("half", [3, 4])
+def test_a_renamed_file_is_released_through_the_patient_of_either_name(holds: Holds, staging: Staging, patient: str, half: int) -> None:
+    """It was held back only through that patient, and its release did nothing."""
+    holds.add([Hold("", "", patient, "consent withdrawn", "anna", 1), Hold("", "", "1", "x", "anna", 1)])
+    holds.apply(staging)
+    assert {3, 4} <= set(marked(staging))
+    release(staging, holds, [half])
+    assert {hold.patient_id for hold in holds.all()} == {"1"}
+    assert not {3, 4} & set(marked(staging))
+
+
 def test_a_hold_with_the_same_reason_is_not_added_again(holds: Holds) -> None:
     holds.add([ONE])
     holds.add([Hold(ONE.modality, ONE.path, "", ONE.reason, "bernd", 99), TWO])

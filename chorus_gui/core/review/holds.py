@@ -266,9 +266,9 @@ def check_reason(reason: str) -> None:
 
 
 def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
-    """Release changes, and what holds them back (the hold of the patient, too)."""
+    """Release changes, and what holds them back: the hold of the patient, too, and of a renamed file that of the other name's patient."""
     rows = staging.db.execute(
-        f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, NULL FROM change WHERE pair IN {_CHOSEN}",
+        f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",
         (json.dumps(list(ids)),),
     ).fetchall()
     holds.remove(
