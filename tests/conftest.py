@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,16 @@ def described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             found.extend(faults(report.command, value))
         real(report, value)
 
+    in_parts = Report.json_of_list
+
+    def checked_parts(report: Report, name: str, items: Iterable[Any], more: Mapping[str, Any]) -> None:
+        kept = list(items)
+        if report.as_json and report.command:
+            found.extend(faults(report.command, {name: kept, **more}))
+        in_parts(report, name, kept, more)
+
     monkeypatch.setattr(Report, "json", checked)
+    monkeypatch.setattr(Report, "json_of_list", checked_parts)
     yield
     assert not found, "\n".join(found)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app import leaks
 from chorus_gui.app.run import Run
 from chorus_gui.app.words import agree, files, plural
 from chorus_gui.app.workspace import Workspace
@@ -271,7 +272,7 @@ def _unknown_files(workspace: Workspace, targets: Sequence[Target]) -> list[str]
 def holding_back(active: Run, *, sends: bool = True) -> Generator[None]:
     """The block does not touch what is held back or left out by the configuration; then the run says what it was.
 
-    The shared list is read before the block, and again once a minute while files are sent.  Raises :class:`ReviewError` if it
+    The shared lists of holds and of accepted leaks are read before the block, and again once a minute while files are sent.  Raises :class:`ReviewError` if it
     ``sends``, and the list could not be read, now or ever: then nothing is known of what colleagues hold back.
     """
     from chorus_gui.core.submission.held import HeldNow
@@ -284,7 +285,14 @@ def holding_back(active: Run, *, sends: bool = True) -> Generator[None]:
             meaning=f"So it is not known what colleagues hold back, and nothing was uploaded. {state.trouble}",
             remedy="Try again. If it fails again, run “hold list” on a computer that knows the list, or tell the central team.",
         )
-    active.held = HeldNow(workspace.config, state.holds, lambda: refresh(workspace, ctx).state.holds)
+    leaks.told(active)
+    accepted = leaks.Watched(workspace.config)
+
+    def now() -> Sequence[Hold]:
+        leaks.refresh(workspace, ctx)
+        return (*refresh(workspace, ctx).state.holds, *accepted.withdrawn())
+
+    active.held = HeldNow(workspace.config, state.holds, now)
     try:
         yield
     finally:

@@ -1,16 +1,18 @@
 """Leaks of patient data that checks found: list them, accept one with a reason, withdraw that.
 
-What is accepted is kept on this computer, for exactly one rule, one subject and one file with its size and time.
+What is accepted is for exactly one rule, one subject and one file with its size and time.  Colleagues share it: ``accepted-leaks.json`` next to
+the journal is read before something is sent, and while it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.words import files
-from chorus_gui.core.errors import ReviewError, UsageError
+from chorus_gui.core.errors import ReviewError, SideFileError, SideFileUnreadableError, UsageError
 from chorus_gui.core.rules import Severity
 
 if TYPE_CHECKING:
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
     from chorus_gui.app.run import Run
     from chorus_gui.app.workspace import Workspace
     from chorus_gui.core.config.model import Config
+    from chorus_gui.core.job import JobContext
     from chorus_gui.core.readiness.findings import FileState
     from chorus_gui.core.readiness.leaks import Accepted, Leak
     from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.review.values import Hold
     from chorus_gui.core.submission.leak_gate import Judged
 
 NOT_SENT = "not sent"
+NOT_SHARED = "What this computer knows to be accepted is used."
+NO_LONGER = "a leak of patient data in it is no longer accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +38,116 @@ class Changed:
 
     count: int
     open: int
+    trouble: str = ""
+    """why colleagues do not see it yet, "" if they do"""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """``open``: leaks that nobody accepted, whether the file is to be sent or not; ``accepted``: what people accepted, withdrawn ones too."""
+    """``open``: leaks that nobody accepted, whether the file is to be sent or not; ``accepted``: what people accepted, withdrawn ones too.
 
-    open: tuple[Leak, ...]
-    accepted: tuple[Accepted, ...]
+    Both are read one by one, and only within the block of :func:`listing`.
+    """
+
+    open: Iterator[Leak]
+    accepted: Iterator[Accepted]
 
 
-def listed(config: Config) -> Listed:
+@contextmanager
+def listing(config: Config) -> Generator[Listed]:
     """What is known.  Raises :class:`ReviewError`, :class:`ConfigError`."""
     from chorus_gui.core.readiness.leaks import LeakBook
     from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
 
     with LeakBook(config.journal.local) as book:
-        return Listed(tuple(book.leaks(leak_rules(rules_of(config)))), tuple(book.accepted(withdrawn=True)))
+        yield Listed(book.leaks(leak_rules(rules_of(config))), iter(book.accepted(withdrawn=True)))
+
+
+# --- what colleagues share ----------------------------------------------------------------------------------------------
+
+
+def refresh(workspace: Workspace, ctx: JobContext, *, always: bool = False) -> str:
+    """Read the shared list, and add to it what only this computer knows; why that failed, or "".
+
+    Without a leak in this computer's book there is nothing to ask (``always``: ask anyway).  Raises :class:`ReviewError` for a damaged book; ``Cancelled``.
+    """
+    from chorus_gui.core.readiness import accepted_list
+    from chorus_gui.core.readiness.leaks import LeakBook, book_path
+
+    journal = workspace.config.journal.local
+    if not always and not book_path(journal).exists():
+        return ""
+    with workspace, LeakBook(journal) as book:
+        if not (always or book):
+            return ""
+
+        def merge(data: bytes | None) -> bytes | None:
+            shared = accepted_list.parse(data) if data is not None else accepted_list.AcceptedList()
+            everything = shared.join(accepted_list.AcceptedList.of(book.learn(shared.accepted)))
+            return None if everything.entries == shared.entries else everything.dump()
+
+        try:
+            workspace.side_files().update(accepted_list.NAME, merge, ctx)
+        except SideFileError as error:
+            return error.what if isinstance(error, SideFileUnreadableError) else error.summary
+    return ""
+
+
+def told(active: Run) -> None:
+    """Read the shared list for a run, which says what is wrong."""
+    trouble = refresh(active.workspace, active.ctx)
+    if trouble and (text := f"{trouble} {NOT_SHARED}") not in active.notes:
+        active.warn(text)
+
+
+class Watched:
+    """What was accepted when this was made.  :meth:`withdrawn` gives holds for what no longer is."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._before = dict.fromkeys(self._now())
+
+    def _now(self) -> list[Accepted]:
+        from chorus_gui.core.readiness.leaks import LeakBook, book_path
+
+        if not book_path(self._config.journal.local).exists():
+            return []
+        with LeakBook(self._config.journal.local) as book:
+            return book.accepted()
+
+    def withdrawn(self) -> list[Hold]:
+        """A file is not sent as soon as a leak in it is no longer accepted."""
+        from chorus_gui.core.readiness.findings import FileState
+        from chorus_gui.core.readiness.leaks import LeakBook
+        from chorus_gui.core.review.values import Hold
+        from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
+
+        gone = self._before.keys() - set(self._now())
+        if not gone:
+            return []
+        rules, out = leak_rules(rules_of(self._config)), list[Hold]()
+        with LeakBook(self._config.journal.local) as book:
+            ended = {one[:8]: one for one in book.accepted(withdrawn=True) if one.withdrawn_us}
+            for one in gone:
+                if book.of(FileState(one.modality, one.path, one.size, one.mtime_us), rules)[0]:
+                    by = ended.get(one[:8], one)
+                    out.append(Hold(one.modality, one.path, "", NO_LONGER, by.withdrawn_by, by.withdrawn_us))
+        return out
+
+
+def accept_for_all(workspace: Workspace, ctx: JobContext, rule: str, paths: Sequence[str], reason: str) -> Changed:
+    """As :func:`accept`, and share it at once."""
+    refresh(workspace, ctx)
+    return replace(accept(workspace.config, rule, paths, reason), trouble=refresh(workspace, ctx, always=True))
+
+
+def withdraw_for_all(workspace: Workspace, ctx: JobContext, rule: str, paths: Sequence[str] = ()) -> Changed:
+    """As :func:`withdraw`, also what colleagues accepted, and share it at once."""
+    refresh(workspace, ctx, always=True)
+    return replace(withdraw(workspace.config, rule, paths), trouble=refresh(workspace, ctx, always=True))
+
+
+# --- on this computer ---------------------------------------------------------------------------------------------------
 
 
 def accept(config: Config, rule: str, paths: Sequence[str], reason: str) -> Changed:
@@ -70,12 +169,12 @@ def accept(config: Config, rule: str, paths: Sequence[str], reason: str) -> Chan
             remedy="Only leaks of patient data can be accepted. “chorus-upload leak list” shows them.",
         )
     with LeakBook(config.journal.local) as book:
-        found = [leak for leak in book.leaks([id_]) if not paths or leak.path in paths]
-        missing = sorted(set(paths) - {leak.path for leak in found})
-        if missing or not found:
+        chosen = set(paths)
+        found = {leak.path for leak in book.leaks([id_]) if leak.path in chosen}
+        if (missing := sorted(chosen - found)) or not (chosen or next(book.leaks([id_]), None)):
             what = f"“{missing[0]}” has no open leak of rule {id_}." if missing else f"There is no open leak of rule {id_}."
             raise UsageError(what, meaning="Nothing was accepted.", remedy="Use “chorus-upload leak list” to see the leaks that are open.")
-        count = book.accept(found, " ".join(reason.split()))
+        count = book.accept((leak for leak in book.leaks([id_]) if not chosen or leak.path in chosen), " ".join(reason.split()))
         return Changed(count, book.count(leak_rules(rules))[""])
 
 

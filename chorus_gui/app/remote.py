@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from chorus_gui.app import leaks
 from chorus_gui.app.run import Done
 from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
@@ -62,6 +63,7 @@ def upload(
         for _, path in pairs:
             check(path)
             refuse_marker_name(path)
+        leaks.refresh(workspace, ctx)
         leak_gate.judge(workspace.config, _of_the_site(workspace.config, [file for file, _ in pairs])).refuse("Nothing was uploaded.")
         store = GuardedStore(workspace.store(), by_hand=True)
         return remote.upload(store, pairs, ctx, executor_of(workspace.config), overwrite=overwrite)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
+from chorus_gui.app import leaks
 from chorus_gui.app.expiry import expiry_sentence, watched
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import SubmitOptions, params_text
@@ -229,6 +230,7 @@ def _refuse_leaks(active: Run, staging: Staging) -> None:
     """Before anything is done: raises :class:`LeakError` for a leak that no person accepted in what this approval sends."""
     from chorus_gui.core.submission.leak_gate import of_review, refuse
 
+    leaks.told(active)
     refuse(active.work, of_review(active.work, staging))
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
+from chorus_gui.app.words import agree, files, moment
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
     from chorus_gui.app.leaks import Changed
     from chorus_gui.cli.report import Report
+    from chorus_gui.core.readiness.leaks import Accepted, Leak
 
 
 def add(groups: Any) -> None:
@@ -46,67 +49,80 @@ def _what(parser: argparse.ArgumentParser) -> None:
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """List what is open, and with ``--all`` what is accepted."""
-    from chorus_gui.app.leaks import listed
-    from chorus_gui.app.words import moment
-    from chorus_gui.cli.arguments import load_config
+    """List what is open, and with ``--all`` what is accepted, line by line: there can be a million."""
+    from chorus_gui.app.leaks import NOT_SHARED, listing, refresh
+    from chorus_gui.cli.arguments import workspace
 
-    ctx.checkpoint()
-    found = listed(load_config(args, report))
-    if found.open:
-        report.table(("rule", "file", "about"), [(leak.rule, f"{leak.modality}: {leak.path}", leak.about or "–") for leak in found.open])
-    else:
-        report.say("There is no open leak in what was checked.")
-    if args.all and found.accepted:
-        report.table(
-            ("rule", "file", "about", "accepted by", "at", "reason", "withdrawn"),
-            [
-                (
-                    one.rule,
-                    f"{one.modality}: {one.path}",
-                    one.about or "–",
-                    one.by,
-                    moment(one.at_us),
-                    one.reason,
-                    f"{moment(one.withdrawn_us)} by {one.withdrawn_by}" if one.withdrawn_us else "no",
-                )
-                for one in found.accepted
-            ],
-            title="Accepted",
-        )
-    accepted = found.accepted if args.all else [one for one in found.accepted if not one.withdrawn_us]
-    report.json(
-        {
-            "open": [{"rule": leak.rule, "modality": leak.modality, "path": leak.path, "about": leak.about} for leak in found.open],
-            "accepted": [one._asdict() for one in accepted],
-        }
+    with workspace(args, report) as opened:
+        trouble = refresh(opened, ctx)
+        with listing(opened.config) as found:
+            some = False
+
+            def leaks() -> Iterator[Leak]:
+                nonlocal some
+                for leak in found.open:
+                    ctx.checkpoint()
+                    some = True
+                    yield leak
+
+            accepted = [one for one in found.accepted if args.all or not one.withdrawn_us]
+            if report.as_json:
+                said = ({"rule": leak.rule, "modality": leak.modality, "path": leak.path, "about": leak.about} for leak in leaks())
+                report.json_of_list("open", said, {"accepted": [one._asdict() for one in accepted], "trouble": trouble or None})
+            else:
+                for leak in leaks():
+                    report.say(f"{leak.rule:4}  {leak.modality}: {leak.path}{f'  ({leak.about})' if leak.about else ''}")
+                if not some:
+                    report.say("There is no open leak in what was checked.")
+                if args.all and accepted:
+                    _accepted(report, accepted)
+    if trouble:
+        report.warn(f"{trouble} {NOT_SHARED}")
+    return Status.FAULTY if some or trouble else Status.DONE
+
+
+def _accepted(report: Report, accepted: Sequence[Accepted]) -> None:
+    report.table(
+        ("rule", "file", "about", "accepted by", "at", "reason", "withdrawn"),
+        [
+            (
+                one.rule,
+                f"{one.modality}: {one.path}",
+                one.about or "–",
+                one.by,
+                moment(one.at_us),
+                one.reason,
+                f"{moment(one.withdrawn_us)} by {one.withdrawn_by or 'this program'}" if one.withdrawn_us else "no",
+            )
+            for one in accepted
+        ],
+        title="Accepted",
     )
-    return Status.FAULTY if found.open else Status.DONE
 
 
 def run_accept(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Accept, for exactly these files."""
-    from chorus_gui.app.leaks import accept
-    from chorus_gui.cli.arguments import load_config
+    """Accept, for exactly these files, and share it."""
+    from chorus_gui.app.leaks import accept_for_all
+    from chorus_gui.cli.arguments import workspace
 
-    ctx.checkpoint()
-    return _tell(report, accept(load_config(args, report), args.rule, args.file, args.reason), "accepted")
+    with workspace(args, report) as opened:
+        return _tell(report, accept_for_all(opened, ctx, args.rule, args.file, args.reason), "accepted")
 
 
 def run_withdraw(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Withdraw what was accepted."""
-    from chorus_gui.app.leaks import withdraw
-    from chorus_gui.cli.arguments import load_config
+    """Withdraw what was accepted, and share it."""
+    from chorus_gui.app.leaks import withdraw_for_all
+    from chorus_gui.cli.arguments import workspace
 
-    ctx.checkpoint()
-    return _tell(report, withdraw(load_config(args, report), args.rule, args.file), "no longer accepted")
+    with workspace(args, report) as opened:
+        return _tell(report, withdraw_for_all(opened, ctx, args.rule, args.file), "no longer accepted")
 
 
 def _tell(report: Report, changed: Changed, word: str) -> Status:
-    from chorus_gui.app.words import agree, files
-
     report.say(f"{files(changed.count)} {word}.")
     if changed.open:
         report.say(f"{files(changed.open)} {agree(changed.open, 'has', 'have')} an open leak.")
-    report.json({word.replace(" ", "_"): changed.count, "open": changed.open})
-    return Status.DONE
+    if changed.trouble:
+        report.error(f"{changed.trouble} Colleagues do not see it yet: it is shared with the next command that reads the list.")
+    report.json({word.replace(" ", "_"): changed.count, "open": changed.open, "trouble": changed.trouble or None})
+    return Status.STOPPED if changed.trouble else Status.DONE

@@ -9,7 +9,7 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -87,6 +87,19 @@ class Report:
         if self.as_json:
             encoding = (getattr(self._out, "encoding", None) or "utf-8").lower()
             self._result(json_text(_redacted(value), ascii_only=not encoding.startswith("utf")) + "\n")
+
+    def json_of_list(self, name: str, items: Iterable[Any], more: Mapping[str, Any]) -> None:
+        """As :meth:`json`, of a value with a list that can be long: its items are written as they come."""
+        if not self.as_json:
+            return
+        ascii_only = not (getattr(self._out, "encoding", None) or "utf-8").lower().startswith("utf")
+        self._result(f'{{\n  "{name}": [', flush=False)
+        comma = "\n    "
+        for item in items:
+            self._result(comma + json_text(_redacted(item), ascii_only=ascii_only, indent=None), flush=False)
+            comma = ",\n    "
+        rest = json_text(_redacted(dict(more)), ascii_only=ascii_only)
+        self._result(f"{'' if comma.startswith(chr(10)) else chr(10) + '  '}],\n{rest[2:]}\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
         """A table: drawn on a terminal, in aligned columns when piped.  Columns named ">…" are aligned right."""

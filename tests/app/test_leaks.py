@@ -24,7 +24,7 @@ from chorus_gui.core.errors import ReviewError, SourceUnreadableError, UsageErro
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState
-from chorus_gui.core.readiness.leaks import LeakBook
+from chorus_gui.core.readiness.leaks import Leak, LeakBook
 from chorus_gui.core.rules import built_in
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.submission.leak_gate import judge
@@ -33,6 +33,12 @@ from chorus_gui.ui import intents
 LEAK = "1001/Images/dicom_unprocessed/7.dcm"
 WHY = "An empty phantom scan"
 CANARY = "CANARY42"
+
+
+def open_leaks(world: World) -> list[Leak]:
+    """What nobody accepted."""
+    with leaks.listing(world.config) as found:
+        return list(found.open)
 
 
 def in_store(world: World) -> bool:
@@ -271,7 +277,7 @@ def test_a_series_or_a_recording_of_which_nothing_could_be_read_keeps_its_leaks(
         world.put(f"1001/Images/CT/2001/3001/{number}.dcm", image("1001", "2001", InstanceNumber=number, PatientName=f"{CANARY}^ANNA"))
     with Workspace(world.config) as workspace:
         check(workspace, JobContext(), Pass.QUICK)
-    before = leaks.listed(world.config).open
+    before = open_leaks(world)
     assert len({leak.path for leak in before}) == 2
     for number in (1, 2):
         os.utime(world.site / f"1001/Images/CT/2001/3001/{number}.dcm", (1_600_000_000, 1_600_000_000))
@@ -285,7 +291,7 @@ def test_a_series_or_a_recording_of_which_nothing_could_be_read_keeps_its_leaks(
     monkeypatch.setattr(FolderSource, "open", refuse)
     with Workspace(world.config) as workspace:
         check(workspace, JobContext(), Pass.QUICK)
-    assert leaks.listed(world.config).open == before
+    assert open_leaks(world) == before
 
 
 def test_a_pass_that_could_not_read_everything_takes_nothing_back(world: World) -> None:
@@ -302,7 +308,7 @@ def test_a_pass_that_could_not_read_everything_takes_nothing_back(world: World) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "scandir", refuse)
         world.review()
-    assert [leak.path for leak in leaks.listed(world.config).open] == [LEAK]
+    assert [leak.path for leak in open_leaks(world)] == [LEAK]
 
 
 def test_a_deleted_or_excluded_file_has_no_leak_after_the_next_scan(cli: CommandLine, world: World) -> None:
@@ -311,14 +317,14 @@ def test_a_deleted_or_excluded_file_has_no_leak_after_the_next_scan(cli: Command
     for path in paths:
         world.put(path, image("1001", "2001", PatientName=f"{CANARY}^ANNA"))
     cli.run("readiness --pass thorough")
-    assert {leak.path for leak in leaks.listed(world.config).open} == set(paths)
+    assert {leak.path for leak in open_leaks(world)} == set(paths)
     (world.site / paths[0]).unlink()
     assert cli.run("scan").status == Status.DONE
-    assert {leak.path for leak in leaks.listed(world.config).open} == {paths[1]}
+    assert {leak.path for leak in open_leaks(world)} == {paths[1]}
     text = world.file.read_text("utf-8")
     world.file.write_text(text.replace("[configuration]\n", '[configuration]\nexclude = ["1001/Images/CT/2001/3002/"]\n'), "utf-8")
     assert cli.run("scan").status == Status.DONE
-    assert leaks.listed(world.config).open == ()
+    assert open_leaks(world) == []
     assert cli.run("leak list").status == Status.DONE
 
 
@@ -349,7 +355,7 @@ def test_what_cannot_be_accepted_is_refused(rule: str, paths: list[str], reason:
     world.review()
     with pytest.raises(error, match=r"."):
         leaks.accept(world.config, rule, paths, reason)
-    assert len(leaks.listed(world.config).open) == 1
+    assert len(open_leaks(world)) == 1
 
 
 def test_all_paths_are_kept_and_not_only_examples(world: World) -> None:
@@ -357,7 +363,7 @@ def test_all_paths_are_kept_and_not_only_examples(world: World) -> None:
     for path in paths:
         world.put(path, path)
     world.review()
-    assert {leak.path for leak in leaks.listed(world.config).open} == paths
+    assert {leak.path for leak in open_leaks(world)} == paths
     assert leaks.accept(world.config, "P1", [], WHY).count == 25
 
 
@@ -451,6 +457,6 @@ def test_an_image_that_was_taken_for_one_with_a_leak_is_clean_when_the_thorough_
     world.put(f"{series}/1.dcm", image("1001", "2001", InstanceNumber=1, PatientName=f"{CANARY}^ANNA"))
     world.put(f"{series}/2.dcm", image("1001", "2001", InstanceNumber=2))
     cli.run("readiness --pass quick")
-    assert {leak.path for leak in leaks.listed(world.config).open} == {f"{series}/1.dcm", f"{series}/2.dcm"}
+    assert {leak.path for leak in open_leaks(world)} == {f"{series}/1.dcm", f"{series}/2.dcm"}
     cli.run("readiness --pass thorough")
-    assert {leak.path for leak in leaks.listed(world.config).open} == {f"{series}/1.dcm"}
+    assert {leak.path for leak in open_leaks(world)} == {f"{series}/1.dcm"}

@@ -12,8 +12,9 @@ import pytest
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.model import SourceFile
 from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness.checking import Checking
 from chorus_gui.core.readiness.findings import FileState, Unchecked
-from chorus_gui.core.readiness.leaks import FORMAT, Checking, LeakBook, book_path
+from chorus_gui.core.readiness.leaks import FORMAT, LeakBook, book_path
 
 ONE = FileState("Images", "a/1.dcm", 10, 1)
 

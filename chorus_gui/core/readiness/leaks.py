@@ -22,12 +22,11 @@ from chorus_gui.core import private
 from chorus_gui.core.computer import computer_fault, is_damaged
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.folders import data_folder, user_name
-from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.passes import Pass
-from chorus_gui.core.readiness.findings import FileState, Unchecked
+from chorus_gui.core.readiness.checking import Checking, place
+from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.readiness.snapshots import Snapshot
-from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
 FORMAT = 2
@@ -58,6 +57,7 @@ _FROM_1 = (
     "UPDATE accepted SET about = '' WHERE about IS NULL",
 )
 """Format 1 did not say which subject was accepted.  It is the only one that the file has; otherwise a person is asked again."""
+_COLUMNS = "rule, modality, path, about, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0)"
 _ACCEPTED = (
     "SELECT 1 FROM accepted a WHERE (a.modality, a.path, a.rule, a.about) = (l.modality, l.path, l.rule, l.about) "
     "AND (a.size, a.mtime_us) = ({size}, {mtime_us}) AND a.withdrawn_us IS NULL"
@@ -109,81 +109,6 @@ def book_path(journal: Path) -> Path:
     """Where the leaks of the site of this journal are kept."""
     key = hashlib.sha256(os.path.normcase(os.path.abspath(journal)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return data_folder("readiness") / f"leaks-{key}.db"
-
-
-def place(modality: str, path: str) -> int:
-    """A file as a number, within this process: a set of them is a third of the size.  Two files with one number would only keep a leak."""
-    return hash((modality, path))
-
-
-class Checking:
-    """What a running check writes to.  Nothing of it is in the book before :meth:`LeakBook.checking` ends."""
-
-    def __init__(self, sent: Mapping[str, Snapshot], counted: Mapping[str, Snapshot], newest: int = 0) -> None:
-        self.sent = sent
-        """OMOP tables as they were submitted last, by path"""
-        self.counted = dict(counted)
-        """OMOP tables as they were counted last"""
-        self.deepest = Pass.AT_ONCE
-        """the pass that finds what is added from now on"""
-        self.result: Mapping[str, Any] | None = None
-        """set when the check is complete"""
-        self.unchecked: Sequence[Unchecked] = ()
-        self.folders: set[str] = set()
-        """folders of which the one file that was to be read could not be read: nothing is known of their other files"""
-        self.modalities: tuple[str, ...] = ()
-        self.rules: frozenset[str] = frozenset()
-        """the rules that this check looks for"""
-        self.newest = newest
-        """the newest run that was in the book when this check began"""
-        self.series: frozenset[str] = frozenset()
-        """folders of series that had a leak when this check began"""
-        self.missing: set[int] = set()
-        """of the files that had a leak when this check began, those that the scan did not see (:func:`place`)"""
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.execute(
-            "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
-        )
-        self._db.execute("CREATE TABLE unread (path TEXT, size INTEGER, mtime_us INTEGER)")
-        self._db.execute("BEGIN")
-
-    def add(self, rule: str, about: str, files: Iterable[FileState]) -> None:
-        """These files have a leak."""
-        lines = ((rule, modality, path, about, size, at, self.deepest.rank) for modality, path, size, at in files)
-        self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
-
-    def count(self, table: FileState, lines: int, patients: int | None) -> None:
-        """Keep the numbers of lines and patients of a table; ``patients`` None: not counted."""
-        self.counted[table.path] = Snapshot(table.size, table.mtime_us, lines, patients)
-
-    def skip(self, images: Iterable[FileState]) -> None:
-        """These images of :attr:`series` were not read: another one of their series was."""
-        self._db.executemany("INSERT INTO unread VALUES (?, ?, ?)", ((one.path, one.size, one.mtime_us) for one in images))
-
-    # --- a sink of a scan
-
-    def files(self, files: Sequence[SourceFile]) -> None:
-        """These files are on the site."""
-        if self.missing:
-            self.missing.difference_update(place(file.modality, file.path) for file in files)
-
-    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
-        """Not sent, so it is as if they were not there."""
-
-    def problem(self, problem: Problem) -> None:
-        """It is in :attr:`unchecked`, too."""
-
-    def unread(self) -> Iterator[tuple[Any, ...]]:
-        """What :meth:`skip` was given: path, size, time."""
-        yield from self._db.execute("SELECT path, size, mtime_us FROM unread")
-
-    def found(self) -> Iterator[tuple[Any, ...]]:
-        """Everything, in the order of the table ``leak`` without its run."""
-        yield from self._db.execute("SELECT modality, path, rule, about, pass, size, mtime_us FROM found")
-
-    def close(self) -> None:
-        """Forget it."""
-        self._db.close()
 
 
 class LeakBook:
@@ -395,8 +320,7 @@ class LeakBook:
         if not withdrawn:
             parts.append("withdrawn_us IS NULL")
         rows = self._all(
-            "SELECT rule, modality, path, about, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0) "
-            f"FROM accepted WHERE {' AND '.join(parts)} ORDER BY rule, modality, path, id",
+            f"SELECT {_COLUMNS} FROM accepted WHERE {' AND '.join(parts)} ORDER BY rule, modality, path, id",
             values,
         )
         return [Accepted(*row) for row in rows]
@@ -417,6 +341,24 @@ class LeakBook:
                     )
                     files.add((one.modality, one.path))
         return len(files)
+
+    def learn(self, shared: Iterable[tuple[str, Accepted]]) -> list[tuple[str, Accepted]]:
+        """Remember what colleagues accepted and withdrew, by id; everything that is known then.  What is withdrawn once stays so."""
+        known = "SELECT withdrawn_us FROM accepted WHERE (uid, rule, modality, path, about, size, mtime_us) = (?, ?, ?, ?, ?, ?, ?)"
+        with self._changing():
+            for uid, one in shared:
+                key = (uid, *one[:6])
+                found = self._db.execute(known, key).fetchone()
+                ended = (one.withdrawn_by, one.withdrawn_us) if one.withdrawn_us else (None, None)
+                if found is None:
+                    self._db.execute(
+                        "INSERT INTO accepted (uid, rule, modality, path, about, size, mtime_us, reason, accepted_by, at_us, withdrawn_by, "
+                        "withdrawn_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (*key, one.reason, one.by, one.at_us, *ended),
+                    )
+                elif found[0] is None and one.withdrawn_us:
+                    self._db.execute("UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? WHERE uid = ?", (*ended, uid))
+        return [(uid, Accepted(*row)) for uid, *row in self._all(f"SELECT uid, {_COLUMNS} FROM accepted ORDER BY id")]
 
     def withdraw(self, rule: str, paths: Collection[str] = ()) -> int:
         """Withdraw what is accepted of a rule, for all files or (``paths``) for these; how many."""

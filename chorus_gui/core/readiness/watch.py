@@ -12,8 +12,8 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.at_once import Beginning, check_beginning
+from chorus_gui.core.readiness.checking import Checking
 from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked, to_data
-from chorus_gui.core.readiness.leaks import Checking
 from chorus_gui.core.readiness.paths import Paths
 from chorus_gui.core.readiness.snapshots import compare_sizes
 from chorus_gui.core.rules import RuleSet

@@ -14,7 +14,6 @@ Fields that this version does not know are kept.  A value of the wrong kind neve
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,9 @@ from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.errors import SideFileUnreadableError
+from chorus_gui.core.joined import joined as _joined
+from chorus_gui.core.joined import text as _text
+from chorus_gui.core.joined import union as _union
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.untrusted import json_value
 
@@ -156,32 +158,6 @@ def join(one: HoldList, other: HoldList) -> HoldList:
     for key, entry in other.entries.items():
         entries[key] = _joined(entries[key], entry) if key in entries else entry
     return HoldList(entries, _joined(one.fields, other.fields))
-
-
-def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Json:
-    """Field by field: the releases of both, otherwise the greater of two texts."""
-    if one is other or _text(one) == _text(other):
-        return dict(one)
-    out = dict(one)
-    for name, value in other.items():
-        if name == "releases":
-            out[name] = _union(out.get(name), value)
-        else:
-            out[name] = max(out[name], value, key=_text) if name in out else value
-    return out
-
-
-def _union(one: Any, other: Any) -> list[Any]:
-    """The elements of both, each once.  What is not a list is kept as one element, which releases nothing; None is an empty list."""
-    found: dict[str, Any] = {}
-    for part in (one, other):
-        for element in cast("list[Any]", part) if isinstance(part, list) else [] if part is None else [{"not_a_list": part}]:
-            found[_text(element)] = element
-    return [found[text] for text in sorted(found)]
-
-
-_text = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
-"""A JSON value as text; equal for equal values."""
 
 
 def _key(entry: Json) -> str:

@@ -216,7 +216,8 @@ class ReadinessPage(Page):
             self,
             f"Accept rule {line.rule} for {words.count_of(line.open, 'file')}?",
             f"{line.must} If {words.agree(line.open, 'this file', 'these files')} may be sent, say why. The receipt shows your name and the reason. "
-            f"If {words.agree(line.open, 'the', 'a')} file changes, or another file has the same leak, the submission stops again.",
+            f"Everybody who works on the journal sees both. If {words.agree(line.open, 'the', 'a')} file changes, or another column, tag or file has a "
+            "leak, the submission stops again.",
             "Accept",
             lambda reason: self.intent.emit(readiness_intents.AcceptLeaks(line.rule, reason)),
             list(given),

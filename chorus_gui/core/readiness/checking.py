@@ -1,0 +1,88 @@
+"""What a running check writes to, before it is in the leak book."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from chorus_gui.core.model import Problem, SourceFile
+from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness.findings import FileState, Unchecked
+from chorus_gui.core.readiness.snapshots import Snapshot
+from chorus_gui.core.storage.base import UnwantedFile
+
+
+def place(modality: str, path: str) -> int:
+    """A file as a number, within this process: a set of them is a third of the size.  Two files with one number would only keep a leak."""
+    return hash((modality, path))
+
+
+class Checking:
+    """What a running check writes to.  Nothing of it is in the leak book before the check ends."""
+
+    def __init__(self, sent: Mapping[str, Snapshot], counted: Mapping[str, Snapshot], newest: int = 0) -> None:
+        self.sent = sent
+        """OMOP tables as they were submitted last, by path"""
+        self.counted = dict(counted)
+        """OMOP tables as they were counted last"""
+        self.deepest = Pass.AT_ONCE
+        """the pass that finds what is added from now on"""
+        self.result: Mapping[str, Any] | None = None
+        """set when the check is complete"""
+        self.unchecked: Sequence[Unchecked] = ()
+        self.folders: set[str] = set()
+        """folders of which the one file that was to be read could not be read: nothing is known of their other files"""
+        self.modalities: tuple[str, ...] = ()
+        self.rules: frozenset[str] = frozenset()
+        """the rules that this check looks for"""
+        self.newest = newest
+        """the newest run that was in the book when this check began"""
+        self.series: frozenset[str] = frozenset()
+        """folders of series that had a leak when this check began"""
+        self.missing: set[int] = set()
+        """of the files that had a leak when this check began, those that the scan did not see (:func:`place`)"""
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute(
+            "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
+        )
+        self._db.execute("CREATE TABLE unread (path TEXT, size INTEGER, mtime_us INTEGER)")
+        self._db.execute("BEGIN")
+
+    def add(self, rule: str, about: str, files: Iterable[FileState]) -> None:
+        """These files have a leak."""
+        lines = ((rule, modality, path, about, size, at, self.deepest.rank) for modality, path, size, at in files)
+        self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
+
+    def count(self, table: FileState, lines: int, patients: int | None) -> None:
+        """Keep the numbers of lines and patients of a table; ``patients`` None: not counted."""
+        self.counted[table.path] = Snapshot(table.size, table.mtime_us, lines, patients)
+
+    def skip(self, images: Iterable[FileState]) -> None:
+        """These images of :attr:`series` were not read: another one of their series was."""
+        self._db.executemany("INSERT INTO unread VALUES (?, ?, ?)", ((one.path, one.size, one.mtime_us) for one in images))
+
+    # --- a sink of a scan
+
+    def files(self, files: Sequence[SourceFile]) -> None:
+        """These files are on the site."""
+        if self.missing:
+            self.missing.difference_update(place(file.modality, file.path) for file in files)
+
+    def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
+        """Not sent, so it is as if they were not there."""
+
+    def problem(self, problem: Problem) -> None:
+        """It is in :attr:`unchecked`, too."""
+
+    def unread(self) -> Iterator[tuple[Any, ...]]:
+        """What :meth:`skip` was given: path, size, time."""
+        yield from self._db.execute("SELECT path, size, mtime_us FROM unread")
+
+    def found(self) -> Iterator[tuple[Any, ...]]:
+        """Everything, in the order of the table ``leak`` without its run."""
+        yield from self._db.execute("SELECT modality, path, rule, about, pass, size, mtime_us FROM found")
+
+    def close(self) -> None:
+        """Forget it."""
+        self._db.close()
