@@ -1,4 +1,4 @@
-"""SAS tokens and AWS access keys in the operating system's credential store instead of in the configuration file."""
+"""SAS tokens, AWS access keys and HMAC keys of Google in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = [
     "PlaceCredential",
     "delete_mail_password",
     "delete_tokens",
+    "is_hmac_key",
     "keep_access_key",
     "keep_mail_password",
     "keep_token",
@@ -67,7 +68,10 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
 
 
 def takes_access_key(file: Path, place: str) -> bool:
-    """A new credential of ``place`` is an AWS access key; with "", if the configuration uses no SAS token.  Raises :class:`ConfigError`."""
+    """A new credential of ``place`` is an access key of AWS, or an HMAC key of Google; with "", if the configuration uses no SAS token.
+
+    Raises :class:`ConfigError`.
+    """
     from chorus_gui.core.config.aws_store import key_holders
     from chorus_gui.core.config.credentials import AuthMode
     from chorus_gui.core.config.token_store import place_tokens
@@ -76,18 +80,28 @@ def takes_access_key(file: Path, place: str) -> bool:
     keys = key_holders(document)
     if place:
         return any(holder.where == place for holder in keys)
-    return bool(keys) and not any(holder.place.credentials.mode is AuthMode.SAS for holder in place_tokens(document))
+    return any(holder.may_have_key for holder in keys) and not any(
+        holder.place.credentials.mode is AuthMode.SAS for holder in place_tokens(document)
+    )
+
+
+def is_hmac_key(file: Path, place: str) -> bool:
+    """The access key of ``place``, or of all places, is an HMAC key of Google, which has two parts.  Raises :class:`ConfigError`."""
+    from chorus_gui.core.config.aws_store import key_holders
+
+    found = [holder for holder in key_holders(_document(file)) if place == holder.where or (not place and holder.may_have_key)]
+    return bool(found) and all(holder.google is not None for holder in found)
 
 
 def keep_access_key(file: Path, keys: AccessKey, place: str = "") -> tuple[str, ...]:
-    """Keep a new AWS access key for ``place``; its entries.  Raises as :func:`~chorus_gui.core.config.aws_store.put_keys`."""
+    """Keep a new access key for ``place``; its entries.  Raises as :func:`~chorus_gui.core.config.aws_store.put_keys`."""
     from chorus_gui.core.config.aws_store import put_keys
 
     return put_keys(_document(file), keys, place)
 
 
 def move_tokens(file: Path) -> Kept:
-    """Move the SAS tokens and AWS access keys from a configuration file into the credential store.
+    """Move the SAS tokens, AWS access keys and HMAC keys from a configuration file into the credential store.
 
     Raises as :func:`~chorus_gui.core.config.token_store.move` and :func:`~chorus_gui.core.config.aws_store.move_keys`.
     """

@@ -253,7 +253,7 @@ _WORDS = {
     "azure_account_key": "One of the two keys of the storage account.",
     "google_credentials_file": "If empty, the file that GOOGLE_APPLICATION_CREDENTIALS names. Only you should be able to read it.",
     "google_hmac_access_id": "It usually begins with “GOOG”.",
-    "google_hmac_secret": "Google shows it once, when the key is created.",
+    "google_hmac_secret": "If empty, it comes from this computer's credential store. Google shows it once, when the key is created.",
     "azure_connection_string": "Copied from the storage account's page in the Azure portal.",
 }
 """A key, or a key and a way: what the form says below its field, where the explanation of the file is for more than this way."""

@@ -61,6 +61,8 @@ def where_kept(credentials: Credentials, config: Config) -> str:
             return f"Get new keys from the people who manage the bucket, and save them in “{config.file.name}”."
         return "Sign in again with the AWS tools of this computer (“aws sso login”), or renew the credentials of the profile."
     if isinstance(credentials, GoogleKeys):
+        if credentials.hmac_id and credentials.origin is Origin.STORE:
+            return f"Get a new HMAC key, and store it in {keychain.title()} with “chorus-upload credential set”."
         if credentials.hmac_id:
             return f"Get a new HMAC key from the people who manage the bucket, and save it in “{config.file.name}”."
         return (
@@ -92,7 +94,7 @@ def _signed_in_again(credentials: MicrosoftLogin, config: Config) -> str:
 
 
 def save_credential(file: Path, where: str, secret: str | AccessKey) -> tuple[str, ...]:
-    """Save a new secret where the old one of ``where`` is; for a place in S3 an access key.
+    """Save a new secret where the old one of ``where`` is; for a bucket an access key.
 
     Raises as :func:`~chorus_gui.core.config.new_secret.replace_secret` and :func:`~chorus_gui.core.config.aws_store.replace_keys`.
     """
@@ -149,7 +151,7 @@ def renewed(
     return Renewed(
         look,
         test,
-        where if place.kind is not PlaceKind.GCS else "",  # its credentials are a file, or two values that are not asked for
+        where if not isinstance(credentials, GoogleKeys) or credentials.hmac_id else "",  # nobody is asked for a file
         where_kept(credentials, config),
         KEYCHAIN_S if kept else LOOK_S,
         ASKING_S if asking else TEST_S,

@@ -1,4 +1,4 @@
-"""``chorus-upload credential …``: SAS tokens and AWS access keys in the operating system's credential store instead of in the configuration file."""
+"""``chorus-upload credential …``: SAS tokens and access keys (of AWS, HMAC of Google) in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ _LONGEST = 100_000
 
 def add(groups: Any) -> None:
     """The group's grammar."""
-    group = groups.add_parser("credential", help="keep SAS tokens and AWS access keys in this computer's credential store, not in the file")
+    group = groups.add_parser(
+        "credential", help="keep SAS tokens and access keys (AWS, HMAC) in this computer's credential store, not in the file"
+    )
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
     one = commands.add_parser("list", help="show where each place's credential comes from, and when it expires")
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=run_list)
 
-    one = commands.add_parser("move", help="move the SAS tokens and AWS access keys from the configuration file to the credential store")
+    one = commands.add_parser("move", help="move the SAS tokens and access keys from the configuration file to the credential store")
     one.set_defaults(run=run_move)
 
-    one = commands.add_parser("set", help="keep a new SAS token or AWS access key, typed in or read from standard input")
+    one = commands.add_parser("set", help="keep a new SAS token or access key, typed in or read from standard input")
     one.add_argument(
         "--place",
         metavar="P",
@@ -43,7 +45,7 @@ def add(groups: Any) -> None:
     )
     one.set_defaults(run=run_set)
 
-    one = commands.add_parser("delete", help="remove this configuration's SAS tokens and AWS access keys from the credential store")
+    one = commands.add_parser("delete", help="remove this configuration's SAS tokens and access keys from the credential store")
     one.add_argument("--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all)")
     one.set_defaults(run=run_delete)
 
@@ -82,14 +84,22 @@ def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Keep a new token or access key without showing it."""
     del ctx
-    from chorus_gui.app.credential_store import REPORT, keep_access_key, keep_mail_password, keep_token, takes_access_key, title
+    from chorus_gui.app.credential_store import (
+        REPORT,
+        is_hmac_key,
+        keep_access_key,
+        keep_mail_password,
+        keep_token,
+        takes_access_key,
+        title,
+    )
 
     file = config_file(args)
     if args.place == REPORT:
         report.say(f"Kept in {title()} for this user: {keep_mail_password(file, _asked('Password at the mail server: '))}.")
         return Status.DONE
     if takes_access_key(file, args.place):
-        entries = keep_access_key(file, _asked_keys(), args.place)
+        entries = keep_access_key(file, _asked_keys(hmac=is_hmac_key(file, args.place)), args.place)
         report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
         return Status.DONE
     return _tell(report, keep_token(file, _asked(), args.place))
@@ -135,14 +145,19 @@ def _asked(prompt: str = "SAS token: ") -> str:
     return sys.stdin.readline() if sys.stdin is not None else ""
 
 
-def _asked_keys() -> AccessKey:
-    """An AWS access key: what AWS shows to be copied, on standard input; at a terminal its three parts, none of which is shown."""
+def _asked_keys(*, hmac: bool) -> AccessKey:
+    """An access key: what AWS shows to be copied, or the secret alone, on standard input; at a terminal its parts, none of which is shown.
+
+    ``hmac``: it is an HMAC key of Google.
+    """
     from chorus_gui.app.credentials import paste_aws
     from chorus_gui.core.config.credentials import AccessKey
 
     if is_terminal(sys.stdin):
+        if hmac:
+            return AccessKey(_asked("Access ID (Enter: the one in the file): ").strip(), _asked("Secret: ").strip())
         key_id = _asked("Access key ID (Enter: the one in the file): ").strip()
         secret, session = _asked("Secret access key: "), _asked("Session token (Enter: none): ")
         return AccessKey(key_id, secret.strip(), session.strip())
     text = sys.stdin.read(_LONGEST) if sys.stdin is not None else ""
-    return paste_aws(text) or AccessKey("", text.strip())
+    return (None if hmac else paste_aws(text)) or AccessKey("", text.strip())

@@ -272,7 +272,7 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "Write a script that uploads pending files with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths of pending files, one per line", None, exists)
         menu.addSeparator()
-        tip = f"Move the SAS tokens and AWS access keys from the configuration file to {credential_store.title()}"
+        tip = f"Move the SAS tokens and the secrets of access keys from the configuration file to {credential_store.title()}"
         self._add(menu, "&Move credentials…", self._keep_tokens, tip, None, lambda s: _is_free(s) and _has_tokens(s.config))
         self._add(
             menu,
@@ -368,7 +368,7 @@ class Menus:
             self._window,
             Question(
                 f"Move the credentials to {credential_store.title()}?",
-                f"The SAS tokens and the secrets of AWS access keys are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
+                f"The SAS tokens and the secrets of access keys are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
                 "Only you can read them then, on this computer.",
                 "Move credentials",
                 details=(

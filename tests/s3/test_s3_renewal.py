@@ -75,3 +75,18 @@ def test_a_profile_that_was_renewed_is_read_again(bucket: Bucket, tmp_path: Path
     changing.join()
     assert status == 0, text
     assert {path for path, row in world.active().items() if row.uploaded} == {"OMOP/person.csv", *FILES}
+
+
+def test_a_new_hmac_key_of_google_is_used_in_the_middle(bucket: Bucket, tmp_path: Path, run: Run) -> None:
+    """It goes through the interface of S3."""
+    keys = (
+        f'[site_path.Images.auth]\ngoogle_hmac_access_id = "OLD"\ngoogle_hmac_secret = "S"\ngoogle_endpoint_url = "{bucket.server.url}"\n'
+    )
+    world = World(tmp_path, more=f'[site_path.Images]\npath = "gs://box/p"\n{keys}')
+    world.put("OMOP/person.csv", "id")
+    changing = then(bucket, lambda: put_in_place(world.file, world.file.read_text("utf-8").replace('"OLD"', '"NEW"')))
+    status, text = run(world, "submit", "--yes")
+    changing.join()
+    assert status == 0, text
+    assert {path for path, row in world.active().items() if row.uploaded} == {"OMOP/person.csv", *FILES}
+    world.check_truth()

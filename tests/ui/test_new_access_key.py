@@ -132,3 +132,38 @@ def test_a_temporary_key_needs_all_three_parts(qtbot: QtBot) -> None:
     lasting.secret.edit.insert(SECRET)
     assert lasting.value() == AccessKey("NEW", SECRET)
     assert SECRET not in repr(intents.RenewCredential("Images", lasting.value()))
+
+
+def test_an_hmac_key_of_google_has_two_parts(bucket: Bucket, qtbot: QtBot, session: Session, tmp_path: Path, store: MemoryKeyring) -> None:
+    """It is asked for in the middle of an upload, as an access key of AWS is."""
+    keys = f'google_hmac_access_id = "OLD"\ngoogle_hmac_secret = "S"\ngoogle_endpoint_url = "{bucket.server.url}"\n'
+    world = World(tmp_path / "world", more=f'[site_path.Images]\npath = "gs://box/p"\n[site_path.Images.auth]\n{keys}')
+    world.put("OMOP/person.csv", "id")
+    move_tokens(world.file)
+    assert store.kept == {"google/OLD": "S"}
+    window = MainWindow(session)
+    qtbot.addWidget(window)
+    session.open(world.file)
+    settle(qtbot, session)
+    session.do(intents.Scan())
+    settle(qtbot, session)
+    review = session.state.review
+    assert review is not None
+    session.do(intents.Approve(review.revision, "v1"))
+    qtbot.waitUntil(lambda: bool(window.findChildren(RenewDialog)), timeout=60_000)
+    dialog = window.findChildren(RenewDialog)[0]
+    edit = dialog.findChild(AccessKeyEdit)
+    assert isinstance(edit, AccessKeyEdit)
+    assert "New HMAC key for the site (Images)" in dialog.windowTitle()
+    assert edit.session.isHidden() or not edit.session.isVisibleTo(edit)
+    assert not any("AWS" in label.text() for label in edit.findChildren(QLabel) if label.isVisibleTo(edit))
+    edit.key_id.insert("NEW")
+    edit.secret.edit.insert(SECRET)
+    qtbot.waitUntil(dialog.use.isEnabled)
+    dialog.use.click()
+    settle(qtbot, session)
+    assert {path for path, row in world.active().items() if row.uploaded} == {"OMOP/person.csv", *FILES}
+    assert store.kept == {"google/NEW": SECRET}
+    world.check_truth()
+    window.close()
+    qtbot.waitUntil(lambda: session.jobs.idle)

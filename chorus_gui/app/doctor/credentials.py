@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.credentials import AwsKeys, Origin, Secret
+from chorus_gui.core.config.credentials import AwsKeys, GoogleKeys, Origin, Secret
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE, SOON, SasInfo
 from chorus_gui.core.model import Finding, Grade
 
@@ -19,9 +19,12 @@ def check_expiry(case: Case) -> Iterator[Finding]:
         return
     seen: set[Secret] = set()
     for named in case.config.places():
-        if isinstance(keys := named.place.credentials, AwsKeys) and keys.secret and keys.secret not in seen:
+        given = named.place.credentials
+        keys = given.s3 if isinstance(given, GoogleKeys) else given
+        if isinstance(keys, AwsKeys) and keys.secret and keys.secret not in seen:
             seen.add(keys.secret)
-            yield _access_key(f"the {named.subject[0].lower()}{named.subject[1:]}", keys)
+            what = "HMAC key" if keys is not given else "AWS access key"
+            yield _access_key(f"The {what} of the {named.subject[0].lower()}{named.subject[1:]}", keys)
         sas, name = named.place.credentials.sas, f"the {named.subject[0].lower()}{named.subject[1:]}"
         if sas is not None and sas.token not in seen:
             seen.add(sas.token)
@@ -38,8 +41,8 @@ def _access_key(name: str, keys: AwsKeys) -> Finding:
         else "is in the file"
     )
     if keys.session is None:
-        return Finding(Grade.GOOD, SUBJECT, f"The AWS access key of {name} {kept}. It does not expire by itself.")
-    return Finding(Grade.GOOD, SUBJECT, f"The AWS access key of {name} {kept}. It is temporary, and does not say when it expires.")
+        return Finding(Grade.GOOD, SUBJECT, f"{name} {kept}. It does not expire by itself.")
+    return Finding(Grade.GOOD, SUBJECT, f"{name} {kept}. It is temporary, and does not say when it expires.")
 
 
 def check_rights(case: Case) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
-"""AWS access keys of a site go from a configuration file into the operating system's credential store, and are replaced there or in the file.
+"""Access keys of a site go from a configuration file into the operating system's credential store, and are replaced there or in the file: those of
+AWS, and the HMAC keys of Google.
 
-The file keeps ``aws_access_key_id``, which needs no protection; the secret and the session token are in the store under its name.  As for SAS
+The file keeps the key's ID, which needs no protection; the secret and the session token are in the store under its name.  As for SAS
 tokens, nothing leaves the file before it was read back from the store, and what is saved is a configuration that means the same.
 """
 
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.credentials import AccessKey, AwsKeys, Origin, Secret
+from chorus_gui.core.config.credentials import AccessKey, AwsKeys, GoogleKeys, Origin, Secret
 from chorus_gui.core.config.keys import CREDENTIALS, KEYS
 from chorus_gui.core.config.load import check, loads, parse
 from chorus_gui.core.config.model import PlaceKind
@@ -22,31 +23,61 @@ from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.errors import ChorusError, UsageError
 from chorus_gui.core.folders import remove_file
 
-_SECRETS = ("aws_secret_access_key", "aws_session_token")
-_PARTS = ("aws_access_key_id", *_SECRETS)
-_OTHERWISE = "Leave the access key in the configuration file, or use a profile of the AWS tools."
+_OTHERWISE = "Leave the access key in the configuration file, or use a profile of the AWS tools or a file with Google credentials."
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _TEXT = re.compile(r"[!#-&(-~]+")
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the file with the credentials of a service.  ``name`` is dotted."""
+
+    name: str
+    kind: PlaceKind
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The keys of an access key's ID and of its secrets."""
+        return _PARTS[self.kind]
+
+    def entries(self, key_id: str) -> tuple[str, ...]:
+        """Where the secrets are stored."""
+        return keychain.names_of_aws_key(key_id) if self.kind is PlaceKind.S3 else (keychain.name_of_hmac_key(key_id),)
+
+
+_PARTS = {
+    PlaceKind.S3: ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    PlaceKind.GCS: ("google_hmac_access_id", "google_hmac_secret"),
+}
+_BEGIN = {PlaceKind.S3: "aws_", PlaceKind.GCS: "google_"}
+
+
+@dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """A modality in S3.  ``table`` is the file's table with its credentials, dotted; ``written`` what that has, None if it lacks the secret."""
+    """A modality in S3, or in Google Cloud Storage (``google``: its credentials).  ``written``: what the table has, None if it lacks the secret."""
 
     where: str
     keys: AwsKeys
-    table: str
+    table: Table
     written: AccessKey | None
+    google: GoogleKeys | None = None
 
     @property
     def entry(self) -> str:
         """The name under which the secret is stored; "" if no access key is entered."""
-        return keychain.names_of_aws_key(self.keys.key_id).secret if self.keys.key_id else ""
+        return self.table.entries(self.keys.key_id)[0] if self.keys.key_id else ""
+
+    @property
+    def may_have_key(self) -> bool:
+        """An access key is what it has, or what is usual for its service."""
+        return self.google is None or bool(self.google.hmac_id)
 
     @property
     def origin(self) -> str:
         """Where its credential comes from, in words without the secret."""
         keys = self.keys
+        if self.google is not None and not keys.key_id:
+            return "the service account of this computer in Google Cloud" if self.google.attached else "a file with Google credentials"
         if not keys.key_id:
             return (
                 "the role of this computer in AWS"
@@ -55,7 +86,7 @@ class KeyHolder:
                 if keys.profile
                 else "the AWS settings of this computer"
             )
-        what = "a temporary access key" if keys.session else "an access key"
+        what = "a temporary access key" if keys.session else "an HMAC key" if self.google else "an access key"
         if not keys.secret:
             return f"{what}, but its secret is missing"
         found = {Origin.FILE: "the file", Origin.ENVIRONMENT: "the environment", Origin.STORE: keychain.title()}
@@ -65,7 +96,7 @@ class KeyHolder:
 def key_holders(
     document: ConfigDocument, *, environ: Mapping[str, str] = os.environ, kept: Callable[[str], str] | None = None
 ) -> list[KeyHolder]:
-    """Every modality in S3; also one whose secret is missing.  ``kept`` answers in place of the credential store.
+    """Every modality in S3 or Google Cloud Storage; also one whose secret is missing.  ``kept`` answers in place of the credential store.
 
     Raises :class:`~chorus_gui.core.errors.ConfigError` for a text that is not TOML.
     """
@@ -74,11 +105,14 @@ def key_holders(
     reading = Reading(raw, detect_layout(raw), Findings({}))
     found: list[KeyHolder] = []
     for name, site in checked.sites.items():
-        if site.place.kind is PlaceKind.S3 and isinstance(site.place.credentials, AwsKeys):
-            values = [reading.value(f"site.{key}", name) for key in CREDENTIALS if key.startswith("aws_") and f"site.{key}" in KEYS]
-            table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]
-            texts = [str(reading.table(table).get(key) or "").strip() for key in _PARTS]
-            found.append(KeyHolder(name, site.place.credentials, table, AccessKey(*texts) if texts[1] else None))
+        kind, given = site.place.kind, site.place.credentials
+        if kind in _PARTS and isinstance(given, (AwsKeys, GoogleKeys)):
+            google = given if isinstance(given, GoogleKeys) else None
+            values = [reading.value(f"site.{key}", name) for key in CREDENTIALS if key.startswith(_BEGIN[kind]) and f"site.{key}" in KEYS]
+            table = Table(next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0], kind)
+            texts = [str(reading.table(table.name).get(key) or "").strip() for key in table.parts]
+            keys = given.s3 if isinstance(given, GoogleKeys) else given
+            found.append(KeyHolder(name, keys, table, AccessKey(*texts) if texts[1] else None, google))
     return found
 
 
@@ -111,11 +145,13 @@ def put_keys(document: ConfigDocument, keys: AccessKey, where: str = "", *, envi
     holders = key_holders(document, environ=environ)
     chosen = [holder for holder in holders if where in ("", holder.where)]
     if not chosen:
-        raise UsageError(f"No modality in Amazon S3 is called “{where}”.", remedy=f"Use one of these: {_names(holders)}.")
+        raise UsageError(
+            f"No modality in Amazon S3 or Google Cloud Storage is called “{where}”.", remedy=f"Use one of these: {_names(holders)}."
+        )
     if len({(holder.table, holder.keys.key_id) for holder in chosen}) > 1:
         raise UsageError("The configuration uses several access keys.", remedy=f"Add --place to choose one: {_names(holders)}.")
     first = chosen[0]
-    keys = _checked(keys if keys.key_id else replace(keys, key_id=first.keys.key_id))
+    keys = _checked(keys if keys.key_id else replace(keys, key_id=first.keys.key_id), first.table)
     return _keep(document, [(first.table, keys)], environ)
 
 
@@ -128,13 +164,13 @@ def replace_keys(document: ConfigDocument, where: str, keys: AccessKey, *, envir
     holder = next((found for found in holders if found.where == where), None)
     if holder is None or not holder.keys.key_id:
         raise UsageError("This place has no access key that can be replaced.", remedy="Open the Configuration page.")
-    keys = _checked(keys if keys.key_id else replace(keys, key_id=holder.keys.key_id))
+    keys = _checked(keys if keys.key_id else replace(keys, key_id=holder.keys.key_id), holder.table)
     same = [found for found in holders if found.keys == holder.keys]
     if holder.keys.origin is Origin.STORE:
         _keep(document, [(found.table, keys) for found in same], environ)
         if holder.keys.key_id not in {found.keys.key_id for found in key_holders(document, environ=environ)}:
             with suppress(ChorusError):
-                _forget(holder.keys.key_id)
+                _forget(holder.table, holder.keys.key_id)
     else:
         for table in dict.fromkeys(found.table for found in same):
             _write(document, table, keys)
@@ -145,22 +181,22 @@ def replace_keys(document: ConfigDocument, where: str, keys: AccessKey, *, envir
 
 def delete_keys(document: ConfigDocument, where: str = "", *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Remove the access keys of the configuration, or that of ``where``, from the credential store; the entries that are gone."""
-    found = key_holders(document, environ=environ)
-    ids = dict.fromkeys(holder.keys.key_id for holder in found if holder.keys.key_id and where in ("", holder.where))
-    return tuple(entry for key_id in ids for entry in _forget(key_id))
+    found = [holder for holder in key_holders(document, environ=environ) if holder.keys.key_id and where in ("", holder.where)]
+    entries = dict.fromkeys(entry for holder in found for entry in holder.table.entries(holder.keys.key_id))
+    return tuple(entry for entry in entries if keychain.delete(entry))
 
 
-def _forget(key_id: str) -> list[str]:
-    return [entry for entry in keychain.names_of_aws_key(key_id) if keychain.delete(entry)]
+def _forget(table: Table, key_id: str) -> None:
+    for entry in table.entries(key_id):
+        keychain.delete(entry)
 
 
-def _keep(document: ConfigDocument, new: Iterable[tuple[str, AccessKey]], environ: Mapping[str, str]) -> tuple[str, ...]:
+def _keep(document: ConfigDocument, new: Iterable[tuple[Table, AccessKey]], environ: Mapping[str, str]) -> tuple[str, ...]:
     """Write the store, then the file: its tables get the access key's ID, and lose the secrets."""
     tables = dict(new)
     entries: dict[str, str] = {}
-    for keys in tables.values():
-        names = keychain.names_of_aws_key(keys.key_id)
-        for entry, secret in ((names.secret, keys.secret), (names.session, keys.session)):
+    for table, keys in tables.items():
+        for entry, secret in zip(table.entries(keys.key_id), (keys.secret, keys.session), strict=False):
             if entries.setdefault(entry, secret) != secret:
                 raise UsageError(
                     f"The configuration has two different secrets for the access key “{keys.key_id}”.",
@@ -196,24 +232,29 @@ def _store(entry: str, secret: str) -> None:
         keychain.delete(entry)
 
 
-def _take_out(document: ConfigDocument, table: str, key_id: str) -> None:
-    for name in _SECRETS:
-        document.remove(f"{table}.{name}")
-    if document.get(f"{table}.aws_access_key_id") != key_id:
-        document.set(f"{table}.aws_access_key_id", key_id)
+def _take_out(document: ConfigDocument, table: Table, key_id: str) -> None:
+    first, *secrets = table.parts
+    for name in secrets:
+        document.remove(f"{table.name}.{name}")
+    if document.get(f"{table.name}.{first}") != key_id:
+        document.set(f"{table.name}.{first}", key_id)
 
 
-def _write(document: ConfigDocument, table: str, keys: AccessKey) -> None:
-    for name, value in zip(_PARTS, (keys.key_id, keys.secret, keys.session), strict=True):
+def _write(document: ConfigDocument, table: Table, keys: AccessKey) -> None:
+    for name, value in zip(table.parts, (keys.key_id, keys.secret, keys.session), strict=False):
         if value:
-            document.set(f"{table}.{name}", value)
+            document.set(f"{table.name}.{name}", value)
         else:
-            document.remove(f"{table}.{name}")
+            document.remove(f"{table.name}.{name}")
 
 
-def _checked(keys: AccessKey) -> AccessKey:
+def _checked(keys: AccessKey, table: Table) -> AccessKey:
     key_id, secret, session = (text.strip() for text in (keys.key_id, keys.secret, keys.session))
-    texts = [(key_id, "access key ID"), (secret, "secret access key"), *([(session, "session token")] if session else [])]
+    hmac = table.kind is PlaceKind.GCS
+    texts = [(key_id, "access ID" if hmac else "access key ID"), (secret, "secret" if hmac else "secret access key")]
+    if session and hmac:
+        raise UsageError("An HMAC key of Google has no session token.", meaning="Nothing was changed.", remedy="Leave it out.")
+    texts += [(session, "session token")] if session else []
     for text, name in texts:
         if not _TEXT.fullmatch(text):
             raise UsageError(
@@ -240,5 +281,5 @@ def _remove_copy(document: ConfigDocument) -> None:
     """A previous state with a secret in it must not stay beside the file."""
     previous = document.backup
     with suppress(OSError):
-        if previous.exists() and any(name.encode() in previous.read_bytes() for name in _SECRETS):
+        if previous.exists() and any(name.encode() in previous.read_bytes() for _, *names in _PARTS.values() for name in names):
             remove_file(previous)

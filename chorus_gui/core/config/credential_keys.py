@@ -119,7 +119,8 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], kept: Callable
     key_id, secret, session = (source[name] for name in _AWS_KEYS)
     origin, why = Origin.FILE if source is given.own else Origin.ENVIRONMENT, ""
     if key_id and not secret and source is given.own:
-        secret, session, why = _kept_aws_keys(key_id, session, kept)
+        (secret, stored), why = _kept_parts(key_id, keychain.names_of_aws_key(key_id), kept)
+        session = session or stored
         origin = Origin.STORE
     if bool(key_id) != bool(secret):
         missing = "aws_secret_access_key" if key_id else "aws_access_key_id"
@@ -142,16 +143,16 @@ def aws_credentials(reading: Reading, environ: Mapping[str, str], kept: Callable
     return AwsKeys(key_id, _secret(secret), _secret(session), profile, given.values["aws_use_role"].flag(), origin)
 
 
-def _kept_aws_keys(key_id: str, session: str, kept: Callable[[str], str]) -> tuple[str, str, str]:
-    """(secret, session token, why there is none) of an access key, from this computer's credential store."""
+def _kept_parts(key_id: str, entries: tuple[str, ...], kept: Callable[[str], str]) -> tuple[list[str], str]:
+    """(what the credential store has under these entries, "" for all where the first is missing; why there is nothing)."""
+    nothing = [""] * len(entries)
     if not _KEY_TEXT.fullmatch(key_id):
-        return "", session, ""
-    names = keychain.names_of_aws_key(key_id)
+        return nothing, ""
     try:
-        secret = kept(names.secret)
-        return secret, session or (kept(names.session) if secret else ""), ""
+        secret = kept(entries[0])
+        return ([secret, *map(kept, entries[1:])] if secret else nothing), ""
     except keychain.KeychainError as error:
-        return "", session, f" {error.what}"
+        return nothing, f" {error.what}"
 
 
 def s3_settings(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> tuple[Account, S3Settings]:
@@ -176,17 +177,25 @@ def s3_settings(reading: Reading, base: Path, environ: Mapping[str, str], modali
     return Account(url=url.rstrip("/")), S3Settings(region, style, certificates, pays)
 
 
-def google_credentials(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> GoogleKeys:
-    """The credentials of a ``gs://`` site.  What the file leaves out comes from the environment.  ``base``: the configuration file's folder."""
-    given = Given.collect(reading, "site", modality, environ)
+def google_credentials(reading: Reading, around: Around, modality: str) -> GoogleKeys:
+    """The credentials of a ``gs://`` site.  What the file leaves out comes from the environment.
+
+    An access ID of an HMAC key in the file without its secret has that in the credential store.
+    """
+    given = Given.collect(reading, "site", modality, around.environ)
     file, attached = given.own["google_credentials_file"], given.values["google_use_attached_account"].flag()
     source = given.own if file or attached else given.group(_GOOGLE_HMAC)
     access_id, secret = (source[name] for name in _GOOGLE_HMAC)
+    origin, why = Origin.FILE if source is given.own else Origin.ENVIRONMENT, ""
+    if access_id and not secret and source is given.own:
+        (secret,), why = _kept_parts(access_id, (keychain.name_of_hmac_key(access_id),), around.kept)
+        origin = Origin.STORE
     if bool(access_id) != bool(secret):
         missing = "google_hmac_secret" if access_id else "google_hmac_access_id"
         given.values[missing].fault(
-            "The key is missing: google_hmac_access_id and google_hmac_secret belong together.",
-            "Enter both, or use google_credentials_file.",
+            f"The key is missing: google_hmac_access_id and google_hmac_secret belong together.{why}",
+            "Enter both, or use google_credentials_file."
+            + (f" Or store the secret in {keychain.title()} with “chorus-upload credential set”." if access_id else ""),
         )
     for name, text in (("google_hmac_access_id", access_id), ("google_hmac_secret", secret)):
         if text and not _KEY_TEXT.fullmatch(text):
@@ -196,7 +205,8 @@ def google_credentials(reading: Reading, base: Path, environ: Mapping[str, str],
     if attached and (access_id or file):
         given.values["google_use_attached_account"].warn("This has no effect, because there is an HMAC key or a file with credentials.")
     used = bool(file) or not (attached or access_id)
-    return GoogleKeys(given.file("google_credentials_file", base) if used else "", access_id, _secret(secret), attached)
+    file = given.file("google_credentials_file", around.base) if used else ""
+    return GoogleKeys(file, access_id, _secret(secret), attached, origin)
 
 
 def gcs_settings(reading: Reading, base: Path, environ: Mapping[str, str], modality: str) -> tuple[Account, GcsSettings]:

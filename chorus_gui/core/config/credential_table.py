@@ -138,7 +138,13 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
         (),
     ),
     ("google_hmac_access_id", Kind.TEXT, "The access ID of an HMAC key, instead of a file, for gs:// paths.", (), ()),
-    ("google_hmac_secret", Kind.SECRET, "The secret of the HMAC key, for gs:// paths.", (), ()),
+    (
+        "google_hmac_secret",
+        Kind.SECRET,
+        "If empty, it comes from this computer's credential store. The secret of the HMAC key, for gs:// paths.",
+        (),
+        (),
+    ),
     ("google_user_project", Kind.TEXT, "The project that pays, for a bucket whose readers pay for requests and traffic.", (), ()),
     (
         "google_endpoint_url",

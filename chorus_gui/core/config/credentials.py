@@ -286,22 +286,24 @@ class AwsKeys(_Facts):
 class GoogleKeys(_Facts):
     """For a bucket in Google Cloud Storage: a file with credentials (its absolute path), or an HMAC key.  All empty: there is none.
 
-    ``attached``: without both, the service account of this computer in the cloud is used; otherwise nobody asks for that.
+    ``attached``: without both, the service account of this computer in the cloud is used; otherwise nobody asks for that.  ``origin``: where the
+    HMAC key's secret was found.
     """
 
     file: str = ""
     hmac_id: str = ""
     hmac_secret: Secret | None = None
     attached: bool = False
+    origin: Origin = field(default=Origin.FILE, compare=False)
 
     def masked(self) -> GoogleKeys:
         """The same with dots in place of every secret, for a preview."""
-        return GoogleKeys(self.file, self.hmac_id, self.hmac_secret and Secret(MASK), self.attached)
+        return replace(self, hmac_secret=self.hmac_secret and Secret(MASK))
 
     @property
     def s3(self) -> AwsKeys:
         """The HMAC key, as requests through the interface of S3 are signed with it."""
-        return AwsKeys(self.hmac_id, self.hmac_secret)
+        return AwsKeys(self.hmac_id, self.hmac_secret, origin=self.origin)
 
     @property
     def mode(self) -> AuthMode:
@@ -311,7 +313,7 @@ class GoogleKeys(_Facts):
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An AWS access key as a person entered it, to be saved: not yet what lets anybody in.  "" for a part that is not there."""
+    """An AWS access key, or an HMAC key of Google (which has no session), as a person entered it, to be saved: not yet what lets anybody in.  "" for a part that is not there."""
 
     key_id: str
     secret: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""SAS tokens and AWS access keys in the operating system's credential store, instead of in plain text in ``config.toml``.
+"""SAS tokens, AWS access keys and HMAC keys of Google in the operating system's credential store, instead of in plain text in ``config.toml``.
 
 Windows has its Credential Manager, macOS its Keychain, Linux desktops the Secret Service; the keyring library speaks to each.
 A configuration with ``auth_mode = "sas"`` and no token, in the file or the environment, has its token here, under the
@@ -53,6 +53,11 @@ class AwsNames(NamedTuple):
 def names_of_aws_key(key_id: str) -> AwsNames:
     """Two entries, because Windows keeps no more than 1,280 characters in one."""
     return AwsNames(f"aws/{key_id}", f"aws/{key_id}/session")
+
+
+def name_of_hmac_key(access_id: str) -> str:
+    """The entry of the secret of an HMAC key of Google."""
+    return f"google/{access_id}"
 
 
 _answers: dict[str, str | KeychainError] = {}

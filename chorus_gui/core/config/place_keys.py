@@ -143,7 +143,7 @@ class Places:
         if kind is PlaceKind.S3:
             return NO_ACCOUNT, aws_credentials(self.reading, self.environ, self.kept, modality)
         if kind is PlaceKind.GCS:
-            return NO_ACCOUNT, google_credentials(self.reading, self.base, self.environ, modality)
+            return NO_ACCOUNT, google_credentials(self.reading, Around(self.environ, self.kept, self.base), modality)
         around = Around(self.environ, self.kept, self.base)
         account, credentials = azure_credentials(self.reading, place, container, around, modality)
         if credentials.sas is not None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app.credentials import NEEDS, paste, paste_aws
 from chorus_gui.app.renewal import place_title
-from chorus_gui.core.config.credentials import AccessKey, AuthMode, AwsKeys, Credentials
+from chorus_gui.core.config.credentials import AccessKey, AuthMode, AwsKeys, Credentials, GoogleKeys
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import intents
@@ -28,11 +28,17 @@ class RenewDialog(Dialog):
         self._where = waiting.credential
         credentials = _credentials(config, self._where)
         self._mode = credentials.mode if credentials is not None else AuthMode.NONE
-        self._keys = AccessKeyEdit(credentials) if isinstance(credentials, AwsKeys) and credentials.key_id else None
-        name = "Access key" if self._keys else _NAMES.get(self._mode) if not isinstance(credentials, AwsKeys) else None
+        hmac = isinstance(credentials, GoogleKeys)
+        given = credentials.s3 if isinstance(credentials, GoogleKeys) else credentials
+        self._keys = AccessKeyEdit(given, hmac=hmac) if isinstance(given, AwsKeys) and given.key_id else None
+        name = ("HMAC key" if hmac else "Access key") if self._keys else _NAMES.get(self._mode) if not isinstance(given, AwsKeys) else None
         self._name = name
         place = place_title(self._where)
-        title = f"New {name[0].lower() + name[1:] if name != 'SAS token' else name} for {place}" if name else f"Sign in again for {place}"
+        title = (
+            f"New {name if name in ('SAS token', 'HMAC key') else name[0].lower() + name[1:]} for {place}"
+            if name
+            else f"Sign in again for {place}"
+        )
         super().__init__(parent, title)
         self.setWindowModality(Qt.WindowModality.NonModal)  # the job can still be cancelled
         self.setMinimumWidth(560)
@@ -91,28 +97,31 @@ class RenewDialog(Dialog):
 
 
 class AccessKeyEdit(QWidget):
-    """The two or three parts of an AWS access key.  What AWS shows to be copied can be pasted as a whole into any of them.
+    """The two or three parts of an AWS access key, or (``hmac``) the two of an HMAC key of Google.  What AWS shows to be copied can be pasted as a whole into any of them.
 
     ``edited`` comes after every change.  ``before`` is the old one: if that is temporary, the new one needs a session token, too.
     """
 
     edited = Signal()
 
-    def __init__(self, before: AwsKeys) -> None:
+    def __init__(self, before: AwsKeys, *, hmac: bool = False) -> None:
         super().__init__()
+        self._hmac = hmac
         self.temporary = before.session is not None
         self.key_id = QLineEdit()
-        self.secret, self.session = SecretEdit("AWS secret access key"), SecretEdit("AWS session token")
-        self.key_id.setPlaceholderText("Paste it here, or everything that AWS shows")
+        names = ("HMAC access ID", "HMAC secret") if hmac else ("AWS access key ID", "AWS secret access key")
+        self.secret, self.session = SecretEdit(names[1]), SecretEdit("AWS session token")
+        self.key_id.setPlaceholderText("Paste it here" if hmac else "Paste it here, or everything that AWS shows")
         self._rows = (
-            FormRow("AWS access key ID", self.key_id, "Everything that AWS shows to be copied can be pasted here at once."),
-            FormRow("AWS secret access key", self.secret),
+            FormRow(names[0], self.key_id, "" if hmac else "Everything that AWS shows to be copied can be pasted here at once."),
+            FormRow(names[1], self.secret),
             FormRow(
                 "AWS session token",
                 self.session,
                 "The new access key is temporary, too." if self.temporary else "Only for a temporary access key.",
             ),
         )
+        self._rows[2].setVisible(not hmac)
         self.setLayout(column(*self._rows, space=SPACE))
         self.setFocusProxy(self.key_id)
         self.key_id.textEdited.connect(self._changed)
@@ -127,7 +136,7 @@ class AccessKeyEdit(QWidget):
         return AccessKey(key_id, secret, session)
 
     def _changed(self, text: str) -> None:
-        found = paste_aws(text)
+        found = None if self._hmac else paste_aws(text)
         if found is not None:
             self.key_id.setText(found.key_id)
             self.secret.show_text(found.secret)
