@@ -37,6 +37,13 @@ class Processes:
     def threads(self) -> int:
         return self.count * self.each
 
+    @property
+    def distant(self) -> bool:
+        return False
+
+    def window(self, each: int) -> int:
+        return each * self.threads
+
     def start(
         self, recipe: Callable[[Place[Any]], Worker[Any, Any, Any]], ctx: JobContext, deliver: Callable[[Sequence[Any] | Ended], None]
     ) -> Running[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
+from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import params_text
 from chorus_gui.app.run import Command, Done, Run, run
@@ -47,6 +48,7 @@ def repair(
         version = which.version or (active.journal.last_version() if last else None)
         modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
+        use_cluster(active)
         local = workspace.config.journal.local
         refresh(workspace, ctx)
         many = {check.version: check.reread for _, check in unnamed_wrong(active.journal, local)} if known else {}

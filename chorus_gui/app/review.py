@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chorus_gui.app import leaks
+from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.holds import told
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.run import Command, Done, Run, run
@@ -136,6 +137,8 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
     def step(active: Run) -> Reviewed:
         store = workspace.store_if_reachable()
         told(active)
+        if options.hashed:
+            use_cluster(active)
         reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, hash_share=options.hashed)
         with workspace.staged() as staging:
             staging.put(ASKED, options.scanned())
@@ -181,6 +184,8 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
     version = choose_version(active.journal, options.version, amend=options.amend)
     store = workspace.store_if_reachable()
     told(active)
+    if options.hashed:
+        use_cluster(active)
     with _own_staging(workspace, keep=keep) as path:
         with workspace.person.progress(active.ctx):
             reviewed = review_site(

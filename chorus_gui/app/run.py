@@ -115,7 +115,8 @@ class Run:
         """What the steps of a submission work on."""
         from chorus_gui.core.submission.work import Work
 
-        return Work(self.workspace.config, self.journal, self.ctx, self.workspace.sources(), self.log, self.held)
+        workspace = self.workspace
+        return Work(workspace.config, self.journal, self.ctx, workspace.sources(), self.log, self.held, cluster=workspace.cluster)
 
     def tell(self, text: str) -> None:
         """Show a sentence, and keep it for the end."""

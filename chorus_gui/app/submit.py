@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app import leaks
+from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.expiry import expiry_sentence, watched
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import SubmitOptions, params_text
@@ -39,6 +40,7 @@ def submit(workspace: Workspace, ctx: JobContext, options: SubmitOptions, review
         if not record_only:
             check_built_in(workspace.config)
             workspace.store()
+            use_cluster(active)
         with reviewed_site(active, options, keep=True) as (review, staging, reviewed):
             reviewing.show(review)
             reviewing.check(review)
@@ -66,6 +68,7 @@ def carry_out(workspace: Workspace, ctx: JobContext, options: SubmitOptions, *, 
     def step(active: Run) -> None:
         if not record_only:
             check_built_in(workspace.config)
+            use_cluster(active)
         with workspace.staged() as staging:
             version = choose_version(active.journal, options.version, amend=options.amend)
             approval = _approve(active, staging, options, version, record_only=record_only)
@@ -83,6 +86,7 @@ def resume(workspace: Workspace, ctx: JobContext, approval: Approval) -> Done[No
     def step(active: Run) -> None:
         if not approval.record_only:
             check_built_in(workspace.config)
+            use_cluster(active)
         with workspace.staged() as staging:
             active.log.modalities = choose_modalities(workspace.config, scanned.modalities)
             _carry_out(active, staging, approval, _reviewed(staging))
@@ -104,6 +108,7 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
         active.log.version = active.named = which.version or ""
         active.log.modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
+        use_cluster(active)
         with holding_back(active):
             refuse(active.work, of_pending(active.work, which), NOT_UPLOADED)
             active.begin(leave_copies=store)
@@ -139,6 +144,7 @@ def upload_rest(workspace: Workspace, ctx: JobContext) -> Done[None]:
             active.log.version = active.named = which.version or ""
             which = which if staging is None else Selection()
             store = active.store()
+            use_cluster(active)
             refuse(active.work, of_pending(active.work, which, staging), NOT_UPLOADED)
             active.begin(leave_copies=store)
             with watched(active), workspace.person.progress(ctx):

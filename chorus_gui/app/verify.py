@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
 from chorus_gui.app.values import VerifyFacts, VerifyLine
@@ -65,6 +66,8 @@ def verify(
         version = which.version or (active.journal.last_version() if last else None)
         modalities = choose_modalities(workspace.config, which.modalities)
         store = workspace.store()
+        if reread:
+            use_cluster(active)
         active.log.version = version or ""
         active.log.modalities, active.log.looked_at = modalities, (version,) if version else tuple(active.journal.versions())
         local = workspace.config.journal.local

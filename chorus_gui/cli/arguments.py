@@ -64,6 +64,11 @@ def workspace(args: argparse.Namespace, report: Report) -> Iterator[Workspace]:
         from chorus_gui.core.config.order import upload_order
 
         config = replace(config, order=upload_order(args.order, config.modalities))
+    if getattr(args, "cluster", None) is not None:
+        from chorus_gui.core.config.cluster_address import cluster_address
+
+        _check_cluster(args)
+        config = replace(config, cluster=cluster_address(args.cluster))
     with Workspace(config, login(asked=at_terminal(), show=show_code), Terminal(report), custody=custody, common=common) as opened:
         opened.accept_less = getattr(args, "accept_less_history", False)
         yield opened
@@ -119,6 +124,25 @@ def add_order(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="upload the files of these modalities first, in this order (default: the configuration's; otherwise OMOP, Images, Waveforms, Metadata)",
     )
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that hashes, uploads or reads many files."""
+    parser.add_argument(
+        "--cluster",
+        metavar="A",
+        help="let the workers of the Dask cluster with this scheduler do the work, such as tls://scheduler:8786; “off”: this computer does it "
+        "(default: the cluster of the configuration)",
+    )
+
+
+def _check_cluster(args: argparse.Namespace) -> None:
+    """Raise :class:`UsageError` for a cluster that would get nothing to do."""
+    for option in ("hash", "reread"):
+        if args.command in ("scan", "file") and args.run.__name__ in ("run_scan", "run_verify") and getattr(args, option, True) is False:
+            raise UsageError(
+                f"--cluster divides the work of --{option}, which was not given.", remedy=f"Add --{option}, or leave out --cluster."
+            )
 
 
 def _limit(text: str) -> Timetable:

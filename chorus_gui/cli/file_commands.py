@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.cli.arguments import add_accept_less, add_limit, add_order, share
+from chorus_gui.cli.arguments import add_accept_less, add_cluster, add_limit, add_order, share
 from chorus_gui.cli.script_options import add_options
 from chorus_gui.core.job import JobContext
 
@@ -47,6 +47,7 @@ def add(groups: Any) -> None:
     upload.add_argument("--max-num-files", metavar="N", type=_positive, help="upload at most N files")
     add_limit(upload)
     add_order(upload)
+    add_cluster(upload)
     upload.add_argument("--json", action="store_true", help="print JSON")
     upload.set_defaults(run=run_upload, long=True)
 
@@ -60,6 +61,7 @@ def add(groups: Any) -> None:
     verify.add_argument("--patients", metavar="F", help="verify only the files of the patients that are listed in F, one ID per line")
     verify.add_argument("--output-file", metavar="F", help="write the results to F, as CSV, or as JSON if F ends in .json")
     add_limit(verify)
+    add_cluster(verify)
     verify.add_argument("--json", action="store_true", help="print JSON")
     verify.set_defaults(run=run_verify, long=True)
 
@@ -70,6 +72,7 @@ def add(groups: Any) -> None:
     repair.add_argument("--reread", action="store_true", help="download and hash every file of the last version first")
     add_limit(repair)
     add_order(repair)
+    add_cluster(repair)
     repair.add_argument("--json", action="store_true", help="print JSON")
     repair.set_defaults(run=run_repair, long=True)
 

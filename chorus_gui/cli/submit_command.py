@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add(groups: Any) -> None:
     """The command's grammar."""
-    from chorus_gui.cli.arguments import add_accept_less, add_limit, add_order
+    from chorus_gui.cli.arguments import add_accept_less, add_cluster, add_limit, add_order
     from chorus_gui.cli.journal_commands import add_hash_options, add_review_options
 
     parser = groups.add_parser("submit", help="scan, show what changed, and after your approval record and upload it")
@@ -38,6 +38,7 @@ def add(groups: Any) -> None:
     )
     add_limit(parser)
     add_order(parser)
+    add_cluster(parser)
     parser.set_defaults(run=run, long=True)
 
     scan = groups.add_parser("scan", help="scan the site and show what changed; nothing is recorded or uploaded")
@@ -46,6 +47,7 @@ def add(groups: Any) -> None:
         "--mode", choices=("full", "append"), help="choose what a missing file means in this scan: full, it was deleted; append, nothing"
     )
     add_hash_options(scan)
+    add_cluster(scan)
     add_accept_less(scan)
     scan.add_argument("--json", action="store_true", help="print JSON")
     scan.set_defaults(run=run_scan, long=True)

@@ -25,6 +25,7 @@
     ├── CustodyError               check-out, check-in or unlock cannot continue
     │   ├── LockedError            a colleague, or another tool, has the journal checked out
     │   └── UnfinishedError        the store stopped answering during a check-in; the next command continues
+    ├── ClusterError               the cluster cannot be reached, or lost what it worked on (may be retried)
     ├── SideFileError              a file next to the journal cannot be used
     │   ├── SideFileUnreachableError  its place did not answer, or refused: what is there is unknown
     │   ├── SideFileUnreadableError   it is there, but its content cannot be used
@@ -292,6 +293,12 @@ class LockedError(CustodyError):
 
 class UnfinishedError(CustodyError):
     """The store stopped answering, or accepting the credential, before the journal was checked in.  The next command continues."""
+
+    retryable = True
+
+
+class ClusterError(ChorusError):
+    """The scheduler or the workers of a cluster are not there, or not any more.  Nothing is wrong with any file."""
 
     retryable = True
 

@@ -81,7 +81,8 @@ def test_files_stay_readable(texts: dict[str, str]) -> None:
 def test_every_dependency_is_pinned_to_one_version_that_fits() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = [text for name in ("dev", "exe", "mutate") for text in project["dependency-groups"][name]]
-    wanted = [Requirement(text) for text in project["project"]["dependencies"] + groups]
+    extras = [text for texts in project["project"]["optional-dependencies"].values() for text in texts]
+    wanted = [Requirement(text) for text in project["project"]["dependencies"] + extras + groups]
     lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if line and not line.startswith("#")]
     pins = [Requirement(line) for line in lines]
     default = {key: str(value) for key, value in default_environment().items()}

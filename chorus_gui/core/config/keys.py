@@ -181,6 +181,13 @@ _KEYS: tuple[Key, ...] = (
         "If empty, OMOP, then Images, Waveforms and Metadata. The modalities in the order in which their files are uploaded, separated by commas. "
         "Those that are missing come last.",
     ),
+    _same(
+        "cluster",
+        "configuration.cluster",
+        Kind.TEXT,
+        "If empty, this computer does the work. The address of a Dask scheduler, such as tls://scheduler:8786, whose workers hash, upload and read "
+        "files. The program that is installed on Windows cannot use one.",
+    ),
     Key(
         "upload_method",
         "configuration.upload_method",
@@ -280,6 +287,7 @@ TITLES = {
     "patience": "Waiting time in minutes",
     "limit": "Bandwidth limit",
     "order": "Upload order",
+    "cluster": "Cluster",
     "page_size": "Entries per transaction",
     "journal.path": "Cloud journal",
     "journal.local": "Local journal",

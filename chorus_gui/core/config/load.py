@@ -16,6 +16,7 @@ from typing import cast
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
+from chorus_gui.core.config.cluster_address import cluster_address
 from chorus_gui.core.config.keys import nearest
 from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
 from chorus_gui.core.config.odd_characters import odd_character
@@ -132,6 +133,7 @@ def check(
     patience = reading.value("patience").number(PATIENCE_MINUTES)
     exclude, limit = _exclude(reading.value("exclude")), _limit(reading.value("limit"))
     order = _order(reading.value("order"), modalities)
+    cluster = _cluster(reading.value("cluster"))
     rules_file, rules_off = read_rules(reading, file.parent)
     report = read_report(reading, environ)
     check_sites(reading, sites, central)
@@ -150,6 +152,7 @@ def check(
         patience_minutes=patience,
         limit=limit,
         order=order,
+        cluster=cluster,
         upload_method=method,
         journal=journal,
         central=central,
@@ -291,6 +294,15 @@ def _order(value: Value, modalities: Sequence[str]) -> tuple[str, ...]:
     except UsageError as error:
         value.fault(error.summary, error.remedy)
         return ()
+
+
+def _cluster(value: Value) -> str:
+    """The address of a cluster, "" for none."""
+    try:
+        return cluster_address(value.text())
+    except UsageError as error:
+        value.fault(error.summary, error.remedy)
+        return ""
 
 
 def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dict[str, Site]:

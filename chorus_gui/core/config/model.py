@@ -231,6 +231,8 @@ class Config:
     """how fast files are sent, and when"""
     order: tuple[str, ...] = ()
     """the modalities in the order in which they are uploaded; empty: that of ``modalities``"""
+    cluster: str = ""
+    """the address of the scheduler whose workers hash, send and read files; "" for none"""
 
     def places(self) -> list[NamedPlace]:
         """Every place that the configuration names, each once: the central store, the cloud journal, the site's."""

@@ -49,6 +49,15 @@ class Threads:
         object.__setattr__(self, "threads", max(1, self.threads))
         object.__setattr__(self, "most", max(self.threads, self.most))
 
+    @property
+    def distant(self) -> bool:
+        """As :attr:`Executor.distant`."""
+        return False
+
+    def window(self, each: int) -> int:
+        """As :meth:`Executor.window`."""
+        return each * self.threads
+
     def start(
         self,
         recipe: Callable[[Place[P]], Worker[T, R, P]],

@@ -113,6 +113,15 @@ class Executor(Protocol):
         """Number of tasks that run at the same time, in all places together.  At least 1."""
         ...
 
+    @property
+    def distant(self) -> bool:
+        """Tasks run on other computers: what a step would do itself, in the thread that asks, is given to them, too."""
+        ...
+
+    def window(self, each: int) -> int:
+        """Number of tasks to give at most and not take, for a step that has ``each`` for every thread."""
+        ...
+
     def start(
         self,
         recipe: Callable[[Place[P]], Worker[T, R, P]],

@@ -66,10 +66,10 @@ def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobConte
     """
     buffer = bytearray(BLOCK)
     chunk: list[F] = []
-    to_pool = 0
+    to_pool, distant = 0, executor.distant
     hashing = partial(_Hasher[F], sources)
     # It only reads, so nobody waits for a thread that a dead network drive holds up.
-    with Pool(executor, hashing, ctx, window=2 * executor.threads, idle=ctx.checkpoint, wait=False) as pool:
+    with Pool(executor, hashing, ctx, window=executor.window(2), idle=ctx.checkpoint, wait=False) as pool:
         for file in files:
             if file.size > _SMALL:
                 work = [file]
@@ -78,19 +78,24 @@ def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobConte
                 if len(chunk) < _CHUNK:
                     continue
                 work, chunk = chunk, []
-                if not to_pool:
+                if not to_pool and not distant:
                     began, busy = time.perf_counter(), time.thread_time()
                     results = _digest_all(work, sources, ctx.checkpoint, buffer)
                     waited = (time.perf_counter() - began) - (time.thread_time() - busy)
                     to_pool = _CHUNKS_TO_POOL if waited > _SLOW_S * _CHUNK else 0
                     yield from results
                     continue
-                to_pool -= 1
+                to_pool = max(0, to_pool - 1)
             while not pool.room:
                 yield from pool.take()
             pool.give(work)
             yield from pool.ready()
-        yield from _digest_all(chunk, sources, ctx.checkpoint, buffer)
+        if chunk and distant:
+            while not pool.room:
+                yield from pool.take()
+            pool.give(chunk)
+        else:
+            yield from _digest_all(chunk, sources, ctx.checkpoint, buffer)
         while pool.busy:
             yield from pool.take()
 

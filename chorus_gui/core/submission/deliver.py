@@ -45,7 +45,7 @@ def deliver(
 
     with (
         Batch[tuple[T, Proof]](work.journal, work.config.page_size, committed) as batch,
-        closing(transfer(items(), work.sources, guard, work.ctx, work.executor, idle=batch.tick)) as results,
+        closing(transfer(items(), work.sources, guard, work.ctx, work.bulk, idle=batch.tick)) as results,
     ):
         for result in results:
             origin = under_way.pop(result.item.key)

@@ -23,6 +23,6 @@ def digested(work: Work, changes: Iterable[Change]) -> Generator[tuple[Change, s
             under_way[change.id] = change
             yield Item.of_change(change, "")
 
-    with closing(digest_many(items(), work.sources, work.ctx, work.executor)) as results:
+    with closing(digest_many(items(), work.sources, work.ctx, work.bulk)) as results:
         for item, result, seconds in results:
             yield under_way.pop(item.key), result, seconds

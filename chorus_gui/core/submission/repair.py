@@ -63,7 +63,7 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                 continue
             yield item
 
-    with closing(transfer(items(), work.sources, store, work.ctx, work.executor)) as results:
+    with closing(transfer(items(), work.sources, store, work.ctx, work.bulk)) as results:
         for result in results:
             verdict = waiting[result.item.key]
             if isinstance(result, Proof):

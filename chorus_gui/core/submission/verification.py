@@ -40,7 +40,7 @@ def verify_versions(work: Work, store: Store, which: Selection, *, reread: bool 
 def verify_rows(work: Work, store: Store, rows: Iterable[Row], totals: dict[str, Tally], *, reread: bool) -> Iterator[Verdict]:
     """A verdict for each of these rows, sorted by version.  ``totals`` by modality, for the progress."""
     work.ctx.progress.begin("verify", totals)
-    return verify(rows, work.config.store_paths, store, work.ctx, work.executor, reread=reread)
+    return verify(rows, work.config.store_paths, store, work.ctx, work.bulk, reread=reread)
 
 
 def _chosen(work: Work, rows: Iterable[Row], part: Part) -> tuple[set[int], dict[str, Tally]]:

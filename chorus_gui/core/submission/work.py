@@ -42,6 +42,13 @@ class Work:
     log: RunResult
     held: HeldNow | None = None
     deepest: Pass = Pass.AT_ONCE
+    cluster: Executor | None = None
+    """workers on other computers; None: there are none"""
+
+    @property
+    def bulk(self) -> Executor:
+        """Where whole files are hashed, sent and read: on the cluster, if there is one."""
+        return self.cluster or self.executor
 
     @property
     def executor(self) -> Executor:

@@ -40,15 +40,18 @@ class _Sent(NamedTuple):
 
 
 class Quick:
-    """The quick way into ``store``; ``sources`` are by modality.  Used by one thread, and to be closed."""
+    """The quick way into ``store``; ``sources`` are by modality.  Used by one thread, and to be closed.
 
-    def __init__(self, sources: Mapping[str, Source], store: Store, ctx: JobContext) -> None:
+    Not ``possible``: no file goes this way.
+    """
+
+    def __init__(self, sources: Mapping[str, Source], store: Store, ctx: JobContext, *, possible: bool = True) -> None:
         self._sources = sources
         self._readers: dict[str, Callable[[str, int], Whole]] = {}
         self._store = store
         self._ctx = ctx
         self._once = ctx.branch(patience=Patience.ONCE)
-        self._lane: Lane | None = lane_of(store)
+        self._lane: Lane | None = lane_of(store) if possible else None
         self._possible = self._lane is not None
         self._sent: dict[int, _Sent] = {}
         self._unsure: set[int] = set()

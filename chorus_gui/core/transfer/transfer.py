@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from functools import partial
+from dataclasses import dataclass
 
 from chorus_gui.core.engine.pool import Pool
-from chorus_gui.core.engine.work import Executor
+from chorus_gui.core.engine.work import Executor, Place
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.transfer.large import Block
 from chorus_gui.core.transfer.quick import Quick
 from chorus_gui.core.transfer.sender import Sender
 
@@ -51,10 +52,26 @@ def transfer(
     the next transfer of the same bytes.
     """
     with (
-        Pool(executor, partial(Sender, sources, store), ctx, window=WINDOW * executor.threads, idle=idle) as pool,
-        closing(Quick(sources, store, ctx)) as quick,
+        Pool(executor, Sending(sources, store), ctx, window=executor.window(WINDOW), idle=idle) as pool,
+        closing(Quick(sources, store, ctx, possible=not executor.distant)) as quick,
     ):
         yield from _Both(pool, quick, ctx, idle).map(items)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The recipe of a transfer: what sends files where they are sent."""
+
+    sources: Mapping[str, Source]
+    store: Store
+
+    def __call__(self, place: Place[Block]) -> Sender:
+        """The worker of a place."""
+        return Sender(self.sources, self.store, place)
+
+    def many(self, tasks: Iterable[Item], ctx: JobContext, executor: Executor) -> Iterator[Proof | Failure]:
+        """Many files at once, for an executor that hands them on in batches: small ones can go the quick way there."""
+        return transfer(tasks, self.sources, self.store, ctx, executor)
 
 
 class _Both:

@@ -94,7 +94,7 @@ def verify(
                 ctx.progress.add(verdict.row.modality, files=1, size=verdict.row.size - counted, failed=int(failed))
                 yield verdict
 
-    reading, window = partial(_Reader, store, reread), 4 * executor.threads
+    reading, window = partial(_Reader, store, reread), executor.window(4)
     with closing(_Listing(store, ctx)) as listing, Pool(executor, reading, ctx, window=window) as pool:
         for version, group in groupby(rows, key=attrgetter("version")):
             first = list(islice(group, FEW + 1))
@@ -173,6 +173,11 @@ class _Look(NamedTuple):
     row: Row
     paths: Sequence[str]
     blob: BlobInfo | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes to read."""
+        return self.row.size
 
 
 class _Reader(Worker[_Look, tuple[Verdict, int], Never]):
