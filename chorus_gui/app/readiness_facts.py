@@ -13,6 +13,7 @@ from chorus_gui.app.words import files, moment, plural
 from chorus_gui.core import private
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness.layout import SUPERSEDED
 from chorus_gui.core.refused import refusal
 from chorus_gui.core.rules import EVERYTHING, RuleSet, Severity
 
@@ -138,7 +139,7 @@ class ReadinessFacts:
             for line in self.lines
             if line.rule in LAYOUTS
             for subject in line.subjects
-            if subject.about
+            if subject.about in SUPERSEDED
         ]
         return tuple(found)
 

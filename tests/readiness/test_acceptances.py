@@ -10,6 +10,7 @@ import pytest
 
 from chorus_gui.core.readiness.findings import FileState, Finding, Found
 from chorus_gui.core.readiness.leaks import LeakBook, book_path
+from chorus_gui.core.readiness.snapshots import Snapshot
 from chorus_gui.core.rules import Pass, built_in
 
 SUBJECTS = {
@@ -86,6 +87,11 @@ CREATE TABLE accepted (id INTEGER PRIMARY KEY, modality TEXT, path TEXT, rule TE
     reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER);
 INSERT INTO accepted (modality, path, rule, size, mtime_us, reason, accepted_by, at_us)
     VALUES ('OMOP', 'OMOP/a.csv', 'N2', 10, 5, 'a test', 'anna', 7);
+DROP TABLE counted;
+DROP TABLE sent;
+CREATE TABLE counted (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
+CREATE TABLE sent (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
+INSERT INTO sent VALUES ('OMOP/a.csv', 10, 5, 3, 2);
 PRAGMA user_version = 1;
 """
 
@@ -106,6 +112,8 @@ def test_what_an_earlier_version_recorded_holds_if_it_can_be_understood(subjects
             (one,) = book.accepted(withdrawn=True)
             assert (one.reason, one.by, one.withdrawn_us == 0) == ("a test", "anna", still)
             assert one.about == (subjects[0] if still else "")
+            with book.checking() as checking:
+                assert checking.sent == {"OMOP/a.csv": Snapshot(10, 5, 3, 2)}
     find(journal, "N2", "note_nlp.snippet", FILE)
     with LeakBook(journal) as book:
         assert bool(book.of(FILE, ["N2"])[0]) != still

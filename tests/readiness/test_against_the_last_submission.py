@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 from readinessworld import Site, table
@@ -59,6 +60,32 @@ def test_a_table_that_stays_while_the_others_change_is_a_note(sent: Site) -> Non
         os.utime(file, (1_800_000_000, 1_800_000_000))
     stays = {file.stem for file in sorted((sent.root / "OMOP").iterdir())[9:]}
     assert {group.about for group in sent.found()["O3B"]} == stays
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda names: names, False),
+        (lambda names: [name.upper() for name in names], False),
+        (lambda names: [f'"{name}"' for name in names], False),
+        (lambda names: [*names[:-2], names[-1], names[-2]], True),
+        (lambda names: [*names, "site_column"], True),
+        (lambda names: names[:-1], True),
+    ],
+    ids=["the same", "capitals", "quotes", "moved", "added", "removed"],
+)
+def test_other_columns_than_in_the_last_submission_are_seen_at_once(
+    change: Callable[[list[str]], list[str]], found: bool, sent: Site, request: pytest.FixtureRequest
+) -> None:
+    file = sent.root / "OMOP/measurement.csv"
+    first, _, rest = file.read_text("utf-8").partition("\n")
+    sent.put("OMOP/measurement.csv", ",".join(change(first.split(","))) + "\n" + rest)
+    groups = sent.found().get("O5B", [])
+    assert [group.about for group in groups] == (["measurement"] if found else [])
+    assert "site_column" not in str(groups)
+    assert ("O5B" in sent.found(Pass.THOROUGH)) == found
+    (sent.root / "OMOP/measurement.csv").write_text(first + "\n" + rest, "utf-8")
+    assert "O5B" not in sent.found(), request.node.name
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from chorus_gui.app.readiness import Reading
 from chorus_gui.app.readiness_report import severities
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness.layout import SUPERSEDED
 from chorus_gui.core.rules import Severity
 from chorus_gui.ui import intents, readiness_intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
@@ -127,7 +128,9 @@ def test_a_superseded_layout_is_named(qtbot: QtBot, session: Session, page: Read
     check(qtbot, session, Pass.AT_ONCE)
     assert not page.layouts.isHidden()
     line = next(line for line in session.state.readiness.lines if line.rule == "L3")  # type: ignore[union-attr]
-    assert line.subjects[0].about in page.layouts.text()
+    about = {subject.about: subject.about in page.layouts.text() for subject in line.subjects if subject.about}
+    assert about == {text: text in SUPERSEDED for text in about}, "only what is a layout is named as one"
+    assert any(about.values())
     assert "Sort the files again" in page.layouts.text()
 
 

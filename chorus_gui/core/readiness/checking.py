@@ -9,7 +9,7 @@ from typing import Any
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState, Unchecked
-from chorus_gui.core.readiness.snapshots import Snapshot
+from chorus_gui.core.readiness.snapshots import Snapshot, mark
 from chorus_gui.core.storage.base import UnwantedFile
 
 
@@ -56,7 +56,17 @@ class Checking:
 
     def count(self, table: FileState, lines: int, patients: int | None) -> None:
         """Keep the numbers of lines and patients of a table; ``patients`` None: not counted."""
-        self.counted[table.path] = Snapshot(table.size, table.mtime_us, lines, patients)
+        known = self._known(table)
+        self.counted[table.path] = known._replace(lines=lines, patients=patients)
+
+    def saw(self, table: FileState, columns: Sequence[str]) -> None:
+        """Keep which columns a table has."""
+        self.counted[table.path] = self._known(table)._replace(columns=mark(columns))
+
+    def _known(self, table: FileState) -> Snapshot:
+        known = self.counted.get(table.path)
+        same = known is not None and (known.size, known.mtime_us) == (table.size, table.mtime_us)
+        return known if same and known is not None else Snapshot(table.size, table.mtime_us)
 
     def skip(self, images: Iterable[FileState]) -> None:
         """These images of :attr:`series` were not read: another one of their series was."""

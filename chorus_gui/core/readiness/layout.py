@@ -21,7 +21,11 @@ UNSORTED = "the output of the de-identification program, which is not sorted yet
 SECOND_WAVEFORMS = "the second layout, without Telemetry or EEG"
 APRIL_WAVEFORMS = "the layout of April 2025, with a folder “waveforms”"
 INITIAL_WAVEFORMS = "the initial layout, without folders"
+OF_PATIENTS = "in the folders of patients"
+"""OMOP tables"""
 ELSEWHERE = "another number of folders"
+SUPERSEDED = frozenset((FIRST_IMAGES, INITIAL_IMAGES, UNSORTED, SECOND_WAVEFORMS, APRIL_WAVEFORMS, INITIAL_WAVEFORMS, OF_PATIENTS))
+"""Subjects of findings that name a layout which is over; others only say that files are at another place."""
 
 
 @lru_cache(maxsize=4096)

@@ -29,8 +29,8 @@ from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.readiness.snapshots import Snapshot
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
-FORMAT = 2
-"""2: what is accepted names the subject, and has an id of its own."""
+FORMAT = 3
+"""2: what is accepted names the subject, and has an id of its own.  3: a table's columns."""
 BATCH = 1000
 MOST_UNCHECKED = 1000
 """Places that could not be checked; if there are more, no earlier leak is taken back."""
@@ -39,8 +39,10 @@ CREATE TABLE IF NOT EXISTS leak (modality TEXT, path TEXT, rule TEXT, about TEXT
     PRIMARY KEY (modality, path, rule, about, pass)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY, modality TEXT, path TEXT, rule TEXT, size INTEGER, mtime_us INTEGER,
     reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER, about TEXT, uid TEXT);
-CREATE TABLE IF NOT EXISTS counted (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sent (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counted (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER,
+    columns TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER,
+    columns TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS accepted_path ON accepted (modality, path, rule);
 CREATE TABLE IF NOT EXISTS run (pass INTEGER PRIMARY KEY, ended_us INTEGER, result TEXT);
 """
@@ -143,6 +145,9 @@ class LeakBook:
             if "uid" not in {name for _, name, *_ in self._db.execute("PRAGMA table_info(accepted)")}:
                 for statement in _FROM_1:
                     self._db.execute(statement)
+            for table in ("counted", "sent"):
+                if "columns" not in {name for _, name, *_ in self._db.execute(f"PRAGMA table_info({table})")}:
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN columns TEXT NOT NULL DEFAULT ''")
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _all(self, statement: str, given: Sequence[Any] = ()) -> list[Any]:
@@ -201,7 +206,7 @@ class LeakBook:
             lines = ((*line, run) for line in made.found())
             self._db.executemany("INSERT OR REPLACE INTO leak VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
             counted = ((path, *one) for path, one in made.counted.items())
-            self._db.executemany("INSERT OR REPLACE INTO counted VALUES (?, ?, ?, ?, ?)", counted)
+            self._db.executemany("INSERT OR REPLACE INTO counted VALUES (?, ?, ?, ?, ?, ?)", counted)
             if made.result is None:
                 return
             rank = made.deepest.rank
@@ -246,10 +251,10 @@ class LeakBook:
         for table in tables:
             known = counted.get(table.path)
             same = known is not None and (known.size, known.mtime_us) == (table.size, table.mtime_us)
-            lines.append((table.path, *known) if same and known is not None else (table.path, table.size, table.mtime_us, None, None))
+            lines.append((table.path, *known) if same and known is not None else (table.path, table.size, table.mtime_us, None, None, ""))
         with self._changing():
             self._db.execute("DELETE FROM sent")
-            self._db.executemany("INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?)", lines)
+            self._db.executemany("INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?)", lines)
 
     def runs(self) -> list[PassRun]:
         """The last run of each pass, the shallowest first.  What cannot be read is left out."""

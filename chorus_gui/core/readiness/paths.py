@@ -253,7 +253,7 @@ class Paths:
             if not patient.isascii() or not patient.isdigit():
                 flaws.append(("L2", ""))
             if modality == "OMOP":
-                flaws.append(("L10", "in the folders of patients"))
+                flaws.append(("L10", layout.OF_PATIENTS))
         begins = ""
         if above not in layout.KNOWN and (meant := layout.spelled(above)):
             flaws.append(("L1", f"probably {meant}"))

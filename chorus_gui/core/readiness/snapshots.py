@@ -1,8 +1,9 @@
-"""OMOP tables are snapshots: each submission has everybody.  So a table that shrank since the last submission needs a look."""
+"""OMOP tables are snapshots: each submission has everybody.  So a table that shrank since the last submission, or has other columns, needs a look."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from chorus_gui.core.readiness.findings import Finding
@@ -15,12 +16,24 @@ SMALLER, FEWER = 0.8, 0.95
 
 
 class Snapshot(NamedTuple):
-    """A table as it was: its size in bytes and time, its lines and patients (None: not counted)."""
+    """A table as it was: its size in bytes and time, its lines and patients (None: not counted), and :func:`mark` of its columns ("": not known)."""
 
     size: int
     mtime_us: int
     lines: int | None = None
     patients: int | None = None
+    columns: str = ""
+
+
+def mark(columns: Sequence[str]) -> str:
+    """Two tables have the same mark if they have the same columns in the same order.  The names themselves are not kept."""
+    return hashlib.sha256("\0".join(columns).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def compare_columns(table: Table, columns: Sequence[str], before: Snapshot | None) -> Iterator[Finding]:
+    """If the columns are those of the last submission, in their order."""
+    if before is not None and before.columns and before.columns != mark(columns):
+        yield Finding("O5B", table.path, table.table, 1)
 
 
 def compare_sizes(tables: Iterable[Table], sent: Mapping[str, Snapshot]) -> Iterator[Finding]:

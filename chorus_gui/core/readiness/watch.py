@@ -13,9 +13,9 @@ from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.at_once import Beginning, check_beginning
 from chorus_gui.core.readiness.checking import Checking
-from chorus_gui.core.readiness.findings import Found, Readiness, Unchecked, to_data
+from chorus_gui.core.readiness.findings import FileState, Found, Readiness, Unchecked, to_data
 from chorus_gui.core.readiness.paths import Paths
-from chorus_gui.core.readiness.snapshots import compare_sizes
+from chorus_gui.core.readiness.snapshots import compare_columns, compare_sizes
 from chorus_gui.core.rules import RuleSet
 from chorus_gui.core.storage.base import Source, UnwantedFile
 
@@ -57,7 +57,13 @@ class Watch:
         """Read the first lines of the tables.  Call it after the scan.  Raises :class:`Cancelled`."""
         if self.checking is not None and "OMOP" in modalities:
             self.found.all(compare_sizes(self.paths.tables, self.checking.sent))
-        return check_beginning(self.paths, sources, modalities, ctx)
+        begin = check_beginning(self.paths, sources, modalities, ctx)
+        if self.checking is not None:
+            for table in self.paths.tables:
+                if (header := begin.headers.get(table.path)) is not None:
+                    self.found.all(compare_columns(table, header.columns, self.checking.sent.get(table.path)))
+                    self.checking.saw(FileState("OMOP", table.path, table.size, table.mtime_us), header.columns)
+        return begin
 
     def result(self, modalities: Sequence[str], read: int, unchecked: Sequence[Unchecked], remembered: int = 0) -> Readiness:
         """Everything that was found."""
