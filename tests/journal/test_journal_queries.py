@@ -1,5 +1,7 @@
 """Questions of the command line and the window."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,49 @@ def test_the_last_version_is_the_one_begun_last_whatever_its_name(tmp_path: Path
         first = next(row for row in journal.rows() if row.version == "test")
         journal.commit([Entry(Action.REPEAT, old_id=first.file_id, mtime_us=2, state="MOVED")], at_us=9)
         assert journal.last_version() == "20240101000000"
+
+
+def test_versions_are_counted_as_their_rows_are(sample):
+    """Format 2 sums by number, format 1 by name: both say what the rows say, also where other tools left odd ones."""
+    for schema in (1, 2):
+        path = sample(schema, "update_2")
+        with closing(sqlite3.connect(path)) as conn, conn:
+            if schema == 2:
+                conn.execute("UPDATE journal_v2 SET VERSION_ID = 99 WHERE FILE_ID = 1")
+                conn.execute("UPDATE journal_v2 SET VERSION_ID = 98, UPLOAD_DT_ID = 77 WHERE FILE_ID = 2")
+                conn.execute("UPDATE journal_v2 SET MODALITY_ID = NULL, SIZE = -5 WHERE FILE_ID = 3")
+            else:
+                conn.execute("UPDATE journal SET VERSION = NULL WHERE FILE_ID < 3")
+                conn.execute("UPDATE journal SET MODALITY = NULL, SIZE = NULL WHERE FILE_ID = 3")
+        with Journal.open(path, readonly=True) as journal:
+            expected: dict[tuple[str, str], list[object]] = {}
+            for row in journal.rows():
+                sums = expected.setdefault((row.version, row.modality), [0, 0, 0, 0, 0, None])
+                size = max(row.size, 0)
+                for at, value in enumerate((row.active, row.active * size, row.pending, row.pending * size, not row.active)):
+                    sums[at] += value
+                sums[5] = max(filter(None, (sums[5], row.uploaded)), default=None)
+            found = journal.counts()
+        assert [(count.version, count.modality) for count in found] == sorted(expected)
+        assert {
+            (c.version, c.modality): [c.active, c.active_bytes, c.pending, c.pending_bytes, c.closed, c.last_upload] for c in found
+        } == expected
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_versions_are_counted_once_until_somebody_writes(sample, schema, enter, monkeypatch):
+    path = sample(schema, "update_2")
+    with Journal.open(path) as journal:
+        asked: list[str] = []
+        counts_sql = journal._schema.counts_sql
+        monkeypatch.setattr(journal._schema, "counts_sql", lambda: asked.append("") or counts_sql())
+        before = journal.counts()
+        before.clear()  # it is the caller's own
+        assert journal.counts()
+        assert len(asked) == 1
+        journal.commit([enter("x", version="v9")])
+        assert [count.active for count in journal.counts() if count.version == "v9"] == [1]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            table = "journal" if schema == 1 else "journal_v2"
+            other.execute(f"DELETE FROM {table} WHERE FILE_ID = (SELECT max(FILE_ID) FROM {table})")
+        assert [count.active for count in journal.counts() if count.version == "v9"] == []

@@ -65,6 +65,15 @@ class Schema(ABC):
         knows, so that no file is ever taken for unchanged by it).  An MD5 comes in lower case, however it is kept.
         """
 
+    def counts_sql(self) -> str:
+        """A SELECT of the fields of :class:`chorus_gui.core.model.VersionCount`, a line for each version and modality, in this order."""
+        active, pending = "invalid_us IS NULL", "invalid_us IS NULL AND uploaded IS NULL"
+        return (
+            f"SELECT version, modality, SUM({active}), SUM(CASE WHEN {active} THEN MAX(size, 0) ELSE 0 END), SUM({pending}), "
+            f"SUM(CASE WHEN {pending} THEN MAX(size, 0) ELSE 0 END), SUM(invalid_us IS NOT NULL), MAX(uploaded) "
+            f"FROM ({self.rows_sql()}) GROUP BY version, modality ORDER BY version, modality"
+        )
+
     @abstractmethod
     def insert(self, entries: Sequence[Entry], at_us: int) -> None:
         """A new active row for each."""

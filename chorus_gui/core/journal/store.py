@@ -66,6 +66,7 @@ class Journal:
         self._writer = writing.Writer(schema)
         self._kept = False
         self._recorded = False
+        self._counted: tuple[tuple[int, int], tuple[VersionCount, ...]] | None = None
         self._ctx: JobContext | None = None
         self._version = self._data_version()
 
@@ -203,14 +204,11 @@ class Journal:
 
     def counts(self) -> list[VersionCount]:
         """What each version of each modality holds, by version and modality."""
-        active, pending = "invalid_us IS NULL", "invalid_us IS NULL AND uploaded IS NULL"
-        sql = (
-            f"SELECT version, modality, SUM({active}), SUM(CASE WHEN {active} THEN MAX(size, 0) ELSE 0 END), SUM({pending}), "
-            f"SUM(CASE WHEN {pending} THEN MAX(size, 0) ELSE 0 END), SUM(invalid_us IS NOT NULL), MAX(uploaded) "
-            f"FROM ({self._schema.rows_sql()}) GROUP BY version, modality ORDER BY version, modality"
-        )
         with self._using() as conn:
-            return [VersionCount(*row) for row in conn.execute(sql)]
+            state = (self._data_version(), conn.total_changes)  # of this connection: equal only if nobody wrote since
+            if self._counted is None or self._counted[0] != state:
+                self._counted = state, tuple(VersionCount(*row) for row in conn.execute(self._schema.counts_sql()))
+            return list(self._counted[1])
 
     def versions(self) -> list[str]:
         """The versions that have rows, ascending."""

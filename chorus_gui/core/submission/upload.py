@@ -43,7 +43,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
     if approved is not None:
         totals = pending.to_send(approved, work.config.exclude.covers)
     elif work.held or work.config.exclude or stray or which.max_files is not None:
-        totals = sums((row.modality, Tally(1, row.size)) for row in pending_rows(work.config, journal, which, work.stays))
+        totals = sums((row.modality, Tally(1, row.size)) for row in pending_rows(work.config, journal, which, work.stays, stray))
     else:
         totals = sums((count.modality, Tally(count.pending, count.pending_bytes)) for count in counts if count.modality in chosen)
     if totals:  # otherwise the counters of the upload just before stay visible
@@ -53,7 +53,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
     crowded = crowded_places(work, {count.version for count in counts}, stray)
 
     def files() -> Iterator[tuple[Row, Item]]:
-        for row in pending_rows(work.config, journal, which, work.stays):
+        for row in pending_rows(work.config, journal, which, work.stays, stray):
             if approved is not None and not pending.is_chosen(approved, row):
                 continue
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -108,12 +108,13 @@ WHOLE = Part()
 """No limit."""
 
 
-def pending_rows(config: Config, journal: Journal, which: Selection, stays: Stays) -> Iterator[Row]:
+def pending_rows(config: Config, journal: Journal, which: Selection, stays: Stays, doubled: Collection[int] | None = None) -> Iterator[Row]:
     """The pending rows that an upload sends now, in its order: what everything that uploads, lists or counts them means.
 
-    Raises :class:`UsageError` for an unknown modality.
+    ``doubled``: what :func:`~chorus_gui.core.journal.queries.doubled_rows` gave for this journal, if the caller has asked; finding them sorts
+    every current row.  Raises :class:`UsageError` for an unknown modality.
     """
-    chosen, stray = choose_modalities(config, which.modalities), doubled_rows(journal)
+    chosen, stray = choose_modalities(config, which.modalities), doubled_rows(journal) if doubled is None else doubled
     parts = (journal.rows(modalities=(name,), version=which.version, pending=True) for name in config.in_order(chosen))
     rows = chain.from_iterable(parts)
     return islice((row for row in rows if row.file_id not in stray and not stays(row.modality, row.path, row.patient_id)), which.max_files)
