@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_versions_are_counted_as_their_rows_are(sample):
                 conn.execute("UPDATE journal SET VERSION = NULL WHERE FILE_ID < 3")
                 conn.execute("UPDATE journal SET MODALITY = NULL, SIZE = NULL WHERE FILE_ID = 3")
         with Journal.open(path, readonly=True) as journal:
-            expected: dict[tuple[str, str], list[object]] = {}
+            expected: dict[tuple[str, str], list[Any]] = {}
             for row in journal.rows():
                 sums = expected.setdefault((row.version, row.modality), [0, 0, 0, 0, 0, None])
                 size = max(row.size, 0)
