@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, TypeVar
 
-from chorus_gui.core.model import Problem
+from chorus_gui.core.model import Problem, many
 
 T = TypeVar("T")
 
 Buffer = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
+@many
 class BlobInfo:
     """A blob as the store describes it.
 

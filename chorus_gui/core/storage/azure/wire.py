@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chorus_gui.core.errors import ChecksumError
+from chorus_gui.core.model import many
 from chorus_gui.core.storage.base import BlobInfo, Buffer, Condition, StagedBlock
 
 MD5_BYTES = 16
@@ -25,7 +26,7 @@ PAGE = 5000
 """Blobs a listing request brings at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@many
 class Written:
     """What the service says after a write.  ``md5`` is its own MD5 of the body of a put, else None."""
 
