@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
 
 T = TypeVar("T")
+A, B = TypeVar("A"), TypeVar("B")
 
 
 _WAKE_S = 0.25
@@ -269,6 +270,14 @@ class JobContext:
         finally:
             _current.reset(token)
 
+    def does(self, call: Callable[[A, B], T], one: A, other: B) -> T:
+        """As a block of :meth:`entered`, for one call of each of many files."""
+        token = _current.set(self)
+        try:
+            return call(one, other)
+        finally:
+            _current.reset(token)
+
     def tidying(self) -> JobContext:
         """A context for what must be done even if this job was cancelled: same progress and limit, never cancelled, and brief."""
         fresh = JobContext(self.limit, patience=Patience.BRIEF if self.cancelled else self.patience)
@@ -317,6 +326,11 @@ class JobContext:
     def paused(self) -> bool:
         """The step is held."""
         return not self._running.is_set()
+
+    @property
+    def disturbed(self) -> bool:
+        """The next :meth:`checkpoint` waits, or raises."""
+        return self._cancel.is_set() or not self._running.is_set()
 
     @property
     def held_seconds(self) -> float:

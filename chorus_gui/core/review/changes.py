@@ -18,6 +18,7 @@ from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, LITTER, PATIE
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
 _KIND_AT, _PATH_AT, _MODALITY_AT, _OLD_AT, _EXCLUDED_AT = (_FIELDS.index(name) for name in ("kind", "path", "modality", "old", "excluded"))
+_CHANGE = len(_FIELDS)
 _UNKNOWN = {"size": "0", "mtime_us": "0", "valid_us": "0", "version": "''"}
 _OLD = [f"coalesce(old_{field.name}, {_UNKNOWN.get(field.name, 'NULL')})" for field in fields(Row)[3:]]
 _COLUMNS = ", ".join([*("old_id" if name == "old" else name for name in _FIELDS), *_OLD])
@@ -80,11 +81,11 @@ def _changes(staging: Staging, where: str, values: Iterable[Any]) -> Iterator[Ch
 
 def _change(row: tuple[Any, ...]) -> Change:
     """A row of the staging database: the columns of :data:`_COLUMNS`."""
-    values = list(row[: len(_FIELDS)])
+    values = [*row[:_CHANGE]]
     values[_KIND_AT] = _KIND[values[_KIND_AT]]
     values[_EXCLUDED_AT] = bool(values[_EXCLUDED_AT])
     if (file_id := values[_OLD_AT]) is not None:
-        values[_OLD_AT] = Row(file_id, values[_MODALITY_AT], values[_PATH_AT], *row[len(_FIELDS) :])
+        values[_OLD_AT] = Row(file_id, values[_MODALITY_AT], values[_PATH_AT], *row[_CHANGE:])
     return Change(*values)
 
 

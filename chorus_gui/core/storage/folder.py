@@ -179,9 +179,11 @@ class FolderSource:
             opened = os.fstat(number)
             before = _file_stat(path, opened)
             data = os.read(number, most)
-            while len(data) < most and (more := os.read(number, most - len(data))):
-                data += more
             now = os.fstat(number)
+            if len(data) != now.st_size:  # a share gave a part of it, or it grew
+                while len(data) < most and (more := os.read(number, most - len(data))):
+                    data += more
+                now = os.fstat(number)
             return Whole(before, data, before if _same(opened, now) else _file_stat(path, now))
         except OSError as error:
             raise source_error(path, error) from error

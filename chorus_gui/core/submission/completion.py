@@ -6,6 +6,7 @@ version and could not record.  An approval ends when the site is scanned again.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -250,32 +251,37 @@ class _Check:
         places = [self._work.config.store_paths(row.modality, row.path, row.version) for row in rows]
         found = self._folder.find({path for paths in places for path in paths})
         proved = self._store.proofs.of(found.values())
+        there: list[_Unread] = []
         for row, paths in zip(rows, places, strict=True):
-            there = [info for path in paths if (info := found.get(path)) is not None]
-            info = there[0] if len(there) == 1 else max(there, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
+            infos = [info for path in paths if (info := found.get(path)) is not None]
+            info = infos[0] if len(infos) == 1 else max(infos, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
+            md5 = row.md5 if is_md5(row.md5) else None if row.size else _EMPTY
             if info is None:
                 yield "missing in the central store"
-            elif fault := self._compare(row, info, version, proved.get(info.path)):
-                yield fault
-
-    def _compare(self, row: Row, info: BlobInfo, version: str, proved: str | None) -> str:
-        """``proved`` is the MD5 of the content with which this run wrote this very blob, None if it did not."""
-        if info.size != row.size:
-            return "another size in the central store"
-        md5 = row.md5 if is_md5(row.md5) else None if row.size else _EMPTY
-        if md5 is None:
-            return "no MD5 in the journal"
-        if not self._root.add(info.path[len(version) + 1 :], row.size, md5):
-            return "the same place as another file"
-        if proved == md5:
-            self._count(row, Level.TRANSPORT)
-        elif info.md5 == md5 or (info.md5 is None and not row.size):
-            self._count(row, Level.PROPERTIES)
-        elif info.md5 is None:
-            self._unread.append(_Unread(row, info, md5))
-        else:
-            return "another MD5 in the central store"
-        return ""
+            elif info.size != row.size:
+                yield "another size in the central store"
+            elif md5 is None:
+                yield "no MD5 in the journal"
+            else:
+                there.append(_Unread(row, info, md5))
+        below = len(version) + 1
+        free = self._root.add_all([(info.path[below:], row.size, md5) for row, info, md5 in there])
+        by_level: dict[Level, list[Row]] = {Level.TRANSPORT: [], Level.PROPERTIES: []}
+        sent, listed = by_level[Level.TRANSPORT], by_level[Level.PROPERTIES]
+        for one, alone in zip(there, free, strict=True):
+            row, info, md5 = one
+            if not alone:
+                yield "the same place as another file"
+            elif proved.get(info.path) == md5:
+                sent.append(row)
+            elif info.md5 == md5 or (info.md5 is None and not row.size):
+                listed.append(row)
+            elif info.md5 is None:
+                self._unread.append(one)
+            else:
+                yield "another MD5 in the central store"
+        for level, counted in by_level.items():
+            self._count(counted, level)
 
     def _read_all(self) -> Iterator[str]:
         """Read what has no MD5 in the store; what is wrong with a file, once for each that is."""
@@ -284,15 +290,17 @@ class _Check:
         with Pool(executor, reading, self._work.ctx, window=4 * executor.threads) as pool:
             for row, right in pool.map(self._unread):
                 if right:
-                    self._count(row, Level.REREAD)
+                    self._count([row], Level.REREAD)
                 else:
                     yield "another content in the central store"
 
-    def _count(self, row: Row, level: Level) -> None:
-        self.levels[level] += 1
-        sums = self._sums.setdefault(row.modality, [0, 0])
-        sums[0] += 1
-        sums[1] += row.size
+    def _count(self, rows: Sequence[Row], level: Level) -> None:
+        if rows:
+            self.levels[level] += len(rows)
+        for row in rows:
+            sums = self._sums.setdefault(row.modality, [0, 0])
+            sums[0] += 1
+            sums[1] += row.size
 
 
 class _Unread(NamedTuple):
@@ -322,16 +330,14 @@ class _Folder:
         self._ctx = ctx
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT, used INTEGER) WITHOUT ROWID")
-        self._db.execute("CREATE TABLE wanted (path TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("BEGIN")
         self._load(f"{version}/")
 
     def find(self, paths: Iterable[str]) -> dict[str, BlobInfo]:
         """The blobs of these paths, by path."""
-        self._db.execute("DELETE FROM wanted")
-        self._db.executemany("INSERT INTO wanted VALUES (?)", ((path,) for path in paths))
-        self._db.execute("UPDATE blob SET used = 1 WHERE path IN (SELECT path FROM wanted)")
-        rows = self._db.execute("SELECT path, size, md5, etag FROM blob WHERE path IN (SELECT path FROM wanted)")
+        among, wanted = "path IN (SELECT value FROM json_each(?))", (json.dumps([*paths]),)
+        self._db.execute(f"UPDATE blob SET used = 1 WHERE {among}", wanted)
+        rows = self._db.execute(f"SELECT path, size, md5, etag FROM blob WHERE {among}", wanted)
         return {row[0]: BlobInfo(*row) for row in rows}
 
     def others(self, known: Collection[str]) -> int:

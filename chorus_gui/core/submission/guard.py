@@ -5,6 +5,7 @@ Every command that writes into the central store does it through this, so no com
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -229,7 +230,6 @@ class Proofs:
         self._lock = threading.Lock()
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("CREATE TABLE proof (path TEXT PRIMARY KEY, etag TEXT, md5 TEXT) WITHOUT ROWID")
-        self._db.execute("CREATE TABLE wanted (path TEXT PRIMARY KEY, etag TEXT) WITHOUT ROWID")
         self._db.execute("BEGIN")
 
     def keep(self, info: BlobInfo, md5: bytes | None) -> None:
@@ -244,10 +244,12 @@ class Proofs:
 
     def of(self, blobs: Iterable[BlobInfo]) -> dict[str, str]:
         """Path → MD5 of the content with which this run wrote this very blob, of those that it wrote."""
+        etags = {blob.path: blob.etag for blob in blobs}
         with self._lock:
-            self._db.execute("DELETE FROM wanted")
-            self._db.executemany("INSERT OR REPLACE INTO wanted VALUES (?, ?)", ((blob.path, blob.etag) for blob in blobs))
-            return dict(self._db.execute("SELECT path, md5 FROM wanted JOIN proof USING (path, etag)"))
+            found = self._db.execute(
+                "SELECT path, etag, md5 FROM proof WHERE path IN (SELECT value FROM json_each(?))", (json.dumps([*etags]),)
+            )
+            return {path: md5 for path, etag, md5 in found if etags[path] == etag}
 
     def md5_of(self, info: BlobInfo) -> str | None:
         """The MD5 of the content with which this run wrote this very blob; None if it did not."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -83,8 +83,18 @@ class Root:
 
     def add(self, path: str, size: int, md5: str) -> bool:
         """Add a file; False if this path was added before."""
-        line = (path.encode("utf-8", "surrogateescape"), f"{size}\0{md5}\n".encode())
-        return self._db.execute("INSERT OR IGNORE INTO line VALUES (?, ?)", line).rowcount == 1
+        return self.add_all([(path, size, md5)])[0]
+
+    def add_all(self, files: Iterable[tuple[str, int, str]]) -> list[bool]:
+        """As :meth:`add`, for each of many files (path, size, MD5)."""
+        insert = "INSERT OR IGNORE INTO line VALUES (?, ?)"
+        lines = [(path.encode("utf-8", "surrogateescape"), f"{size}\0{md5}\n".encode()) for path, size, md5 in files]
+        self._db.execute("SAVEPOINT together")
+        together = self._db.executemany(insert, lines).rowcount == len(lines)
+        if not together:
+            self._db.execute("ROLLBACK TO together")
+        self._db.execute("RELEASE together")
+        return [together or self._db.execute(insert, line).rowcount == 1 for line in lines]
 
     def hexdigest(self) -> str:
         """The 64 lower-case digits."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from statistics import median
 from typing import NamedTuple
 
 from chorus_gui.core.errors import ChorusError, StoreUnavailableError
@@ -110,8 +109,7 @@ class Quick:
             return False
         began = time.perf_counter()
         try:
-            with self._once.entered():
-                before, data, after = self._reader(item.modality)(item.path, item.size + 1)
+            before, data, after = self._once.does(self._reader(item.modality), item.path, item.size + 1)
             read = time.perf_counter()
             check_unchanged(before, item)
             check_unchanged(after, item)
@@ -197,5 +195,5 @@ class Quick:
     def _note_reading(self, seconds: float) -> None:
         self._looks.append(seconds)
         if len(self._looks) == LOOKS:
-            self._away = AWAY if median(self._looks) > SLOW_S else 0
+            self._away = AWAY if sorted(self._looks)[LOOKS // 2] > SLOW_S else 0
             self._looks.clear()

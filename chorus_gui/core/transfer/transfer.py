@@ -91,14 +91,15 @@ class _Both:
             while True:
                 if quick.answered or pool.busy:
                     yield from self._there()
-                yield from self._check()
+                if self._ctx.disturbed:
+                    yield from self._check()
                 item = next(pull, None)
                 if item is None:
                     break
                 if quick.takes(item):
-                    while not quick.has_room(item) and quick.alive:
+                    while not (room := quick.has_room(item)) and quick.alive:
                         yield from self._wait() if quick.busy and not quick.held else self._turn()
-                    if quick.has_room(item) and quick.send(item):
+                    if room and quick.send(item):
                         continue
                     quick.doubt(item)
                 while not pool.room:

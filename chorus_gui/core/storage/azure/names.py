@@ -8,12 +8,13 @@ from urllib.parse import quote, unquote
 
 from chorus_gui.core.errors import BlobNameError
 from chorus_gui.core.storage.names import PATH_CHARS as MAX_CHARS
-from chorus_gui.core.storage.names import check_path, name_error
+from chorus_gui.core.storage.names import check_path, is_plain, name_error
 
 MAX_SEGMENTS = 254
 
 # Control characters are "not allowed" in the service's naming rules; U+FFFE and U+FFFF are not characters at all.
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+_SPELLED_AS_IT_IS = re.compile("[A-Za-z0-9_.~/-]*")
 _METADATA_SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 
@@ -28,6 +29,8 @@ def check(path: str, prefix: str = "") -> None:
     Beyond what no store takes: a backslash, which the service stores as "/", so that two names would be one; control characters,
     which its naming rules do not allow; bytes that are not valid text.  ``prefix`` counts for the length.
     """
+    if is_plain(path, len(prefix)):
+        return
     check_path(path)
     if not path.isascii():
         try:
@@ -47,7 +50,7 @@ def check(path: str, prefix: str = "") -> None:
 
 def doubtful(name: str) -> bool:
     """A part of the name ends in a dot.  The service's rules say to avoid that, and some of its front ends drop the dot."""
-    return any(segment.endswith(".") for segment in name.split("/"))
+    return name.endswith(".") or "./" in name
 
 
 def dropped_dot(name: str) -> BlobNameError:
@@ -62,7 +65,7 @@ def is_folder(metadata: Mapping[str, str] | None) -> bool:
 
 def url_path(name: str) -> str:
     """The name as a URL spells it."""
-    return quote(name, safe="~/")
+    return name if _SPELLED_AS_IT_IS.fullmatch(name) else quote(name, safe="~/")
 
 
 def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:

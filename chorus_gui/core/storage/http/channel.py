@@ -51,6 +51,11 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _UNREPEATED = frozenset(("content-length", "transfer-encoding"))
+_LASTING = frozenset(
+    ("connection", "content-length", "date", "keep-alive", "last-modified", "server", "x-ms-request-server-encrypted", "x-ms-version")
+)
+"""Headers that one answer after another has with the same value."""
+_KNOWN_LINES, _LONGEST_KNOWN = 128, 256
 
 
 @dataclass(slots=True)
@@ -374,13 +379,27 @@ def parsed_head(data: bytes) -> tuple[int, Answer]:
         raise NoAnswerError(Trouble.STRANGE, "no HTTP answer", began=True)
     headers: dict[str, str] = {}
     for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or _NAME.fullmatch(name) is None:
-            raise NoAnswerError(Trouble.STRANGE, "a header that is none", began=True)
-        name, value = name.lower(), value.strip(" \t")
+        name, value = _known.get(line) or _header(line)
         if name in headers:
             if name in _UNREPEATED and headers[name] != value:
                 raise NoAnswerError(Trouble.STRANGE, "a body with two lengths", began=True)
             value = value if name in _UNREPEATED else f"{headers[name]}, {value}"
         headers[name] = value
     return int(status[1]), Answer(int(status[2]), headers)
+
+
+_known: dict[str, tuple[str, str]] = {}
+"""Lines of earlier answers: most lines of an answer to a small file are those of the answer before."""
+
+
+def _header(line: str) -> tuple[str, str]:
+    """Name, in lower case, and value.  Raises :class:`NoAnswerError`."""
+    name, colon, value = line.partition(":")
+    if not colon or _NAME.fullmatch(name) is None:
+        raise NoAnswerError(Trouble.STRANGE, "a header that is none", began=True)
+    name, value = name.lower(), value.strip(" \t")
+    if name in _LASTING and len(line) < _LONGEST_KNOWN:
+        if len(_known) >= _KNOWN_LINES:
+            _known.clear()
+        _known[line] = name, value
+    return name, value
