@@ -237,6 +237,16 @@ def test_headers_are_joined_and_their_names_have_no_case() -> None:
         parsed_head(b"HTTP/1.1 200 OK\r\nA: 1\nB: 2")
 
 
+def test_a_line_that_answers_repeat_is_read_as_the_first_time_and_few_are_kept() -> None:
+    for number in range(1000):
+        head = f"HTTP/1.1 201 Created\r\nServer:  some \r\nDATE: {number}\r\nx-ms-request-id: {number}".encode()
+        expected = {"server": "some", "date": str(number), "x-ms-request-id": str(number)}
+        assert parsed_head(head)[1].headers == parsed_head(head)[1].headers == expected
+    with pytest.raises(NoAnswerError):
+        parsed_head(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1")
+    assert len(channel._known) <= channel._KNOWN_LINES
+
+
 def test_a_value_with_a_line_break_never_becomes_a_header(serve: Callable[..., Server]) -> None:
     server = serve(wrote)
     with closing(server.store()) as store, pytest.raises(StoreError):

@@ -139,6 +139,14 @@ def test_a_root_names_paths_sizes_and_contents_in_any_order() -> None:
     assert {root.hexdigest() for root in roots} == {hashlib.sha256(text.encode()).hexdigest()}
 
 
+def test_files_that_are_added_together_count_as_if_they_were_added_one_by_one() -> None:
+    files = [("a", 1, "1" * 32), ("b", 2, "2" * 32), ("a", 9, "9" * 32), ("c", 3, "3" * 32)]
+    together, alone = Root(), Root()
+    assert together.add_all(files[:1]) == [alone.add(*files[0])] == [True]
+    assert together.add_all(files[1:]) == [alone.add(*line) for line in files[1:]] == [True, False, True]
+    assert together.hexdigest() == alone.hexdigest()
+
+
 # --- the store that guards markers ----------------------------------------------------------------------------------------
 
 
