@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
 
 T = TypeVar("T")
-A, B = TypeVar("A"), TypeVar("B")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 _WAKE_S = 0.25

@@ -244,7 +244,7 @@ def test_a_line_that_answers_repeat_is_read_as_the_first_time_and_few_are_kept()
         assert parsed_head(head)[1].headers == parsed_head(head)[1].headers == expected
     with pytest.raises(NoAnswerError):
         parsed_head(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1")
-    assert len(channel._known) <= channel._KNOWN_LINES
+    assert len(vars(channel)["_known"]) <= vars(channel)["_KNOWN_LINES"]
 
 
 def test_a_value_with_a_line_break_never_becomes_a_header(serve: Callable[..., Server]) -> None:
