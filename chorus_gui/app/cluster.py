@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Hashable
@@ -13,6 +14,7 @@ from chorus_gui import __version__
 from chorus_gui.app.words import plural
 from chorus_gui.core.cluster.messages import Asked
 from chorus_gui.core.errors import ChorusError, ClusterError, SourceError
+from chorus_gui.core.job import AtWork
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Run
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "CHORUS_UPLOAD_CONFIG"
 """The environment variable of a worker with the path of its configuration file; without it, the path is that of the program."""
 
+_log = logging.getLogger("chorus")
+
 SOURCES = "sources"
 STORE = "store"
 
@@ -32,33 +36,25 @@ _PROBE_FOLDERS = 200
 """Folders that are looked into for a small one."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLine:
-    """A worker for people.  ``why``: why it gets no work; "" if it does."""
-
-    name: str
-    threads: int
-    files: int
-    why: str = ""
-
-
 def use_cluster(active: Run) -> None:
     """If the configuration names a cluster, let its workers do the rest of this run.
 
     Raises :class:`UsageError` if it cannot be used, :class:`ClusterError` if it cannot be reached.
     """
     workspace = active.workspace
-    if not workspace.config.cluster or workspace.cluster is not None:
+    if not workspace.config.cluster or active.cluster is not None:
         return
     cluster = open_cluster(workspace, active.ctx.checkpoint)
-    workers = cluster.workers
+    active.ends.callback(cluster.close)
+    active.cluster, workers = cluster, cluster.workers
+    active.ctx.progress.staffed(lambda: at_work(cluster))
     workspace.person.say(f"{plural(len(workers), 'worker')} of the cluster at {workspace.config.cluster} will do the work.")
     for worker in cluster.left_out:
         active.warn(f"A worker of the cluster is left out: {worker.name}. {worker.why}")
 
 
 def open_cluster(workspace: Workspace, checkpoint: Callable[[], None], patience: Patience | None = None) -> Cluster:
-    """Connect the workspace to its cluster, until it is closed.  Raises as :func:`use_cluster`."""
+    """Connect to the cluster of the workspace; the caller closes it.  Raises as :func:`use_cluster`."""
     from chorus_gui.core.cluster.head import Cluster, Patience, Site
     from chorus_gui.core.config.cluster_address import require_dask
 
@@ -67,9 +63,13 @@ def open_cluster(workspace: Workspace, checkpoint: Callable[[], None], patience:
     site = Site(str(workspace.config.file), open_places, asked, name_of)
     alone = workspace.config.patience_minutes * 60.0
     cluster = Cluster(workspace.config.cluster, site, patience or Patience(alone=alone))
-    cluster.open()
-    workspace.joined(cluster)
+    cluster.open(checkpoint)
     return cluster
+
+
+def at_work(cluster: Cluster) -> tuple[AtWork, ...]:
+    """The workers of a cluster now, those that are left out last."""
+    return tuple(AtWork(one.name, one.threads, one.files, one.why) for one in (*cluster.workers, *cluster.left_out))
 
 
 def name_of(value: object) -> Hashable | None:
@@ -86,21 +86,23 @@ def probe_files(workspace: Workspace, checkpoint: Callable[[], None]) -> dict[st
     """For each modality a file of the site with its MD5; None where there is none, or none that can be read."""
     from chorus_gui.core.scan.digest import BLOCK, digest
 
-    found: dict[str, tuple[str, int, int, str] | None] = {}
+    buffer = bytearray(BLOCK)
     known: dict[str, tuple[str, int, int, str] | None] = {}
-    for modality, source in workspace.sources().items():
-        if source.url not in known:
-            known[source.url] = None
-            entry = _first_file(source, checkpoint)
-            if entry is not None:
-                path, file = entry
-                seen = _Seen(modality, path, file.size, file.mtime_us)
-                try:
-                    md5, _ = digest(source, seen, checkpoint, bytearray(BLOCK))
-                except SourceError:  # it is being written to: then this worker shows less
-                    continue
-                known[source.url] = (path, file.size, file.mtime_us, md5)
-        found[modality] = known[source.url]
+    found: dict[str, tuple[str, int, int, str] | None] = {}
+    sources = workspace.sources()
+    for modality in sources:
+        found[modality] = None
+        try:
+            source = sources[modality]
+            if source.url not in known:
+                known[source.url] = None
+                if (first := _first_file(source, checkpoint)) is not None:
+                    path, file = first
+                    md5, _ = digest(source, _Seen(modality, path, file.size, file.mtime_us), checkpoint, buffer)
+                    known[source.url] = (path, file.size, file.mtime_us, md5)
+            found[modality] = known[source.url]
+        except ChorusError as error:  # the scan, or the upload, says what is wrong with this place or file
+            _log.info("no file of %s can be read for the workers to compare: %s", modality, error)
     return found
 
 
@@ -201,8 +203,3 @@ class OwnPlaces:
     def close(self) -> None:
         """Close what was opened."""
         self._workspace.__exit__(None, None, None)
-
-
-def lines(cluster: Cluster) -> list[WorkerLine]:
-    """The workers of a cluster now, those that are left out last."""
-    return [WorkerLine(one.name, one.threads, one.files, one.why) for one in (*cluster.workers, *cluster.left_out)]

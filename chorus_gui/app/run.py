@@ -31,6 +31,7 @@ from chorus_gui.core.review import to_read
 from chorus_gui.core.submission.run_result import RunResult
 
 if TYPE_CHECKING:
+    from chorus_gui.core.engine.work import Executor
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.receipt import Receipt, Verification
     from chorus_gui.core.review.values import Reviewed
@@ -90,6 +91,8 @@ class Run:
     """its line in the journal's history"""
     held: HeldNow | None = None
     """what must not be uploaded now"""
+    cluster: Executor | None = None
+    """the workers of a cluster, if they do the work"""
     named: str = ""
     """the version that the person named, to be completed whatever that takes"""
     _guard: GuardedStore | None = None
@@ -116,7 +119,7 @@ class Run:
         from chorus_gui.core.submission.work import Work
 
         workspace = self.workspace
-        return Work(workspace.config, self.journal, self.ctx, workspace.sources(), self.log, self.held, cluster=workspace.cluster)
+        return Work(workspace.config, self.journal, self.ctx, workspace.sources(), self.log, self.held, cluster=self.cluster)
 
     def tell(self, text: str) -> None:
         """Show a sentence, and keep it for the end."""

@@ -15,7 +15,6 @@ from chorus_gui.core.config.model import Config, Place
 from chorus_gui.core.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from chorus_gui.core.cluster.head import Cluster
     from chorus_gui.core.config.credentials import Credentials
     from chorus_gui.core.custody.beside import SideFiles
     from chorus_gui.core.custody.cloud_journal import CloudJournal
@@ -77,8 +76,6 @@ class Workspace:
         self.credentials: dict[str, Credentials] = {}
         """those that were found while a job ran, by the place's name in the configuration"""
         self._sources: Sources | None = None
-        self.cluster: Cluster | None = None
-        """the workers of a cluster, while a command uses them"""
         self._home: CloudJournal | None = None
         self._side_files: SideFiles | None = None
 
@@ -93,7 +90,7 @@ class Workspace:
             if self._users:
                 return
             closers, self._closers = self._closers, []
-            self._store = self._sources = self._home = self.cluster = None
+            self._store = self._sources = self._home = None
             self._renewals.clear()
         for close in reversed(closers):
             try:
@@ -114,13 +111,6 @@ class Workspace:
             if self._store is None:
                 self._store = self._open_store(self.config.central, "The central store", "central")
             return self._store
-
-    def joined(self, cluster: Cluster) -> None:
-        """Use this open cluster from now on; it is closed with the workspace."""
-        with self._lock:
-            self._check_open()
-            self.cluster = cluster
-            self._closers.append(cluster.close)
 
     def store_if_reachable(self) -> Store | None:
         """The central store for a step that can do without it; None if it cannot be opened."""

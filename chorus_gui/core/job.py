@@ -55,6 +55,16 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True)
+class AtWork:
+    """A worker on another computer: its name for people, its threads, the files that it has done.  ``why``: why it gets no work, "" if it does."""
+
+    name: str
+    threads: int
+    files: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Progress at one moment.  ``elapsed`` is seconds since the phase began, pauses excluded."""
 
@@ -69,6 +79,8 @@ class Snapshot:
     """what a person should do something about before the job ends"""
     limit: str = ""
     """the bandwidth limit now, and what comes next, for a person; "" for no limit"""
+    workers: tuple[AtWork, ...] = ()
+    """those of a cluster, if they do the work"""
 
     @property
     def total(self) -> Count:
@@ -108,6 +120,7 @@ class Progress:
         self._stood: float | None = None
         self._advice: Callable[[Snapshot], str] | None = None
         self._limit: Limit | None = None
+        self._workers: Callable[[], tuple[AtWork, ...]] | None = None
         self._counts: dict[str, list[int]] = {}
         self._totals: dict[str, Tally | None] = {}
         self._active: dict[int, tuple[str, str, int, int]] = {}
@@ -141,6 +154,10 @@ class Progress:
     def limited(self, limit: Limit) -> None:
         """Show this limit."""
         self._limit = limit
+
+    def staffed(self, workers: Callable[[], tuple[AtWork, ...]]) -> None:
+        """Ask this for the workers whenever somebody looks at the counters."""
+        self._workers = workers
 
     def watch(self, watched: Watched) -> None:
         """Ask this, too, when somebody looks at what the job waits for."""
@@ -198,8 +215,8 @@ class Progress:
                 counts[name] = Count(files, size, failed, expected and expected.files, expected and expected.bytes)
             active = tuple(Active(m, p, d, s) for m, p, d, s in self._active.values())
             elapsed = (now if self._stood is None else self._stood) - self._began
-            limit = self._limit.words if self._limit else ""
-            found = Snapshot(self._phase, counts, active, elapsed, self._note, waiting, limit=limit)
+            limit, workers = self._limit.words if self._limit else "", self._workers() if self._workers else ()
+            found = Snapshot(self._phase, counts, active, elapsed, self._note, waiting, limit=limit, workers=workers)
         advice = self._advice
         return replace(found, warning=advice(found)) if advice is not None else found
 

@@ -138,6 +138,8 @@ def test_with_one_worker_killed_and_one_paused_the_result_is_that_of_threads(clu
     seen = ctx.progress.snapshot()
     assert (seen.total.files, seen.total.bytes) == (done.log.sent.files, done.log.sent.bytes), "what a lost worker had done counts once"
     assert seen.active == ()
+    assert {one.name.split(" ")[0] for one in seen.workers} >= {"w1", "w2"}, "the window shows them"
+    assert sum(one.files for one in seen.workers) >= done.log.sent.files
     cluster.reset()
     cluster.processes.signal("w1", signal.SIGCONT)
     cluster.processes.start_worker("w0")

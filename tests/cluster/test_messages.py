@@ -99,7 +99,11 @@ def test_what_is_left_is_divided_among_all_workers():
     waiting = Waiting()
     for number in range(60):
         waiting.give(item(10, number), 0)
-    assert len(waiting.cut(3).tasks) == 10
+    sizes: list[int] = []
+    while len(waiting):
+        sizes.append(len(waiting.cut(3).tasks))
+    assert (sizes[0], sizes[-1], sum(sizes)) == (5, 1, 60)
+    assert sizes == sorted(sizes, reverse=True), "smaller ones towards the end"
 
 
 def test_a_list_of_files_counts_as_many():

@@ -17,7 +17,7 @@ from world import World
 from chorus_gui.app.values import CustodyFacts, JournalFacts, ReviewFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.job import Active, Count, OutcomeKind, Snapshot
+from chorus_gui.core.job import Active, AtWork, Count, OutcomeKind, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Failure, Item, Tally, VersionCount
 from chorus_gui.core.timetable import EXAMPLE, at_most, parse_limit
 from chorus_gui.ui import intents
@@ -121,6 +121,26 @@ def test_nothing_begins_while_another_job_works_on_the_journal(page: UploadPage,
 
 def feed(page: UploadPage, view: JobView, counts: dict[str, Count], *active: Active) -> None:
     page.progress(JobProgress(view, Snapshot("upload", counts, active, 1.0)))
+
+
+def test_the_workers_of_a_cluster_are_shown_while_they_work(page: UploadPage, state: SessionState) -> None:
+    going = job(state)
+    page.render(replace(state, jobs=(going,)))
+    counts = {"Images": Count(2, 250, 0, 8, 1000)}
+    feed(page, going, counts)
+    assert not page.view.crew.isVisible()
+    workers = (AtWork("w1 (tcp://10.0.0.1:4000)", 2, 1200), AtWork("w2 (tcp://10.0.0.2:4000)", 2, 0, "It does not see the same site."))
+    page._last_flight = 0.0
+    page.progress(JobProgress(going, Snapshot("upload", counts, (), 1.0, workers=workers)))
+    assert page.view.crew.isVisible()
+    shown = [[page.view.workers.index(row, column).data() for column in range(4)] for row in range(2)]
+    assert shown == [
+        ["w1 (tcp://10.0.0.1:4000)", "2", "1,200", "At work"],
+        ["w2 (tcp://10.0.0.2:4000)", "2", "0", "Left out. It does not see the same site."],
+    ]
+    QAbstractItemModelTester(page.view.workers)
+    page.render(replace(state, jobs=(), last=JobEnd(7, JobKind.SUBMIT, "Submit", OutcomeKind.DONE, "Done.")))
+    assert not page.view.crew.isVisible()
 
 
 def test_a_running_upload(qtbot: QtBot, page: UploadPage, state: SessionState) -> None:

@@ -14,8 +14,9 @@ BYTES = 1024**3
 """Bytes of one batch of several files, at most."""
 ALONE = 64 * 1024**2
 """Bytes of a file that gets a batch of its own: its blocks keep all threads of a worker busy."""
-_ROUNDS = 2
-"""Batches for each worker that what waits is divided into, if there is less than full ones."""
+_ROUNDS = 4
+"""Batches for each worker that what waits is divided into, if there is less than full ones: they get smaller towards the end, so that all
+workers end at the same time."""
 
 
 def bytes_of(task: Any) -> int:

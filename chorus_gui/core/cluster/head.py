@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -37,6 +37,7 @@ P = TypeVar("P")
 _log = logging.getLogger("chorus")
 
 _TURN_S = 0.05
+_WAKE_S = 0.25
 _ASK_S = 0.5
 """Seconds between two questions to a worker."""
 _LOOK_S = 1.0
@@ -84,6 +85,8 @@ class Cluster:
         self._jobs: dict[str, ClusterJob] = {}
         self._numbers = count()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._last_words: list[asyncio.Task[Any]] = []
+        """that jobs are over"""
         self._since: float | None = None
         self._client: Any = None
         self._closing = threading.Event()
@@ -91,14 +94,17 @@ class Cluster:
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
 
-    def open(self) -> None:
-        """Connect, and let all workers prove themselves.
+    def open(self, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Connect, and let all workers prove themselves.  ``checkpoint`` is called meanwhile, and may raise.
 
         Raises :class:`UsageError` if the packages are missing, or no worker can be used; :class:`ClusterError` if the scheduler does not answer.
         """
         require_dask()
         self._thread.start()
         try:
+            while not self._ready.done():
+                checkpoint()
+                wait([self._ready], timeout=_WAKE_S)
             self._ready.result()
         except BaseException:
             self.close()
@@ -194,7 +200,7 @@ class Cluster:
             ) from error
         try:
             await self._look()
-            while self._proving:
+            while self._proving and not self._closing.is_set():
                 await asyncio.sleep(_TURN_S)
             self._ready.set_result(None)
             await self._turns()
@@ -220,11 +226,11 @@ class Cluster:
                 if job.is_over():
                     del self._jobs[job.name]
                     for worker in self.workers:
-                        self._begin(self._ask(worker, {job.name: None}))
+                        self._last_words.append(self._begin(self._ask(worker, {job.name: None})))
             self._care(now)
             await asyncio.sleep(_TURN_S)
-        # the last word to the workers, that their jobs are over
-        await asyncio.wait([*self._tasks, asyncio.create_task(asyncio.sleep(0))], timeout=_ASK_S)
+        if self._last_words:
+            await asyncio.wait(self._last_words, timeout=_ASK_S)
 
     def _care(self, now: float) -> None:
         """Send what waits; ask every worker how far it is."""
@@ -276,17 +282,17 @@ class Cluster:
 
     async def _follow(self, job: ClusterJob, attempt: Attempt, future: Any) -> None:
         """Wait for the end of a batch, or of its worker."""
-        wait = asyncio.ensure_future(future.result())
+        result = asyncio.ensure_future(future.result())
         try:
-            while not wait.done():
+            while not result.done():
                 if attempt.number not in job.attempts or self._workers.get(attempt.worker.address) is not attempt.worker:
                     break
-                await asyncio.wait([wait], timeout=_TURN_S * 4)
-            if not wait.done():
+                await asyncio.wait([result], timeout=_TURN_S * 4)
+            if not result.done():
                 job.lost(attempt.number, attempt.worker)
                 return
             try:
-                ended = unpack(wait.result())
+                ended = unpack(result.result())
             except Exception as error:  # noqa: BLE001 - Dask's own: the worker did not come to an end
                 _log.info("a batch was lost on %s: %s", attempt.worker.name, redact(repr(error)))
                 job.lost(attempt.number, attempt.worker)
@@ -294,7 +300,7 @@ class Cluster:
                 attempt.worker.heard = time.monotonic()
                 job.came(attempt.number, ended)
         finally:
-            wait.cancel()
+            result.cancel()
             with suppress(Exception, asyncio.CancelledError):
                 await future.cancel()
 
@@ -373,10 +379,11 @@ class Cluster:
             for job in self._jobs.values():
                 job.fail(error)
 
-    def _begin(self, work: Any) -> None:
+    def _begin(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _end_all(self, error: BaseException) -> None:
         while self._jobs:

@@ -10,10 +10,11 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFont
 
-from chorus_gui.core.job import Active, Count, Snapshot
-from chorus_gui.core.model import MODALITIES, Tally
+from chorus_gui.core.job import Active, AtWork, Count, Snapshot
+from chorus_gui.core.model import MODALITIES, Grade, Tally
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme, words
+from chorus_gui.ui.models.rows import Column
 from chorus_gui.ui.shown import shown_data
 
 WINDOW = 10.0
@@ -78,6 +79,7 @@ class UploadRun:
         self.note = ""
         self.waiting: Waiting | None = None
         self.active: tuple[Active, ...] = ()
+        self.workers: tuple[AtWork, ...] = ()
         self._earlier: dict[str, Count] = {}
         self._part: Mapping[str, Count] = {}
         self._meters: dict[str, Meter] = {}
@@ -85,7 +87,7 @@ class UploadRun:
     def feed(self, snapshot: Snapshot, now: float, *, paused: bool = False) -> None:
         """The next snapshot, at ``now`` (seconds)."""
         self.phase, self.note, self.waiting = snapshot.phase, snapshot.note, snapshot.waiting
-        self.active = snapshot.active
+        self.active, self.workers = snapshot.active, snapshot.workers
         if snapshot.phase != "upload":
             return
         if self._is_next_part(snapshot):
@@ -295,3 +297,17 @@ class ActiveModel(_Table):
             case _ if role == FRACTION_ROLE and index.column() == 1:
                 return fraction
         return None
+
+
+WORKER_COLUMNS: tuple[Column[AtWork], ...] = (
+    Column("Worker", lambda worker: worker.name),
+    Column("Threads", lambda worker: words.number(worker.threads), lambda worker: worker.threads, right=True),
+    Column("Files", lambda worker: words.number(worker.files), lambda worker: worker.files, right=True),
+    Column(
+        "State",
+        lambda worker: f"Left out. {worker.why}" if worker.why else "At work",
+        tip=lambda worker: worker.why,
+        grade=lambda worker: Grade.WARNING if worker.why else None,
+    ),
+)
+"""The columns of the workers of a cluster."""

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QProgressBar, QSizePolicy, QTreeView, QWidget
 from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
-from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, ActiveModel, ProgressModel, UploadRun
+from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, WORKER_COLUMNS, ActiveModel, ProgressModel, UploadRun
+from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
@@ -21,6 +22,10 @@ from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, ta
 CSV = "Comma-separated values (*.csv)"
 CHART_POINTS = 240
 """One a second: at most the last four minutes."""
+
+
+CREW_ROWS = 6
+"""Workers that are seen at the same time."""
 
 
 class Figure(QWidget):
@@ -77,11 +82,16 @@ class RunView(QWidget):
         set_widths(self.flight, {1: "progress of a file 100 %", 2: "888.8 MB"})
         self._chart_card = Card(column(label("Speed", "heading"), self.chart, space=SPACE))
         self._flight_card = Card(column(label("Files being uploaded", "heading"), self.flight, space=SPACE))
+        self.workers = RowsModel(WORKER_COLUMNS, self)
+        self.crew = table(self.workers, "Workers of the cluster", stretch=3, select=False)
+        set_widths(self.crew, {0: "worker-12 (tcp://10.20.30.40:45678)", 1: "Threads", 2: "100,000"})
+        self._crew_card = Card(column(label("Workers of the cluster", "heading"), self.crew, space=SPACE))
+        self._crew_card.hide()
         live = row(self._chart_card, self._flight_card, space=2 * SPACE)
         live.setStretch(0, 2)
         live.setStretch(1, 3)
-        self.setLayout(column(self.card, self.table, live, space=2 * SPACE))
-        self.layout().setStretch(2, 1)  # type: ignore[union-attr]
+        self.setLayout(column(self.card, self.table, self._crew_card, live, space=2 * SPACE))
+        self.layout().setStretch(3, 1)  # type: ignore[union-attr]
 
     def show_job(self, job: JobView, run: UploadRun | None) -> None:
         """What the job does, in words."""
@@ -95,6 +105,7 @@ class RunView(QWidget):
     def show_over(self) -> None:
         """It has ended: the summary says how; only the table by modality stays."""
         self.card.hide()
+        self._crew_card.hide()
         self._chart_card.hide()
         self._flight_card.hide()
 
@@ -119,6 +130,10 @@ class RunView(QWidget):
     def show_flight(self, run: UploadRun | None) -> None:
         """The files that are being uploaded."""
         self.active.show_active(run.active if run else ())
+        workers = run.workers if run else ()
+        self.workers.show_rows(workers)
+        self._crew_card.setVisible(bool(workers))
+        fit_height(self.crew, min(len(workers), CREW_ROWS))
 
 
 def _of(done: int, total: int | None, write: object) -> str:
