@@ -121,7 +121,7 @@ def seconds(base: Path, count: int, size: int, address: str) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--small", type=int, default=2000, help=f"number of files of {SMALL:,} bytes")
+    parser.add_argument("--small", type=int, default=3000, help=f"number of files of {SMALL:,} bytes")
     parser.add_argument("--large", type=int, default=9, help=f"number of files of {LARGE:,} bytes")
     parser.add_argument("--rate", type=int, default=4_000_000, help="bytes a second of one process")
     parser.add_argument("--rounds", type=int, default=3)
