@@ -14,7 +14,7 @@ from world import World
 
 from chorus_gui.app.cluster import STORE, name_of
 from chorus_gui.cli.main import main
-from chorus_gui.core.cluster import batches
+from chorus_gui.core.cluster import batches, host
 from chorus_gui.core.cluster.batches import ALONE, BYTES, FILES, Waiting, bytes_of
 from chorus_gui.core.cluster.jobs import MOST_LOSSES, ClusterJob, Worker, rates
 from chorus_gui.core.cluster.messages import Ended, Report, Sealed, pack, unpack, without_secrets
@@ -74,6 +74,12 @@ def test_errors_and_failures_travel_without_secrets():
     failure = without_secrets(Failure(item(1), "StoreError", text, text))
     for shown in (str(error), repr(error.args), failure.cause, failure.remedy):
         assert "abcdefghijklmnop" not in shown
+
+
+def test_an_unexpected_error_of_a_worker_travels_without_secrets():
+    error = host._harmless(RuntimeError("https://a.blob.example/box?sv=1&sig=abcdefghijklmnop%3D"))
+    assert b"abcdefghijklmnop" not in pack("batch", Ended((), Report({}), error)).data
+    assert "sig=••••" in str(error)
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
