@@ -198,6 +198,10 @@ def make_bench(folder: Path, files: int, size: int) -> Bench:
     return Bench(config, root, files)
 
 
+CLOCK_TICK_S = 0.0156
+"""What Windows counts the work of a process in."""
+
+
 class Seconds(NamedTuple):
     """The best of some rounds: by the clock, and processor time of all threads, which a busy machine changes less."""
 
@@ -237,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         line = f"{measurement.name:<20}{found.clock:>9.3f} s{found.work:>9.3f} s of work"
         if measurement.against:
             against = best[measurement.against]
-            line += f"{found.clock / against.clock:>8.2f} and {found.work / against.work:.2f} × {measurement.against}"
+            line += f"{found.clock / against.clock:>8.2f} and {found.work / (against.work or CLOCK_TICK_S):.2f} × {measurement.against}"
         if measurement.aim is not None:
             line += f"  (aim: at most {measurement.aim:g})"
         print(line)

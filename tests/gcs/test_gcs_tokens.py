@@ -121,7 +121,7 @@ def test_no_program_is_started_and_no_other_server_is_asked_for_an_identity(
         "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/o",
         "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
         "token_url": google.url,
-        "credential_source": json.loads(json.dumps(source).replace("FILE", str(made))),
+        "credential_source": json.loads(json.dumps(source).replace("FILE", made.as_posix())),
     }
     with pytest.raises(AccessError) as caught:
         tokens(written(tmp_path, content)).token()

@@ -60,6 +60,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, OSError, int], l
             if os.fspath(where) == disk_path(path):
                 asked.append(where)
                 if len(asked) <= times:
+                    error.filename = where  # as the system's own error
                     raise error
             return scandir(where)
 

@@ -81,7 +81,7 @@ def test_a_run_waits_until_the_person_has_gone(tmp_path: Path, monkeypatch: pyte
     assert not world.journal.exists(), "it waits, and holds no lock"
     assert ends == []
     working.end()
-    run.join(60)
+    run.join(200)
     assert ends == [Status.DONE]
     assert len(world.rows()) == 4
 

@@ -44,7 +44,7 @@ def ready(work: Work, paths: Sequence[str], folders: Sequence[str] = ()) -> Read
         if row.pending and work.config.exclude.covers(row.path):
             problems.append(f"“{row.path}” is left out by “exclude” in the configuration.")
         place = work.config.sites[row.modality].place
-        if why := outside(row.path):
+        if why := outside(row.path, windows=os.name == "nt" and place.kind is PlaceKind.FOLDER):
             problems.append(f"“{row.path}” is not a path of this site. {why}")
             continue
         if place.kind is not PlaceKind.FOLDER or place.folder is None:

@@ -70,9 +70,9 @@ def reserved(path: str) -> str:
     return ""
 
 
-def check_below(path: str) -> None:
-    """Raise :class:`SourceUnreadableError` for a path that does not name a file below its folder on this system."""
-    if why := outside(path):
+def check_below(path: str, *, windows: bool = os.name == "nt") -> None:
+    """Raise :class:`SourceUnreadableError` for a path that does not name a file below its folder; ``windows``: on a disk of Windows."""
+    if why := outside(path, windows=windows):
         raise SourceUnreadableError(
             f"“{path[:200]}” is not a path of this site.",
             meaning=f"{why} Nothing was read.",

@@ -11,11 +11,13 @@ as UPDATED.  Where the store could not be asked, the row of a MOVED file stays a
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
 
+from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import (
     ChorusError,
     ContentChangedError,
@@ -206,7 +208,7 @@ def _without_bytes(work: Work, approved: Approved, found: Mapping[int, VerifyRes
             continue
         try:
             if change.kind is ChangeKind.DELETED:
-                _still_gone(work.sources[change.modality], change)
+                _still_gone(work, change)
                 entries.append(Entry(Action.CLOSE, old_id=old.file_id, state="DELETED"))
             else:
                 _still_same(work.sources[change.modality], change)
@@ -311,11 +313,12 @@ def _new_content(work: Work, approved: Approved, again: Collection[int]) -> Iter
                 yield replace(change, kind=ChangeKind.UPDATED)
 
 
-def _still_gone(source: Source, change: Change) -> None:
-    if outside(change.path):  # somebody wrote it into the journal; the site cannot have it
+def _still_gone(work: Work, change: Change) -> None:
+    on_windows = os.name == "nt" and work.config.sites[change.modality].place.kind is PlaceKind.FOLDER
+    if outside(change.path, windows=on_windows):  # somebody wrote it into the journal; the site cannot have it
         return
     try:
-        source.stat(change.path)
+        work.sources[change.modality].stat(change.path)
     except SourceVanishedError:
         return
     raise SourceChangedError("The file is on the site again.", remedy="Scan again. The file is then not marked as deleted.")
