@@ -60,7 +60,7 @@ def check_place(draft: Draft, modality: str, ctx: JobContext, login: Login | Non
         return tuple(Finding(Grade.BAD, "", fault.problem, remedy=fault.remedy) for fault in wrong) or (_nothing(checked, modality),)
     place = checked.sites[modalities[0]].place
     if hosts := unconfirmed([place]):
-        raise untrusted(Host(hosts[0]))
+        raise untrusted(Host(hosts[0]), place.kind, site=True)
     if place.kind is PlaceKind.FOLDER:
         found, seen = _sampled(checked, modalities, place, ctx)
     else:

@@ -139,11 +139,31 @@ def test_a_modality_elsewhere_is_not_looked_for_in_the_sites_place(s3: S3Server,
     assert "None of 1 file matches a pattern." in text_of(found, Grade.WARNING)
 
 
-def test_a_server_that_nobody_confirmed_is_asked_for_first(tmp_path: Path) -> None:
-    text = f'[site_path.Images]\npath = "s3://box/in"\n[site_path.Images.auth]\naws_endpoint_url = "https://{UNKNOWN}"\n'
+@pytest.mark.parametrize(
+    ("path", "keys", "people"),
+    [
+        ("s3://box/in", 'aws_endpoint_url = "https://{}"', "the people who manage the bucket"),
+        (
+            "gs://box/in",
+            'google_endpoint_url = "https://{}"\ngoogle_hmac_access_id = "G"\ngoogle_hmac_secret = "s"',
+            "the people who manage the bucket",
+        ),
+        (
+            "az://box/in",
+            'azure_account_url = "https://{}"\nazure_account_name = "acct"\nazure_account_key = "a2V5"',
+            "the people who manage the container",
+        ),
+    ],
+)
+def test_a_server_that_nobody_confirmed_is_asked_for_first(tmp_path: Path, path: str, keys: str, people: str) -> None:
+    """A place of the site gets nothing but credentials, and the central team does not know its address."""
+    text = f'[site_path.Images]\npath = "{path}"\n[site_path.Images.auth]\n{keys.format(UNKNOWN)}\n'
     with pytest.raises(UntrustedHostError) as caught:
         looked_at(draft(tmp_path, text))
     assert caught.value.host == UNKNOWN
+    assert "It would receive your credentials. Nothing was sent." in caught.value.meaning
+    assert people in caught.value.remedy
+    assert "central team" not in caught.value.remedy
 
 
 def test_a_cancellation_does_not_wait_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,12 +228,14 @@ def admit_sign_in(name: str) -> None:
     )
 
 
-def untrusted(host: Host, kind: PlaceKind = PlaceKind.AZURE) -> UntrustedHostError:
-    """The error for a host that nobody confirmed yet.  That of a bucket in S3 can be named by the AWS tools, too."""
+def untrusted(host: Host, kind: PlaceKind = PlaceKind.AZURE, *, site: bool = False) -> UntrustedHostError:
+    """The error for a host that nobody confirmed yet.  That of a bucket in S3 can be named by the AWS tools, too.  ``site``: it is only read."""
     if kind is PlaceKind.S3:
         named, gets, people = "The configuration or the AWS settings of this computer name it.", "", "the people who manage the bucket"
     elif kind is PlaceKind.GCS:
         named, gets, people = "The configuration names it.", "", "the people who manage the bucket"
+    elif site:
+        named, gets, people = "The configuration names it.", "", "the people who manage the container"
     else:
         named, gets, people = "The configuration names it.", " and the site's files", "the central team"
     return UntrustedHostError(
