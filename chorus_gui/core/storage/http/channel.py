@@ -85,6 +85,8 @@ class Channel:
             if _UNSENT is not None:
                 with suppress(OSError):  # a kernel without it
                     self._sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, UNSENT_BYTES)
+            elif sys.platform == "win32":  # it would take megabytes, and a pause would not stop them
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
             if proxy is not None and address.tls:
                 self._tunnel(address, proxy)
             if context is not None:
