@@ -70,6 +70,8 @@ class _Packed:
 
     fingerprint: str
     sha256: str
+    crc: int
+    content_size: int
     schema: int
     active: int
     pending: int
@@ -101,10 +103,11 @@ def keep(journal: Path, *, rows_only: bool = False) -> Path | None:
                     remove_file(plain)
                     return None
                 if large:
-                    _pack(plain, target, schema.fingerprint())
+                    target = _pack(plain, target)
         finally:
             if large:
-                plain.unlink(missing_ok=True)
+                with suppress(OSError):  # another program looks at it; the copy is made
+                    plain.unlink(missing_ok=True)
     with opening.translated(journal):
         for old in earlier[KEPT - 1 :]:
             with suppress(PermissionError):  # another program has it open; the next copy tries again
@@ -139,10 +142,25 @@ def _same_rows(schema: Schema, journal: Path) -> bool:
         return False
 
 
-def _pack(plain: Path, target: Path, fingerprint: str) -> None:
-    found = describe(plain)
+def _pack(plain: Path, target: Path) -> Path:
+    """Compress a copy; the file that it is then.  All that its header says is read from the copy: the journal can have changed since.
+
+    A copy of which nothing can be said stays as it is.
+    """
+    try:
+        conn, kept = opening.open_reading(plain)
+        with closing(conn), opening.translated(plain):
+            fingerprint = kept.fingerprint()
+        found = describe(plain, insist=True)
+    except JournalError:
+        found, fingerprint = None, ""
+    if found is None or not found.readable:
+        target = target.with_name(target.name.removesuffix(".gz"))
+        private.take_place(plain, target)
+        return target
     facts = {name: value for name, value in asdict(found).items() if name in _Packed.__dataclass_fields__}
-    packed.pack(plain, target, {**facts, "fingerprint": fingerprint, "sha256": packed.sha256_of(plain)})
+    packed.pack(plain, target, {**facts, "fingerprint": fingerprint, **packed.sums_of(plain)._asdict()})
+    return target
 
 
 def _facts(copy: Path) -> _Packed:
@@ -171,7 +189,8 @@ def as_journal(copy: Path, near: Path) -> Generator[Path]:
                 raise JournalDamagedError(f"The kept copy “{copy}” is damaged.", remedy="Use another one.")
         yield plain
     finally:
-        plain.unlink(missing_ok=True)
+        with suppress(OSError):
+            plain.unlink(missing_ok=True)
 
 
 def listing(journal: Path) -> list[Backup]:
@@ -192,7 +211,8 @@ def describe(path: Path, *, insist: bool = False) -> Backup:
         if packed.is_packed(path):
             with opening.translated(path):
                 said = asdict(_facts(path))
-            del said["fingerprint"], said["sha256"]
+            for name in ("fingerprint", *packed.Sums._fields):
+                del said[name]
             return Backup(path, at, stat.st_size, True, **said)
         conn, schema = opening.open_reading(path)
         with closing(conn), opening.translated(path):

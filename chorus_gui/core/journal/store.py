@@ -356,6 +356,7 @@ class Journal:
             except BaseException:
                 if self._conn.in_transaction:
                     self._conn.execute("ROLLBACK")
+                self._counted = None
                 self._schema.forget()
                 self._new_writer()
                 raise
