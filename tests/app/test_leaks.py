@@ -191,7 +191,8 @@ def test_every_module_that_sends_files_asks() -> None:
             sending.add(file.relative_to(root).as_posix())
     asking = {path for path in sending if "leak_gate.refuse" in (root / path).read_text("utf-8")}
     assert asking == {"core/submission/submit.py", "core/submission/upload.py", "core/submission/repair.py"}
-    assert sending - asking == {"core/remote.py", "core/submission/deliver.py"}  # app/remote.py asks; the other one serves those above
+    # app/remote.py asks for the first; the others serve those above
+    assert sending - asking == {"core/remote.py", "core/submission/deliver.py", "core/transfer/transfer.py"}
 
 
 def test_the_log_names_no_file(cli: CommandLine, world: World, caplog: pytest.LogCaptureFixture) -> None:
