@@ -24,10 +24,10 @@ _QUIET = {"DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "false", "DASK_DISTRIBUTED
 
 
 class DaskProcesses:
-    """``folder`` gets the logs of all processes; ``environ`` is added to the workers' environment."""
+    """``folder`` gets the logs of all processes; ``environ`` is added to the workers' environment; ``protocol``: tcp or tls."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None, protocol: str = "tcp") -> None:
+        self.folder, self._protocol = folder, protocol
         self._environ = {**os.environ, **_QUIET, "PYTHONPATH": str(Path(__file__).parent), **(environ or {})}
         self._file = folder / "scheduler.json"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -50,7 +50,10 @@ class DaskProcesses:
             former.wait()
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "dask", kind, *args], stdout=log, stderr=subprocess.STDOUT, env={**self._environ, **(environ or {})}
+                [sys.executable, "-m", "dask", kind, *args, "--protocol", self._protocol],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**self._environ, **(environ or {})},
             )
 
     @property
@@ -91,10 +94,10 @@ class DaskProcesses:
 
 @contextmanager
 def dask_processes(
-    folder: Path, workers: int = 3, *, threads: int = 2, environ: Mapping[str, str] | None = None
+    folder: Path, workers: int = 3, *, threads: int = 2, environ: Mapping[str, str] | None = None, protocol: str = "tcp"
 ) -> Iterator[DaskProcesses]:
     """Running processes with all workers connected; ended afterwards."""
-    cluster = DaskProcesses(folder, environ)
+    cluster = DaskProcesses(folder, environ, protocol)
     try:
         cluster.start(workers, threads=threads)
         cluster.wait_for_workers(workers)

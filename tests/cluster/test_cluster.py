@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure_server import certificate
 from clusterworld import CANARY, GATE, DaskProcesses, dask_processes, open_gated
+from dask.config import refresh
 from world import World, ran
 
 from chorus_gui.app import cluster as app_cluster
@@ -272,3 +274,33 @@ def test_a_lost_scheduler_means_not_sent(tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["-c", str(world.file), "submit", "--yes", "--cluster", address]) == Status.STOPPED
     assert main(["-c", str(world.file), "submit", "--yes", "--cluster", "off"]) == Status.DONE
     assert all(row[-1] for row in rows(world))
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Dask's settings for certificates, as docs/cluster.md has them; call it to take them away again."""
+    pem = str(certificate(tmp_path))
+    parts = {f"{who}__{what}": pem for who in ("SCHEDULER", "WORKER", "CLIENT") for what in ("CERT", "KEY")}
+    for name, value in {"REQUIRE_ENCRYPTION": "true", **{f"TLS__{part}": pem for part in ("CA_FILE", *parts)}}.items():
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__{name}", value)
+    refresh()
+
+    def without() -> None:
+        for name in [name for name in os.environ if name.startswith("DASK_DISTRIBUTED__COMM__")]:
+            monkeypatch.delenv(name)
+        refresh()
+
+    yield without
+    without()
+
+
+def test_a_cluster_that_encrypts_works_and_needs_the_certificates(encrypted: Callable[[], None], tmp_path: Path):
+    with dask_processes(tmp_path / "dask", 1, protocol="tls") as processes:
+        assert processes.address.startswith("tls://127.0.0.1:")
+        world = site(tmp_path / "a", processes.address, files=12)
+        done = ran(submitted(world))
+        assert (done.status, done.log.failures, done.log.complete) == (Status.DONE, [], ["v1"])
+        encrypted()
+        refused = submitted(site(tmp_path / "b", processes.address, files=3))
+        assert refused.status is Status.NOT_STARTED
+        assert "docs/cluster.md says which certificates are needed" in str(getattr(refused.outcome.error, "remedy", ""))

@@ -184,6 +184,8 @@ class Cluster:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong is said by us, in words for people
         try:
             security = distributed.Security(require_encryption=True) if self._address.startswith("tls:") else None
+            if security is not None and security.get_connection_args("client").get("ssl_context") is None:
+                raise ValueError("no certificates are set")
             self._client = await distributed.Client(
                 self._address, asynchronous=True, set_as_default=False, timeout=self._patience.connect, security=security
             )
