@@ -9,9 +9,15 @@ from chorus_gui.core.folders import data_folder, guide, log_folder, remove_file,
 from chorus_gui.core.refused import refusal
 
 __all__ = [
-    "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder",
+    "FORGOTTEN", "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder",
     "shared_receipts_folder",
 ]  # fmt: skip
+
+
+FORGOTTEN = (
+    "Leaks of patient data that a check found no longer stop a submission: run the same passes of “readiness” again before the next one."
+)
+"""What a person has to know who removes the reviews: the list of leaks names files, so it goes with them."""
 
 
 def receipts_folder() -> Path:

@@ -116,7 +116,7 @@ class Watched:
             return book.accepted()
 
     def withdrawn(self) -> list[Hold]:
-        """A file is not sent as soon as a leak in it is no longer accepted."""
+        """A file is not sent as soon as a leak in it is no longer accepted; one that a worker of a cluster already has is."""
         from chorus_gui.core.readiness.findings import FileState
         from chorus_gui.core.readiness.leaks import LeakBook
         from chorus_gui.core.review.values import Hold

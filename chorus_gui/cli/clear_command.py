@@ -30,7 +30,7 @@ def add(groups: Any) -> None:
 def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Ask, remove, say what was removed."""
     del ctx
-    from chorus_gui.app.folders import clear_local_data
+    from chorus_gui.app.folders import FORGOTTEN, clear_local_data
     from chorus_gui.app.words import files
     from chorus_gui.cli.arguments import UNASKED, ask
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     chosen = {name: wanted or not any(named.values()) for name, wanted in named.items()}
     if not args.yes:
         what = ", ".join(name for name, wanted in chosen.items() if wanted)
-        lost = " Holds that are not shared yet are lost." if chosen["reviews"] else ""
+        lost = f" Holds that are not shared yet are lost. {FORGOTTEN}" if chosen["reviews"] else ""
         ask(
             report,
             f"Remove this from this computer: {what}?{lost} This cannot be undone. Type “clear” to confirm.",
@@ -49,4 +49,6 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
         )
     count = clear_local_data(staging=chosen["reviews"], logs=chosen["logs"], receipts=chosen["receipts"])
     report.say(f"Removed {files(count)}. Journals, their kept copies and configurations were kept.")
+    if chosen["reviews"]:
+        report.note(FORGOTTEN)
     return 0

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu
 
 from chorus_gui.app import credential_store
 from chorus_gui.app.custody import State as Custody
+from chorus_gui.app.folders import FORGOTTEN
 from chorus_gui.app.values import StoreKind
 from chorus_gui.core.config.credentials import AwsKeys, Origin, Sas
 from chorus_gui.core.config.model import Config
@@ -389,6 +390,7 @@ class Menus:
                 "Clear data",
                 details=(
                     "Reviews, and this computer's copy of the held-back list. Holds that are not shared yet are lost; the others are read again.",
+                    f"What readiness checks found. {FORGOTTEN}",
                     "Log files.",
                     "Receipts of every submission from this computer.",
                 ),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from chorus_gui.core.errors import ComputerError, ReviewError, UsageError
 from chorus_gui.core.folders import user_name
@@ -466,3 +467,24 @@ def test_a_change_that_fails_leaves_the_list_as_it_was(holds: Holds, tmp_path: P
     with Holds(tmp_path / "journal.db") as other:  # and nobody waits for it
         other.add([PATIENT])
     assert holds.all() == [ONE, PATIENT]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"path": ""}, {"patient_id": "1"}, {"reason": " "}, {"modality": "Nope"}, {"at_us": 9 * 10**18}, {"at_us": -1}],
+    ids=["nothing", "a file and a patient", "no reason", "no modality", "no moment", "before all"],
+)
+def test_a_list_with_a_hold_of_nothing_is_refused_whole(tmp_path: Path, change: dict[str, Any]) -> None:
+    """“1 hold added” would be false: nothing would be held back."""
+    hold = {"modality": "Images", "path": "1/Images/a.dcm", "patient_id": "", "reason": "consent", "held_by": "x", "at_us": 1}
+    file = tmp_path / "holds.toml"
+    with Holds(tmp_path / "journal.db") as holds:
+        for found, works in ((hold, True), (hold | change, False)):
+            file.write_text(tomli_w.dumps({"hold": [hold | {"path": "1/Images/b.dcm"}, found]}), "utf-8")
+            if works:
+                assert holds.import_(file) == 2
+                continue
+            before = holds.all()
+            with pytest.raises(UsageError):
+                holds.import_(file)
+            assert holds.all() == before

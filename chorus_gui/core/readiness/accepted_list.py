@@ -107,7 +107,7 @@ def _read(entry: Json) -> tuple[str, Accepted] | None:
     if not all(type(value) is int and abs(value) < _LATEST for value in numbers.values()):
         return None
     uid = str(texts["id"])
-    if not uid or not texts["rule"] or not texts["modality"] or not texts["path"] or not texts["reason"]:
+    if not uid or not texts["rule"] or not texts["modality"] or not texts["path"] or not str(texts["reason"]).strip():
         return None
     notes = cast("list[Any]", entry.get("withdrawals") or [])
     ended = sorted((_moment(note), _who(note)) for note in notes)[:1]

@@ -22,6 +22,7 @@ from chorus_gui.core import private
 from chorus_gui.core.computer import computer_fault, is_damaged
 from chorus_gui.core.errors import ReviewError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
+from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, target_of
@@ -225,6 +226,8 @@ class Holds:
         """Add a colleague's holds; how many.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
         try:
             holds = record(_Exported, toml_tables(text_of(file.read_bytes()))).hold
+            if not all(map(_says_what_is_held, holds)):
+                raise ValueError("a hold of nothing, or without a reason")
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"“{file}” is not a list of held-back files.", remedy="Choose a file that was exported as a list of held-back files."
@@ -236,6 +239,12 @@ class Holds:
 @dataclass(frozen=True, slots=True)
 class _Exported:
     hold: tuple[Hold, ...]
+
+
+def _says_what_is_held(hold: Hold) -> bool:
+    """One file of a modality, or one patient; with a reason, and a moment of this age."""
+    one = hold.modality in MODALITIES if hold.path and not hold.patient_id else hold.patient_id != "" and not hold.path
+    return one and hold.reason.strip() != "" and 0 <= hold.at_us < 1 << 53
 
 
 def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What must not be uploaded at this moment, because somebody holds it back: asked for every file, immediately before it is sent."""
+"""What must not be uploaded at this moment, because somebody holds it back: asked for every file, immediately before it is sent or given to a worker of a cluster."""
 
 from __future__ import annotations
 
