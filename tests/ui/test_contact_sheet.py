@@ -68,7 +68,7 @@ def test_the_dialog_shows_them_and_saves_nothing(qtbot: QtBot, session: Session,
     assert session.state.config is not None
     before = {file for file in tmp_path.rglob("*") if file.is_file()}
     dialog = ContactSheetDialog(None, session.reader, session.state.config, None, asked.append)
-    qtbot.addWidget(dialog)
+    # it deletes itself when it closes, so it is not registered to be closed a second time
     dialog.show()
     qtbot.waitUntil(lambda: dialog.list.count() == 4 and len(dialog._hidden) == 1, timeout=20_000)
     assert "4 images of 7" in dialog.said.text()
