@@ -183,7 +183,7 @@ class Proxy:
 
         async def stop() -> None:
             assert self._server is not None
-            self._server.close()
+            await stop_listening(self._server)
             for writer in list(self._open):
                 _reset(writer)
 
@@ -369,6 +369,16 @@ class Proxy:
 async def _take(reader: asyncio.StreamReader, count: int) -> None:
     while count > 0 and (piece := await reader.read(min(65536, count))):
         count -= len(piece)
+
+
+async def stop_listening(server: asyncio.Server) -> None:
+    """Accept no more connections.  The loop first takes in those that it has accepted: a closed server loses them without closing them."""
+    for listening in server.sockets:
+        with contextlib.suppress(NotImplementedError):  # Windows' loop has no readers
+            server.get_loop().remove_reader(listening.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.close()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

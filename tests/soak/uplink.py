@@ -14,6 +14,8 @@ import threading
 import time
 from pathlib import Path
 
+from faultproxy import stop_listening
+
 PIECE = 4096
 RECEIVE_BUFFER = 64 * 1024
 """Bytes that wait in front of the line for each connection, as in a small router."""
@@ -91,7 +93,7 @@ class Uplink:
         """Stop listening, and end every connection."""
 
         async def end() -> None:
-            self._server.close()
+            await stop_listening(self._server)
             writers = list(self._open.values())
             others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in others:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 from uiworld import a_session, settle
 from world import World
 
 from chorus_gui.ui import jobs
 from chorus_gui.ui.session import Session
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: Any) -> Generator[None, object, object]:
+    """A dialog deletes itself when it closes.  pytest-qt would close it a second time, if Python has not yet forgotten it."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    if hasattr(item, "qt_widgets"):
+        item.qt_widgets = [(found, before) for found, before in item.qt_widgets if (widget := found()) is None or shiboken6.isValid(widget)]
+    return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -68,7 +68,7 @@ def test_the_dialog_shows_them_and_saves_nothing(qtbot: QtBot, session: Session,
     assert session.state.config is not None
     before = {file for file in tmp_path.rglob("*") if file.is_file()}
     dialog = ContactSheetDialog(None, session.reader, session.state.config, None, asked.append)
-    # it deletes itself when it closes, so it is not registered to be closed a second time
+    qtbot.addWidget(dialog)
     dialog.show()
     qtbot.waitUntil(lambda: dialog.list.count() == 4 and len(dialog._hidden) == 1, timeout=20_000)
     assert "4 images of 7" in dialog.said.text()
@@ -129,3 +129,16 @@ def test_a_picture_never_stays_below_the_path_of_another_image(qtbot: QtBot, ses
     dialog._draw()
     assert dialog._pixmap.isNull()
     assert not dialog.path.text()
+
+
+KEPT: list[ContactSheetDialog] = []
+
+
+def test_a_dialog_that_has_closed_can_be_registered_with_the_tests(qtbot: QtBot, session: Session, site: Site) -> None:
+    run_job(qtbot, session, intents.Scan())
+    assert session.state.config is not None
+    dialog = ContactSheetDialog(None, session.reader, session.state.config, None, lambda path: None)
+    KEPT.append(dialog)  # as a cycle of references does
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.close()
