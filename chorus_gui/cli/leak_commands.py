@@ -73,7 +73,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
                 for leak in leaks():
                     report.say(f"{leak.rule:4}  {leak.modality}: {leak.path}{f'  ({leak.about})' if leak.about else ''}")
                 if not some:
-                    report.say("There is no open leak in what was checked.")
+                    report.say("No open leaks in what was checked.")
                 if args.all and accepted:
                     _accepted(report, accepted)
     if trouble:

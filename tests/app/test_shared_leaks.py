@@ -189,7 +189,17 @@ def test_lists_are_joined_in_any_order() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"id": ""}, {"size": "5"}, {"size": True}, {"path": None}, {"rule": 1}, {"reason": ""}, {"mtime_us": 2**60}, {"modality": "\ud800"}],
+    [
+        {"id": ""},
+        {"size": "5"},
+        {"size": True},
+        {"path": None},
+        {"rule": 1},
+        {"reason": ""},
+        {"reason": " \n\t"},
+        {"mtime_us": 2**60},
+        {"modality": "\ud800"},
+    ],
 )
 def test_an_entry_that_is_not_understood_accepts_nothing_and_is_kept(change: dict[str, Any]) -> None:
     (entry,) = AcceptedList.of([("a", ONE)]).entries.values()

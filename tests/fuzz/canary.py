@@ -46,7 +46,7 @@ def texts_of(error: ChorusError) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def refresh_for_run() -> Iterator[None]:
     """The program's own error ends what is inside; it must hold no secret."""
     try:
         yield

@@ -95,8 +95,8 @@ class FolderSource:
     and mount points on Windows too) where ``want`` says so, unless they lead to a folder above themselves.  A link that is not
     followed or leads nowhere is a problem that stands for everything below it.
 
-    ``threads``: so many list folders at the same time; None measures while walking and takes up to sixteen where a folder read
-    waits for a disk or a network, because on a fast disk threads cost more than they bring.
+    ``threads``: the number of folders that are listed at the same time; None measures while walking, and takes up to sixteen where reading
+    a folder waits for a disk or a network, because on a fast disk threads cost more than they bring.
     """
 
     def __init__(self, root: Path, *, threads: int | None = None) -> None:
