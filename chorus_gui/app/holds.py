@@ -285,7 +285,7 @@ def holding_back(active: Run, *, sends: bool = True) -> Generator[None]:
             meaning=f"So it is not known what colleagues hold back, and nothing was uploaded. {state.trouble}",
             remedy="Try again. If it fails again, run “hold list” on a computer that knows the list, or tell the central team.",
         )
-    leaks.refresh_for_run(active)
+    leaks.told(active)
     accepted = leaks.Watched(workspace.config)
 
     def now() -> Sequence[Hold]:
@@ -310,7 +310,7 @@ def known_to_stay(config: Config) -> Stays:
     return lambda modality, path, patient_id: config.exclude.covers(path) or held.of(modality, path, patient_id) is not None
 
 
-def refresh_for_run(active: Run) -> HoldsState:
+def told(active: Run) -> HoldsState:
     """Read the shared list for a run, which says what was shared and what is wrong; the state."""
     found = refresh(active.workspace, active.ctx)
     for note in found.notes:

@@ -93,7 +93,7 @@ def refresh(workspace: Workspace, ctx: JobContext, *, always: bool = False) -> s
     return ""
 
 
-def refresh_for_run(active: Run) -> None:
+def told(active: Run) -> None:
     """Read the shared list for a run, which says what is wrong."""
     trouble = refresh(active.workspace, active.ctx)
     if trouble and (text := f"{trouble} {NOT_SHARED}") not in active.notes:

@@ -74,7 +74,7 @@ def _teller(workspace: Workspace, modalities: Sequence[str], before: Callable[[R
     return tell
 
 
-def refresh_for_run(config: Config, estimate: Estimate, modalities: Sequence[str]) -> Reading:
+def told(config: Config, estimate: Estimate, modalities: Sequence[str]) -> Reading:
     """What a pass is going to read."""
     seconds = estimate.files * SECONDS_PER_FILE + estimate.bytes / BYTES_PER_SECOND
     text = f"To read: {size(estimate.bytes)} of {files(estimate.files)}, about {duration(seconds)}."

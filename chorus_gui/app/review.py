@@ -200,7 +200,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
             if refuse_taken(workspace.config, active.journal, staging, version):
                 reviewed = Reviewed(reviewed.path, summary(staging))
             review = Review(staging, active.journal, reviewed, version, options)
-            leaks.refresh_for_run(active)
+            leaks.told(active)
             review.leaks = leaks.of_review(active, review, staging)
             review.leak_kinds = leaks.open_kinds(workspace, review.readiness)
             yield review, staging, reviewed

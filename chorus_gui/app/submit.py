@@ -236,7 +236,7 @@ def _refuse_leaks(active: Run, staging: Staging) -> None:
     """Before anything is done: raises :class:`LeakError` for a leak that no person accepted in what this approval sends."""
     from chorus_gui.core.submission.leak_gate import of_review, refuse
 
-    leaks.refresh_for_run(active)
+    leaks.told(active)
     refuse(active.work, of_review(active.work, staging))
 
 

@@ -50,7 +50,7 @@ def hook(world: World, code: int = 0, body: str = HOOK, more: str = "") -> Path:
     return out
 
 
-def refresh_for_run(out: Path) -> list[tuple[list[str], dict[str, str]]]:
+def told(out: Path) -> list[tuple[list[str], dict[str, str]]]:
     return [tuple(json.loads(line)) for line in out.read_text("utf-8").splitlines()] if out.exists() else []
 
 

@@ -46,7 +46,7 @@ def texts_of(error: ChorusError) -> str:
 
 
 @contextmanager
-def refresh_for_run() -> Iterator[None]:
+def told() -> Iterator[None]:
     """The program's own error ends what is inside; it must hold no secret."""
     try:
         yield

@@ -111,7 +111,7 @@ __all__ = ["not a text"]
 COLUMNS = ("Path", "Size")
 
 
-def refresh_for_run(count: int, name: str, db, label, log) -> str:
+def told(count: int, name: str, db, label, log) -> str:
     """Nor is this."""
     db.execute("SELECT path FROM file WHERE size = ?")
     re.compile("some words [^ ]+")
