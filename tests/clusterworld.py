@@ -16,7 +16,7 @@ from typing import Any
 from chorus_gui.app.cluster import CONFIG_VARIABLE, OwnPlaces
 from chorus_gui.core import job
 from chorus_gui.core.errors import Cancelled, StoreError
-from chorus_gui.core.storage.base import BlobInfo
+from chorus_gui.core.storage.base import BlobInfo, Content
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.retrying import RetryingStore
 
@@ -81,6 +81,15 @@ class DaskProcesses:
         """What all of them have written."""
         return "\n".join(file.read_text("utf-8", "replace") for file in self.folder.glob("*.log"))
 
+    def heal(self, *names: str) -> None:
+        """Continue these workers, start again those that have ended, and wait until all are connected."""
+        for name in names:
+            if self.processes[name].poll() is None:
+                self.signal(name, signal.SIGCONT)
+            else:
+                self.start_worker(name)
+        self.wait_for_workers(len(names))
+
     def stop(self) -> None:
         """End all of them."""
         for process in self.processes.values():
@@ -118,6 +127,19 @@ class GatedStore(LocalStore):
     """
 
     def put(self, path: str, data: Any, **options: Any) -> BlobInfo:
+        self._pass_gate()
+        canary = os.environ.get(CANARY, "")
+        if "-bug" in path:
+            raise RuntimeError(f"https://account.blob.example/box?sp=r&sig={canary} of AccountKey={canary}")
+        if "-refused" in path:
+            raise StoreError(f"refused: https://account.blob.example/box?sp=r&sig={canary}")
+        return super().put(path, data, **options)
+
+    def write(self, path: str, content: Content, **options: Any) -> BlobInfo:
+        self._pass_gate()
+        return super().write(path, content, **options)
+
+    def _pass_gate(self) -> None:
         gate, name = Path(os.environ[GATE]), os.environ[WORKER]
         ctx = job.current()
         (gate / f"{name}.began").touch()
@@ -126,12 +148,6 @@ class GatedStore(LocalStore):
                 raise Cancelled
             (gate / f"{name}.heard-{'paused' if ctx.paused else 'runs'}-{ctx.limit.rate}").touch()
             time.sleep(0.02)
-        canary = os.environ.get(CANARY, "")
-        if "-bug" in path:
-            raise RuntimeError(f"https://account.blob.example/box?sp=r&sig={canary} of AccountKey={canary}")
-        if "-refused" in path:
-            raise StoreError(f"refused: https://account.blob.example/box?sp=r&sig={canary}")
-        return super().put(path, data, **options)
 
 
 class GatedPlaces(OwnPlaces):

@@ -78,6 +78,7 @@ def cluster(processes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clu
     processes.reset()
     yield processes
     processes.reset()
+    processes.processes.heal("w0", "w1", "w2")
 
 
 class Listening(Person):
@@ -143,9 +144,7 @@ def test_with_one_worker_killed_and_one_paused_the_result_is_that_of_threads(clu
     assert {one.name.split(" ")[0] for one in seen.workers} >= {"w1", "w2"}, "the window shows them"
     assert sum(one.files for one in seen.workers) >= done.log.sent.files
     cluster.reset()
-    cluster.processes.signal("w1", signal.SIGCONT)
-    cluster.processes.start_worker("w0")
-    cluster.processes.wait_for_workers(3)
+    cluster.processes.heal("w0", "w1", "w2")
     assert blobs(together) == blobs(alone), "what the paused worker still did is the same again"
 
 
