@@ -313,6 +313,19 @@ def test_undo_after_our_own_commits(new, enter, schema):
             journal.commit([enter("a", version="v2")])
 
 
+@pytest.mark.parametrize("schema", [1, 2])
+def test_undo_concerns_its_own_version_only(new, enter, schema):
+    """What an earlier undo put back, and a person then deleted, stays deleted."""
+    with Journal.open(new(schema)) as journal:
+        journal.commit([enter("a", uploaded="1")], at_us=100)
+        journal.commit([enter("a", old_id=1, version="v2")], at_us=200)
+        assert journal.undo("v2") == 1
+        journal.commit([Entry(Action.CLOSE, old_id=1)], at_us=200)
+        journal.commit([enter("b", version="v3")], at_us=300)
+        assert journal.undo("v3") == 1
+        assert list(journal.rows(active=True)) == []
+
+
 def test_undo_of_what_the_other_tool_amended(sample):
     """It leaves the first of two recordings closed without an upload: both are taken back, the uploaded row is active again."""
     path = sample(1, "upload_1")

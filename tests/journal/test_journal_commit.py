@@ -144,6 +144,41 @@ def test_a_path_is_free_again_once_its_row_is_closed(journal, enter):
     assert [r.path for r in journal.rows(active=True)] == ["a", "b"]
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+@pytest.mark.parametrize("taking", ["renamed", "restored"])
+def test_a_path_that_a_former_entry_took_is_not_free(journal, enter, taking, together):
+    """The journal remembers current paths from the first new entry on: what is renamed or restored later counts, too."""
+    journal.commit([enter("old", uploaded="1"), enter("b", uploaded="1")], at_us=100)
+    journal.commit([Entry(Action.CLOSE, old_id=2)], at_us=150)
+    takes = enter("b", old_id=1) if taking == "renamed" else Entry(Action.REPEAT, old_id=2, mtime_us=11)
+    if not together:
+        journal.commit([takes], at_us=200)
+    with pytest.raises(JournalChangedError, match="already has a current entry for “b”"):
+        journal.commit([takes, enter("b")] if together else [enter("b")], at_us=300)
+    assert [row.path for row in journal.rows(active=True)].count("b") == (0 if together else 1)
+
+
+@pytest.mark.parametrize("again", ["moved", "replaced"])
+def test_a_path_is_free_however_often_its_entry_was_made_again(journal, enter, again):
+    journal.commit([enter("a", uploaded="1")], at_us=100)
+    for old_id in (1, 2):
+        made = Entry(Action.REPEAT, old_id=old_id, mtime_us=old_id) if again == "moved" else enter("a", old_id=old_id, uploaded="1")
+        journal.commit([made], at_us=100 + old_id)
+    journal.commit([Entry(Action.CLOSE, old_id=3)], at_us=200)
+    journal.commit([enter("a")], at_us=300)
+    assert [row.file_id for row in journal.rows(active=True)] == [4]
+
+
+def test_an_error_names_the_entry_and_its_path(journal, enter):
+    journal.commit([enter("x/a.dcm", uploaded="1")], at_us=100)
+    with pytest.raises(JournalChangedError, match=r"^The journal no longer has the entry 77\. None"):
+        journal.commit([Entry(Action.CLOSE, old_id=77)])
+    with pytest.raises(JournalChangedError, match=r"^The journal no longer has the entry 77 \(“x/b\.dcm”\)\. None"):
+        journal.commit([enter("x/b.dcm", old_id=77)])
+    with pytest.raises(JournalChangedError, match=r"^The journal's entry 1 \(“x/a\.dcm”, Images\) is no longer pending\. None"):
+        journal.commit([Entry(Action.UPLOADED, old_id=1, uploaded="2")])
+
+
 def test_two_active_rows_of_other_tools_count_as_two(journal, enter):
     journal.commit([enter("a", uploaded="1")])
     columns = "FILEPATH, MODALITY" if journal.schema == 1 else "SRC_PATH_ID, FILENAME, MODALITY_ID"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,7 +19,16 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval
 from chorus_gui.core.review import approval as approving
 from chorus_gui.core.review import pending
-from chorus_gui.core.review.approval import approve, check_approval, choose_version, deletions, diff_hash, is_version, new_version
+from chorus_gui.core.review.approval import (
+    all_deletions,
+    approve,
+    check_approval,
+    choose_version,
+    deletions,
+    diff_hash,
+    is_version,
+    new_version,
+)
 from chorus_gui.core.review.staging import Staging
 
 A, B = "1/Images/a.dcm", "1/Images/b.dcm"
@@ -105,6 +115,19 @@ def test_an_approval_says_who_approved_what_and_when_and_is_kept(allow: bool, re
         assert found.pending == ("" if record_only else chosen), "what is only recorded uploads nothing that is pending"
         assert staging.get("approval") == asdict(found)
         check_approval(staging, journal, found)
+
+
+def test_an_approval_permits_neither_mass_deletions_nor_only_recording_by_itself(world: World) -> None:
+    with reviewed(world) as (staging, journal):
+        found = approve(staging, journal, "v2")
+        assert (found.allow_deletions, found.record_only) == (False, False)
+
+
+def test_the_deletions_of_every_modality_are_counted_from_none(world: World) -> None:
+    with reviewed(world) as (staging, journal):
+        current = Counter(row.modality for row in journal.rows(active=True))
+        assert current
+        assert all_deletions(staging, journal.counts()) == {modality: (0, total) for modality, total in current.items()}
 
 
 COLUMNS = {

@@ -61,7 +61,7 @@ class Writer:
     def _write(self, entry: Entry, at_us: int) -> None:
         match entry.action:
             case Action.ENTER:
-                self._enter(entry, at_us)
+                self._replace(entry, at_us)
             case Action.REPEAT:
                 self._repeat(entry, at_us)
             case Action.CLOSE:
@@ -69,12 +69,9 @@ class Writer:
             case Action.UPLOADED:
                 self._uploaded(entry)
 
-    def _enter(self, entry: Entry, at_us: int) -> None:
-        old = None if entry.old_id is None else self._active_row(entry)
-        if old is not None:
-            self._retire(old, at_us, "OUTDATED")
-        if old is None or (old.modality, old.path) != (entry.modality, entry.path):
-            self._require_free(entry.modality, entry.path)
+    def _replace(self, entry: Entry, at_us: int) -> None:
+        self._retire(self._active_row(entry), at_us, "OUTDATED")
+        self._require_free(entry.modality, entry.path)
         self._schema.insert((entry,), at_us)
         self._count(entry.modality, entry.path, 1)
 
