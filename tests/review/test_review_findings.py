@@ -19,6 +19,7 @@ from chorus_gui.core.config.save import template
 from chorus_gui.core.errors import AccessError, Cancelled, JournalChangedError, StaleReviewError
 from chorus_gui.core.journal.backups import listing
 from chorus_gui.core.journal.store import Journal
+from chorus_gui.core.model import Mode
 from chorus_gui.core.review.approval import approve, check_approval
 from chorus_gui.core.review.holds import Holds, hold_back_patient
 from chorus_gui.core.review.staging import Staging, staging_path
@@ -100,6 +101,17 @@ def test_recording_into_an_amended_version_never_takes_a_files_place(tmp_path: P
     assert set(world.active()) == {"0012/Images/a.dcm"}
     world.upload()
     world.check_truth()
+
+
+def test_a_pending_file_that_is_gone_belongs_to_the_patient_of_its_path_in_both_modes(tmp_path: Path) -> None:
+    """The journal's column takes leading zeros away; holds and filters name the patient as the site does."""
+    world = World(tmp_path)
+    gone = world.put("0012/Images/a.dcm", "one")
+    world.put("0013/Images/a.dcm", "one")
+    world.run("record", version=V1)
+    gone.unlink()
+    for mode in (Mode.FULL, Mode.APPEND):
+        assert {change.path: change.patient_id for change in world.changes(mode=mode)}["0012/Images/a.dcm"] == "0012"
 
 
 def test_two_pending_rows_of_one_place_are_not_sent_over_each_other(tmp_path: Path) -> None:
