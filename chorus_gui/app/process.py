@@ -8,6 +8,9 @@ import subprocess
 import sys
 from typing import Any, BinaryIO, TextIO
 
+WORKER_PROCESS = "--worker-process"
+"""The only argument of a worker process of the program that an installer brings."""
+
 
 def prepare() -> None:
     """Make the standard streams usable, and keep console windows of child processes away.

@@ -14,12 +14,14 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.status import Status, status_of
+from chorus_gui.app.worker_processes import assisting
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
 from chorus_gui.core.custody.history_check import ACCEPT
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.submission.held import HeldNow
     from chorus_gui.core.submission.history import Entered
     from chorus_gui.core.submission.work import Work
+    from chorus_gui.core.transfer.processes import Processes
 
 T = TypeVar("T")
 
@@ -93,6 +96,8 @@ class Run:
     """what must not be uploaded now"""
     cluster: Executor | None = None
     """the workers of a cluster, if they do the work"""
+    processes: Processes | None = None
+    """worker processes of this computer, if there are any"""
     named: str = ""
     """the version that the person named, to be completed whatever that takes"""
     _guard: GuardedStore | None = None
@@ -119,7 +124,9 @@ class Run:
         from chorus_gui.core.submission.work import Work
 
         workspace = self.workspace
-        return Work(workspace.config, self.journal, self.ctx, workspace.sources(), self.log, self.held, cluster=self.cluster)
+        assists = partial(assisting, self) if self.cluster is None else None
+        log, held = self.log, self.held
+        return Work(workspace.config, self.journal, self.ctx, workspace.sources(), log, held, cluster=self.cluster, assisting=assists)
 
     def tell(self, text: str) -> None:
         """Show a sentence, and keep it for the end."""

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chorus_gui import __version__
-from chorus_gui.app.process import prepare
+from chorus_gui.app.process import WORKER_PROCESS, prepare
 from chorus_gui.app.status import Status, status_of
 from chorus_gui.core.errors import ChorusError, Declined
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, run
@@ -282,6 +282,10 @@ def entry() -> NoReturn:
     from chorus_gui.cli.report import discard
 
     prepare()
+    if sys.argv[1:] == [WORKER_PROCESS]:
+        from chorus_gui.app.worker_processes import main as serve
+
+        serve()
     try:
         status: int = main(own_process=True)
     except (KeyboardInterrupt, ChorusError):

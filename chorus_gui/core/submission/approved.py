@@ -30,6 +30,10 @@ class Approved:
         """What is approved and not done yet; of one ``modality``, if there is one."""
         return stream(self.staging, replace(_TO_DO, kinds=kinds, modalities=(modality,) if modality else ()))
 
+    def small_files(self, size: int) -> int:
+        """How many files to send have at most ``size`` bytes."""
+        return int(self.staging.db.execute(f"SELECT count(*) FROM change WHERE {SENDING} AND size <= ?", (size,)).fetchone()[0])
+
     def to_send(self, again: Collection[int] = ()) -> dict[str, Tally]:
         """Files and bytes to send, by modality; ``again`` are the ids of MOVED changes that are sent too."""
         rows = self.staging.db.execute(

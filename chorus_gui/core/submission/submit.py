@@ -38,6 +38,7 @@ from chorus_gui.core.review.approval import check_approval, diff_hash
 from chorus_gui.core.review.diff import scanned_as
 from chorus_gui.core.review.tails import TAIL
 from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.storage.lane import LANE_BYTES
 from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.approved import Approved
@@ -417,6 +418,7 @@ def _copy_renamed(work: Work, approved: Approved, store: Store) -> None:
 
 def _send(work: Work, approved: Approved, store: Store, again: Collection[int]) -> None:
     """Upload new files, and record the confirmed ones."""
+    executor = work.sending(approved.small_files(LANE_BYTES), store)
 
     def files() -> Iterator[tuple[Change, Item]]:
         for change in _new_content(work, approved, again):
@@ -427,4 +429,4 @@ def _send(work: Work, approved: Approved, store: Store, again: Collection[int]) 
         with work.log.marking():
             _done(work, approved, [change for change, _ in sent])
 
-    deliver(work, store, files(), lambda change, proof: _entry(approved, change, proof.md5, proof.md5_seconds, proof), done)
+    deliver(work, store, files(), lambda change, proof: _entry(approved, change, proof.md5, proof.md5_seconds, proof), done, executor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from chorus_gui.core.model import Action, Entry, Item, Proof, Row, Tally, sums
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
+from chorus_gui.core.storage.lane import LANE_BYTES
 from chorus_gui.core.storage.names import outside
 from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.commit import upload_time
@@ -75,7 +76,12 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
             with work.log.marking():
                 pending.sent(approved, [row for row, _ in proved])
 
-    deliver(work, store, files(), _entry, done)
+    deliver(work, store, files(), _entry, done, work.sending(_small_files(totals), store))
+
+
+def _small_files(totals: Mapping[str, Tally]) -> int:
+    """About how many files are small: all of a modality whose average is.  To ask for each would take seconds."""
+    return sum(total.files for total in totals.values() if total.bytes <= LANE_BYTES * total.files)
 
 
 def _no_version(version: str) -> UsageError:

@@ -15,9 +15,11 @@ from chorus_gui.core.journal.queries import doubled_rows
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
 from chorus_gui.core.passes import Pass
-from chorus_gui.core.storage.base import Source
+from chorus_gui.core.storage.base import Source, Store
+from chorus_gui.core.storage.lane import lane_of
 from chorus_gui.core.submission.held import HeldNow
 from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.transfer.processes import Assisted, Processes
 
 Stays = Callable[[str, str, object], bool]
 """(modality, path, patient ID as the journal has it): the file must not be uploaded now."""
@@ -44,11 +46,21 @@ class Work:
     deepest: Pass = Pass.AT_ONCE
     cluster: Executor | None = None
     """workers on other computers; None: there are none"""
+    assisting: Callable[[int], Processes | None] | None = None
+    """the worker processes of this computer that pay for so many small files; None: there are none"""
 
     @property
     def bulk(self) -> Executor:
         """Where whole files are hashed, sent and read: on the cluster, if there is one."""
         return self.cluster or self.executor
+
+    def sending(self, small_files: int, store: Store) -> Executor:
+        """Where files are sent into ``store``, of which so many are small: as :attr:`bulk`, perhaps with worker processes."""
+        lane = lane_of(store) if self.assisting is not None else None  # without one, small files take no other way than large ones
+        if lane is not None:
+            lane.close()
+        processes = self.assisting(small_files) if lane is not None and self.assisting is not None else None
+        return self.bulk if processes is None else Assisted(self.bulk, processes)
 
     @property
     def executor(self) -> Executor:

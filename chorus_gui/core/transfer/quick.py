@@ -2,6 +2,8 @@
 
 It is the usual case alone.  Whatever is not as it should be (a file that changed, a source that waits, a store that refuses, or does not
 answer) goes the way of every other file afterwards, which knows what to do: nothing is explained, repeated or waited for here.
+
+Worker processes can do the reading, hashing and sending, if there are any (:mod:`~chorus_gui.core.transfer.processes`): the rules are the same.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.lane import LANE_BYTES, Lane, lane_of
 from chorus_gui.core.storage.whole import Whole, whole_reader
 from chorus_gui.core.transfer.checks import acknowledged, check_content, check_unchanged, level_of
+from chorus_gui.core.transfer.processes import Processes, task_of
 
 SLOW_S = 0.001
 """Seconds for the bytes of one file, the median, from which threads that read at the same time are faster."""
@@ -29,6 +32,8 @@ LEAST_RATE = 16 * LANE_BYTES
 """Bytes a second.  Under a lower limit whole files would leave in bursts; the others are sent in small pieces."""
 REST_S = 2.0
 """Seconds from a lane that broke to the next."""
+_LOOK_S = 0.005
+"""Seconds of a wait for one of two: the lane of this process, and the worker processes."""
 
 
 class _Sent(NamedTuple):
@@ -41,10 +46,12 @@ class _Sent(NamedTuple):
 class Quick:
     """The quick way into ``store``; ``sources`` are by modality.  Used by one thread, and to be closed.
 
-    Not ``possible``: no file goes this way.
+    Not ``possible``: no file goes this way.  ``processes`` do the work as soon as one of them is ready.
     """
 
-    def __init__(self, sources: Mapping[str, Source], store: Store, ctx: JobContext, *, possible: bool = True) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], store: Store, ctx: JobContext, *, possible: bool = True, processes: Processes | None = None
+    ) -> None:
         self._sources = sources
         self._readers: dict[str, Callable[[str, int], Whole]] = {}
         self._store = store
@@ -53,6 +60,11 @@ class Quick:
         self._lane: Lane | None = lane_of(store) if possible else None
         self._possible = self._lane is not None
         self._sent: dict[int, _Sent] = {}
+        self._processes = processes if self._possible else None
+        self._lent: dict[int, Item] = {}
+        """files that the processes have"""
+        if self._processes is not None:
+            self._processes.begin(sources, store)
         self._unsure: set[int] = set()
         self._silent = False
         self._numbers = 0
@@ -66,12 +78,12 @@ class Quick:
     @property
     def busy(self) -> bool:
         """Files are on their way, or their proofs were not collected."""
-        return bool(self._sent)
+        return bool(self._sent or self._lent)
 
     @property
     def answered(self) -> bool:
         """:meth:`results` has something at once."""
-        return self._lane is not None and self._lane.answered
+        return (self._lane is not None and self._lane.answered) or (self._processes is not None and self._processes.answered)
 
     def takes(self, item: Item) -> bool:
         """It can go this way now: a small file, without a low limit or a condition, while nothing is wrong."""
@@ -82,7 +94,7 @@ class Quick:
         if self._away:
             self._away -= 1
             return False
-        return self._is_open()
+        return self._lends or self._is_open()
 
     def has_room(self, item: Item) -> bool:
         """This file can be sent, and it is its turn under the limit; False also if it has to go another way, see :attr:`alive`."""
@@ -90,7 +102,11 @@ class Quick:
         if self._booked != (item.key, limit.rate):
             self._booked = item.key, limit.rate
             self._due = time.monotonic() + limit.reserve(item.size)
-        return not self.held and self._lane is not None and self._lane.has_room()
+        if self.held:
+            return False
+        if self._processes is not None and self._processes.ready:
+            return self._processes.has_room()
+        return self._lane is not None and self._lane.has_room()
 
     @property
     def held(self) -> bool:
@@ -100,10 +116,20 @@ class Quick:
     @property
     def alive(self) -> bool:
         """It makes sense to wait for room."""
-        return self._lane is not None and self._lane.alive
+        return self._lends or (self._lane is not None and self._lane.alive)
+
+    @property
+    def _lends(self) -> bool:
+        """The processes do the work now."""
+        return self._processes is not None and self._processes.ready
 
     def send(self, item: Item) -> bool:
-        """Read a file and begin to send it, when there is room.  False: it has to go another way."""
+        """Read a file and begin to send it, when there is room; or have it done.  False: it has to go another way."""
+        if self._processes is not None and self._processes.ready:
+            self._numbers += 1
+            self._lent[self._numbers] = item
+            self._processes.give(task_of(self._numbers, item))
+            return True
         lane = self._lane
         if lane is None:
             return False
@@ -129,35 +155,52 @@ class Quick:
 
     def results(self, seconds: float) -> Iterator[Proof | Item]:
         """The proofs of the answers that have arrived; waits up to ``seconds`` for one.  An item has to go another way."""
-        lane = self._lane
-        if lane is None:
-            return
-        counts: dict[str, list[int]] = {}
+        seconds = max(0.0, min(seconds, self._due - time.monotonic())) if self.held else seconds
         found: list[Proof | Item] = []
-        now = 0.0
-        for key, blob in lane.answers(min(seconds, self._due - time.monotonic()) if self.held else seconds):
-            item, md5, began, hashed = self._sent.pop(key)
-            if blob is None:
-                found.append(item)
-                continue
-            try:
-                acknowledged(blob, item.size, md5)
-            except ChorusError:
-                found.append(item)
-                continue
-            now = now or time.perf_counter()
-            found.append(Proof(item, md5, blob.etag, level_of(blob), item.size, md5_seconds=hashed - began, upload_seconds=now - hashed))
-            count = counts.setdefault(item.modality, [0, 0])
-            count[0] += 1
-            count[1] += item.size
+        if self._processes is not None:
+            found += self._from_processes(self._processes, min(seconds, _LOOK_S) if self._sent else seconds)
+            seconds = 0.0 if found or not self._sent else min(seconds, _LOOK_S)
+        if self._lane is not None:
+            found += self._from_lane(self._lane, seconds)
+        counts: dict[str, list[int]] = {}
+        for result in found:
+            if isinstance(result, Proof):
+                count = counts.setdefault(result.item.modality, [0, 0])
+                count[0] += 1
+                count[1] += result.item.size
         for modality, (files, size) in counts.items():
             self._ctx.progress.add(modality, files=files, size=size)
         yield from found
 
+    def _from_lane(self, lane: Lane, seconds: float) -> Iterator[Proof | Item]:
+        now = 0.0
+        for key, blob in lane.answers(seconds):
+            item, md5, began, hashed = self._sent.pop(key)
+            if blob is None:
+                yield item
+                continue
+            try:
+                acknowledged(blob, item.size, md5)
+            except ChorusError:
+                yield item
+                continue
+            now = now or time.perf_counter()
+            yield Proof(item, md5, blob.etag, level_of(blob), item.size, md5_seconds=hashed - began, upload_seconds=now - hashed)
+
+    def _from_processes(self, processes: Processes, seconds: float) -> Iterator[Proof | Item]:
+        answers = processes.answers(seconds)
+        for number, md5, etag, level, md5_seconds, upload_seconds in answers.done:
+            item = self._lent.pop(number)
+            yield Proof(item, md5, etag, level, item.size, md5_seconds=md5_seconds, upload_seconds=upload_seconds)
+        for number in answers.other_way:
+            yield self._lent.pop(number)
+        if answers.slow:
+            self._away = AWAY
+
     def settle(self, seconds: float) -> Iterator[Proof | Item]:
         """The results of files on their way that are answered within ``seconds``."""
         until = time.monotonic() + seconds
-        while self._sent and (left := until - time.monotonic()) > 0:
+        while self.busy and (left := until - time.monotonic()) > 0:
             yield from self.results(left)
 
     def doubt(self, item: Item) -> None:
@@ -169,8 +212,23 @@ class Quick:
         self._unsure.discard(result.item.key)
         self._silent = isinstance(result, Failure) and result.kind == StoreUnavailableError.__name__
 
+    def was_slow(self) -> bool:
+        """Reading was slow since the last call: other files should be read by threads."""
+        was, self._away = self._away > 0, 0
+        return was
+
+    def abandoned(self) -> list[int]:
+        """The keys of the files on their way, whose results nobody gets."""
+        return [sent.item.key for sent in self._sent.values()]
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections.  Processes send nothing after this."""
+        self._close_lane()
+        if self._processes is not None:
+            self._processes.finish()
+            self._processes = None
+
+    def _close_lane(self) -> None:
         if self._lane is not None:
             self._lane.close()
             self._lane = None
@@ -188,7 +246,7 @@ class Quick:
                 return False
             self._lane = lane_of(self._store)
         elif not self._lane.alive and not self._sent:
-            self.close()
+            self._close_lane()
             self._broke = time.monotonic()
         return self._lane is not None and self._lane.alive
 

@@ -18,6 +18,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.transfer.large import Block
+from chorus_gui.core.transfer.processes import Assisted
 from chorus_gui.core.transfer.quick import Quick
 from chorus_gui.core.transfer.sender import Sender
 
@@ -41,7 +42,7 @@ def transfer(
     """Send the items; a proof or a failure for each, in no order.
 
     ``items`` is pulled in the caller's thread, a bounded number ahead; ``sources`` are by modality.  Small
-    files are sent in the caller's thread where the store has a lane; all others by the threads of ``executor``, each a request at a time, and at
+    files are sent in the caller's thread, or by the processes of an ``executor`` that is :class:`Assisted`, where the store has a lane; all others by the threads of ``executor``, each a request at a time, and at
     most twice as many buffers of one request's size exist.  Progress counts a file's bytes when they are acknowledged, and subtracts them if the file fails in the end.  ``idle`` is called a few times a second, in
     the caller's thread, while no result comes: the time to commit those that came.
 
@@ -51,9 +52,10 @@ def transfer(
     Closing the generator calls the threads back and waits for them.  What a large file had staged then is not sent again by
     the next transfer of the same bytes.
     """
+    processes = executor.processes if isinstance(executor, Assisted) else None
     with (
         Pool(executor, Sending(sources, store), ctx, window=executor.window(WINDOW), idle=idle) as pool,
-        closing(Quick(sources, store, ctx, possible=not executor.distant)) as quick,
+        closing(Quick(sources, store, ctx, possible=not executor.distant, processes=processes)) as quick,
     ):
         yield from _Both(pool, quick, ctx, idle).map(items)
 
