@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chorus_gui.core.journal.schema import EntryStatement, Schema
+from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.model import Entry, Row
 
 ROOT = "."
@@ -34,7 +34,11 @@ _INSERT = (
     ":upload_id, :version_id)"
 )
 _LOOKED_UP = ("name", "folder_id", "modality_id", "upload_id", "version_id")
-_INSERT_ENTRY = EntryStatement(_INSERT, "file_id", "valid_us", "invalid_us", *_LOOKED_UP)
+_INSERT_ENTRY = (
+    "INSERT INTO journal_v2 (PERSON_ID, SRC_PATH_ID, FILENAME, MODALITY_ID, SRC_MODTIME_us, SIZE, MD5, TIME_VALID_us, UPLOAD_DT_ID, VERSION_ID) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+"""A new row: what it does not name is NULL, and the id is the next one."""
 
 
 class V2(Schema):
@@ -115,7 +119,13 @@ class V2(Schema):
 
     def insert(self, entries: Sequence[Entry], at_us: int) -> None:
         """See :meth:`Schema.insert`.  SQLite turns a patient id of digits into an integer, as it does for the other tool."""
-        _INSERT_ENTRY.execute(self.conn, [_INSERT_ENTRY.bound(entry, None, at_us, None, *self._look_up(entry)) for entry in entries])
+        rows: list[tuple[Any, ...]] = []
+        for entry in entries:
+            name, folder_id, modality_id, upload_id, version_id = self._look_up(entry)
+            rows.append(
+                (entry.patient_id, folder_id, name, modality_id, entry.mtime_us, entry.size, entry.md5, at_us, upload_id, version_id)
+            )
+        self.conn.executemany(_INSERT_ENTRY, rows)
 
     def take_over(self, row: Row, *, patient_id: object, md5: object) -> None:
         """The row of another journal, with its id, closed or not, for :mod:`.upgrade`; person and MD5 as that journal's own columns

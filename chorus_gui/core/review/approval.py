@@ -72,13 +72,17 @@ def choose_version(journal: Journal, version: str | None, *, amend: bool) -> str
 def diff_hash(staging: Staging) -> str:
     """Identifies the diff: every actionable change with what it was made from, held-back ones marked.  SHA-256, hex."""
     digest = hashlib.sha256()
-    rows = staging.db.execute(
-        "SELECT kind, modality, path, size, mtime_us, md5, version, tail, old_id, excluded FROM change "
-        f"WHERE kind IN ({_KINDS}) ORDER BY modality, path, kind, id"
-    )
-    while page := rows.fetchmany(1000):
-        digest.update(repr(page).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    last = 0
+    while True:  # SQLite writes the text of a page: row by row in Python takes three times as long
+        last, text = staging.db.execute(
+            "SELECT max(id), group_concat(line, char(10)) FROM (SELECT id, "
+            "json_array(kind, modality, path, size, mtime_us, md5, version, tail, old_id, excluded) AS line FROM change "
+            f"WHERE id > ? AND +kind IN ({_KINDS}) ORDER BY id LIMIT 1000)",
+            (last,),
+        ).fetchone()
+        if last is None:
+            return digest.hexdigest()
+        digest.update(f"{text}\n".encode("utf-8", "surrogatepass"))
 
 
 def deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[int, int]]:

@@ -17,12 +17,13 @@ from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, LITTER, PATIE
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
-_KIND_AT, _PATH_AT, _MODALITY_AT, _OLD_AT, _EXCLUDED_AT = (_FIELDS.index(name) for name in ("kind", "path", "modality", "old", "excluded"))
-_CHANGE = len(_FIELDS)
+_KIND_AT, _OLD_AT, _EXCLUDED_AT = (_FIELDS.index(name) for name in ("kind", "old", "excluded"))
 _UNKNOWN = {"size": "0", "mtime_us": "0", "valid_us": "0", "version": "''"}
 _OLD = [f"coalesce(old_{field.name}, {_UNKNOWN.get(field.name, 'NULL')})" for field in fields(Row)[3:]]
-_COLUMNS = ", ".join([*("old_id" if name == "old" else name for name in _FIELDS), *_OLD])
-"""A change's fields, then those of its row after id, modality and path: read by their positions, because they are read a million times."""
+_COLUMNS = ", ".join("old_id" if name == "old" else name for name in _FIELDS)
+"""A change's fields, with the id of its row for the row: read by their positions, because they are read a million times."""
+_OLD_COLUMNS = f"id, old_id, modality, path, {', '.join(_OLD)}"
+"""A change's id, then the fields of its row: most changes of a first submission have none."""
 _PIECE = 100_000
 
 
@@ -66,7 +67,7 @@ def stream(staging: Staging, query: Query) -> Iterator[Change]:
     if query.order == "id" and not query.descending and query.limit is None:
         where, values = query.where()
         last = -1
-        while page := list(_changes(staging, f"id > ? AND {where} ORDER BY id LIMIT 1024", (last, *values))):
+        while page := _changes(staging, f"id > ? AND {where} ORDER BY id LIMIT 1024", (last, *values)):
             yield from page
             last = page[-1].id
         return
@@ -75,18 +76,23 @@ def stream(staging: Staging, query: Query) -> Iterator[Change]:
         yield from by_ids(staging, ids[start : start + 1024])
 
 
-def _changes(staging: Staging, where: str, values: Iterable[Any]) -> Iterator[Change]:
-    return map(_change, staging.db.execute(f"SELECT {_COLUMNS} FROM change WHERE {where}", tuple(values)))
-
-
-def _change(row: tuple[Any, ...]) -> Change:
-    """A row of the staging database: the columns of :data:`_COLUMNS`."""
-    values = [*row[:_CHANGE]]
-    values[_KIND_AT] = _KIND[values[_KIND_AT]]
-    values[_EXCLUDED_AT] = bool(values[_EXCLUDED_AT])
-    if (file_id := values[_OLD_AT]) is not None:
-        values[_OLD_AT] = Row(file_id, values[_MODALITY_AT], values[_PATH_AT], *row[_CHANGE:])
-    return Change(*values)
+def _changes(staging: Staging, where: str, values: Iterable[Any]) -> list[Change]:
+    """A page of changes.  Their rows are read separately, if they have any."""
+    db, bound = staging.db, tuple(values)
+    rows = db.execute(f"SELECT {_COLUMNS} FROM change WHERE {where}", bound).fetchall()
+    with_old = [row[0] for row in rows if row[_OLD_AT] is not None]
+    old: dict[int, Row] = {}
+    if with_old:
+        found = db.execute(f"SELECT {_OLD_COLUMNS} FROM change WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(with_old),))
+        old = {row[0]: Row(*row[1:]) for row in found}
+    changes: list[Change] = []
+    for row in rows:
+        values = [*row]
+        values[_KIND_AT] = _KIND[values[_KIND_AT]]
+        values[_EXCLUDED_AT] = bool(values[_EXCLUDED_AT])
+        values[_OLD_AT] = old.get(values[0])
+        changes.append(Change(*values))
+    return changes
 
 
 def prepare(staging: Staging) -> None:

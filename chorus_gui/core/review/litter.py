@@ -9,7 +9,8 @@ from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.folders import resource
 from chorus_gui.core.untrusted import toml_tables
 
-_DIGITS = str.maketrans("123456789", "000000000")
+DIGITS = str.maketrans("123456789", "000000000")
+"""Makes one shape of names that differ in digits only."""
 MARK = "Possibly not data"
 """How the note of such a change begins."""
 
@@ -48,7 +49,7 @@ def maker(path: str) -> str:
     Names that differ in digits only are looked at once: no pattern of the table has a digit.
     """
     folder, _, name = path.rpartition("/")
-    who = _name(name.translate(_DIGITS))
+    who = _name(name.translate(DIGITS))
     return _folder(folder) if who is None else who
 
 

@@ -180,5 +180,9 @@ class Staging:
 
     def mark_done(self, ids: Iterable[int]) -> None:
         """Remember that these changes are recorded in the journal."""
+        found = sorted(ids)
         with self.changing():
-            self.db.execute("UPDATE change SET done = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),))
+            if found and found == list(range(found[0], found[0] + len(found))):  # as nearly always: SQLite finds each next to the last
+                self.db.execute("UPDATE change SET done = 1 WHERE id BETWEEN ? AND ?", (found[0], found[-1]))
+            else:
+                self.db.execute("UPDATE change SET done = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(found),))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import PatternError
-from chorus_gui.core.review.litter import note
+from chorus_gui.core.review.litter import DIGITS, note
 from chorus_gui.core.review.places import find_clashes
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.accepts import refusal
+from chorus_gui.core.storage.names import is_plain
 
 TAIL = "coalesce(tail, path)"
 """SQL: the path of a change's file below its version's folder."""
@@ -27,29 +29,33 @@ def find_tails(config: Config, staging: Staging) -> None:
     db = staging.db
     mapped = False
     refused = refusal(config.central)
-    here, prefix = ("", ""), ""  # the folder that was mapped last, and what becomes of it: a folder's files follow one another
     for page in _pages(staging):
         updates: list[tuple[str, int]] = []
         faults: list[tuple[str, int]] = []
         litter: list[tuple[str, int]] = []
-        for key, modality, path in page:
-            folder, _, name = path.rpartition("/")
-            if here != (modality, folder):
-                try:
-                    tail = config.store_path(modality, path, "v").removeprefix("v/")
-                except PatternError as error:
-                    faults.append((str(error), key))
-                    continue
-                if config.sites[modality].pattern.whole_folders:
-                    here, prefix = (modality, folder), tail.removesuffix(name)
-            else:
-                tail = prefix + name
-            if tail != path:
-                updates.append((tail, key))
-            if flagged := note(path):
-                litter.append((flagged, key))
-            if why := refused(f"{_VERSION}/{tail}"):
-                faults.append((f"The central store cannot hold a file of this name. {why} {_RENAME}", key))
+        for (modality, folder), run in groupby(page, _folder):  # a folder's files follow one another
+            files = list(run)
+            prefix: str | None = None
+            for key, _, path in files:
+                name = path[len(folder) + 1 :] if folder else path
+                if prefix is None:
+                    try:
+                        tail = config.store_path(modality, path, "v").removeprefix("v/")
+                    except PatternError as error:
+                        faults.append((str(error), key))
+                        continue
+                    if config.sites[modality].pattern.whole_folders:
+                        prefix = tail.removesuffix(name)
+                        if prefix + name == path and all_usual(files, folder, len(config.central.prefix)):
+                            break
+                else:
+                    tail = prefix + name
+                if tail != path:
+                    updates.append((tail, key))
+                if flagged := note(path):
+                    litter.append((flagged, key))
+                if why := refused(f"{_VERSION}/{tail}"):
+                    faults.append((f"The central store cannot hold a file of this name. {why} {_RENAME}", key))
         db.executemany("UPDATE change SET tail = ? WHERE id = ?", updates)
         db.executemany("UPDATE change SET note = trim(? || ' ' || note) WHERE id = ?", litter)
         db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", faults)
@@ -58,6 +64,24 @@ def find_tails(config: Config, staging: Staging) -> None:
     if not own_paths:  # otherwise no two files have the same
         _same_places(staging)
     find_clashes(config, staging, TAIL, own_paths=own_paths)
+
+
+def _folder(file: tuple[int, str, str]) -> tuple[str, str]:
+    """The modality and the folder of a file (id, modality, path)."""
+    return file[1], file[2][: max(file[2].rfind("/"), 0)]
+
+
+def all_usual(files: Sequence[tuple[int, str, str]], folder: str, more: int) -> bool:
+    """Every store takes the names of these files (id, modality, path) of one folder at their own paths, and none of them looks like litter.
+
+    They are looked at together: names that differ in digits only are alike in both.  False: look at each.  ``more`` characters come
+    before each path, besides the version.
+    """
+    cut = len(folder) + 1 if folder else 0
+    names = "\0".join([path[cut:] for _, _, path in files])
+    above = folder + "/" if folder else ""
+    more += len(_VERSION) + 1
+    return all(is_plain(f"{above}{shape}", more) and not note(f"{above}{shape}") for shape in set(names.translate(DIGITS).split("\0")))
 
 
 def _pages(staging: Staging) -> Iterator[list[tuple[int, str, str]]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Never, Protocol, TypeVar
 
@@ -64,6 +65,15 @@ def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobConte
     ``files`` is taken from in the consuming thread, some chunks ahead.  Closing the iterator stops the others at their next
     block.  Raises :class:`Cancelled`.
     """
+    with closing(digest_lists(files, sources, ctx, executor)) as lists:
+        for results in lists:
+            yield from results
+
+
+def digest_lists(
+    files: Iterable[F], sources: Mapping[str, Source], ctx: JobContext, executor: Executor
+) -> Generator[Sequence[Result[F]], None, None]:
+    """As :func:`digest_many`, as many results at a time as come together: what is done once for each list costs little for each file."""
     buffer = bytearray(BLOCK)
     chunk: list[F] = []
     to_pool, distant = 0, executor.distant
@@ -83,21 +93,22 @@ def digest_many(files: Iterable[F], sources: Mapping[str, Source], ctx: JobConte
                     results = _digest_all(work, sources, ctx.checkpoint, buffer)
                     waited = (time.perf_counter() - began) - (time.thread_time() - busy)
                     to_pool = _CHUNKS_TO_POOL if waited > _SLOW_S * _CHUNK else 0
-                    yield from results
+                    yield results
                     continue
                 to_pool = max(0, to_pool - 1)
             while not pool.room:
-                yield from pool.take()
+                yield pool.take()
             pool.give(work)
-            yield from pool.ready()
+            if ready := list(pool.ready()):
+                yield ready
         if chunk and distant:
             while not pool.room:
-                yield from pool.take()
+                yield pool.take()
             pool.give(chunk)
-        else:
-            yield from _digest_all(chunk, sources, ctx.checkpoint, buffer)
+        elif chunk:
+            yield _digest_all(chunk, sources, ctx.checkpoint, buffer)
         while pool.busy:
-            yield from pool.take()
+            yield pool.take()
 
 
 class _Hasher(Worker[list[F], Result[F], Never]):

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from chorus_gui.core.computer import computer_fault
 from chorus_gui.core.errors import ContentChangedError
@@ -16,6 +18,7 @@ from chorus_gui.core.receipt import AcceptedLeak, ApprovingPolicy, Checked
 from chorus_gui.core.review.values import Hold
 
 NOTHING = Tally()
+_OF = itemgetter(0, 1)
 
 
 @dataclass(slots=True)
@@ -90,14 +93,10 @@ class RunResult:
 
     def enter(self, changes: Iterable[tuple[str, ChangeKind, int]]) -> None:
         """Changes (modality, kind, bytes) were committed to the journal."""
-        sums: dict[tuple[str, ChangeKind], list[int]] = {}
-        for modality, kind, size in changes:
-            count = sums.setdefault((modality, kind), [0, 0])
-            count[0] += 1
-            count[1] += size
-        for (modality, kind), (files, size) in sums.items():
+        for (modality, kind), run in groupby(changes, _OF):  # neighbours are alike
+            sizes = [change[2] for change in run]
             kinds = self.entered.setdefault(modality, {})
-            kinds[kind] = kinds.get(kind, Tally()) + Tally(files, size)
+            kinds[kind] = kinds.get(kind, Tally()) + Tally(len(sizes), sum(sizes))
 
     def rename(self, changes: Iterable[Change]) -> None:
         """Changes were committed to the journal: an added one whose other half was deleted by this run is a renamed file."""

@@ -16,6 +16,8 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
+from itertools import groupby
+from operator import attrgetter
 
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.errors import (
@@ -45,7 +47,7 @@ from chorus_gui.core.submission.approved import Approved
 from chorus_gui.core.submission.commit import Batch, upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import GuardedStore, guarded
-from chorus_gui.core.submission.hashing import digested
+from chorus_gui.core.submission.hashing import digested, digested_lists
 from chorus_gui.core.submission.meanwhile import hold_back_meanwhile
 from chorus_gui.core.submission.review_site import looked_up
 from chorus_gui.core.submission.work import Work
@@ -155,10 +157,10 @@ def _to_do(work: Work, approved: Approved, *kinds: ChangeKind, modality: str = "
 
 def _done(work: Work, approved: Approved, changes: list[Change]) -> None:
     """These changes are in the journal."""
-    work.log.recorded.update(approved.version_of(c) for c in changes if c.kind in (ChangeKind.ADDED, ChangeKind.UPDATED))
-    work.log.enter((change.modality, change.kind, change.bytes) for change in changes)
-    work.log.rename(changes)
-    approved.staging.mark_done(change.id for change in changes)
+    work.log.recorded.update({approved.version_of(c) for c in changes if c.kind is ChangeKind.ADDED or c.kind is ChangeKind.UPDATED})
+    work.log.enter([(change.modality, change.kind, change.bytes) for change in changes])
+    work.log.rename([change for change in changes if change.pair is not None])
+    approved.staging.mark_done([change.id for change in changes])
 
 
 def _failed(work: Work, change: Change, error: ChorusError) -> None:
@@ -341,21 +343,21 @@ def _content_changed() -> ContentChangedError:
 
 def _entry(approved: Approved, change: Change, md5: str, md5_seconds: float, proof: Proof | None = None) -> Entry:
     """The new row of an ADDED or UPDATED file: uploaded with a proof, otherwise pending."""
-    return Entry(
+    return Entry(  # by position: names cost as much as the rest, a million times
         Action.ENTER,
-        modality=change.modality,
-        path=change.path,
-        patient_id=change.patient_id,
-        size=change.bytes,
-        mtime_us=change.mtime_us or 0,
-        md5=md5,
-        version=approved.version_of(change),
-        uploaded=upload_time() if proof else None,
-        old_id=change.old.file_id if change.old else None,
-        state="UPDATED" if change.old else "ADDED",
-        md5_seconds=md5_seconds,
-        upload_seconds=proof.upload_seconds if proof else None,
-        verify_seconds=proof.verify_seconds if proof else None,
+        change.modality,
+        change.path,
+        change.patient_id,
+        change.bytes,
+        change.mtime_us or 0,
+        md5,
+        approved.version_of(change),
+        upload_time() if proof else None,
+        change.old.file_id if change.old else None,
+        "UPDATED" if change.old else "ADDED",
+        md5_seconds,
+        proof.upload_seconds if proof else None,
+        proof.verify_seconds if proof else None,
     )
 
 
@@ -370,16 +372,21 @@ def _enter_pending(work: Work, approved: Approved, changes: Iterable[Change], ag
 
     with (
         Batch[Change](work.journal, work.config.page_size, done) as batch,
-        closing(digested(work, changes)) as results,
+        closing(digested_lists(work, changes)) as lists,
     ):
-        for change, result, seconds in results:
-            if isinstance(result, SourceError):
-                _failed(work, change, result)
-            elif change.md5 not in (None, result):
-                _failed(work, change, _content_changed())
-            else:
-                work.ctx.progress.add(change.modality, files=1, size=change.bytes)
-                batch.add(_entry(approved, change, result, seconds), change)
+        for results in lists:
+            entered: list[tuple[Entry, Change]] = []
+            for change, result, seconds in results:
+                if isinstance(result, SourceError):
+                    _failed(work, change, result)
+                elif change.md5 is not None and change.md5 != result:
+                    _failed(work, change, _content_changed())
+                else:
+                    entered.append((_entry(approved, change, result, seconds), change))
+            for modality, some in groupby((change for _, change in entered), attrgetter("modality")):
+                sizes = [change.bytes for change in some]
+                work.ctx.progress.add(modality, len(sizes), sum(sizes))
+            batch.add_all(entered)
 
 
 def _copy_renamed(work: Work, approved: Approved, store: Store) -> None:
