@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.requests import FileListRequest
@@ -19,7 +20,6 @@ from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import private
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.folders import replace_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Failure, Row
 from chorus_gui.core.refused import refusal
@@ -52,24 +52,14 @@ def check_writable(file: Path) -> None:
 @contextmanager
 def table_file(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterable[Any]], object]]:
     """A CSV file that spreadsheet programs open directly, readable by this user alone, written completely or not at all; yields a function that adds lines."""
-    part = file.with_name(file.name + ".part")
     try:
-        with _private(part) as out:
-            writer = csv.writer(out)
+        with private.replacing(file) as out, io.TextIOWrapper(out, "utf-8-sig", "surrogateescape", newline="") as text:
+            writer = csv.writer(text)
             writer.writerow(header)
             yield lambda cells: writer.writerow([safe_cell(cell) for cell in cells])
-        replace_file(part, file)
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder, or close the program that has it open.")
         raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _private(file: Path) -> TextIO:
-    file.unlink(missing_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    return os.fdopen(handle, "w", encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def export_verify(journal: Path, file: Path, results: Sequence[str] = ()) -> int:

@@ -21,7 +21,7 @@ LEAST_PIECE, LARGEST_PIECE = 1024, 256 * 1024
 class Limit:
     """A token bucket.  Nothing is limited until the configuration or a person sets a limit; a person's choice is used first.
 
-    ``bytes_per_second`` None: no limit.  ``now`` is the time of day, ``clock`` gives seconds that never go back.
+    ``bytes_per_second`` None, or not above 0: no limit, as in :meth:`set`.  ``now`` is the time of day, ``clock`` gives seconds that never go back.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Limit:
         self._now, self._clock = now, clock
         self._lock = threading.Lock()
         self._configured = FREE
-        self._chosen = None if bytes_per_second is None else at_most(bytes_per_second)
-        self._rate = bytes_per_second
+        self._chosen = None if bytes_per_second is None else _chosen(bytes_per_second)
+        self._rate = bytes_per_second if bytes_per_second and bytes_per_second > 0 else None
         self._ready = 0.0  # the moment at which the bucket is empty of debts
         self._words, self._worded = "", float("-inf")
         self._look = float("inf")
@@ -75,7 +75,7 @@ class Limit:
 
     def set(self, limit: int | Timetable | None) -> None:
         """A person's choice: a timetable, bytes per second, or None for no limit.  It applies at once."""
-        self._change(chosen=limit if isinstance(limit, Timetable) else at_most(limit) if limit and limit > 0 else FREE)
+        self._change(chosen=_chosen(limit))
 
     def configure(self, configured: Timetable, *, reset: bool = False) -> None:
         """What applies unless a person chose something.  ``reset``: also if somebody did."""
@@ -111,3 +111,8 @@ class Limit:
             start = max(self._ready, now - _DEPTH_S)
             self._ready = start + size / self._rate
             return max(0.0, start - now)
+
+
+def _chosen(limit: int | Timetable | None) -> Timetable:
+    """A person's choice as a timetable.  A limit of 0 would never send anything, so it means none."""
+    return limit if isinstance(limit, Timetable) else at_most(limit) if limit and limit > 0 else FREE

@@ -32,13 +32,13 @@ def private_process() -> None:
 
 
 @contextmanager
-def _naming(path: Path) -> Generator[None]:
-    """An error of a write does not name its file: the system no longer knows it."""
+def _naming(path: Path, part: Path | None = None) -> Generator[None]:
+    """An error of a write does not name its file: the system no longer knows it.  Nobody knows the name of a ``part``, so it is not named either."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        if error.filename is None or (part is not None and str(error.filename) == str(part)):
+            error.filename, error.filename2 = str(path), None
         raise
 
 
@@ -81,11 +81,12 @@ def write(path: Path, data: bytes) -> None:
     part = beside(path)
     make_changeable(path)
     try:
-        with _naming(path), create(part) as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        replace_file(part, path)
+        with _naming(path, part):
+            with create(part) as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            replace_file(part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -97,6 +98,21 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfileobj(read, out)
     times = source.stat()
     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[BinaryIO]:
+    """A result that a person named: it takes the place of what is there when the block ends, complete, and this user's alone.  Raises OSError,
+    which names ``path``."""
+    part = beside(path)
+    try:
+        with _naming(path, part):
+            with create(part) as out:
+                yield out
+            replace_file(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from chorus_gui.core.errors import Cancelled, ChorusError
 from chorus_gui.core.job import JobContext, Patience, Progress
 from chorus_gui.core.redact import RedactingFilter, redact
 
+_log = logging.getLogger(__name__)
 MOST_THREADS = 32
 """Threads of one batch, if the store is so far away that more do more."""
 _SHOWN = 8
@@ -59,9 +60,12 @@ class _Job:
             self.ctx.cancel()
 
     def close_if_over(self) -> None:
-        """With the lock held."""
+        """With the lock held.  What cannot be closed is left: the watch over other jobs continues."""
         if self.over and not self.batches:
-            self.places.close()
+            try:
+                self.places.close()
+            except Exception as error:  # noqa: BLE001 - the job is over, nobody waits for this
+                _log.warning("a place of a job that is over could not be closed: %s", redact(str(error)))
 
 
 _jobs: dict[str, _Job] = {}

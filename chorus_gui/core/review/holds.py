@@ -217,9 +217,9 @@ class Holds:
         return int(count)
 
     def export(self, file: Path) -> None:
-        """Write the holds for a colleague."""
+        """Write the holds for a colleague, completely or not at all.  Raises OSError."""
         keys = ("modality", "path", "patient_id", "reason", "held_by", "at_us")
-        with private.named(file) as out:
+        with private.replacing(file) as out:
             tomli_w.dump({"hold": [{key: getattr(hold, key) for key in keys} for hold in self.all()]}, out)
 
     def import_(self, file: Path) -> int:

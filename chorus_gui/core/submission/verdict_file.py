@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from chorus_gui.core import private
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.folders import replace_file
 from chorus_gui.core.refused import refusal
 from chorus_gui.core.transfer.verify import Verdict
 
@@ -73,23 +73,13 @@ def verdict_file(file: Path) -> Generator[VerdictFile]:
     Raises :class:`UsageError` if it cannot be written.
     """
     as_json = file.suffix.lower() == ".json"
-    part = file.with_name(file.name + ".part")
+    encoding, errors = ("utf-8", "backslashreplace") if as_json else ("utf-8-sig", "surrogateescape")
     try:
-        with _private(part, as_json=as_json) as stream:
+        # A name that is not Unicode keeps its bytes in CSV; in JSON the replacement is the escape that JSON has for them.
+        with private.replacing(file) as out, io.TextIOWrapper(out, encoding=encoding, errors=errors, newline="") as stream:
             table = VerdictFile(stream, as_json=as_json)
             yield table
             table.end()
-        replace_file(part, file)
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder, or close the program that has it open.")
         raise UsageError(f"Could not write “{file}”: {why}.", remedy=remedy) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _private(file: Path, *, as_json: bool) -> TextIO:
-    """A name that is not Unicode keeps its bytes in CSV; in JSON the replacement is the escape that JSON has for them."""
-    file.unlink(missing_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    encoding, errors = ("utf-8", "backslashreplace") if as_json else ("utf-8-sig", "surrogateescape")
-    return os.fdopen(handle, "w", encoding=encoding, errors=errors, newline="")

@@ -1,0 +1,56 @@
+"""Results that a person named take the place of what is there, or leave it; and two values that once stopped a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chorus_gui.core import private
+from chorus_gui.core.cluster import host
+from chorus_gui.core.limit import Limit
+
+
+def test_a_result_that_fails_leaves_what_is_there(tmp_path: Path) -> None:
+    """Also a file of the person's own that ends in “.part”."""
+    target, other = tmp_path / "holds.toml", tmp_path / "holds.toml.part"
+    target.write_text("before")
+    other.write_text("mine")
+    with pytest.raises(RuntimeError), private.replacing(target) as out:  # noqa: PT012 - it fails after a part
+        out.write(b"half")
+        raise RuntimeError
+    assert target.read_text() == "before"
+    with private.replacing(target) as out:
+        out.write(b"after")
+    assert target.read_text() == "after"
+    assert sorted(tmp_path.iterdir()) == [target, other]
+    assert other.read_text() == "mine"
+
+
+@pytest.mark.parametrize("write", ["replacing", "write"])
+def test_an_error_names_the_result_and_not_its_part(tmp_path: Path, write: str) -> None:
+    target = tmp_path / "no folder" / "holds.toml"
+    with pytest.raises(FileNotFoundError) as caught:  # noqa: PT012 - one of two
+        if write == "write":
+            private.write(target, b"x")
+        else:
+            with private.replacing(target):
+                pass
+    assert caught.value.filename == str(target)
+    assert ".part" not in str(caught.value)
+
+
+def test_a_limit_of_nothing_is_no_limit() -> None:
+    limit = Limit(0)
+    assert limit.rate is None
+    assert limit.reserve(1000) == 0
+
+
+def test_a_place_that_cannot_be_closed_does_not_end_the_watch() -> None:
+    def close() -> None:
+        raise OSError("gone")
+
+    job: Any = SimpleNamespace(over=True, batches={}, places=SimpleNamespace(close=close))
+    host._Job.close_if_over(job)
