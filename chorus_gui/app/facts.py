@@ -131,7 +131,8 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     """The review of this journal that waits for approval, if there is one."""
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review import approval as approving
-    from chorus_gui.core.review.changes import lost_patients, summary, summed, to_do_by_modality
+    from chorus_gui.core.review.changes import done, lost_patients, renamed_to_do, summary, summed, to_do_by_modality
+    from chorus_gui.core.review.parts import what_changed
     from chorus_gui.core.review.pending import offered
     from chorus_gui.core.review.reading import cloud_reading
     from chorus_gui.core.review.staging import Staging, staging_path
@@ -153,7 +154,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
         except (ReviewError, JournalError) as error:
             stale = str(error)
         given, left = staging.get("approval"), to_do_by_modality(staging)
-        done = staging.db.execute("SELECT count(*), coalesce(sum(size), 0) FROM change WHERE done").fetchone()
+        recorded, changed = done(staging), what_changed(staging)
         return ReviewFacts(
             path=staging.path,
             revision=revision,
@@ -163,13 +164,16 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             summary=summary(staging),
             to_do=summed(left),
             to_do_by_modality=left,
-            done=Tally(*done),
+            done=recorded,
             many_deletions=many,
             stale=stale,
             approval=Approval(**given) if given else None,
             pending=offered(staging),
             holds_warning=known_here(config).warning,
             lost_patients=tuple(lost_patients(staging)),
+            renamed_to_do=renamed_to_do(staging),
+            changed=changed,
+            changed_to_do=what_changed(staging, done=False) if recorded.files else changed,
             reading=cloud_reading(staging, offered(staging)),
             leaks=leaks.files,
             pending_leaks=waiting.files,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui import __version__
 from chorus_gui.app.readiness_report import receipt_lines
+from chorus_gui.app.what_changed import for_receipt
 from chorus_gui.app.words import KINDS as KIND_WORDS
 from chorus_gui.app.words import agree, duration, files, files_and_size, moment, plural, size
 from chorus_gui.core.config.model import Config
@@ -27,7 +28,7 @@ from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.folders import resource, user_name
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, ChangeKind, Level, Tally, Transfers
-from chorus_gui.core.receipt import HeldBack, Receipt, Unread, Verification, from_json, to_json
+from chorus_gui.core.receipt import ChangedPart, HeldBack, Receipt, Unread, Verification, from_json, to_json
 from chorus_gui.core.review.values import Query, Reviewed
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.untrusted import instant_us
@@ -78,11 +79,13 @@ def make_receipt(
     verification: Verification | None = None,
 ) -> Receipt:
     """The receipt of a run that ended now; ``kind`` as :class:`Receipt` has it, ``reviewed`` the review that it recorded."""
-    from chorus_gui.core.review.changes import stream
+    from chorus_gui.core.review.changes import recorded, stream, summed
+    from chorus_gui.core.review.parts import what_changed
     from chorus_gui.core.review.staging import Staging
 
     held: tuple[HeldBack, ...] = ()
     unread: tuple[Unread, ...] = ()
+    changed: tuple[ChangedPart, ...] = ()
     diff_hash, notes, problems, unmatched = "", (), None, None
     if reviewed is not None:
         notes, problems, unmatched = (
@@ -96,6 +99,8 @@ def make_receipt(
                 held = tuple(HeldBack(c.modality, c.path, c.reason) for c in stream(staging, Query(excluded=True)))
                 approval: dict[str, str] = staging.get("approval") or {}
                 diff_hash = approval.get("diff_hash", "")
+                if recorded(staging) == summed(log.entered):  # otherwise an earlier run has recorded a part of it
+                    changed = for_receipt(what_changed(staging, done=True))
         except ReviewError:
             notes = (*notes, "The review no longer exists, so the held-back changes are not listed.")
     listed = {(entry.modality, entry.path) for entry in held}
@@ -142,6 +147,7 @@ def make_receipt(
         policy=log.policy,
         checked=log.checked,
         accepted=tuple(log.accepted),
+        changed=changed,
     )
 
 
@@ -195,6 +201,7 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
         ("Journal", receipt.journal),
         ("Version" if len(receipt.versions) < 2 else "Versions", ", ".join(receipt.versions) or "none"),
         *([("Modalities", ", ".join(receipt.modalities))] if receipt.modalities else []),
+        *([("Recorded", ", ".join(one.text for one in receipt.changed))] if receipt.changed else []),
         ("Started", moment(receipt.started_us)),
         ("Ended", f"{moment(receipt.ended_us)} ({duration(receipt.seconds)})"),
         ("By", f"{receipt.user} on {receipt.host}"),

@@ -21,7 +21,17 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.receipt import ApprovingPolicy
-from chorus_gui.core.review.values import CloudReading, Hold, PatientChanges, Pending, PendingFile, PendingQuery, Query, Reviewed
+from chorus_gui.core.review.values import (
+    CloudReading,
+    Hold,
+    PatientChanges,
+    Pending,
+    PendingFile,
+    PendingQuery,
+    Query,
+    Reviewed,
+    WhatChanged,
+)
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -38,7 +48,8 @@ class Review:
 
     def __init__(self, staging: Staging, journal: Journal, reviewed: Reviewed, version: str, options: SubmitOptions) -> None:
         from chorus_gui.core.review.approval import deletions
-        from chorus_gui.core.review.changes import held, to_do
+        from chorus_gui.core.review.changes import held, renamed_to_do, to_do
+        from chorus_gui.core.review.parts import what_changed
         from chorus_gui.core.review.pending import offered, pending
         from chorus_gui.core.review.reading import cloud_reading
         from chorus_gui.core.submission.review_site import READINESS
@@ -54,6 +65,10 @@ class Review:
         """changes and pending files that are held back, with who, when and why"""
         self.many_deletions: dict[str, tuple[int, int]] = deletions(staging, self._counts)
         """modality → (deleted, current entries), where a person must confirm them"""
+        self.changed: WhatChanged = what_changed(staging)
+        """what the scan found, in parts that people talk about"""
+        self.renamed: Tally = sum(renamed_to_do(staging).values(), Tally())
+        """the renamed files of which ``to_do`` counts both halves"""
         self.to_do: dict[ChangeKind, Tally] = to_do(staging)
         """what an approval would record"""
         self.pending: Pending = offered(staging).of(options.pending_in(version))
@@ -96,6 +111,12 @@ class Review:
         from chorus_gui.core.review.approval import all_deletions
 
         return all_deletions(self._staging, self._counts)
+
+    def renamed_files(self, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
+        """The renamed files that are not held back: modality, the old path and the new one."""
+        from chorus_gui.core.review.parts import renamed_files
+
+        return renamed_files(self._staging, limit)
 
     def lost_patients(self) -> list[str]:
         """Patients of whom the site has no file any longer, and whose files an approval would mark as deleted."""

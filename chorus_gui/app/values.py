@@ -11,7 +11,7 @@ from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.journal.queries import ModalityCount
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
-from chorus_gui.core.review.values import CloudReading, Pending
+from chorus_gui.core.review.values import CloudReading, Pending, WhatChanged
 
 
 class StoreKind(Enum):
@@ -119,7 +119,8 @@ class ReviewFacts:
     approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
     these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``:
     holds that are not shared yet, or a shared list that could not be read, in sentences; "" if all is shared.  ``lost_patients``:
-    of whom no file is left, if it is approved.  ``reading``: what the upload reads from the site's places in a cloud, ``pending`` included.
+    of whom no file is left, if it is approved.  ``to_do`` has the two halves of a renamed file; ``renamed_to_do`` counts these files by modality.
+    ``changed``: what the scan found, in parts that people talk about; ``changed_to_do``: the same, of what an approval would record.  ``reading``: what the upload reads from the site's places in a cloud, ``pending`` included.
     ``leaks`` and ``pending_leaks``: how many new or updated files, and how many pending ones,
     have a leak of patient data that nobody accepted (``leak_rules`` names the rules); ``accepted_leaks``: how many have one that is accepted.
     """
@@ -140,6 +141,9 @@ class ReviewFacts:
     out_of_reach: tuple[str, ...] = ()
     holds_warning: str = ""
     lost_patients: tuple[str, ...] = ()
+    renamed_to_do: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    changed: WhatChanged = field(default_factory=WhatChanged)
+    changed_to_do: WhatChanged = field(default_factory=WhatChanged)
     reading: tuple[CloudReading, ...] = ()
     leaks: int = 0
     pending_leaks: int = 0
@@ -153,8 +157,8 @@ class ReviewFacts:
 
     @property
     def to_do_total(self) -> Tally:
-        """All of ``to_do``."""
-        return sum(self.to_do.values(), Tally())
+        """All of ``to_do``; a renamed file is one change."""
+        return sum(self.to_do.values(), Tally()) - sum(self.renamed_to_do.values(), Tally())
 
 
 @dataclass(frozen=True, slots=True)

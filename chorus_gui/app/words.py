@@ -95,6 +95,15 @@ def moment(us: int) -> str:
         return "?"
 
 
+def day(us: int) -> str:
+    """Microseconds since 1970, UTC → the local day: "2026-11-22"; "" if they are not a valid time."""
+    try:
+        at = instant_us(us)
+        return at.astimezone().strftime("%Y-%m-%d") if at else ""
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
 def utc(at: datetime) -> str:
     """An aware datetime → "2026-11-22 12:05:09", in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

@@ -11,6 +11,7 @@ from chorus_gui.app.leaks import lines as leak_lines
 from chorus_gui.app.readiness_report import severities
 from chorus_gui.app.reading import COSTS, PROVIDERS, reading_text
 from chorus_gui.app.review import Review, Reviewing
+from chorus_gui.app.what_changed import as_json, renamed_text, sentence
 from chorus_gui.app.words import KINDS, agree, duration, files, held_text, measured, moment, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
 from chorus_gui.core.errors import Declined, UnansweredError
@@ -41,7 +42,7 @@ class Terminal(Reviewing):
         """See :meth:`Reviewing.confirm`."""
         if self._yes:
             return
-        total = sum(review.to_do.values(), Tally())
+        total = sum(review.to_do.values(), Tally()) - review.renamed
         if total.files:
             self._report.say(f"{plural(total.files, 'change')} will be submitted to {self._central} as version {review.version}.")
         along = review.along.total
@@ -88,15 +89,22 @@ class DryRun(Reviewing):
 def show(report: Report, review: Review) -> None:
     """The counts, and the first lines of each kind that a person should look at."""
     summary = review.summary
-    kinds = [kind for kind in ChangeKind if summary.total(kind).files]
-    rows: list[list[Any]] = []
-    for modality, found in summary.by_modality.items():
-        if modality:
-            rows.append([modality, *(found[kind].files if kind in found else 0 for kind in kinds)])
-    total = ["total", *(summary.total(kind).files for kind in kinds)]
-    report.table(("", *(f">{KINDS[kind]}" for kind in kinds)), [*rows, total])
-    if summary.renamed:
-        report.say(f"{files(summary.renamed)} {agree(summary.renamed, 'was', 'were')} renamed, and counted as deleted and added.")
+    kinds = [kind for kind in ChangeKind if summary.once(kind).files]
+    renamed = [summary.renamed] if summary.renamed else []
+
+    def line(name: str, modality: str | None, *more: int) -> list[Any]:
+        return [name, *(summary.once(kind, modality).files for kind in kinds), *more]
+
+    rows = [line(name, name, *(summary.renamed_in(name) for _ in renamed)) for name in summary.by_modality if name]
+    heads = ("", *(f">{KINDS[kind]}" for kind in kinds), *(">renamed" for _ in renamed))
+    report.table(heads, [*rows, line("total", None, *renamed)])
+    if changed := sentence(review.changed):
+        report.say(f"{changed}.")
+    if folders := renamed_text(review.changed):
+        report.say(folders)
+    if lost := review.lost_patients():
+        more = f" and {plural(len(lost) - SHOWN, 'other patient')}" if len(lost) > SHOWN and not report.verbose else ""
+        report.say(f"Patients with no files on the site any longer: {', '.join(lost if report.verbose else lost[:SHOWN])}{more}.")
     if summary.excluded:
         report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:
@@ -114,12 +122,18 @@ def show(report: Report, review: Review) -> None:
         if kind is ChangeKind.UNCHANGED or (kind in (ChangeKind.ADDED, ChangeKind.UPDATED) and not report.verbose):
             continue
         report.say("", f"{KINDS[kind]}:{unmatched_text(summary) if kind is ChangeKind.UNMATCHED else ''}")
-        for change in review.changes(Query(kinds=(kind,), limit=limit)):
+        for change in review.changes(Query(kinds=(kind,), once=True, limit=limit)):
             report.say(f"  {change_text(change)}")
-        rest = summary.total(kind).files - SHOWN
-        if limit is not None and rest > 0:
-            report.say(f"  … and {rest:,} more (-v lists them all)")
+        _and_more(report, summary.once(kind).files)
+    if renamed:
+        report.say("", "renamed:", *(f"  {modality}: {old} → {new}" for modality, old, new in review.renamed_files(limit)))
+        _and_more(report, summary.renamed)
     report.say()
+
+
+def _and_more(report: Report, count: int) -> None:
+    if count > SHOWN and not report.verbose:
+        report.say(f"  … and {count - SHOWN:,} more (-v lists them all)")
 
 
 def unmatched_text(summary: DiffSummary) -> str:
@@ -218,6 +232,7 @@ def review_json(review: Review) -> dict[str, Any]:
             },
         },
         "renamed": summary.renamed,
+        "what_changed": as_json(review.changed),
         "excluded": summary.excluded,
         "possibly_not_data": summary.litter.files,
         "held_back": [
@@ -281,10 +296,15 @@ def tell(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") ->
     made, log = done.made, done.log
     if log.recorded and not done.ok:
         report.note(f"To continue in the same version, add --version {log.version}. Without it, a new version is created.")
+    renamed = sum(log.renamed.values(), Tally())
     for kind in ACTIONABLE:
         tally = sum((kinds[kind] for kinds in log.entered.values() if kind in kinds), Tally())
+        if kind in (ChangeKind.ADDED, ChangeKind.DELETED):
+            tally -= renamed
         if tally.files:
             report.say(f"{KINDS[kind]}: {files(tally.files)}, {size(tally.bytes)}")
+    if renamed.files:
+        report.say(f"renamed: {files(renamed.files)}, {size(renamed.bytes)}")
     if log.uploaded:
         took = f" in {duration(log.seconds)}"
         report.say(f"uploaded: {files(log.transfers.uploaded.files)}, {size(log.transfers.uploaded.bytes)}{took}")

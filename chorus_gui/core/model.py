@@ -383,7 +383,7 @@ def sums(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
 
 @dataclass(frozen=True, slots=True)
 class DiffSummary:
-    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too: ``halves``).
+    """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too: ``halves[modality][kind]``).
 
     What is held back is in neither of them: ``excluded`` counts those changes, and ``excluded_bytes`` adds up their sizes.
     ``left_out`` says what the configuration excludes, "" if nothing.  ``litter`` are files to upload that a system or a program probably left, and that are not held back.
@@ -398,15 +398,22 @@ class DiffSummary:
     notes: tuple[str, ...] = ()
     excluded_bytes: int = 0
     vanished: int = 0
-    halves: dict[ChangeKind, Tally] = field(default_factory=dict[ChangeKind, Tally])
+    halves: dict[str, dict[ChangeKind, Tally]] = field(default_factory=dict[str, dict[ChangeKind, Tally]])
     litter: Tally = Tally()
     left_out: str = ""
     newest_unmatched_us: int | None = None
     unmatched_unmeasured: int = 0
 
-    def once(self, kind: ChangeKind) -> Tally:
-        """Over all modalities, without the halves of renames: each change counts once, as renamed or as its kind."""
-        return self.total(kind) - self.halves.get(kind, Tally())
+    def once(self, kind: ChangeKind, modality: str | None = None) -> Tally:
+        """In this modality (None: over all), without the halves of renames: each change counts once, as renamed or as its kind."""
+        names = self.by_modality if modality is None else (modality,)
+        return sum(
+            (self.by_modality.get(name, {}).get(kind, Tally()) - self.halves.get(name, {}).get(kind, Tally()) for name in names), Tally()
+        )
+
+    def renamed_in(self, modality: str) -> int:
+        """The renamed files of this modality."""
+        return self.halves.get(modality, {}).get(ChangeKind.ADDED, Tally()).files
 
     def total(self, kind: ChangeKind) -> Tally:
         """Over all modalities."""

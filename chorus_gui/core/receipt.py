@@ -59,6 +59,19 @@ class AcceptedLeak(NamedTuple):
     at_us: int
 
 
+class ChangedPart(NamedTuple):
+    """A part of what this run recorded, as people talk about it: ``text`` is “2 patients new (31 files)”, ``part`` its name in JSON.
+
+    ``groups`` counts patients or folders, 0 where the part has none.
+    """
+
+    text: str
+    part: str
+    groups: int
+    files: int
+    bytes: int
+
+
 class VerifyFault(NamedTuple):
     """A file that verification found wrong."""
 
@@ -112,7 +125,8 @@ class Receipt:
     scan could not read (``unread`` names it), ``unmatched`` the files that belong to no modality; both None where nothing was
     scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer; ``markers`` has the SHA-256 of the completion marker
     of each version in ``complete``.  ``notes`` are sentences.  ``policy`` approved the submission in a person's place, None: a person did.
-    ``checked`` are the passes of the readiness check that are known of the site, ``accepted`` what a person accepted of their findings.  No
+    ``checked`` are the passes of the readiness check that are known of the site, ``accepted`` what a person accepted of their findings.
+    ``changed`` says in words what the run recorded, empty where that is not known.  No
     field holds a secret.
     """
 
@@ -156,6 +170,7 @@ class Receipt:
     fetched_bytes: int = 0
     checked: tuple[Checked, ...] = ()
     accepted: tuple[AcceptedLeak, ...] = ()
+    changed: tuple[ChangedPart, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -193,6 +208,7 @@ def to_json(receipt: Receipt) -> str:
     out["held_back"] = [entry._asdict() for entry in receipt.held_back]
     out["unread"] = [entry._asdict() for entry in receipt.unread]
     out["checked"] = [entry._asdict() for entry in receipt.checked]
+    out["changed"] = [entry._asdict() for entry in receipt.changed]
     out["accepted"] = [entry._asdict() for entry in receipt.accepted]
     out["policy"] = receipt.policy and receipt.policy._asdict()
     failed = receipt.transfers.failed

@@ -276,6 +276,8 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QPushButton[danger="true"]:disabled {{ color: {faint}; border-color: {t.border}; }}
         QPushButton[flat="true"] {{ background: transparent; border-color: transparent; padding: 4px 8px; }}
         QPushButton[flat="true"]:hover, QPushButton[flat="true"]:focus {{ border-color: {t.border}; }}
+        QPushButton[part="true"] {{ background: {t.surface}; padding: 3px 10px; }}
+        QPushButton[part="true"]:checked {{ background: {t.selection}; border: 2px solid {t.accent}; padding: 2px 9px; }}
         QPushButton[tile="true"] {{ background: {t.surface}; border: 1px solid {t.border}; border-radius: {RADIUS + 2}px; text-align: left; padding: 0; }}
         QPushButton[tile="true"]:hover, QPushButton[tile="true"]:focus {{ border-color: {t.accent}; }}
         QPushButton[tile="true"]:checked {{ background: {t.selection}; border: 2px solid {t.accent}; }}

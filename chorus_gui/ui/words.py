@@ -15,6 +15,7 @@ __all__ = [
     "agree",
     "at",
     "count_of",
+    "day",
     "duration",
     "files_and_size",
     "measured",
@@ -40,6 +41,11 @@ def moment(us: int | None, *, seconds: bool = False) -> str:
     locale = QLocale()
     time_format = "HH:mm:ss" if seconds else "HH:mm"
     return f"{locale.toString(at.date(), QLocale.FormatType.ShortFormat)} {locale.toString(at.time(), time_format)}"
+
+
+def day(us: int) -> str:
+    """Microseconds since 1970, UTC → the local day: "3 Nov 2026"."""
+    return QLocale().toString(QDateTime.fromMSecsSinceEpoch(us // 1000).date(), "d MMM yyyy")
 
 
 def newest(us: int | None) -> str:

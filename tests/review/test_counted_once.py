@@ -75,7 +75,7 @@ def test_approve_names_lost_patients_and_renames(world: World) -> None:
     assert review.lost_patients == ("1001",)
     said = told(SessionState(), review)
     assert any(grade is Grade.WARNING and "1 patient has no files on the site any longer: 1001." in text for grade, text in said)
-    assert any("2 files were renamed" in text for _, text in said)
+    assert any("“1002/Waveforms/old” is now “1002/Waveforms/new”" in text for _, text in said)
 
 
 def test_append_says_what_it_ignores(world: World) -> None:

@@ -305,7 +305,7 @@ def test_a_summary_counts_what_is_not_held_back(staging: Staging) -> None:
         "OMOP": {DELETED: Tally(1, 40)},
         "Waveforms": {MOVED: Tally(1, 10), UPDATED: Tally(0, 0)},
     }
-    assert (found.renamed, found.halves) == (1, {ADDED: Tally(1, 70), DELETED: Tally(1, 70)})
+    assert (found.renamed, found.halves) == (1, {"Images": {ADDED: Tally(1, 70), DELETED: Tally(1, 70)}})
     assert (found.excluded, found.excluded_bytes) == (2, 22)
     assert found.litter == Tally(1, 5), "what is held back is not counted"
     assert (found.newest_unmatched_us, found.unmatched_unmeasured) == (123, 2)

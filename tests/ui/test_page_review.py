@@ -329,7 +329,7 @@ def test_approving_shows_what_would_be_done(
     page.render(replace(scanned, preferences=replace(scanned.preferences, rate=1.0)))
     dialog = approving(page)
     text = _texts(dialog)
-    assert "Approve 5 changes?" in text
+    assert "Approve 4 changes?" in text
     assert "Deleted (marked in the journal)" in text
     assert "1 · 14 B" in text
     assert "1 file (14 B) matches no pattern, and will not be uploaded. The newest was modified on " in text
@@ -427,7 +427,7 @@ def test_a_site_that_sends_with_scripts(page: ReviewPage, asked: list[intents.In
     asked.clear()
     assert state.journal is not None
     waiting = replace(state.journal, counts=tuple(replace(c, pending=3) for c in state.journal.counts[:1]))
-    page.render(replace(state, journal=waiting, review=replace(scanned.review, to_do={}, to_do_by_modality={})))
+    page.render(replace(state, journal=waiting, review=replace(scanned.review, to_do={}, to_do_by_modality={}, renamed_to_do={})))
     page.approve.click()
     assert asked == [intents.ShowScript()]
 
@@ -461,7 +461,9 @@ def test_without_the_journal_nothing_is_approved(page: ReviewPage, scanned: Sess
 def test_what_was_carried_out_is_said(page: ReviewPage, scanned: SessionState) -> None:
     assert scanned.review is not None
     approval = Approval("", "v7", "me@here", 0)
-    part: ReviewFacts = replace(scanned.review, approval=approval, done=Tally(2, 2), to_do={ChangeKind.ADDED: Tally(3, 3)})
+    part: ReviewFacts = replace(
+        scanned.review, approval=approval, done=Tally(2, 2), renamed_to_do={}, to_do={ChangeKind.ADDED: Tally(3, 3)}
+    )
     assert "2 changes recorded as version v7; 3 left." in notices(replace(scanned, review=part))[0].text
     whole = replace(part, to_do={})
     (notice,) = notices(replace(scanned, review=whole))

@@ -31,12 +31,14 @@ CREATE TABLE k.was (
 _WAITING = """
 CREATE TABLE k.waiting (file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, valid_us INTEGER, version TEXT)
 """
+_ELSEWHERE = "CREATE TABLE k.elsewhere (patient TEXT PRIMARY KEY) WITHOUT ROWID"
 
 
 class Known:
     """Copies the active rows of some modalities into table ``was`` of a new file ``path``, which goes when the block is left.
 
-    Table ``waiting`` has the pending rows of all other modalities, but for those that a newer active row of the path replaced.  Begun at once; :meth:`wait` for its end.  The rows and :attr:`fingerprint` are of one moment.
+    Table ``waiting`` has the pending rows of all other modalities, but for those that a newer active row of the path replaced, and table
+    ``elsewhere`` their patients, without leading zeros.  Begun at once; :meth:`wait` for its end.  The rows and :attr:`fingerprint` are of one moment.
     """
 
     def __init__(self, journal: Path, modalities: Sequence[str], path: Path) -> None:
@@ -86,6 +88,10 @@ class Known:
                         "WHERE uploaded IS NULL AND file_id = newest",
                         self._modalities,
                     )
+                    conn.execute(
+                        f"INSERT OR IGNORE INTO k.elsewhere SELECT ltrim(patient_id, '0') FROM {active} NOT IN ({marks}) AND patient_id IS NOT NULL",
+                        self._modalities,
+                    )
                     self.fingerprint = schema.fingerprint()
                     conn.execute("COMMIT")
                     self._index(conn)
@@ -112,6 +118,7 @@ class Known:
             conn.execute("BEGIN")
             conn.execute(_TABLE)
             conn.execute(_WAITING)
+            conn.execute(_ELSEWHERE)
         except (OSError, sqlite3.Error) as error:
             raise self._no_room(error) from error
 

@@ -43,7 +43,7 @@ def refuse_taken(config: Config, journal: Journal, staging: Staging, version: st
         return []
     ids = sorted(reasons)
     refused = [change for start in range(0, len(ids), 1000) for change in by_ids(staging, ids[start : start + 1000])]
-    db.executemany("UPDATE change SET pair = NULL WHERE id = ? OR pair = ?", ((key, key) for key in ids))
+    db.executemany("UPDATE change SET pair = NULL, part = NULL, folder = NULL WHERE id = ? OR pair = ?", ((key, key) for key in ids))
     db.executemany("UPDATE change SET kind = 'problem', note = ? WHERE id = ?", ((why, key) for key, why in reasons.items()))
     recount(staging)
     return [replace(change, note=reasons[change.id]) for change in refused]

@@ -114,10 +114,12 @@ def summary(staging: Staging) -> DiffSummary:
         kinds, held = by_modality.setdefault(modality, {}), Tally(files, size)
         kinds[ChangeKind(kind)] = kinds.get(ChangeKind(kind), Tally()) - held
         excluded += held
-    rows = staging.db.execute(
-        "SELECT kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE pair IS NOT NULL AND NOT excluded GROUP BY kind"
-    )
-    halves = {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}
+    halves: dict[str, dict[ChangeKind, Tally]] = {}
+    for modality, kind, files, size in staging.db.execute(
+        "SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE pair IS NOT NULL AND NOT excluded "
+        "GROUP BY modality, kind"
+    ):
+        halves.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
     notes: list[str] = []
     litter = Tally(
         *staging.db.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM change WHERE {LITTER} AND NOT excluded AND NOT done").fetchone()
@@ -151,7 +153,7 @@ def summary(staging: Staging) -> DiffSummary:
         notes.append(
             f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
         )
-    renamed = sum(tally.files for tally in halves.values()) // 2
+    renamed = sum(tally.files for kinds in halves.values() for tally in kinds.values()) // 2
     outside: tuple[int | None, int] = staging.get("outside", (None, 0))
     return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves, litter, said, *outside)
 
@@ -204,3 +206,28 @@ def to_do_by_modality(staging: Staging) -> dict[str, dict[ChangeKind, Tally]]:
     for modality, kind, files, size in rows:
         out.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
     return out
+
+
+def renamed_to_do(staging: Staging) -> dict[str, Tally]:
+    """The renamed files of which both halves are in :func:`to_do`, by modality; each counts once."""
+    rows = staging.db.execute(
+        "SELECT a.modality, count(*), sum(a.size) FROM change d JOIN change a ON a.id = d.pair WHERE d.pair IS NOT NULL AND d.kind = 'deleted' "
+        "AND NOT d.excluded AND NOT d.done AND NOT a.excluded AND NOT a.done GROUP BY a.modality"
+    )
+    return {modality: Tally(files, size) for modality, files, size in rows}
+
+
+def done(staging: Staging) -> Tally:
+    """What is recorded already; a renamed file counts once."""
+    return Tally(
+        *staging.db.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM change WHERE done AND NOT (kind = 'deleted' AND pair IS NOT NULL "
+            "AND EXISTS (SELECT 1 FROM change a WHERE a.id = change.pair AND a.done))"
+        ).fetchone()
+    )
+
+
+def recorded(staging: Staging) -> dict[ChangeKind, Tally]:
+    """What is recorded already, by kind; the two halves of a renamed file are two changes."""
+    rows = staging.db.execute("SELECT +kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE done GROUP BY 1")
+    return {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}

@@ -22,10 +22,12 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import stream, summary
+from chorus_gui.core.review.parts import lost_patients, mark_parts
+from chorus_gui.core.review.renames import find_renames
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.tails import find_tails
 from chorus_gui.core.review.unreadable import READABLE, set_apart
-from chorus_gui.core.review.values import PATIENT, Query
+from chorus_gui.core.review.values import Query
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
@@ -200,11 +202,13 @@ class Comparison:
         self._ctx.checkpoint()
         _drop_lost(staging, scanned.modalities)
         find_tails(self._config, staging)
-        _lost_patients(staging)
-        _renamed(staging)  # after find_tails: a file that cannot be sent must not be half of a rename
+        staging.put("lost_patients", lost := lost_patients(staging))
+        find_renames(staging)  # after find_tails: a file that cannot be sent must not be half of a rename
+        mark_parts(staging, lost)
         _problems_and_unmatched(self._config, staging)
         recount(staging)
         db.execute("CREATE INDEX change_pair ON change (pair) WHERE pair IS NOT NULL")
+        db.execute("CREATE INDEX change_folder ON change (folder) WHERE folder IS NOT NULL")
         staging.put("modalities", list(scanned.modalities))
         staging.put("mode", scanned.mode.value)
         staging.put("config", scanned_as(self._config))
@@ -338,27 +342,6 @@ def _patients_of_deleted(config: Config, staging: Staging) -> None:
         if match is not None and match.patient_id is not None and match.patient_id != old:
             updates.append((match.patient_id, key))
     staging.db.executemany("UPDATE change SET patient_id = ? WHERE id = ?", updates)
-
-
-def _lost_patients(staging: Staging) -> None:
-    """Patients with deleted files of whom the site has no file any longer."""
-    rows = staging.db.execute(  # EXCEPT reads the site once, not once for each patient
-        f"SELECT {PATIENT} FROM change WHERE kind = 'deleted' AND {PATIENT} IS NOT NULL EXCEPT SELECT patient_id FROM site ORDER BY 1"
-    )
-    staging.put("lost_patients", [str(patient) for (patient,) in rows])
-
-
-def _renamed(staging: Staging) -> None:
-    """A DELETED and an ADDED of equal modality, size and time, unique on both sides, are shown as one."""
-    db = staging.db
-    if not db.execute("SELECT EXISTS (SELECT 1 FROM change WHERE kind = 'deleted')").fetchone()[0]:
-        return
-    halves = "SELECT modality, {size} AS size, {mtime} AS mtime_us, min(id) AS id FROM change WHERE kind = '{kind}' AND {size} > 0 GROUP BY 1, 2, 3 HAVING count(*) = 1"
-    pairs = db.execute(
-        f"SELECT d.id, a.id FROM ({halves.format(kind='deleted', size='old_size', mtime='old_mtime_us')}) d "
-        f"JOIN ({halves.format(kind='added', size='size', mtime='mtime_us')}) a USING (modality, size, mtime_us)"
-    ).fetchall()
-    db.executemany("UPDATE change SET pair = ? WHERE id = ?", (pair for d, a in pairs for pair in ((a, d), (d, a))))
 
 
 def _patient(config: Config, modalities: Iterable[str], path: str) -> str | None:

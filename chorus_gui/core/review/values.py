@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,50 @@ LITTER = "kind IN ('added', 'updated') AND note LIKE 'Possibly not data:%'"
 """SQL: a file to upload that a system or a program probably left (:mod:`.litter`)."""
 
 
+PART = "coalesce(part, CASE WHEN pair IS NOT NULL THEN 'renamed' ELSE kind END)"
+"""SQL: the :class:`Part` of a change that a submission would record."""
+
+
+class Part(Enum):
+    """What changed, as people talk about it, in the order in which it is told.  Each change is in one part."""
+
+    NEW_PATIENTS = "new_patients"
+    GONE_PATIENTS = "gone_patients"
+    RENAMED_FOLDERS = "renamed_folders"
+    UPDATED = "updated"
+    ADDED = "added"
+    DELETED = "deleted"
+    RENAMED = "renamed"
+    RESTORED = "restored"
+    MOVED = "moved"
+
+
+class PartCount(NamedTuple):
+    """How much a part is.  ``groups`` counts its patients or folders, 0 where it has none; a renamed file is one file."""
+
+    part: Part
+    groups: int
+    tally: Tally
+
+
+class RenamedFolder(NamedTuple):
+    """A folder of the site that has another name now, and how many files are below it."""
+
+    old: str
+    new: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class WhatChanged:
+    """The parts of a review that are not empty.  ``since_us``: when the journal was last added to (microseconds since 1970), None for a
+    journal without entries.  ``folders``: some of the renamed folders, the largest first."""
+
+    parts: tuple[PartCount, ...] = ()
+    since_us: int | None = None
+    folders: tuple[RenamedFolder, ...] = ()
+
+
 def like(text: str) -> str:
     """The value of :data:`LIKE` for this text."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -52,7 +97,7 @@ def like(text: str) -> str:
 class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
 
-    ``paths``: only these files, and files below them if they are few folders.  ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``by_patient``: patient after patient
+    ``paths``: only these files, and files below them if they are few folders.  ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``part``: only this part.  ``by_patient``: patient after patient
     (:meth:`patient_terms`), the changes of each in this order.
     """
 
@@ -64,6 +109,7 @@ class Query:
     litter: bool = False
     paths: tuple[str, ...] = ()
     once: bool = False
+    part: Part | None = None
     excluded: bool | None = None
     done: bool | None = None
     order: str = "kind"
@@ -89,6 +135,8 @@ class Query:
             shown.append(LITTER)
         if shown:
             add(f"({' OR '.join(shown)})", *(one.value for one in self.kinds))
+        if self.part is not None:
+            add(f"({PART} = ? AND +kind IN ({','.join(repr(one.value) for one in ACTIONABLE)}))", self.part.value)
         if self.modalities:
             add(f"modality IN ({','.join('?' * len(self.modalities))})", *self.modalities)
         if self.search:

@@ -28,6 +28,7 @@ from chorus_gui.app.readiness_report import severities
 from chorus_gui.app.reading import COSTS, reading_text
 from chorus_gui.app.review import is_version
 from chorus_gui.app.values import ReviewFacts, StoreKind
+from chorus_gui.app.what_changed import renamed_text, sentence
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.core.review.values import ACTIONABLE, Pending
@@ -47,6 +48,7 @@ KIND_WORDS = {
     ChangeKind.RESTORED: "Restored",
     ChangeKind.DELETED: "Deleted (marked in the journal)",
 }
+RENAMED = "Renamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,8 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
         out.append((Grade.INFO, f"The upload will take {span}, at the last measured speed of {words.rate(rate)}."))
     if builtin and state.config is not None and (soon := too_soon(first_to_end(state.config, {}), to_send, rate)):
         out.append((Grade.WARNING, soon))
-    if renamed := review.summary.renamed:
-        both = f"{words.agree(renamed, 'It is', 'They are')} counted as deleted and as added."
-        out.append((Grade.INFO, f"{words.count_of(renamed, 'file')} {words.agree(renamed, 'was', 'were')} renamed. {both}"))
+    if folders := renamed_text(review.changed_to_do):
+        out.append((Grade.INFO, folders))
     if lost := review.lost_patients:
         named = ", ".join(lost[:PATIENTS_NAMED]) + (
             f" and {words.number(len(lost) - PATIENTS_NAMED)} more" if len(lost) > PATIENTS_NAMED else ""
@@ -170,6 +171,7 @@ class ApproveDialog(Dialog):
         asked = f"Approve {words.count_of(self._changes, 'change')}?"
         parts: list[QWidget] = [
             label(asked if self._changes else f"Upload {words.count_of(self._along.total.files, 'pending file')}?", "heading"),
+            self._said(review),
             self._destination(state),
             self._leak_notice,
             self._counts(review),
@@ -192,6 +194,14 @@ class ApproveDialog(Dialog):
         (self.field if self._deletions else self.yes).setFocus()
 
     # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _said(self, review: ReviewFacts) -> QLabel:
+        """What changed, in words."""
+        text = sentence(review.changed_to_do, words.day)
+        made = label(f"{text}." if text else "", wrap=True)
+        if not text:
+            made.hide()
+        return made
 
     def _destination(self, state: SessionState) -> QWidget:
         made = QWidget()
@@ -226,14 +236,16 @@ class ApproveDialog(Dialog):
         names = [name for name in review.modalities if name in found] + [name for name in found if name not in review.modalities]
         for place, name in enumerate([*names, "Total"], 1):
             grid.addWidget(label(name, "muted"), 0, place, Qt.AlignmentFlag.AlignRight)
-        line = 1
-        for kind in ACTIONABLE:
-            total = review.to_do.get(kind, Tally())
+        line, renamed = 1, review.renamed_to_do
+        for kind in (*ACTIONABLE, None):
+            halves = renamed if kind in (ChangeKind.ADDED, ChangeKind.DELETED) else {}
+            cells = [renamed.get(n, Tally()) if kind is None else found[n].get(kind, Tally()) - halves.get(n, Tally()) for n in names]
+            total = sum(cells, Tally())
             if not total.files:
                 continue
-            grid.addWidget(label(KIND_WORDS[kind]), line, 0)
-            for place, name in enumerate(names, 1):
-                grid.addWidget(_cell(kind, found[name].get(kind, Tally())), line, place, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(label(KIND_WORDS[kind] if kind else RENAMED), line, 0)
+            for place, cell in enumerate(cells, 1):
+                grid.addWidget(_cell(kind, cell), line, place, Qt.AlignmentFlag.AlignRight)
             grid.addWidget(_cell(kind, total, strong=True), line, len(names) + 1, Qt.AlignmentFlag.AlignRight)
             line += 1
         for number in range(line):
@@ -345,7 +357,7 @@ class ApproveDialog(Dialog):
         self._then(choice)
 
 
-def _cell(kind: ChangeKind, tally: Tally, *, strong: bool = False) -> QLabel:
+def _cell(kind: ChangeKind | None, tally: Tally, *, strong: bool = False) -> QLabel:
     """A count; its bytes, too, if they are uploaded."""
     text = words.number(tally.files) if tally.files else "–"
     if tally.files and kind in (ChangeKind.ADDED, ChangeKind.UPDATED):

@@ -23,6 +23,7 @@ from chorus_gui.core.review.values import Query
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.dialogs.approve import ApprovalChoice, ApproveDialog
 from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.review_changed import ChangedBar
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
 from chorus_gui.ui.pages.review_pending import PendingArea
@@ -137,6 +138,7 @@ class ReviewPage(Page):
         self.approve.setObjectName("approve")
         self.scan = ScanBar()
         self.notices = Notices()
+        self.changed = ChangedBar()
         self.tiles = Tiles()
         self.area = ChangesArea(services)
         self.pending = PendingArea(services)
@@ -145,8 +147,8 @@ class ReviewPage(Page):
         self.lists.addWidget(self.pending)
         self.empty = EmptyState("review", "", "")
         body = QWidget()
-        inside = column(self.tiles, self.lists, space=2 * SPACE)
-        inside.setStretch(1, 1)
+        inside = column(self.changed, self.tiles, self.lists, space=SPACE + 4)
+        inside.setStretch(2, 1)
         body.setLayout(inside)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
@@ -167,7 +169,8 @@ class ReviewPage(Page):
         self.scan.choice.connect(lambda mode, modalities: self.intent.emit(intents.ChooseScan(mode, modalities)))
         self.scan.cancel.connect(lambda: self.intent.emit(intents.CancelJob(self._scan_job())))
         self.notices.acted.connect(self._notice)
-        self.tiles.changed.connect(self._filter)
+        self.tiles.changed.connect(self._tile_changed)
+        self.changed.changed.connect(lambda: self.tiles.press_only(()))
         self.empty.acted.connect(self._empty_acted)
         self.pending.back.connect(self._show_all)
         area.filtered.connect(self._filter)
@@ -262,6 +265,10 @@ class ReviewPage(Page):
 
     def _show_review(self, review: ReviewFacts | None) -> None:
         self._drawn = review
+        pressed = self.changed.part
+        self.changed.show_changed(review.changed if review else None)
+        if self.changed.part is not pressed:
+            self._filter()  # the last change of the part is gone
         self.tiles.show_summary(review.summary if review else None)
         self.tiles.show_pending(review.pending if review else None)
         self.area.model.show_review((review.path, review.revision) if review else None)
@@ -323,20 +330,28 @@ class ReviewPage(Page):
     def _undo(self) -> None:
         ask_undo(self, *pending_versions(self._state)[0])
 
+    def _tile_changed(self) -> None:
+        """A tile and a part of the sentence do not filter together."""
+        if self.tiles.any_pressed:
+            self.changed.press(None)
+        self._filter()
+
     def _filter(self) -> None:
         self._show_list()
         tiles = self.tiles
         excluded = True if tiles.pressed("held") else self._counted()
         query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), litter=tiles.pressed("litter"), once=True, excluded=excluded)
-        query = replace(query, paths=self._places)
+        query = replace(query, paths=self._places, part=self.changed.part)
         self.area.model.ask(self.area.filter(query))
 
     def _counted(self) -> bool | None:
         """A tile that is pressed shows what it counts: nothing that is held back."""
-        return False if self.tiles.kinds or self.tiles.pressed("renamed") or self.tiles.pressed("litter") else None
+        shown = self.tiles.kinds or self.tiles.pressed("renamed") or self.tiles.pressed("litter") or self.changed.part
+        return False if shown else None
 
     def _show_all(self) -> None:
         self._only, self._places = "", ()
+        self.changed.press(None)
         self.area.clear_filters()
         self.tiles.press_only(())
         self.notices.show_notices(self._notices(), busy=self._state.busy)

@@ -296,6 +296,11 @@ class Tiles(QWidget):
         """Whether this one is."""
         return (self.pending if key == "pending" else self.tiles[key]).isChecked()
 
+    @property
+    def any_pressed(self) -> bool:
+        """One of them is."""
+        return any(tile.isChecked() for tile in self._all)
+
     def press_only(self, keys: Iterable[str]) -> None:
         """Select these, and no others."""
         wanted = set(keys)

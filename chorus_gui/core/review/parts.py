@@ -1,0 +1,94 @@
+"""What changed, in parts that people talk about: patients that are new, patients that are gone, renamed folders, changed files.
+
+Each change that a submission would record is in exactly one part, and the two halves of a renamed file are one file of one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import ACTIONABLE, PART, PATIENT, Part, PartCount, RenamedFolder, WhatChanged
+
+FOLDERS_NAMED = 5
+"""Up to this number, renamed folders are named, those with the most files first."""
+_KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
+_ZEROS = "ltrim({column}, '0')"
+"""SQL: a patient's ID as the journal writes it, which takes leading zeros away."""
+
+
+def lost_patients(staging: Staging) -> list[str]:
+    """Patients with deleted files of whom the site has no file any longer, also none of a modality that was not scanned."""
+    rows = staging.db.execute(  # EXCEPT reads the site once, not once for each patient
+        f"SELECT p FROM (SELECT {PATIENT} AS p FROM change WHERE kind = 'deleted' AND {PATIENT} IS NOT NULL EXCEPT SELECT patient_id FROM site) "
+        f"WHERE {_ZEROS.format(column='p')} NOT IN (SELECT patient FROM elsewhere) ORDER BY p"
+    )
+    return [str(patient) for (patient,) in rows]
+
+
+def mark_parts(staging: Staging, lost: list[str]) -> None:
+    """Say of each change of a new patient, and of a patient in ``lost``, that it is one.  The renames are marked already.
+
+    New is a patient of whom the journal has no current entry.  Needs the table of the journal's entries.
+    """
+    db = staging.db
+    db.execute("CREATE TEMP TABLE known_patient (patient TEXT PRIMARY KEY) WITHOUT ROWID")
+    db.execute("CREATE TEMP TABLE marked (patient TEXT PRIMARY KEY) WITHOUT ROWID")
+    try:
+        db.execute(
+            f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL "
+            f"UNION SELECT patient FROM elsewhere UNION SELECT {_ZEROS.format(column=PATIENT)} FROM change "
+            f"WHERE (kind = 'restored' OR pair IS NOT NULL) AND {PATIENT} IS NOT NULL"
+        )
+        db.execute(
+            f"INSERT INTO marked SELECT DISTINCT {PATIENT} FROM change WHERE kind = 'added' AND pair IS NULL AND {PATIENT} IS NOT NULL "
+            f"AND {_ZEROS.format(column=PATIENT)} NOT IN (SELECT patient FROM known_patient)"
+        )
+        _mark(staging, ChangeKind.ADDED, Part.NEW_PATIENTS)
+        db.execute("DELETE FROM marked")
+        db.executemany("INSERT INTO marked VALUES (?)", ((patient,) for patient in lost))
+        _mark(staging, ChangeKind.DELETED, Part.GONE_PATIENTS)
+    finally:
+        db.execute("DROP TABLE marked")
+        db.execute("DROP TABLE known_patient")
+    staging.put("since_us", db.execute("SELECT max(valid_us) FROM was").fetchone()[0])
+
+
+def _mark(staging: Staging, kind: ChangeKind, part: Part) -> None:
+    staging.db.execute(
+        f"UPDATE change SET part = ? WHERE kind = ? AND pair IS NULL AND {PATIENT} IN (SELECT patient FROM marked)",
+        (part.value, kind.value),
+    )
+
+
+def what_changed(staging: Staging, *, done: bool | None = None) -> WhatChanged:
+    """The parts of the review, in the order in which they are told, without what is held back.
+
+    ``done``: only what is recorded already, or only what is not.
+    """
+    only = "" if done is None else f" AND done = {int(done)}"
+    rows = staging.db.execute(
+        f"SELECT {PART} AS p, count(*), coalesce(sum(coalesce(size, old_size)), 0), "
+        f"count(DISTINCT CASE part WHEN 'renamed_folders' THEN folder WHEN 'new_patients' THEN {PATIENT} WHEN 'gone_patients' THEN {PATIENT} END) "
+        f"FROM change WHERE +kind IN ({_KINDS}) AND NOT excluded AND NOT (pair IS NOT NULL AND kind = 'deleted'){only} GROUP BY p"
+    )
+    found = {Part(part): PartCount(Part(part), groups, Tally(files, size)) for part, files, size, groups in rows}
+    folders = staging.db.execute(
+        "SELECT old, new, files FROM renamed_folder WHERE EXISTS (SELECT 1 FROM change WHERE folder = renamed_folder.id AND NOT excluded"
+        f"{only}) ORDER BY files DESC, old LIMIT {FOLDERS_NAMED}"
+    )
+    return WhatChanged(
+        tuple(found[part] for part in Part if part in found),
+        staging.get("since_us"),
+        tuple(RenamedFolder(old, new, files) for old, new, files in folders),
+    )
+
+
+def renamed_files(staging: Staging, limit: int | None = None) -> Iterator[tuple[str, str, str]]:
+    """The renamed files that are not held back, by their old path: modality, the old path and the new one."""
+    yield from staging.db.execute(
+        "SELECT d.modality, d.path, a.path FROM change d JOIN change a ON a.id = d.pair WHERE d.kind = 'deleted' AND NOT d.excluded "
+        "ORDER BY d.path, d.modality LIMIT ?",
+        (-1 if limit is None else limit,),
+    )
