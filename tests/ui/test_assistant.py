@@ -410,6 +410,16 @@ def test_rendering_a_state_of_no_concern_changes_nothing(shown: Shown) -> None:
     assert shown.at("Site files")
 
 
+def test_it_recommends_full_mode_and_says_what_each_would_do(qtbot: QtBot, session: Session) -> None:
+    step = Shown(qtbot, session).dialog.site
+    assert step.answer(Answers()).mode is Mode.FULL
+    assert "recommended" in step.full.text()
+    assert "recommended" not in step.append.text()
+    shown = [found.text() for found in step.findChildren(QLabel)]
+    for choice in (step.full, step.append):
+        assert choice.accessibleDescription() in shown, "what it would do is on screen, not only in a tooltip"
+
+
 @pytest.mark.parametrize("mode", Mode)
 def test_it_asks_what_a_missing_file_means(qtbot: QtBot, session: Session, tmp_path: Path, mode: Mode) -> None:
     dialog = Shown(qtbot, session).dialog

@@ -38,7 +38,7 @@ class TestStep(Step):
         self.again.clicked.connect(self.test_wanted)
         content = QWidget()
         content.setLayout(column(self._told, row(self.again, None), None, space=2 * SPACE))
-        self.setLayout(column(scrolled(content)))
+        self.setLayout(column(scrolled(content, "Results of the test")))
 
     def enter(self, answers: Answers) -> None:
         """It begins by itself."""

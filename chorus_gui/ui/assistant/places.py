@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QRadioButton, QWidget
+from PySide6.QtWidgets import QLabel, QRadioButton, QWidget
 
 from chorus_gui.app.answers import Answers, faults_at
 from chorus_gui.app.configuration import Layout, template
@@ -21,12 +21,31 @@ from chorus_gui.ui.assistant.steps import Step, Test, Wrong, folder_problem
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration_fields import AddressField, KeyRow
 from chorus_gui.ui.pages.configuration_place import PlaceSection
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, column, label, scrolled
 from chorus_gui.ui.widgets.fold import Fold
 
 _FILE = Path("config.toml")
 _NOT_WHOLE = "Enter the full path. It starts with a drive or with “/”."
+
+FULL = (
+    "Choose this if this place always has every file of the site. Each scan shows which files are gone, and you approve that before the "
+    "journal marks them as deleted. The central store keeps its copies."
+)
+APPEND = (
+    "Choose this if you remove files from this place after you submitted them. A scan then only counts the files that are gone, and "
+    "the journal keeps them. If a patient withdraws, you must mark the files as deleted yourself."
+)
+
+
+def _explained(choice: QRadioButton, text: str) -> tuple[QRadioButton, QLabel]:
+    """A choice, and what it would do, below it."""
+    choice.setToolTip(plain_text(text))
+    choice.setAccessibleDescription(text)
+    below = label(text, "muted", wrap=True)
+    below.setContentsMargins(3 * SPACE, 0, 0, SPACE // 2)
+    return choice, below
 
 
 class SiteStep(Step):
@@ -49,18 +68,20 @@ class SiteStep(Step):
         assert isinstance(folder, AddressField)
         self.folder = folder
         self.fold = Fold("A modality is in another place", self._modalities)
+        self.full = QRadioButton("Mark it as &deleted in the journal (full mode, recommended)")
         self.append = QRadioButton("&Ignore it (append mode)")
-        self.full = QRadioButton("Mark it as &deleted in the journal (full mode)")
-        self.append.setToolTip("Use this if files are moved away after they were submitted")
-        self.full.setToolTip("Use this if the folder always has all files of the site")
-        self.append.setChecked(True)
         choices = QWidget()
-        choices.setLayout(column(self.append, self.full, space=SPACE // 2))
-        choices.setFocusProxy(self.append)
-        asked = FormRow("If a submitted file is no longer on the site", choices, "You can change this later on the Configuration page.")
+        choices.setLayout(column(*_explained(self.full, FULL), *_explained(self.append, APPEND), space=SPACE // 2))
+        choices.setFocusProxy(self.full)
+        self.full.setChecked(True)
+        asked = FormRow(
+            "If a submitted file is no longer on the site",
+            choices,
+            "The consortium recommends full mode. You can change this later on the Configuration page.",
+        )
         content = QWidget()
         content.setLayout(column(whole, self.fold, asked, None, space=2 * SPACE, margins=(0, 0, SPACE, 0)))
-        self.setLayout(column(scrolled(content)))
+        self.setLayout(column(scrolled(content, "Site files")))
         self.rows = {"": whole.path}
         self._redraft(Draft(_FILE, template(Layout.NESTED)))
 

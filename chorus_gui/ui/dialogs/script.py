@@ -166,7 +166,7 @@ class ScriptDialog(Dialog):
         )
         content = QWidget()
         content.setLayout(column(*parts, space=2 * SPACE, margins=(1, 1, SPACE, 1)))
-        area = scrolled(content)
+        area = scrolled(content, "Options of the batch file")
         area.setFixedWidth(FORM_WIDTH)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return area

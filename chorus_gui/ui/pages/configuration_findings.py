@@ -84,7 +84,7 @@ class FindingsPanel(QWidget):
         content.setLayout(
             column(self.heading, self._faults, SPACE, self.test_heading, self._tests, None, margins=(2 * SPACE, SPACE // 2, SPACE, SPACE))
         )
-        self.setLayout(column(scrolled(content)))
+        self.setLayout(column(scrolled(content, "Problems and warnings")))
         self._drawn: object = None
         self._drawn_tests: object = None
         self.show_tests((), testing=False)

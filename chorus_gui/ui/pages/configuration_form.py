@@ -270,4 +270,4 @@ def _area(parts: Sequence[QWidget]) -> QScrollArea:
     content = QWidget()
     content.setMaximumWidth(WIDTH)
     content.setLayout(column(*parts, None, space=2 * SPACE, margins=(0, 2 * SPACE, SPACE, 2 * SPACE)))
-    return scrolled(content)
+    return scrolled(content, "Settings")

@@ -54,7 +54,7 @@ class TesterTab(QWidget):
             tile.clicked.connect(lambda _=False, name=name: self._choose(name))
         self.status = label("", "muted", wrap=True)
         self.status.setAccessibleName("Number of files that were read")
-        self.look = button("&Read again", "Read some of the files in the site's folder again", icon="refresh")
+        self.look = button("Rea&d again", "Read some of the files in the site's folder again", icon="refresh")
         self.look.clicked.connect(self.look_wanted)
         self.model = ExampleModel(self)
         self.table = example_table(self.model)

@@ -89,17 +89,17 @@ class HistoryPage(Page):
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("History")
         self.tabs.setDocumentMode(True)
-        self.verify = button("&Verify version…", "Compare this version with the central store", icon="verify")
-        self.upload = button("&Upload pending files", "Upload the pending files of this version", icon="upload")
+        self.verify = button("Verif&y version…", "Compare this version with the central store", icon="verify")
+        self.upload = button("Up&load pending files", "Upload the pending files of this version", icon="upload")
         self.undo = button("U&ndo version…", "Remove the pending files of this version from the journal", icon="undo")
         self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
-        self.json = button("Open &JSON", "Open the receipt as JSON, for programs", icon="file")
-        self.folder = button("Show in &folder", "Show the receipt in its folder", icon="folder")
-        self.open_run = button("&Open report", "Open the report of this run in your browser", icon="receipt", primary=True)
-        self.json_run = button("Open &JSON", "Open the report as JSON, for programs", icon="file")
-        self.folder_run = button("Show in &folder", "Show the report in its folder", icon="folder")
+        self.json = button("Open J&SON", "Open the receipt as JSON, for programs", icon="file")
+        self.folder = button("Show in fol&der", "Show the receipt in its folder", icon="folder")
+        self.open_run = button("O&pen report", "Open the report of this run in your browser", icon="receipt", primary=True)
+        self.json_run = button("Open J&SON", "Open the report as JSON, for programs", icon="file")
+        self.folder_run = button("Show in fol&der", "Show the report in its folder", icon="folder")
         self.restore = button("&Restore copy…", "Use this copy as the journal again; the current journal is kept", icon="undo")
-        self.where = button("Show in &folder", "Show the copy in its folder", icon="folder")
+        self.where = button("Show in fol&der", "Show the copy in its folder", icon="folder")
         self.chart = BarChart("Files by version")
         self.chart.setFixedHeight(170)
         self.versions = self._tab(
@@ -159,10 +159,10 @@ class HistoryPage(Page):
         automatic.setLayout(column(self.scheduled, self.runs, space=SPACE, margins=(0, 2 * SPACE, 0, 0)))
         tabs = (
             (self.versions, "V&ersions"),
-            (self.receipts, "Recei&pts"),
+            (self.receipts, "Rece&ipts"),
             (self.commands, "&Commands"),
             (self.copies, "&Kept copies"),
-            (automatic, "Unatten&ded runs"),
+            (automatic, "Un&attended runs"),
         )
         for tab, title in tabs:
             self.tabs.addTab(tab, title)

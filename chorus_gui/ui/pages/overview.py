@@ -156,7 +156,7 @@ class OverviewPage(Page):
         head = row(column(self.title, self.lead, space=SPACE // 2), 2 * SPACE, self.primary)
         head.setStretch(0, 1)
         self._body.setLayout(column(head, grid, self._offers, below, runs, None, space=2 * SPACE, margins=(24, 20, 24, 24)))
-        self._body_area = scrolled(self._body)
+        self._body_area = scrolled(self._body, "Overview")
         self.setLayout(column(self._body_area, self._first))
 
     def render(self, state: SessionState) -> None:

@@ -31,7 +31,7 @@ TIPS = {
     Pass.QUICK: "Also read one image of each series, each header of a recording, and the beginning and end of each table",
     Pass.THOROUGH: "Read the header of every image and every line of every table; it takes as long as reading the tables",
 }
-TITLES = {Pass.AT_ONCE: "At &once", Pass.QUICK: "&Quick pass", Pass.THOROUGH: "&Thorough pass"}
+TITLES = {Pass.AT_ONCE: "At &once", Pass.QUICK: "&Quick pass", Pass.THOROUGH: "Thorou&gh pass"}
 
 
 def severity_text(line: RuleLine) -> str:
@@ -154,7 +154,7 @@ class RulePane(QWidget):
             line = row(self._titles[name], made, space=2 * SPACE)
             line.setStretch(1, 1)
             self._parts.addLayout(line)
-        self.files = button("Show &files in Review", "Show the files of this rule in Review, where you can hold them back", icon="review")
+        self.files = button("Show file&s in Review", "Show the files of this rule in Review, where you can hold them back", icon="review")
         self.accept_button = button("&Accept…", "Accept this finding, with a reason that the receipt shows", icon="check")
         self.withdraw_button = button("&Withdraw", "No longer accept this finding", icon="undo")
         self.look_button = button("&Look at images…", "Look at a sample of the images, for text in the picture", icon="image")
@@ -164,8 +164,7 @@ class RulePane(QWidget):
         self.look_button.clicked.connect(self.look)
         content = QWidget()
         content.setLayout(column(self.title, self.state, self._parts, None, space=SPACE, margins=(0, SPACE, SPACE, 0)))
-        self.area = scrolled(content)
-        self.area.setAccessibleName("The selected rule")
+        self.area = scrolled(content, "The selected rule")
         whole = column(self.area, row(self.files, self.accept_button, self.withdraw_button, self.look_button, None), space=SPACE)
         whole.setStretch(0, 1)
         self.setLayout(whole)

@@ -50,7 +50,7 @@ class PendingArea(QWidget):
         self.search.setMaximumWidth(260)
         self.shown = label("", "muted")
         self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.changes = button("Show &changes", "Show the changes of the scan again")
+        self.changes = button("Sho&w changes", "Show the changes of the scan again")
         self.nothing = EmptyState(
             "search", "No pending file matches the filter", "Clear the search to see all pending files.", "Clear search"
         )

@@ -127,7 +127,7 @@ class ChangesArea(QWidget):
         self.by_patient.setCheckable(True)
         self.shown = label("", "muted")
         self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.hold_button = button("&Hold back…", "Leave the selected changes out of this and later submissions (Ctrl+H)", icon="hold")
+        self.hold_button = button("Hold &back…", "Leave the selected changes out of this and later submissions (Ctrl+H)", icon="hold")
         self.release_button = button("&Release", "No longer hold back the selected changes (Ctrl+Shift+H)", icon="undo")
         self.more = button("M&ore", "Export the changes; export or import the held-back list")
         self._actions()

@@ -122,7 +122,7 @@ class UploadPage(Page):
         body = QWidget()
         body.setLayout(self._content)
         self.stack = QStackedWidget()
-        self._area = scrolled(body)
+        self._area = scrolled(body, "Upload")
         self.stack.addWidget(self._area)
         self.stack.addWidget(self.empty)
         head = row(label("Upload", "title"), None, self.limit, 2 * SPACE, self.pause, self.cancel)

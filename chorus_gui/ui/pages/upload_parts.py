@@ -169,9 +169,9 @@ class SummaryCard(Card):
         self.text = label("", wrap=True, selectable=True)
         self.next = button("", primary=True)
         self.receipt = button(
-            "Open &receipt", "Open the receipt in your browser: what was uploaded, what confirms it, what failed", icon="receipt"
+            "&Open receipt", "Open the receipt in your browser: what was uploaded, what confirms it, what failed", icon="receipt"
         )
-        self.verify = button("&Verify…", "Compare the central store with the journal", icon="verify")
+        self.verify = button("Verif&y…", "Compare the central store with the journal", icon="verify")
         self.check_in = button("Check &in", "Upload the journal and unlock it for your colleagues", icon="lock")
         super().__init__(
             column(self.heading, self.text, row(self.next, self.receipt, self.verify, self.check_in, None, space=SPACE), space=SPACE + 2)
@@ -215,8 +215,8 @@ class FailuresCard(Card):
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setMinimumHeight(150)
         self.heading = label("", "heading")
-        self.again = button("&Retry these files", "Upload the failed files again; nothing is uploaded twice", icon="refresh")
-        self.save = button("Export &CSV…", "Save the list of failed files, with causes and remedies", icon="save")
+        self.again = button("Retry thes&e files", "Upload the failed files again; nothing is uploaded twice", icon="refresh")
+        self.save = button("Export C&SV…", "Save the list of failed files, with causes and remedies", icon="save")
         head = row(self.heading, None, self.save, self.again)
         self.remedy = label("", "muted", wrap=True)
         super().__init__(column(head, self.remedy, self.tree, space=SPACE))

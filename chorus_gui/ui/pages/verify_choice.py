@@ -59,10 +59,10 @@ class ChoiceCard(Card):
         self._how.addButton(self.properties)
         self._how.addButton(self.again)
         self.begin = button(
-            "&Verify", "Compare the central store with the journal; nothing in the store is changed", icon="verify", primary=True
+            "Verif&y", "Compare the central store with the journal; nothing in the store is changed", icon="verify", primary=True
         )
         self.amount = label("", "muted")
-        version = label("Ve&rsion", "strong")
+        version = label("Vers&ion", "strong")
         version.setBuddy(self.version)
         first = row(
             column(version, self.version, space=SPACE // 2),

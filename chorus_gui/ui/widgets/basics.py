@@ -119,13 +119,14 @@ def line() -> QFrame:
     return made
 
 
-def scrolled(content: QWidget) -> QScrollArea:
-    """A page that may be higher than the window."""
+def scrolled(content: QWidget, name: str) -> QScrollArea:
+    """A page that may be higher than the window.  A screen reader says ``name`` when the area has the focus."""
     content.setObjectName("page")
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidget(content)
+    area.setAccessibleName(name)
     return area
 
 
