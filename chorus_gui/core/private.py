@@ -102,8 +102,15 @@ def copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Generator[BinaryIO]:
-    """A result that a person named: it takes the place of what is there when the block ends, complete, and this user's alone.  Raises OSError,
-    which names ``path``."""
+    """A result that a person named: it takes the place of what is there when the block ends, complete, and this user's alone.
+
+    What is there and is not a file, for example a pipe or a terminal, is written to as it comes.  Through a link as :func:`named`.
+    Raises OSError, which names ``path``.
+    """
+    if _POSIX and (path.is_symlink() or (path.exists() and not path.is_file())):
+        with named(path) as out:
+            yield out
+        return
     part = beside(path)
     try:
         with _naming(path, part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,26 @@ def test_a_result_that_fails_leaves_what_is_there(tmp_path: Path) -> None:
     assert target.read_text() == "after"
     assert sorted(tmp_path.iterdir()) == [target, other]
     assert other.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_result_goes_through_a_link_and_into_a_pipe(tmp_path: Path) -> None:
+    """``--output-file /dev/stdout`` is a link to a pipe: nothing takes its place."""
+    file, link, pipe = tmp_path / "file", tmp_path / "link", tmp_path / "pipe"
+    file.write_text("before")
+    link.symlink_to(file)
+    with private.replacing(link) as out:
+        out.write(b"after")
+    assert (link.is_symlink(), file.read_text()) == (True, "after")
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with private.replacing(pipe) as out:
+            out.write(b"through")
+        assert os.read(reading, 100) == b"through"
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("write", ["replacing", "write"])
