@@ -178,6 +178,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             leaks=leaks.files,
             pending_leaks=waiting.files,
             accepted_leaks=len(leaks.accepted) + len(waiting.accepted),
+            forgotten_leaks=leaks.unknown or waiting.unknown,
             leak_rules=tuple(dict.fromkeys(found.rule.id for found in (*leaks.rules, *waiting.rules))),
             out_of_reach=tuple(
                 f"{cause} {remedy}".strip()

@@ -15,7 +15,8 @@ __all__ = [
 
 
 FORGOTTEN = (
-    "Leaks of patient data that a check found no longer stop a submission: run the same passes of “readiness” again before the next one."
+    "If checks found leaks of patient data, only their number is kept for each rule. Nothing more is submitted until the same pass of “readiness” has "
+    "checked the whole site again."
 )
 """What a person has to know who removes the reviews: the list of leaks names files, so it goes with them."""
 
@@ -47,13 +48,14 @@ def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
     folders = (
         [data_folder() / "staging"] * staging
         + [data_folder() / "verify"] * staging
-        + [data_folder() / "readiness"] * staging
         + [receipts_folder(), shared_receipts_folder()] * receipts
     )
     for folder in folders:
         if folder.is_dir():
             count += sum(1 for file in folder.rglob("*") if file.is_file())
             remove_folder(folder)
+    if staging:
+        count += _forget_checks(data_folder() / "readiness")
     if logs:
         for file in log_folder().glob("*.log*"):
             count += 1
@@ -62,3 +64,18 @@ def _clear(*, staging: bool, logs: bool, receipts: bool) -> int:
             else:
                 remove_file(file)
     return count
+
+
+def _forget_checks(folder: Path) -> int:
+    """Remove what checks remember; of the books of leaks stays what names no file."""
+    from chorus_gui.core.readiness.leaks import BOOKS, forget
+
+    if not folder.is_dir():
+        return 0
+    books = {book for book in folder.glob(BOOKS) if forget(book)}
+    left = [file for file in folder.rglob("*") if file.is_file() and file not in books]
+    for file in left:
+        remove_file(file)
+    if not books:
+        remove_folder(folder)
+    return len(left) + len(books)

@@ -51,45 +51,60 @@ class Listed:
 
     open: Iterator[Leak]
     accepted: Iterator[Accepted]
+    unknown: str = ""
+    """that other leaks were found, and this computer does not know in which files; or """ ""
 
 
 @contextmanager
 def listing(config: Config) -> Generator[Listed]:
     """What is known.  Raises :class:`ReviewError`, :class:`ConfigError`."""
     from chorus_gui.core.readiness.leaks import LeakBook
-    from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
+    from chorus_gui.core.submission.leak_gate import Judged, forgotten, leak_rules, rules_of
 
     with LeakBook(config.journal.local) as book:
-        yield Listed(book.leaks(leak_rules(rules_of(config))), iter(book.accepted(withdrawn=True)))
+        rules = rules_of(config)
+        unknown = Judged(forgotten=forgotten(book, rules, config.modalities)).unknown
+        yield Listed(book.leaks(leak_rules(rules)), iter(book.accepted(withdrawn=True)), unknown)
 
 
 # --- what colleagues share ----------------------------------------------------------------------------------------------
 
 
 def refresh(workspace: Workspace, ctx: JobContext, *, always: bool = False) -> str:
-    """Read the shared list, and add to it what only this computer knows; why that failed, or "".
+    """Read the shared lists of marks and of what is accepted, and add to them what only this computer knows; why that failed, or "".
 
-    Without a leak in this computer's book there is nothing to ask (``always``: ask anyway).  Raises :class:`ReviewError` for a damaged book; ``Cancelled``.
+    Without a leak in this computer's book only the marks are read (``always``: both).  Raises :class:`ReviewError` for a damaged book; ``Cancelled``.
     """
-    from chorus_gui.core.readiness import accepted_list
-    from chorus_gui.core.readiness.leaks import LeakBook, book_path
+    from chorus_gui.core.custody.beside import beside_local
+    from chorus_gui.core.readiness import accepted_list, leak_marks
+    from chorus_gui.core.readiness.leaks import BOOKS, LeakBook, book_path
+    from chorus_gui.core.submission.site_check import keep_marks, share_marks
 
     journal = workspace.config.journal.local
-    if not always and not book_path(journal).exists():
-        return ""
-    with workspace, LeakBook(journal) as book:
-        if not (always or book):
-            return ""
-
-        def merge(data: bytes | None) -> bytes | None:
-            shared = accepted_list.parse(data) if data is not None else accepted_list.AcceptedList()
-            everything = shared.join(accepted_list.AcceptedList.of(book.learn(shared.accepted)))
-            return None if everything.entries == shared.entries else everything.dump()
-
+    with workspace:
         try:
-            workspace.side_files().update(accepted_list.NAME, merge, ctx)
+            beside = workspace.side_files()
+            if not always and not any(book_path(journal).parent.glob(BOOKS)):
+                on_disk = beside_local(journal).read(leak_marks.NAME, ctx) if workspace.config.journal.cloud else None
+                if on_disk is None and beside.read(leak_marks.NAME, ctx) is None:
+                    return ""
+            keep_marks(workspace.config, ctx)
+            with LeakBook(journal) as book:
+                book.settle(workspace.config)
+                share_marks(beside, book, ctx)
+                if not (always or book):
+                    return ""
+
+                def merge(data: bytes | None) -> bytes | None:
+                    shared = accepted_list.parse(data) if data is not None else accepted_list.AcceptedList()
+                    everything = shared.join(accepted_list.AcceptedList.of(book.learn(shared.accepted)))
+                    return None if everything.entries == shared.entries else everything.dump()
+
+                beside.update(accepted_list.NAME, merge, ctx)
         except SideFileError as error:
-            return error.what if isinstance(error, SideFileUnreadableError) else error.summary
+            if not isinstance(error, SideFileUnreadableError):
+                return error.summary
+            return f"{error.what} {error.remedy}" if leak_marks.NAME in error.what else error.what
     return ""
 
 

@@ -121,6 +121,8 @@ class ReadinessFacts:
     lines: tuple[RuleLine, ...] = ()
     off: Mapping[str, str] = field(default_factory=dict[str, str])
     accepted: tuple[Accepted, ...] = ()
+    unknown: str = ""
+    """that leaks were found, and this computer does not know in which files; or """ ""
 
     @property
     def summary(self) -> str:
@@ -147,7 +149,7 @@ class ReadinessFacts:
 def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     """What is known of the site of this configuration; None if it was never checked.  Raises :class:`ReviewError` for a damaged book."""
     from chorus_gui.core.readiness.leaks import LeakBook, book_path
-    from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
+    from chorus_gui.core.submission.leak_gate import Judged, forgotten, leak_rules, rules_of
 
     ctx.checkpoint()
     if not book_path(config.journal.local).exists():
@@ -157,8 +159,9 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
         runs, accepted = book.runs(), tuple(book.accepted())
         opened = book.count(leak_rules(rules))
         held = _held(config, book.leaks(leak_rules(rules)))
+        unknown = Judged(forgotten=forgotten(book, rules, config.modalities)).unknown
     if not runs:
-        return None
+        return ReadinessFacts(rules.version, unknown=unknown) if unknown else None
     allowed: dict[str, set[tuple[str, str]]] = {}
     for one in accepted:
         allowed.setdefault(one.rule, set()).add((one.modality, one.path))
@@ -168,7 +171,7 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     lines.sort(key=lambda line: (line.severity.rank, order.get(line.rule, len(order))))
     newest = max(runs, key=lambda run: run.ended_us)
     return ReadinessFacts(
-        str(newest.result.get("rules", "")), tuple(_pass(run) for run in runs), tuple(lines), dict(config.rules_off), accepted
+        str(newest.result.get("rules", "")), tuple(_pass(run) for run in runs), tuple(lines), dict(config.rules_off), accepted, unknown
     )
 
 

@@ -434,6 +434,8 @@ def submission_warnings(known: Known) -> list[str]:
     if review is not None and not review.stale and (leaks := review.leaks + review.pending_leaks):
         has = agree(leaks, "has", "have")
         out.append(f"{plural(leaks, 'file')} to upload {has} a leak of patient data: see the Readiness page, or “chorus-upload leak list”.")
+    if review is not None and not review.stale and review.forgotten_leaks:
+        out.append(review.forgotten_leaks)
     if journal is not None and journal.stays.files:
         stays = journal.stays.files
         out.append(

@@ -122,7 +122,7 @@ class ReviewFacts:
     of whom no file is left, if it is approved.  ``to_do`` has the two halves of a renamed file; ``renamed_to_do`` counts these files by modality.
     ``changed``: what the scan found, in parts that people talk about; ``changed_to_do``: the same, of what an approval would record.  ``reading``: what the upload reads from the site's places in a cloud, ``pending`` included.
     ``leaks`` and ``pending_leaks``: how many new or updated files, and how many pending ones,
-    have a leak of patient data that nobody accepted (``leak_rules`` names the rules); ``accepted_leaks``: how many have one that is accepted.
+    have a leak of patient data that nobody accepted (``leak_rules`` names the rules; ``forgotten_leaks`` says that other leaks were found, and this computer does not know where); ``accepted_leaks``: how many have one that is accepted.
     """
 
     path: Path
@@ -149,6 +149,7 @@ class ReviewFacts:
     pending_leaks: int = 0
     accepted_leaks: int = 0
     leak_rules: tuple[str, ...] = ()
+    forgotten_leaks: str = ""
 
     @property
     def to_send(self) -> Tally:

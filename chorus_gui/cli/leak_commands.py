@@ -56,7 +56,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
     with workspace(args, report) as opened:
         trouble = refresh(opened, ctx)
         with listing(opened.config) as found:
-            some = False
+            some, unknown = False, found.unknown
 
             def leaks() -> Iterator[Leak]:
                 nonlocal some
@@ -72,13 +72,15 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
             else:
                 for leak in leaks():
                     report.say(f"{leak.rule:4}  {leak.modality}: {leak.path}{f'  ({leak.about})' if leak.about else ''}")
-                if not some:
+                if not some and not unknown:
                     report.say("No open leaks in what was checked.")
                 if args.all and accepted:
                     _accepted(report, accepted)
     if trouble:
         report.warn(f"{trouble} {NOT_SHARED}")
-    return Status.FAULTY if some or trouble else Status.DONE
+    if unknown:
+        report.warn(unknown)
+    return Status.FAULTY if some or trouble or unknown else Status.DONE
 
 
 def _accepted(report: Report, accepted: Sequence[Accepted]) -> None:

@@ -157,6 +157,8 @@ def show_leaks(report: Report, review: Review) -> None:
     if found.files:
         report.say("", f"leaks of patient data that stop the submission ({files(found.files)}):", *leak_lines(found))
         report.say("  Correct the files, or hold them back. If a finding is wrong, use “chorus-upload leak accept”.", "")
+    if found.forgotten:
+        report.say(f"This submission stops. {found.unknown}", "")
     if found.accepted:
         report.say(f"{plural(len(found.accepted), 'leak')} of patient data {agree(len(found.accepted), 'is', 'are')} accepted.")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chorus_gui.core.model import Problem, SourceFile
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState, Unchecked
+from chorus_gui.core.readiness.leak_marks import Mark
 from chorus_gui.core.readiness.snapshots import Snapshot, mark
 from chorus_gui.core.storage.base import UnwantedFile
 
@@ -42,11 +44,25 @@ class Checking:
         """folders of series that had a leak when this check began"""
         self.missing: set[int] = set()
         """of the files that had a leak when this check began, those that the scan did not see (:func:`place`)"""
+        self.began_us = time.time_ns() // 1000
+        self.whole = False
+        """every modality of the configuration is checked"""
+        self.modality_of: Mapping[str, str] = {}
+        """rule → the modality that it is about"""
+        self.stuck: dict[str, FileState] = {}
+        """images that cannot be read, by path"""
+        self.marks: dict[tuple[str, Pass], Mark] = {}
+        """the marks that the book knew when this check began"""
+        self.places: frozenset[int] = frozenset()
+        """files with a leak that were missing in an earlier scan (:func:`place`)"""
+        self.states: frozenset[tuple[str, int, int]] = frozenset()
+        """modality, size and time of files with a leak that a deeper pass found: a file that was renamed has the same"""
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute(
             "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
         )
         self._db.execute("CREATE TABLE unread (path TEXT, size INTEGER, mtime_us INTEGER)")
+        self._db.execute("CREATE TABLE candidate (modality TEXT, path TEXT, size INTEGER, mtime_us INTEGER)")
         self._db.execute("BEGIN")
 
     def add(self, rule: str, about: str, files: Iterable[FileState]) -> None:
@@ -78,6 +94,13 @@ class Checking:
         """These files are on the site."""
         if self.missing:
             self.missing.difference_update(place(file.modality, file.path) for file in files)
+        if self.states:
+            found = [
+                (file.modality, file.path, file.size, file.mtime_us)
+                for file in files
+                if (file.modality, file.size, file.mtime_us) in self.states or place(file.modality, file.path) in self.places
+            ]
+            self._db.executemany("INSERT INTO candidate VALUES (?, ?, ?, ?)", found)
 
     def unmatched(self, root: str, files: Sequence[UnwantedFile]) -> None:
         """Not sent, so it is as if they were not there."""
@@ -88,6 +111,10 @@ class Checking:
     def unread(self) -> Iterator[tuple[Any, ...]]:
         """What :meth:`skip` was given: path, size, time."""
         yield from self._db.execute("SELECT path, size, mtime_us FROM unread")
+
+    def candidates(self) -> Iterator[tuple[Any, ...]]:
+        """Files that can be one with a leak under another name, or one that is back: modality, path, size, time."""
+        yield from self._db.execute("SELECT modality, path, size, mtime_us FROM candidate")
 
     def found(self) -> Iterator[tuple[Any, ...]]:
         """Everything, in the order of the table ``leak`` without its run."""

@@ -363,6 +363,8 @@ class Deep:
         self.read += not old
         if verdict.unchecked:
             self.unchecked.append(Unchecked(file.path, verdict.unchecked))
+            if self.checking is not None and file.modality == "Images":
+                self.checking.stuck[file.path] = file.state
             if self.checking is not None and (file.modality == "Waveforms" or not self.thorough):
                 self.checking.folders.add(file.path.rpartition("/")[0])
         elif not old:

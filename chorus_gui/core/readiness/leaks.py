@@ -20,17 +20,22 @@ from typing import Any, NamedTuple
 
 from chorus_gui.core import private
 from chorus_gui.core.computer import computer_fault, is_damaged
-from chorus_gui.core.errors import ReviewError
-from chorus_gui.core.folders import data_folder, user_name
+from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import ChorusError, ReviewError
+from chorus_gui.core.folders import data_folder, remove_file, replace_file, user_name
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness import forgotten
 from chorus_gui.core.readiness.checking import Checking, place
 from chorus_gui.core.readiness.findings import FileState
+from chorus_gui.core.readiness.leak_marks import ANY, Mark
 from chorus_gui.core.readiness.snapshots import Snapshot
 from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
-FORMAT = 3
-"""2: what is accepted names the subject, and has an id of its own.  3: a table's columns."""
+FORMAT = 4
+"""2: what is accepted names the subject, and has an id of its own.  3: a table's columns.  4: what is missing, and marks."""
+BOOKS = "leaks-*.db"
+"""Names of books in the folder."""
 BATCH = 1000
 MOST_UNCHECKED = 1000
 """Places that could not be checked; if there are more, no earlier leak is taken back."""
@@ -116,8 +121,8 @@ def book_path(journal: Path) -> Path:
 class LeakBook:
     """The book of one journal.  A connection belongs to the thread that opened it.  Raises :class:`ReviewError` if it is damaged."""
 
-    def __init__(self, journal: Path) -> None:
-        self.path = book_path(journal)
+    def __init__(self, journal: Path, *, file: Path | None = None) -> None:
+        self.path = file or book_path(journal)
         try:
             private.make(self.path)
             self._db = own_database(self.path, timeout=30)
@@ -140,7 +145,7 @@ class LeakBook:
         if found == FORMAT:
             return
         with self._changing():
-            for statement in _SCHEMA.split(";"):
+            for statement in (_SCHEMA + forgotten.SCHEMA).split(";"):
                 self._db.execute(statement)
             if "uid" not in {name for _, name, *_ in self._db.execute("PRAGMA table_info(accepted)")}:
                 for statement in _FROM_1:
@@ -193,6 +198,7 @@ class LeakBook:
             paths = self._all("SELECT DISTINCT path FROM leak WHERE modality = 'Images' AND pass = ?", (Pass.QUICK.rank,))
             made.series = frozenset(path.rpartition("/")[0] for (path,) in paths)
             made.missing = {place(*one) for one in self._each("SELECT DISTINCT modality, path FROM leak")}
+            forgotten.prepare(self._db, made)
             try:
                 yield made
             finally:
@@ -212,6 +218,8 @@ class LeakBook:
             rank = made.deepest.rank
             if len(made.unchecked) <= MOST_UNCHECKED and not any(not one.path for one in made.unchecked):
                 self._take_back(rank, made)
+                forgotten.bring_back(self._db, made, run)
+                forgotten.looked(self._db, made)
             self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, now // 1000, json.dumps(made.result)))
 
     def _take_back(self, rank: int, made: Checking) -> None:
@@ -232,14 +240,43 @@ class LeakBook:
         self._db.execute("DELETE FROM missed")
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((one.path, f"{one.path}/") for one in made.unchecked))
         self._db.executemany("INSERT INTO missed VALUES (?, ?)", ((folder, f"{folder}/" if folder else "") for folder in made.folders))
-        self._db.execute(
-            "DELETE FROM leak WHERE run <= ? AND modality IN (SELECT value FROM json_each(?)) "
-            "AND ((modality, path) IN (SELECT modality, path FROM missing) OR (pass <= ? AND rule IN (SELECT value FROM json_each(?)) "
-            "AND NOT (modality = 'Images' AND pass = ? AND EXISTS (SELECT 1 FROM unread u "
-            "WHERE (u.path, u.size, u.mtime_us) = (leak.path, leak.size, leak.mtime_us))))) AND NOT EXISTS "
-            "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)",
-            (made.newest, json.dumps(made.modalities), rank, json.dumps(sorted(made.rules)), Pass.QUICK.rank),
+        seen = (
+            "run <= ? AND modality IN (SELECT value FROM json_each(?)) AND NOT EXISTS "
+            "(SELECT 1 FROM missed m WHERE leak.path = m.path OR substr(leak.path, 1, length(m.below)) = m.below)"
         )
+        within = (made.newest, json.dumps(made.modalities))
+        forgotten.keep_missing(self._db, seen, within)
+        self._db.execute(
+            f"DELETE FROM leak WHERE {seen} AND ((modality, path) IN (SELECT modality, path FROM missing) OR (pass <= ? AND rule IN (SELECT value FROM json_each(?)) "
+            "AND NOT (modality = 'Images' AND pass = ? AND EXISTS (SELECT 1 FROM unread u "
+            "WHERE (u.path, u.size, u.mtime_us) = (leak.path, leak.size, leak.mtime_us)))))",
+            (*within, rank, json.dumps(sorted(made.rules)), Pass.QUICK.rank),
+        )
+
+    # --- marks ------------------------------------------------------------------------------------------------------
+
+    def learn_marks(self, marks: Iterable[Mark]) -> list[Mark]:
+        """Remember what other books said; everything that counts then, with what this book says."""
+        with self._changing():
+            return forgotten.learn(self._db, marks)
+
+    def settle(self, config: Config) -> None:
+        """The book is about the site of this configuration: a new one learns from other books about the same site."""
+        with self._changing():
+            forgotten.settle(self._db, forgotten.site_of(config), (file for file in self.path.parent.glob(BOOKS) if file != self.path))
+
+    def marks(self) -> list[Mark]:
+        """Leaks that somebody found, and of which this book does not know the files."""
+        with self._changing():
+            return forgotten.unanswered(self._db)
+
+    def statements(self) -> list[Mark]:
+        """What is left of this book if its files are forgotten."""
+        with self._changing():
+            known = forgotten.statements(self._db)
+            return [*(mark for mark in known if mark.files), *forgotten.unanswered(self._db)]
+
+    # --- tables of the last submission ------------------------------------------------------------------------------
 
     def _tables(self, table: str) -> dict[str, Snapshot]:
         return {path: Snapshot(*one) for path, *one in self._all(f"SELECT * FROM {table}")}
@@ -375,6 +412,26 @@ class LeakBook:
             (count,) = self._db.execute(f"SELECT count(*) FROM (SELECT DISTINCT modality, path FROM accepted {where})", given).fetchone()
             self._db.execute(f"UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? {where}", (who, now, *given))
             return count
+
+
+def forget(file: Path) -> bool:
+    """Remove everything from a book that names a file; what is left are marks.  False: no file is left, because it knew no leak.
+
+    Of a book that cannot be read only a thorough pass says what it knew.  Raises OSError, :class:`ReviewError`.
+    """
+    try:
+        with LeakBook(file, file=file) as book:
+            marks = book.statements()
+    except ChorusError:
+        marks = [Mark(ANY, Pass.THOROUGH, 1, time.time_ns() // 1000, "")]
+    if not marks:
+        return False
+    new = file.with_name(f"{file.stem}.new")
+    remove_file(new)
+    with LeakBook(new, file=new) as book:
+        book.learn_marks(marks)
+    replace_file(new, file)
+    return True
 
 
 def _unusable(path: Path, error: OSError | sqlite3.Error) -> Exception:

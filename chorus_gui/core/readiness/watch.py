@@ -51,6 +51,7 @@ class Watch:
         self.checking = checking
         self.found = Found(self.rules, deepest, checking)
         self.paths = Paths(self.found, config.sites)
+        self._configured = frozenset(config.sites)
         self.files, self.unmatched, self.problem = self.paths.files, self.paths.unmatched, self.paths.problem
 
     def finish(self, sources: Mapping[str, Source], modalities: Collection[str], ctx: JobContext) -> Beginning:
@@ -83,6 +84,8 @@ class Watch:
         if self.checking is not None:
             self.checking.deepest, self.checking.modalities = self.deepest, tuple(modalities)
             self.checking.unchecked, self.checking.rules = missed, self.found.checked
+            self.checking.whole = set(modalities) >= set(self._configured)
+            self.checking.modality_of = {id_: self.rules.rules[id_].modality for id_ in self.found.checked}
             self.checking.result = to_data(found)
         return found
 

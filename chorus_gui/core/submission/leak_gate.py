@@ -6,10 +6,10 @@ A file that is held back is not sent, so it is not asked about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.config.rule_keys import chosen
@@ -17,12 +17,13 @@ from chorus_gui.core.errors import ComputerError, LeakError, ReviewError
 from chorus_gui.core.model import Row
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import EXAMPLES, FileState
+from chorus_gui.core.readiness.leak_marks import ANY
 from chorus_gui.core.readiness.leaks import Accepted, LeakBook, PassRun, book_path
 from chorus_gui.core.receipt import AcceptedLeak, Checked
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.amended import SENDING
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.rules import Rule, RuleSet, Severity
+from chorus_gui.core.rules import EVERYTHING, Rule, RuleSet, Severity
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.work import Selection, Work, pending_rows
 
@@ -43,6 +44,25 @@ class OpenRule:
     """the deepest pass that found one"""
 
 
+class Forgotten(NamedTuple):
+    """A check found leaks of this rule (None: it is not known of which), and this computer does not know in which files."""
+
+    rule: Rule | None
+    files: int
+    deepest: Pass
+
+
+def check_again(found: Sequence[Forgotten]) -> str:
+    """What to do so that this computer knows the files again, or ""."""
+    if not found:
+        return ""
+    deepest = max((one.deepest for one in found), key=lambda one: one.rank)
+    return f"Check the whole site again: “chorus-upload readiness --pass {deepest.value}”."
+
+
+UNKNOWN = "Checks found leaks of patient data, and this computer does not know in which files."
+
+
 @dataclass
 class Judged:
     """What is known of files to be sent."""
@@ -52,11 +72,34 @@ class Judged:
     runs: list[PassRun] = field(default_factory=list[PassRun])
     files: int = 0
     """how many have an open leak"""
+    forgotten: list[Forgotten] = field(default_factory=list[Forgotten])
+
+    @property
+    def stops(self) -> bool:
+        """Nothing may be sent."""
+        return bool(self.files or self.forgotten)
+
+    @property
+    def again(self) -> str:
+        """What to do so that this computer knows the files again, or ""."""
+        return check_again(self.forgotten)
+
+    @property
+    def unknown(self) -> str:
+        """That this computer does not know files with a leak, and what to do; or ""."""
+        return f"{UNKNOWN} {self.again}" if self.forgotten else ""
 
     def refuse(self, meaning: str = "Nothing was recorded or uploaded.") -> None:
         """Raise :class:`LeakError` if there is an open leak."""
-        if not self.files:
+        if not self.stops:
             return
+        if not self.files:
+            raise LeakError(
+                UNKNOWN,
+                [_told_forgotten(one) for one in self.forgotten],
+                meaning=f"The list of leaks was cleared, or another computer or user has it. {meaning}",
+                remedy=f"{self.again} Then correct, hold back or accept what it finds. If it finds no leak, you can submit.",
+            )
         one = self.files == 1
         changed = [found for found in self.rules if found.changed]
         again = (
@@ -70,10 +113,10 @@ class Judged:
             )
         raise LeakError(
             f"{'1 file' if one else f'{self.files:,} files'} to be sent {'has' if one else 'have'} a leak of patient data that nobody has accepted.",
-            [_told(found) for found in self.rules],
+            [*(_told(found) for found in self.rules), *(_told_forgotten(one) for one in self.forgotten)],
             meaning=meaning,
             remedy=f"Correct {'it' if one else 'them'}, or hold {'it' if one else 'them'} back.{again} If a finding is wrong, a person can accept it "
-            "with a reason: “chorus-upload leak accept”.",
+            f"with a reason: “chorus-upload leak accept”.{' ' * bool(self.forgotten)}{self.again}",
         )
 
 
@@ -86,6 +129,13 @@ def _told(found: OpenRule) -> str:
     )
     named = "".join(f"\n      {one.modality}: {one.path}" for one in found.examples)
     return f"{found.rule.id}, {files}: {found.rule.must}{changed}{named}"
+
+
+def _told_forgotten(one: Forgotten) -> str:
+    files = "1 file" if one.files == 1 else f"{one.files:,} files"
+    if one.rule is None:
+        return f"The list of leaks could not be read when it was cleared. The {one.deepest.value} pass finds them again."
+    return f"{one.rule.id}, {files}: {one.rule.must} The {one.deepest.value} pass finds {'it' if one.files == 1 else 'them'} again."
 
 
 def rules_of(config: Config) -> RuleSet:
@@ -105,13 +155,15 @@ def judge(config: Config, files: Iterable[FileState]) -> Judged:
         return out
     with LeakBook(config.journal.local) as book:
         out.runs = book.runs()
-        if not book:
+        if not (book or book.marks()):
             return out
         rules = rules_of(config)
         active = leak_rules(rules)
         found: dict[str, OpenRule] = {}
         places = book.places(MOST_PLACES)
+        sent: set[str] = set()
         for file in files:
+            sent.add(file.modality)
             if places is not None and (file.modality, file.path) not in places:
                 continue
             leaks, accepted = book.of(file, active)
@@ -126,7 +178,18 @@ def judge(config: Config, files: Iterable[FileState]) -> Judged:
                 if len(group.examples) < EXAMPLES:
                     group.examples.append(file)
         order = {id_: number for number, id_ in enumerate(rules.rules)}
+        out.forgotten = forgotten(book, rules, sent)
         out.rules = sorted(found.values(), key=lambda group: order[group.rule.id])
+    return out
+
+
+def forgotten(book: LeakBook, rules: RuleSet, modalities: Collection[str]) -> list[Forgotten]:
+    """Leaks of files of these modalities that somebody found, and of which this computer does not know the files."""
+    active, out = leak_rules(rules), list[Forgotten]()
+    for mark in sorted(book.marks(), key=lambda one: (one.rule, one.deepest.rank)) if modalities else ():
+        rule = rules.rules[mark.rule] if mark.rule in active else None
+        if mark.rule == ANY or (rule is not None and (rule.modality in modalities or rule.modality == EVERYTHING)):
+            out.append(Forgotten(rule, mark.files, mark.deepest))
     return out
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.custody.beside import SideFiles, beside_local
+from chorus_gui.core.errors import Cancelled, ComputerError, ReviewError, SideFileError, SideFileUnreadableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Mode
 from chorus_gui.core.passes import Pass
+from chorus_gui.core.readiness import leak_marks
 from chorus_gui.core.readiness.deep import Deep, Estimate
 from chorus_gui.core.readiness.findings import Readiness
 from chorus_gui.core.readiness.leaks import LeakBook
@@ -37,8 +40,16 @@ class SiteCheck:
 
         Raises what a scan raises for the whole site, :class:`ConfigError`, :class:`ReviewError` for a damaged book, :class:`Cancelled`.
         """
+        try:
+            return self._run(modalities, sink)
+        finally:
+            keep_marks(self.config, self.ctx)
+
+    def _run(self, modalities: Sequence[str], sink: Listener | None) -> tuple[ScanSummary, Readiness]:
         config, ctx = self.config, self.ctx
-        with LeakBook(config.journal.local) as book, book.checking() as checking, ExitStack() as stack:
+        with LeakBook(config.journal.local) as book, ExitStack() as stack:
+            book.settle(config)
+            checking = stack.enter_context(book.checking())
             watch = Watch(config, self.rules, self.deepest, checking)
             listener: Listener = Both(checking, watch)
             listener = Both(sink, listener) if sink is not None else listener
@@ -56,3 +67,27 @@ class SiteCheck:
                 self.tell(deep.estimate(modalities))
             deep.run(modalities, executor_of(config))
             return seen, watch.result(modalities, deep.read, [*begin.unchecked, *deep.unchecked], deep.remembered)
+
+
+def keep_marks(config: Config, ctx: JobContext) -> None:
+    """Write next to the journal on this computer how many files have a leak, for other users and for this one after they clear their data.
+
+    It is also written next to a cloud journal by what sends files.  A place that cannot be written is only that: the leak book has it all.
+    """
+    with suppress(SideFileError, ReviewError, ComputerError, Cancelled), LeakBook(config.journal.local) as book:
+        share_marks(beside_local(config.journal.local), book, ctx)
+
+
+def share_marks(beside: SideFiles, book: LeakBook, ctx: JobContext) -> None:
+    """Read the marks next to a journal, and add what this book can say.  Raises :class:`SideFileError`, ``Cancelled``."""
+
+    def merge(data: bytes | None) -> bytes | None:
+        shared = leak_marks.parse(data) if data is not None else []
+        everything = book.learn_marks(shared)
+        return None if leak_marks.newest(shared) == leak_marks.newest(everything) else leak_marks.dump(everything)
+
+    try:
+        beside.update(leak_marks.NAME, merge, ctx)
+    except SideFileUnreadableError:
+        book.learn_marks([leak_marks.Mark(leak_marks.ANY, Pass.THOROUGH, 1, 1, "")])  # unless a thorough pass was complete here
+        raise

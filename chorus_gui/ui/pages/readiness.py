@@ -129,15 +129,18 @@ class ReadinessPage(Page):
         self._show_rule()
 
     def _show(self, state: SessionState, facts: ReadinessFacts | None, *, checking: bool) -> None:
-        self.lead.set_full(f"{facts.summary} Rules of {facts.rules}." if facts else LEAD)
+        self.lead.set_full(f"{facts.summary} Rules of {facts.rules}." if facts and facts.passes else LEAD)
         layouts = facts.layouts if facts else ()
-        self.layouts.setVisible(bool(layouts))
-        told = f"Superseded layout: {'; '.join(layouts)}. Sort the files again, and submit all of them."
-        self.layouts.setText(told if layouts else "")
+        told = [facts.unknown] if facts and facts.unknown else []
+        told += [f"Superseded layout: {'; '.join(layouts)}. Sort the files again, and submit all of them."] if layouts else []
+        self.layouts.setVisible(bool(told))
+        self.layouts.setText(" ".join(told))
         self._filter()
         self.stack.setCurrentIndex(1 if facts is not None and facts.lines else 0)
         if state.config is None:
             self.empty.say("No configuration is open", "Findings appear here. Open or set up a configuration first.", "Open Configuration")
+        elif facts is not None and facts.unknown:
+            self.empty.say("Leaks were found before", facts.unknown)
         elif facts is not None:
             self.empty.say("No findings", CAUTION)
         elif checking:
