@@ -1,31 +1,27 @@
 """One DICOM image: its header against its path, what names somebody, and if the file is complete.
 
-pydicom reads the header.  It does not notice that a file was cut, so the length of the picture is compared with the file's size here.
+Nothing that reads the header notices that a file was cut, so the length of the picture is compared with the file's size here.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import re
 import struct
 import warnings
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from chorus_gui.core.readiness import dicom_tags as tags
+from chorus_gui.core.readiness.dicom_bytes import PIXELS, Element, Header, parsed, read_header, text_of
 from chorus_gui.core.readiness.findings import Finding
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 FIRST_READ = 1 << 15
 LONGEST_HEADER = 1 << 24
 """Bytes; a longer header is not checked."""
-_PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _LONG_LENGTH = frozenset((b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR"))
 _UNDEFINED = 0xFFFFFFFF
 _END_OF_ITEMS = b"\xfe\xff\xdd\xe0"
@@ -100,10 +96,9 @@ def check_image(at: Where, size: int, read: Callable[[int, int], bytes], *, deep
             return ImageVerdict((Finding("I1", at.path),))
         if tags.DEFLATED in data[132:1024]:
             return ImageVerdict(unchecked="The header is compressed.")
-        stream = io.BytesIO(data)
-        header = _parsed(stream)
+        header = read_header(data)
         whole = length >= size or len(data) < length
-        if whole or (header is not None and stream.tell() < len(data)):
+        if whole or (header is not None and header.end < len(data)):
             break
         if length >= LONGEST_HEADER:
             return ImageVerdict(unchecked="The header is too long.")
@@ -111,8 +106,8 @@ def check_image(at: Where, size: int, read: Callable[[int, int], bytes], *, deep
     if header is None:
         return ImageVerdict((Finding("I1", at.path, "the header cannot be read"),))
     try:
-        cut = _cut(data, stream.tell(), size, header)
-        verdict = _checked(at, header, deep=deep, key=key)
+        cut = _cut(data, size, header)
+        verdict = _checked(at, data, header, deep=deep, key=key)
     except Exception:  # noqa: BLE001 - pydicom decodes values now, and its errors quote them: nothing of them may leave this function
         return ImageVerdict((Finding("I1", at.path, "the header cannot be read"),))
     if cut is None:  # a compressed picture, whose length is not known
@@ -120,26 +115,15 @@ def check_image(at: Where, size: int, read: Callable[[int, int], bytes], *, deep
     return verdict._replace(findings=(Finding("I2", at.path, cut), *verdict.findings)) if cut else verdict
 
 
-def _parsed(stream: io.BytesIO) -> Dataset | None:
-    """The header; None if it cannot be parsed.  pydicom's errors are of many classes, and quote what they could not read."""
-    import pydicom
-
-    try:
-        return pydicom.dcmread(stream, stop_before_pixels=True)  # pyright: ignore[reportUnknownMemberType]
-    except Exception:  # noqa: BLE001 - see above
-        return None
-
-
-def _cut(data: bytes, at: int, size: int, header: Dataset) -> str | None:
+def _cut(data: bytes, size: int, header: Header) -> str | None:
     """How a file is cut short; "" if it is complete as far as its header says, None if only its end can show it."""
-    implicit, little = header.original_encoding
-    order = "<" if little else ">"
+    at, order = header.end, "<" if header.little else ">"
     if at + 8 > len(data):
         return "before the picture" if _has_picture(header) else ""
     group, element = struct.unpack_from(f"{order}HH", data, at)
-    if group << 16 | element not in _PIXELS:
+    if group << 16 | element not in PIXELS:
         return "before the picture" if _has_picture(header) else ""
-    if implicit:
+    if header.implicit:
         start, length = at + 8, struct.unpack_from(f"{order}I", data, at + 4)[0]
     elif data[at + 4 : at + 6] in _LONG_LENGTH:
         if at + 12 > len(data):
@@ -152,46 +136,19 @@ def _cut(data: bytes, at: int, size: int, header: Dataset) -> str | None:
     return "in the picture" if start + length > size else ""
 
 
-def _has_picture(header: Dataset) -> bool:
+def _has_picture(header: Header) -> bool:
     """An object of this kind has a picture; so has one that ends before it says its kind."""
-    kind: Any = header.get(tags.SOP_CLASS)
-    name = str(kind.value) if kind is not None else ""
-    return tags.ROWS in header or _WITHOUT_PICTURE.fullmatch(name) is None
+    return tags.ROWS in header.elements or _WITHOUT_PICTURE.fullmatch(header.text(tags.SOP_CLASS)) is None
 
 
-def _texts(header: Dataset) -> dict[int, tuple[str, str, bool]]:
-    """Tag → (VR, text, filled) of the elements of the first level, which are not decoded for this.
-
-    ``text`` is "" for what is not a text.
-    """
-    from pydicom.datadict import dictionary_VR
-
-    found: dict[int, tuple[str, str, bool]] = {}
-    for element in header.values():
-        raw: Any = element
-        value: Any = raw.value
-        kind: str = raw.VR or ""
-        if not kind:  # an implicit transfer syntax
-            with suppress(KeyError):
-                kind = dictionary_VR(raw.tag)
-        if isinstance(value, bytes):
-            found[int(raw.tag)] = (kind, value.decode("latin-1").strip("\0 \r\n\t"), len(value.strip(b"\0 ")) > 0)
-        else:
-            filled = value is not None and (not hasattr(value, "__len__") or len(value) > 0)
-            found[int(raw.tag)] = (kind, "", filled)
-    return found
-
-
-def _checked(at: Where, header: Dataset, *, deep: bool, key: bytes) -> ImageVerdict:
-    elements = _texts(header)
-
-    def text(tag: int) -> str:
-        return elements.get(tag, ("", "", False))[1]
-
+def _checked(at: Where, data: bytes, header: Header, *, deep: bool, key: bytes) -> ImageVerdict:
+    text = header.text
     findings = list(_identity(at, text))
     findings += _kind(at, text)
-    findings += _names(at, header, elements, deep=deep)
-    findings += _hygiene(at, elements)
+    findings += _names(at, header.elements)
+    if deep:
+        findings += _inside(at, data, header)
+    findings += _hygiene(at, header.elements)
     day = _day(text(tags.STUDY_DATE))
     return ImageVerdict(
         tuple(findings),
@@ -265,30 +222,35 @@ def _fine(value: str, patient: str) -> bool:
     return _EMPTY.fullmatch(value) is not None or _same(plain, patient) or _ALIAS.search(plain) is not None or plain.isdigit()
 
 
-def _names(at: Where, header: Dataset, elements: dict[int, tuple[str, str, bool]], *, deep: bool) -> Iterator[Finding]:
+def _names(at: Where, elements: Mapping[int, Element]) -> Iterator[Finding]:
     """Tags that name somebody or something."""
-    for tag, (kind, value, filled) in elements.items():
+    for tag, (kind, raw, filled) in elements.items():
+        if not filled:
+            continue
         name = tags.PATIENT.get(tag)
         if name is not None:
-            if filled and (
-                not value or not (_ALIAS.search(value) or _EMPTY.fullmatch(value) or (kind == "PN" and _fine(value, at.patient)))
-            ):
+            value = text_of(raw)
+            if not value or not (_ALIAS.search(value) or _EMPTY.fullmatch(value) or (kind == "PN" and _fine(value, at.patient))):
                 yield Finding("I15", at.path, name)
         elif tag in tags.PLACE:
-            if filled and not (value and (_ALIAS.search(value) or _EMPTY.fullmatch(value))):
+            value = text_of(raw)
+            if not (value and (_ALIAS.search(value) or _EMPTY.fullmatch(value))):
                 yield Finding("I15B", at.path, tags.PLACE[tag])
-        elif kind == "PN" and filled and not _fine(value, at.patient):
+        elif kind == "PN" and not _fine(text_of(raw), at.patient):
             yield Finding("I15", at.path, _keyword(tag))
-    if deep:
-        yield from _inside(at, header, elements)
 
 
-def _inside(at: Where, header: Dataset, elements: dict[int, tuple[str, str, bool]]) -> Iterator[Finding]:
+def _inside(at: Where, data: bytes, header: Header) -> Iterator[Finding]:
     """Names in sequences, whatever the sequence is."""
-    sequences = [tag for tag, (kind, _, filled) in elements.items() if kind == "SQ" and filled and tag not in tags.PATIENT]
+    sequences = [tag for tag, (kind, _, filled) in header.elements.items() if kind == "SQ" and filled and tag not in tags.PATIENT]
+    if not sequences:
+        return
+    read = header if header.dataset is not None else parsed(data)
+    if read is None or read.dataset is None:
+        raise ValueError("a header that pydicom cannot read")
     found: set[str] = set()
     for tag in sequences:
-        for item in header[tag].value or ():
+        for item in read.dataset[tag].value or ():
             for element in item.iterall():
                 if element.VR == "PN" and not _fine(str(element.value or ""), at.patient):
                     found.add(_keyword(int(element.tag)))
@@ -305,9 +267,10 @@ def _keyword(tag: int) -> str:
     return keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def _hygiene(at: Where, elements: dict[int, tuple[str, str, bool]]) -> Iterator[Finding]:
+def _hygiene(at: Where, elements: Mapping[int, Element]) -> Iterator[Finding]:
     """Private tags, overlays and curves."""
-    if any(tag >> 16 & 1 for tag in elements):
+    groups = {tag >> 16 for tag in elements}
+    if any(group & 1 for group in groups):
         yield Finding("I16", at.path)
-    if any((tag >> 16 & 0xFF01 == 0x6000 and tag & 0xFFFF == 0x3000) or tag >> 16 & 0xFF01 == 0x5000 for tag in elements):
+    if any((group & 0xFF01 == 0x6000 and group << 16 | 0x3000 in elements) or group & 0xFF01 == 0x5000 for group in groups):
         yield Finding("I17", at.path)
