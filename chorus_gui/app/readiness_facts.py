@@ -304,7 +304,7 @@ def export(config: Config, file: Path, ctx: JobContext) -> int:
     from chorus_gui.app.receipts import page_template
 
     found = readiness(config, ctx)
-    if found is None:
+    if found is None or not found.passes:
         raise UsageError("The site was not checked yet.", remedy="Run a pass first.")
     if file.suffix.lower() not in (".html", ".htm"):
         with table_file(file, COLUMNS) as add:

@@ -372,6 +372,7 @@ def test_a_list_that_is_not_understood_is_refused(data: bytes) -> None:
 
 def test_a_check_of_one_modality_answers_nothing(found: World) -> None:
     clear_local_data(staging=True, logs=False, receipts=False)
+    found.put(SECOND, clean(2))
     with Workspace(found.config) as workspace:
         check(workspace, JobContext(), Pass.THOROUGH, ["Images"], rules_of(found.config))
     with LeakBook(found.journal) as book:

@@ -111,6 +111,16 @@ def test_a_registry(text: str, about: set[str], place: str, site: Site) -> None:
     assert "7777" not in "".join(group.about for groups in found.values() for group in groups)
 
 
+@pytest.mark.parametrize(
+    ("when", "found"),
+    [("2024-02-01 08:15:00", 0), ("", 0), ("2/1/2024 8:15", 1), ("2024-02-01T08:15:00", 1), ("CANARY42", 1), ("2024-02-01", 1)],
+)
+def test_times_of_a_registry(when: str, found: int, site: Site) -> None:
+    site.put("Metadata/image_registry.csv", REGISTRY + f"1,1,1001,1,1,{when},,\n2,2,1002,1,2,2024-02-01 08:15:00,,\n")
+    groups = site.found(Pass.THOROUGH).get("K12", [])
+    assert [(group.about, group.examples[0].line) for group in groups] == [("another form", 2)] * found
+
+
 def test_a_registry_with_another_number_of_images(site: Site) -> None:
     site.put("Metadata/image_registry.csv", REGISTRY + "1,1,1001,1,1,,,\n")
     (group,) = site.found(Pass.THOROUGH, patterns='[journal]\njournaling_mode = "full"\n')["K7"]

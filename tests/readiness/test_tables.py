@@ -79,6 +79,8 @@ THOROUGH: list[tuple[str, str, int, Change]] = [
     ("D3", "visit_occurrence.visit_start_date", 2, put("visit_occurrence", {**V, "visit_start_date": "2016-12-31"}, {**V, "visit_occurrence_id": 2, "person_id": 1002})),
     ("K5", "Images", 0, put("procedure_occurrence", {"person_id": 1001, "procedure_concept_id": 4141651})),
     ("P6", "person.year_of_birth", 2, put("person", {**P, "person_id": 1001, "year_of_birth": 1930}, {**P, "person_id": 1002})),
+    ("D6", "person.year_of_birth", 2, put("person", {**P, "person_id": 1001, "year_of_birth": 2025}, {**P, "person_id": 1002})),
+    ("D6", "death.death_date", 2, put("death", {"person_id": 1001, "death_date": "2024-01-31"})),
 ]  # fmt: skip
 
 
@@ -107,6 +109,8 @@ def test_what_breaks_a_rule_is_found_in_its_line_and_never_shown(
 
 
 QUIET: list[Change] = [
+    put("person", {**P, "person_id": 1001, "year_of_birth": 2024}, {**P, "person_id": 1002}),  # born in the year of the first visit
+    put("death", {"person_id": 1001, "death_date": "2024-02-01"}),  # on the day on which it begins
     put("note", {"note_id": 1, "person_id": 1001, "note_text": "REDACTED"}, {"note_id": 2, "person_id": 1001, "note_text": ""}),
     put("measurement", {**M, "measurement_datetime": "2024-02-01T08:30:00+00:00"}, {**M, "measurement_id": 2, "measurement_datetime": "2024-02-01 08:30"}),
     put("measurement", {**M, "measurement_source_value": "heart rate, monitor\nsecond line"}, {**M, "measurement_id": 2}),

@@ -164,11 +164,12 @@ def statements(db: sqlite3.Connection) -> list[Mark]:
 
 
 def unanswered(db: sqlite3.Connection) -> list[Mark]:
-    """Marks of other books that no check here has answered."""
+    """Marks of other books that no check here has answered, if this book does not know as many files itself."""
     book = book_of(db)
     rows = db.execute(
         "SELECT rule, pass, files, at_us, book FROM mark m WHERE files > 0 AND book <> ? AND NOT EXISTS "
         "(SELECT 1 FROM looked l WHERE (l.rule, l.pass) = (m.rule, m.pass) AND l.at_us >= m.at_us)",
         (book,),
     )
-    return restored(rows)
+    mine = {mark.key: mark.files for mark in statements(db)}
+    return [mark for mark in restored(rows) if mine.get(mark.key, 0) < mark.files]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import islice
@@ -14,6 +15,8 @@ COLUMNS = ("file_id", "proc_id", "person_id", "group_id", "visit_id", "datetime"
 KNOWN_BY = 5
 """A table with so many of these columns is a registry."""
 BATCH = 5_000
+OTHER_TIME = "another form"
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 
 
 class Known(NamedTuple):
@@ -44,6 +47,7 @@ def check_registry(path: str, header: Header, reader: Iterator[list[str]], known
         )
         if name in columns and ids is not None
     ]
+    when = columns.index("datetime") if "datetime" in columns else -1
     key = columns.index("file_id") if "file_id" in columns else -1
     seen: set[str] = set()
     lines = 0
@@ -60,11 +64,13 @@ def check_registry(path: str, header: Header, reader: Iterator[list[str]], known
                 if not value or value in seen:
                     add("file_id is not unique" if value else "file_id is empty", number)
                 seen.add(value)
+            if 0 <= when < len(cells) and (value := cells[when].strip()) and not _TIME.fullmatch(value):
+                add(OTHER_TIME, number)
             for at, ids, about in links:
                 if len(cells) > at and (value := cells[at].strip()) and value not in ids:
                     add(about, number)
         lines += len(rows)
-    out += [Finding("K6", path, about, first[about], count) for about, count in times.items()]
+    out += [Finding("K12" if about == OTHER_TIME else "K6", path, about, first[about], count) for about, count in times.items()]
     return out, lines
 
 

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -212,6 +213,8 @@ class TableCheck:
                 self._filled.add(name)
         if self._table == "person":
             self._person(columns, add)
+        elif self._table == "death" and self._world.stays:
+            self._death(columns, add)
         elif self._table == "procedure_occurrence" and "procedure_concept_id" in self._columns:
             concepts = set(columns[self._columns.index("procedure_concept_id")])
             self._world.procedures |= concepts & {IMAGE_CONCEPT, WAVEFORM_CONCEPT}
@@ -238,6 +241,32 @@ class TableCheck:
             at = [n for n, (id_, year) in enumerate(zip(ids, years, strict=True)) if self._is_old(id_, year)]
             if at:
                 add("P6", "person.year_of_birth", at[0], len(at))
+
+            late = [n for n, (id_, year) in enumerate(zip(ids, years, strict=True)) if self._born_after(id_, year)]
+            if late:
+                add("D6", "person.year_of_birth", late[0], len(late))
+
+    def _born_after(self, id_: str, year: str) -> bool:
+        """The first visit is before the year of birth."""
+        stays = self._world.stays.get(id_)
+        return bool(stays) and len(year) == 4 and year.isdecimal() and date.fromordinal(min(stays)[0]).year < int(year)
+
+    def _death(self, columns: Sequence[Sequence[str]], add: Add) -> None:
+        names = self._columns
+        if "person_id" not in names or "death_date" not in names:
+            return
+        days = zip(columns[names.index("person_id")], columns[names.index("death_date")], strict=True)
+        at = [n for n, (id_, day) in enumerate(days) if self._died_before(id_, day)]
+        if at:
+            add("D6", "death.death_date", at[0], len(at))
+
+    def _died_before(self, id_: str, day: str) -> bool:
+        """The last visit begins after the day of death."""
+        stays = self._world.stays.get(id_)
+        try:
+            return bool(stays) and date.fromisoformat(day[:10]).toordinal() < max(stays)[0]
+        except ValueError:
+            return False
 
     def _is_old(self, id_: str, year: str) -> bool:
         stays = self._world.stays.get(id_)
