@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chorus_gui.app.words import files, plural, size
+import time
+
+from chorus_gui.app.words import duration, files, moment, plural, size
 from chorus_gui.core.review.values import CloudReading
 
 PROVIDERS = {"azure": "Azure", "s3": "Amazon S3", "gcs": "Google Cloud Storage"}
@@ -10,10 +12,21 @@ PROVIDERS = {"azure": "Azure", "s3": "Amazon S3", "gcs": "Google Cloud Storage"}
 COSTS = "Your provider's price list says what requests and outgoing traffic cost."
 
 
+def inventory_text(made_us: int) -> str:
+    """What a list that a service made earlier cannot know."""
+    age = duration(max(0.0, time.time() - made_us / 1e6))
+    return (
+        f"The files are those of the S3 Inventory of {moment(made_us)} ({age} old). Newer files come with the next one. "
+        "A missing file counts as deleted only after S3 has confirmed it."
+    )
+
+
 def reading_text(reading: CloudReading) -> str:
     """How much is read from a place in a cloud, and in how many requests."""
     where = f"{PROVIDERS[reading.kind]} ({reading.place})"
     listed = f"The scan took {plural(reading.listing, 'request')} to list it."
+    if reading.inventory_us:
+        listed = f"{listed} {inventory_text(reading.inventory_us)}"
     if not reading.files.files:
         return f"Nothing is read from {where}. {listed}"
     return (

@@ -250,6 +250,7 @@ def review_json(review: Review) -> dict[str, Any]:
                 "bytes": one.files.bytes,
                 "requests": one.requests,
                 "listing_requests": one.listing,
+                "inventory_us": one.inventory_us,
             }
             for one in review.reading
         ],

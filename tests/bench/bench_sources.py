@@ -299,6 +299,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="of which the median counts (5)")
     parser.add_argument("--keys", type=int, help="in the listing (1,000,000)")
     parser.add_argument("--sets", nargs="*", default=["small", "large"], choices=["small", "large"])
+    parser.add_argument(
+        "--delay", type=int, default=0, help="milliseconds that the endpoint adds to each request, as a distant service does"
+    )
     parser.add_argument("--no-listing", action="store_true", help="leave out the first table")
     parser.add_argument("--folder", type=Path, help="where the program's own files are for the time of the run")
     args = parser.parse_args()
@@ -309,9 +312,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="chorus-bench-", dir=args.folder) as name, contextlib.ExitStack() as stack:
         folder = Path(name).resolve()
         bench = Bench(args, folder)
-        port = stack.enter_context(sink(folder, buckets=bench.described))
+        port = stack.enter_context(sink(folder, args.delay, buckets=bench.described))
         waiting = f"{os.getloadavg()[0]:.1f} programs waited for them at the start" if hasattr(os, "getloadavg") else ""
-        print(f"Medians of {args.rounds} rounds in turns; {os.cpu_count()} cores; {waiting}\n", flush=True)
+        print(
+            f"Medians of {args.rounds} rounds in turns; {os.cpu_count()} cores; {waiting}; {args.delay} ms for each request\n", flush=True
+        )
         if not args.no_listing:
             bench.listings(f"http://127.0.0.1:{port}")
         bench.deliveries(f"http://127.0.0.1:{port}", port)

@@ -122,6 +122,13 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
         (),
         (),
     ),
+    (
+        "aws_inventory",
+        Kind.TEXT,
+        "The folder of an S3 Inventory in CSV, or a manifest.json in it, as s3://…: its newest list is read instead of listing the bucket.",
+        (),
+        (),
+    ),
     ("aws_requester_pays", Kind.FLAG, "True if the readers of the bucket pay for requests and traffic.", (), ()),
     (
         "google_credentials_file",
@@ -185,6 +192,7 @@ CREDENTIAL_TITLES = {
     "aws_endpoint_url": "Endpoint URL",
     "aws_addressing_style": "Addressing style",
     "aws_ca_bundle": "Certificate file",
+    "aws_inventory": "S3 Inventory",
     "aws_requester_pays": "Requester pays",
     "google_credentials_file": "Google credentials file",
     "google_use_attached_account": "Use this computer's account in Google Cloud",

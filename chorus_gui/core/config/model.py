@@ -51,12 +51,16 @@ class PlaceKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class S3Settings:
-    """How a bucket in S3 is reached; "" for what is usual.  ``style``: "path" or "virtual"; ``certificates``: a file."""
+    """How a bucket in S3 is reached; "" for what is usual.  ``style``: "path" or "virtual"; ``certificates``: a file.
+
+    ``inventory``: the list of its objects that is read in the place of a listing, "s3://bucket/folder/" or the manifest in it.
+    """
 
     region: str = ""
     style: str = ""
     certificates: str = ""
     requester_pays: bool = False
+    inventory: str = ""
 
 
 NO_S3 = S3Settings()

@@ -26,9 +26,9 @@ _LOOK_S = 0.5
 _BUSY = 0.7
 """Share of one processor from which more threads only get into each other's way: the interpreter runs one at a time."""
 _BETTER = 1.08
-"""How much the rate of tasks must grow, as a factor, for another round of more threads."""
+"""How much the rate of tasks and parts must grow, as a factor, for another round of more threads."""
 _LONG_S = 2.0
-"""Seconds of a task, on average, from which more tasks at the same time only delay each of them: a large file, a slow line."""
+"""Seconds of a task or part, on average, from which more tasks at the same time only delay each of them: a large file, a slow line."""
 _REST_S = 10.0
 """Seconds until it is tried again."""
 _WAKE_S = 0.25
@@ -134,6 +134,8 @@ class ThreadPlace(Generic[T, R, P]):
                     finally:
                         self._helping -= 1
             self._worker.help(part)
+            with self._turn:
+                self._growth.note(waiting=len(self._queue))
 
     def close(self) -> None:
         """As :meth:`Running.close`."""
@@ -177,7 +179,7 @@ class ThreadPlace(Generic[T, R, P]):
         try:
             with self._turn:
                 self._idle -= 1
-            found = self._next(None)
+            found = self._next(None, worked=False)
             while found is not None:
                 priority, _, work = found
                 if priority == _PART:
@@ -199,14 +201,15 @@ class ThreadPlace(Generic[T, R, P]):
             self.ctx.cancel()
         self._leave(done, error)
 
-    def _next(self, done: Sequence[R] | None) -> tuple[int, int, Any] | None:
-        """Deliver the results of the task that is ``done``; then the next task or part, None if there will be none.
+    def _next(self, done: Sequence[R] | None, *, worked: bool = True) -> tuple[int, int, Any] | None:
+        """Deliver the results of the task that is ``done``; then the next task or part, None if there will be none.  Not ``worked``: it is the first.
 
         Raises :class:`Cancelled`.
         """
         with self._turn:
             if done is not None:
                 self._deliver(done)
+            if worked:
                 self._growth.note(waiting=len(self._queue))
             if not self._queue:
                 self._idle += 1
@@ -252,7 +255,7 @@ class Growth:
         self._until = 0.0
 
     def note(self, *, waiting: int) -> None:
-        """A task is done; ``waiting`` is the number of tasks that wait."""
+        """A task or a part is done; ``waiting`` is the number of those that wait."""
         if self.allowed >= self._most:
             return
         self._done += 1

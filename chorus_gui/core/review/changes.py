@@ -144,6 +144,11 @@ def summary(staging: Staging) -> DiffSummary:
         notes.append(
             f"{_files(spared)} of the journal {'is' if spared == 1 else 'are'} in folders that could not be read, and not marked as deleted."
         )
+    if late := staging.get("listed_late", 0):
+        notes.append(
+            f"{_files(late)} of the journal {'is' if late == 1 else 'are'} missing in the S3 Inventory, and {'is' if late == 1 else 'are'} still in the bucket, "
+            f"or the service does not say. {'It is' if late == 1 else 'They are'} not marked as deleted."
+        )
     if outgrown := staging.get("outgrown", 0):
         notes.append(
             f"{_files(outgrown)} of the journal {'is' if outgrown == 1 else 'are'} on the site, but no longer {'matches' if outgrown == 1 else 'match'} "

@@ -123,11 +123,15 @@ class Comparison:
             ({**row.by_name, "change": change} for change, row in newest.items()),
         )
 
-    def find_deleted(self) -> None:
-        """Current entries whose path is gone: DELETED if the mode marks missing files as deleted, otherwise only counted."""
+    def find_deleted(self, still_there: Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str]]] = lambda _: ()) -> None:
+        """Current entries whose path is gone: DELETED if the mode marks missing files as deleted, otherwise only counted.
+
+        ``still_there`` gets (modality, path) of those that would count as deleted, and gives those that do not.
+        """
         staging = self._staging
         if not _deleted(staging, self._scanned.unread):
             return
+        self._spare(still_there)
         _ask_about_excluded(self._config, staging)
         if self._scanned.mode is Mode.FULL:
             _patients_of_deleted(self._config, staging)
@@ -137,6 +141,15 @@ class Comparison:
         staging.put("vanished", staging.db.execute("DELETE FROM change WHERE kind = 'deleted'").rowcount)
         staging.put("spared", 0)
         staging.put("outgrown", 0)
+
+    def _spare(self, still_there: Callable[[Iterable[tuple[str, str]]], Iterable[tuple[str, str]]]) -> None:
+        db = self._staging.db
+        asked = "" if self._scanned.mode is Mode.FULL else " AND old_uploaded IS NULL"  # of the others only the number is of interest
+        found = [(modality, path) for modality, path in db.execute(f"SELECT modality, path FROM change WHERE kind = 'deleted'{asked}")]
+        spared = [(modality, path) for modality, path in still_there(found)]
+        if spared:
+            db.executemany("DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND path = ?", spared)
+            self._staging.put("listed_late", len(spared))
 
     def also_hash(self, share: float, named: Collection[tuple[str, str]] = ()) -> None:
         """Have :meth:`touched` name these files (modality, path) of equal size and time, too, and this share (0 to 1) of the others,

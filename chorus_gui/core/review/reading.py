@@ -18,15 +18,14 @@ CLOUDS = "clouds"
 """The key under which a review keeps which places a scan listed."""
 PIECE_BYTES = 4 * 1024 * 1024
 """What one request reads at most."""
-LARGE_BYTES = 8 * 1024 * 1024
-_MORE = {PlaceKind.AZURE.value: (1, 0), PlaceKind.S3.value: (0, 2), PlaceKind.GCS.value: (0, 2)}
-"""Requests for a file's properties: for each file, and more for each of more than :data:`LARGE_BYTES`."""
-_SUMS = "count(*), coalesce(sum(size), 0), coalesce(sum(max(1, (size + ?1 - 1) / ?1)), 0), coalesce(sum(size > ?2), 0)"
+_MORE = {PlaceKind.AZURE.value: 1, PlaceKind.S3.value: 0, PlaceKind.GCS.value: 0}
+"""Requests for a file's properties."""
+_SUMS = "count(*), coalesce(sum(size), 0), coalesce(sum(max(1, (size + ?1 - 1) / ?1)), 0)"
 
 
 def keep(staging: Staging, listed: Iterable[Listed]) -> None:
     """Remember what a scan listed."""
-    staging.put(CLOUDS, [[one.place.kind.value, one.place.text, list(one.modalities), one.requests] for one in listed])
+    staging.put(CLOUDS, [[one.place.kind.value, one.place.text, list(one.modalities), one.requests, one.inventory_us] for one in listed])
 
 
 def cloud_reading(staging: Staging, along: Pending) -> tuple[CloudReading, ...]:
@@ -35,19 +34,20 @@ def cloud_reading(staging: Staging, along: Pending) -> tuple[CloudReading, ...]:
     return tuple(_reading(staging, along, *place) for place in found)  # type: ignore[arg-type]
 
 
-def _reading(staging: Staging, along: Pending, kind: str, place: str, modalities: list[str], listing: int) -> CloudReading:
+def _reading(
+    staging: Staging, along: Pending, kind: str, place: str, modalities: list[str], listing: int, inventory_us: int = 0
+) -> CloudReading:
     names = json.dumps(modalities)
-    bound = (PIECE_BYTES, LARGE_BYTES, names)
-    chosen = "modality IN (SELECT value FROM json_each(?3)) AND NOT excluded AND NOT done"
-    files, size, pieces, large = staging.db.execute(
+    bound = (PIECE_BYTES, names)
+    chosen = "modality IN (SELECT value FROM json_each(?2)) AND NOT excluded AND NOT done"
+    files, size, pieces = staging.db.execute(
         f"SELECT {_SUMS} FROM change WHERE kind IN ('added', 'updated') AND {chosen}", bound
     ).fetchone()
-    pending = [0, 0, 0, 0]
+    pending = [0, 0, 0]
     if along.total.files:
         versions = json.dumps(list(along.by_version))
-        sql = f"SELECT {_SUMS} FROM pending WHERE {chosen} AND NOT own AND version IN (SELECT value FROM json_each(?4))"
+        sql = f"SELECT {_SUMS} FROM pending WHERE {chosen} AND NOT own AND version IN (SELECT value FROM json_each(?3))"
         pending = staging.db.execute(sql, (*bound, versions)).fetchone()
     total = Tally(files + pending[0], size + pending[1])
-    each, more = _MORE[kind]
-    requests = pieces + pending[2] + each * total.files + more * (large + pending[3])
-    return CloudReading(kind, place, tuple(modalities), total, requests, listing)
+    requests = pieces + pending[2] + _MORE[kind] * total.files
+    return CloudReading(kind, place, tuple(modalities), total, requests, listing, inventory_us)

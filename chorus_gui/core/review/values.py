@@ -183,7 +183,8 @@ class PatientChanges(NamedTuple):
 class CloudReading(NamedTuple):
     """What an approval would read from a place in a cloud.  ``kind`` as :class:`~chorus_gui.core.config.model.PlaceKind` has it.
 
-    ``requests`` is what reading takes if nothing is repeated; ``listing`` what the scan took.
+    ``requests`` is what reading takes if nothing is repeated; ``listing`` what the scan took.  ``inventory_us`` as
+    :attr:`~chorus_gui.core.storage.listed.Listed.inventory_us`.
     """
 
     kind: str
@@ -192,6 +193,7 @@ class CloudReading(NamedTuple):
     files: Tally
     requests: int
     listing: int
+    inventory_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Problem, SourceFile, Tally
 from chorus_gui.core.storage.base import Folder, FolderChoice, Source, UnwantedFile
-from chorus_gui.core.storage.listed import Asked, Listed
+from chorus_gui.core.storage.listed import Asked, HasInventory, Listed
 
 _BATCH = 4096
 _SIZE = itemgetter(1)
@@ -251,6 +251,7 @@ class _Walk:
         self._lost: set[tuple[str, str]] = set()
         self._seen = 0
         self.asked = Asked()
+        self._made_us = 0
 
     def give_up(self, error: ChorusError) -> None:
         """The root cannot be opened: nothing is known of what is in it."""
@@ -260,7 +261,7 @@ class _Walk:
     def listed(self) -> Listed:
         """What listing the root took."""
         mine = tuple(site.modality for site in self.sites if site.modality in self._asked)
-        return Listed(self.sites[0].place, mine, self.asked.count)
+        return Listed(self.sites[0].place, mine, self.asked.count, self._made_us)
 
     def run(self, source: Source, ctx: JobContext) -> None:
         """Walk the whole root."""
@@ -269,6 +270,7 @@ class _Walk:
             for folder in source.folders(self._want, ctx.checkpoint, self.asked):
                 ctx.checkpoint()
                 self._take(source.url, folder)
+            self._made_us = source.inventory_us if isinstance(source, HasInventory) else 0
         except (SourceVanishedError, SourceUnreadableError) as error:
             self._report.problem(Problem(mine, "", error.what, error.remedy, covers=True))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from chorus_gui.core.config.model import Place
 
@@ -12,11 +12,25 @@ T = TypeVar("T")
 
 
 class Listed(NamedTuple):
-    """A place in a cloud that a scan listed, and those of its modalities that were asked for."""
+    """A place in a cloud that a scan listed, and those of its modalities that were asked for.
+
+    ``inventory_us``: when the list was made that was read in the place of a listing, in microseconds since 1970; 0: there is none.
+    """
 
     place: Place
     modalities: tuple[str, ...]
     requests: int
+    inventory_us: int = 0
+
+
+@runtime_checkable
+class HasInventory(Protocol):
+    """A source whose listing can be a list that its service made earlier."""
+
+    @property
+    def inventory_us(self) -> int:
+        """When the list of the last walk was made, in microseconds since 1970; 0: it was no such list."""
+        ...
 
 
 class Asked:

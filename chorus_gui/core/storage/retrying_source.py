@@ -13,7 +13,9 @@ from chorus_gui.core.errors import AccessError
 from chorus_gui.core.job import Patience
 from chorus_gui.core.storage.base import Ask, ChooseFolder, FileReader, Folder, Source, SourceStat, at_once
 from chorus_gui.core.storage.by_service import Lends, Lent, lends
+from chorus_gui.core.storage.listed import HasInventory
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
+from chorus_gui.core.storage.ranges import ranges_of
 from chorus_gui.core.storage.renewal import Kind, Renewal
 from chorus_gui.core.storage.retrying import NOTHING
 from chorus_gui.core.storage.silence import NOTHING_KNOWN, About
@@ -66,6 +68,23 @@ class RetryingSource:
         if job.current().patience is Patience.ONCE:  # most calls: nothing is waited for
             return self._read_whole(path, most)
         return self.ask(lambda: self._read_whole(path, most), "read", About(path))
+
+    @property
+    def inventory_us(self) -> int:
+        """As :attr:`HasInventory.inventory_us`."""
+        return self.inner.inventory_us if isinstance(self.inner, HasInventory) else 0
+
+    @property
+    def ranged(self) -> bool:
+        """As :attr:`ReadsRanges.ranged`."""
+        return ranges_of(self.inner) is not None
+
+    def read_range(self, path: str, offset: int, version: str, into: memoryview) -> int:
+        """As :meth:`ReadsRanges.read_range`."""
+        ranges = ranges_of(self.inner)
+        if ranges is None:
+            raise NotImplementedError("this source is read from beginning to end")
+        return self.ask(lambda: ranges.read_range(path, offset, version, into), "read", About(path))
 
     def lent(self, path: str) -> Lent | None:
         """As :meth:`Lends.lent`."""

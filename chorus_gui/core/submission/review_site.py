@@ -19,6 +19,7 @@ from chorus_gui.core.review.values import Reviewed
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.hashing import digested
 from chorus_gui.core.submission.held import patients
+from chorus_gui.core.submission.missing import Missing, old_lists, still_there
 from chorus_gui.core.submission.site_check import SiteCheck
 from chorus_gui.core.submission.work import Work, choose_modalities
 from chorus_gui.core.transfer.verify import VerifyResult, verify
@@ -58,7 +59,8 @@ def review_site(
             there = present(work, store, [row for _, row in closed])
             comparison.restore((change, row) for change, row in closed if row.file_id in there)
             ctx.checkpoint()
-        comparison.find_deleted()
+        old = old_lists(work)
+        comparison.find_deleted(lambda gone: still_there(work, (Missing(*one) for one in gone if one[0] in old)) if old else ())
         named = {key for key in to_read.remembered(config.journal.local) if key[0] in chosen}
         if hash_share or named:
             comparison.also_hash(hash_share, named)

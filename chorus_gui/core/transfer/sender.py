@@ -83,10 +83,10 @@ class Sender(Worker[Item, Proof | Failure, Block]):
         return proof
 
     def help(self, part: Block) -> None:
-        """Send a block of a large file, which was read already."""
+        """Read or send a block of a large file."""
         file = self._files.get(part.file)
         if file is not None:  # else its thread has left, because the job is stopped
-            file.send_block(part)
+            file.help(part)
 
     def finish(self) -> None:
         """Raise :class:`StoreUnavailableError` if the store was silent when the last file failed."""

@@ -105,6 +105,21 @@ class BucketSource:
         piece = self._asked(path, lambda: self._opened.read(key, offset, CHUNK_BYTES, version=version))
         return piece.data if piece else b""
 
+    @property
+    def ranged(self) -> bool:
+        """See :attr:`ReadsRanges.ranged`."""
+        return True
+
+    def read_range(self, path: str, offset: int, version: str, into: memoryview) -> int:
+        """See :meth:`ReadsRanges.read_range`: at most 4 MiB."""
+        key = self._key(path)
+        into = into[:CHUNK_BYTES]
+        piece = self._asked(path, lambda: self._opened.read(key, offset, len(into), version=version, into=into))
+        if piece is None or piece.taken:
+            return piece.taken if piece else 0
+        into[: len(piece.data)] = piece.data
+        return len(piece.data)
+
     def close(self) -> None:
         """See :meth:`Source.close`."""
         self._opened.close()
@@ -125,11 +140,15 @@ class BucketSource:
     def _keys(self, ask: Ask) -> Iterator[Key]:
         begin, why = len(self._prefix), self._unreadable(ask)
         try:
-            for objects in pages(self._opened, self._prefix, ask):
+            for objects in self._pages(ask):
                 for one in objects:
                     yield Key(one.key[begin:], one.size, one.modified_us, one.version, self._known(one.md5), why(one))
         except (AccessError, BlobNotFoundError) as error:
             raise unlisted(self.url, error) from error
+
+    def _pages(self, ask: Ask) -> Iterator[list[Listed]]:
+        """The objects below the prefix, in the order of their keys."""
+        return pages(self._opened, self._prefix, ask)
 
     def _stat(self, found: Properties) -> SourceStat:
         return SourceStat(found.size, found.modified_us, found.version, self._known(found.md5))

@@ -59,10 +59,11 @@ class Properties(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of an object, and the whole object's properties."""
+    """A range of an object, and the whole object's properties.  ``taken``: so many bytes of it are in the buffer that was given for them."""
 
     data: bytes
     whole: Properties
+    taken: int = 0
 
 
 class Bucket(Protocol):
@@ -86,10 +87,10 @@ class Bucket(Protocol):
         """The properties of an object; None if there is no such object."""
         ...
 
-    def read(self, key: str, offset: int, length: int, *, version: str = "") -> Piece | None:
+    def read(self, key: str, offset: int, length: int, *, version: str = "", into: memoryview | None = None) -> Piece | None:
         """``length`` bytes, at most :data:`CHUNK_BYTES`; None where ``offset`` is not before the object's end.
 
-        ``version``: only this version of it, otherwise :class:`ConditionError`.
+        ``into``: a buffer where the bytes can go, of at least that length.  ``version``: only this version of it, otherwise :class:`ConditionError`.
         """
         ...
 
@@ -113,11 +114,12 @@ def piece(answer: Answer, offset: int, length: int, properties: Callable[[int], 
         return Piece(data, properties(len(data)))
     found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
     first, last, size = map(int, found.groups()) if found else (0, -1, -1)
-    if found is None or first != offset or not 0 < last - first + 1 == len(data) <= length or not last < size <= OBJECT_BYTES:
+    came = len(data) if answer.taken is None else answer.taken
+    if found is None or first != offset or not 0 < last - first + 1 == came <= length or not last < size <= OBJECT_BYTES:
         raise MalformedError("another range than was asked for")
     if last != min(offset + length, size) - 1:
         raise MalformedError("a shorter range than was asked for")
-    return Piece(data, properties(size))
+    return Piece(data, properties(size), answer.taken or 0)
 
 
 def number(text: str) -> int:

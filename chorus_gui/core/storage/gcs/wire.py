@@ -6,6 +6,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -122,13 +123,13 @@ class Bucket:
         except BlobNotFoundError:
             return None
 
-    def read(self, key: str, offset: int, length: int, *, version: str = "") -> Piece | None:
+    def read(self, key: str, offset: int, length: int, *, version: str = "", into: memoryview | None = None) -> Piece | None:
         """See :meth:`bucket.values.Bucket.read`.  One request, and another one if the object's properties were changed after it was written."""
         length, request = min(length, CHUNK_BYTES), Request("read", key)
         # “gzip” in it: an object that is kept compressed comes as it is kept, and not unpacked, which would be other bytes of another size.
         headers = {"range": f"bytes={offset}-{offset + length - 1}", "accept-encoding": "gzip"}
         query = [("alt", "media"), ("ifGenerationMatch", version)]
-        answer = self._exchanged(key, query, headers, CHUNK_BYTES + _SPARE_BYTES)
+        answer = self._exchanged(key, query, headers, CHUNK_BYTES + _SPARE_BYTES, into)
         if answer.status == 416:
             return None
         if answer.status >= REFUSED:
@@ -136,7 +137,7 @@ class Bucket:
         found = self._believed(lambda: piece(answer, offset, length, lambda size: self._read_properties(answer, size)))
         if version and found.whole.version != version:  # some servers do not look at conditions
             raise ConditionError(f"“{key}” was changed meanwhile.")
-        return Piece(found.data, found.whole._replace(modified_us=self._when(key, answer, found.whole.version)))
+        return replace(found, whole=found.whole._replace(modified_us=self._when(key, answer, found.whole.version)))
 
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""
@@ -204,24 +205,24 @@ class Bucket:
             raise self.strange()
         return answer
 
-    def _exchanged(self, key: str, query: Query, headers: Mapping[str, str], most: int) -> Answer:
+    def _exchanged(self, key: str, query: Query, headers: Mapping[str, str], most: int, into: memoryview | None = None) -> Answer:
         """The answer, refusals included.  A token that is refused is replaced once: it can end or be revoked before its time."""
         where = f"{self._base}/{quote(key, safe=_SAFE)}" if key else self._base
         asked = [*query, ("userProject", self._project), ("prettyPrint", "false")]
         target = f"{where}?{'&'.join(f'{name}={quote(value, safe=_SAFE)}' for name, value in asked if value)}"
         token = self._tokens.token()
-        answer = self._sent(target, headers, token, most)
+        answer = self._sent(target, headers, token, (most, into))
         if answer.status == 401:
             self._tokens.forget(token)
             if (other := self._tokens.token()) != token:
-                answer = self._sent(target, headers, other, most)
+                answer = self._sent(target, headers, other, (most, into))
         return answer
 
-    def _sent(self, target: str, headers: Mapping[str, str], token: str, most: int) -> Answer:
+    def _sent(self, target: str, headers: Mapping[str, str], token: str, body: tuple[int, memoryview | None]) -> Answer:
         self._sent_token = token
         whole = {**headers, "authorization": f"Bearer {token}", "user-agent": _AGENT}
         try:
-            return self._http.exchange("GET", target, whole, b"", most=most, repeatable=True)
+            return self._http.exchange("GET", target, whole, b"", most=body[0], repeatable=True, into=body[1])
         except NoAnswerError as error:
             failure, cause = no_answer(error, self.access), GoogleFault(str(error))
         raise failure from cause

@@ -12,8 +12,11 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.http.connecting import CONNECT_SECONDS, Address, NoAnswerError, ProxyLoginError, Trouble, connect, encrypt
@@ -21,6 +24,7 @@ from chorus_gui.core.storage.http.proxies import Proxy
 from chorus_gui.core.storage.sending import TICK_S, before_sending, piece_size, stop_if_cancelled
 from chorus_gui.core.storage.silence import moved
 
+T = TypeVar("T")
 SEND_SECONDS = 60.0
 """For the other side to take the next bytes of a request: silence, not the time for the whole body."""
 READ_SECONDS = 90.0
@@ -60,11 +64,15 @@ _KNOWN_LINES, _LONGEST_KNOWN = 128, 256
 
 @dataclass(slots=True)
 class Answer:
-    """``headers`` by lower-case name; several of one name are joined with ", "."""
+    """``headers`` by lower-case name; several of one name are joined with ", ".
+
+    ``taken``: so many bytes of the body are in the buffer that was given for them, and ``body`` is empty.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes = b""
+    taken: int | None = None
 
 
 class Channel:
@@ -125,15 +133,16 @@ class Channel:
             return False
         return not waiting and not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending())
 
-    def exchange(self, method: str, head: bytes, body: Buffer, most: int, *, firm: bool = False) -> Answer:
-        """One request and its answer.  Raises :class:`NoAnswerError`; ``Cancelled``, but of one that is ``firm`` only until it was sent."""
+    def exchange(self, method: str, head: bytes, body: Buffer, most: int, *, firm: bool = False, into: memoryview | None = None) -> Answer:
+        """One request and its answer.  ``into``: where a range of bytes goes that has room there.  Raises :class:`NoAnswerError`; ``Cancelled``, but of one that is ``firm`` only until it was sent."""
         began = time.monotonic()
         self._firm, self._held = firm, 0.0
         early = self._send(head, body)
         # On a slow line much of the body still waits in buffers on the way, and takes as long again.
         answer = early or self._head(READ_SECONDS + SLOWNESS * (time.monotonic() - began - self._held))
         most = most if answer.status < REFUSED else REFUSAL_BYTES
-        if method != "HEAD" and answer.status not in (204, 304):
+        bodiless = method == "HEAD" or answer.status in (204, 304)
+        if not bodiless and not (into is not None and answer.status == 206 and self._take(answer, into)):
             answer.body = self._body(answer, most)
         if self._buffer:
             self.keep = False  # more than one answer to one request
@@ -226,10 +235,14 @@ class Channel:
 
     def _receive(self, most: int = _PIECE) -> bytes:
         """The next bytes, b"" at the end."""
+        return self._received(lambda: self._sock.recv(most))
+
+    def _received(self, receive: Callable[[], T]) -> T:
+        """What the system gives next."""
         until = 0.0
         while True:
             try:
-                piece = self._sock.recv(most)
+                piece = receive()
                 break
             except TimeoutError as error:
                 now = time.monotonic()
@@ -294,6 +307,29 @@ class Channel:
         if int(length) > most:
             raise NoAnswerError(Trouble.STRANGE, f"a body of more than {most} bytes", began=True)
         return self._exactly(int(length))
+
+    def _take(self, answer: Answer, into: memoryview) -> bool:
+        """Receive a body of a known length straight into the buffer; False for any other body."""
+        length = answer.headers.get("content-length", "")
+        if (
+            "transfer-encoding" in answer.headers
+            or not _NUMBER.fullmatch(length)
+            or len(self._buffer) > (size := int(length))
+            or size > len(into)
+        ):
+            return False
+        done = len(self._buffer)
+        into[:done], self._buffer = self._buffer, b""
+        self._seconds = READ_SECONDS
+        while done < size:
+            self._hold(0)
+            got = self._received(partial(self._sock.recv_into, into[done : min(size, done + _PIECE)]))
+            if not got:
+                raise NoAnswerError(Trouble.LOST, "the body is incomplete", began=True)
+            self._in_time()
+            done += got
+        answer.taken = size
+        return True
 
     def _exactly(self, size: int) -> bytes:
         if len(self._buffer) >= size:

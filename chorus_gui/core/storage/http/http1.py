@@ -43,8 +43,18 @@ class Http:
             self._always += f"Proxy-Authorization: {proxy.login}\r\n"
         self._breaks = self._always.count("\n")
 
-    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: Buffer, *, most: int, repeatable: bool) -> Answer:
-        """Send a request, and read its answer, whose body has at most ``most`` bytes if it reports success.
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Buffer,
+        *,
+        most: int,
+        repeatable: bool,
+        into: memoryview | None = None,
+    ) -> Answer:
+        """Send a request, and read its answer, whose body has at most ``most`` bytes if it reports success.  ``into`` as for a :class:`Channel`.
 
         A kept connection that the other side closed meanwhile is replaced, without a word, if nothing of an answer came and the request is
         ``repeatable``.  Raises :class:`NoAnswerError`.
@@ -54,7 +64,7 @@ class Http:
         while True:
             channel = self._take()
             try:
-                answer = channel.exchange(method, head, body, most, firm=firm)
+                answer = channel.exchange(method, head, body, most, firm=firm, into=into)
             except NoAnswerError as error:
                 channel.close()
                 if again and channel.used and error.trouble is Trouble.LOST and not error.began:

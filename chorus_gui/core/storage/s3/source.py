@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -13,11 +13,17 @@ from chorus_gui.core.storage.base import Ask
 from chorus_gui.core.storage.bucket.source import BucketSource
 from chorus_gui.core.storage.bucket.values import Listed
 from chorus_gui.core.storage.s3.answers import ARCHIVE_MEANING, ARCHIVE_REMEDY
+from chorus_gui.core.storage.s3.inventory import Inventory
 from chorus_gui.core.storage.s3.wire import Bucket
 
 MOST_ASKED = 1000
 """Archived objects of a walk that are asked for one by one if they are restored: only Amazon's listing says it."""
 _ARCHIVED = Problem((), "", f"It is archived, so it cannot be read now. {ARCHIVE_MEANING}", ARCHIVE_REMEDY, if_read=True)
+
+
+def inventory_of(place: Place) -> Inventory:
+    """The inventory that is read in the place of a listing; its lists can be in another bucket, with the same credentials."""
+    return Inventory(place.s3.inventory, place.container, lambda bucket: Bucket(replace(place, container=bucket, prefix="")))
 
 
 class S3Source(BucketSource):
@@ -28,6 +34,23 @@ class S3Source(BucketSource):
     def _open_bucket(self, place: Place) -> Bucket:
         self._bucket = Bucket(place)
         return self._bucket
+
+    def __setstate__(self, place: Place) -> None:
+        self._made_us = 0
+        super().__setstate__(place)
+
+    @property
+    def inventory_us(self) -> int:
+        """See :attr:`HasInventory.inventory_us`."""
+        return self._made_us
+
+    def _pages(self, ask: Ask) -> Iterator[list[Listed]]:
+        if not self._place.s3.inventory:
+            return super()._pages(ask)
+        return inventory_of(self._place).pages(self._prefix, ask, self._note_made)
+
+    def _note_made(self, made_us: int) -> None:
+        self._made_us = made_us
 
     @property
     def bucket(self) -> Bucket:

@@ -138,17 +138,17 @@ class Bucket:
                 raise
         raise self._refused(answer, request)
 
-    def read(self, key: str, offset: int, length: int, *, version: str = "") -> Piece | None:
+    def read(self, key: str, offset: int, length: int, *, version: str = "", into: memoryview | None = None) -> Piece | None:
         """One GetObject of ``length`` bytes, at most :data:`CHUNK_BYTES`; None where ``offset`` is not before the object's end.
 
-        ``version``: only this version of it, otherwise :class:`ConditionError`.
+        ``into``: a buffer where the bytes can go, of at least that length.  ``version``: only this version of it, otherwise :class:`ConditionError`.
         """
         length = min(length, CHUNK_BYTES)
         headers = {"range": f"bytes={offset}-{offset + length - 1}"}
         if version:
             headers["if-match"] = quoted_etag(version)
         try:
-            answer = self._ask(key, (), headers, Request("read", key), CHUNK_BYTES + _SPARE_BYTES)
+            answer = self._ask(key, (), headers, Request("read", key), CHUNK_BYTES + _SPARE_BYTES, into)
         except StoreError as error:
             if error.code != "InvalidRange":
                 raise
@@ -169,8 +169,10 @@ class Bucket:
 
     # --- one request ---------------------------------------------------------------------------------------------------
 
-    def _ask(self, key: str, query: Query, headers: Mapping[str, str], request: Request, most: int) -> Answer:
-        answer = self._exchanged("GET", key, query, headers, most)
+    def _ask(
+        self, key: str, query: Query, headers: Mapping[str, str], request: Request, most: int, into: memoryview | None = None
+    ) -> Answer:
+        answer = self._exchanged("GET", key, query, headers, most, into)
         if answer.status >= REFUSED:
             raise self._refused(answer, request)
         self._check_genuine(answer)
@@ -181,15 +183,24 @@ class Bucket:
         if answer.status not in (200, 206) or not (self.address.endpoint or answer.headers.get("x-amz-request-id")):
             raise strange(self.access)
 
-    def _exchanged(self, method: str, key: str, query: Query, headers: Mapping[str, str], most: int) -> Answer:
+    def _exchanged(
+        self, method: str, key: str, query: Query, headers: Mapping[str, str], most: int, into: memoryview | None = None
+    ) -> Answer:
         """The answer, refusals included; of the bucket's own region, if that was not the one that was asked first."""
         way = self._way
-        answer = self._sent(way, method, (key, query), headers, most)
+        answer = self._sent(way, method, (key, query), headers, (most, into))
         if answer.status in _LOOK_ELSEWHERE and (other := self._elsewhere(way, answer)) is not None:
-            answer = self._sent(other, method, (key, query), headers, most)
+            answer = self._sent(other, method, (key, query), headers, (most, into))
         return answer
 
-    def _sent(self, way: tuple[BucketAddress, Http], method: str, what: tuple[str, Query], headers: Mapping[str, str], most: int) -> Answer:
+    def _sent(
+        self,
+        way: tuple[BucketAddress, Http],
+        method: str,
+        what: tuple[str, Query],
+        headers: Mapping[str, str],
+        body: tuple[int, memoryview | None],
+    ) -> Answer:
         address, http = way
         where = target(address.path(what[0]), what[1])
         payer = {"x-amz-request-payer": "requester"} if self._payer else {}
@@ -199,7 +210,7 @@ class Bucket:
         # Google unpacks an object that is kept compressed, unless this is asked for: other bytes than it says that there are.
         whole["user-agent"], whole["accept-encoding"] = _AGENT, "gzip" if self._google and what[0] else "identity"
         try:
-            return http.exchange(method, where, whole, b"", most=most, repeatable=True)
+            return http.exchange(method, where, whole, b"", most=body[0], repeatable=True, into=body[1])
         except NoAnswerError as error:
             failure, cause = no_answer(error, self.access), S3Fault(str(error))
         raise failure from cause
