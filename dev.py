@@ -261,11 +261,7 @@ def bench(name: str, rest: list[str]) -> None:
 def exe(args: argparse.Namespace) -> None:
     """The programs and the installer, by ``installer/build.py``; its first lines say where everything is put."""
     setup()
-    stamp, key = VENV / "stamp-exe", hashlib.sha256((ROOT / "constraints.txt").read_bytes()).hexdigest()
-    if not fresh(stamp, key):
-        call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt", "--group", "exe")
-        stamp.write_text(key, "utf-8")
-    call(PYTHON, ROOT / "installer" / "build.py", *[word for word in ("windows", "smoke") if getattr(args, word)])
+    call(PYTHON, ROOT / "installer" / "build.py", *[word for word in ("pin", "windows", "smoke") if getattr(args, word)])
 
 
 def screenshots(rest: list[str]) -> None:
@@ -321,6 +317,7 @@ def main() -> None:
     commands.add_parser("check", help="run linter, formatter, type checker and layer check")
     commands.add_parser("bench", help="run a benchmark").add_argument("name", nargs="?", default="")
     one = commands.add_parser("exe", help="build the programs for this system")
+    one.add_argument("--pin", action="store_true", help="only write installer/pinned.txt again, after a change of constraints.txt")
     one.add_argument("--windows", action="store_true", help="build for Windows, with the installer, on Debian (as root)")
     one.add_argument("--smoke", action="store_true", help="install, start, use, upgrade and uninstall them afterwards")
     commands.add_parser("screenshots", help="save a picture of every page to docs/screenshots; with --only NAME…, just these")

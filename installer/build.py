@@ -6,6 +6,7 @@ with the installer; without it nothing is signed.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -17,16 +18,19 @@ import sys
 import sysconfig
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import inventory
+import parts
+import pins
+from bill import bill as make_bill
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
-RUNTIME = (
-    "import json, sqlite3, ssl, platform; "
-    "print(json.dumps({'python': platform.python_version(), 'sqlite': sqlite3.sqlite_version, 'openssl': ssl.OPENSSL_VERSION.split()[1]}))"
-)
+PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+EXE = ROOT / ".cache" / "exe"
+"""The virtual environment of a build for this system: pinned packages alone."""
 
 
 def sign(*files: Path) -> None:
@@ -39,20 +43,39 @@ def sign(*files: Path) -> None:
         subprocess.run(f'{command} "{file}"' if os.name == "nt" else [*shlex.split(command), str(file)], check=True)
 
 
-def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, runtime: dict[str, str], project: Path) -> Path:
+def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, project: Path) -> Path:
     """Add licences to the build of ``project``, sign the programs, and write the bill of materials next to it."""
     if lost := inventory.left_behind(work, project):
         sys.exit(f"Not in the build: {', '.join(lost)}")
+    if strange := inventory.unpinned(work):
+        sys.exit(f"In the build, but not pinned by checksum: {', '.join(strange)}")
     inside = inventory.bundled(work, packages)
     if not inside:
         sys.exit(f"No package was found in {packages}: the licences would be missing.")
-    inventory.write_licences(target, inside, python_licence, ROOT)
+    hashes = pins.checksums()
+    if missing := [each.metadata["Name"] for each in inside if f"{pins.canonical(each.metadata['Name'])}=={each.version}" not in hashes]:
+        sys.exit(f"Not in {pins.FILE.name}: {', '.join(missing)}")
+    (maker,) = [each for each in importlib.metadata.distributions(path=[str(packages)]) if each.metadata["Name"] == "pyinstaller"]
+    found = [replace(part, version=maker.version) if part.name == "pyinstaller-bootloader" else part for part in parts.find(target)]
+    copying = next(Path(str(maker.locate_file(file))) for file in maker.files or () if file.name == "COPYING.txt")
+    inventory.write_licences(target, inside, found, {"Python": python_licence, "PyInstaller": copying}, ROOT)
     sign(*sorted(target.glob("*.exe")))
     inventory.write_list(target, ROOT)
     bill = target.parent / f"CHoRUS-Upload-{inventory.version_of(ROOT)}.cdx.json"
-    runtime = {**runtime, "pyinstaller-bootloader": importlib.metadata.version("pyinstaller")}
-    bill.write_text(inventory.bill(inside, runtime, ROOT), "utf-8")
+    bill.write_text(make_bill(target, inside, found, hashes, ROOT), "utf-8", newline="\n")
     return bill
+
+
+def pinned_python() -> Path:
+    """The Python of a virtual environment with the pinned packages alone, made if needed."""
+    python = EXE / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    key, stamp = hashlib.sha256(pins.FILE.read_bytes() + sys.version.encode()).hexdigest(), EXE / "stamp"
+    if not (stamp.is_file() and stamp.read_text("utf-8") == key):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(EXE)], check=True)
+        if status := pins.install(str(python), sys.platform, f"{sys.version_info[0]}.{sys.version_info[1]}"):
+            sys.exit(status)
+        stamp.write_text(key, "utf-8")
+    return python
 
 
 def native() -> int:
@@ -60,14 +83,14 @@ def native() -> int:
     makensis = shutil.which("makensis") or _usual_makensis()
     if sys.platform == "win32" and not makensis:
         sys.exit("NSIS 3 is not installed: there would be no installer. Install it (choco install nsis), then start again.")
-    work = ROOT / "build" / "pyinstaller"
+    work, python = ROOT / "build" / "pyinstaller", pinned_python()
     options = ["--noconfirm", "--log-level", "WARN", "--distpath", str(DIST), "--workpath", str(work)]
-    subprocess.run([sys.executable, "-m", "PyInstaller", *options, str(ROOT / "build_exe.spec")], cwd=ROOT, check=True)
+    subprocess.run([str(python), "-m", "PyInstaller", *options, str(ROOT / "build_exe.spec")], cwd=ROOT, check=True)
     licences = [Path(sysconfig.get_path("stdlib"), "LICENSE.txt"), Path(sys.base_prefix, "LICENSE.txt")]
-    runtime = json.loads(subprocess.run([sys.executable, "-c", RUNTIME], capture_output=True, text=True, check=True).stdout)
     licence = next((file for file in licences if file.is_file()), None)
     target = DIST / "chorus-upload"
-    bill = finish(target, work / "build_exe", Path(sysconfig.get_path("purelib")), licence, runtime, ROOT)
+    packages = subprocess.run([str(python), "-c", PURELIB], capture_output=True, text=True, check=True).stdout.strip()
+    bill = finish(target, work / "build_exe", Path(packages), licence, ROOT)
     made: Path | None = None
     if sys.platform == "win32" and makensis:
         made = DIST / setup_name()
@@ -106,13 +129,8 @@ def windows() -> Path:
     base = chroot.folder() / "build"
     out = DIST / "windows"
     out.mkdir(parents=True, exist_ok=True)
-    versions = base / "runtime.json"
-    chroot.need(
-        chroot.windows("/build/python/python.exe", "-c", RUNTIME.replace("print(", "open('Z:/build/runtime.json', 'w').write(")), "python"
-    )
-    runtime = json.loads(versions.read_text("utf-8"))
     packages = base / "python" / "Lib" / "site-packages"
-    bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", runtime, base / "src")
+    bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", base / "src")
     definitions = definitions_for("/build/dist/chorus-upload", "/build/src", "/build/dist/" + setup_name(), signing=False)
     chroot.makensis([*definitions, f"KILOBYTES={inventory.kilobytes(target)}"])
     made = Path(shutil.copy(target.parent / setup_name(), out))
@@ -156,10 +174,13 @@ def test_windows(words: list[str]) -> int:
 
 
 def main(words: list[str]) -> int:
-    """``[windows] [smoke]``, or ``test`` and words for pytest."""
+    """``[windows] [smoke]``, ``pin``, or ``test`` and words for pytest."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing stays running
     if words[:1] == ["test"]:
         return test_windows(words[1:])
+    if words == ["pin"]:
+        pins.write()
+        return 0
     if "windows" in words:
         import windows_chroot
 

@@ -1,4 +1,4 @@
-"""What is inside a build: the licences of all of it, a bill of materials (CycloneDX), checksums, sizes.
+"""What is inside a build: the licences of all of it, checksums, sizes.
 
 PyInstaller's own tables of contents say which packages went in; nothing is listed that is not there.
 """
@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import re
 import shutil
 import sys
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
+
+import parts
 
 HERE = Path(__file__).resolve().parent
 LIST = "installed-files.txt"
+TESTS = "test-packages"
+"""The folder of what tests need beside the packages of a build."""
 MOST_INSTALLER, MOST_INSTALLED = 28, 80
 """The limits in megabytes (10^6 bytes) of the installer and of what it installs."""
 _LICENCE = re.compile(r"(^|/)(licen[cs]e|copying|notice|authors)[^/]*$", re.IGNORECASE)
 # Wheels without a licence file in them: the text, and how SPDX calls it.
 _TEXTS = dict.fromkeys(("PySide6_Essentials", "shiboken6"), ("LGPL-3.0.txt", "GPL-3.0.txt"))
+_OF_OTHERS = re.compile(r"^LicenseRef-Qt-Commercial", re.IGNORECASE)  # a licence that does not apply here
 _SPDX = {
     "PySide6_Essentials": "LGPL-3.0-only",
     "shiboken6": "LGPL-3.0-only",
@@ -31,22 +33,18 @@ _SPDX = {
     "MIT": "MIT",
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
-}
-# Parts that are not Python packages.  What Python includes (libffi, zlib, the C run-time library) has its texts in Python's
-# own licence file.
-_PARTS = {
-    "python": "PSF-2.0",
-    "openssl": "Apache-2.0",
-    "sqlite": "blessing",
-    "qt": "LGPL-3.0-only",
-    "pyinstaller-bootloader": "GPL-2.0-or-later WITH Bootloader-exception",
+    "Apache Software License": "Apache-2.0",
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "pyasn1_modules": "BSD-2-Clause",
+    "altgraph": "MIT",
 }
 INDEX = """\
 CHoRUS Upload {version} is under the MIT License; see _internal/LICENSE.
-It contains the works below, each under its own licence, in the folder with its name here.
+It contains the works below, each under its own licence.  The texts are in the folders that the lines name.
 
 Qt and PySide6 are used as shared libraries under the GNU Lesser General Public License, version 3.  They are in
-_internal/PySide6, and you may replace them with versions of your own; their source is published by The Qt Company at code.qt.io.
+_internal/PySide6, and you may replace them with versions of your own.  Their source is at code.qt.io: the repositories qt/qtbase and
+pyside/pyside-setup, tag v{qt}.
 
 """
 
@@ -97,6 +95,12 @@ def bundled(work: Path, packages: Path) -> list[importlib.metadata.Distribution]
     return [out[name] for name in sorted(out, key=str.lower)]
 
 
+def unpinned(work: Path) -> list[str]:
+    """Files of a build that come from the folder of packages for tests, which are not pinned by checksum."""
+    text = "".join(file.read_text("utf-8", "replace") for file in sorted(work.glob("*.toc")))
+    return sorted({found.replace("\\\\", "/") for found in re.findall(rf"{TESTS}[\\/]+([^'\"]+)['\"]", text)})
+
+
 def left_behind(work: Path, project: Path) -> list[str]:
     """The program's own modules that are missing in the build: the window finds its pages by name, and would silently leave such a page out."""
     text = (work / "PYZ-00.toc").read_text("utf-8", "replace")
@@ -119,77 +123,52 @@ def spdx(distribution: importlib.metadata.Distribution) -> str:
 
 
 def write_licences(
-    folder: Path, distributions: Iterable[importlib.metadata.Distribution], python_licence: Path | None, project: Path
+    folder: Path,
+    distributions: Iterable[importlib.metadata.Distribution],
+    found: Iterable[parts.Part],
+    own: Mapping[str, Path | None],
+    project: Path,
 ) -> None:
-    """Write the folder ``licences`` of the build: an index, and every text."""
+    """Write the folder ``licences`` of the build: an index, and every text.
+
+    ``found`` are the libraries inside the binaries; ``own`` the licence files of "Python" and "PyInstaller", None if they have none.
+    """
     target = folder / "licences"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     lines: list[str] = []
+    qt = ""
     for distribution in distributions:
         name, version = distribution.metadata["Name"], distribution.version
         place = target / f"{name}-{version}"
         place.mkdir()
         for number, file in enumerate(file for file in distribution.files or () if _LICENCE.search(file.as_posix())):
             source = Path(str(distribution.locate_file(file)))
-            if source.is_file() and ".dist-info" in file.as_posix():
+            if source.is_file() and ".dist-info" in file.as_posix() and not _OF_OTHERS.search(file.name):
                 shutil.copy(source, place / (f"{number}-{file.name}" if (place / file.name).exists() else file.name))
         for text in _TEXTS.get(name, ()):
             shutil.copy(HERE / "licences" / text, place / text)
+        qt = version if name == "PySide6_Essentials" else qt
         if not any(place.iterdir()):
-            (place / "LICENSE.txt").write_text(f"{name} {version}: {spdx(distribution)}\n", "utf-8")
-        lines.append(f"{name} {version}: {spdx(distribution)}")
-    if python_licence and python_licence.is_file():
-        (target / "Python").mkdir()
-        shutil.copy(python_licence, target / "Python" / "LICENSE.txt")
-    lines.append("Python, with OpenSSL, SQLite, libffi, zlib and others: see Python/LICENSE.txt")
-    lines.append("PyInstaller's start code: GPL-2.0-or-later with an exception for what it starts")
-    (target / "README.txt").write_text(INDEX.format(version=version_of(project)) + "\n".join(lines) + "\n", "utf-8")
-
-
-def _generic(name: str, number: str) -> dict[str, object]:
-    """A part that is not a Python package."""
-    purl = f"pkg:generic/{name}@{number}"
-    licences = [{"license": {"name": _PARTS[name]}}]
-    return {"type": "library", "bom-ref": purl, "name": name, "version": number, "purl": purl, "licenses": licences}
-
-
-def bill(distributions: Sequence[importlib.metadata.Distribution], runtime: Mapping[str, str], project: Path) -> str:
-    """CycloneDX 1.5, JSON.  ``runtime`` are the versions of parts that are not packages: python, openssl, sqlite, PyInstaller's start code."""
-    version = version_of(project)
-    components = [
-        {
-            "type": "library",
-            "bom-ref": (purl := f"pkg:pypi/{re.sub(r'[-_.]+', '-', distribution.metadata['Name']).lower()}@{distribution.version}"),
-            "name": distribution.metadata["Name"],
-            "version": distribution.version,
-            "purl": purl,
-            "licenses": [{"license": {"name": spdx(distribution)}}],
-        }
-        for distribution in distributions
-    ]
-    components += [_generic(name, number) for name, number in runtime.items()]
-    qt = next((each.version for each in distributions if each.metadata["Name"] == "PySide6_Essentials"), "")
-    components += [_generic("qt", qt)] if qt else []
-    document = {
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.5",
-        "serialNumber": f"urn:uuid:{uuid.uuid4()}",
-        "version": 1,
-        "metadata": {
-            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-            "component": {
-                "type": "application",
-                "bom-ref": "chorus-upload",
-                "name": "CHoRUS Upload",
-                "version": version,
-                "licenses": [{"license": {"id": "MIT"}}],
-            },
-        },
-        "components": components,
-        "dependencies": [{"ref": "chorus-upload", "dependsOn": [component["bom-ref"] for component in components]}],
-    }
-    return json.dumps(document, indent=2) + "\n"
+            place.rmdir()
+        where = f"folder {place.name}" if place.is_dir() else "the package has no text of its licence"
+        lines.append(f"{name} {version}: {spdx(distribution)} ({where})")
+    lines.append("\nInside the libraries and programs:\n")
+    for name, file in own.items():
+        if file and file.is_file():
+            (target / name).mkdir()
+            shutil.copy(file, target / name / f"LICENSE{file.suffix}")
+    common = target / "Libraries"
+    common.mkdir()
+    for part in found:
+        for text in part.texts:
+            shutil.copy(HERE / "licences" / text, common / text)
+        of = "PyInstaller" if part.name == "pyinstaller-bootloader" else "Python"
+        where = f"Libraries/{', '.join(part.texts)}" if part.texts else f"folder {of}" if (target / of).is_dir() else "no text is here"
+        name = part.name.removesuffix("-in-qt")
+        version = part.version or "(the file does not say the version)"
+        lines.append(f"{name} {version}, in {', '.join(part.files)}: {part.licence or 'see its source'} ({where})")
+    (target / "README.txt").write_text(INDEX.format(version=version_of(project), qt=qt) + "\n".join(lines) + "\n", "utf-8")
 
 
 def write_sums(folder: Path, files: Iterable[Path]) -> None:

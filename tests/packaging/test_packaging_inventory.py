@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import sys
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -17,10 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def inventory(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(ROOT / "installer"))
-    yield import_module("inventory")
-    del sys.modules["inventory"]
+def inventory(installer: Callable[[str], ModuleType]) -> ModuleType:
+    return installer("inventory")
 
 
 def package(packages: Path, name: str, version: str, *, licence: bool, extra: str = "") -> None:
@@ -43,6 +38,10 @@ def test_only_what_went_in_is_listed(inventory: ModuleType, tmp_path: Path) -> N
     package(packages, "Used", "1.0", licence=True, extra="License-Expression: MIT")
     package(packages, "Unused", "2.0", licence=True)
     package(packages, "shiboken6", "6.8.3", licence=False)
+    commercial = packages / "shiboken6-6.8.3.dist-info" / "LicenseRef-Qt-Commercial.txt"
+    commercial.write_text("a licence for customers")
+    with (packages / "shiboken6-6.8.3.dist-info" / "RECORD").open("a") as record:
+        record.write("shiboken6-6.8.3.dist-info/LicenseRef-Qt-Commercial.txt,,\n")
     work.mkdir()
     build.mkdir()
     (work / "PYZ-00.toc").write_text(r"[('used.core', 'Z:\\build\\Lib\\site-packages\\used\\core.py', 'PYMODULE'),")
@@ -51,17 +50,31 @@ def test_only_what_went_in_is_listed(inventory: ModuleType, tmp_path: Path) -> N
     assert [each.metadata["Name"] for each in found] == ["shiboken6", "Used"]
     assert [inventory.spdx(each) for each in found] == ["LGPL-3.0-only", "MIT"]
 
-    inventory.write_licences(build, found, None, ROOT)
+    copying = tmp_path / "COPYING.txt"
+    copying.write_text("the licence of the start code")
+    inner = [
+        inventory.parts.Part("zlib", "1.3.1", "", "Zlib", ("zlib.txt",), ("_internal/python312.dll",)),
+        inventory.parts.Part("pyinstaller-bootloader", "6.0", "", "GPL-2.0-or-later", (), ("a.exe", "b.exe")),
+        inventory.parts.Part("libffi", "", "", "MIT", (), ("_internal/libffi-8.dll",)),
+    ]
+    inventory.write_licences(build, found, inner, {"Python": None, "PyInstaller": copying}, ROOT)
     assert (build / "licences" / "Used-1.0" / "LICENSE").read_text() == "the licence of Used"
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in (build / "licences" / "shiboken6-6.8.3" / "LGPL-3.0.txt").read_text("utf-8")
+    assert not list(build.rglob("LicenseRef-*")), "a licence that does not apply is not there"
+    assert "appreciated but is not required" in (build / "licences" / "Libraries" / "zlib.txt").read_text("utf-8")
     index = (build / "licences" / "README.txt").read_text("utf-8")
-    assert "Used 1.0: MIT" in index
+    assert "Used 1.0: MIT (folder Used-1.0)" in index
     assert "Unused" not in index
+    assert "zlib 1.3.1, in _internal/python312.dll: Zlib (Libraries/zlib.txt)" in index
+    assert "pyinstaller-bootloader 6.0, in a.exe, b.exe: GPL-2.0-or-later (folder PyInstaller)" in index
+    assert "libffi (the file does not say the version), in _internal/libffi-8.dll: MIT (no text is here)" in index
 
-    bill = json.loads(inventory.bill(found, {"sqlite": "3.45.0"}, ROOT))
-    assert bill["bomFormat"] == "CycloneDX"
-    assert [part["purl"] for part in bill["components"]] == ["pkg:pypi/shiboken6@6.8.3", "pkg:pypi/used@1.0", "pkg:generic/sqlite@3.45.0"]
-    assert bill["metadata"]["component"]["version"] == inventory.version_of(ROOT)
+
+def test_what_is_not_pinned_is_told(inventory: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "PYZ-00.toc").write_text(
+        r"[('a', 'Z:\\build\\Lib\\test-packages\\a\\b.py', 'PYMODULE'), ('c', '/lib/site-packages/c.py', '')]"
+    )
+    assert inventory.unpinned(tmp_path) == ["a/b.py"]
 
 
 def test_checksums_are_as_sha256sum_reads_them(inventory: ModuleType, tmp_path: Path) -> None:
