@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 
@@ -10,7 +11,13 @@ def entry() -> NoReturn:
     from chorus_gui.app.process import prepare
 
     prepare()
-    from chorus_gui.ui.app import main
+    try:
+        from chorus_gui.ui.app import main
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "PySide6":
+            raise
+        sys.stderr.write("The window is not installed here, only the command line. Use “chorus-upload”, or install the whole program.\n")
+        raise SystemExit(2) from None
 
     raise SystemExit(main())
 
