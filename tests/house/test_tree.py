@@ -146,7 +146,7 @@ def _owners(module: str, owners: Mapping[str, list[str]], text: str) -> set[str]
 
 
 def test_the_top_level_holds_only_what_belongs_there(texts: dict[str, str]) -> None:
-    folders = {"chorus_gui", "resources", "installer", "server", "tests", "docs", ".ci", ".github"}
+    folders = {"chorus_gui", "resources", "installer", "tests", "docs", ".ci", ".github"}
     files = {"README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "pyproject.toml"}
     files |= {"build_exe.spec", "dev.py", "constraints.txt", ".gitignore", ".gitattributes", ".editorconfig"}
     assert {name.partition("/")[0] for name in texts} - folders - files == set()

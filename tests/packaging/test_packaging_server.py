@@ -66,7 +66,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The distribution for servers, built from this checkout."""
     folder = tmp_path_factory.mktemp("server")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--no-index", "--wheel-dir", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT / "server")], check=True, timeout=200)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT / "installer" / "server")], check=True, timeout=200)
     (made,) = folder.glob("*.whl")
     return made
 
@@ -95,11 +95,11 @@ def test_every_command_works_without_qt(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_the_recipes_run_as_nobody_in_particular_and_write_to_one_folder() -> None:
-    text = (ROOT / "server" / "Containerfile").read_text("utf-8")
+    text = (ROOT / "installer" / "server" / "Containerfile").read_text("utf-8")
     assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", text, re.MULTILINE)
     for name in ("CHORUS_UPLOAD_HOME", "HOME", "TMPDIR"):
         assert re.search(rf"^ENV .*\b{name}=/data\b", text, re.MULTILINE), name
     for name in ("Containerfile", "chorus-upload.def"):
-        recipe = (ROOT / "server" / name).read_text("utf-8")
+        recipe = (ROOT / "installer" / "server" / name).read_text("utf-8")
         assert "--constraint /src/constraints.txt" in recipe
-        assert "/src/server" in recipe
+        assert "/src/installer/server" in recipe

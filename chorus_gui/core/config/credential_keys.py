@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.addresses import account_of_url, account_url_problem, connection_parts, split_account_url
+from chorus_gui.core.config.credential_table import inventory_problem
 from chorus_gui.core.config.credentials import (
     Account,
     AccountKey,
@@ -49,8 +50,6 @@ _GOOGLE_HMAC = ("google_hmac_access_id", "google_hmac_secret")
 _KEY_TEXT = re.compile(r"[!#-&(-~]+")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{1,100}")
 _REGION = re.compile(r"[a-z0-9-]{2,40}")
-INVENTORY = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]/(?:[^/]+/)*(?:[^/]+/|manifest\.json)")
-"""The folder of an S3 Inventory, of which the newest list is taken, or the manifest of one list."""
 _TENANT = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
 _CLIENT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _AUTHORITY = re.compile(r"(?:https://)?([0-9A-Za-z.-]+(?::[0-9]{1,5})?)/?")
@@ -176,13 +175,9 @@ def s3_settings(reading: Reading, base: Path, environ: Mapping[str, str], modali
     own, named = given.own["aws_ca_bundle"], given.env["aws_ca_bundle"]
     certificates = os.path.normpath(base / own) if own else named
     pays = given.values["aws_requester_pays"].flag()
-    inventory = given.own["aws_inventory"]
-    if inventory and not INVENTORY.fullmatch(inventory):
-        given.values["aws_inventory"].fault(
-            "The value is not the address of an S3 Inventory.",
-            "Write the folder of the inventory with “/” at its end, as in “s3://bucket/folder/hospital-images/weekly/”, or a manifest.json in it.",
-        )
-    return Account(url=url.rstrip("/")), S3Settings(region, style, certificates, pays, inventory)
+    if problem := inventory_problem(given.own["aws_inventory"]):
+        given.values["aws_inventory"].fault(*problem)
+    return Account(url=url.rstrip("/")), S3Settings(region, style, certificates, pays, given.own["aws_inventory"])
 
 
 def google_credentials(reading: Reading, around: Around, modality: str) -> GoogleKeys:

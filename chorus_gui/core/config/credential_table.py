@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chorus_gui.core.config.kind import Kind
 
 TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -203,3 +205,18 @@ CREDENTIAL_TITLES = {
     "google_ca_bundle": "Certificate file",
 }
 """The name of a credential key → what a form calls it."""
+
+_INVENTORY = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]/(?:[^/]+/)*(?:[^/]+/|manifest\.json)")
+
+
+def inventory_problem(text: str) -> tuple[str, str] | None:
+    """What is wrong with this ``aws_inventory``, and the remedy.
+
+    Right is the folder of an S3 Inventory, of which the newest list is taken, or the manifest of one list.
+    """
+    if not text or _INVENTORY.fullmatch(text):
+        return None
+    return (
+        "The value is not the address of an S3 Inventory.",
+        "Write the folder of the inventory with “/” at its end, as in “s3://bucket/folder/hospital-images/weekly/”, or a manifest.json in it.",
+    )

@@ -30,13 +30,12 @@ def keep(staging: Staging, listed: Iterable[Listed]) -> None:
 
 def cloud_reading(staging: Staging, along: Pending) -> tuple[CloudReading, ...]:
     """For each place in a cloud what an approval would read there now, with the pending files of ``along``."""
-    found: list[list[object]] = staging.get(CLOUDS, [])
-    return tuple(_reading(staging, along, *place) for place in found)  # type: ignore[arg-type]
+    found: list[tuple[str, str, list[str], int, int]] = staging.get(CLOUDS, [])
+    return tuple(_reading(staging, along, place) for place in found)
 
 
-def _reading(
-    staging: Staging, along: Pending, kind: str, place: str, modalities: list[str], listing: int, inventory_us: int = 0
-) -> CloudReading:
+def _reading(staging: Staging, along: Pending, listed: tuple[str, str, list[str], int, int]) -> CloudReading:
+    kind, place, modalities, listing, inventory_us = listed
     names = json.dumps(modalities)
     bound = (PIECE_BYTES, names)
     chosen = "modality IN (SELECT value FROM json_each(?2)) AND NOT excluded AND NOT done"

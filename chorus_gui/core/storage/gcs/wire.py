@@ -23,7 +23,7 @@ from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Page, Piece, Prop
 from chorus_gui.core.storage.gcs import markup
 from chorus_gui.core.storage.gcs.answers import explain
 from chorus_gui.core.storage.gcs.tokens import REMEDY, GoogleTokens, TokenSource
-from chorus_gui.core.storage.http.channel import REFUSED, Address, Answer, NoAnswerError
+from chorus_gui.core.storage.http.channel import REFUSED, Address, Answer, NoAnswerError, Room
 from chorus_gui.core.storage.http.headers import clock_skew, modified_us, readable, retry_after
 from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.untrusted import MalformedError
@@ -211,18 +211,18 @@ class Bucket:
         asked = [*query, ("userProject", self._project), ("prettyPrint", "false")]
         target = f"{where}?{'&'.join(f'{name}={quote(value, safe=_SAFE)}' for name, value in asked if value)}"
         token = self._tokens.token()
-        answer = self._sent(target, headers, token, (most, into))
+        answer = self._sent(target, headers, token, Room(most, into))
         if answer.status == 401:
             self._tokens.forget(token)
             if (other := self._tokens.token()) != token:
-                answer = self._sent(target, headers, other, (most, into))
+                answer = self._sent(target, headers, other, Room(most, into))
         return answer
 
-    def _sent(self, target: str, headers: Mapping[str, str], token: str, body: tuple[int, memoryview | None]) -> Answer:
+    def _sent(self, target: str, headers: Mapping[str, str], token: str, body: Room) -> Answer:
         self._sent_token = token
         whole = {**headers, "authorization": f"Bearer {token}", "user-agent": _AGENT}
         try:
-            return self._http.exchange("GET", target, whole, b"", most=body[0], repeatable=True, into=body[1])
+            return self._http.exchange("GET", target, whole, b"", most=body, repeatable=True)
         except NoAnswerError as error:
             failure, cause = no_answer(error, self.access), GoogleFault(str(error))
         raise failure from cause

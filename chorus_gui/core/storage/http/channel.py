@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from chorus_gui.core.storage.base import Buffer
 from chorus_gui.core.storage.http.connecting import CONNECT_SECONDS, Address, NoAnswerError, ProxyLoginError, Trouble, connect, encrypt
@@ -73,6 +73,13 @@ class Answer:
     headers: dict[str, str]
     body: bytes = b""
     taken: int | None = None
+
+
+class Room(NamedTuple):
+    """How many bytes of an answer's body are taken, and where a range of bytes goes that fits in there."""
+
+    most: int
+    into: memoryview | None = None
 
 
 class Channel:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from chorus_gui.core.storage.base import Buffer
-from chorus_gui.core.storage.http.channel import Address, Answer, Channel, NoAnswerError, Trouble
+from chorus_gui.core.storage.http.channel import Address, Answer, Channel, NoAnswerError, Room, Trouble
 from chorus_gui.core.storage.http.proxies import Proxy
 from chorus_gui.core.storage.sending import unless_cancelled
 
@@ -43,28 +43,19 @@ class Http:
             self._always += f"Proxy-Authorization: {proxy.login}\r\n"
         self._breaks = self._always.count("\n")
 
-    def exchange(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: Buffer,
-        *,
-        most: int,
-        repeatable: bool,
-        into: memoryview | None = None,
-    ) -> Answer:
-        """Send a request, and read its answer, whose body has at most ``most`` bytes if it reports success.  ``into`` as for a :class:`Channel`.
+    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: Buffer, *, most: int | Room, repeatable: bool) -> Answer:
+        """Send a request, and read its answer, whose body has at most ``most`` bytes if it reports success.
 
         A kept connection that the other side closed meanwhile is replaced, without a word, if nothing of an answer came and the request is
         ``repeatable``.  Raises :class:`NoAnswerError`.
         """
         head = self.head(method, target, headers, len(body))
+        room = most if isinstance(most, Room) else Room(most)
         again, firm = repeatable, method not in _READS and not _CONDITIONS.isdisjoint(headers)
         while True:
             channel = self._take()
             try:
-                answer = channel.exchange(method, head, body, most, firm=firm, into=into)
+                answer = channel.exchange(method, head, body, room.most, firm=firm, into=room.into)
             except NoAnswerError as error:
                 channel.close()
                 if again and channel.used and error.trouble is Trouble.LOST and not error.began:

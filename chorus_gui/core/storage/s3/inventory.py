@@ -117,7 +117,7 @@ class Inventory:
             raise SourceUnreadableError(
                 f"Could not sort the S3 Inventory {self._address}: {error}.",
                 meaning="Nothing was scanned here, and no file is marked as deleted for this reason.",
-                remedy="Make room on the disk of this computer's temporary folder, and scan again.",
+                remedy="Free space on the disk of this computer's temporary folder, and scan again.",
             ) from error
 
     def _lists(self) -> Bucket:
@@ -143,7 +143,7 @@ class Inventory:
             missing.append("IsLatest")
         if missing:
             raise self._unusable(
-                f"Its rows lack {', '.join(missing)}",
+                f"Its lines lack {', '.join(missing)}",
                 f"In the S3 console, open the bucket's inventory configuration, and select the fields Size, Last modified and ETag. {_UNTIL}",
             )
         if bucket != self._bucket:
@@ -222,7 +222,7 @@ def _lines(pieces: Iterator[bytes], seen: Callable[[bytes], None]) -> Iterator[s
             rest += unpacked.decompress(piece, _PIECE)
             *lines, rest = rest.split(b"\n")
             if len(rest) > LINE_BYTES:
-                raise MalformedError("a row without end")
+                raise MalformedError("a line without end")
             for line in lines:
                 yield _text(line)
             piece = unpacked.unconsumed_tail
@@ -240,13 +240,13 @@ def _text(line: bytes) -> str:
 
 
 def _object(row: list[str], manifest: Manifest) -> Listed | None:
-    """The object of a row; None for an older version, for one that was deleted, and for a line without anything.  Raises :class:`MalformedError`."""
+    """The object of a line; None for an older version, for one that was deleted, and for a line without anything.  Raises :class:`MalformedError`."""
     if not row:
         return None
     columns = manifest.columns
     with strictly():
         if len(row) != len(columns) or ("Bucket" in columns and row[columns["Bucket"]] != manifest.bucket):
-            raise MalformedError("a row of another list")
+            raise MalformedError("a line of another list")
         if _flag(row, columns, "IsLatest", "true") == "false" or _flag(row, columns, "IsDeleteMarker", "false") == "true":
             return None
         key = unquote_plus(row[columns["Key"]], errors="strict")

@@ -19,7 +19,7 @@ from chorus_gui.core.storage.bucket.answers import Keys as ConfigKeys
 from chorus_gui.core.storage.bucket.reach import certificates, check_encrypted, connected
 from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Page, Piece, Properties, number, piece
 from chorus_gui.core.storage.gcs.hmac_keys import REMEDY as GOOGLE_REMEDY
-from chorus_gui.core.storage.http.channel import REFUSED, Answer, NoAnswerError
+from chorus_gui.core.storage.http.channel import REFUSED, Answer, NoAnswerError, Room
 from chorus_gui.core.storage.http.headers import bare_etag, clock_skew, modified_us, quoted_etag, readable, retry_after
 from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.storage.s3 import markup
@@ -188,9 +188,9 @@ class Bucket:
     ) -> Answer:
         """The answer, refusals included; of the bucket's own region, if that was not the one that was asked first."""
         way = self._way
-        answer = self._sent(way, method, (key, query), headers, (most, into))
+        answer = self._sent(way, method, (key, query), headers, Room(most, into))
         if answer.status in _LOOK_ELSEWHERE and (other := self._elsewhere(way, answer)) is not None:
-            answer = self._sent(other, method, (key, query), headers, (most, into))
+            answer = self._sent(other, method, (key, query), headers, Room(most, into))
         return answer
 
     def _sent(
@@ -199,7 +199,7 @@ class Bucket:
         method: str,
         what: tuple[str, Query],
         headers: Mapping[str, str],
-        body: tuple[int, memoryview | None],
+        body: Room,
     ) -> Answer:
         address, http = way
         where = target(address.path(what[0]), what[1])
@@ -210,7 +210,7 @@ class Bucket:
         # Google unpacks an object that is kept compressed, unless this is asked for: other bytes than it says that there are.
         whole["user-agent"], whole["accept-encoding"] = _AGENT, "gzip" if self._google and what[0] else "identity"
         try:
-            return http.exchange(method, where, whole, b"", most=body[0], repeatable=True, into=body[1])
+            return http.exchange(method, where, whole, b"", most=body, repeatable=True)
         except NoAnswerError as error:
             failure, cause = no_answer(error, self.access), S3Fault(str(error))
         raise failure from cause

@@ -17,7 +17,7 @@ class Dependencies(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Fill in what pyproject.toml leaves open."""
-        project = tomllib.loads((Path(self.root).parent / "pyproject.toml").read_text("utf-8"))["project"]
+        project = tomllib.loads((Path(self.root).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
         named = ((re.split(r"[^\w.-]", text)[0].lower(), text) for text in project["dependencies"])
         metadata["dependencies"] = [text for name, text in named if name not in WINDOW]
         metadata["optional-dependencies"] = project["optional-dependencies"]
