@@ -136,6 +136,7 @@ def test_a_pending_file_of_a_modality_that_was_not_scanned_waits(world: World) -
 
 
 def test_a_name_that_the_central_store_cannot_hold_is_found_before_anything_is_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that every store takes are not looked at one by one: see ``test_together.py``."""
     asked: list[str] = []
 
     def refuse(path: str) -> str:
@@ -143,12 +144,12 @@ def test_a_name_that_the_central_store_cannot_hold_is_found_before_anything_is_s
         return "It says no." if "odd" in path else ""
 
     monkeypatch.setattr("chorus_gui.core.review.tails.refusal", lambda place: refuse)
-    world.put("1/Images/odd.dcm", "new")
-    world.put("1/Images/even.dcm", "new")
+    world.put("1/Images/odd é.dcm", "new")
+    world.put("1/Images/even é.dcm", "new")
     found = {change.path: (change.kind, change.note) for change in world.changes()}
     assert found == {
-        "1/Images/even.dcm": (ChangeKind.ADDED, ""),
-        "1/Images/odd.dcm": (
+        "1/Images/even é.dcm": (ChangeKind.ADDED, ""),
+        "1/Images/odd é.dcm": (
             ChangeKind.PROBLEM,
             (
                 "The central store cannot hold a file of this name. It says no. Rename it on the site and scan again, or leave it out with "
@@ -156,7 +157,7 @@ def test_a_name_that_the_central_store_cannot_hold_is_found_before_anything_is_s
             ),
         ),
     }
-    assert sorted(asked) == ["YYYYMMDDHHMMSS/1/Images/even.dcm", "YYYYMMDDHHMMSS/1/Images/odd.dcm"], "below the folder of a version"
+    assert sorted(asked) == ["YYYYMMDDHHMMSS/1/Images/even é.dcm", "YYYYMMDDHHMMSS/1/Images/odd é.dcm"], "below the folder of a version"
 
 
 def test_of_many_files_for_one_place_five_are_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from chorus_gui.core.errors import ReviewError, StaleReviewError
 from chorus_gui.core.model import Problem, SourceFile
-from chorus_gui.core.review.staging import Staging, command_staging_path, staging_path
+from chorus_gui.core.review.staging import FORMAT, Staging, command_staging_path, staging_path
 from chorus_gui.core.storage.base import UnwantedFile
 
 
@@ -29,8 +29,8 @@ def finished(path: Path) -> None:
         pytest.param("missing", "There is no review yet", id="no review"),
         pytest.param("DELETE FROM meta WHERE key = 'ready'", "was not finished", id="a scan that did not end"),
         pytest.param("UPDATE meta SET value = 'false' WHERE key = 'ready'", "was not finished", id="a scan that is not ready"),
-        pytest.param("UPDATE meta SET value = '4' WHERE key = 'format'", "was not finished", id="an older program's review"),
-        pytest.param("UPDATE meta SET value = '6' WHERE key = 'format'", "was not finished", id="a newer program's review"),
+        pytest.param(f"UPDATE meta SET value = '{FORMAT - 1}' WHERE key = 'format'", "was not finished", id="an older program's review"),
+        pytest.param(f"UPDATE meta SET value = '{FORMAT + 1}' WHERE key = 'format'", "was not finished", id="a newer program's review"),
         pytest.param("UPDATE meta SET value = '{' WHERE key = 'format'", "could not be read", id="a damaged value"),
         pytest.param("DROP TABLE meta", "could not be read", id="another database"),
         pytest.param("text", "could not be read", id="another file"),
