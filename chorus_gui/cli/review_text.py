@@ -259,6 +259,7 @@ def review_json(review: Review) -> dict[str, Any]:
             "files": review.leaks.files if review.leaks else 0,
             "accepted": len(review.leaks.accepted) if review.leaks else 0,
             "rules": {found.rule.id: found.files for found in review.leaks.rules} if review.leaks else {},
+            "unknown": review.leaks.unknown if review.leaks else "",
         },
         "notes": list(summary.notes),
         "changes": [change_json(change) for change in review.changes(Query())],

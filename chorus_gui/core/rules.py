@@ -207,6 +207,7 @@ def _error(name: str, faults: Sequence[Fault]) -> ConfigError:
 
 
 E_ = TypeVar("E_", bound=Enum)
+_ID_CHARS = 64
 _FIELDS = (
     "id", "modality", "must", "sources", "status", "cost", "certainty", "severity", "pass", "tell", "left_out", "names",
 )  # fmt: skip
@@ -258,6 +259,8 @@ class _Reading:
     def rule(self, table: Mapping[str, object], number: int, known: Mapping[str, RuleSource]) -> Rule:
         id_ = self.text(table, "id", f"rule {number}", required=True)
         where = f"rule {id_ or number}"
+        if len(id_) > _ID_CHARS or not (id_.isascii() and id_.isprintable()):  # it is in lists that computers share
+            self.fault(f"{where}.id", "The ID is too long, or has other characters than ASCII.", "Write for example X1.")
         self.only(table, where, _FIELDS)
         modality = self.text(table, "modality", where, required=True)
         if modality and modality not in _MODALITIES:

@@ -25,7 +25,7 @@ from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Item
 from chorus_gui.core.submission.work import Selection
-from chorus_gui.core.transfer.processes import Processes, Task
+from chorus_gui.core.transfer.processes import BATCH, Processes, Task
 
 FILES = 150
 
@@ -89,7 +89,7 @@ def test_they_send_a_submission_and_end_with_it(world: World, watched: Watched, 
         done = upload(workspace, ctx, Selection())
     assert (ran(done).status, done.log.failures, done.log.sent.files) == (Status.DONE, [], FILES)
     assert done.log.complete == ["v1"], "every file was compared with its proof"
-    assert len(watched.given) == FILES
+    assert len(watched.given) >= BATCH, "slow reads, or one file that needs another look, send the others another way"
     assert len(watched.pids) == 2
     assert not any(map(runs, watched.pids))
     with world.open() as journal:

@@ -214,12 +214,22 @@ def test_the_guard_does_not_count_renamed_files(tmp_path: Path) -> None:
     world = World(tmp_path, page_size=1000)
     many(world, 150)
     world.run("record")
-    (world.site / "1/Images").rename(world.site / "1/Images2")
-    (world.site / "2").mkdir()
-    (world.site / "1/Images2").rename(world.site / "2/Images")
+    (world.site / "1/Images").rename(world.site / "1/before")
+    (world.site / "1/Images").mkdir()
+    (world.site / "1/before").rename(world.site / "1/Images/series")
     assert guarded(world) == {}
-    (world.site / "2/Images/0000.dcm").unlink()
+    (world.site / "1/Images/series/0000.dcm").unlink()
     assert guarded(world) == {}
+
+
+def test_the_guard_counts_files_that_became_those_of_another_patient(tmp_path: Path) -> None:
+    world = World(tmp_path, page_size=1000)
+    many(world, 150)
+    world.run("record")
+    (world.site / "1").rename(world.site / "0001")
+    assert guarded(world) == {}, "the same patient"
+    (world.site / "0001").rename(world.site / "2")
+    assert guarded(world) == {"Images": (150, 150)}
 
 
 def test_the_guard_does_not_count_what_is_held_back(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE, Part, Query
 
 SAME = 1_700_000_000.0
+LATER = 2_500_000_000
 """One time for many files, as after unpacking an archive: then neither size nor time is unique."""
 
 
@@ -106,7 +107,7 @@ CASES: dict[str, tuple[list[Callable[[World], object]], dict[str, tuple[int, int
     "another content": ([lambda w: w.put("OMOP/person.csv", "person_id\n1\n2\n")], {"updated": (0, 1)}),
     "another time": ([lambda w: os.utime(w.site / "OMOP/person.csv", (SAME, SAME))], {"moved": (0, 1)}),
     "everything at once": (
-        [lambda w: new(w, "21"), lambda w: gone(w, "0011"), renamed, renamed_file, lambda w: w.put("OMOP/visit.csv", "v"), lambda w: w.put("OMOP/death.csv", "d")],
+        [lambda w: new(w, "21"), lambda w: gone(w, "0011"), renamed, renamed_file, lambda w: w.put("OMOP/visit.csv", "v", mtime=LATER), lambda w: w.put("OMOP/death.csv", "d")],
         {"new_patients": (1, 2), "gone_patients": (1, 4), "renamed_folders": (1, 3), "updated": (0, 1), "added": (0, 1), "renamed": (0, 1)},
     ),
 }  # fmt: skip
@@ -140,6 +141,27 @@ def test_the_words(world: World) -> None:
     )
     assert renamed_text(found) == "Renamed folders: “12/Images/study” is now “12/Images/series”."
     assert phrase(found.parts[0], None) == "1 patient new (2 files)"
+
+
+def test_files_that_are_older_than_the_last_record_have_no_date(world: World) -> None:
+    """For example of an update that was held back when others were recorded."""
+    world.put("OMOP/visit.csv", "v", mtime=SAME)
+    assert sentence(review(world).changed, lambda _: "3 Nov") == "1 file changed"
+
+
+def test_another_patients_files_that_look_alike_do_not_hide_a_deletion(tmp_path: Path) -> None:
+    """One file that is unique by chance makes all of a patient's files look renamed.  The guard asks all the same."""
+    world = World(tmp_path)
+    for number in range(150):
+        world.put(f"12/Images/study/{number}.dcm", "same size", mtime=SAME)
+    world.put("12/Images/study/scout.dcm", "unique size, by chance", mtime=SAME)
+    world.put("1/Images/stays.dcm", "stays")
+    world.run()
+    shutil.rmtree(world.site / "12")
+    for number in range(150):
+        world.put(f"99/Images/ct/{number}.dcm", "SAME SIZE", mtime=SAME)
+    world.put("99/Images/ct/scout.dcm", "UNIQUE SIZE, BY CHANCE", mtime=SAME)
+    assert review(world).many_deletions == {"Images": (151, 152)}
 
 
 def test_a_renamed_folder_is_not_a_deletion_for_the_guard_and_for_a_policy(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def page(qtbot: QtBot, opened: Session, world: World) -> ReviewPage:
     shutil.rmtree(world.site / "2001")
     (world.site / "2002/Images/study").rename(world.site / "2002/Images/series")
     world.put("2003/Images/a.dcm", "a new patient")
-    world.put("OMOP/person.csv", "person_id\n1\n2\n3\n")
+    world.put("OMOP/person.csv", "person_id\n1\n2\n3\n", mtime=2_500_000_000)
     made = make(Services(opened.reader, opened.pager, opened.settings))
     assert isinstance(made, ReviewPage)
     qtbot.addWidget(made)

@@ -104,8 +104,9 @@ def bring_back(db: sqlite3.Connection, made: Checking, run: int) -> None:
         given,
     )
     db.execute(
-        "INSERT OR IGNORE INTO leak SELECT c.modality, c.path, g.rule, g.about, g.pass, c.size, c.mtime_us, :run FROM gone g JOIN candidate c "
-        f"USING (modality, size, mtime_us) WHERE c.path <> g.path AND g.named AND NOT {read.format('g.')}",
+        "INSERT OR IGNORE INTO leak SELECT c.modality, c.path, g.rule, g.about, g.pass, c.size, c.mtime_us, :run FROM candidate c JOIN "
+        f"(SELECT DISTINCT modality, size, mtime_us, rule, about, pass FROM gone WHERE named AND NOT {read.format('')}) g "
+        "USING (modality, size, mtime_us)",
         given,
     )
     db.execute(f"DELETE FROM gone WHERE {there}")

@@ -92,12 +92,16 @@ def deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[i
 
 
 def all_deletions(staging: Staging, counts: list[VersionCount]) -> dict[str, tuple[int, int]]:
-    """Modality → (entries to be marked as deleted, current entries), without the halves of renames; for each modality that has either."""
+    """Modality → (entries to be marked as deleted, current entries), without the halves of renames; for each modality that has either.
+
+    A file that became one of another patient counts: by chance, two patients can have files that look alike.
+    """
     active: dict[str, int] = {}
     for count in counts:
         active[count.modality] = active.get(count.modality, 0) + count.active
     rows = staging.db.execute(
-        "SELECT modality, count(*) FROM change WHERE kind = 'deleted' AND pair IS NULL AND NOT excluded GROUP BY modality"
+        "SELECT modality, count(*) FROM change c WHERE kind = 'deleted' AND NOT excluded AND (pair IS NULL OR ltrim(coalesce(patient_id, "
+        "old_patient_id, ''), '0') <> (SELECT ltrim(coalesce(a.patient_id, ''), '0') FROM change a WHERE a.id = c.pair)) GROUP BY modality"
     )
     deleted = {str(modality): int(count) for modality, count in rows}
     return {modality: (deleted.get(modality, 0), active.get(modality, 0)) for modality in {**active, **deleted}}

@@ -27,7 +27,7 @@ from chorus_gui.core.review.renames import find_renames
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.tails import find_tails
 from chorus_gui.core.review.unreadable import READABLE, set_apart
-from chorus_gui.core.review.values import Query
+from chorus_gui.core.review.values import PATIENT, Query
 from chorus_gui.core.storage.digests import is_md5
 
 _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "modality", "path")]
@@ -147,7 +147,12 @@ class Comparison:
         asked = "" if self._scanned.mode is Mode.FULL else " AND old_uploaded IS NULL"  # of the others only the number is of interest
         found = [(modality, path) for modality, path in db.execute(f"SELECT modality, path FROM change WHERE kind = 'deleted'{asked}")]
         spared = [(modality, path) for modality, path in still_there(found)]
-        if spared:
+        if spared:  # their patients have files, although the scan saw none
+            db.executemany(
+                f"INSERT OR IGNORE INTO elsewhere SELECT ltrim({PATIENT}, '0') FROM change WHERE kind = 'deleted' AND modality = ? AND path = ? "
+                f"AND {PATIENT} IS NOT NULL",
+                spared,
+            )
             db.executemany("DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND path = ?", spared)
             self._staging.put("listed_late", len(spared))
 

@@ -20,9 +20,9 @@ _ZEROS = "ltrim({column}, '0')"
 
 def lost_patients(staging: Staging) -> list[str]:
     """Patients with deleted files of whom the site has no file any longer, also none of a modality that was not scanned."""
-    rows = staging.db.execute(  # EXCEPT reads the site once, not once for each patient
-        f"SELECT p FROM (SELECT {PATIENT} AS p FROM change WHERE kind = 'deleted' AND {PATIENT} IS NOT NULL EXCEPT SELECT patient_id FROM site) "
-        f"WHERE {_ZEROS.format(column='p')} NOT IN (SELECT patient FROM elsewhere) ORDER BY p"
+    there = f"SELECT {_ZEROS.format(column='patient_id')} FROM site WHERE patient_id IS NOT NULL UNION SELECT patient FROM elsewhere"
+    rows = staging.db.execute(  # SQLite reads the site once, not once for each patient
+        f"SELECT DISTINCT {PATIENT} AS p FROM change WHERE kind = 'deleted' AND p IS NOT NULL AND {_ZEROS.format(column='p')} NOT IN ({there}) ORDER BY p"
     )
     return [str(patient) for (patient,) in rows]
 
@@ -52,7 +52,9 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
     finally:
         db.execute("DROP TABLE marked")
         db.execute("DROP TABLE known_patient")
-    staging.put("since_us", db.execute("SELECT max(valid_us) FROM was").fetchone()[0])
+    since = db.execute("SELECT max(valid_us) FROM was").fetchone()[0]
+    (first,) = db.execute("SELECT min(mtime_us) FROM change WHERE kind = 'updated'").fetchone()
+    staging.put("since_us", since if since is not None and (first is None or first >= since) else None)
 
 
 def _mark(staging: Staging, kind: ChangeKind, part: Part) -> None:

@@ -132,7 +132,7 @@ class ApproveDialog(Dialog):
     ) -> None:
         super().__init__(parent, "Approve changes")
         self._then = then
-        self._leaks, self._pending_leaks = review.leaks, review.pending_leaks
+        self._leaks, self._pending_leaks, self._forgotten = review.leaks, review.pending_leaks, review.forgotten_leaks
         self.leaks = label("", "strong", wrap=True)
         self.open_leaks = button("Open &Readiness", "Close this question, and show the leaks")
         self.open_leaks.clicked.connect(self.reject)
@@ -217,8 +217,13 @@ class ApproveDialog(Dialog):
     def _of_leaks(self, review: ReviewFacts) -> QFrame:
         made = QFrame()
         made.setProperty("notice", Grade.BAD.value)
-        told = f"Correct these files, hold them back, or accept the findings with a reason (rules {', '.join(review.leak_rules)})."
-        text = column(self.leaks, label(told, wrap=True), space=SPACE // 2)
+        lines: list[QWidget] = [self.leaks]
+        if review.leak_rules:
+            what_to_do = (
+                f"Correct these files, hold them back, or accept the findings with a reason (rules {', '.join(review.leak_rules)})."
+            )
+            lines.append(label(what_to_do, wrap=True))
+        text = column(*lines, space=SPACE // 2)
         layout = row(text, self.open_leaks, space=2 * SPACE, margins=(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4))
         layout.setStretch(0, 1)
         made.setLayout(layout)
@@ -339,9 +344,12 @@ class ApproveDialog(Dialog):
             f"{words.count_of(leaks, 'file')} to upload {words.agree(leaks, 'has', 'have')} a leak of patient data, so nothing can be uploaded until "
             f"{'it is' if one else 'they are'} dealt with."
         )
-        self._leak_notice.setVisible(leaks > 0)
-        self.yes.setEnabled(not wrong and self.confirmed and sends and not leaks)
-        self.yes.setToolTip(plain_text(self.leaks.text() if leaks else self.yes.accessibleDescription()))
+        if not leaks and self._forgotten:
+            self.leaks.setText(self._forgotten)
+        blocked = bool(leaks or self._forgotten)
+        self._leak_notice.setVisible(blocked)
+        self.yes.setEnabled(not wrong and self.confirmed and sends and not blocked)
+        self.yes.setToolTip(plain_text(self.leaks.text() if blocked else self.yes.accessibleDescription()))
         self.record.setEnabled(not wrong and self.confirmed and self._changes > 0)
 
     @property
