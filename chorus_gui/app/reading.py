@@ -6,6 +6,7 @@ import time
 
 from chorus_gui.app.words import duration, files, moment, plural, size
 from chorus_gui.core.review.values import CloudReading
+from chorus_gui.core.storage.listed import OLD_S
 
 PROVIDERS = {"azure": "Azure", "s3": "Amazon S3", "gcs": "Google Cloud Storage"}
 """A kind of place → whose price list has the prices."""
@@ -15,9 +16,11 @@ COSTS = "Your provider's price list says what requests and outgoing traffic cost
 def inventory_text(made_us: int) -> str:
     """What a list that a service made earlier cannot know."""
     age = duration(max(0.0, time.time() - made_us / 1e6))
+    late = time.time() - made_us / 1e6 > OLD_S
+    check = " Lists usually come every day or week: check that the bucket's inventory configuration is enabled." if late else ""
     return (
         f"The files are those of the S3 Inventory of {moment(made_us)} ({age} old). Newer files come with the next one. "
-        "A missing file counts as deleted only after S3 has confirmed it."
+        f"A missing file counts as deleted only after S3 has confirmed it.{check}"
     )
 
 

@@ -26,7 +26,7 @@ _CODE = "import sys; sys.path[:] = sys.argv[1:]; from chorus_gui.app.worker_proc
 
 
 def assisting(active: Run, files: int) -> Processes | None:
-    """The processes that send so many small files of this run, until its end; None if they would not pay."""
+    """The processes that help this run to send ``files`` small files, until its end; None if they would not pay."""
     if active.processes is None:
         count = worth(active.workspace.config, files, cores())
         if not count:
@@ -40,7 +40,7 @@ def assisting(active: Run, files: int) -> Processes | None:
 
 
 def worth(config: Config, files: int, cores: int) -> int:
-    """How many processes pay for so many small files; 0 if none do.
+    """How many processes pay for this number of small files; 0 if none do.
 
     They pay if the processor is the limit: from folders, whose files are read in less than a millisecond, into a store in a cloud.
     """

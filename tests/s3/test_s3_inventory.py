@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from commands import Run, printed, run
 from s3server import S3Server, s3_place
 from test_s3_submission import nested
 
+from chorus_gui.app.reading import inventory_text
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import S3Settings
-from chorus_gui.core.errors import ConfigError, SourceUnreadableError
+from chorus_gui.core.errors import ConditionError, ConfigError, SourceUnreadableError
 from chorus_gui.core.storage.base import FolderChoice
+from chorus_gui.core.storage.s3.inventory import Inventory
 from chorus_gui.core.storage.s3.probe import look
 from chorus_gui.core.storage.s3.source import S3Source
 from chorus_gui.core.storage.s3.wire import Bucket
@@ -227,7 +230,7 @@ def test_a_file_of_the_list_that_is_damaged_or_another_one_is_refused(lists: Lis
 
 
 def test_an_inventory_without_a_list_is_refused(lists: Lists) -> None:
-    with pytest.raises(SourceUnreadableError, match="There is no list in it"):
+    with pytest.raises(SourceUnreadableError, match="It has no list"):
         walked(source(lists))
 
 
@@ -286,3 +289,44 @@ def test_an_address_that_is_no_inventory_is_a_fault_of_the_configuration(s3: S3S
     world.file.write_text(world.file.read_text("utf-8") + f'aws_inventory = "{value}"\n', "utf-8")
     with pytest.raises(ConfigError, match="not the address of an S3 Inventory"):
         load(world.file)
+
+
+def test_new_keys_reach_the_bucket_of_the_lists_while_a_list_is_read(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session token can end in the middle of a large list."""
+    lists.s3.put(lists.bucket, "p/a", b"1")
+    lists.row("p/a")
+    lists.write()
+    found, renewed = source(lists), list[Bucket]()
+    monkeypatch.setattr(Bucket, "renew", lambda bucket, _: renewed.append(bucket))
+
+    def ask(question: Callable[[], Any]) -> Any:
+        if not renewed:
+            found.renew(s3_place(lists.s3.url, lists.bucket).credentials)
+        return question()
+
+    with closing(found):
+        assert [file.name for folder in found.folders(lambda _: EVERY, lambda: None, ask) for file in folder.files] == ["a"]
+    assert renewed[0] is found.bucket
+    assert len(renewed) == 2, "the other is the bucket of the lists"
+
+
+def test_a_file_of_the_list_that_is_replaced_while_it_is_read_is_an_unusable_list() -> None:
+    class Replaced:
+        def read(self, key: str, at: int, most: int, **options: Any) -> Any:
+            raise ConditionError("changed meanwhile")
+
+        def close(self) -> None:
+            pass
+
+    replaced: Any = Replaced()
+    inventory = Inventory("s3://box/lists/manifest.json", "site", lambda name: replaced)
+    with pytest.raises(SourceUnreadableError, match="was replaced while it was read") as caught:
+        inventory.manifest(lambda question: question())
+    assert "no file is marked as deleted" in caught.value.meaning
+
+
+def test_a_scan_says_that_lists_no_longer_come() -> None:
+    day = 86_400_000_000
+    now = time.time_ns() // 1000
+    assert "is enabled" in inventory_text(now - 9 * day)
+    assert "is enabled" not in inventory_text(now - 7 * day)

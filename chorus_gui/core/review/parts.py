@@ -65,7 +65,7 @@ def _mark(staging: Staging, kind: ChangeKind, part: Part) -> None:
 
 
 def what_changed(staging: Staging, *, done: bool | None = None) -> WhatChanged:
-    """The parts of the review, in the order in which they are told, without what is held back.
+    """The parts of the review, in the order in which they are shown, without what is held back.
 
     ``done``: only what is recorded already, or only what is not.
     """

@@ -75,7 +75,7 @@ def all_usual(files: Sequence[tuple[int, str, str]], folder: str, more: int) -> 
     """Every store takes the names of these files (id, modality, path) of one folder at their own paths, and none of them looks like litter.
 
     They are looked at together: names that differ in digits only are alike in both.  False: look at each.  ``more`` characters come
-    before each path, besides the version.
+    before each path, in addition to the version.
     """
     cut = len(folder) + 1 if folder else 0
     names = "\0".join([path[cut:] for _, _, path in files])

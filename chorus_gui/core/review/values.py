@@ -48,7 +48,7 @@ PART = "coalesce(part, CASE WHEN pair IS NOT NULL THEN 'renamed' ELSE kind END)"
 
 
 class Part(Enum):
-    """What changed, as people talk about it, in the order in which it is told.  Each change is in one part."""
+    """What changed, in the words of people, in the order in which it is shown.  Each change is in one part."""
 
     NEW_PATIENTS = "new_patients"
     GONE_PATIENTS = "gone_patients"

@@ -23,6 +23,10 @@ class Listed(NamedTuple):
     inventory_us: int = 0
 
 
+OLD_S = 8 * 86400.0
+"""A weekly inventory is older only if something is wrong."""
+
+
 @runtime_checkable
 class HasInventory(Protocol):
     """A source whose listing can be a list that its service made earlier."""

@@ -47,7 +47,7 @@ class Work:
     cluster: Executor | None = None
     """workers on other computers; None: there are none"""
     assisting: Callable[[int], Processes | None] | None = None
-    """the worker processes of this computer that pay for so many small files; None: there are none"""
+    """from a number of small files to the worker processes that help to send them; None: there are none"""
 
     @property
     def bulk(self) -> Executor:
@@ -55,7 +55,7 @@ class Work:
         return self.cluster or self.executor
 
     def sending(self, small_files: int, store: Store) -> Executor:
-        """Where files are sent into ``store``, of which so many are small: as :attr:`bulk`, perhaps with worker processes."""
+        """Where files are sent into ``store``, of which ``small_files`` are small: as :attr:`bulk`, perhaps with worker processes."""
         lane = lane_of(store) if self.assisting is not None else None  # without one, small files take no other way than large ones
         if lane is not None:
             lane.close()

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from chorus_gui.core.transfer.quick import Quick
 
 _TOGETHER = 32
 """Files that are reported in one message, about."""
+_REPORT_S = 1.0
+"""Seconds after which fewer are reported, too: on a slow line the owner must hear that this process works."""
 _LOOK_S = 0.005
 """Seconds between two looks for more files while answers are waited for."""
 
@@ -45,7 +48,7 @@ def serve_pipes() -> None:
 
 
 def serve(told: IO[bytes], out: IO[bytes]) -> None:
-    """Send the files that are told, and say what became of each, until an error."""
+    """Send the files that the owner hands over, and report the result of each, until an error."""
     serving = Serving(told, out)
     try:
         serving.run()
@@ -67,6 +70,7 @@ class Serving:
         self._done: list[Done] = []
         self._other_way: list[int] = []
         self._slow = self._broke = False
+        self._reported = time.monotonic()
 
     def run(self) -> None:
         """Serve until an error."""
@@ -135,14 +139,12 @@ class Serving:
                 self._broke = self._broke or not quick.alive
                 if quick.answered:
                     self._collect(quick, 0)
-            if len(self._done) + len(self._other_way) >= _TOGETHER:
-                self._report()
+            self._report_some()
 
     def _collect(self, quick: Quick, seconds: float) -> None:
         self._note(quick.results(seconds))
         self._broke = self._broke or not quick.alive
-        if len(self._done) >= _TOGETHER:
-            self._report()
+        self._report_some()
 
     def _note(self, results: Iterable[Proof | Item]) -> None:
         for result in results:
@@ -151,7 +153,13 @@ class Serving:
             else:
                 self._other_way.append(result.key)
 
+    def _report_some(self) -> None:
+        """Report, if there is enough or it is time."""
+        if len(self._done) + len(self._other_way) >= _TOGETHER or time.monotonic() - self._reported >= _REPORT_S:
+            self._report()
+
     def _report(self) -> None:
+        self._reported = time.monotonic()
         if self._done or self._other_way:
             self._say("done", self._done, self._other_way, self._slow, self._broke)
             self._done, self._other_way, self._slow, self._broke = [], [], False, False

@@ -59,7 +59,7 @@ class Properties(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of an object, and the whole object's properties.  ``taken``: so many bytes of it are in the buffer that was given for them."""
+    """A range of an object, and the whole object's properties.  ``taken``: the number of its bytes that are in the buffer given for them."""
 
     data: bytes
     whole: Properties

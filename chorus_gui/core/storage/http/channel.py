@@ -66,7 +66,7 @@ _KNOWN_LINES, _LONGEST_KNOWN = 128, 256
 class Answer:
     """``headers`` by lower-case name; several of one name are joined with ", ".
 
-    ``taken``: so many bytes of the body are in the buffer that was given for them, and ``body`` is empty.
+    ``taken``: the number of bytes of the body that are in the buffer given for them; ``body`` is empty then.
     """
 
     status: int

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from chorus_gui.core.errors import BlobNotFoundError, SourceUnreadableError
+from chorus_gui.core.errors import BlobNotFoundError, ConditionError, SourceUnreadableError
 from chorus_gui.core.storage.base import Ask
 from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Bucket, Listed, listed_us, number
 from chorus_gui.core.storage.digests import md5_of
@@ -33,8 +33,6 @@ LINE_BYTES = 64 * 1024
 CACHE_KIB = 32 * 1024
 """Memory for sorting; the rest is in a file that the system removes."""
 PAGE = 5000
-OLD_S = 8 * 86400.0
-"""A weekly inventory is older only if something is wrong."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}Z/")
 _NEEDED = ("Key", "Size", "LastModifiedDate", "ETag")
 _ETAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
@@ -82,7 +80,7 @@ def _manifest_of(body: bytes) -> tuple[str, str, list[str], int, tuple[Part, ...
 
 
 class Inventory:
-    """The inventory at ``address`` (:data:`~chorus_gui.core.config.credential_keys.INVENTORY`), for the objects of ``bucket`` (its name).  ``open_bucket`` opens the bucket with the lists.
+    """The inventory at ``address`` (as :func:`~chorus_gui.core.config.credential_table.inventory_problem` permits), for the objects of ``bucket`` (its name).  ``open_bucket`` opens the bucket with the lists.
 
     Raises :class:`SourceUnreadableError` for a list that cannot be used; what ``ask`` raises.
     """
@@ -166,7 +164,7 @@ class Inventory:
             if ask(partial(lists.head, f"{day}{MANIFEST}")) is not None:
                 return f"{day}{MANIFEST}"
         raise self._unusable(
-            "There is no list in it",
+            "It has no list",
             "Set aws_inventory to the folder of the inventory, which has folders such as “2026-11-27T01-00Z”, or to one manifest.json in it. The first "
             "list comes within 48 hours.",
         )
@@ -198,6 +196,8 @@ class Inventory:
                     f"Its file “{key[-100:]}” is not there",
                     "Check aws_inventory. Lists are often removed after some days by a rule of the bucket.",
                 ) from error
+            except ConditionError as error:
+                raise self._unusable(f"Its file “{key[-100:]}” was replaced while it was read") from error
             if piece is None:
                 return
             at, size, version = at + len(piece.data), piece.whole.size, piece.whole.version

@@ -7,9 +7,9 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.storage.base import at_once
 from chorus_gui.core.storage.bucket import probing
+from chorus_gui.core.storage.listed import OLD_S
 from chorus_gui.core.storage.looked import Looked
 from chorus_gui.core.storage.s3.answers import ARCHIVE_REMEDY
-from chorus_gui.core.storage.s3.inventory import OLD_S
 from chorus_gui.core.storage.s3.source import inventory_of
 from chorus_gui.core.storage.s3.wire import Bucket
 

@@ -21,9 +21,18 @@ MOST_ASKED = 1000
 _ARCHIVED = Problem((), "", f"It is archived, so it cannot be read now. {ARCHIVE_MEANING}", ARCHIVE_REMEDY, if_read=True)
 
 
-def inventory_of(place: Place) -> Inventory:
-    """The inventory that is read in the place of a listing; its lists can be in another bucket, with the same credentials."""
-    return Inventory(place.s3.inventory, place.container, lambda bucket: Bucket(replace(place, container=bucket, prefix="")))
+def inventory_of(place: Place, opened: Callable[[Bucket], None] = lambda _: None) -> Inventory:
+    """The inventory that is read in the place of a listing; its lists can be in another bucket, with the same credentials.
+
+    ``opened`` gets that bucket when it is opened.
+    """
+
+    def open_bucket(name: str) -> Bucket:
+        bucket = Bucket(replace(place, container=name, prefix=""))
+        opened(bucket)
+        return bucket
+
+    return Inventory(place.s3.inventory, place.container, open_bucket)
 
 
 class S3Source(BucketSource):
@@ -37,6 +46,7 @@ class S3Source(BucketSource):
 
     def __setstate__(self, place: Place) -> None:
         self._made_us = 0
+        self._lists: Bucket | None = None
         super().__setstate__(place)
 
     @property
@@ -47,10 +57,13 @@ class S3Source(BucketSource):
     def _pages(self, ask: Ask) -> Iterator[list[Listed]]:
         if not self._place.s3.inventory:
             return super()._pages(ask)
-        return inventory_of(self._place).pages(self._prefix, ask, self._note_made)
+        return inventory_of(self._place, self._note_lists).pages(self._prefix, ask, self._note_made)
 
     def _note_made(self, made_us: int) -> None:
         self._made_us = made_us
+
+    def _note_lists(self, bucket: Bucket) -> None:
+        self._lists = bucket
 
     @property
     def bucket(self) -> Bucket:
@@ -60,7 +73,9 @@ class S3Source(BucketSource):
     def renew(self, credentials: Credentials) -> None:
         """Use other credentials for every request from now on.  Raises :class:`AccessError` for some that cannot work."""
         if isinstance(credentials, AwsKeys):
-            self._bucket.renew(credentials)
+            for bucket in (self._bucket, self._lists):
+                if bucket is not None:
+                    bucket.renew(credentials)
             self._place = replace(self._place, credentials=credentials)
 
     def _unreadable(self, ask: Ask) -> Callable[[Listed], Problem | None]:
