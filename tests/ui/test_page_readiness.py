@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,21 @@ def test_approval_is_not_possible_while_a_leak_is_open(qtbot: QtBot, session: Se
     assert dialog._leak_notice.isHidden()
     assert any("was accepted" in made.text() for made in dialog.findChildren(QLabel))
     assert any("readiness check found" in made.text() for made in dialog.findChildren(QLabel))
+
+
+def test_approval_is_not_possible_while_leaks_are_open_that_are_not_known_here(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
+    run_job(qtbot, session, intents.Scan())
+    review = session.state.review
+    assert review is not None
+    says = "Checks found leaks of patient data, and this computer does not know in which files."
+    unknown = replace(review, leaks=0, pending_leaks=0, leak_rules=(), forgotten_leaks=says)
+    dialog = ApproveDialog(page, session.state, unknown, lambda _: None)
+    qtbot.addWidget(dialog)
+    assert not dialog.yes.isEnabled()
+    assert dialog.record.isEnabled()
+    assert dialog._leak_notice.isVisibleTo(dialog)
+    assert dialog.leaks.text() == dialog.yes.toolTip() == says
+    assert not any("rules )" in made.text() for made in dialog.findChildren(QLabel))
 
 
 def test_a_long_pass_says_what_it_reads_and_waits(

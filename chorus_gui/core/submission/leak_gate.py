@@ -57,7 +57,11 @@ def check_again(found: Sequence[Forgotten]) -> str:
     if not found:
         return ""
     deepest = max((one.deepest for one in found), key=lambda one: one.rank)
-    return f"Check the whole site again: “chorus-upload readiness --pass {deepest.value}”. It must be able to check everything: correct what it says it could not check, and if those are images, use “--pass thorough”."
+    images = "" if deepest is Pass.THOROUGH else " If it could not check some images, use “--pass thorough”."
+    return (
+        f"Check the whole site again: “chorus-upload readiness --pass {deepest.value}”. Correct what it could not check, and check again until it "
+        f"can check everything.{images}"
+    )
 
 
 UNKNOWN = "Checks found leaks of patient data, and this computer does not know in which files."
