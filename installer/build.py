@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import zipfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,16 @@ def pinned_python() -> Path:
     return python
 
 
+def policy_templates(out: Path) -> Path:
+    """The templates for Group Policy, packed; the same bytes each time."""
+    made, folder = out / f"CHoRUS-Upload-{inventory.version_of(ROOT)}-Policy.zip", ROOT / "installer" / "policy"
+    with zipfile.ZipFile(made, "w") as packed:
+        for file in sorted(folder.rglob("*.adm?")):
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
+            packed.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return made
+
+
 def native() -> int:
     """For this system: a folder; on Windows the installer, too."""
     makensis = shutil.which("makensis") or _usual_makensis()
@@ -98,7 +109,7 @@ def native() -> int:
         subprocess.run(
             [makensis, "-V2", "-NOCD", *(f"-D{each}" for each in definitions), str(ROOT / "installer" / "chorus-upload.nsi")], check=True
         )
-    inventory.write_sums(DIST, [bill, *([made] if made else [])])
+    inventory.write_sums(DIST, [bill, *([made, policy_templates(DIST)] if made else [])])
     return 0 if inventory.report(made, target) else 1
 
 
@@ -135,7 +146,7 @@ def windows() -> Path:
     chroot.makensis([*definitions, f"KILOBYTES={inventory.kilobytes(target)}"])
     made = Path(shutil.copy(target.parent / setup_name(), out))
     sign(made)
-    inventory.write_sums(out, [made, Path(shutil.copy(bill, out))])
+    inventory.write_sums(out, [made, Path(shutil.copy(bill, out)), policy_templates(out)])
     if not inventory.report(made, target):
         sys.exit(1)
     return made

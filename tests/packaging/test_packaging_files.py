@@ -75,6 +75,7 @@ def test_nothing_that_the_program_imports_is_left_out() -> None:
         r"PySide6\plugins\imageformats\qsvg.dll",
         r"PySide6\plugins\styles\qmodernwindowsstyle.dll",  # the window has a style of its own
         r"cryptography-50.0.2.dist-info\licenses\LICENSE.APACHE",  # the folder “licences” has it
+        r"PySide6_Essentials-6.8.3.dist-info\LicenseRef-Qt-Commercial.txt",  # a licence that does not apply
         "PySide6/Qt/lib/libQt6Quick.so.6",
         "PySide6/Qt/plugins/platforms/libqeglfs.so",
         "PySide6/QtNetwork.abi3.so",

@@ -36,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Clock", journal.check_clock),
     ("This computer", computer.check_space),
     ("This computer", computer.check_long_paths),
+    ("This computer", computer.check_proxy_script),
     ("This computer", computer.check_policy),
     ("This computer", computer.check_private_files),
     ("Leftovers", leftovers.check_reviews),
