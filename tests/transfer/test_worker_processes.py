@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processworld import SECRET, Helped, helped, runs, until
@@ -17,13 +19,17 @@ from sending import Run, Site, send
 
 from chorus_gui.app import worker_processes
 from chorus_gui.app.process import WORKER_PROCESS
+from chorus_gui.app.worker_processes import command
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Item
+from chorus_gui.core.storage.base import Source
+from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.lane import LANE_BYTES
 from chorus_gui.core.transfer import processes as processes_module
-from chorus_gui.core.transfer.processes import AHEAD, BATCH, Processes, task_of
-from chorus_gui.core.transfer.quick import LEAST_RATE
+from chorus_gui.core.transfer import transfer as transfer_module
+from chorus_gui.core.transfer.processes import Processes, packed, read_message, task_of, write_message
+from chorus_gui.core.transfer.quick import LEAST_RATE, LENT_BYTES, Quick
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals")
 
@@ -40,6 +46,10 @@ def filled(site: Site, files: int = 700) -> list[Item]:
         site.add(f"{number % 7}/{number}.dcm", bytes([number % 251]) * (number % 900))
     site.add("large.dcm", b"x" * (LANE_BYTES + 1))
     return site.items
+
+
+def sources_of(site: Site) -> dict[str, Source]:
+    return {"Images": FolderSource(site.root)}
 
 
 class Sending:
@@ -225,18 +235,95 @@ class Holding(JobContext):
         super().checkpoint()
 
 
-def test_a_pause_holds_them_after_what_is_on_its_way(world: Helped, site: Site):
+def test_a_pause_holds_them_after_what_is_on_its_way(world: Helped, site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transfer_module, "SETTLE_S", 600.0)  # so only the processes end the wait
     filled(site, 2000)
     (world.gate / "hold").touch()
     ctx = Holding()
     sending = Sending(world, site, ctx)
-    until(lambda: world.helpers() == set(world.processes.pids))
+    until(lambda: world.helpers() == set(world.processes.pids) and not world.processes.has_room())
     ctx.pause()
+    until(lambda: world.processes._held)
     (world.gate / "hold").unlink()
     ctx.holds.wait()
-    assert sum(len(paths) for paths in world.begun().values()) <= 2 * AHEAD + BATCH
+    still = not world.processes.moving
+    left = [len(process.numbers) for process in world.processes._running]
+    begun, proved = {*world.sent()}, {f"v/{path}" for path in sending.results} - {"v/large.dcm"}
+    ctx.resume()
+    assert still
+    assert all(left), "each has files that it did not begin"
+    assert begun - {"v/large.dcm"} == proved, "what was on its way has its proof"
+    assert all_arrived(sending.ended(), world, site)
+    assert set(world.sent().values()) == {1}
+
+
+def test_a_process_that_is_held_begins_nothing_until_it_may(tmp_path: Path, site: Site):
+    """However often it is held."""
+    world = Helped(tmp_path, Processes(command(), 0))
+    with subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        say, hears = process.stdin, process.stdout
+        assert say is not None
+        assert hears is not None
+
+        def said(*message: object) -> None:
+            write_message(say, packed(*message))
+
+        def heard(word: str) -> tuple[Any, ...]:
+            while (message := read_message(hears))[0] != word:
+                pass
+            return message
+
+        said("start", logging.WARNING)
+        said("places", sources_of(site), world.store)
+        for number, item in enumerate(filled(site, 2)[:2], 1):
+            said("hold", number)
+            said("files", [task_of(number, item)])
+            assert heard("still") == ("still", number)
+            assert sum(world.sent().values()) == number - 1
+            said("resume")
+            assert [one[0] for one in heard("done")[1]] == [number]
+        say.close()
+        assert process.wait() == 0
+
+
+def test_a_pause_is_not_silence(world: Helped, site: Site, monkeypatch: pytest.MonkeyPatch):
+    """A process that is held says nothing, and is not ended for it."""
+    filled(site, 300)
+    pids = world.processes.pids
+    (world.gate / "hold").touch()
+    ctx = Holding()
+    sending = Sending(world, site, ctx)
+    until(lambda: world.helpers() == set(pids))
+    ctx.pause()
+    until(lambda: world.processes._held)
+    monkeypatch.setattr(processes_module, "SILENT_S", 0.5)
+    for process in world.processes._running:
+        process.heard -= 3600
+    ctx.holds.wait()
+    (world.gate / "hold").unlink()
+    monkeypatch.setattr(processes_module, "SILENT_S", 600.0)
     ctx.resume()
     assert all_arrived(sending.ended(), world, site)
+    assert world.processes.pids == pids
+
+
+def test_under_a_limit_they_have_no_more_than_it_allows_in_a_second(world: Helped, site: Site, monkeypatch: pytest.MonkeyPatch):
+    """So that a lower limit, or a pause of the limit, is not followed by megabytes that left before."""
+    for number in range(300):
+        site.add(f"{number}.dcm", b"x" * LANE_BYTES)
+    (world.gate / "hold").touch()
+    ctx, items = JobContext(), iter(site.items)
+    ctx.limit.set(LEAST_RATE)
+    monkeypatch.setattr(ctx.limit, "reserve", lambda size: 0.0)
+    with closing(Quick(sources_of(site), world.store, ctx, processes=world.processes)) as quick:
+        until(lambda: not [*quick.results(0.01)] and quick.takes(site.items[0]) and world.processes.ready)
+        given = [0]
+        for most in (LEAST_RATE, LENT_BYTES):
+            ctx.limit.set(None if most == LENT_BYTES else most)
+            while quick.has_room(item := next(items)):
+                assert quick.send(item)
+                given[0] += item.size
+            assert given[0] <= most < given[0] + 2 * LANE_BYTES
 
 
 def test_the_limit_is_asked_once_for_each_file_in_this_process(world: Helped, site: Site, monkeypatch: pytest.MonkeyPatch):

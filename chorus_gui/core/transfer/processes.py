@@ -1,7 +1,8 @@
 """Worker processes of this computer that read, hash and send small files, so that more than one core does.
 
 They do only the usual case: what one of them does not confirm, and what it had when it ended, goes the way of every other file in this
-process, which retries, waits and explains.  So they need no limit, no pause and no errors: the owner gives them a file when it is its turn.
+process, which retries, waits and explains.  So they need no limit and no errors: the owner gives them a file when it is its turn.  During a
+pause they keep the files that they have not begun.
 
 They are the same program, started again, with a pipe in each direction.  When this process ends, however it does, they find the end of
 their pipe and end, too.  The places that they open travel through the pipe with the credentials that this process uses now, and nowhere else.
@@ -112,6 +113,8 @@ class Processes:
         self._places: Callable[[], bytes] | None = None
         self._batch: list[Task] = []
         self._lost: list[int] = []
+        self._holds = 0
+        self._held = False
 
     def open(self) -> None:
         """Start them.  They are :attr:`ready` some tenths of a second later."""
@@ -152,8 +155,30 @@ class Processes:
         """They have files."""
         return bool(self._batch or self._lost) or any(process.numbers for process in self._running)
 
+    @property
+    def moving(self) -> bool:
+        """They have files, and have not stopped after a :meth:`hold`.  It is known after :meth:`answers`."""
+        return bool(self._lost) or any(process.numbers and process.still != self._holds for process in self._running)
+
+    def hold(self) -> None:
+        """Begin no more files until :meth:`resume`.  Those on their way are answered."""
+        if not self._held:
+            self._held = True
+            self._holds += 1
+            for process in self._running:
+                process.say(packed("hold", self._holds))
+
+    def resume(self) -> None:
+        """Continue after a :meth:`hold`."""
+        if self._held:
+            self._held = False
+            for process in self._running:
+                process.heard = time.monotonic()  # it said nothing because it was held
+                process.say(packed("resume"))
+
     def begin(self, sources: Mapping[str, Source], store: Store) -> None:
         """From now on, files are of these sources, and go into this store.  If those cannot travel, the processes get none."""
+        self.resume()
         self._places = lambda: packed("places", sources, store)
         try:
             self._places()
@@ -185,7 +210,7 @@ class Processes:
 
     def flush(self) -> None:
         """What was handed over is sent now, if a process has room for it."""
-        process = self._free() if self._batch else None
+        process = self._free() if self._batch and not self._held else None
         if process is None:
             return
         batch, self._batch = self._batch, []
@@ -208,7 +233,7 @@ class Processes:
                 process, message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
                 wait = 0.0
                 self._hear(process, message, found)
-        if not found:
+        if not found and not self._held:
             self._end_silent()
         return found
 
@@ -229,6 +254,8 @@ class Processes:
                 found.done += done
                 found.other_way += other_way
                 found.slow = found.slow or slow
+            case ("still", int(number)):
+                process.still = number
             case ("ready",):
                 process.ready = True
             case ("log", int(level), str(text)):
@@ -277,6 +304,8 @@ class _Process:
         self.ready = False
         self.knows = False
         """it has the places of this transfer"""
+        self.still = 0
+        """the number of the last hold for which it has stopped"""
         self.numbers: set[int] = set()
         self.heard = time.monotonic()
         self._inbox = inbox

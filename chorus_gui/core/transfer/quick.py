@@ -32,6 +32,8 @@ LEAST_RATE = 16 * LANE_BYTES
 """Bytes a second.  Under a lower limit whole files would leave in bursts; the others are sent in small pieces."""
 REST_S = 2.0
 """Seconds from a lane that broke to the next."""
+LENT_BYTES = 8 * 1024 * 1024
+"""Bytes of the files that worker processes have, at most; under a limit, no more than it allows in a second: a change of the limit reaches the others."""
 _LOOK_S = 0.005
 """Seconds of a wait for one of two: the lane of this process, and the worker processes."""
 
@@ -63,6 +65,7 @@ class Quick:
         self._processes = processes if self._possible else None
         self._lent: dict[int, Item] = {}
         """files that the processes have"""
+        self._lent_bytes = 0
         if self._processes is not None:
             self._processes.begin(sources, store)
         self._unsure: set[int] = set()
@@ -105,7 +108,8 @@ class Quick:
         if self.held:
             return False
         if self._processes is not None and self._processes.ready:
-            return self._processes.has_room()
+            most = min(LENT_BYTES, limit.rate or LENT_BYTES)
+            return self._processes.has_room() and (not self._lent or self._lent_bytes + item.size <= most)
         return self._lane is not None and self._lane.has_room()
 
     @property
@@ -128,6 +132,7 @@ class Quick:
         if self._processes is not None and self._processes.ready:
             self._numbers += 1
             self._lent[self._numbers] = item
+            self._lent_bytes += item.size
             self._processes.give(task_of(self._numbers, item))
             return True
         lane = self._lane
@@ -190,18 +195,32 @@ class Quick:
     def _from_processes(self, processes: Processes, seconds: float) -> Iterator[Proof | Item]:
         answers = processes.answers(seconds)
         for number, md5, etag, level, md5_seconds, upload_seconds in answers.done:
-            item = self._lent.pop(number)
+            item = self._returned(number)
             yield Proof(item, md5, etag, level, item.size, md5_seconds=md5_seconds, upload_seconds=upload_seconds)
         for number in answers.other_way:
-            yield self._lent.pop(number)
+            yield self._returned(number)
         if answers.slow:
             self._away = AWAY
 
+    def _returned(self, number: int) -> Item:
+        item = self._lent.pop(number)
+        self._lent_bytes -= item.size
+        return item
+
     def settle(self, seconds: float) -> Iterator[Proof | Item]:
-        """The results of files on their way that are answered within ``seconds``."""
+        """Begin no more files until :meth:`resume`; the results of those on their way that are answered within ``seconds``."""
+        if self._processes is not None:
+            self._processes.hold()
         until = time.monotonic() + seconds
-        while self.busy and (left := until - time.monotonic()) > 0:
+        while (self._sent or (self._lent and self._processes is not None and self._processes.moving)) and (
+            left := until - time.monotonic()
+        ) > 0:
             yield from self.results(left)
+
+    def resume(self) -> None:
+        """Continue after :meth:`settle`."""
+        if self._processes is not None:
+            self._processes.resume()
 
     def doubt(self, item: Item) -> None:
         """This file goes another way; until it has arrived, nothing goes this way."""

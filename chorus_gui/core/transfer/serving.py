@@ -64,6 +64,9 @@ class Serving:
         self._out = out
         self._lock = threading.Lock()
         self._inbox: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
+        self._hold = 0
+        """the number of the hold that counts now; 0: none"""
+        self._resumed = threading.Event()
         self._waiting: deque[Item] = deque()
         self._quick: Quick | None = None
         self._store: Any = None
@@ -126,6 +129,8 @@ class Serving:
     def _send(self) -> None:
         """Send what waits."""
         while self._waiting:
+            if self._hold:
+                self._rest()
             item, quick = self._waiting.popleft(), self._quick
             if quick is None or not quick.takes(item):
                 self._other_way.append(item.key)
@@ -140,6 +145,19 @@ class Serving:
                 if quick.answered:
                     self._collect(quick, 0)
             self._report_some()
+
+    def _rest(self) -> None:
+        """Report what was on its way, and wait until the owner resumes."""
+        said = 0
+        while hold := self._hold:
+            if self._quick is not None and self._quick.busy:
+                self._collect(self._quick, _LOOK_S)
+            elif said != hold:
+                self._report()
+                self._say("still", hold)
+                said = hold
+            else:
+                self._resumed.wait()
 
     def _collect(self, quick: Quick, seconds: float) -> None:
         self._note(quick.results(seconds))
@@ -174,7 +192,15 @@ class Serving:
     def _listen(self) -> None:
         try:
             while True:
-                self._inbox.put(read_message(self._told))
+                match read_message(self._told):
+                    case ("hold", int(number)):  # at once, before the files that wait
+                        self._resumed.clear()
+                        self._hold = number
+                    case ("resume",):
+                        self._hold = 0
+                        self._resumed.set()
+                    case message:
+                        self._inbox.put(message)
         except BaseException as error:  # noqa: BLE001 - the owner has ended, or what it says cannot be read
             if not isinstance(error, EOFError):
                 self.log(logging.ERROR, "".join(traceback.format_exception(error)))

@@ -158,6 +158,7 @@ class _Both:
         if self._ctx.paused:
             yield from self._hold()
         self._ctx.checkpoint()
+        self._quick.resume()
 
     def _hold(self) -> Iterator[Proof | Failure]:
         """Before a pause: what is on its way arrives, and is committed."""
