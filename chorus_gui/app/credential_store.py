@@ -1,4 +1,4 @@
-"""SAS tokens, AWS access keys and HMAC keys of Google in the operating system's credential store instead of in the configuration file."""
+"""SAS tokens, account keys, AWS access keys and HMAC keys of Google in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = [
     "PlaceCredential",
     "delete_mail_password",
     "delete_tokens",
+    "is_account_key",
     "is_hmac_key",
     "keep_access_key",
     "keep_mail_password",
@@ -93,6 +94,13 @@ def is_hmac_key(file: Path, place: str) -> bool:
     return bool(found) and all(holder.google is not None for holder in found)
 
 
+def is_account_key(file: Path, place: str) -> bool:
+    """A new credential of ``place``, or with "" that of the configuration, is the key of a storage account.  Raises :class:`ConfigError`."""
+    from chorus_gui.core.config.token_store import chosen_places, place_tokens
+
+    return any(holder.is_key for holder in chosen_places(place_tokens(_document(file)), place))
+
+
 def keep_access_key(file: Path, keys: AccessKey, place: str = "") -> tuple[str, ...]:
     """Keep a new access key for ``place``; its entries.  Raises as :func:`~chorus_gui.core.config.aws_store.put_keys`."""
     from chorus_gui.core.config.aws_store import put_keys
@@ -101,7 +109,7 @@ def keep_access_key(file: Path, keys: AccessKey, place: str = "") -> tuple[str, 
 
 
 def move_tokens(file: Path) -> Kept:
-    """Move the SAS tokens, AWS access keys and HMAC keys from a configuration file into the credential store.
+    """Move the SAS tokens, account keys, AWS access keys and HMAC keys from a configuration file into the credential store.
 
     Raises as :func:`~chorus_gui.core.config.token_store.move` and :func:`~chorus_gui.core.config.aws_store.move_keys`.
     """
@@ -117,7 +125,7 @@ def move_tokens(file: Path) -> Kept:
 
 
 def keep_token(file: Path, token: str, place: str = "") -> Kept:
-    """Keep a new SAS token for ``place``, or for all that use one.  Raises as :func:`~chorus_gui.core.config.token_store.put`."""
+    """Keep a new SAS token or account key for ``place``, or for all that use one.  Raises as :func:`~chorus_gui.core.config.token_store.put`."""
     from chorus_gui.core.config.token_store import put
 
     return put(_document(file), token, place)
@@ -161,7 +169,7 @@ class Deleted:
 
 
 def delete_tokens(file: Path, place: str = "") -> Deleted:
-    """Remove a configuration's SAS tokens and access keys, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
+    """Remove a configuration's SAS tokens, account keys and access keys, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
     from chorus_gui.core.config.aws_store import delete_keys, key_holders
     from chorus_gui.core.config.token_store import place_tokens
 

@@ -64,8 +64,11 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
             return CredentialFacts("Managed identity", "The program signs in with an identity of this computer in Azure.", Grade.INFO)
         case MicrosoftLogin():
             return CredentialFacts("Microsoft sign-in", "You are asked to sign in when the store is first used.", Grade.INFO)
-        case AccountKey():
-            return CredentialFacts("Account key", "It gives access to the whole storage account, and does not expire.", Grade.WARNING)
+        case AccountKey(origin=origin):
+            kept = f" It is kept in {keychain.title()}." if origin is Origin.STORE else ""
+            return CredentialFacts(
+                "Account key", f"It gives access to the whole storage account, and does not expire.{kept}", Grade.WARNING
+            )
         case _:
             pass
     sas = place.credentials.sas

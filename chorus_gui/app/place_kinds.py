@@ -177,6 +177,7 @@ AZURE = PlaceForm(
             "The key of the whole storage account. A SAS token that can only read is safer.",
             ("azure_account_key",),
             ("azure_account_key",),
+            {"auth_mode": "key"},
         ),
         Way(
             "connection_string",
@@ -228,7 +229,7 @@ FORMS: tuple[PlaceForm, ...] = (FOLDER, S3, AZURE, GCS)
 _BY_KIND = {form.kind: form for form in FORMS}
 _BY_SCHEME = {form.scheme: form.kind for form in FORMS}
 _MODES = {"login": "login", "sas": "sas", "sas_token": "sas"}
-_IDENTITIES = ("login", "certificate", "managed_identity", "workload_identity")
+_DECIDING = ("login", "certificate", "managed_identity", "workload_identity", "key")
 """Values of ``auth_mode`` that decide alone, whatever secret there is."""
 
 
@@ -250,7 +251,7 @@ _WORDS = {
     "azure_client_certificate_password": "If empty, the file has no password, or the environment has it.",
     "azure_federated_token_file": "The other service keeps it up to date.",
     "azure_sas_token": "Paste all of it, as you received it. If empty, it comes from the environment or this computer's credential store.",
-    "azure_account_key": "One of the two keys of the storage account.",
+    "azure_account_key": "One of the two keys of the storage account. If empty, it comes from the environment or this computer's credential store.",
     "google_credentials_file": "If empty, the file that GOOGLE_APPLICATION_CREDENTIALS names. Only you should be able to read it.",
     "google_hmac_access_id": "It usually begins with “GOOG”.",
     "google_hmac_secret": "If empty, it comes from this computer's credential store. Google shows it once, when the key is created.",
@@ -312,7 +313,7 @@ def _aws_way(has: Collection[str]) -> str:
 def _azure_way(has: Collection[str], given: Mapping[str, object], layout: Layout) -> str:
     asked = str(given.get("auth_mode") or "")
     mode = _MODES.get(asked, "")
-    if asked in _IDENTITIES:
+    if asked in _DECIDING:
         return asked
     if "azure_sas_token" in has or "sig=" in str(given.get("azure_account_url") or "").lower():
         return "sas"

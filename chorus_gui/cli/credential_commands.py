@@ -1,4 +1,4 @@
-"""``chorus-upload credential …``: SAS tokens and access keys (of AWS, HMAC of Google) in the operating system's credential store instead of in the configuration file."""
+"""``chorus-upload credential …``: SAS tokens, account keys and access keys (of AWS, HMAC of Google) in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST = 100_000
 def add(groups: Any) -> None:
     """The group's grammar."""
     group = groups.add_parser(
-        "credential", help="keep SAS tokens and access keys (AWS, HMAC) in this computer's credential store, not in the file"
+        "credential", help="keep SAS tokens, account keys and access keys (AWS, HMAC) in this computer's credential store, not in the file"
     )
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
@@ -33,19 +33,23 @@ def add(groups: Any) -> None:
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=run_list)
 
-    one = commands.add_parser("move", help="move the SAS tokens and access keys from the configuration file to the credential store")
+    one = commands.add_parser(
+        "move", help="move the SAS tokens, account keys and access keys from the configuration file to the credential store"
+    )
     one.set_defaults(run=run_move)
 
-    one = commands.add_parser("set", help="keep a new SAS token or access key, typed in or read from standard input")
+    one = commands.add_parser("set", help="keep a new SAS token, account key or access key, typed in or read from standard input")
     one.add_argument(
         "--place",
         metavar="P",
         default="",
-        help="use only this place: central, journal or a modality (default: all that use a SAS token or the same access key); report: the password at the mail server",
+        help="use only this place: central, journal or a modality (default: all that use a SAS token, or the same access key or account key); report: the password at the mail server",
     )
     one.set_defaults(run=run_set)
 
-    one = commands.add_parser("delete", help="remove this configuration's SAS tokens and access keys from the credential store")
+    one = commands.add_parser(
+        "delete", help="remove this configuration's SAS tokens, account keys and access keys from the credential store"
+    )
     one.add_argument("--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all)")
     one.set_defaults(run=run_delete)
 
@@ -86,6 +90,7 @@ def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status
     del ctx
     from chorus_gui.app.credential_store import (
         REPORT,
+        is_account_key,
         is_hmac_key,
         keep_access_key,
         keep_mail_password,
@@ -102,7 +107,8 @@ def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status
         entries = keep_access_key(file, _asked_keys(hmac=is_hmac_key(file, args.place)), args.place)
         report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
         return Status.DONE
-    return _tell(report, keep_token(file, _asked(), args.place))
+    asked = _asked("Account key: ") if is_account_key(file, args.place) else _asked()
+    return _tell(report, keep_token(file, asked, args.place))
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:

@@ -102,7 +102,7 @@ def subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("files", [True, False], ids=["files", ""])
 @pytest.mark.parametrize("layout", Layout)
-@pytest.mark.parametrize("mode", ["login", "sas", "sas_token", "certificate", "managed_identity", "workload_identity"])
+@pytest.mark.parametrize("mode", ["login", "sas", "sas_token", "key", "certificate", "managed_identity", "workload_identity"])
 @pytest.mark.parametrize("names", subsets(AZURE_NAMES), ids="+".join)
 def test_the_way_into_azure_is_the_one_that_is_used(layout: Layout, mode: str, names: tuple[str, ...], files: bool) -> None:
     identity = 'azure_tenant_id = "example.org"\nazure_client_id = "11111111-2222-3333-4444-555555555555"\n'
@@ -118,8 +118,9 @@ def test_the_way_into_azure_is_the_one_that_is_used(layout: Layout, mode: str, n
     kinds = {MicrosoftLogin: "login", Sas: "sas", AccountKey: "key", ConnectionString: "connection_string"}
     if isinstance(credentials, NoCredentials):
         asked = "auth_mode" in names and mode != "login"
-        assert (way.name if way else "") == ("sas" if asked else ""), "nothing is there, and the file says what it must be, or not"
-        assert credentials.mode is AuthMode.SAS
+        named = "" if not asked else "key" if mode == "key" else "sas"
+        assert (way.name if way else "") == named, "nothing is there, and the file says what it must be, or not"
+        assert credentials.mode is (AuthMode.KEY if named == "key" else AuthMode.SAS)
     else:
         assert way is not None
         identity_of = {

@@ -1,19 +1,25 @@
-"""The window moves SAS tokens out of the configuration file, and says where they are."""
+"""The window moves credentials out of the configuration file, and says where they are."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from keyringworld import MemoryKeyring, using
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 
+from chorus_gui.app import credential_store
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import Origin, Sas
 from chorus_gui.core.config.load import load
 from chorus_gui.ui.main_window import MainWindow
+from chorus_gui.ui.menus import has_tokens
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
@@ -57,3 +63,43 @@ def test_tokens_move_out_of_the_file_when_the_person_agrees(qtbot: QtBot, sessio
     qtbot.waitUntil(lambda: not entry.action.isEnabled())  # there is nothing more to move
     window.close()
     qtbot.waitUntil(lambda: session.jobs.idle)
+
+
+KEY = base64.b64encode(bytes(range(64))).decode()
+SECRETS = {
+    "azure_sas_token": ("az", f'auth_mode = "sas"\nazure_account_name = "acct"\nazure_sas_token = "{TOKEN}"\n'),
+    "azure_account_key": ("az", f'azure_account_name = "acct"\nazure_account_key = "{KEY}"\n'),
+    "aws_secret_access_key": ("s3", 'aws_access_key_id = "AKIA"\naws_secret_access_key = "secret"\n'),
+    "google_hmac_secret": ("gs", 'google_hmac_access_id = "GOOG"\ngoogle_hmac_secret = "secret"\n'),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_each_secret_that_can_be_kept_is_offered_and_its_field_says_where_it_is(
+    qtbot: QtBot, session: Session, tmp_path: Path, store: MemoryKeyring, name: str
+) -> None:
+    scheme, auth = SECRETS[name]
+    (tmp_path / "site").mkdir()
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[central_path]\npath = "store"\n[journal.source]\npath = "journal.db"\n[site_path.default]\npath = "site"\n'
+        f'[site_path.Images]\npath = "{scheme}://box/in"\n[site_path.Images.auth]\n{auth}',
+        "utf-8",
+    )
+    assert has_tokens(load(file, environ={}))
+    credential_store.move_tokens(file)
+    assert not has_tokens(load(file, environ={}))
+    page = ConfigurationPage(Services(session.reader, session.pager, session.settings, None, session.checker))
+    qtbot.addWidget(page)
+    session.changed.connect(page.render)
+    page.resize(1024, 700)
+    page.show()
+    session.open(file)
+    settle(qtbot, session)
+    row = page.form.rows[(f"site.{name}", "Images")]
+    edit = row.input.editor
+    assert isinstance(edit, QLineEdit)
+    qtbot.waitUntil(lambda: edit.placeholderText() == f"from {keychain.title()}")
+    assert page.form.places["Images"].missing() is None, "Check does not ask for what is in the store"
+    session.changed.disconnect(page.render)
+    page.hide()

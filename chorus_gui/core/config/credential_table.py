@@ -11,10 +11,10 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
         "auth_mode",
         Kind.CHOICE,
         (
-            "If empty, whichever credential is filled in is used. “login”: a sign-in with a Microsoft account; “sas”: a SAS token. Without a "
+            "If empty, whichever credential is filled in is used. “login”: a sign-in with a Microsoft account; “sas”: a SAS token; “key”: the account key. Without a "
             "person: “certificate” (a service principal), “managed_identity” (of a computer in Azure), “workload_identity” (a token file)."
         ),
-        ("login", "certificate", "managed_identity", "workload_identity", "sas", "sas_token"),
+        ("login", "certificate", "managed_identity", "workload_identity", "sas", "sas_token", "key"),
         (),
     ),
     (
@@ -83,7 +83,13 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
         (),
         (),
     ),
-    ("azure_account_key", Kind.SECRET, "The storage account's key. It needs azure_account_name.", (), ()),
+    (
+        "azure_account_key",
+        Kind.SECRET,
+        "The storage account's key. It needs azure_account_name. If empty and auth_mode is “key”, it comes from this computer's credential store.",
+        (),
+        (),
+    ),
     (
         "azure_connection_string",
         Kind.SECRET,

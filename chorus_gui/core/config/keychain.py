@@ -1,12 +1,14 @@
-"""SAS tokens, AWS access keys and HMAC keys of Google in the operating system's credential store, instead of in plain text in ``config.toml``.
+"""SAS tokens, account keys, AWS access keys and HMAC keys of Google in the operating system's credential store, instead of in plain text in ``config.toml``.
 
 Windows has its Credential Manager, macOS its Keychain, Linux desktops the Secret Service; the keyring library speaks to each.
 A configuration with ``auth_mode = "sas"`` and no token, in the file or the environment, has its token here, under the
-container's address: "choruspilot.blob.core.windows.net/site-one".  One with an ``aws_access_key_id`` and no secret has that under "aws/AKIA…".
+container's address: "choruspilot.blob.core.windows.net/site-one"; with ``auth_mode = "key"`` and no key, under
+"azure/choruspilot.blob.core.windows.net".  One with an ``aws_access_key_id`` and no secret has that under "aws/AKIA…".
 """
 
 from __future__ import annotations
 
+import base64
 import sys
 from typing import NamedTuple, cast
 
@@ -18,6 +20,7 @@ _LONGEST = 4096
 """Characters; a credential store may take fewer."""
 SERVICE = "CHoRUS Upload"
 """What a person finds the entries under."""
+_ACCOUNT_KEY = "azure/"
 
 
 class KeychainError(ChorusError):
@@ -41,6 +44,16 @@ def backend() -> str:
 def name_of(url: str, container: str) -> str:
     """The entry of a container in the account at ``url``."""
     return f"{url.partition('://')[2].rstrip('/')}/{container}"
+
+
+def name_of_account_key(url: str) -> str:
+    """The entry of the key of the account at ``url``.  No container has such a name: no server is called "azure"."""
+    return f"{_ACCOUNT_KEY}{url.partition('://')[2].rstrip('/')}"
+
+
+def is_account_key(name: str) -> bool:
+    """An entry is the key of a storage account."""
+    return name.startswith(_ACCOUNT_KEY)
 
 
 class AwsNames(NamedTuple):
@@ -109,9 +122,30 @@ def checked(token: str) -> str:
     return clean
 
 
-def write(name: str, token: str) -> None:
-    """Store a SAS token; it replaces the previous one.  Raises :class:`KeychainError` if it is not one, or cannot be stored and read again."""
-    _store(name, checked(token), "Leave the token in the configuration file, or set the environment variable AZURE_SAS_TOKEN.")
+def checked_key(text: str) -> str:
+    """The account key in the text that was pasted or piped.  Raises :class:`KeychainError` if it is not one."""
+    clean = text.lstrip("\ufeff").strip()
+    try:
+        decoded = base64.b64decode(clean, validate=True)
+    except ValueError:
+        decoded = b""
+    if not decoded:
+        raise KeychainError(
+            "This is not an account key: that has letters, digits, “+” and “/”, and ends in “=”.",
+            meaning="Nothing was changed.",
+            remedy="Copy “key1” or “key2” from the page “Access keys” of the storage account in the Azure portal.",
+        )
+    return clean
+
+
+def write(name: str, secret: str) -> None:
+    """Store a SAS token, or a key under the name of an account; it replaces the previous one.
+
+    Raises :class:`KeychainError` if it is not one, or cannot be stored and read again.
+    """
+    key = is_account_key(name)
+    clean, what, variable = (checked_key(secret), "key", "AZURE_ACCOUNT_KEY") if key else (checked(secret), "token", "AZURE_SAS_TOKEN")
+    _store(name, clean, f"Leave the {what} in the configuration file, or set the environment variable {variable}.")
 
 
 def write_password(name: str, password: str, otherwise: str) -> None:

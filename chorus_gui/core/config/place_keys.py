@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chorus_gui.core.config.credential_keys import Around, aws_credentials, azure_credentials, gcs_settings, google_credentials, s3_settings
+from chorus_gui.core.config.azure_keys import azure_credentials
+from chorus_gui.core.config.credential_keys import Around, aws_credentials, gcs_settings, google_credentials, s3_settings
 from chorus_gui.core.config.credentials import NO_ACCOUNT, Account, Credentials
 from chorus_gui.core.config.keys import DEFAULT, nearest
 from chorus_gui.core.config.model import NO_GCS, NO_S3, Place, PlaceKind

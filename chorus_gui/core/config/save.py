@@ -114,7 +114,7 @@ class ConfigDocument:
         """Write the file in one step, its folder too if there is none; the previous one becomes ``NAME.bak`` (``keep_previous``).
 
         The file keeps its permissions, but is closed to other users if it holds secrets.  ``auth_mode = "sas_token"`` is
-        written as "sas", because the present command-line tool stops at the other.  Raises :class:`ConfigChangedError` if another
+        written as "sas", and "key" is left out beside the key, because the present command-line tool stops at both.  Raises :class:`ConfigChangedError` if another
         program changed the file since it was opened (unless ``overwrite``), :class:`ConfigError` if it cannot be written.
         """
         self._normalise_auth_modes()
@@ -152,8 +152,13 @@ class ConfigDocument:
         except ConfigError:
             return  # saved as it stands: a text view may keep a half-done file
         for dotted in dotted_keys(detect_layout(tables)):
-            if dotted.endswith(".auth_mode") and _look_up(tables, dotted) == "sas_token":
+            if not dotted.endswith(".auth_mode"):
+                continue
+            mode = _look_up(tables, dotted)
+            if mode == "sas_token":
                 self.set(dotted, "sas")
+            elif mode == "key" and _has_only_a_key(tables, dotted.rpartition(".")[0]):
+                self.remove(dotted)  # it is found without
 
     def _is_the_addition(self, text: str, dotted: str, value: Scalar) -> bool:
         """The text says what the document says, and the new key."""
@@ -162,6 +167,14 @@ class ConfigDocument:
         except ConfigError:
             return False
         return _leaves(after) == {**_leaves(self._tables()), dotted: value}
+
+
+def _has_only_a_key(tables: Tables, table: str) -> bool:
+    """A table has an account key, and no other secret that would be used instead."""
+    others = ("azure_sas_token", "azure_connection_string", "azure_storage_connection_string")
+    if not _look_up(tables, f"{table}.azure_account_key") or any(_look_up(tables, f"{table}.{name}") for name in others):
+        return False
+    return "sig=" not in str(_look_up(tables, f"{table}.azure_account_url")).lower()
 
 
 @cache

@@ -353,13 +353,14 @@ class KeyRow(FormRow):
 
     def _is_kept(self, draft: Draft) -> bool:
         """The secret is needed and not in the text: the credential store should have it."""
-        if self.where[0] == "site.aws_secret_access_key":
-            return bool(draft.effective(("site.aws_access_key_id", self.where[1]))) and not draft.effective(self.where)
-        if not self.where[0].endswith(".azure_sas_token"):
+        place, _, name = self.where[0].partition(".")
+        if name in _KEY_IDS:
+            return bool(draft.effective((f"{place}.{_KEY_IDS[name]}", self.where[1]))) and not draft.effective(self.where)
+        if name not in ("azure_sas_token", "azure_account_key"):
             return False
-        mode, url = (
-            draft.effective((self.where[0].replace("azure_sas_token", name), self.where[1])) for name in ("auth_mode", "azure_account_url")
-        )
+        mode, url = (draft.effective((f"{place}.{other}", self.where[1])) for other in ("auth_mode", "azure_account_url"))
+        if name == "azure_account_key":
+            return mode == "key" and not draft.effective(self.where)
         return mode in ("sas", "sas_token") and "sig=" not in str(url).lower()
 
     def _hint(self, draft: Draft) -> str:
@@ -398,6 +399,8 @@ def _field(where: Where, folder: Callable[[], Path]) -> Field:
             return TextField(fixed=key.kind in (Kind.PATTERN, Kind.PATTERNS))
 
 
+_KEY_IDS = {"aws_secret_access_key": "aws_access_key_id", "google_hmac_secret": "google_hmac_access_id"}
+"""The secret of an access key → the key that names it, beside which it is in the credential store if the file does not have it."""
 _FILES = {
     "azure_client_certificate_path": "Certificates (*.pem *.pfx *.p12);;All files (*)",
 }
