@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chorus_gui.core.journal import counting
 from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, file_history
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
@@ -91,8 +92,8 @@ def test_versions_are_counted_once_until_somebody_writes(sample, schema, enter, 
     path = sample(schema, "update_2")
     with Journal.open(path) as journal:
         asked: list[str] = []
-        counts_sql = journal._schema.counts_sql
-        monkeypatch.setattr(journal._schema, "counts_sql", lambda: asked.append("") or counts_sql())
+        counts = counting.counts
+        monkeypatch.setattr(counting, "counts", lambda schema: asked.append("") or counts(schema))
         before = journal.counts()
         before.clear()  # it is the caller's own
         assert journal.counts()

@@ -49,6 +49,8 @@ class Schema(ABC):
     history_table: ClassVar[str]
     upload_column: ClassVar[str]
     """NULL in it: not uploaded"""
+    version_column: ClassVar[str]
+    modality_column: ClassVar[str]
     statements: ClassVar[tuple[str, ...]]
     """what makes an empty journal: the very text, in the very order, that the other tools leave in ``sqlite_master``"""
     required: ClassVar[dict[str, frozenset[str]]]
@@ -65,13 +67,16 @@ class Schema(ABC):
         knows, so that no file is ever taken for unchanged by it).  An MD5 comes in lower case, however it is kept.
         """
 
-    def counts_sql(self) -> str:
-        """A SELECT of the fields of :class:`chorus_gui.core.model.VersionCount`, a line for each version and modality, in this order."""
+    def counts_sql(self, where: str) -> str:
+        """A SELECT of the fields of :class:`chorus_gui.core.model.VersionCount`, a line for each version and modality, in this order.
+
+        ``where`` is a condition over the columns of :attr:`table`.
+        """
         active, pending = "invalid_us IS NULL", "invalid_us IS NULL AND uploaded IS NULL"
         return (
             f"SELECT version, modality, SUM({active}), SUM(CASE WHEN {active} THEN MAX(size, 0) ELSE 0 END), SUM({pending}), "
             f"SUM(CASE WHEN {pending} THEN MAX(size, 0) ELSE 0 END), SUM(invalid_us IS NOT NULL), MAX(uploaded) "
-            f"FROM ({self.rows_sql()}) GROUP BY version, modality ORDER BY version, modality"
+            f"FROM ({self.rows_sql()} WHERE {where}) GROUP BY version, modality ORDER BY version, modality"
         )
 
     @abstractmethod

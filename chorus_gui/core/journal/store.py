@@ -23,7 +23,7 @@ from typing import Any
 
 from chorus_gui.core.errors import JournalBusyError, JournalChangedError, JournalDamagedError, JournalError, Why
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.journal import backups, findings, history, opening
+from chorus_gui.core.journal import backups, counting, findings, history, opening
 from chorus_gui.core.journal import writer as writing
 from chorus_gui.core.journal.findings import JournalFinding
 from chorus_gui.core.journal.history import Command
@@ -207,14 +207,12 @@ class Journal:
         with self._using() as conn:
             state = (self._data_version(), conn.total_changes)  # of this connection: equal only if nobody wrote since
             if self._counted is None or self._counted[0] != state:
-                self._counted = state, tuple(VersionCount(*row) for row in conn.execute(self._schema.counts_sql()))
+                self._counted = state, counting.counts(self._schema)
             return list(self._counted[1])
 
     def versions(self) -> list[str]:
         """The versions that have rows, ascending."""
-        with self._using() as conn:
-            rows = conn.execute(f"SELECT DISTINCT version FROM ({self._schema.rows_sql()}) WHERE version <> '' ORDER BY version")
-            return [str(version) for (version,) in rows]
+        return sorted({count.version for count in self.counts()} - {""})
 
     def last_version(self) -> str | None:
         """The version that was begun last, whatever its name; None in an empty journal.

@@ -32,6 +32,8 @@ class V1(Schema):
     table = "journal"
     history_table = "command_history"
     upload_column = "UPLOAD_DTSTR"
+    version_column = "VERSION"
+    modality_column = "MODALITY"
     statements = (HISTORY_SQL, JOURNAL_SQL)
     required = {  # noqa: RUF012 - the base declares it ClassVar
         "journal": frozenset(

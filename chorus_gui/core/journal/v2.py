@@ -48,6 +48,8 @@ class V2(Schema):
     table = "journal_v2"
     history_table = "command_history_v2"
     upload_column = "UPLOAD_DT_ID"
+    version_column = "VERSION_ID"
+    modality_column = "MODALITY_ID"
     statements = (
         HISTORY_SQL,
         "CREATE TABLE srcpaths (id INTEGER PRIMARY KEY AUTOINCREMENT, SRC_PATH TEXT UNIQUE)",
@@ -103,7 +105,7 @@ class V2(Schema):
             f"LEFT JOIN {alias}.uploads u ON u.id = j.UPLOAD_DT_ID LEFT JOIN {alias}.versions v ON v.id = j.VERSION_ID"
         )
 
-    def counts_sql(self) -> str:
+    def counts_sql(self, where: str) -> str:
         """See :meth:`Schema.counts_sql`.  The rows are summed by their numbers, and each sum gets its names: ten times fewer texts are made."""
         active = "TIME_INVALID_us IS NULL"
         size = "MAX(COALESCE(CAST(SIZE AS INTEGER), -1), 0)"
@@ -112,7 +114,7 @@ class V2(Schema):
             "SUM(CASE WHEN UPLOAD_DT_ID IS NULL THEN files ELSE 0 END), SUM(CASE WHEN UPLOAD_DT_ID IS NULL THEN bytes ELSE 0 END), SUM(closed), "
             f"MAX(CASE WHEN UPLOAD_DT_ID IS NULL THEN NULL ELSE CAST(COALESCE(u.UPLOAD_DT, '{UNKNOWN_UPLOAD}') AS TEXT) END) FROM ("
             f"SELECT VERSION_ID, MODALITY_ID, UPLOAD_DT_ID, SUM({active}) AS files, SUM(CASE WHEN {active} THEN {size} ELSE 0 END) AS bytes, "
-            f"SUM(NOT {active}) AS closed FROM journal_v2 GROUP BY VERSION_ID, MODALITY_ID, UPLOAD_DT_ID) "
+            f"SUM(NOT {active}) AS closed FROM journal_v2 WHERE {where} GROUP BY VERSION_ID, MODALITY_ID, UPLOAD_DT_ID) "
             "LEFT JOIN versions v ON v.id = VERSION_ID LEFT JOIN modalities m ON m.id = MODALITY_ID LEFT JOIN uploads u ON u.id = UPLOAD_DT_ID "
             "GROUP BY 1, 2 ORDER BY 1, 2"
         )
