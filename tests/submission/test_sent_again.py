@@ -107,6 +107,19 @@ def test_a_file_that_is_sent_again_takes_nobodys_place(
     world.check_truth()
 
 
+def test_the_place_of_an_entry_is_its_place_in_the_store_not_its_path(tmp_path: Path) -> None:
+    """As the table above, with the names changed over: the other file's path is not its place."""
+    world = World(tmp_path, more=DIGITS)
+    world.put(OTHER, "one", mtime=100)
+    world.run(version="v1")
+    world.put(MOVED, "two", mtime=200)
+    assert not world.run(version="v2").failures
+    lose(world, OTHER, "v1")
+    log = world.run(version="v2")
+    assert REFUSED in causes(log)[OTHER]
+    assert (world.central / "v2" / OTHER).read_text() == "two"
+
+
 def test_of_two_files_that_are_sent_again_to_one_place_none_is(world: World) -> None:
     other_is_sent(world)
     lose(world, MOVED, "v1")

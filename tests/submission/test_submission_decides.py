@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from world import World
 
-from chorus_gui.core.errors import AccessError
+from chorus_gui.core.errors import AccessError, StoreUnavailableError
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry, Row
 from chorus_gui.core.review.approval import approve
@@ -25,10 +25,12 @@ from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Hold, Query
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.submission import commit
+from chorus_gui.core.submission import submit as submit_module
 from chorus_gui.core.submission.approved import Approved
 from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.submit import record, remember, submit
+from chorus_gui.core.transfer.verify import VerifyResult
 
 A, B = "1/Images/a.dcm", "1/Images/b.dcm"
 
@@ -184,6 +186,24 @@ def test_a_restored_file_whose_copy_went_meanwhile_is_not_recorded(world: World)
         journal.commit([Entry(Action.CLOSE, old_id=world.active()[A].file_id, state="DELETED")])
     log = carry_out(world, meanwhile=lambda: (world.central / "v1" / A).unlink())
     assert "no longer in the central store" in causes(log)[A]
+    assert set(world.active()) == {B}
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["no answer", "an answer that does not say"])
+def test_a_restored_file_whose_copy_was_not_checked_says_so(world: World, answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may say that the copy is gone: nobody saw that."""
+    row = world.active()[A]
+    with world.open() as journal:
+        journal.commit([Entry(Action.CLOSE, old_id=row.file_id, state="DELETED")])
+
+    def looked_up(*_: object) -> dict[int, VerifyResult]:
+        if not answers:
+            raise StoreUnavailableError("There was no answer.")
+        return {row.file_id: VerifyResult.UNCHECKED}
+
+    monkeypatch.setattr(submit_module, "looked_up", looked_up)
+    log = carry_out(world, recording=True, store=SpiedStore(world))
+    assert "could not be checked" in causes(log)[A]
     assert set(world.active()) == {B}
 
 

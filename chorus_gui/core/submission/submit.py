@@ -245,7 +245,7 @@ def _check_found(result: VerifyResult | None) -> None:
     """Raise unless the store holds what the row says."""
     if result is VerifyResult.OK:
         return
-    if result in DIFFERENT or result is None:
+    if result in DIFFERENT:
         raise SourceChangedError(
             "Its copy is no longer in the central store.",
             remedy="Scan again while the central store can be reached. The file is then uploaded again.",
