@@ -320,7 +320,10 @@ def main() -> None:
     one.add_argument("--pin", action="store_true", help="only write installer/pinned.txt again, after a change of constraints.txt")
     one.add_argument("--windows", action="store_true", help="build for Windows, with the installer, on Debian (as root)")
     one.add_argument("--smoke", action="store_true", help="install, start, use, upgrade and uninstall them afterwards")
-    commands.add_parser("screenshots", help="save a picture of every page to docs/screenshots; with --only NAME…, just these")
+    commands.add_parser(
+        "screenshots",
+        help="save a picture of every page to docs/screenshots; with --only NAME…, just these; with --check, look for what is cut off instead",
+    )
     commands.add_parser("texts", help="list every text that people can see, or those of an AREA; --offenders lists the rejected ones")
     commands.add_parser("fuzz", help="try hostile inputs of every class for MINUTES (1); prints a table, and fails if it finds a problem")
     commands.add_parser(

@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("CHoRUS Upload")
         self.setWindowIcon(program_icon())
         self.setAcceptDrops(True)
-        self.setMinimumSize(900, 600)
+        self.setMinimumSize(900, 440)  # a screen of 1920×1080 at 200 %, without its task bar and the title
         self.rail, self.top, self.notice, self.waiting, self.job = Rail(), TopBar(), NoticeBar(), WaitBar(), JobBar()
         self.stack = QStackedWidget()
         self.menus = Menus(self)

@@ -2,7 +2,8 @@
 
 The real window runs offscreen on a made-up site in a folder with a neutral name, as nobody on no particular computer; it is driven by
 the same intents that its buttons emit.  Each page is taken in light and dark, at 100 and 150 %: ``NAME-light.png``, ``NAME-dark.png``,
-``NAME-light-150.png``, ``NAME-dark-150.png``.  ``--only NAME…`` keeps only these; the whole way is gone anyway.
+``NAME-light-150.png``, ``NAME-dark-150.png``.  ``--only NAME…`` keeps only these; the whole way is gone anyway.  ``--check`` takes no picture:
+it looks for controls without a name and for text that is cut off, at every size and in every theme of ``tests/uiwalk.py``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QComboBox
+    from uiwalk import Walk
 
     from chorus_gui.core.waiting import Waiting
 
@@ -31,6 +33,7 @@ BASE = Path(tempfile.gettempdir()) / "riverside"
 MARK = "made up by the screenshots.txt"
 PATIENTS = 30
 SIZE = (1280, 820)
+THEMES = ("light", "dark")
 SLOW = 300_000
 """bytes a second: slow enough to be caught uploading"""
 
@@ -41,9 +44,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="the folder for the pictures")
     parser.add_argument("--only", nargs="*", default=[], help="names of pictures, e.g. review")
     parser.add_argument("--size", nargs=2, type=int, default=SIZE, metavar=("WIDTH", "HEIGHT"), help="the size of the window")
+    parser.add_argument("--check", action="store_true", help="take no picture, but look for what is unnamed, cut off or covered")
     parser.add_argument("--scale", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.check:
+        os.environ.update(QT_QPA_PLATFORM="offscreen", LC_ALL="C.UTF-8", TZ="UTC")
+        _take_all(options.out, "", frozenset(options.only), SIZE, check=True)
+        return
     if options.scale:
         suffix = "" if options.scale == "1" else f"-{round(float(options.scale) * 100)}"
         _take_all(options.out, suffix, frozenset(options.only), (options.size[0], options.size[1]))
@@ -65,23 +73,29 @@ def _fresh_base() -> None:
     (BASE / MARK).touch()
 
 
-def _take_all(out: Path, suffix: str, only: Collection[str], size: tuple[int, int]) -> None:
+def _take_all(out: Path, suffix: str, only: Collection[str], size: tuple[int, int], *, check: bool = False) -> None:
     from filelock import FileLock
 
     with FileLock(BASE.with_name("riverside.lock")):  # two at a time would stand in each other's way
-        _on_fresh_site(out, suffix, only, size)
+        _on_fresh_site(out, suffix, only, size, check=check)
 
 
-def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[int, int]) -> None:
+def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[int, int], *, check: bool) -> None:
     _fresh_base()
     os.environ["CHORUS_UPLOAD_HOME"] = str(BASE / "home")
     socket.gethostname = lambda: "workstation"
     getpass.getuser = lambda: "coordinator"
     try:
         camera = Camera(out, suffix, only, size)
+        if check:
+            camera.begin_check()
         camera.tour()
     finally:
         shutil.rmtree(BASE)
+    if camera.walk is not None:
+        print(f"{camera.walk.places:,} views, {len(camera.walk.faults)} faults")
+        if camera.walk.faults:
+            sys.exit(camera.walk.report())
 
 
 class Camera:
@@ -96,6 +110,7 @@ class Camera:
         from chorus_gui.ui.settings import Settings
 
         self.out, self.suffix, self.only = out, suffix, only
+        self.walk: Walk | None = None
         QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
         self.application = app.make_application(())
         theme.apply(self.application, theme.LIGHT)
@@ -150,6 +165,9 @@ class Camera:
         self.rest()
         if (self.only and name not in self.only) or (name.startswith("waiting-") and self.suffix):
             return
+        if self.walk is not None:
+            self._check(self.walk, name)
+            return
         for theme in ("light", "dark"):
             self.session.do(intents.SetTheme(theme))
             self.rest(0.2)
@@ -158,6 +176,29 @@ class Camera:
             print(f"{file.name}: {file.stat().st_size // 1000} kB")
         self.session.do(intents.SetTheme("light"))
         self.rest(0.1)
+
+    def begin_check(self) -> None:
+        """From now on, :meth:`shoot` takes no pictures, but looks for faults."""
+        sys.path.insert(0, str(ROOT / "tests"))
+        from uiwalk import Walk
+
+        self.walk = Walk(self.window, themes=THEMES)
+
+    def _check(self, walk: Walk, name: str) -> None:
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.ui import intents
+        from chorus_gui.ui.main_window import PAGES
+
+        opened = [dialog for dialog in self.window.findChildren(QDialog) if dialog.isVisible()]
+        for dialog in opened:
+            walk.open_dialog(name, dialog)
+        if not opened:
+            shown = next(entry.name for entry in PAGES if self.window.page(entry.name) is self.window.stack.currentWidget())
+            walk.pages(name, (shown,))
+        self.session.do(intents.SetTheme("light"))
+        self.window.resize(*SIZE)
+        print(f"{name}: {walk.places:,} views, {len(walk.faults)} faults so far", flush=True)
 
     def _picture(self):
         """The window, with its open dialog in the middle, in 256 colours."""

@@ -24,6 +24,7 @@ from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, Question
+from chorus_gui.ui.widgets.scrolling import scrolled_if_low
 
 
 class StepMark(QWidget):
@@ -96,13 +97,19 @@ class Assistant(Dialog):
         rail.setLayout(column(*self.marks, None, space=2, margins=(SPACE, 3 * SPACE, SPACE, SPACE)))
         buttons = row(self.cancel, None, self.back, self.next)
         middle = column(
-            self.heading, self.lead, SPACE, self.stack, self.error, buttons, margins=(3 * SPACE, 3 * SPACE, 3 * SPACE, 2 * SPACE)
+            self.heading,
+            self.lead,
+            SPACE,
+            scrolled_if_low(column(self.stack, space=0)),
+            self.error,
+            buttons,
+            margins=(3 * SPACE, 3 * SPACE, 3 * SPACE, 2 * SPACE),
         )
         middle.setStretch(3, 1)
         whole = row(rail, middle, space=0)
         whole.setStretch(1, 1)
         self.setLayout(whole)
-        self.setMinimumSize(760, 540)
+        self.setMinimumSize(760, 400)
         self.resize(860, 620)
 
     # --- rendering --------------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QLabel,
-    QLayout,
     QLineEdit,
     QPushButton,
     QRadioButton,
@@ -182,15 +181,13 @@ class ApproveDialog(Dialog):
         ]
         if self._deletions:
             parts.append(self._confirmation(review))
-        buttons = row(self.cancel, None, self.record, self.yes)
-        self.setLayout(column(*parts, SPACE // 2, buttons, space=2 * SPACE, margins=(3 * SPACE, 3 * SPACE, 3 * SPACE, 3 * SPACE)))
+        self.compose(column(*parts, None, space=2 * SPACE), row(self.cancel, None, self.record, self.yes))
         self.name.textChanged.connect(self._look)
         self.field.textChanged.connect(self._look)
         self._group.buttonToggled.connect(self._look)
         self.which.currentTextChanged.connect(self._look)
         self.pending.toggled.connect(self._look)
         self._look()
-        self.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)  # type: ignore[union-attr]  # it was set above
         (self.field if self._deletions else self.yes).setFocus()
 
     # --- what is shown ----------------------------------------------------------------------------------------------

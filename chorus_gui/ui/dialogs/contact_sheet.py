@@ -55,7 +55,7 @@ class ContactSheetDialog(Dialog):
         self.view.setAccessibleName("The chosen image")
         self.view.setFrameShape(QFrame.Shape.StyledPanel)
         self.view.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.view.setMinimumSize(260, 260)
+        self.view.setMinimumSize(260, 160)
         self.path = label("", "muted", wrap=True, selectable=True)
         self.again = button("&Another sample", "Draw other images", icon="refresh")
         self.review = button("Show in &Review", "Show this image in Review, where you can hold it back", icon="review")

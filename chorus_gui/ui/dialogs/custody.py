@@ -49,11 +49,8 @@ class AdoptDialog(Dialog):
         rows: list[QWidget | int] = [label("Take over the journal?", "heading"), label(sides.seen.describe(), wrap=True, selectable=True)]
         if self._typed:
             parts += [label(f"Type “{TYPED}” to confirm:", "muted")]
-        edge = 3 * SPACE
         typed = [self.field] if self._typed else []
-        self.setLayout(
-            column(*rows, both, *parts, *typed, SPACE, row(None, no, self.yes), margins=(edge, edge, edge, 2 * SPACE), space=SPACE + 2)
-        )
+        self.compose(column(*rows, both, *parts, *typed, None, space=SPACE + 2), row(None, no, self.yes))
         (self.field if self._typed else no).setFocus()
         self._look(usable)
 
@@ -138,9 +135,7 @@ class LessHistoryDialog(Dialog):
             label(f"•  Fuller journal: {error.known.describe()}", wrap=True, selectable=True),
             label("Files that are missing from the journal count as added, and are uploaded again. Nothing was written.", wrap=True),
         ]
-        edge = 3 * SPACE
-        buttons = row(cancel, None, self.accept_less, self.recover)
-        self.setLayout(column(*rows, SPACE, buttons, margins=(edge, edge, edge, 2 * SPACE), space=SPACE + 2))
+        self.compose(column(*rows, None, space=SPACE + 2), row(cancel, None, self.accept_less, self.recover))
         cancel.setFocus()
 
     def _answer(self, do: Callable[[intents.Intent], None], intent: intents.Intent) -> None:

@@ -49,6 +49,8 @@ TELEMETRY = (
     "It sends no telemetry and no reports, and does not search for updates."
 )
 EDGE = 3 * SPACE
+LEAST_LIST = 150
+"""The least height of the list of parts; pixels."""
 
 
 class GuideDialog(Dialog):
@@ -56,7 +58,7 @@ class GuideDialog(Dialog):
 
     def __init__(self, parent: QWidget | None, file: Path | None = None) -> None:
         super().__init__(parent, "User guide")
-        self.setMinimumSize(560, 420)
+        self.setMinimumSize(560, 320)
         self.resize(860, 680)
         file = file or guide()
         self.text = QTextBrowser()
@@ -113,7 +115,8 @@ class ShortcutsDialog(Dialog):
 
     def __init__(self, parent: QWidget | None, actions: Iterable[QAction]) -> None:
         super().__init__(parent, "Keyboard shortcuts")
-        self.setMinimumSize(520, 480)
+        self.setMinimumSize(520, 320)
+        self.resize(520, 480)
         self.table = QTreeWidget()
         self.table.setHeaderLabels(["Action", "Keys"])
         self.table.setRootIsDecorated(False)
@@ -142,7 +145,8 @@ class AboutDialog(Dialog):
 
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent, "About CHoRUS Upload")
-        self.setMinimumSize(560, 520)
+        self.setMinimumSize(560, 320)
+        self.resize(560, 520)
         picture = QLabel()
         picture.setPixmap(program_icon().pixmap(48, 48))
         self.facts = "\n".join(facts())
@@ -154,6 +158,7 @@ class AboutDialog(Dialog):
         self.parts.setRootIsDecorated(False)
         self.parts.setUniformRowHeights(True)
         self.parts.setAccessibleName("Parts and their licences")
+        self.parts.setMinimumHeight(LEAST_LIST)
         self.parts.setToolTip("The libraries that the program uses, with their licences")
         for part, licence in LICENCES.items():
             self.parts.addTopLevelItem(QTreeWidgetItem([part, version_of(part), licence]))
@@ -168,11 +173,10 @@ class AboutDialog(Dialog):
             label("CHoRUS Upload is free software under the MIT licence.", wrap=True),
             self.parts,
             label(self.facts, "muted", wrap=True, selectable=True),
-            row(copy, None, close),
         )
-        whole = column(*parts, space=2 * SPACE, margins=(EDGE, EDGE, EDGE, 2 * SPACE))
+        whole = column(*parts, space=2 * SPACE)
         whole.setStretch(3, 1)
-        self.setLayout(whole)
+        self.compose(whole, row(copy, None, close))
         close.setFocus()
 
 

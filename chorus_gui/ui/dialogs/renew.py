@@ -57,17 +57,15 @@ class RenewDialog(Dialog):
         self.use.clicked.connect(self._use)
         later = button("Later", "Close this window; the job still waits (Esc)")
         later.clicked.connect(self.reject)
-        edge = 3 * SPACE
         parts = (
             label(title, "heading", wrap=True),
             self.text,
             self.secret,
             *([self._keys] if self._keys else []),
             label(kept, "muted", wrap=True),
-            SPACE,
-            row(None, later, self.use),
+            None,
         )
-        self.setLayout(column(*parts, margins=(edge, edge, edge, 2 * SPACE), space=SPACE + 4))
+        self.compose(column(*parts, space=SPACE + 4), row(None, later, self.use))
         self.use.setDefault(True)
         (self._keys or self.secret.edit).setFocus()
         self.show_waiting(waiting)

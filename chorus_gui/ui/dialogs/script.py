@@ -60,7 +60,7 @@ class ScriptDialog(Dialog):
         super().__init__(parent, TITLES[tool])
         self._reader, self._state = reader, state
         self._files = 0
-        self.setMinimumSize(860, 560)
+        self.setMinimumSize(860, 400)
         self.resize(1080, 700)
         self._make_choices(state, tool)
         self.text = QPlainTextEdit()

@@ -53,7 +53,6 @@ class SignInDialog(Dialog):
         close.clicked.connect(self.reject)
         box = QFrame()
         box.setProperty("card", "true")
-        edge = 3 * SPACE
         box.setLayout(row(self.code, None, self.copy, margins=(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)))
         steps = (
             label("Sign in with Microsoft", "heading"),
@@ -64,10 +63,9 @@ class SignInDialog(Dialog):
             label("3.  Sign in with the account that the central team knows. Then the job continues.", wrap=True),
             self.left,
             label("Never enter a code that somebody else sent you.", "muted", wrap=True),
-            SPACE,
-            row(None, close),
+            None,
         )
-        self.setLayout(column(*steps, margins=(edge, edge, edge, 2 * SPACE), space=SPACE + 4))
+        self.compose(column(*steps, space=SPACE + 4), row(None, close))
         self.open_page.setDefault(True)
         self.open_page.setFocus()
         self._timer = QTimer(self)

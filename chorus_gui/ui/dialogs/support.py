@@ -42,7 +42,6 @@ class SupportDialog(Dialog):
         save.clicked.connect(self._save)
         cancel = button("Cancel", "Close without saving (Esc)")
         cancel.clicked.connect(self.reject)
-        edge = 3 * SPACE
         parts = (
             label("Support bundle", "heading"),
             label(
@@ -54,10 +53,9 @@ class SupportDialog(Dialog):
             self.paths,
             self.said,
             self.failed,
-            SPACE,
-            row(None, cancel, save),
+            None,
         )
-        self.setLayout(column(*parts, margins=(edge, edge, edge, 2 * SPACE), space=SPACE))
+        self.compose(column(*parts, space=SPACE), row(None, cancel, save))
         save.setDefault(True)
         self._look()
 

@@ -28,12 +28,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLayout, QWidget
 
 from chorus_gui.app.signin import Login
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobProgress, SessionState
+from chorus_gui.ui.widgets.basics import column
+from chorus_gui.ui.widgets.scrolling import scrolled_if_low
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class Page(QWidget):
     intent = Signal(object)
     unsaved = Signal(bool)
     """the page has unsaved changes: the window marks it, and asks before it closes"""
+
+    def set_content(self, layout: QLayout) -> None:
+        """What the page shows.  In a window that is too low for it, the page scrolls."""
+        self.setLayout(column(scrolled_if_low(layout), space=0))
 
     def render(self, state: SessionState) -> None:
         """Draw the state."""

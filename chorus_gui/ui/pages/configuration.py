@@ -134,7 +134,7 @@ class ConfigurationPage(Page):
         whole.insertWidget(2, self.conflict)
         self.empty = EmptyState("configuration", "", "")
         self.empty.acted.connect(self._open_assistant)
-        self.setLayout(column(self.body, self.empty, margins=(24, 20, 24, 16)))
+        self.set_content(column(self.body, self.empty, margins=(24, 20, 24, 16)))
 
     def _folder(self) -> Path:
         return self._draft.file.parent if self._draft else Path.home()

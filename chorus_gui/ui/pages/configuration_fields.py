@@ -324,7 +324,8 @@ class KeyRow(FormRow):
         """What the text says."""
         dotted = draft.dotted(self.where)
         editor = self.input.editor
-        editor.setAccessibleName(self._name)
+        if not isinstance(self.input, ModalitiesField):  # each of its boxes has a name of its own
+            editor.setAccessibleName(self._name)
         editor.setAccessibleDescription(self.key.explanation)
         editor.setToolTip(plain_text(f"{self.key.explanation}\n{dotted}"))
         if isinstance(self.input, ModalitiesField):

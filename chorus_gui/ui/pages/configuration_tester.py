@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontDatabase
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QWidget
+from PySide6.QtWidgets import QLineEdit, QTableView, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import pasted_path
 from chorus_gui.app.configuration import Checked
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.model import MODALITIES, Grade, Tally
-from chorus_gui.ui import theme
 from chorus_gui.ui.models.examples import ExampleModel
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, FormRow, Tile, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.flow import FlowLayout
+from chorus_gui.ui.widgets.scrolling import scrolled_if_low
+from chorus_gui.ui.widgets.tables import set_widths, table
 
 UNMATCHED = ""
 
@@ -60,10 +62,13 @@ class TesterTab(QWidget):
         self.table = example_table(self.model)
         head = row(label("Files on the site", "heading"), 2 * SPACE, self.status, self.look)
         head.setStretch(2, 1)
-        found = Card(column(head, row(*self.tiles.values()), self.table, space=SPACE + SPACE // 2))
+        tiles = FlowLayout()
+        for tile in self.tiles.values():
+            tiles.addWidget(tile)
+        found = Card(column(head, tiles, self.table, space=SPACE + SPACE // 2))
         layout = column(Card(column(typed, self.answer)), found, space=2 * SPACE, margins=(0, 2 * SPACE, 0, 0))
         layout.setStretch(1, 1)
-        self.setLayout(layout)
+        self.setLayout(column(scrolled_if_low(layout), space=0))
         self.show_sample(None)
 
     def show_checked(self, checked: Checked) -> None:
@@ -131,24 +136,9 @@ class TesterTab(QWidget):
 
 def example_table(model: ExampleModel) -> QTableView:
     """A table of examples."""
-    made = QTableView()
-    made.setModel(model)
-    made.setAccessibleName("Files and the patterns that they match")
-    made.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    made.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    made.setTabKeyNavigation(False)
-    made.setShowGrid(False)
+    made = table(model, "Files and the patterns that they match", stretch=0)
     made.setAlternatingRowColors(True)
-    made.setWordWrap(False)
     made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    made.verticalHeader().hide()
-    made.verticalHeader().setDefaultSectionSize(theme.ROW)
-    made.setMinimumHeight(6 * theme.ROW)
-    header = made.horizontalHeader()
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    header.setHighlightSections(False)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-    for narrow in (1, 2):
-        header.setSectionResizeMode(narrow, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(narrow, 120)
+    set_widths(made, {0: "1000001/Images/CT/slice-001.dcm", 1: "Waveforms", 2: "1000001", 3: "20260101000000/1000001/Images"})
+    made.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return made

@@ -47,7 +47,7 @@ class DoctorPage(Page):
         whole = column(head, self.area, self.empty, space=2 * SPACE, margins=(24, 20, 24, 24))
         whole.setStretch(1, 1)
         whole.setStretch(2, 1)
-        self.setLayout(whole)
+        self.set_content(whole)
         self._has_file = False
 
     def render(self, state: SessionState) -> None:

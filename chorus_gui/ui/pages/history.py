@@ -166,7 +166,7 @@ class HistoryPage(Page):
         )
         for tab, title in tabs:
             self.tabs.addTab(tab, title)
-        self.setLayout(column(label("History", "title"), self.tabs, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self.set_content(column(label("History", "title"), self.tabs, space=2 * SPACE, margins=(24, 20, 24, 24)))
         self._connect()
 
     def _tab(

@@ -92,7 +92,7 @@ class LogPage(Page):
         folder.clicked.connect(self._open_folder)
         head = row(label("Log", "title"), None, self.found, self.search, copy, folder)
         self.search.setMinimumWidth(220)
-        self.setLayout(column(head, self.tabs, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self.set_content(column(head, self.tabs, space=2 * SPACE, margins=(24, 20, 24, 24)))
         self._timer = QTimer(self)
         self._timer.setInterval(2000)
         self._timer.timeout.connect(self._look)

@@ -87,7 +87,7 @@ class ReadinessPage(Page):
         self.stack.addWidget(body)
         whole = column(head, self.passes, self.stack, space=2 * SPACE, margins=(24, 20, 24, 16))
         whole.setStretch(2, 1)
-        self.setLayout(whole)
+        self.set_content(whole)
 
     def _connect(self) -> None:
         self.passes.chosen.connect(lambda one: self.intent.emit(readiness_intents.CheckSite(one)))

@@ -158,7 +158,7 @@ class ReviewPage(Page):
         head.setStretch(0, 1)
         whole = column(head, self.scan, self.notices, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24))
         whole.setStretch(3, 1)
-        self.setLayout(whole)
+        self.set_content(whole)
         QShortcut(QKeySequence("Ctrl+Return"), self, self._approve)
         self._connect()
 

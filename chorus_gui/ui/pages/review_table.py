@@ -10,6 +10,7 @@ from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QComboBox,
     QLineEdit,
     QMenu,
@@ -33,6 +34,7 @@ from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.tables import dress, set_widths
 
 DEBOUNCE_MS = 250
+LONGEST_COUNT = "1,000,000 changes"
 DETAILS_FROM = 760
 """From this width on, the table and the details fit next to each other."""
 """From left to right: what a narrow window shows is what decides."""
@@ -126,7 +128,7 @@ class ChangesArea(QWidget):
         self.by_patient = button("By &patient", "Group the changes by patient", icon="people")
         self.by_patient.setCheckable(True)
         self.shown = label("", "muted")
-        self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # it keeps no window wide
         self.hold_button = button("Hold &back…", "Leave the selected changes out of this and later submissions (Ctrl+H)", icon="hold")
         self.release_button = button("&Release", "No longer hold back the selected changes (Ctrl+Shift+H)", icon="undo")
         self.more = button("M&ore", "Export the changes; export or import the held-back list")
@@ -148,14 +150,27 @@ class ChangesArea(QWidget):
         self.splitter.setHandleWidth(1)
         self.splitter.setMinimumWidth(200)  # the details give way before the window does
         self.splitter.setSizes([800, 260])
-        tools = row(self.search, self.modality, self.by_patient, self.shown, self.hold_button, self.release_button, self.more)
-        tools.setStretch(0, 2)
-        tools.setStretch(3, 3)
-        layout = column(tools, self.splitter, space=SPACE)
+        self._filters = row(self.search, self.modality, self.by_patient, self.shown)
+        self._filters.setStretch(0, 2)
+        self._filters.setStretch(3, 3)
+        self._buttons = row(None, self.hold_button, self.release_button, self.more)
+        self._tools = row(self._filters, self._buttons)
+        self._tools.setStretch(0, 1)
+        layout = column(self._tools, self.splitter, space=SPACE)
         layout.setStretch(1, 1)
         self.setLayout(layout)
         self._restore()
         self._connect()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the table has all the space, and the buttons have a line of their own."""
+        super().resizeEvent(event)
+        self.details.setVisible(self.width() >= DETAILS_FROM)
+        needed = self._filters.minimumSize().width() + self._buttons.minimumSize().width() + 2 * SPACE
+        needed += self.fontMetrics().horizontalAdvance(LONGEST_COUNT)
+        direction = QBoxLayout.Direction.TopToBottom if self.width() < needed else QBoxLayout.Direction.LeftToRight
+        if self._tools.direction() is not direction:
+            self._tools.setDirection(direction)
 
     def _connect(self) -> None:
         self._soon = QTimer(self)
@@ -346,11 +361,6 @@ class ChangesArea(QWidget):
         if (busy, held) != (self._busy, self._held):
             self._busy, self._held = busy, held
             self._select()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the table has all the space."""
-        super().resizeEvent(event)
-        self.details.setVisible(self.width() >= DETAILS_FROM)
 
     def _select(self) -> None:
         count = len(self.selected())

@@ -126,7 +126,7 @@ class UploadPage(Page):
         self.stack.addWidget(self._area)
         self.stack.addWidget(self.empty)
         head = row(label("Upload", "title"), None, self.limit, 2 * SPACE, self.pause, self.cancel)
-        self.setLayout(column(column(head, self.limit.hint, space=SPACE // 2), self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self.set_content(column(column(head, self.limit.hint, space=SPACE // 2), self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
         self.limit.changed.connect(lambda limit: self.intent.emit(intents.SetLimit(limit)))
         self.pause.clicked.connect(self._pause_or_resume)
         self.cancel.clicked.connect(self._cancel)

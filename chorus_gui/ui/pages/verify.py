@@ -115,7 +115,7 @@ class VerifyPage(Page):
         body.setLayout(whole)
         self.stack.addWidget(body)
         self.stack.addWidget(self.empty)
-        self.setLayout(column(label("Verify", "title"), self.choice, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
+        self.set_content(column(label("Verify", "title"), self.choice, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24)))
         self.layout().setStretch(2, 1)  # type: ignore[union-attr]
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)

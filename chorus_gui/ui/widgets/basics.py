@@ -327,6 +327,20 @@ class Tile(QPushButton):
         self._size.setVisible(not compact)
         self._number.setProperty("role", "strong" if compact else "number")
         theme.restyle(self._number)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        """The style sheet gives every button the least height of a line of text; a tile needs more."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Polish, QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._fit()
+        return done
+
+    def _fit(self) -> None:
+        for part in (self._number, self._name, self._size):
+            part.ensurePolished()
+        self._content.invalidate()
+        self.setMinimumHeight(self._content.minimumSize().height())
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:

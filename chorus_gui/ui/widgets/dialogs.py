@@ -5,36 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QGuiApplication, QShowEvent
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLineEdit, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLayout, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 
 from chorus_gui import __version__
 from chorus_gui.core.model import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
+from chorus_gui.ui.widgets.scrolling import LowArea
 
 FRAME = 48
 """What the title bar of a dialog and the edges of the screen need; pixels."""
 
 
+def space_of(dialog: QWidget) -> QSize:
+    """The largest size that a dialog can have on its screen; pixels."""
+    space = dialog.screen().availableGeometry().size()
+    return QSize(space.width(), space.height() - FRAME)
+
+
 class Dialog(QDialog):
-    """A window-modal dialog that is deleted when it is closed."""
+    """A window-modal dialog that is deleted when it is closed.  It is never larger than the screen."""
 
     def __init__(self, parent: QWidget | None, title: str) -> None:
         super().__init__(parent)
+        self._area: LowArea | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._fit)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setMinimumWidth(440)
 
+    def compose(self, content: QLayout, buttons: QLayout, *, edge: int = 3 * SPACE) -> None:
+        """What the dialog shows, and its buttons.  On a screen that is too low, the content scrolls, and the buttons stay below it."""
+        self._area = LowArea(content)
+        self._area.widget().installEventFilter(self)
+        self.setLayout(column(self._area, buttons, space=2 * SPACE, margins=(edge, edge, edge, 2 * SPACE)))
+
     def showEvent(self, event: QShowEvent) -> None:
         """High enough for all lines of its texts: how many there are is only known when it has its width and the style."""
         super().showEvent(event)
+        space, layout = space_of(self), self.layout()
+        if layout is not None:
+            self.setMinimumWidth(max(self.minimumWidth(), min(layout.totalMinimumSize().width(), space.width())))
+        self.resize(self.size().boundedTo(space))
+        self._fit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """There is more to show, or less."""
+        if event.type() is QEvent.Type.LayoutRequest:
+            self._soon.start()
+        return super().eventFilter(watched, event)
+
+    def _fit(self) -> None:
         layout = self.layout()
-        if layout is not None and layout.hasHeightForWidth():
+        if self._area is not None:
+            needed = self.height() + self._area.missing()
+        elif layout is not None and layout.hasHeightForWidth():
             needed = layout.totalHeightForWidth(self.width())
-            self.resize(self.width(), max(self.height(), min(needed, self.screen().availableGeometry().height() - FRAME)))
+        else:
+            return
+        self.resize(self.width(), max(self.height(), min(needed, space_of(self).height())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +104,7 @@ class ConfirmDialog(Dialog):
         rows += [label(f"•  {detail}", wrap=True, selectable=True) for detail in question.details]
         if question.typed:
             rows += [label(f"Type “{question.typed}” to confirm:", "muted"), self.field]
-        layout = column(*rows, SPACE, row(None, no, self.yes), margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE), space=SPACE + 2)
-        self.setLayout(layout)
+        self.compose(column(*rows, None, space=SPACE + 2), row(None, no, self.yes))
         (self.field if question.typed else no if question.danger else self.yes).setFocus()
         self.yes.setDefault(not question.danger and not question.typed)
         self._look()
@@ -98,17 +131,8 @@ class ReasonDialog(Dialog):
         no.clicked.connect(self.reject)
         self.yes.clicked.connect(self.accept)
         self.accepted.connect(lambda: then(self.field.currentText().strip()))
-        self.setLayout(
-            column(
-                label(title, "heading", wrap=True),
-                label(text, "muted", wrap=True),
-                self.field,
-                SPACE,
-                row(None, no, self.yes),
-                margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE),
-                space=SPACE + 2,
-            )
-        )
+        parts = (label(title, "heading", wrap=True), label(text, "muted", wrap=True), self.field, None)
+        self.compose(column(*parts, space=SPACE + 2), row(None, no, self.yes))
         self.yes.setDefault(True)
         self.field.setFocus()
         self._look()
@@ -127,9 +151,7 @@ class CannotStartDialog(Dialog):
         set_grade(heading, Grade.BAD)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        self.setLayout(
-            column(heading, label(text, wrap=True), SPACE, buttons, margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE), space=SPACE)
-        )
+        self.compose(column(heading, label(text, wrap=True), None, space=SPACE), row(buttons))
 
 
 class ReportDialog(Dialog):
@@ -137,7 +159,8 @@ class ReportDialog(Dialog):
 
     def __init__(self, parent: QWidget | None, report: str) -> None:
         super().__init__(parent, "Error in CHoRUS Upload")
-        self.setMinimumSize(640, 420)
+        self.setMinimumSize(640, 320)
+        self.resize(640, 420)
         self.text = QPlainTextEdit(f"CHoRUS Upload {__version__}\n\n{report}")
         self.text.setReadOnly(True)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))

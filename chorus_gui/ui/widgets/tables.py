@@ -14,6 +14,8 @@ from chorus_gui.ui.shown import plain_text
 View = TypeVar("View", bound=QTableView)
 STRETCH_MINIMUM = 140
 """The least width of a column that stretches, if no sample says more; pixels."""
+LEAST_ROWS = 4
+"""A table shows at least as many; in a lower window, the page scrolls."""
 
 
 def table(model: QAbstractItemModel, name: str, tip: str = "", *, stretch: int = -1, select: bool = True) -> QTableView:
@@ -31,6 +33,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     made.verticalHeader().hide()
     made.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     made.verticalHeader().setDefaultSectionSize(max(theme.ROW, QFontMetrics(made.font()).height() + 10))
+    made.setMinimumHeight(least_height(made))
     made.setShowGrid(False)
     made.setWordWrap(False)
     made.setTabKeyNavigation(False)
@@ -45,6 +48,11 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     if stretch >= 0:
         _Stretch(made, stretch)
     return made
+
+
+def least_height(view: QTableView) -> int:
+    """The height of the header and of so many rows that one can work with the table; pixels."""
+    return view.horizontalHeader().sizeHint().height() + LEAST_ROWS * view.verticalHeader().defaultSectionSize() + 2 * view.frameWidth() + 2
 
 
 class _Stretch(QObject):

@@ -1,0 +1,285 @@
+"""Nothing has no name, is cut off or covered: on every page, tab and dialog, in every state, on small and scaled screens."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from layoutfaults import layout_faults
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+from uiwalk import Walk
+from uiworld import a_session, run_job, settle
+
+from chorus_gui.app.custody import Side, Sides
+from chorus_gui.app.demo import change_site, make_site, write_config
+from chorus_gui.app.demo.faults import make_faults
+from chorus_gui.app.known import Known, LessHistoryError
+from chorus_gui.app.signin import DeviceCode
+from chorus_gui.core.config.credentials import AwsKeys, Sas, Secret
+from chorus_gui.core.config.model import Place, PlaceKind
+from chorus_gui.core.custody.lock import LockNote
+from chorus_gui.core.custody.state import CustodyState, State
+from chorus_gui.core.errors import Why
+from chorus_gui.core.job import OutcomeKind
+from chorus_gui.core.passes import Pass
+from chorus_gui.core.review.changes import select_ids
+from chorus_gui.core.review.staging import Staging
+from chorus_gui.core.review.values import Query
+from chorus_gui.core.waiting import Waiting
+from chorus_gui.ui import intents, readiness_intents
+from chorus_gui.ui.assistant import Assistant
+from chorus_gui.ui.dialogs.approve import ApproveDialog
+from chorus_gui.ui.dialogs.contact_sheet import ContactSheetDialog
+from chorus_gui.ui.dialogs.credential import ask_for_both
+from chorus_gui.ui.dialogs.custody import AdoptDialog, LessHistoryDialog
+from chorus_gui.ui.dialogs.help import AboutDialog, GuideDialog, ShortcutsDialog
+from chorus_gui.ui.dialogs.renew import RenewDialog
+from chorus_gui.ui.dialogs.script import TITLES, ScriptDialog
+from chorus_gui.ui.dialogs.sign_in import SignInDialog
+from chorus_gui.ui.dialogs.support import SupportDialog
+from chorus_gui.ui.dialogs.trust import ask_trust
+from chorus_gui.ui.main_window import MainWindow
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.configuration import ConfigurationPage
+from chorus_gui.ui.pages.review import ReviewPage
+from chorus_gui.ui.state import JobEnd, JobKind
+from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ConfirmDialog, Question, ReasonDialog, ReportDialog
+from chorus_gui.ui.widgets.fold import Fold
+
+SINCE = datetime(2026, 11, 27, 15, 1, 7).astimezone()
+TOKEN = Waiting(
+    "The central store",
+    Why.CREDENTIAL,
+    SINCE,
+    SINCE + timedelta(minutes=15),
+    remedy="Get a new SAS token from the central team, and save it in “config.toml”.",
+    credential="central",
+)
+LONG = "/srv/hospital/research/chorus/2026-spring-submission/with-a-long-name"
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    with a_session(qtbot, tmp_path) as session:
+        window = MainWindow(session)
+        window.show()
+        qtbot.waitExposed(window)
+        yield window
+        session.jobs.cancel_all()
+        window._stopped = True
+        window.close()
+        window.deleteLater()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The demo site's configuration."""
+    make_site(tmp_path / "riverside" / "site", patients=8)
+    return write_config(tmp_path / "riverside", tmp_path / "central-store", tmp_path / "riverside" / "site")
+
+
+def test_it_finds_what_is_wrong(qtbot: QtBot) -> None:
+    """Every kind of fault, made on purpose."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    line = QHBoxLayout(window)
+    nameless, cut = QLineEdit(), QLabel("A label that needs more space than this")
+    cut.setFixedWidth(60)
+    narrow = QPushButton("A button with a long text")
+    narrow.setFixedWidth(40)
+    for one in (nameless, cut, narrow):
+        line.addWidget(one)
+    over, under, outside = QLabel("Over", window), QLabel("Under", window), QLabel("Outside", window)
+    over.setGeometry(10, 60, 60, 20)
+    under.setGeometry(30, 65, 60, 20)
+    outside.setGeometry(280, 90, 60, 20)
+    window.resize(300, 120)
+    window.show()
+    found = layout_faults(window, QSize(200, 100))
+    kinds = sorted(fault.partition(":")[0] + (" out" if "reaches" in fault else "") for fault in found)
+    assert set(kinds) == {"cut off", "cut off out", "overlap", "too large", "unnamed"}, found
+    assert kinds.count("cut off") == 2, found
+
+
+def test_pages_in_every_state(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Path) -> None:
+    walk, session, site = Walk(window), window.session, tmp_path / "riverside" / "site"
+    walk.pages("before a configuration is open")
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, session)
+    walk.pages("before the first scan", ("overview", "configuration", "review", "history"))
+    run_job(qtbot, session, intents.Scan())
+    walk.pages("after a scan", ("overview", "readiness", "review"))
+    assert session.state.review is not None
+    window.do(intents.SetLimit("10 kB/s"))
+    window.do(intents.Approve(session.state.review.revision))
+    qtbot.waitUntil(lambda: session.state.running is not None and session.state.running.kind is not JobKind.SCAN, timeout=20_000)
+    progress = session.jobs._jobs[0].ctx.progress
+    progress.waiting(TOKEN)
+    window._show_waiting(
+        replace(TOKEN, credential=""), "The SAS token of the central store expires in 3 hours. The upload needs about 4 hours."
+    )
+    walk.pages("during an upload that waits", ("overview", "review", "upload", "verify"))
+    progress.waiting(None)
+    window.do(intents.SetLimit("off"))
+    settle(qtbot, session)
+    walk.pages("after an upload", ("upload", "history", "log"))
+    blobs = sorted((tmp_path / "central-store").rglob("*.dcm"))
+    blobs[0].unlink()
+    blobs[1].write_bytes(b"short")
+    run_job(qtbot, session, intents.Verify(reread=True))
+    walk.pages("after a verification that found differences", ("overview", "verify", "history"))
+    change_site(site)
+    run_job(qtbot, session, intents.Scan())
+    with Staging.open(session.state.review.path) as staging:
+        ids = select_ids(staging, Query(search=".dat"))
+    run_job(qtbot, session, intents.HoldBack((ids[0],), "The recording is still being checked"))
+    end = JobEnd(99, JobKind.UPLOAD, "Upload", OutcomeKind.FAILED, "12 of 31 files could not be uploaded, because the store refused them.")
+    session.update(last=replace(end, remedy="Get a new SAS token, then select Try again.", receipt=tmp_path / "receipt.html"))
+    walk.pages("with a message above the page")
+    window.do(intents.DismissNotice())
+    run_job(qtbot, session, intents.Examine())
+    walk.pages("after the doctor", ("doctor", "log"))
+    patient = max(path for path in site.iterdir() if path.name.isdigit())
+    scan = min((patient / "Images").rglob("*.dcm"))
+    for number in (11, 12, 13):
+        shutil.copy(scan, scan.with_name(f"{number}.dcm"))
+    run_job(qtbot, session, intents.Scan())
+    run_job(qtbot, session, intents.Approve(session.state.review.revision, record_only=True, allow_deletions=True))
+    run_job(qtbot, session, intents.Scan())
+    review = window.page("review")
+    assert isinstance(review, ReviewPage)
+    review.show_topic("pending")
+    walk.pages("with pending files", ("overview", "review", "upload"))
+    review._show_all()
+    make_faults(site)
+    run_job(qtbot, session, intents.Scan())
+    run_job(qtbot, session, readiness_intents.CheckSite(Pass.QUICK))
+    walk.pages("with findings", ("readiness", "review"))
+    assert not walk.faults, walk.report()
+    window.show_page("overview")
+
+
+def test_the_configuration_with_every_field(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    walk = Walk(window)
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, window.session)
+    page = window.page("configuration")
+    assert isinstance(page, ConfigurationPage)
+    window.show_page("configuration")
+    for place in page.form.places.values():
+        for number in range(place.kinds.count()):
+            place.kinds.setCurrentIndex(number)
+            place.kinds.activated.emit(number)
+    for fold in page.findChildren(Fold):
+        fold.open()
+    walk.pages("with every field", ("configuration",))
+    text = file.read_text("utf-8").replace('"full"', '"ful"').replace("num_threads = 4", "num_threads = -4")
+    page.text.edited.emit(text)
+    page._check()
+    settle(qtbot, window.session)
+    walk.pages("with problems", ("configuration",))
+    page.reload()
+    settle(qtbot, window.session)
+    assert not walk.faults, walk.report()
+
+
+def test_the_assistant(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    walk, session = Walk(window), window.session
+    for number in range(6):
+        dialog = Assistant(Services(session.reader, session.pager, session.settings), window)
+        dialog._go_to(number)
+        walk.dialog(f"step {number + 1} of the assistant", dialog)
+    dialog = Assistant(Services(session.reader, session.pager, session.settings), window)
+    kinds = dialog.site.places["default"].kinds
+    kinds.setCurrentIndex(kinds.findText("Amazon S3"))
+    kinds.activated.emit(kinds.currentIndex())
+    dialog._say("The folder “/srv/hospital/research” does not exist. Check the path, and that the drive is connected.")
+    walk.dialog("the assistant with Amazon S3", dialog)
+    assert not walk.faults, walk.report()
+
+
+def test_every_dialog(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Path) -> None:
+    walk, session, site = Walk(window), window.session, tmp_path / "riverside" / "site"
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, session)
+    run_job(qtbot, session, intents.Scan())
+    review, config = session.state.review, session.state.config
+    assert review is not None
+    assert config is not None
+    walk.dialog("approve", ApproveDialog(window, session.state, review, lambda _: None))
+    images = ContactSheetDialog(window, session.reader, config, None, lambda _: None)
+    images.show()
+    qtbot.waitUntil(lambda: images.list.count() > 0, timeout=20_000)
+    walk.dialog("images", images)
+    run_job(qtbot, session, intents.Approve(review.revision, record_only=True))
+    for patient in sorted(path for path in site.iterdir() if path.name.isdigit())[3:]:
+        shutil.rmtree(patient)
+    make_faults(site)
+    run_job(qtbot, session, intents.Scan())
+    run_job(qtbot, session, readiness_intents.CheckSite(Pass.QUICK))
+    review = session.state.review
+    assert review is not None
+    assert review.many_deletions or review.lost_patients
+    many = replace(review, many_deletions={"Images": (120, 150)}, leaks=3, leak_rules=("P1", "I3"))
+    walk.dialog("approve many deletions and leaks", ApproveDialog(window, session.state, many, lambda _: None))
+    for tool in TITLES:
+        dialog = ScriptDialog(window, session.reader, session.state, tool)
+        walk.dialog(f"script {tool}", dialog)
+    question = Question(
+        "Delete the kept copies?",
+        f"The copies in {LONG} are deleted.",
+        "Delete",
+        (LONG, "This cannot be undone."),
+        typed="delete",
+        danger=True,
+    )
+    walk.dialog("question", ConfirmDialog(window, question, lambda: None))
+    walk.dialog(
+        "reason", ReasonDialog(window, "Hold back 1,204 changes?", f"{LONG} is left out.", "Hold back", lambda _: None, ["consent"])
+    )
+    walk.dialog("report", ReportDialog(window, "Traceback\n" * 40))
+    walk.dialog("cannot start", CannotStartDialog(f"The folder {LONG} cannot be written. Ask your IT department for access. " * 3))
+    seen = CustodyState(
+        State.LOCKED, note=LockNote("a.colleague", "workstation-with-a-long-name", "2026-11-27T15:01:07Z", "2.0", "etag", "token")
+    )
+    here = Side("Here", True, 10_000, SINCE, 2, 1204, 3, ("20260101000000", "20260201000000"))
+    file_name = Path(LONG) / "journal.db"
+    walk.dialog("take over", AdoptDialog(window, file_name, Sides(here, replace(here, where="There"), 382, 301, seen), lambda: None))
+    used = Known(f"The journal {LONG}/journal.db", 245, 245, ("20261101093000",))
+    full = Known("The copy in the folder of version 20261120141500", 2310, 2310, ("20261101093000",), blob="journal.db")
+    walk.dialog("less history", LessHistoryDialog(window, LessHistoryError(used, full), intents.CheckOut(), lambda _: None))
+    walk.dialog("guide", GuideDialog(window))
+    walk.dialog("about", AboutDialog(window))
+    walk.dialog("shortcuts", ShortcutsDialog(window, [entry.action for entry in window.menus._entries]))
+    walk.dialog("support", SupportDialog(window, lambda *_: None))
+    code = DeviceCode("https://microsoft.com/devicelogin", "A1B2C3D4", datetime.now(UTC) + timedelta(minutes=15))
+    walk.dialog("sign in", SignInDialog(window, code))
+    keys = AwsKeys("AKIAEXAMPLE", Secret("secret"), Secret("session"))
+    for name, place in {
+        "token": Place(PlaceKind.AZURE, "az://box", container="box", credentials=Sas("sig=x")),
+        "access key": Place(PlaceKind.S3, "s3://box", container="box", credentials=keys),
+    }.items():
+        walk.dialog(f"new {name}", RenewDialog(window, replace(config, central=place), TOKEN, lambda _: None))
+    walk.dialog(
+        "trust", ask_trust(window, ("storage.hospital.example", "a-second-server.with-a-long-name.hospital.example"), lambda _: None)
+    )
+    ask_for_both(window, lambda: None, lambda: None)
+    walk.dialog("same credential", next(box for box in window.findChildren(QMessageBox) if box.objectName() == "same_credential"))
+    assert not walk.faults, walk.report()
+
+
+def test_no_fault_depends_on_colours(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    """In dark colours, and at the size of a scaled screen: each page once."""
+    walk = Walk(window, {"1366×768 at 125 %": QSize(1093, 614)}, ("dark",))
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, window.session)
+    run_job(qtbot, window.session, intents.Scan())
+    walk.pages("after a scan")
+    window.do(intents.SetTheme("light"))
+    assert not walk.faults, walk.report()
