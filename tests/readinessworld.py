@@ -92,7 +92,7 @@ class Site:
         ]
         self.put("OMOP/procedure_occurrence.csv", table("procedure_occurrence", *procedures))
         self.put("Metadata/READINESS.md", "- [x] 1a\n")
-        self.put("Metadata/SUBMISSION.md", "Hospital: Demo\nDate shift code: 0\n")
+        self.put("Metadata/SUBMISSION.md", "Hospital: Demo\nDate shift code: 0\n2 patients with 2 recordings\n")
         self.put("Metadata/Telemetry_mapping.csv", MAPPING)
         for patient in PATIENTS:
             self.put(f"{patient}/Images/CT/{patient}1/3001/1.dcm", image(patient, f"{patient}1"))
@@ -130,9 +130,11 @@ class Site:
         with Workspace(self.config(keys, patterns=patterns)) as workspace:
             return check(workspace, JobContext(), deepest, modalities)
 
-    def found(self, deepest: Pass = Pass.AT_ONCE, keys: str = "", patterns: str = "") -> dict[str, list[Group]]:
+    def found(
+        self, deepest: Pass = Pass.AT_ONCE, keys: str = "", patterns: str = "", modalities: Sequence[str] = ()
+    ) -> dict[str, list[Group]]:
         """Rule → groups of a pass."""
         out: dict[str, list[Group]] = {}
-        for group in self.check(deepest, keys, patterns=patterns).groups:
+        for group in self.check(deepest, keys, modalities, patterns).groups:
             out.setdefault(group.rule.id, []).append(group)
         return out

@@ -147,7 +147,7 @@ def test_a_day_changes_what_it_says(site: Path, tmp_path: Path) -> None:
     assert len(added) == 8
     updated = {path for path in before.keys() & after.keys() if before[path][0] != after[path][0]}
     touched = {path for path in before.keys() & after.keys() if before[path][0] == after[path][0] and before[path][1] != after[path][1]}
-    assert updated == {"OMOP/person.csv"}
+    assert updated == {"Metadata/SUBMISSION.md", "OMOP/person.csv"}
     assert [path.endswith(".hea") for path in touched] == [True]
     assert "1000007" in {row["person_id"] for row in rows(tmp_path, "person.csv")}
 

@@ -16,6 +16,7 @@ from chorus_gui.core.errors import Cancelled, SourceUnreadableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness import memory as memory_module
+from chorus_gui.core.readiness.texts import check_counts
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -161,3 +162,40 @@ def test_a_modality_whose_folder_is_missing_is_unchecked_and_the_others_are_chec
     found = site.check(deepest, patterns=missing)
     assert found.unchecked_count >= 1
     assert "L3" in {group.rule.id for group in found.groups}
+
+
+FULL = '[journal]\njournaling_mode = "full"'
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        pytest.param("2 patients with 3 recordings", False, id="all numbers"),
+        pytest.param("two patients", True, id="no numbers"),
+        pytest.param("2 patients with 13 recordings, 3.5 GB, v2.3", True, id="another number"),
+        pytest.param("5 patients, 3 recordings of 2024", True, id="one number is another"),
+    ],
+)
+def test_the_description_says_how_many_patients_and_recordings_there_are(site: Site, said: str, found: bool) -> None:
+    site.put("1001/Waveforms/EEG/7001/7001.stp")
+    site.put("1001/Waveforms/Telemetry/7002/7002.stp")
+    site.put("Metadata/EEG_mapping.csv", site.root.joinpath("Metadata/Telemetry_mapping.csv").read_text())
+    site.put("Metadata/SUBMISSION.md", f"Date shift code: 0\n{said}, 1 EEG recording\n")
+    groups = site.found(Pass.QUICK, FULL).get("M9", [])
+    assert [group.about for group in groups] == (["2 patients, 3 Telemetry recordings, 1 EEG recording"] if found else [])
+    assert "M9" not in site.found(Pass.AT_ONCE, FULL)
+
+
+@pytest.mark.parametrize(
+    "said", ["1,203 patients", "1203 patients", "1 203 patients", "1.203 patients", "1\u202f203 patients", "1'203 patients"]
+)
+def test_a_number_is_found_however_it_is_written(said: str) -> None:
+    assert not [*check_counts("Metadata/SUBMISSION.md", f"In 2025 {said} (99 more)".encode(), {"patients": 1203})]
+    assert [*check_counts("Metadata/SUBMISSION.md", f"In 2025 {said} (99 more)".encode(), {"patients": 203})]
+
+
+def test_numbers_are_not_compared_if_only_new_files_or_one_modality_were_seen(site: Site) -> None:
+    site.put("Metadata/SUBMISSION.md", "Date shift code: 0\n")
+    assert "M9" in site.found(Pass.QUICK, FULL)
+    assert "M9" not in site.found(Pass.QUICK, FULL, modalities=("Metadata", "Images"))
+    assert "M9" not in site.found(Pass.QUICK, FULL.replace("full", "append"))

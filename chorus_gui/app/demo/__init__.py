@@ -45,6 +45,7 @@ Hospital: Riverside General (the demo site of CHoRUS Upload, not a real hospital
 Contact: data.coordinator@riverside.example
 Date shift: no dates were shifted (code 0), because every value is drawn at random
 Known issues: none
+Sent: {patients} patients with {recordings} recordings
 
 | modality | what it holds |
 |---|---|
@@ -71,7 +72,7 @@ def make_site(root: Path, *, seed: int = 0, patients: int = 6) -> None:
     people = [_person(FIRST_PATIENT + index, seed) for index in range(patients)]
     for name, text in tables.all_tables(people, random.Random(f"{seed} tables")).items():
         _write(root / "OMOP" / name, text.encode(), _EPOCH)
-    _write(root / "Metadata" / "SUBMISSION.md", _SUBMISSION.encode(), _EPOCH)
+    _describe(root, len(people), _EPOCH)
     _write(root / "Metadata" / "READINESS.md", _READINESS.encode(), _EPOCH)
     _write(root / "Metadata" / "Telemetry_mapping.csv", _MAPPING.encode(), _EPOCH)
     _write(root / "Metadata" / "data_dictionary.csv", _DICTIONARY.encode(), _EPOCH)
@@ -82,7 +83,7 @@ def make_site(root: Path, *, seed: int = 0, patients: int = 6) -> None:
 def change_site(root: Path) -> None:
     """Change the site as in one day.
 
-    A patient is added (also to person.csv, which is updated by it); one waveform header gets another time, one image is renamed,
+    A patient is added (also to person.csv and the description, which are updated by it); one waveform header gets another time, one image is renamed,
     another deleted.
     """
     patients = sorted(int(path.name) for path in root.iterdir() if path.name.isdigit())
@@ -91,6 +92,7 @@ def change_site(root: Path) -> None:
     _write_patient(root, person, 0)
     table = root / "OMOP" / "person.csv"
     _write(table, table.read_bytes() + tables.person_row(person).encode(), _EPOCH + timedelta(days=1))
+    _describe(root, len(patients) + 1, _EPOCH + timedelta(days=1))
     touched = min((first / "Waveforms").rglob("*.hea"))
     later = touched.stat().st_mtime_ns + 3600 * 10**9
     os.utime(touched, ns=(later, later))
@@ -137,6 +139,10 @@ def make(folder: Path | None) -> Path:
         make_site(base / "site")
         write_config(base, base / "central-store", base / "site")
     return config
+
+
+def _describe(root: Path, patients: int, at: datetime) -> None:
+    _write(root / "Metadata" / "SUBMISSION.md", _SUBMISSION.format(patients=patients, recordings=RECORDS * patients).encode(), at)
 
 
 def _person(person_id: int, seed: int) -> tables.Person:

@@ -274,4 +274,4 @@ FAULTS: dict[str, Break] = {
     "P9": _lines("person", {"person_id": 1888887, "gender_concept_id": 1, "year_of_birth": 1970, "race_concept_id": 0, "ethnicity_concept_id": 0, "person_source_value": "demo"}),
     "P10": _put("DEMO^NAME/demo.bin"),
 }  # fmt: skip
-"""Rule → what breaks it.  M4 breaks M5 too, M1 M7, M2 M8 and M10.  L11 needs another configuration: a pattern with {version}."""
+"""Rule → what breaks it.  M4 breaks M5 too, M1 M7, M2 M8, M9 and M10.  L11 needs another configuration: a pattern with {version}."""

@@ -102,7 +102,7 @@ class Deep:
         try:
             with images.quiet():
                 if "Metadata" in modalities:
-                    self._metadata()
+                    self._metadata(everything=not self.append and {"Images", "Waveforms"}.issubset(modalities))
                 if "OMOP" in modalities:
                     self._all_tables(modalities)
                 if self.thorough:
@@ -117,7 +117,8 @@ class Deep:
 
     # --- metadata and tables ----------------------------------------------------------------------------------------
 
-    def _metadata(self) -> None:
+    def _metadata(self, *, everything: bool) -> None:
+        """``everything``: all patients and recordings of the site were seen."""
         if not self.paths.metadata:
             return
         source = self.sources["Metadata"]
@@ -140,6 +141,8 @@ class Deep:
                 known = known or mapping.signals is not None
             else:
                 self.paths.found.all(texts.check_description(file.path, name.rpartition("/")[2], data), _state(file))
+                if everything and name.rpartition("/")[2] == "submission.md":
+                    self.paths.found.all(texts.check_counts(file.path, data, self.paths.numbers), _state(file))
         self.labels = frozenset(labels) if known else None
         self._stamps.clear()
 

@@ -306,6 +306,14 @@ class Paths:
             flaws.append(("W2", "the same number for two recordings"))
         return session
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many patients and recordings there are, by their names for people; without those of which there are none."""
+        layers = [folder.rpartition("/")[0].rpartition("/")[2].lower() for folder in self._sessions.values()]
+        people = self.patients["Images"] | self.patients["Waveforms"]
+        found = {"patients": len(people), "Telemetry recordings": layers.count("telemetry"), "EEG recordings": layers.count("eeg")}
+        return {name: count for name, count in found.items() if count}
+
     def _part_flaws(self, name: str, *, outermost: bool) -> tuple[Flaw, ...]:
         found: list[Flaw] = []
         matched = [id_ for id_, names in self._names if names.folder(name)]

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from collections.abc import Mapping as Counts
 from typing import NamedTuple
 
 from chorus_gui.core.readiness.findings import Finding
@@ -15,6 +16,8 @@ COLUMNS = ("signal_id", "standardized_label", "sampling_rate", "units")
 _OPEN_BOX = re.compile(r"^\s*[-*]\s*\[ \]", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"<[A-Za-z][^<>\n]{2,80}>")
 _TAGS = re.compile(r"<(?:https?://|!--|/|br|p|b|i|table|tr|td|th|img|a |div|span|details|summary|sub|sup)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+|\d+)(?![.,]?\w|[/-])")
+"""A whole number, with or without marks between thousands; no part of a date, a decimal or a version."""
 _SHIFT = re.compile(r"shift", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)|\b(?:MRN|medical record (?:no|number))\b\W{0,3}\d{4,}", re.IGNORECASE)
 
@@ -56,6 +59,16 @@ def _signal(path: str, number: int, cells: dict[str, str]) -> Iterator[Finding]:
         rate = 0.0
     if not rate > 0:
         yield Finding("M5", path, "a sampling rate is not a number above 0", number)
+
+
+def check_counts(path: str, data: bytes, counts: Counts[str, int]) -> Iterator[Finding]:
+    """SUBMISSION.md against the numbers of what is sent, by their names for people ("patients"): one finding with all of them if one is not in the text."""
+    text = data.decode("utf-8-sig", "replace")
+    named = {int(re.sub(r"\D", "", found)) for found in _NUMBER.findall(text)}
+    if not named.issuperset(counts.values()):
+        yield Finding(
+            "M9", path, ", ".join(f"{count:,} {name if count != 1 else name.removesuffix('s')}" for name, count in counts.items())
+        )
 
 
 def check_description(path: str, name: str, data: bytes) -> Iterator[Finding]:
