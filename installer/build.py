@@ -17,7 +17,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import zipfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 import inventory
 import parts
 import pins
+import products
 from bill import bill as make_bill
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,16 +79,6 @@ def pinned_python() -> Path:
     return python
 
 
-def policy_templates(out: Path) -> Path:
-    """The templates for Group Policy, packed; the same bytes each time."""
-    made, folder = out / f"CHoRUS-Upload-{inventory.version_of(ROOT)}-Policy.zip", ROOT / "installer" / "policy"
-    with zipfile.ZipFile(made, "w") as packed:
-        for file in sorted(folder.rglob("*.adm?")):
-            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
-            packed.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
-    return made
-
-
 def native() -> int:
     """For this system: a folder; on Windows the installer, too."""
     makensis = shutil.which("makensis") or _usual_makensis()
@@ -109,8 +99,9 @@ def native() -> int:
         subprocess.run(
             [makensis, "-V2", "-NOCD", *(f"-D{each}" for each in definitions), str(ROOT / "installer" / "chorus-upload.nsi")], check=True
         )
-    inventory.write_sums(DIST, [bill, *([made, policy_templates(DIST)] if made else [])])
-    return 0 if inventory.report(made, target) else 1
+    others = [products.portable(target, DIST), products.policy_templates(DIST)] if made else []
+    inventory.write_sums(DIST, [*([made] if made else []), *others, bill])
+    return 0 if inventory.report(made, target, others) else 1
 
 
 def _usual_makensis() -> str | None:
@@ -120,7 +111,7 @@ def _usual_makensis() -> str | None:
 
 def setup_name() -> str:
     """The installer's file name."""
-    return f"CHoRUS-Upload-{inventory.version_of(ROOT)}-Setup.exe"
+    return products.file_name("Setup.exe")
 
 
 def definitions_for(source: str, project: str, out: str, *, signing: bool) -> list[str]:
@@ -139,15 +130,17 @@ def windows() -> Path:
     target = chroot.build()
     base = chroot.folder() / "build"
     out = DIST / "windows"
-    out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     packages = base / "python" / "Lib" / "site-packages"
     bill = finish(target, base / "work" / "build_exe", packages, base / "python" / "LICENSE.txt", base / "src")
     definitions = definitions_for("/build/dist/chorus-upload", "/build/src", "/build/dist/" + setup_name(), signing=False)
     chroot.makensis([*definitions, f"KILOBYTES={inventory.kilobytes(target)}"])
     made = Path(shutil.copy(target.parent / setup_name(), out))
     sign(made)
-    inventory.write_sums(out, [made, Path(shutil.copy(bill, out)), policy_templates(out)])
-    if not inventory.report(made, target):
+    others = [products.portable(target, out), products.policy_templates(out)]
+    inventory.write_sums(out, [made, *others, Path(shutil.copy(bill, out))])
+    if not inventory.report(made, target, others):
         sys.exit(1)
     return made
 

@@ -19,8 +19,8 @@ HERE = Path(__file__).resolve().parent
 LIST = "installed-files.txt"
 TESTS = "test-packages"
 """The folder of what tests need beside the packages of a build."""
-MOST_INSTALLER, MOST_INSTALLED = 28, 80
-"""The limits in megabytes (10^6 bytes) of the installer and of what it installs."""
+MOST_INSTALLER, MOST_INSTALLED, MOST_PACKAGE = 28, 80, 40
+"""The limits in megabytes (10^6 bytes) of the installer, of what it installs, and of each other package, whose compression is weaker."""
 _LICENCE = re.compile(r"(^|/)(licen[cs]e|copying|notice|authors)[^/]*$", re.IGNORECASE)
 # Wheels without a licence file in them: the text, and how SPDX calls it.
 _TEXTS = dict.fromkeys(("PySide6_Essentials", "shiboken6"), ("LGPL-3.0.txt", "GPL-3.0.txt"))
@@ -182,15 +182,20 @@ def size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def report(installer: Path | None, installed: Path) -> bool:
+def report(installer: Path | None, installed: Path, others: Iterable[Path] = ()) -> bool:
     """Print the sizes; whether they are within the limits (of the Windows installer)."""
     print(f"Installed: {size(installed) / 1e6:.1f} MB in {installed}")
     if installer is None:
         return True
     print(f"Installer: {size(installer) / 1e6:.1f} MB, {installer}")
+    for other in others:
+        print(f"Package:   {size(other) / 1e6:.1f} MB, {other}")
     fits = size(installer) <= MOST_INSTALLER * 1e6 and size(installed) <= MOST_INSTALLED * 1e6
+    fits = fits and all(size(other) <= MOST_PACKAGE * 1e6 for other in others)
     if not fits:
-        print(f"Too large: at most {MOST_INSTALLER} MB and {MOST_INSTALLED} MB are promised.")
+        print(
+            f"Too large: at most {MOST_INSTALLER} MB (installer), {MOST_INSTALLED} MB (installed) and {MOST_PACKAGE} MB (packages) are promised."
+        )
     return fits
 
 

@@ -200,12 +200,16 @@ class Smoke:
     def path(self) -> str:
         return str(value(winreg.HKEY_CURRENT_USER, "Environment", "Path") or "")
 
-    def demo(self) -> None:
+    def other(self, ending: str) -> Path:
+        """Another product, beside the installer: “Portable.zip”."""
+        return self.setup.with_name(self.setup.name.replace("Setup.exe", ending))
+
+    def demo(self, name: str = "demo") -> None:
         began = time.monotonic()
         status, said = self.console("--version")
         self.check(status == 0 and said.startswith("chorus-upload "), f"--version in {time.monotonic() - began:.1f} s: {said.strip()}")
         self.check(self.console("no-such-command")[0] == 2, "an unknown command ends with status 2")
-        status, said = self.console("demo", str(self.folder / "demo"))
+        status, said = self.console("demo", str(self.folder / name))
         self.check(status == 0 and said.count("CHoRUS Upload ") >= 2, "the demo makes two submissions and shows both receipts")
         if status:
             print(said)
@@ -322,19 +326,20 @@ class Smoke:
             first.kill()
             first.wait(60)
 
-    def window(self) -> None:
+    def window(self, pictures: Path | None = None) -> None:
+        pictures = pictures or self.pictures
         began = time.monotonic()
-        command = [str(self.home / "ChorusUpload.exe"), "--self-test", str(self.pictures)]
+        command = [str(self.home / "ChorusUpload.exe"), "--self-test", str(pictures)]
         status = subprocess.run(command, timeout=600, check=False).returncode
         self.check(status == 0, f"the window runs its self-test ({time.monotonic() - began:.0f} s)")
-        file = self.pictures / "self-test.json"
+        file = pictures / "self-test.json"
         verdict = json.loads(file.read_text("utf-8")) if file.is_file() else {"ok": False, "checks": []}
         self.check(bool(verdict["ok"]), "the self-test succeeds")
         for check in verdict["checks"]:
             print(f"      {'' if check['ok'] else 'NOT '}{check['name']}: {check['told']} ({check['seconds']} s)")
         pages = [check["name"].removeprefix("page ") for check in verdict["checks"] if check["name"].startswith("page ")]
         for page in pages:
-            found = list(self.pictures.glob(f"*-{page}.png"))
+            found = list(pictures.glob(f"*-{page}.png"))
             self.check(len(found) == 1 and found[0].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n", f"there is a picture of the page {page}")
         self.check(len(pages) >= 6, "every page was there")
         self.check(not self.settings.exists(), "the self-test changed no settings")
@@ -354,6 +359,7 @@ def main(words: list[str]) -> int:
     sys.path.insert(0, str(Path(__file__).parent))  # an embedded Python does not look there
     import smoke_hostile
     import smoke_installer
+    import smoke_portable
 
     smoke = Smoke(Path(words[0]).absolute(), Path(words[1]).absolute(), Path(words[2]).absolute())
     smoke.first_install()
@@ -368,6 +374,7 @@ def main(words: list[str]) -> int:
     smoke.logs()
     smoke_installer.run(smoke)
     smoke_hostile.run(smoke)
+    smoke_portable.run(smoke)
     print(f"{smoke.wrong} things are not as they should be." if smoke.wrong else "All as it should be.")
     return min(smoke.wrong, 99)
 

@@ -16,11 +16,11 @@ from chorus_gui.app.demo.azurite import running
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINER = "smoke"
-SCRIPTS = ("smoke.py", "smoke_installer.py", "smoke_hostile.py")
+SCRIPTS = ("smoke.py", "smoke_installer.py", "smoke_hostile.py", "smoke_portable.py")
 
 
 def write_limits(folder: Path) -> None:
-    """What the smoke run may find, in megabytes."""
+    """What the smoke run may find: sizes in megabytes."""
     limits = {"installer": inventory.MOST_INSTALLER, "installed": inventory.MOST_INSTALLED}
     (folder / "limits.json").write_text(json.dumps(limits), "utf-8")
 
@@ -50,7 +50,8 @@ def run(setup: Path) -> int:
         shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(base / "prefix", prefix, symlinks=True)
     work.mkdir()
-    shutil.copy(setup, work / setup.name)
+    for product in setup.parent.glob("CHoRUS-Upload-*"):
+        shutil.copy(product, work)
     for name in SCRIPTS:
         shutil.copy(ROOT / "installer" / name, work)
     write_limits(work)
@@ -59,7 +60,7 @@ def run(setup: Path) -> int:
 
     def inside(service: list[str]) -> int:
         return chroot.windows(
-            "/opt/winpy/python.exe", "Z:/build/smoke/smoke.py", *words, *service, prefix="/build/smoke-prefix", timeout=1800
+            "/opt/winpy/python.exe", "Z:/build/smoke/smoke.py", *words, *service, prefix="/build/smoke-prefix", timeout=3600
         )
 
     try:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.folders import data_folder, guide, log_folder, remove_file, remove_folder, replace_file, resource, settings_folder
+from chorus_gui.core.folders import (
+    PORTABLE,
+    data_folder,
+    guide,
+    log_folder,
+    own_home,
+    program_folder,
+    remove_file,
+    remove_folder,
+    replace_file,
+    resource,
+    settings_folder,
+)  # fmt: skip
 from chorus_gui.core.refused import refusal
 
 __all__ = [
     "FORGOTTEN", "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder",
-    "shared_receipts_folder",
+    "shared_receipts_folder", "suggested_configuration",
 ]  # fmt: skip
 
 
@@ -29,6 +42,14 @@ def receipts_folder() -> Path:
 def shared_receipts_folder() -> Path:
     """The folder of copies of receipts of other computers, by journal."""
     return data_folder() / "shared-receipts"
+
+
+def suggested_configuration() -> Path:
+    """Where a new configuration could be: in the user's home folder, or with the other files of a program that keeps them beside itself."""
+    program = program_folder()
+    home = own_home(os.environ.get("CHORUS_UPLOAD_HOME", ""), program)
+    base = home if home and program and home == program / PORTABLE else Path.home()
+    return base / "CHoRUS" / "config.toml"
 
 
 def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from chorus_gui import __version__
 from chorus_gui.app.process import WORKER_PROCESS, prepare
-from chorus_gui.app.status import Status, status_of
+from chorus_gui.app.status import Status, of_error, status_of
 from chorus_gui.core.errors import ChorusError, Declined
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind, run
 
@@ -126,12 +126,19 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Status.NOT_STARTED
     from chorus_gui.app.logs import log_to_file
+    from chorus_gui.app.portable import check_own_home
     from chorus_gui.cli.report import Report
 
     args.own_process = own_process
     args.main = main
     report = Report(as_json=bool(getattr(args, "json", False)), verbose=args.verbose)
     report.command = " ".join(word for word in (args.command, getattr(args, "subcommand", None)) if word)
+    try:
+        check_own_home()
+    except ChorusError as error:
+        report.error(error)
+        report.finish()
+        return of_error(error)
     log_to_file("chorus-upload.log", verbose=args.verbose)
     args.trust_host += trusted
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run

@@ -17,16 +17,34 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.refused import HELD, is_read_only, make_changeable
 
 APP = "CHoRUS Upload"
+PORTABLE = "portable-data"
+"""The folder beside the programs in which they keep their own files, if somebody made it."""
 PATIENCE_S = 4.0
 """So long a file that another program holds is waited for."""
 T = TypeVar("T")
 _WINDOWS = os.name == "nt"
 
 
+def program_folder() -> Path | None:
+    """The folder of the programs that a build made; None in a checkout and an installed wheel."""
+    return Path(sys.executable).parent if getattr(sys, "frozen", False) else None
+
+
+def own_home(variable: str, program: Path | None) -> Path | None:
+    """The folder of all the program's own files; None: each kind is where this system keeps such files of a user.
+
+    ``variable`` is the value of CHORUS_UPLOAD_HOME, which comes before :data:`PORTABLE` in the folder ``program``.
+    """
+    if variable:
+        return Path(variable)
+    beside = program / PORTABLE if program else None
+    return beside if beside and os.path.lexists(beside) else None
+
+
 def _user_folder(kind: str) -> Path:
-    home = os.environ.get("CHORUS_UPLOAD_HOME")
+    home = own_home(os.environ.get("CHORUS_UPLOAD_HOME", ""), program_folder())
     if home:
-        return Path(home) / kind
+        return home / kind
     import platformdirs
 
     dirs = platformdirs.PlatformDirs(APP, appauthor=False, roaming=False)

@@ -21,9 +21,10 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui import __version__
 from chorus_gui.app.folders import data_folder, log_folder, replace_file
+from chorus_gui.app.portable import check_own_home
 from chorus_gui.app.status import Status
 from chorus_gui.core.computer import computer_fault, folder_fault
-from chorus_gui.core.errors import ComputerError
+from chorus_gui.core.errors import ChorusError, ComputerError
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.untrusted import json_value, record
@@ -233,10 +234,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.self_test is not None:
         return _self_test(application, options.self_test)
     try:
+        check_own_home()
         instance = SingleInstance(application)
         first = instance.first()
-    except (ComputerError, OSError) as error:
-        return _cannot_start(application, error if isinstance(error, ComputerError) else folder_fault(error, Path(str(error.filename))))
+    except (ChorusError, OSError) as error:
+        return _cannot_start(application, error if isinstance(error, ChorusError) else folder_fault(error, Path(str(error.filename))))
     if not first:
         instance.call(config)
         return 0
@@ -277,8 +279,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status if isinstance(shown, MainWindow) else BUG
 
 
-def _cannot_start(application: QApplication, error: ComputerError) -> int:
-    """Say why, and end: the program's own folder cannot be used, so that nothing could be kept."""
+def _cannot_start(application: QApplication, error: ChorusError) -> int:
+    """Say why, and end: the program's own folder cannot or must not be used, so that nothing could be kept."""
     theme.apply(application, theme.LIGHT)
     dialog = CannotStartDialog(str(error))
     dialog.finished.connect(application.quit)

@@ -13,7 +13,8 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QImage, QPainter, QPal
 from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui.app.folders import data_folder
-from chorus_gui.core.errors import ComputerError
+from chorus_gui.app.portable import check_own_home
+from chorus_gui.core.errors import ComputerError, PolicyError
 from chorus_gui.core.model import ChangeKind, Grade
 
 SPACE = 8
@@ -205,8 +206,9 @@ _MARKS = {
 def _draw_marks(theme: Theme) -> str:
     """Write the marks as files, because a style sheet reads nothing else; the folder's path.  Without it the marks are not drawn."""
     try:
+        check_own_home()
         folder = data_folder("theme")
-    except ComputerError:
+    except (ComputerError, PolicyError):
         return ""
     for name, points in _MARKS.items():
         colour, width = {"check": (theme.on_accent, 3.4), "dot": (theme.on_accent, 9.0)}.get(name, (theme.muted, 2.6))

@@ -129,6 +129,7 @@ def test_the_registry_has_the_same_values() -> None:
     assert found.forbidden == {Rule.NO_SECRETS_IN_SCRIPTS}
     assert [rule.key for rule in Rule] == [
         "allowed_accounts", "allowed_containers", "allowed_hosts", "forbid_secrets_in_scripts", "forbid_unverified_tls", "forbid_remote_delete",
+        "forbid_portable_data",
     ]  # fmt: skip
 
 

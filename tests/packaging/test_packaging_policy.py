@@ -94,9 +94,9 @@ def test_every_text_that_the_template_names_is_there_once() -> None:
 
 
 def test_the_templates_are_packed_as_windows_expects_them(installer: Callable[[str], ModuleType], tmp_path: Path) -> None:
-    build = installer("build")
-    made = build.policy_templates(tmp_path)
+    products = installer("products")
+    made = products.policy_templates(tmp_path)
     first = made.read_bytes()
     with zipfile.ZipFile(made) as packed:
         assert packed.namelist() == ["chorus-upload.admx", "en-US/chorus-upload.adml"]
-    assert build.policy_templates(tmp_path).read_bytes() == first
+    assert products.policy_templates(tmp_path).read_bytes() == first

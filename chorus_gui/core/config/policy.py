@@ -32,6 +32,7 @@ class Rule(Enum):
     NO_SECRETS_IN_SCRIPTS = "ForbidSecretsInScripts"
     NO_UNVERIFIED_TLS = "ForbidUnverifiedTls"
     NO_REMOTE_DELETE = "ForbidRemoteDelete"
+    NO_PORTABLE_DATA = "ForbidPortableData"
 
     @property
     def key(self) -> str:
@@ -49,6 +50,7 @@ _DOES = {
     Rule.NO_SECRETS_IN_SCRIPTS: "writing a SAS token or a key into a script",
     Rule.NO_UNVERIFIED_TLS: "turning off the check of certificates",
     Rule.NO_REMOTE_DELETE: "deleting files from the central store",
+    Rule.NO_PORTABLE_DATA: "keeping data in the folder of the program",
 }
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, pasted_path
+from chorus_gui.app.folders import suggested_configuration
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Finding, Grade, Mode, Tally
@@ -163,7 +164,7 @@ class SaveStep(Step):
 
     def __init__(self) -> None:
         super().__init__()
-        self.edit = QLineEdit(str(Path.home() / "CHoRUS" / "config.toml"))
+        self.edit = QLineEdit(str(suggested_configuration()))
         self.edit.textChanged.connect(lambda _: self.changed.emit())
         choose = button("&Browse…", "Choose where to save the configuration", icon="folder")
         choose.clicked.connect(self._choose)
