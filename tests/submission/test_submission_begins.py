@@ -237,3 +237,13 @@ def test_a_file_with_a_leak_that_has_to_be_sent_again_stops_the_submission(world
         with pytest.raises(LeakError):
             carry_out(work, what, world, recording=False)
     assert A in world.active()
+
+
+def test_the_progress_of_an_upload_counts_what_is_copied_inside_the_store(world: World) -> None:
+    os.rename(world.site / A, world.site / C)
+    world.put("1/Images/d.dcm", "12345", mtime=100)
+    with approved(world) as (work, what):
+        carry_out(work, what, world, recording=False)
+        count = work.ctx.progress.snapshot().by_modality["Images"]
+    assert (work.log.copied.files, work.log.sent.files) == (1, 1)
+    assert (count.files, count.bytes) == (2, 3 + 5)
