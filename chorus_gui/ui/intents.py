@@ -55,7 +55,7 @@ class DismissNotice(Intent):
 
 @dataclass(frozen=True, slots=True)
 class SetTheme(Intent):
-    """ "system", "light" or "dark"."""
+    """ "system", "light", "dark" or "contrast"."""
 
     theme: str
 

@@ -31,6 +31,15 @@ CONFIGURATIONS = "Configurations (*.toml);;All files (*)"
 Test = Callable[[SessionState], bool]
 
 
+_THEME_WORDS = {
+    "system": ("&System colours", "Use the system's colours, and its high contrast"),
+    "light": ("&Light colours", "Use light colours"),
+    "dark": ("&Dark colours", "Use dark colours"),
+    "contrast": ("&High contrast", "Use white on black, with lines around what has a colour"),
+}
+"""The text and the tooltip of each theme."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     action: QAction
@@ -244,14 +253,9 @@ class Menus:
         self.view = self._menu("&View")
         group = QActionGroup(self._window)
         for theme in THEMES:
-            text = {"system": "&System colours", "light": "&Light colours", "dark": "&Dark colours"}[theme]
+            text, tip = _THEME_WORDS[theme]
             act = lambda theme=theme: self._do(intents.SetTheme(theme))  # noqa: E731
-            action = self._add(
-                self.view,
-                text,
-                act,
-                {"system": "Use the system's colours", "light": "Use light colours", "dark": "Use dark colours"}[theme],
-            )
+            action = self._add(self.view, text, act, tip)
             action.setCheckable(True)
             group.addAction(action)
             self._themes[theme] = action

@@ -12,7 +12,7 @@ from chorus_gui.core.limit import Limit
 from chorus_gui.core.timetable import FREE, Timetable, at_most, parse_limit
 
 RECENTS = 8
-THEMES = ("system", "light", "dark")
+THEMES = ("system", "light", "dark", "contrast")
 
 
 class Settings:
@@ -68,7 +68,7 @@ class Settings:
 
     @property
     def theme(self) -> str:
-        """ "system", "light" or "dark"."""
+        """ "system", "light", "dark" or "contrast"."""
         theme = self.text("theme", "system")
         return theme if theme in THEMES else "system"
 

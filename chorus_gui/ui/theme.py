@@ -1,4 +1,4 @@
-"""How the window looks: tokens for light and dark, the palette and the style sheet made from them.
+"""How the window looks: tokens for light and dark, and for high contrast, the palette and the style sheet made from them.
 
 Distances are device-independent pixels from one scale; sizes of text follow the system's font.  Text on its ground has a contrast
 of at least 4.5 (a test holds every pair that is used to it).
@@ -6,6 +6,7 @@ of at least 4.5 (a test holds every pair that is used to it).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, Qt
@@ -50,6 +51,8 @@ class Theme:
     info_ground: str
     series: tuple[str, ...]
     """for charts: one for each modality"""
+    outlined: bool = False
+    """what has a ground of its own has a line around it, too"""
 
     def grade(self, grade: Grade) -> str:
         """The colour of words of that grade."""
@@ -128,17 +131,90 @@ DARK = Theme(
 )
 
 
+CONTRAST = Theme(
+    name="contrast",
+    window="#000000",
+    rail="#000000",
+    surface="#000000",
+    raised="#1c1c1c",
+    border="#ffffff",
+    text="#ffffff",
+    muted="#e4e4e4",
+    accent="#ffe14d",
+    on_accent="#000000",
+    accent_hover="#fff0a0",
+    selection="#00305a",
+    good="#6dff9a",
+    good_ground="#000000",
+    warning="#ffcf40",
+    warning_ground="#000000",
+    bad="#ffb0b0",
+    bad_ground="#000000",
+    info="#8fd8ff",
+    info_ground="#000000",
+    series=("#8fd8ff", "#6dff9a", "#ffcf40", "#e0b0ff"),
+    outlined=True,
+)
+
+CONTRAST_LIGHT = Theme(
+    name="contrast-light",
+    window="#ffffff",
+    rail="#ffffff",
+    surface="#ffffff",
+    raised="#f0f0f0",
+    border="#000000",
+    text="#000000",
+    muted="#262626",
+    accent="#00358a",
+    on_accent="#ffffff",
+    accent_hover="#001f55",
+    selection="#d6eaff",
+    good="#00401a",
+    good_ground="#ffffff",
+    warning="#4a3000",
+    warning_ground="#ffffff",
+    bad="#7d0010",
+    bad_ground="#ffffff",
+    info="#00305f",
+    info_ground="#ffffff",
+    series=("#00358a", "#00401a", "#4a3000", "#4b0070"),
+    outlined=True,
+)
+
+_THEMES = {theme.name: theme for theme in (LIGHT, DARK, CONTRAST, CONTRAST_LIGHT)}
+
+
 def wanted(theme: str) -> Theme:
-    """The theme of a setting: "light", "dark", or "system" for the desktop's."""
-    if theme in ("light", "dark"):
-        return DARK if theme == "dark" else LIGHT
-    return DARK if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark else LIGHT
+    """The theme of a setting: "light", "dark", "contrast", or "system" for the desktop's, whose high contrast is kept."""
+    if theme in _THEMES:
+        return _THEMES[theme]
+    dark = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
+    if system_contrast():
+        return CONTRAST if dark else CONTRAST_LIGHT
+    return DARK if dark else LIGHT
+
+
+def system_contrast() -> bool:
+    """The person uses a contrast theme of Windows.  Qt does not say so before its version 6.10."""
+    if sys.platform != "win32":
+        return False
+    import ctypes
+    from ctypes import wintypes
+
+    class HighContrast(ctypes.Structure):
+        """HIGHCONTRASTW of the Windows API."""
+
+        _fields_ = (("cbSize", wintypes.UINT), ("dwFlags", wintypes.DWORD), ("lpszDefaultScheme", wintypes.LPWSTR))
+
+    found = HighContrast(cbSize=ctypes.sizeof(HighContrast))
+    get, on = 0x0042, 0x0001  # SPI_GETHIGHCONTRAST, HCF_HIGHCONTRASTON
+    return bool(ctypes.windll.user32.SystemParametersInfoW(get, found.cbSize, ctypes.byref(found), 0) and found.dwFlags & on)
 
 
 def current() -> Theme:
     """The theme that is applied, for painters."""
     application = QApplication.instance()
-    return DARK if application is not None and application.property("chorus_theme") == "dark" else LIGHT
+    return _THEMES.get(application.property("chorus_theme"), LIGHT) if application is not None else LIGHT
 
 
 def apply(application: QApplication, theme: Theme) -> None:
@@ -235,7 +311,7 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QLabel[grade="{g.value}"] {{ color: {t.grade(g)}; }}
         QFrame[notice="{g.value}"] {{ background: {t.ground(g)}; border: 1px solid {t.grade(g)}; border-radius: {RADIUS}px; }}
         QFrame[notice="{g.value}"] QLabel {{ color: {t.grade(g)}; }}
-        QPushButton[chip="{g.value}"] {{ background: {t.ground(g)}; color: {t.grade(g)}; border: 1px solid {t.ground(g)};
+        QPushButton[chip="{g.value}"] {{ background: {t.ground(g)}; color: {t.grade(g)}; border: 1px solid {t.grade(g) if t.outlined else t.ground(g)};
             border-radius: 12px; padding: 3px 11px; min-height: 18px; }}
         QPushButton[chip="{g.value}"]:hover, QPushButton[chip="{g.value}"]:focus {{ border-color: {t.grade(g)}; }}
         """

@@ -33,7 +33,7 @@ BASE = Path(tempfile.gettempdir()) / "riverside"
 MARK = "made up by the screenshots.txt"
 PATIENTS = 30
 SIZE = (1280, 820)
-THEMES = ("light", "dark")
+THEMES = ("light", "dark", "contrast")
 SLOW = 300_000
 """bytes a second: slow enough to be caught uploading"""
 

@@ -13,7 +13,7 @@ from layoutfaults import layout_faults
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
-from uiwalk import Walk
+from uiwalk import SCREENS, Walk
 from uiworld import a_session, run_job, settle
 
 from chorus_gui.app.custody import Side, Sides
@@ -275,8 +275,8 @@ def test_every_dialog(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Pa
 
 
 def test_no_fault_depends_on_colours(qtbot: QtBot, window: MainWindow, file: Path) -> None:
-    """In dark colours, and at the size of a scaled screen: each page once."""
-    walk = Walk(window, {"1366×768 at 125 %": QSize(1093, 614)}, ("dark",))
+    """In dark colours and in high contrast, on a scaled screen."""
+    walk = Walk(window, {"1366×768 at 125 %": SCREENS["1366×768 at 125 %"]}, ("dark", "contrast"))
     window.do(intents.OpenConfig(file))
     settle(qtbot, window.session)
     run_job(qtbot, window.session, intents.Scan())

@@ -105,7 +105,7 @@ def test_a_widget_is_not_shown_while_it_is_made(qtbot: QtBot, shown: Shown, make
 
 
 def test_one_theme_is_ticked(window: MainWindow) -> None:
-    texts = {"system": "&System colours", "light": "&Light colours", "dark": "&Dark colours"}
+    texts = {"system": "&System colours", "light": "&Light colours", "dark": "&Dark colours", "contrast": "&High contrast"}
     for name in (*THEMES, *reversed(THEMES)):
         window.do(intents.SetTheme(name))
         ticked = [action.text() for action in window.findChildren(QAction) if action.text() in texts.values() and action.isChecked()]

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLocale, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLineEdit, QPlainTextEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
@@ -35,15 +35,31 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK], ids=lambda look: look.name)
+@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK, theme.CONTRAST, theme.CONTRAST_LIGHT], ids=lambda look: look.name)
 def test_words_can_be_read_on_their_ground(look: theme.Theme) -> None:
     grounds = (look.window, look.rail, look.surface, look.raised, look.selection)
     pairs = [*itertools.product((look.text, look.muted), grounds), (look.on_accent, look.accent), (look.on_accent, look.accent_hover)]
     pairs += [(look.grade(grade), look.ground(grade)) for grade in Grade]
     pairs += [(look.grade(grade), look.surface) for grade in Grade]
     pairs += list(itertools.product((look.kind(kind) for kind in ChangeKind), (look.surface, look.selection)))
-    low = {pair: round(contrast(*pair), 2) for pair in pairs if contrast(*pair) < 4.5}
+    least = 7 if look.outlined else 4.5  # of WCAG 2: AAA, AA
+    low = {pair: round(contrast(*pair), 2) for pair in pairs if contrast(*pair) < least}
     assert not low
+
+
+@pytest.mark.parametrize(("scheme", "wanted"), [(Qt.ColorScheme.Dark, theme.CONTRAST), (Qt.ColorScheme.Light, theme.CONTRAST_LIGHT)])
+def test_high_contrast_of_the_system_is_kept(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, scheme: Qt.ColorScheme, wanted: theme.Theme
+) -> None:
+    class Hints:
+        def colorScheme(self) -> Qt.ColorScheme:
+            return scheme
+
+    monkeypatch.setattr(theme.QGuiApplication, "styleHints", Hints)
+    assert theme.wanted("system") in (theme.LIGHT, theme.DARK)
+    monkeypatch.setattr(theme, "system_contrast", lambda: True)
+    assert theme.wanted("system") is wanted
+    assert theme.wanted("light") is theme.LIGHT, "what a person chose in the program counts"
 
 
 def test_every_icon_draws_something_of_its_own(qtbot: QtBot) -> None:
@@ -130,7 +146,7 @@ FIELDS: dict[str, Callable[[], QWidget]] = {
 }
 
 
-@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK], ids=lambda look: look.name)
+@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK, theme.CONTRAST, theme.CONTRAST_LIGHT], ids=lambda look: look.name)
 @pytest.mark.parametrize("kind", FIELDS)
 def test_a_field_with_a_fault_has_a_red_border(qtbot: QtBot, qapp: QApplication, kind: str, look: theme.Theme) -> None:
     before = theme.current()
