@@ -183,7 +183,7 @@ def write_file_list(workspace: Workspace, ctx: JobContext, wanted: FileListReque
         check_version(active, wanted.version)
         count = 0
         try:
-            with holding_back(active, sends=False), private.named(wanted.file) as out:
+            with holding_back(active, sends=False), private.replacing(wanted.file) as out:
                 for row in listed(active.journal, workspace.config, wanted, ctx, active.work.stays):
                     path = whole_path(workspace.config, row) if wanted.absolute else row.path
                     out.write(os.fsencode(path) + b"\0" if wanted.null else f"{quoted(path)}\n".encode())

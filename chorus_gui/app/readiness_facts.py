@@ -314,7 +314,7 @@ def export(config: Config, file: Path, ctx: JobContext) -> int:
     site = " · ".join(dict.fromkeys(config.sites[name].place.text for name in config.modalities))
     page = page_template("receipt/readiness.html").render(found=found, site=site, caution=CAUTION, groups=_groups(found), moment=moment)
     try:
-        with private.named(file) as out:
+        with private.replacing(file) as out:
             out.write(page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder, or close the program that has it open.")

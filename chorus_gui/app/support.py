@@ -21,13 +21,14 @@ import tomli_w
 
 from chorus_gui import __version__
 from chorus_gui.app.doctor.examine import examine, to_text
+from chorus_gui.core import private
 from chorus_gui.core.config.hosts import Host, is_account
 from chorus_gui.core.config.keys import Key, Kind, dotted_keys
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import detect_layout
 from chorus_gui.core.errors import ConfigError, JournalError, UsageError
-from chorus_gui.core.folders import log_folder, replace_file
+from chorus_gui.core.folders import log_folder
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import MODALITIES, Finding
@@ -69,23 +70,18 @@ def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths
 
     Raises :class:`UsageError` if it cannot be written.
     """
-    part = file.with_name(file.name + ".part")
     try:
-        part.unlink(missing_ok=True)
         with (
-            os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
+            private.replacing(file) as out,
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle,
         ):
             for name, text in _contents(config, ctx, with_paths):
                 ctx.checkpoint()
                 bundle.writestr(name, _LOOKS_SECRET.sub(MASK, redact(text)))
             names = tuple(bundle.namelist())
-        replace_file(part, file)
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder.")
         raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
-    finally:
-        part.unlink(missing_ok=True)
     return names
 
 

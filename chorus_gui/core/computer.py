@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from chorus_gui.core.errors import ComputerError
@@ -16,6 +17,8 @@ from chorus_gui.core.refused import is_held, refusal
 
 FILE_OF_OURS = "file_of_ours"
 """The attribute that names the file in an error of one of the program's own databases (see :mod:`~.own_database`)."""
+TEMPORARY = "temporary files"
+"""What :data:`FILE_OF_OURS` says of a database that SQLite keeps in the folder for temporary files."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """No more bytes fit: the disk, the user's quota, or the largest file that the system allows."""
 _NAMED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
@@ -78,6 +81,44 @@ def no_threads() -> ComputerError:
     )
 
 
+def temporary_folder(*, of_sqlite: bool = True) -> str:
+    """The folder for temporary files: that of SQLite (https://www.sqlite.org/tempfiles.html, 5), or that of Python."""
+    if os.name == "nt":  # the order of GetTempPath, which SQLite asks
+        return next((folder for name in ("TMP", "TEMP", "USERPROFILE") if (folder := os.environ.get(name))), "")
+    if not of_sqlite:
+        return tempfile.gettempdir()
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108 - where SQLite looks
+    able = (folder for folder in named if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK))
+    return next(able, os.curdir)
+
+
+def is_of_temporary_files(error: BaseException, *, reading: bool = False) -> bool:
+    """Whether a fault of SQLite is one of its temporary files.
+
+    ``reading``: the statement only read, and SQLite writes nothing then but what it sorts.
+    """
+    if not isinstance(error, sqlite3.Error):
+        return False
+    if getattr(error, FILE_OF_OURS, "") == TEMPORARY:
+        return True
+    code: int = getattr(error, "sqlite_errorcode", None) or 0
+    return code == sqlite3.SQLITE_IOERR_GETTEMPPATH or (
+        reading and (code & 0xFF == sqlite3.SQLITE_FULL or code in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE))
+    )
+
+
+def temporary_words(error: Exception) -> tuple[str, str, str]:
+    """What happened, what it means, and what to do, if the folder for temporary files is full or fails: three sentences or more."""
+    folder = temporary_folder(of_sqlite=isinstance(error, sqlite3.Error))
+    why = "its disk is full" if is_full(error) else "its disk is full or failed, or you do not have permission to write there"
+    names = "TEMP and TMP" if os.name == "nt" else "SQLITE_TMPDIR and TMPDIR"
+    return (
+        f"Could not write temporary files to the folder “{folder}”: {why}.",
+        "The journal is intact: what was recorded before is kept.",
+        f"Free space on that disk, or set the environment variables {names} to a folder on another disk. Then run the same command again.",
+    )
+
+
 def folder_fault(error: OSError, folder: Path) -> ComputerError:
     """The fault of a folder that the program keeps its own files in."""
     clause, _ = _clause(error, os.fspath(folder))
@@ -137,11 +178,16 @@ def _of_sqlite(error: sqlite3.DatabaseError, file: str) -> ComputerError | None:
     clause = _OF_A_FILE.get((code or 0) & 0xFF)
     if clause is None:
         return None
+    if is_of_temporary_files(error):
+        what, meaning, remedy = temporary_words(error)
+        return ComputerError(what, meaning=meaning, remedy=remedy)
     failed = clause in ("the disk is full or failed", "it could not be opened", "it is read-only")
     if failed and file and is_held(file, writing=clause != "the disk is full or failed"):
         clause = "another program has it open"
     name = f"“{file}”, a file" if file else "A file"
     remedy = f"Free space on the disk of “{os.path.dirname(file)}”" if file else "Check that the disk is not full"
+    if is_full(error) and file and _on_other_disk(file, temporary_folder()):  # SQLite does not say which of both
+        remedy += f", and on that of “{temporary_folder()}” (temporary files)"
     if clause == "it is damaged":
         remedy = "Clear the local data (Tools menu, or delete the file)"
     elif clause == "another program has it open":
@@ -151,6 +197,13 @@ def _of_sqlite(error: sqlite3.DatabaseError, file: str) -> ComputerError | None:
         meaning="The journal and the central store are not affected.",
         remedy=f"{remedy}. Then scan the site again.",
     )
+
+
+def _on_other_disk(file: str, folder: str) -> bool:
+    try:
+        return os.stat(os.path.dirname(file) or os.curdir).st_dev != os.stat(folder).st_dev  # noqa: PTH116 - no Path is needed
+    except OSError:
+        return False
 
 
 def _name(file: object) -> str:

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from chorus_gui.core.computer import FILE_OF_OURS
+from chorus_gui.core.computer import FILE_OF_OURS, TEMPORARY
 from chorus_gui.core.refused import make_changeable
 
 
@@ -62,4 +62,14 @@ def own_database(file: Path, *, timeout: float, begin: str = "") -> OwnDatabase:
     except sqlite3.Error:
         db.close()
         raise
+    return db
+
+
+def temporary_database(*, any_thread: bool = False) -> OwnDatabase:
+    """A new database that nobody else sees, in autocommit mode: SQLite keeps it in memory, or in the folder for temporary files once it is large.
+
+    ``any_thread``: several threads may use it, one at a time.  It is removed when it is closed.
+    """
+    db = sqlite3.connect("", isolation_level=None, check_same_thread=not any_thread, factory=OwnDatabase)
+    db.file = TEMPORARY
     return db

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +24,12 @@ from chorus_gui.core.refused import make_changeable
 
 FILE, FOLDER = 0o600, 0o700
 _POSIX = os.name == "posix"
+_PART = re.compile(r"\..{1,40}\.\d+-[0-9a-f]{16}\.part", re.DOTALL)
+"""What :func:`beside` makes."""
+LEFT_S = 86400.0
+"""Seconds without a write after which nobody writes a part any longer."""
+_MOST_SEEN = 20_000
+"""Names in a folder among which such parts are looked for."""
 _FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -66,8 +74,26 @@ def beside(target: Path) -> Path:
     return target.with_name(f".{target.name[:40]}.{os.getpid()}-{secrets.token_hex(8)}.part")
 
 
+def remove_left(part: Path) -> None:
+    """Remove the parts that killed programs left in the folder of ``part``, which was written just now.  Raises nothing.
+
+    One is removed if nobody has written it for a day, by the clock of the disk that has both.  No process is asked if it lives: a number
+    can be that of another program by now, or of another computer on the same share.
+    """
+    with suppress(OSError):
+        latest = part.stat().st_mtime - LEFT_S
+        with os.scandir(part.parent) as names:
+            left = [name for name in islice(names, _MOST_SEEN) if _PART.fullmatch(name.name)]
+        for name in left:
+            with suppress(OSError):  # on Windows also while somebody has it open
+                found = name.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_mtime < latest:
+                    Path(name.path).unlink()
+
+
 def take_place(part: Path, target: Path) -> None:
     """Give a finished file its name.  What it replaces was perhaps shared with colleagues on purpose: its mode stays.  Raises OSError."""
+    remove_left(part)
     if _POSIX:
         with suppress(FileNotFoundError):
             before = target.lstat()
@@ -116,6 +142,7 @@ def replacing(path: Path) -> Generator[BinaryIO]:
         with _naming(path, part):
             with create(part) as out:
                 yield out
+            remove_left(part)
             replace_file(part, path)
     finally:
         with suppress(OSError):

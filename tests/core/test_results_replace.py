@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import chorus_gui
 from chorus_gui.core import private
 from chorus_gui.core.cluster import host
 from chorus_gui.core.limit import Limit
@@ -61,6 +62,37 @@ def test_an_error_names_the_result_and_not_its_part(tmp_path: Path, write: str) 
                 pass
     assert caught.value.filename == str(target)
     assert ".part" not in str(caught.value)
+
+
+def test_what_a_killed_program_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    """Only if nobody has written it for a day, and only what this program names so."""
+    target, now = tmp_path / "list.csv", tmp_path.stat().st_mtime
+    left = [private.beside(tmp_path / name) for name in ("list.csv", "other.db", "x" * 90)]
+    written, mine = private.beside(target), [tmp_path / name for name in ("list.csv.part", ".list.csv.part", ".list.csv.1-abc.part")]
+    folder = private.beside(tmp_path / "folder")
+    folder.mkdir()
+    for file in (*left, written, *mine):
+        file.write_bytes(b"half")
+    for file in (*left, *mine, folder):
+        os.utime(file, (now - private.LEFT_S - 60,) * 2)
+    os.utime(written, (now - private.LEFT_S + 3600,) * 2)
+    with private.replacing(target) as out:
+        out.write(b"whole")
+    assert sorted(tmp_path.iterdir()) == sorted([target, written, *mine, folder])
+    left[0].write_bytes(b"half")
+    os.utime(left[0], (now - private.LEFT_S - 60,) * 2)
+    part = private.beside(target)
+    part.write_bytes(b"again")
+    private.take_place(part, target)  # a download, or a kept copy
+    assert sorted(tmp_path.iterdir()) == sorted([target, written, *mine, folder])
+    assert target.read_bytes() == b"again"
+
+
+def test_no_result_empties_a_file_before_it_is_complete() -> None:
+    """Whoever writes what a person named uses ``private.replacing``; ``private.named`` is its way into a pipe."""
+    root = Path(chorus_gui.__file__).parent
+    users = [str(file.relative_to(root)) for file in root.rglob("*.py") if "private.named(" in file.read_text("utf-8")]
+    assert users == []
 
 
 def test_a_limit_of_nothing_is_no_limit() -> None:

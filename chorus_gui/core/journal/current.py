@@ -5,11 +5,11 @@ It is in a temporary database that SQLite keeps in a file as soon as it is large
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from chorus_gui.core.journal.schema import Schema
 from chorus_gui.core.model import Entry
+from chorus_gui.core.own_database import temporary_database
 
 CACHE = 8192
 """KiB of memory for its pages."""
@@ -19,7 +19,7 @@ class Current:
     """Counts the current rows of each modality and path, as they are when it is made, and as its caller says afterwards."""
 
     def __init__(self, schema: Schema) -> None:
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db = temporary_database(any_thread=True)
         self._db.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE};")
         self._db.execute("BEGIN")  # never ended: nothing of it is kept
         self._db.execute(

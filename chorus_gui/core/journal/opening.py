@@ -16,6 +16,7 @@ from typing import Literal, NoReturn
 from urllib.parse import quote
 
 from chorus_gui.core import private
+from chorus_gui.core.computer import is_of_temporary_files, temporary_words
 from chorus_gui.core.errors import (
     JournalBusyError,
     JournalChangedError,
@@ -62,8 +63,8 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     return conn
 
 
-def translate(error: Exception, path: Path) -> Exception:
-    """The error for a person; ``error`` itself if it is this program's own, such as a closed connection.
+def translate(error: Exception, path: Path, *, reading: bool = False) -> Exception:
+    """The error for a person; ``error`` itself if it is this program's own, such as a closed connection.  ``reading``: nothing was written.
 
     Whoever can write the file decides what is in it, so everything else is blamed on the file: text that is not UTF-8, a number that does
     not fit, a trigger or a view in place of a table.
@@ -75,6 +76,8 @@ def translate(error: Exception, path: Path) -> Exception:
         f"{name} is in use by another program.",
         remedy="Close the other program (another upload tool or a database viewer), and try again.",
     )
+    if is_of_temporary_files(error, reading=reading):
+        return temporary_fault(error)
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (code is None and "decode" in str(error)):
@@ -120,24 +123,30 @@ def translate(error: Exception, path: Path) -> Exception:
     )
 
 
-def reraise(error: Exception, path: Path) -> NoReturn:
+def temporary_fault(error: Exception) -> JournalError:
+    """The folder for temporary files is full or fails: the journal is not the reason."""
+    what, meaning, remedy = temporary_words(error)
+    return JournalError(what, meaning=meaning, remedy=remedy)
+
+
+def reraise(error: Exception, path: Path, *, reading: bool = False) -> NoReturn:
     """Raise what :func:`translate` says."""
-    known = translate(error, path)
+    known = translate(error, path, reading=reading)
     if known is error:
         raise error
     raise known from error
 
 
 @contextmanager
-def translated(path: Path) -> Generator[None]:
-    """What the file causes becomes a :class:`JournalError`; this program's own errors are not changed.
+def translated(path: Path, *, reading: bool = False) -> Generator[None]:
+    """What the file causes becomes a :class:`JournalError`; this program's own errors are not changed.  ``reading``: the block writes nothing.
 
     For blocks that read or write the file and nothing else: Python's errors are taken for the file's (see :func:`translate`).
     """
     try:
         yield
     except (sqlite3.Error, *DATA_ERRORS) as error:
-        reraise(error, path)
+        reraise(error, path, reading=reading)
     except OSError as error:
         usual = "Check that its folder exists, that you are allowed to write there, and that no other program has the file open."
         why, remedy = refusal(error, error.filename2 or error.filename or path, usual)

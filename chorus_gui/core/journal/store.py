@@ -182,7 +182,11 @@ class Journal:
             with self._using() as conn:
                 ids = conn.execute(sql, [*values, -1 if limit is None else limit])
                 while some := ids.fetchmany(PAGE):
-                    kept.write(array("q", (int(found) for (found,) in some)).tobytes())
+                    page = array("q", (int(found) for (found,) in some))
+                    try:
+                        kept.write(page.tobytes())
+                    except OSError as error:
+                        raise opening.temporary_fault(error) from error
             kept.seek(0)
             while read := kept.read(PAGE * 8):
                 page = array("q", read).tolist()
@@ -330,7 +334,7 @@ class Journal:
 
     @contextmanager
     def _using(self) -> Generator[sqlite3.Connection]:
-        with self._turn, opening.translated(self.path):
+        with self._turn, opening.translated(self.path, reading=True):
             yield self._conn
 
     @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chorus_gui.core.model import Problem, SourceFile
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import FileState, Unchecked
 from chorus_gui.core.readiness.leak_marks import Mark
@@ -57,7 +57,7 @@ class Checking:
         """files with a leak that were missing in an earlier scan (:func:`place`)"""
         self.states: frozenset[tuple[str, int, int]] = frozenset()
         """modality, size and time of files with a leak that a deeper pass found: a file that was renamed has the same"""
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db = temporary_database(any_thread=True)
         self._db.execute(
             "CREATE TABLE found (rule TEXT, modality TEXT, path TEXT, about TEXT, size INTEGER, mtime_us INTEGER, pass INTEGER)"
         )

@@ -23,6 +23,7 @@ from chorus_gui.core.engine.work import Place, Worker
 from chorus_gui.core.errors import BlobNameError, ReviewError, StoreError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row, Tally, VersionCount
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.review.staging import Staging, command_staging_path, staging_path
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
@@ -328,7 +329,7 @@ class _Folder:
     def __init__(self, store: Store, version: str, ctx: JobContext) -> None:
         self._store = store
         self._ctx = ctx
-        self._db = sqlite3.connect("", isolation_level=None)
+        self._db = temporary_database()
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT, used INTEGER) WITHOUT ROWID")
         self._db.execute("BEGIN")
         self._load(f"{version}/")

@@ -6,7 +6,6 @@ Every command that writes into the central store does it through this, so no com
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, Cancelled, ChorusError, ConditionError, UsageError
 from chorus_gui.core.model import Level, Proof
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.by_service import Lent, fetched, fetching
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
@@ -228,7 +228,7 @@ class Proofs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db = temporary_database(any_thread=True)
         self._db.execute("CREATE TABLE proof (path TEXT PRIMARY KEY, etag TEXT, md5 TEXT) WITHOUT ROWID")
         self._db.execute("BEGIN")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import MODALITIES, Level, Tally, VersionCount
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.untrusted import MalformedError, json_value, record, strictly
 
 NAME = "submission.json"
@@ -77,7 +77,7 @@ class Root:
     """
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)
+        self._db = temporary_database()
         self._db.execute("CREATE TABLE line (path BLOB PRIMARY KEY, rest BLOB) WITHOUT ROWID")
         self._db.execute("BEGIN")
 

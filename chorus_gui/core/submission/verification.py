@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 import math
 import random
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from chorus_gui.core.model import Row, Tally, sums
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission.marker import NAME
 from chorus_gui.core.submission.work import WHOLE, Part, Selection, Work, choose_modalities
@@ -74,7 +74,7 @@ def unexplained(work: Work, store: Store, which: Selection) -> Iterator[str]:
     versions = [version for version in work.journal.versions() if which.version in (None, version)]
     local, cloud = work.config.journal.local.name, work.config.journal.cloud
     ours = {local, NAME, *((cloud.text.rpartition("/")[2], cloud.text.rpartition("/")[2] + ".locked") if cloud else ())}
-    with closing(sqlite3.connect("", isolation_level=None)) as db:
+    with closing(temporary_database()) as db:
         db.execute("CREATE TABLE known (path TEXT PRIMARY KEY) WITHOUT ROWID")
         for version in versions:
             db.execute("BEGIN")

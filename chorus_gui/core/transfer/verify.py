@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from chorus_gui.core.engine.work import Executor, Place, Worker
 from chorus_gui.core.errors import BlobNameError, BlobNotFoundError, ConditionError, Silence, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Level, Row
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.storage.base import BlobInfo, Store
 from chorus_gui.core.storage.digests import is_md5, md5_of
 
@@ -322,7 +322,7 @@ class _Listing:
     def __init__(self, store: Store, ctx: JobContext) -> None:
         self._store = store
         self._ctx = ctx
-        self._db = sqlite3.connect("", isolation_level=None)
+        self._db = temporary_database()
         self._db.execute("CREATE TABLE blob (path TEXT PRIMARY KEY, size INTEGER, md5 TEXT, etag TEXT) WITHOUT ROWID")
 
     def load(self, prefix: str) -> Callable[[str], BlobInfo | None]:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError, SourceUnreadableError
+from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.storage.base import Ask
 from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Bucket, Listed, listed_us, number
 from chorus_gui.core.storage.digests import md5_of
@@ -96,7 +97,7 @@ class Inventory:
     def pages(self, prefix: str, ask: Ask, made: Callable[[int], None]) -> Iterator[list[Listed]]:
         """The current objects whose keys begin with ``prefix``, in the order of their keys.  ``made`` gets the time of the list, in microseconds."""
         try:
-            with closing(sqlite3.connect("", isolation_level=None)) as db:
+            with closing(temporary_database()) as db:
                 for pragma in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE_KIB}"):
                     db.execute(f"PRAGMA {pragma}")
                 db.execute(
