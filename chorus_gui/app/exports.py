@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.holds import holding_back
+from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.requests import FileListRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
@@ -21,7 +22,7 @@ from chorus_gui.core import private
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Failure, Row
+from chorus_gui.core.model import ChangeKind, Failure, Row
 from chorus_gui.core.refused import refusal
 from chorus_gui.core.review.changes import stream
 from chorus_gui.core.review.values import Query
@@ -31,6 +32,7 @@ from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.submission.work import Stays
 
 
@@ -76,6 +78,23 @@ def export_verify(journal: Path, file: Path, results: Sequence[str] = ()) -> int
 
 def export_changes(workspace: Workspace, file: Path, query: Query, ctx: JobContext) -> int:
     """Write the changes of the review as CSV; how many."""
+    with workspace.staged() as staging:
+        return _write_changes(staging, file, query, ctx)
+
+
+def scan_and_export(workspace: Workspace, ctx: JobContext, options: SubmitOptions, file: Path, query: Query) -> Done[int]:
+    """Scan the site, and write the changes as CSV; how many.  Nothing is recorded, and the review in the window is not changed."""
+    from chorus_gui.app.review import reviewed_site
+
+    def step(active: Run) -> int:
+        with reviewed_site(active, options, keep=False) as (_, staging, reviewed):
+            active.faulty = reviewed.summary.total(ChangeKind.PROBLEM).files > 0
+            return _write_changes(staging, file, query, ctx)
+
+    return run(workspace, Command("export changes", creates=True), ctx, step)
+
+
+def _write_changes(staging: Staging, file: Path, query: Query, ctx: JobContext) -> int:
     count = 0
     header = (
         "kind",
@@ -90,7 +109,7 @@ def export_changes(workspace: Workspace, file: Path, query: Query, ctx: JobConte
         "held back",
         "note",
     )
-    with workspace.staged() as staging, table_file(file, header) as add:
+    with table_file(file, header) as add:
         for change in stream(staging, query):
             ctx.checkpoint()
             old = change.old
@@ -122,6 +141,19 @@ def export_failures(file: Path, failures: Iterable[Failure]) -> int:
             add((item.modality, item.path, item.size, failure.cause, failure.remedy, failure.attempts))
             count += 1
     return count
+
+
+def export_last_failures(config: Config, file: Path, ctx: JobContext) -> int:
+    """Write the failures of the last submission, recording, upload or repair that left a receipt; how many.  Raises :class:`UsageError`."""
+    from chorus_gui.app.facts import receipts
+    from chorus_gui.app.receipts import from_json
+
+    last = next((found for found in receipts(config, ctx) if found.kind in ("submission", "record", "upload", "repair")), None)
+    if last is None:
+        raise UsageError(
+            "No submission or upload of this journal has left a receipt on this computer.", remedy="Run “chorus-upload submit” first."
+        )
+    return export_failures(file, from_json(last.data.read_text("utf-8")).failures)
 
 
 def export_holds(workspace: Workspace, file: Path) -> int:

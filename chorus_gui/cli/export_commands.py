@@ -1,4 +1,4 @@
-"""``chorus-upload export …``: what the last verification and the last readiness check found, as a file."""
+"""``chorus-upload export …``: what changed, what failed, and what the last verification and readiness check found, as a file."""
 
 from __future__ import annotations
 
@@ -9,18 +9,43 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
 RESULTS = ("ok", "missing", "size_differs", "content_differs", "unprovable", "unchecked")
 """What a verification finds of a file; a test compares it with :class:`~chorus_gui.core.transfer.verify.VerifyResult`."""
+KINDS = ("added", "updated", "moved", "restored", "deleted", "unmatched", "problem")
+"""What a review lists; a test compares it with :class:`~chorus_gui.core.model.ChangeKind`."""
 
 
 def add(groups: Any) -> None:
     """The group's grammar."""
     group = groups.add_parser(
-        "export", help="write what the last verification or readiness check found to a file; nothing is checked again"
+        "export", help="write to a file what changed, what failed, or what the last verification or readiness check found"
     )
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
+
+    changes = commands.add_parser("changes", help="scan the site, and write what changed; nothing is recorded")
+    changes.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV")
+    changes.add_argument("--modalities", metavar="A,B", help="scan only these modalities")
+    changes.add_argument(
+        "--mode", choices=("full", "append"), help="choose what a missing file means in this scan: full, it was deleted; append, nothing"
+    )
+    changes.add_argument(
+        "--kind",
+        metavar="K",
+        action="append",
+        default=[],
+        choices=KINDS,
+        help=f"write only these changes: {', '.join(KINDS)} (can be repeated)",
+    )
+    changes.add_argument("--json", action="store_true", help="print JSON")
+    changes.set_defaults(run=run_changes)
+
+    failed = commands.add_parser("failed", help="write which files failed in the last submission, recording, upload or repair")
+    failed.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV")
+    failed.add_argument("--json", action="store_true", help="print JSON")
+    failed.set_defaults(run=run_failed)
 
     verification = commands.add_parser("verification", help="write the results of the journal's last verification on this computer")
     verification.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV, or as JSON if F ends in .json")
@@ -32,24 +57,60 @@ def add(groups: Any) -> None:
         choices=RESULTS,
         help=f"write only these results: {', '.join(RESULTS)} (can be repeated)",
     )
+    verification.add_argument("--json", action="store_true", help="print JSON")
     verification.set_defaults(run=run_verification)
 
     readiness = commands.add_parser("readiness", help="write what the last passes of the readiness check found")
     readiness.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV, or as a page to print if F ends in .html")
+    readiness.add_argument("--json", action="store_true", help="print JSON")
     readiness.set_defaults(run=run_readiness)
+
+
+def run_changes(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
+    """Scan, and write the changes."""
+    from chorus_gui.app.exports import check_writable, scan_and_export
+    from chorus_gui.cli.arguments import submit_options, workspace
+    from chorus_gui.core.model import ChangeKind
+    from chorus_gui.core.review.values import Query
+
+    file = Path(args.output_file)
+    with workspace(args, report) as opened:
+        check_writable(file)
+        done = scan_and_export(opened, ctx, submit_options(args), file, Query(kinds=tuple(map(ChangeKind, args.kind))))
+    if done.ok:
+        _tell(report, file, done.value, "change")
+    return done
+
+
+def run_failed(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Write the failures."""
+    from chorus_gui.app.exports import check_writable, export_last_failures
+    from chorus_gui.cli.arguments import load_config
+
+    file = Path(args.output_file)
+    config = load_config(args, report)
+    check_writable(file)
+    _tell(report, file, export_last_failures(config, file, ctx), "failure")
+    return 0
+
+
+def _tell(report: Report, file: Path, count: int, noun: str) -> None:
+    from chorus_gui.app.words import plural
+
+    report.say(f"Wrote {plural(count, noun)} to {file}.")
+    report.json({"file": str(file), "count": count})
 
 
 def run_verification(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     """Write the verdicts."""
     del ctx
     from chorus_gui.app.exports import check_writable, export_verify
-    from chorus_gui.app.words import plural
     from chorus_gui.cli.arguments import load_config
 
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    report.say(f"Wrote {plural(export_verify(config.journal.local, file, args.result), 'result')} to {file}.")
+    _tell(report, file, export_verify(config.journal.local, file, args.result), "result")
     return 0
 
 
@@ -57,11 +118,10 @@ def run_readiness(args: argparse.Namespace, report: Report, ctx: JobContext) -> 
     """Write the findings."""
     from chorus_gui.app.exports import check_writable
     from chorus_gui.app.readiness_facts import export
-    from chorus_gui.app.words import plural
     from chorus_gui.cli.arguments import load_config
 
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    report.say(f"Wrote {plural(export(config, file, ctx), 'rule')} to {file}.")
+    _tell(report, file, export(config, file, ctx), "rule")
     return 0

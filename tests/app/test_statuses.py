@@ -99,6 +99,12 @@ def exported_holds(scene: Scene) -> None:
         export_holds(workspace, scene.world.base / "holds.toml")
 
 
+def sent(scene: Scene) -> None:
+    """A submission that left a receipt."""
+    fresh(scene)
+    assert main(["-c", str(scene.world.file), "submit", "--yes"]) == Status.DONE
+
+
 def verified(scene: Scene) -> None:
     submitted(scene)
     assert main(["-c", str(scene.world.file), "file", "verify"]) == Status.DONE
@@ -451,11 +457,17 @@ TABLE: list[Row] = [
     *((Status.DONE, fresh, words) for words in ("submit --yes", "journal update", "journal update --dry-run", "file list --changes")),
     *((Status.DONE, fresh, words) for words in ("scan", "scan --hash", "purge --yes", "support-bundle {base}/bundle.zip")),
     *((Status.DONE, fresh, words) for words in ("clear-data --yes", "clear-data --reviews --logs --yes")),
-    *((Status.NOT_STARTED, fresh, f"export {words} --output-file {{base}}/e.csv") for words in ("verification", "readiness")),
-    (Status.DONE, verified, "export verification --output-file {base}/e.csv"),
+    *((Status.NOT_STARTED, fresh, f"export {words} --output-file {{base}}/e.csv") for words in ("verification", "readiness", "failed")),
+    (Status.DONE, fresh, "export changes --output-file {base}/e.csv"),
+    (Status.DONE, submitted, "export changes --kind added --kind deleted --output-file {base}/e.csv --json"),
+    (Status.NOT_STARTED, fresh, "export changes --output-file {base}/no/e.csv"),
+    (Status.DONE, sent, "export failed --output-file {base}/e.csv"),
+    (Status.DONE, sent, "export failed --output-file {base}/e.csv --json"),
+    (Status.NOT_STARTED, sent, "export failed --output-file {base}/no/e.csv"),
+    (Status.DONE, verified, "export verification --output-file {base}/e.csv --json"),
     (Status.DONE, verified, "export verification --result missing --output-file {base}/e.json"),
     (Status.NOT_STARTED, verified, "export verification --output-file {base}/no/e.csv"),
-    (Status.DONE, checked, "export readiness --output-file {base}/e.csv"),
+    (Status.DONE, checked, "export readiness --output-file {base}/e.csv --json"),
     (Status.DONE, checked, "export readiness --output-file {base}/e.html"),
     (Status.DONE, fresh, "remote list"),
     (Status.DONE, fresh, "credential list"),
@@ -565,6 +577,7 @@ TABLE: list[Row] = [
     (Status.FAULTY, one_differs, "file verify --reread --json"),
     (Status.FAULTY, one_differs, "file verify --all --output-file {base}/found.csv"),
     *((Status.FAULTY, unread, words) for words in ("submit --yes", "journal update", "journal update --dry-run", "file list --changes")),
+    (Status.FAULTY, unread, "export changes --output-file {base}/e.csv"),
     (Status.FAULTY, damaged, "journal check"),
     (Status.FAULTY, submitted, "file mark_as_deleted --file nothing"),
     (Status.FAULTY, recorded, f"file mark_as_uploaded_local --upload-datetime now --file {ONE}"),

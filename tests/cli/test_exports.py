@@ -6,6 +6,7 @@ import csv
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import Run
@@ -13,8 +14,11 @@ from world import World
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known
-from chorus_gui.cli.export_commands import RESULTS
+from chorus_gui.cli.export_commands import KINDS, RESULTS
+from chorus_gui.core.errors import StoreError
 from chorus_gui.core.folders import data_folder
+from chorus_gui.core.model import ChangeKind
+from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.transfer.verify import VerifyResult
 
 ONE, TWO = "1001/Images/dicom_deid/a.dcm", "1001/Images/dicom_deid/b.dcm"
@@ -44,6 +48,53 @@ def test_the_last_verification_is_written_without_verifying_again(world: World, 
     file = world.base / "found.json"
     assert run(world, "export", "verification", "--result", "missing", "--output-file", str(file))[0] == 0
     assert [line["path"] for line in json.loads(file.read_text("utf-8"))] == [ONE]
+
+
+def test_the_kinds_are_those_of_a_review() -> None:
+    assert set(KINDS) == {kind.value for kind in ChangeKind} - {"unchanged"}
+
+
+def lines(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as read:
+        return list(csv.DictReader(read))
+
+
+def test_what_changed_is_written_and_nothing_recorded(world: World, run: Run) -> None:
+    world.run("submit", version="v1")
+    three = ONE.replace("a.dcm", "c.dcm")
+    world.put(three, "three")
+    (world.site / TWO).unlink()
+    rows, file = world.rows(), world.base / "changes.csv"
+    assert run(world, "export", "changes", "--output-file", str(file))[0] == 0
+    assert {line["path"]: line["kind"] for line in lines(file)} == {three: "added", TWO: "deleted"}
+    assert run(world, "export", "changes", "--kind", "deleted", "--output-file", str(file))[0] == 0
+    assert [line["path"] for line in lines(file)] == [TWO]
+    assert run(world, "export", "changes", "--mode", "append", "--output-file", str(file))[0] == 0
+    assert [line["path"] for line in lines(file)] == [three]
+    assert world.rows() == rows
+
+
+def test_the_failures_of_the_last_run_are_written(world: World, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the last one that sends or records: a verification after it has no failures of its own."""
+    real = LocalStore.put
+
+    def put(store: LocalStore, path: str, *given: Any, **named: Any) -> Any:
+        if path.endswith(TWO):
+            raise StoreError("The file was refused.", remedy="Send it another day.")
+        return real(store, path, *given, **named)
+
+    file = world.base / "failed.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "put", put)
+        assert run(world, "submit", "--yes", "--version", "v1")[0] == 1
+    run(world, "file", "verify")
+    assert run(world, "export", "failed", "--output-file", str(file))[0] == 0
+    (line,) = lines(file)
+    assert (line["path"], line["modality"]) == (TWO, "Images")
+    assert "refused" in line["cause"]
+    assert run(world, "submit", "--yes", "--version", "v1")[0] == 0
+    assert run(world, "export", "failed", "--output-file", str(file))[0] == 0
+    assert lines(file) == []
 
 
 def test_the_last_readiness_check_is_written(world: World, run: Run) -> None:

@@ -73,14 +73,15 @@ def test_what_a_killed_program_left_is_removed_by_the_next_one(tmp_path: Path) -
     folder.mkdir()
     for file in (*left, written, *mine):
         file.write_bytes(b"half")
+    old, later = now - private.LEFT_S - 60, now - private.LEFT_S + 3600
     for file in (*left, *mine, folder):
-        os.utime(file, (now - private.LEFT_S - 60,) * 2)
-    os.utime(written, (now - private.LEFT_S + 3600,) * 2)
+        os.utime(file, (old, old))
+    os.utime(written, (later, later))
     with private.replacing(target) as out:
         out.write(b"whole")
     assert sorted(tmp_path.iterdir()) == sorted([target, written, *mine, folder])
     left[0].write_bytes(b"half")
-    os.utime(left[0], (now - private.LEFT_S - 60,) * 2)
+    os.utime(left[0], (old, old))
     part = private.beside(target)
     part.write_bytes(b"again")
     private.take_place(part, target)  # a download, or a kept copy
