@@ -19,9 +19,9 @@ from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext, Limit
 from chorus_gui.core.model import Failure, Item, Proof
-from chorus_gui.core.storage.azure.lane import WIDTH, most_connections
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.http.lines import WIDTH, most_connections
 from chorus_gui.core.storage.lane import LANE_BYTES, lane_of
 from chorus_gui.core.storage.outage import Outage
 from chorus_gui.core.storage.renewal import Renewal, Renewed

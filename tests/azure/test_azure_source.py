@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from azure_places import sas_place, service
@@ -15,8 +18,12 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, SourceChangedError, SourceUnreadableError, SourceVanishedError
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
+from chorus_gui.core.storage.azure.wire import CHUNK_BYTES
 from chorus_gui.core.storage.base import BlobInfo, FolderChoice, Page
+from chorus_gui.core.storage.http.channel import Answer
+from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.storage.open import open_source, open_store
+from chorus_gui.core.transfer.checks import fill
 
 
 def opened(place: Place, *paths: str) -> AzureSource:
@@ -124,6 +131,41 @@ def test_a_file_is_read_from_any_offset(place: Place) -> None:
     buffer = bytearray(1 << 20)
     with pytest.raises(SourceChangedError):
         list(iter(lambda: reader.readinto(buffer), 0))
+    store.close()
+    source.close()
+
+
+def test_a_file_is_read_without_asking_for_its_properties_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One GET has the bytes, the size, the time, the version and the MD5 that the blob shows."""
+    source, store = opened(place), AzureStore(place)
+    data = b"\1" * (CHUNK_BYTES + 5)
+    for path, content in (("small", b"abc"), ("empty", b""), ("large", data)):
+        store.put(path, content, md5=hashlib.md5(content, usedforsecurity=False).digest())
+    stats = {path: source.stat(path) for path in ("small", "empty", "large")}
+    asked: list[str] = []
+    send = Http.exchange
+
+    def watched(self: Http, method: str, *args: Any, **options: Any) -> Answer:
+        asked.append(method)
+        return send(self, method, *args, **options)
+
+    monkeypatch.setattr(Http, "exchange", watched)
+    assert source.read_whole("small", 4) == (stats["small"], b"abc", stats["small"])
+    assert source.read_whole("small", 2) == (stats["small"], b"ab", stats["small"]), "one that grew shows by its size"
+    assert asked == ["GET"] * 2
+    assert source.read_whole("empty", 1) == (stats["empty"], b"", stats["empty"])
+    assert asked == ["GET"] * 4, "an empty blob has no ranges"
+    asked.clear()
+    with closing(source.open("large", version=stats["large"].version)) as reader:
+        assert reader.stat() == stats["large"]
+        buffer = bytearray(len(data) + 1)
+        assert fill(reader, memoryview(buffer)) == len(data)
+    assert buffer[: len(data)] == data
+    assert asked == ["GET"] * 2, "a request for each 4 MiB"
+    store.put("small", b"xyz")
+    for version in (stats["small"].version, "0x0"):
+        with pytest.raises(SourceChangedError):
+            source.open("small", version=version)
     store.close()
     source.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tracemalloc
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,11 +34,15 @@ from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.base import ChooseFolder, FileEntry, Folder, FolderChoice, Source, UnwantedFile, Voucher
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.folder import FolderSource
+from chorus_gui.core.storage.gcs.source import GcsSource
+from chorus_gui.core.storage.lane import LANE_BYTES
 from chorus_gui.core.storage.open import open_source
 from chorus_gui.core.storage.outage import Outage
+from chorus_gui.core.storage.read_lane import read_lane_of
 from chorus_gui.core.storage.retry import RetryPolicy
 from chorus_gui.core.storage.retrying_source import RetryingSource
 from chorus_gui.core.storage.s3.source import S3Source
+from chorus_gui.core.storage.whole import Whole
 
 
 @dataclass
@@ -410,6 +415,37 @@ def test_what_vanished_is_said(site: Site) -> None:
             call()
         assert not raised.value.retryable
     assert read(site.source, "b") == b"x"
+
+
+def test_a_lane_brings_what_reading_brings_and_nothing_of_a_file_that_cannot_be_read(site: Site) -> None:
+    """Many at the same time, in any order; each file in one version, whose size, time and MD5 are those that are asked for elsewhere."""
+    lane = read_lane_of(site.source)
+    if lane is None:
+        pytest.skip("it is read as quickly without")
+    files = {f"1/Images/ä {number}.dcm": os.urandom(number * 997) for number in range(1, 30)} | {"most": os.urandom(LANE_BYTES)}
+    for path, data in files.items():
+        site.put(path, data)
+    site.put("grown", os.urandom(3 * LANE_BYTES))
+    wanted = [*files, "grown", "gone", "a/../b", "bad \udc80"]
+    asked = dict(enumerate(wanted))
+    waiting, found = deque(asked), dict[str, Whole | None]()
+    while len(found) < len(wanted):
+        while waiting and lane.has_room():
+            number = waiting.popleft()
+            lane.begin(number, asked[number], len(files.get(asked[number], b"12")) + 1)
+        for number, whole in lane.answers(0.01):
+            found[asked[number]] = whole
+    assert lane.alive, "a refusal is an answer"
+    lane.close()
+    silent = isinstance(getattr(site.source, "inner", site.source), GcsSource)  # the test server does not say “metageneration”
+    for path, data in files.items():
+        stat = site.source.stat(path)
+        assert found[path] == (None if silent else Whole(stat, data, stat))
+    if not silent:
+        grown = found["grown"]
+        assert grown is not None
+        assert (grown.before.size, len(grown.data)) == (3 * LANE_BYTES, 3)
+    assert [found[path] for path in wanted[-3:]] == [None] * 3
 
 
 def test_a_name_can_be_a_file_and_a_folder_in_a_bucket(site: Site) -> None:

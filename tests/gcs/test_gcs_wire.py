@@ -35,9 +35,11 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.model import Grade
 from chorus_gui.core.storage.base import FolderChoice, Voucher
 from chorus_gui.core.storage.bucket.source import REFUSALS
+from chorus_gui.core.storage.bucket.values import Gets
 from chorus_gui.core.storage.gcs.probe import probe
 from chorus_gui.core.storage.gcs.source import GcsSource
 from chorus_gui.core.storage.gcs.wire import Bucket
+from chorus_gui.core.storage.http.channel import Answer
 
 CREATED = "2025-01-01T10:00:00.987Z"
 CREATED_US = 1_735_725_600_000_000
@@ -514,3 +516,20 @@ def test_a_test_of_the_connection_ends_in_findings(serve: Callable[..., Server],
         assert probe(place(serve(page(), answer), keys))[-1].grade is Grade.BAD
     (found,) = probe(place(serve(page()), GoogleKeys(str(tmp_path / "none"))))
     assert "cannot be read" in found.what
+
+
+@pytest.mark.parametrize(("metageneration", "says"), [("1", True), ("2", False), ("", False)])
+def test_a_lane_takes_only_an_answer_that_says_when_the_object_was_written(opened: Opened, metageneration: str, says: bool) -> None:
+    """The time of an object whose properties were changed afterwards is in another answer."""
+    bucket = opened(reply(200))._opened
+    assert isinstance(bucket, Gets)
+    headers = {
+        "content-length": "3",
+        "content-range": "bytes 0-2/3",
+        "x-goog-generation": "17",
+        "last-modified": "Sat, 28 Nov 2026 11:34:01 GMT",
+    }
+    found = bucket.got(4, Answer(206, {**headers, "x-goog-metageneration": metageneration}, b"abc"))
+    assert (found is not None) is says
+    if found is not None:
+        assert (found.data, found.whole.size, found.whole.version, found.whole.modified_us) == (b"abc", 3, "17", 1_795_865_641_000_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from memorystore import MemoryStore
@@ -16,6 +17,8 @@ from chorus_gui.core.model import Failure, Item, Level, Proof
 from chorus_gui.core.storage.base import BlobInfo
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.lane import LANE_BYTES, Arrival
+from chorus_gui.core.storage.read_lane import Arrived
+from chorus_gui.core.storage.whole import read_opened
 from chorus_gui.core.transfer import quick as quick_module
 from chorus_gui.core.transfer.quick import AWAY, LEAST_RATE, LOOKS, REST_S, Quick
 
@@ -280,3 +283,152 @@ def test_whichever_way_a_file_goes_it_arrives_once(store: LaneStore, site: Site,
     assert "v/large" in store.sent
     assert set(store.wrong) <= set(store.sent)
     assert not set(store.begun) & set(store.sent) - set(store.wrong)
+
+
+class Reads:
+    """A lane of reads that brings a file when a test lets it."""
+
+    def __init__(self, root: Path) -> None:
+        self._source = FolderSource(root)
+        self.asked: dict[int, tuple[str, int]] = {}
+        self.alive, self.closed = True, False
+        self.held: set[str] = set()
+        self.lost: set[str] = set()
+
+    @property
+    def answered(self) -> bool:
+        return any(path not in self.held for path, _ in self.asked.values())
+
+    def has_room(self) -> bool:
+        return self.alive
+
+    def begin(self, key: int, path: str, most: int) -> None:
+        self.asked[key] = path, most
+
+    def answers(self, seconds: float) -> list[Arrived]:
+        keys = [key for key, (path, _) in self.asked.items() if path not in self.held]
+        return [self._arrived(key, *self.asked.pop(key)) for key in reversed(keys)]
+
+    def _arrived(self, key: int, path: str, most: int) -> Arrived:
+        return Arrived(key, None if path in self.lost else read_opened(self._source, path, most))
+
+    def close(self) -> None:
+        self.alive, self.closed = False, True
+
+
+class Cloud(FolderSource):
+    """A source with a lane of reads."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.lanes: list[Reads] = []
+        self.root = root
+
+    def read_lane(self) -> Reads:
+        self.lanes.append(Reads(self.root))
+        return self.lanes[-1]
+
+
+@pytest.fixture
+def cloud(site: Site) -> Cloud:
+    return Cloud(site.root)
+
+
+@pytest.fixture
+def reading(store: LaneStore, cloud: Cloud, ctx: JobContext) -> Iterator[Quick]:
+    quick = Quick({"Images": cloud}, store, ctx)
+    yield quick
+    quick.close()
+    assert all(lane.closed for lane in cloud.lanes)
+
+
+def sent(quick: Quick, *items: Item) -> None:
+    for item in items:
+        assert quick.takes(item)
+        assert quick.has_room(item)
+        assert quick.send(item)
+
+
+def test_files_of_a_cloud_are_read_at_the_same_time_and_proved(reading: Quick, cloud: Cloud, store: LaneStore, site: Site) -> None:
+    items = [site.add(name, name.encode()) for name in ("a", "b", "empty/")[:2]]
+    sent(reading, *items)
+    assert len(cloud.lanes[0].asked) == 2, "both are asked for before one has come"
+    assert reading.busy
+    proofs = [*collected(reading), *collected(reading)]
+    assert {proof.item.path: proof.md5 for proof in proofs if isinstance(proof, Proof)} == {"a": md5_hex(b"a"), "b": md5_hex(b"b")}
+    assert not reading.busy
+    assert store.sent == []
+
+
+@pytest.mark.parametrize("how", ["content", "size", "time", "lost", "recorded"])
+def test_a_file_of_a_cloud_that_is_not_the_approved_one_goes_another_way(
+    reading: Quick, cloud: Cloud, store: LaneStore, site: Site, how: str
+) -> None:
+    item = site.add("a", b"abc", md5_hex(b"another") if how == "recorded" else None)
+    good = site.add("b", b"right")
+    file = site.root / "a"
+    if how in ("content", "size"):
+        file.write_bytes(b"abd" if how == "content" else b"abcd")
+        os.utime(file, ns=(0, item.mtime_us * 1000 + (1_000_000_000 if how == "content" else 0)))
+    elif how == "time":
+        os.utime(file, ns=(0, item.mtime_us * 1000 + 1_000_000_000))
+    sent(reading, item, good)
+    if how == "lost":
+        cloud.lanes[0].lost.add("a")
+    found = [*collected(reading), *collected(reading)]
+    assert [one for one in found if isinstance(one, Item)] == [item]
+    assert [one.item for one in found if isinstance(one, Proof)] == [good]
+    assert store.begun == ["v/b"], "nothing of it was sent"
+
+
+def test_a_lane_of_reads_that_broke_is_replaced_after_a_rest(
+    reading: Quick, cloud: Cloud, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(quick_module.time, "monotonic", lambda: now[0])
+    first, second = site.add("a", b"a"), site.add("b", b"b")
+    sent(reading, first)
+    cloud.lanes[0].alive = False
+    assert not reading.alive
+    cloud.lanes[0].held.add("a")
+    assert not reading.takes(second), "it still has a file"
+    cloud.lanes[0].held.clear()
+    assert [one.item for one in [*collected(reading), *collected(reading)] if isinstance(one, Proof)] == [first]
+    assert not reading.takes(second)
+    assert cloud.lanes[0].closed
+    now[0] += REST_S + 0.1
+    sent(reading, second)
+    assert len(cloud.lanes) == 2
+
+
+def test_what_was_read_before_a_pause_is_sent_after_it(reading: Quick, cloud: Cloud, store: LaneStore, site: Site) -> None:
+    first, second = site.add("a", b"a"), site.add("b", b"b")
+    sent(reading, first)
+    assert collected(reading) == []
+    sent(reading, second)
+    assert [one.item for one in reading.settle(1.0) if isinstance(one, Proof)] == [first]
+    assert store.begun == ["v/a"]
+    assert sorted(reading.abandoned()) == [second.key], "what is not sent is not lost, if it ends here"
+    reading.resume()
+    assert [one.item for one in [*collected(reading), *collected(reading)] if isinstance(one, Proof)] == [second]
+
+
+def test_what_was_read_goes_another_way_if_the_store_breaks(reading: Quick, store: LaneStore, site: Site) -> None:
+    item = site.add("a", b"a")
+    sent(reading, item)
+    for lane in store.lanes:
+        lane.alive = False
+    assert collected(reading) == [item]
+    assert not reading.busy
+
+
+def test_a_lane_of_reads_that_brings_nothing_is_not_used_for_the_next_files(reading: Quick, cloud: Cloud, site: Site) -> None:
+    """A service whose answers do not say all that is needed would be asked twice for every file."""
+    lost, good = [site.add(name, b"x") for name in "abc"], site.add("d", b"y")
+    sent(reading, *lost)
+    cloud.lanes[0].lost |= {"a", "b", "c"}
+    assert {one.path for one in collected(reading) if isinstance(one, Item)} == {"a", "b", "c"}
+    sent(reading, good)
+    assert cloud.lanes[0].closed
+    assert len(cloud.lanes) == 1
+    assert [one.item for one in collected(reading) if isinstance(one, Proof)] == [good]

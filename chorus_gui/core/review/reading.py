@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.model import Tally
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import CloudReading, Pending
@@ -18,8 +17,6 @@ CLOUDS = "clouds"
 """The key under which a review keeps which places a scan listed."""
 PIECE_BYTES = 4 * 1024 * 1024
 """What one request reads at most."""
-_MORE = {PlaceKind.AZURE.value: 1, PlaceKind.S3.value: 0, PlaceKind.GCS.value: 0}
-"""Requests for a file's properties."""
 _SUMS = "count(*), coalesce(sum(size), 0), coalesce(sum(max(1, (size + ?1 - 1) / ?1)), 0)"
 
 
@@ -48,5 +45,5 @@ def _reading(staging: Staging, along: Pending, listed: tuple[str, str, list[str]
         sql = f"SELECT {_SUMS} FROM pending WHERE {chosen} AND NOT own AND version IN (SELECT value FROM json_each(?3))"
         pending = staging.db.execute(sql, (*bound, versions)).fetchone()
     total = Tally(files + pending[0], size + pending[1])
-    requests = pieces + pending[2] + _MORE[kind] * total.files
+    requests = pieces + pending[2]
     return CloudReading(kind, place, tuple(modalities), total, requests, listing, inventory_us)

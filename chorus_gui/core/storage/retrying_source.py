@@ -16,6 +16,7 @@ from chorus_gui.core.storage.by_service import Lends, Lent, lends
 from chorus_gui.core.storage.listed import HasInventory
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.ranges import ranges_of
+from chorus_gui.core.storage.read_lane import ReadLane, read_lane_of
 from chorus_gui.core.storage.renewal import Kind, Renewal
 from chorus_gui.core.storage.retrying import NOTHING
 from chorus_gui.core.storage.silence import NOTHING_KNOWN, About
@@ -68,6 +69,10 @@ class RetryingSource:
         if job.current().patience is Patience.ONCE:  # most calls: nothing is waited for
             return self._read_whole(path, most)
         return self.ask(lambda: self._read_whole(path, most), "read", About(path))
+
+    def read_lane(self) -> ReadLane | None:
+        """See :class:`HasReadLane`.  What a lane does not bring, its user reads again in another way, which waits."""
+        return read_lane_of(self.inner)
 
     @property
     def inventory_us(self) -> int:

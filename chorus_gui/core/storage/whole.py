@@ -31,10 +31,11 @@ def whole_reader(source: Source) -> Callable[[str, int], Whole]:
     """What reads a file of this source: :meth:`ReadsWhole.read_whole`, its own or one that opens the file."""
     if isinstance(source, ReadsWhole):
         return source.read_whole
-    return partial(_read, source)
+    return partial(read_opened, source)
 
 
-def _read(source: Source, path: str, most: int) -> Whole:
+def read_opened(source: Source, path: str, most: int) -> Whole:
+    """As :meth:`ReadsWhole.read_whole`, from an open file."""
     with closing(source.open(path)) as reader:
         before = reader.stat()
         buffer, done = bytearray(most), 0

@@ -1,5 +1,7 @@
 """Small files, sent in the thread that asks for them: read, hashed, and handed to a lane, whose answers are collected later.
 
+Those of a site in a cloud come out of a lane, too, many at the same time.
+
 It is the usual case alone.  Whatever is not as it should be (a file that changed, a source that waits, a store that refuses, or does not
 answer) goes the way of every other file afterwards, which knows what to do: nothing is explained, repeated or waited for here.
 
@@ -9,17 +11,20 @@ Worker processes can do the reading, hashing and sending, if there are any (:mod
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from chorus_gui.core.errors import ChorusError, StoreUnavailableError
 from chorus_gui.core.job import JobContext, Patience
 from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import Source, Store
-from chorus_gui.core.storage.digests import md5_of
+from chorus_gui.core.storage.digests import Digest, md5_of
 from chorus_gui.core.storage.lane import LANE_BYTES, Lane, lane_of
+from chorus_gui.core.storage.read_lane import ReadLane, read_lane_of
 from chorus_gui.core.storage.whole import Whole, whole_reader
-from chorus_gui.core.transfer.checks import acknowledged, check_content, check_unchanged, level_of
+from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, level_of
 from chorus_gui.core.transfer.processes import Processes, task_of
 
 SLOW_S = 0.001
@@ -36,6 +41,24 @@ LENT_BYTES = 8 * 1024 * 1024
 """Bytes of the files that worker processes have, at most; under a limit, no more than it allows in a second: a change of the limit reaches the others."""
 _LOOK_S = 0.005
 """Seconds of a wait for one of two: the lane of this process, and the worker processes."""
+
+
+READ_AHEAD = 64
+"""Files that were read and wait for a connection to the store, at most, and as many that are being read."""
+
+
+MISSES = 3
+"""Files in a row that a lane of reads did not bring, although it works: then the source is read without it."""
+
+
+class _Read(NamedTuple):
+    """A file that was read, and is right."""
+
+    number: int
+    item: Item
+    data: bytes
+    whole: Digest
+    began: float
 
 
 class _Sent(NamedTuple):
@@ -59,6 +82,12 @@ class Quick:
         self._store = store
         self._ctx = ctx
         self._once = ctx.branch(patience=Patience.ONCE)
+        self._reads: dict[str, ReadLane | None] = {}
+        """by modality; None where the source has none"""
+        self._reading: dict[int, tuple[Item, float]] = {}
+        self._read: deque[_Read] = deque()
+        self._misses = 0
+        self._begins = True
         self._lane: Lane | None = lane_of(store) if possible else None
         self._possible = self._lane is not None
         self._sent: dict[int, _Sent] = {}
@@ -81,12 +110,13 @@ class Quick:
     @property
     def busy(self) -> bool:
         """Files are on their way, or their proofs were not collected."""
-        return bool(self._sent or self._lent)
+        return bool(self._sent or self._lent or self._reading or self._read)
 
     @property
     def answered(self) -> bool:
         """:meth:`results` has something at once."""
-        return (self._lane is not None and self._lane.answered) or (self._processes is not None and self._processes.answered)
+        lanes = any(lane is not None and lane.answered for lane in (self._lane, *self._reads.values()))
+        return lanes or (self._processes is not None and self._processes.answered)
 
     def takes(self, item: Item) -> bool:
         """It can go this way now: a small file, without a low limit or a condition, while nothing is wrong."""
@@ -97,7 +127,7 @@ class Quick:
         if self._away:
             self._away -= 1
             return False
-        return self._lends or self._is_open()
+        return self._lends or (self._is_open() and self._reads_well(item.modality))
 
     def has_room(self, item: Item) -> bool:
         """This file can be sent, and it is its turn under the limit; False also if it has to go another way, see :attr:`alive`."""
@@ -110,7 +140,12 @@ class Quick:
         if self._processes is not None and self._processes.ready:
             most = min(LENT_BYTES, limit.rate or LENT_BYTES)
             return self._processes.has_room() and (not self._lent or self._lent_bytes + item.size <= most)
-        return self._lane is not None and self._lane.has_room()
+        if self._lane is None:
+            return False
+        reads = self._reads.get(item.modality)
+        if reads is None:
+            return self._lane.has_room()
+        return len(self._reading) < READ_AHEAD > len(self._read) and reads.has_room()
 
     @property
     def held(self) -> bool:
@@ -120,7 +155,8 @@ class Quick:
     @property
     def alive(self) -> bool:
         """It makes sense to wait for room."""
-        return self._lends or (self._lane is not None and self._lane.alive)
+        reading = all(lane is None or lane.alive for lane in self._reads.values())
+        return self._lends or (self._lane is not None and self._lane.alive and reading)
 
     @property
     def _lends(self) -> bool:
@@ -139,34 +175,37 @@ class Quick:
         if lane is None:
             return False
         began = time.perf_counter()
+        reads = self._reads.get(item.modality)
+        if reads is not None:
+            self._numbers += 1
+            self._reading[self._numbers] = item, began
+            self._once.does(partial(reads.begin, self._numbers), item.path, item.size + 1)
+            return True
         try:
             before, data, after = self._once.does(self._reader(item.modality), item.path, item.size + 1)
             read = time.perf_counter()
-            check_unchanged(before, item)
-            check_unchanged(after, item)
-            if len(data) != item.size:
-                return False
-            whole = md5_of(data)
-            md5 = whole.hexdigest()
-            check_content(item, md5, after)
+            whole = _checked(item, Whole(before, data, after))
         except ChorusError:
             return False
         self._note_reading(read - began)
         self._numbers += 1
-        hashed = time.perf_counter()
-        self._sent[self._numbers] = _Sent(item, md5, began, hashed)
-        lane.begin(self._numbers, item.store_path, data, whole.digest())
+        self._begin(lane, _Read(self._numbers, item, data, whole, began))
         return True
+
+    def _begin(self, lane: Lane, read: _Read) -> None:
+        self._sent[read.number] = _Sent(read.item, read.whole.hexdigest(), read.began, time.perf_counter())
+        lane.begin(read.number, read.item.store_path, read.data, read.whole.digest())
 
     def results(self, seconds: float) -> Iterator[Proof | Item]:
         """The proofs of the answers that have arrived; waits up to ``seconds`` for one.  An item has to go another way."""
         seconds = max(0.0, min(seconds, self._due - time.monotonic())) if self.held else seconds
         found: list[Proof | Item] = []
         if self._processes is not None:
-            found += self._from_processes(self._processes, min(seconds, _LOOK_S) if self._sent else seconds)
-            seconds = 0.0 if found or not self._sent else min(seconds, _LOOK_S)
+            own = bool(self._sent or self._reading or self._read)
+            found += self._from_processes(self._processes, min(seconds, _LOOK_S) if own else seconds)
+            seconds = 0.0 if found or not own else min(seconds, _LOOK_S)
         if self._lane is not None:
-            found += self._from_lane(self._lane, seconds)
+            found += self._from_lanes(self._lane, seconds)
         counts: dict[str, list[int]] = {}
         for result in found:
             if isinstance(result, Proof):
@@ -176,6 +215,35 @@ class Quick:
         for modality, (files, size) in counts.items():
             self._ctx.progress.add(modality, files=files, size=size)
         yield from found
+
+    def _from_lanes(self, lane: Lane, seconds: float) -> list[Proof | Item]:
+        """What came out of the lanes; if nothing did, wait: a moment for each where both can have something."""
+        if not self._reading and not self._read:
+            return [*self._from_lane(lane, seconds)]
+        found = [*self._from_lane(lane, 0), *self._from_reads(lane, 0)]
+        if found or not seconds:
+            return found
+        if self._reading and not self._read:
+            return [*self._from_reads(lane, min(seconds, _LOOK_S) if self._sent else seconds)]
+        return [*self._from_lane(lane, min(seconds, _LOOK_S)), *self._from_reads(lane, 0)]
+
+    def _from_reads(self, lane: Lane, seconds: float) -> Iterator[Item]:
+        """Send what was read.  What cannot be had in this way, is not right, or cannot be sent goes another way."""
+        for reads in [*self._reads.values()]:
+            for number, whole in reads.answers(seconds) if reads is not None else ():
+                item, began = self._reading.pop(number)
+                try:
+                    self._misses = self._misses + 1 if whole is None else 0
+                    if whole is None:
+                        yield item
+                    else:
+                        self._read.append(_Read(number, item, whole.data, _checked(item, whole), began))
+                except ChorusError:
+                    yield item
+        while self._read and lane.alive and self._begins and lane.has_room():
+            self._begin(lane, self._read.popleft())
+        while self._read and not lane.alive:
+            yield self._read.popleft().item
 
     def _from_lane(self, lane: Lane, seconds: float) -> Iterator[Proof | Item]:
         now = 0.0
@@ -208,7 +276,11 @@ class Quick:
         return item
 
     def settle(self, seconds: float) -> Iterator[Proof | Item]:
-        """Begin no more files until :meth:`resume`; the results of those on their way that are answered within ``seconds``."""
+        """Begin no more files until :meth:`resume`; the results of those on their way that are answered within ``seconds``.
+
+        Files that are being read, or were, are sent afterwards.
+        """
+        self._begins = False
         if self._processes is not None:
             self._processes.hold()
         until = time.monotonic() + seconds
@@ -219,6 +291,7 @@ class Quick:
 
     def resume(self) -> None:
         """Continue after :meth:`settle`."""
+        self._begins = True
         if self._processes is not None:
             self._processes.resume()
 
@@ -238,7 +311,12 @@ class Quick:
 
     def abandoned(self) -> list[int]:
         """The keys of the files on their way, whose results nobody gets."""
-        return [sent.item.key for sent in self._sent.values()]
+        items = [
+            *(sent.item for sent in self._sent.values()),
+            *(read.item for read in self._read),
+            *(item for item, _ in self._reading.values()),
+        ]
+        return [item.key for item in items]
 
     def close(self) -> None:
         """Close the connections.  Processes send nothing after this."""
@@ -246,6 +324,11 @@ class Quick:
         if self._processes is not None:
             self._processes.finish()
             self._processes = None
+
+        for reads in self._reads.values():
+            if reads is not None:
+                reads.close()
+        self._reads.clear()
 
     def _close_lane(self) -> None:
         if self._lane is not None:
@@ -258,13 +341,33 @@ class Quick:
             reader = self._readers[modality] = whole_reader(self._sources[modality])
         return reader
 
+    def _reads_well(self, modality: str) -> bool:
+        """Files of this modality can be read now: its source has no lane, or one that works.  A broken one is replaced as :meth:`_is_open` does."""
+        if modality not in self._reads:
+            if time.monotonic() - self._broke < REST_S:
+                return False
+            self._reads[modality] = read_lane_of(self._sources[modality])
+        reads = self._reads[modality]
+        if reads is None or (reads.alive and self._misses < MISSES):
+            return True
+        if self._reading:
+            return False
+        unhelpful = reads.alive
+        reads.close()
+        if unhelpful:
+            self._reads[modality], self._misses = None, 0
+            return True
+        del self._reads[modality]
+        self._broke = time.monotonic()
+        return False
+
     def _is_open(self) -> bool:
         """There is a lane that works; a broken one is replaced when everything that it sent is settled."""
         if self._lane is None:
             if time.monotonic() - self._broke < REST_S:
                 return False
             self._lane = lane_of(self._store)
-        elif not self._lane.alive and not self._sent:
+        elif not self._lane.alive and not (self._sent or self._reading or self._read):
             self._close_lane()
             self._broke = time.monotonic()
         return self._lane is not None and self._lane.alive
@@ -274,3 +377,14 @@ class Quick:
         if len(self._looks) == LOOKS:
             self._away = AWAY if sorted(self._looks)[LOOKS // 2] > SLOW_S else 0
             self._looks.clear()
+
+
+def _checked(item: Item, found: Whole) -> Digest:
+    """The MD5 of a file that is the approved one.  Raises :class:`ChorusError` for any other."""
+    check_unchanged(found.before, item)
+    check_unchanged(found.after, item)
+    if len(found.data) != item.size:
+        raise changed(item, f"{len(found.data):,} bytes were read")
+    whole = md5_of(found.data)
+    check_content(item, whole.hexdigest(), found.after)
+    return whole

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import selectors
-import socket
-import ssl
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Protocol
 
 from chorus_gui.core.storage.azure.wire import Written
 from chorus_gui.core.storage.base import BlobInfo
-from chorus_gui.core.storage.http.channel import (
-    HEAD_BYTES,
-    IDLE_SECONDS,
-    READ_SECONDS,
-    REFUSED,
-    Answer,
-    Channel,
-    NoAnswerError,
-    Trouble,
-    parsed_head,
-)
+from chorus_gui.core.storage.http.channel import REFUSED, Answer, Channel, NoAnswerError, Trouble
+from chorus_gui.core.storage.http.lines import Lines, head_of
 from chorus_gui.core.storage.lane import Arrival
 
-WIDTH = 64
-"""The largest number of connections.  Fewer are opened if fewer are enough."""
-_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-_LOOK_S = 1.0
-"""Seconds between two looks for requests that nobody answers."""
 _END = b"0\r\n\r\n"
 """A body in pieces that has none."""
-
-
-def most_connections() -> int:
-    """:data:`WIDTH`, or a quarter of the files that this process may have open, if that is less."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return WIDTH
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return WIDTH if limit == resource.RLIM_INFINITY else max(1, min(WIDTH, limit // 4))
+_NOTHING: Mapping[str, str] = {}
 
 
 class Puts(Protocol):
@@ -62,234 +32,64 @@ class Puts(Protocol):
         ...
 
 
-class _Line:
-    """A connection, and the one request on it.  ``rest`` is what the system did not take of it yet."""
-
-    __slots__ = ("began", "buffer", "key", "path", "rest", "size", "sock")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.key: int | None = None
-        self.path = ""
-        self.size = 0
-        self.began = time.monotonic()
-        self.rest: memoryview | None = None
-        self.buffer = b""
-
-
 class AzureLane:
     """As :class:`~chorus_gui.core.storage.lane.Lane`.  ``name_of`` gives the whole name of a blob, and raises for one that needs a closer look."""
 
     def __init__(self, puts: Puts, name_of: Callable[[str], str]) -> None:
         self._puts = puts
         self._name_of = name_of
-        self._selector = selectors.DefaultSelector()
-        self._lines: set[_Line] = set()
-        self._idle: list[_Line] = []
-        self._done: list[Arrival] = []
-        self._under_way = 0
-        self._connecting = 0
-        self._made: deque[Channel | None] = deque()  # by other threads
-        self._alive, self._closed = True, False
-        self._most = most_connections()
-        self._looked = time.monotonic()
-        self._bell, self._ring = socket.socketpair()
-        self._bell.setblocking(False)
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._lines = Lines(puts.connect, _complete)
+        self._sent: dict[int, tuple[str, int]] = {}
 
     @property
     def alive(self) -> bool:
         """See :attr:`Lane.alive`."""
-        return self._alive
+        return self._lines.alive
 
     @property
     def busy(self) -> int:
         """See :attr:`Lane.busy`."""
-        return self._under_way + len(self._done)
+        return self._lines.busy
 
     @property
     def answered(self) -> bool:
         """See :attr:`Lane.answered`."""
-        return bool(self._done)
+        return self._lines.answered
 
     def has_room(self) -> bool:
-        """See :meth:`Lane.has_room`.  If every connection is busy, it has as many more made as there are."""
-        if not self._idle:
-            self._turn(0)
-        if self._idle or not self._alive:
-            return self._alive
-        if not self._connecting:
-            for _ in range(min(max(1, len(self._lines)), self._most - len(self._lines))):
-                self._connecting += 1
-                threading.Thread(target=self._connect, name="connect", daemon=True).start()
-        return False
+        """See :meth:`Lane.has_room`."""
+        return self._lines.has_room()
 
     def begin(self, key: int, path: str, data: bytes, md5: bytes) -> None:
         """See :meth:`Lane.begin`."""
-        line = self._idle.pop()
-        now = time.monotonic()
-        if now - line.began > IDLE_SECONDS:  # a firewall may have dropped it silently
-            self._drop(line)
-            self._done.append(Arrival(key, None))
-            return
-        try:
-            message = self._puts.put_message(self._name_of(path), data, md5)
-        except Exception:  # noqa: BLE001 - whoever sends it again meets it again, and says what it is
-            self._idle.append(line)
-            self._done.append(Arrival(key, None))
-            return
-        line.key, line.path, line.size, line.began = key, path, len(data), now
-        self._under_way += 1
-        try:
-            sent = line.sock.send(message)
-        except _LATER:
-            sent = 0
-        except OSError:
-            self._drop(line)
-            return
-        if sent < len(message):
-            line.rest = memoryview(message)[sent:]
-            self._selector.modify(line.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, line)
+        self._sent[key] = path, len(data)
+        self._lines.begin(key, lambda: self._puts.put_message(self._name_of(path), data, md5))
 
     def answers(self, seconds: float) -> list[Arrival]:
         """See :meth:`Lane.answers`."""
-        if not self._done:
-            self._turn(seconds)
-        done, self._done = self._done, []
-        return done
+        return [Arrival(key, self._blob(*self._sent.pop(key), answer)) for key, answer in self._lines.answers(seconds)]
+
+    def _blob(self, path: str, size: int, answer: Answer | None) -> BlobInfo | None:
+        written = self._puts.confirmed(answer) if answer is not None else None
+        if written is None:
+            if answer is not None:
+                self._lines.stop()
+            return None
+        return BlobInfo(path, size, written.md5, written.etag, written.modified_us, _NOTHING)
 
     def close(self) -> None:
         """See :meth:`Lane.close`."""
-        self._alive, self._closed = False, True
-        for line in [*self._lines]:
-            self._drop(line)
-        self._selector.close()
-        self._bell.close()
-        self._ring.close()
-        self._adopt()
-
-    # --- what happens on the connections ------------------------------------------------------------------------------------
-
-    def _turn(self, seconds: float) -> None:
-        for key, events in self._selector.select(seconds):
-            line: _Line | None = key.data
-            if line is None:
-                with suppress(OSError):
-                    self._bell.recv(4096)
-                self._adopt()
-                continue
-            if events & selectors.EVENT_WRITE:
-                self._push(line)
-            if events & selectors.EVENT_READ:
-                self._collect(line)
-        now = time.monotonic()
-        if now - self._looked > _LOOK_S:
-            self._looked = now
-            for line in [line for line in self._lines if line.key is not None and now - line.began > READ_SECONDS]:
-                self._drop(line)
-
-    def _push(self, line: _Line) -> None:
-        rest = line.rest
-        if rest is None:
-            return
-        try:
-            line.rest = rest[line.sock.send(rest) :]
-        except _LATER:
-            return
-        except OSError:
-            self._drop(line)
-            return
-        if not line.rest:
-            line.rest = None
-            self._selector.modify(line.sock, selectors.EVENT_READ, line)
-
-    def _collect(self, line: _Line) -> None:
-        try:
-            data = line.sock.recv(HEAD_BYTES)
-        except _LATER:
-            return
-        except (OSError, ValueError):  # ValueError: it was closed a moment ago
-            data = b""
-        if not data or line.key is None or line.rest is not None:  # it ended, or something came that nobody asked for
-            self._drop(line)
-            return
-        line.buffer = line.buffer + data if line.buffer else data
-        try:
-            answer = _complete(line.buffer)
-        except NoAnswerError:
-            self._drop(line)
-            return
-        if answer is None:
-            return
-        written = self._puts.confirmed(answer)
-        if written is None:
-            self._drop(line)
-            return
-        self._done.append(Arrival(line.key, BlobInfo(line.path, line.size, written.md5, written.etag, written.modified_us, _NOTHING)))
-        self._under_way -= 1
-        line.key, line.buffer, line.began = None, b"", time.monotonic()
-        if "close" in answer.headers.get("connection", "").lower():
-            self._drop(line)
-        else:
-            self._idle.append(line)
-
-    def _drop(self, line: _Line) -> None:
-        """Close it.  A request that was on it is not confirmed, and then no other one begins here: something is wrong."""
-        if line not in self._lines:
-            return
-        self._lines.discard(line)
-        if line.key is not None:
-            self._done.append(Arrival(line.key, None))
-            self._under_way -= 1
-            self._alive = False
-        elif line in self._idle:
-            self._idle.remove(line)
-        with suppress(KeyError, ValueError):
-            self._selector.unregister(line.sock)
-        line.sock.close()
-
-    def _connect(self) -> None:
-        """In a thread of its own: names, proxies and TLS take their time."""
-        made: Channel | None = None
-        with suppress(Exception):  # whoever sends next meets it again, and says what it is
-            made = self._puts.connect()
-        self._made.append(made)
-        if self._closed:
-            self._adopt()
-        with suppress(OSError):
-            self._ring.send(b"!")
-
-    def _adopt(self) -> None:
-        with suppress(IndexError):
-            while True:
-                channel = self._made.popleft()
-                self._connecting -= 1
-                if channel is None:
-                    self._alive = False
-                elif self._closed:
-                    channel.close()
-                else:
-                    sock = channel.detach()
-                    sock.setblocking(False)
-                    line = _Line(sock)
-                    self._lines.add(line)
-                    self._idle.append(line)
-                    self._selector.register(sock, selectors.EVENT_READ, line)
-
-
-_NOTHING: Mapping[str, str] = {}
+        self._lines.close()
 
 
 def _complete(data: bytes) -> Answer | None:
     """The answer, once all of it is there; only one that reports success and has no body.  Raises :class:`NoAnswerError` for any other."""
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
-        if len(data) > HEAD_BYTES or (len(data) > 8 and not data.startswith(b"HTTP/1.")):
-            raise NoAnswerError(Trouble.STRANGE)
+    found = head_of(data)
+    if found is None:
         return None
-    version, answer = parsed_head(data[:end])
-    body, headers = data[end + 4 :], answer.headers
-    if version == 0 or not 200 <= answer.status < REFUSED:
+    answer, begin = found
+    body, headers = data[begin:], answer.headers
+    if not 200 <= answer.status < REFUSED:
         raise NoAnswerError(Trouble.STRANGE)
     if headers.get("transfer-encoding", "").lower() == "chunked" and "content-length" not in headers:
         if body != _END:

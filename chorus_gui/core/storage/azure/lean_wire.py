@@ -113,6 +113,21 @@ class LeanWire:
         target = self._authorisation.sign(request)
         return b"".join((self._http.head("PUT", target, headers, len(data)), b"\r\n", data))
 
+    def get_message(self, name: str, length: int) -> bytes:
+        """The whole request for the first ``length`` bytes of a blob, signed: as :meth:`read` sends it."""
+        headers = {
+            "x-ms-range": f"bytes=0-{length - 1}",
+            "x-ms-version": VERSION,
+            "user-agent": _AGENT,
+            "accept-encoding": "identity",
+        }
+        target = self._authorisation.sign(Request("GET", self._at(name), (), headers))
+        return self._http.head("GET", target, headers, 0) + b"\r\n"
+
+    def got(self, name: str, length: int, answer: Answer) -> Piece | None:
+        """What its answer has, None if it did not come from the service.  Raises :class:`MalformedError`."""
+        return _piece(answer, name, 0, length) if answer.headers.get(REQUEST_ID) else None
+
     def confirmed(self, answer: Answer) -> Written | None:
         """See :meth:`Puts.confirmed`."""
         if not answer.headers.get(REQUEST_ID):
@@ -189,7 +204,7 @@ class LeanWire:
                 return None
             request = Request("GET", self._at(name), (), _conditional({}, Condition(etag=etag)), most=CHUNK_BYTES + SPARE_BYTES)
             answer, length = self._ask(request, operation), CHUNK_BYTES  # an empty blob has no ranges
-        return self._believed(lambda: _piece(answer, offset, length))
+        return self._believed(lambda: _piece(answer, name, offset, length))
 
     def start_copy(self, source: str, target: str, *, condition: Condition) -> str:
         """See :meth:`Wire.start_copy`."""
@@ -321,23 +336,28 @@ def _properties(headers: Mapping[str, str], name: str) -> Properties:
     if not etag:
         raise MalformedError("a blob without an ETag")
     size = markup.number(headers.get("content-length", ""), BLOB_BYTES)
-    metadata = from_headers({key[len(_META) :]: value for key, value in headers.items() if key.startswith(_META)})
-    md5, modified = markup.md5_hex(headers.get("content-md5", "")), modified_us(headers.get("last-modified", ""))
     copy = [headers.get(f"x-ms-copy-{part}", "") for part in ("id", "status", "status-description")]
-    return Properties(BlobInfo(name, size, md5, etag, modified, metadata), *copy)
+    return Properties(_info(headers, (name, size, etag), "content-md5"), *copy)
 
 
-def _piece(answer: Answer, offset: int, length: int) -> Piece:
+def _info(headers: Mapping[str, str], blob: tuple[str, int, str], md5: str) -> BlobInfo:
+    """``blob``: its name, its size, its ETag; ``md5``: the header with that of the whole blob."""
+    name, size, etag = blob
+    metadata = from_headers({key[len(_META) :]: value for key, value in headers.items() if key.startswith(_META)})
+    return BlobInfo(name, size, markup.md5_hex(headers.get(md5, "")), etag, modified_us(headers.get("last-modified", "")), metadata)
+
+
+def _piece(answer: Answer, name: str, offset: int, length: int) -> Piece:
     etag, data = bare_etag(answer.headers.get("etag")), answer.body
     if not etag:
         raise MalformedError("a blob without an ETag")
     if answer.status != 206:  # a blob in one piece
         if offset or len(data) > length:
             raise MalformedError("another range than was asked for")
-        return Piece(data, len(data), etag)
+        return Piece(data, len(data), etag, _info(answer.headers, (name, len(data), etag), "content-md5"))
     found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
     first, last, size = map(int, found.groups()) if found else (0, -1, -1)
     fits = found is not None and first == offset and last - first + 1 == len(data) <= length and last < size <= BLOB_BYTES
     if not fits or (not data and offset < size):  # at the blob's end, the emulator gives a range of nothing
         raise MalformedError("another range than was asked for")
-    return Piece(data, size, etag)
+    return Piece(data, size, etag, _info(answer.headers, (name, size, etag), "x-ms-blob-content-md5"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 from chorus_gui.core.config.credentials import Credentials
@@ -12,6 +13,7 @@ from chorus_gui.core.errors import (
     BlobNameError,
     BlobNotFoundError,
     ConditionError,
+    SourceChangedError,
     SourceVanishedError,
     StoreError,
     StoreUnavailableError,
@@ -20,13 +22,18 @@ from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.accepts import refusal
 from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
+from chorus_gui.core.storage.azure.wire import CHUNK_BYTES
 from chorus_gui.core.storage.base import Ask, BlobInfo, ChooseFolder, Folder, KnownMd5, Page, SourceStat, Voucher, at_once
 from chorus_gui.core.storage.by_service import Lent
 from chorus_gui.core.storage.flat import Key, folders_of
+from chorus_gui.core.storage.read_lane import ReadLane
 from chorus_gui.core.storage.retrying import Continued
 from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
+from chorus_gui.core.storage.whole import Whole, read_opened
 
 T = TypeVar("T")
+LEAST_BYTES = 64
+"""The shortest range: of an empty blob, the emulator answers to shorter ones what no range is."""
 ARCHIVE_REMEDY = "Bring it back to the Hot or Cool tier (in the Azure portal: “Change tier”; this takes up to 15 hours), then scan again. Or hold it back."
 _ARCHIVED = Problem((), "", "It is in Azure's archive tier, so it cannot be read now.", ARCHIVE_REMEDY, if_read=True)
 
@@ -73,11 +80,27 @@ class AzureSource:
         return found
 
     def open(self, path: str, offset: int = 0, *, version: str = "") -> BlobReader:
-        """See :meth:`Source.open`."""
-        found = self.stat(path)
+        """See :meth:`Source.open`.  One request, which also brings the first bytes."""
+        try:
+            first = _as_source(path, lambda: self._store.read_first(path, offset, CHUNK_BYTES, etag=version or None))
+        except SourceChangedError:
+            self.stat(path)  # some servers say so of a blob that is gone, too
+            raise
+        found, data = (_stat(first[0]), first[1]) if first else (self.stat(path), b"")
         if version and found.version != version:
             raise replaced(path)
-        return BlobReader(path, found, self._store.read(path, offset=offset, etag=found.version))
+        at = offset + len(data)
+        more = self._store.read(path, offset=at, etag=found.version) if at < found.size else iter(())
+        return BlobReader(path, found, chain((data,) if data else (), more))
+
+    def read_whole(self, path: str, most: int) -> Whole:
+        """See :meth:`ReadsWhole.read_whole`.  One request, for a file of up to 4 MiB."""
+        first = _as_source(path, lambda: self._store.read_first(path, 0, max(LEAST_BYTES, most))) if most <= CHUNK_BYTES else None
+        return _whole(first[0], first[1][:most]) if first else read_opened(self, path, most)
+
+    def read_lane(self) -> ReadLane | None:
+        """See :class:`HasReadLane`."""
+        return self._store.read_lane(_whole)
 
     @property
     def ranged(self) -> bool:
@@ -148,6 +171,11 @@ class BlobReader:
         """Forget what was fetched."""
         self._left = memoryview(b"")
         self._chunks = iter(())
+
+
+def _whole(blob: BlobInfo, data: bytes) -> Whole:
+    stat = _stat(blob)
+    return Whole(stat, data, stat)
 
 
 def _stat(blob: BlobInfo) -> SourceStat:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,16 @@ from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is_folder
 from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
-from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Wire
+from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Piece, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.by_service import CannotFetchError, Lent
+from chorus_gui.core.storage.http.channel import Answer
 from chorus_gui.core.storage.http.headers import clock_skew
 from chorus_gui.core.storage.lane import Lane
 from chorus_gui.core.storage.names import check_block_id
+from chorus_gui.core.storage.read_lane import HttpReadLane, ReadLane
 from chorus_gui.core.storage.sending import read_size
+from chorus_gui.core.storage.whole import Whole
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -39,6 +42,12 @@ KNOWN_FILES = 256
 """Files in parts whose block sizes are remembered; at most 50,000 numbers each."""
 COPY_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds between looks at a copy, the last one for ever after; inside an account most are done at the first."""
+
+
+def _first(path: str, piece: Piece | None) -> tuple[BlobInfo, bytes] | None:
+    if piece is None or piece.info is None or not piece.info.modified_us or is_folder(piece.info.metadata):
+        return None
+    return replace(piece.info, path=path), piece.data
 
 
 def _opened(place: Place, login: Login) -> AzureStore:
@@ -220,6 +229,26 @@ class AzureStore:
             if not piece.data:
                 raise self._strange()
             etag = piece.etag
+
+    def read_first(self, path: str, offset: int, length: int, *, etag: str | None = None) -> tuple[BlobInfo, bytes] | None:
+        """The blob, and at most :data:`CHUNK_BYTES` of it from an offset on, in one request; two for an empty one.  Errors as :meth:`read`.
+
+        None where there is nothing at the offset, where the answer does not say what :meth:`head` does, and of a folder.
+        """
+        name = self._name(path, listed=etag is not None)
+        return _first(path, self._wire.read(name, offset, read_size(min(CHUNK_BYTES, length)), etag=etag))
+
+    def read_lane(self, whole: Callable[[BlobInfo, bytes], Whole]) -> ReadLane | None:
+        """See :class:`HasReadLane`: none where the SDK sends the requests.  ``whole`` makes a file of what :meth:`read_first` gives."""
+        wire = self._wire
+        if not isinstance(wire, LeanWire):
+            return None
+
+        def read(path: str, most: int, answer: Answer) -> Whole | None:
+            first = _first(path, wire.got(self._name(path), most, answer))
+            return whole(*first) if first else None
+
+        return HttpReadLane(wire.connect, lambda path, most: wire.get_message(self._name(path), most), read)
 
     def copy(self, source: str, target: str, *, condition: Condition = ALWAYS) -> BlobInfo:
         """See :meth:`Store.copy`: the service copies, and is asked for the status until the copy is done.

@@ -47,11 +47,12 @@ class Properties:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of a blob.  ``size`` and ``etag`` are the whole blob's."""
+    """A range of a blob.  ``size`` and ``etag`` are the whole blob's; ``info`` is the blob, None where the answer does not say all of it."""
 
     data: bytes
     size: int
     etag: str
+    info: BlobInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

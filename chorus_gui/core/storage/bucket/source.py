@@ -18,9 +18,11 @@ from chorus_gui.core.errors import (
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.base import Ask, ChooseFolder, Folder, KnownMd5, SourceStat, Voucher, at_once
 from chorus_gui.core.storage.bucket.listing import pages
-from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Bucket, Listed, Properties
+from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Bucket, Gets, Listed, Properties
 from chorus_gui.core.storage.flat import Key, folders_of
+from chorus_gui.core.storage.http.channel import Answer
 from chorus_gui.core.storage.names import check_below
+from chorus_gui.core.storage.read_lane import HttpReadLane, ReadLane
 from chorus_gui.core.storage.source_errors import replaced, unlisted, unreadable, vanished
 from chorus_gui.core.storage.whole import Whole
 
@@ -98,6 +100,19 @@ class BucketSource:
             return Whole(stat, b"", stat)
         stat = self._stat(piece.whole)
         return Whole(stat, piece.data[:most], stat)
+
+    def read_lane(self) -> ReadLane | None:
+        """See :class:`HasReadLane`."""
+        opened = self._opened
+        if not isinstance(opened, Gets):
+            return None
+
+        def read(_: str, most: int, answer: Answer) -> Whole | None:
+            piece = opened.got(most, answer)
+            stat = self._stat(piece.whole) if piece else None
+            return Whole(stat, piece.data, stat) if piece and stat else None
+
+        return HttpReadLane(opened.connect, lambda path, most: opened.get_message(self._key(path), most), read)
 
     def read(self, path: str, offset: int, version: str) -> bytes:
         """The bytes of one version from an offset on, at most 4 MiB; b"" at its end.  Errors as :meth:`open`."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from chorus_gui.core.errors import StoreUnavailableError
-from chorus_gui.core.storage.http.channel import Answer
+from chorus_gui.core.storage.http.channel import Answer, Channel
 from chorus_gui.core.untrusted import MalformedError, instant
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -100,6 +100,23 @@ class Bucket(Protocol):
 
     def close(self) -> None:
         """Close what is open."""
+        ...
+
+
+@runtime_checkable
+class Gets(Protocol):
+    """What a lane of reads needs of a bucket, in addition."""
+
+    def connect(self) -> Channel:
+        """A new connection.  Raises :class:`NoAnswerError`."""
+        ...
+
+    def get_message(self, key: str, length: int) -> bytes:
+        """The whole request for the first ``length`` bytes of an object, signed."""
+        ...
+
+    def got(self, length: int, answer: Answer) -> Piece | None:
+        """What its answer has, None if that is not all that :meth:`Bucket.read` would say.  Raises what it likes."""
         ...
 
 

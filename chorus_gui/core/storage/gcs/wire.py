@@ -23,7 +23,7 @@ from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Page, Piece, Prop
 from chorus_gui.core.storage.gcs import markup
 from chorus_gui.core.storage.gcs.answers import explain
 from chorus_gui.core.storage.gcs.tokens import REMEDY, GoogleTokens, TokenSource
-from chorus_gui.core.storage.http.channel import REFUSED, Address, Answer, NoAnswerError, Room
+from chorus_gui.core.storage.http.channel import REFUSED, Address, Answer, Channel, NoAnswerError, Room
 from chorus_gui.core.storage.http.headers import clock_skew, modified_us, readable, retry_after
 from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.untrusted import MalformedError
@@ -38,6 +38,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _REFERENCE = re.compile(r"[A-Za-z0-9._/+=-]{1,300}", re.ASCII)
 _REMEMBERED = 256
 _SAFE = "~"
+_MEDIA = (("alt", "media"),)
 Query = Sequence[tuple[str, str]]
 T = TypeVar("T")
 
@@ -126,10 +127,8 @@ class Bucket:
     def read(self, key: str, offset: int, length: int, *, version: str = "", into: memoryview | None = None) -> Piece | None:
         """See :meth:`bucket.values.Bucket.read`.  One request, and another one if the object's properties were changed after it was written."""
         length, request = min(length, CHUNK_BYTES), Request("read", key)
-        # “gzip” in it: an object that is kept compressed comes as it is kept, and not unpacked, which would be other bytes of another size.
-        headers = {"range": f"bytes={offset}-{offset + length - 1}", "accept-encoding": "gzip"}
-        query = [("alt", "media"), ("ifGenerationMatch", version)]
-        answer = self._exchanged(key, query, headers, CHUNK_BYTES + _SPARE_BYTES, into)
+        query = (*_MEDIA, ("ifGenerationMatch", version))
+        answer = self._exchanged(key, query, _range(offset, length), CHUNK_BYTES + _SPARE_BYTES, into)
         if answer.status == 416:
             return None
         if answer.status >= REFUSED:
@@ -138,6 +137,21 @@ class Bucket:
         if version and found.whole.version != version:  # some servers do not look at conditions
             raise ConditionError(f"“{key}” was changed meanwhile.")
         return replace(found, whole=found.whole._replace(modified_us=self._when(key, answer, found.whole.version)))
+
+    def connect(self) -> Channel:
+        """See :meth:`bucket.values.Gets.connect`."""
+        return self._http.connect()
+
+    def get_message(self, key: str, length: int) -> bytes:
+        """See :meth:`bucket.values.Gets.get_message`."""
+        headers = self._signed(_range(0, length), self._tokens.token())
+        return self._http.head("GET", self._target(key, _MEDIA), headers, 0) + b"\r\n"
+
+    def got(self, length: int, answer: Answer) -> Piece | None:
+        """See :meth:`bucket.values.Gets.got`: None if only another request says when the object was written."""
+        found = piece(answer, 0, length, lambda size: self._read_properties(answer, size))
+        when = self._written_first(answer)
+        return replace(found, whole=found.whole._replace(modified_us=when)) if when else None
 
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""
@@ -164,8 +178,7 @@ class Bucket:
 
     def _when(self, key: str, answer: Answer, version: str) -> int:
         """When this content was written.  Last-Modified says it as long as the object's properties are its first ones."""
-        headers = answer.headers
-        if headers.get("x-goog-metageneration") == "1" and (when := self._believed(lambda: modified_us(headers.get("last-modified", "")))):
+        if when := self._believed(lambda: self._written_first(answer)):
             return when
         with self._lock:
             known = self._written.get((key, version))
@@ -182,6 +195,11 @@ class Bucket:
             if len(self._written) > _REMEMBERED:
                 self._written.popitem(last=False)
         return found.modified_us
+
+    def _written_first(self, answer: Answer) -> int:
+        """Last-Modified of an object whose properties are its first ones, 0 of any other."""
+        headers = answer.headers
+        return modified_us(headers.get("last-modified", "")) if headers.get("x-goog-metageneration") == "1" else 0
 
     def _unread(self, answer: Answer, request: Request, version: str) -> StoreError:
         """Why bytes were refused.  Only the answer to a question about the properties has a reason that a program can read."""
@@ -207,9 +225,7 @@ class Bucket:
 
     def _exchanged(self, key: str, query: Query, headers: Mapping[str, str], most: int, into: memoryview | None = None) -> Answer:
         """The answer, refusals included.  A token that is refused is replaced once: it can end or be revoked before its time."""
-        where = f"{self._base}/{quote(key, safe=_SAFE)}" if key else self._base
-        asked = [*query, ("userProject", self._project), ("prettyPrint", "false")]
-        target = f"{where}?{'&'.join(f'{name}={quote(value, safe=_SAFE)}' for name, value in asked if value)}"
+        target = self._target(key, query)
         token = self._tokens.token()
         answer = self._sent(target, headers, token, Room(most, into))
         if answer.status == 401:
@@ -218,14 +234,21 @@ class Bucket:
                 answer = self._sent(target, headers, other, Room(most, into))
         return answer
 
+    def _target(self, key: str, query: Query) -> str:
+        where = f"{self._base}/{quote(key, safe=_SAFE)}" if key else self._base
+        asked = [*query, ("userProject", self._project), ("prettyPrint", "false")]
+        return f"{where}?{'&'.join(f'{name}={quote(value, safe=_SAFE)}' for name, value in asked if value)}"
+
     def _sent(self, target: str, headers: Mapping[str, str], token: str, body: Room) -> Answer:
-        self._sent_token = token
-        whole = {**headers, "authorization": f"Bearer {token}", "user-agent": _AGENT}
         try:
-            return self._http.exchange("GET", target, whole, b"", most=body, repeatable=True)
+            return self._http.exchange("GET", target, self._signed(headers, token), b"", most=body, repeatable=True)
         except NoAnswerError as error:
             failure, cause = no_answer(error, self.access), GoogleFault(str(error))
         raise failure from cause
+
+    def _signed(self, headers: Mapping[str, str], token: str) -> dict[str, str]:
+        self._sent_token = token
+        return {**headers, "authorization": f"Bearer {token}", "user-agent": _AGENT}
 
     def _refused(self, answer: Answer, request: Request, plain: str | None = None) -> StoreError:
         """``plain``: the text of an answer that is the service's, although it is not written as its refusals are."""
@@ -256,6 +279,11 @@ class Bucket:
 
 class GoogleFault(Exception):  # noqa: N818  it is a cause, never raised by itself
     """A technical cause as text, without addresses and secrets."""
+
+
+def _range(offset: int, length: int) -> dict[str, str]:
+    # “gzip” in it: an object that is kept compressed comes as it is kept, and not unpacked, which would be other bytes of another size.
+    return {"range": f"bytes={offset}-{offset + length - 1}", "accept-encoding": "gzip"}
 
 
 def _address(url: str) -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from chorus_gui.core.config.addresses import address_parts
 from chorus_gui.core.config.hosts import Host
@@ -40,13 +41,7 @@ class BucketAddress:
     @property
     def server(self) -> Address:
         """What to connect to."""
-        tls = self.url.startswith("https://")
-        authority, _, _ = address_parts(self.url)
-        host = Host.of_url(self.url)
-        _, mark, port = authority.rpartition(":")
-        name = host.name if host else ""
-        number = int(port) if mark and port.isdecimal() else 443 if tls else 80
-        return Address(f"{self.bucket}.{name}" if self.in_host else name, number, tls)
+        return _server(self.url, self.bucket if self.in_host else "")
 
     def path(self, key: str) -> str:
         """The path of an object, or of the bucket for ""."""
@@ -57,6 +52,14 @@ class BucketAddress:
         """The same bucket in the region that an answer names; the same value if that is not another region."""
         known = _REGION if self.endpoint else _AMAZON_REGION
         return replace(self, region=region) if known.fullmatch(region) else self
+
+
+@lru_cache(maxsize=16)  # every request asks for it
+def _server(url: str, label: str) -> Address:
+    tls, host = url.startswith("https://"), Host.of_url(url)
+    _, mark, port = address_parts(url)[0].rpartition(":")
+    name = host.name if host else ""
+    return Address(f"{label}.{name}" if label else name, int(port) if mark and port.isdecimal() else 443 if tls else 80, tls)
 
 
 def bucket_address(bucket: str, *, endpoint: str = "", region: str = "", style: str = "") -> BucketAddress:

@@ -19,7 +19,7 @@ from chorus_gui.core.storage.bucket.answers import Keys as ConfigKeys
 from chorus_gui.core.storage.bucket.reach import certificates, check_encrypted, connected
 from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Page, Piece, Properties, number, piece
 from chorus_gui.core.storage.gcs.hmac_keys import REMEDY as GOOGLE_REMEDY
-from chorus_gui.core.storage.http.channel import REFUSED, Answer, NoAnswerError, Room
+from chorus_gui.core.storage.http.channel import REFUSED, Answer, Channel, NoAnswerError, Room
 from chorus_gui.core.storage.http.headers import bare_etag, clock_skew, modified_us, quoted_etag, readable, retry_after
 from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.storage.s3 import markup
@@ -158,6 +158,21 @@ class Bucket:
             raise ConditionError(f"“{key}” was changed meanwhile.")
         return found
 
+    def connect(self) -> Channel:
+        """See :meth:`bucket.values.Gets.connect`."""
+        return self._way[1].connect()
+
+    def get_message(self, key: str, length: int) -> bytes:
+        """See :meth:`bucket.values.Gets.get_message`."""
+        address, http = self._way
+        where, headers = self._signed(address, "GET", (key, ()), {"range": f"bytes=0-{length - 1}"})
+        return http.head("GET", where, headers, 0) + b"\r\n"
+
+    def got(self, length: int, answer: Answer) -> Piece | None:
+        """See :meth:`bucket.values.Gets.got`."""
+        self._check_genuine(answer)
+        return piece(answer, 0, length, lambda size: _properties(answer, size))
+
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""
         return clock_skew(self._exchanged("GET", "", (("list-type", "2"), ("max-keys", "1")), {}, LIST_BYTES).headers.get("date"))
@@ -201,7 +216,16 @@ class Bucket:
         headers: Mapping[str, str],
         body: Room,
     ) -> Answer:
-        address, http = way
+        where, whole = self._signed(way[0], method, what, headers)
+        try:
+            return way[1].exchange(method, where, whole, b"", most=body, repeatable=True)
+        except NoAnswerError as error:
+            failure, cause = no_answer(error, self.access), S3Fault(str(error))
+        raise failure from cause
+
+    def _signed(
+        self, address: BucketAddress, method: str, what: tuple[str, Query], headers: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]]:
         where = target(address.path(what[0]), what[1])
         payer = {"x-amz-request-payer": "requester"} if self._payer else {}
         self._keys = self._source.keys()
@@ -209,11 +233,7 @@ class Bucket:
         whole = signed(method, address.server.text, where, {**headers, **payer}, by)
         # Google unpacks an object that is kept compressed, unless this is asked for: other bytes than it says that there are.
         whole["user-agent"], whole["accept-encoding"] = _AGENT, "gzip" if self._google and what[0] else "identity"
-        try:
-            return http.exchange(method, where, whole, b"", most=body, repeatable=True)
-        except NoAnswerError as error:
-            failure, cause = no_answer(error, self.access), S3Fault(str(error))
-        raise failure from cause
+        return where, whole
 
     def _elsewhere(self, way: tuple[BucketAddress, Http], answer: Answer) -> tuple[BucketAddress, Http] | None:
         """The way to the region that an answer names; None if it does not, or names the one that was asked."""
