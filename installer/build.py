@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import inventory
+import msi
 import parts
 import pins
 import products
@@ -138,7 +139,9 @@ def windows() -> Path:
     chroot.makensis([*definitions, f"KILOBYTES={inventory.kilobytes(target)}"])
     made = Path(shutil.copy(target.parent / setup_name(), out))
     sign(made)
-    others = [products.portable(target, out), products.policy_templates(out)]
+    package = Path(shutil.copy(msi.in_chroot(target, products.file_name("x64.msi")), out))
+    sign(package)
+    others = [package, products.portable(target, out), products.policy_templates(out)]
     inventory.write_sums(out, [made, *others, Path(shutil.copy(bill, out))])
     if not inventory.report(made, target, others):
         sys.exit(1)
@@ -178,12 +181,15 @@ def test_windows(words: list[str]) -> int:
 
 
 def main(words: list[str]) -> int:
-    """``[windows] [smoke]``, ``pin``, or ``test`` and words for pytest."""
+    """``[windows] [smoke]``, ``pin``, ``sign`` and files, or ``test`` and words for pytest."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing stays running
     if words[:1] == ["test"]:
         return test_windows(words[1:])
     if words == ["pin"]:
         pins.write()
+        return 0
+    if words[:1] == ["sign"]:
+        sign(*map(Path, words[1:]))
         return 0
     if "windows" in words:
         import windows_chroot

@@ -359,6 +359,7 @@ def main(words: list[str]) -> int:
     sys.path.insert(0, str(Path(__file__).parent))  # an embedded Python does not look there
     import smoke_hostile
     import smoke_installer
+    import smoke_msi
     import smoke_portable
 
     smoke = Smoke(Path(words[0]).absolute(), Path(words[1]).absolute(), Path(words[2]).absolute())
@@ -375,6 +376,8 @@ def main(words: list[str]) -> int:
     smoke_installer.run(smoke)
     smoke_hostile.run(smoke)
     smoke_portable.run(smoke)
+    if smoke.other("x64.msi").is_file():  # made on Debian, of a build for Windows
+        smoke_msi.run(smoke)
     print(f"{smoke.wrong} things are not as they should be." if smoke.wrong else "All as it should be.")
     return min(smoke.wrong, 99)
 

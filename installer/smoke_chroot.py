@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,17 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import inventory
+import msi
 
 from chorus_gui.app.demo.azurite import running
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINER = "smoke"
-SCRIPTS = ("smoke.py", "smoke_installer.py", "smoke_hostile.py", "smoke_portable.py")
+SCRIPTS = ("smoke.py", "smoke_installer.py", "smoke_hostile.py", "smoke_portable.py", "smoke_msi.py")
+
+
+NEWER = {"file": "newer.msi", "more": "licences/new.txt", "less": "licences/README.txt"}
+"""The MSI of a version that does not exist yet, and the files that it has more and less."""
 
 
 def write_limits(folder: Path) -> None:
-    """What the smoke run may find: sizes in megabytes."""
-    limits = {"installer": inventory.MOST_INSTALLER, "installed": inventory.MOST_INSTALLED}
+    """What the smoke run may find: sizes in megabytes, and the newer version."""
+    limits = {"installer": inventory.MOST_INSTALLER, "installed": inventory.MOST_INSTALLED, "newer": NEWER}
     (folder / "limits.json").write_text(json.dumps(limits), "utf-8")
 
 
@@ -48,13 +54,14 @@ def run(setup: Path) -> int:
     work, prefix = base / "smoke", base / "smoke-prefix"
     for old in (work, prefix):
         shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(base / "prefix", prefix, symlinks=True)
+    shutil.copytree(base / "prefix", prefix, symlinks=True, ignore=shutil.ignore_patterns("pytest-of-*"))
     work.mkdir()
     for product in setup.parent.glob("CHoRUS-Upload-*"):
         shutil.copy(product, work)
     for name in SCRIPTS:
         shutil.copy(ROOT / "installer" / name, work)
     write_limits(work)
+    newer(base, work)
     windows = "Z:\\build\\smoke"
     words = [f"{windows}\\{setup.name}", "C:\\smoke", "C:\\CHoRUS self-test"]
 
@@ -75,6 +82,16 @@ def run(setup: Path) -> int:
     finally:
         for old in (work, prefix):
             shutil.rmtree(old, ignore_errors=True)
+
+
+def newer(base: Path, work: Path) -> None:
+    """Make an MSI to upgrade to."""
+    target = work / "newer"
+    shutil.copytree(base / "dist" / "chorus-upload", target, copy_function=os.link)
+    (target / NEWER["less"]).unlink()
+    (target / NEWER["more"]).write_text("new", "utf-8")
+    msi.in_chroot(target, NEWER["file"], "99.0.0")
+    shutil.rmtree(target)
 
 
 def stock_nsis(base: Path) -> int:
