@@ -92,7 +92,7 @@ def _named(one: QWidget) -> str:
 
 def _of_qt(one: QWidget) -> bool:
     """A part of a control or of a view, which Qt lays out."""
-    if one.objectName().startswith("qt_") and not isinstance(one, QAbstractButton):
+    if one.objectName().startswith("qt_") and not isinstance(one, (QAbstractButton, QTabBar)):
         return True
     parent = one.parentWidget()
     if isinstance(parent, QAbstractScrollArea) or isinstance(one, (QScrollBar, QSplitterHandle)):

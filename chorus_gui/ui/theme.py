@@ -398,7 +398,7 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QProgressBar {{ background: {t.raised}; border: none; border-radius: 4px; max-height: 8px; min-height: 8px; }}
         QProgressBar::chunk {{ background: {t.accent}; border-radius: 4px; }}
         QTabWidget::pane {{ border: 1px solid {t.border}; border-radius: {RADIUS}px; top: -1px; }}
-        QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 6px 14px; border: none; border-bottom: 2px solid transparent; }}
+        QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 6px 10px; border: none; border-bottom: 2px solid transparent; }}
         QTabBar::tab:selected {{ color: {t.text}; border-bottom-color: {t.accent}; }}
         QTabBar::tab:focus {{ color: {t.accent}; }}
         QMenuBar {{ background: {t.surface}; color: {t.text}; border-bottom: 1px solid {t.border}; padding: 1px; }}

@@ -17,7 +17,7 @@ from chorus_gui.ui import theme, words
 from chorus_gui.ui.assistant.steps import FolderEdit
 from chorus_gui.ui.pages.configuration_fields import TextField
 from chorus_gui.ui.widgets import icons
-from chorus_gui.ui.widgets.basics import FormRow
+from chorus_gui.ui.widgets.basics import Chip, FormRow
 from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
 from chorus_gui.ui.widgets.chrome import progress_text, share_of
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
@@ -171,3 +171,31 @@ def test_a_field_with_a_fault_has_a_red_border(qtbot: QtBot, qapp: QApplication,
         assert border() != look.bad
     finally:
         theme.apply(qapp, before)
+
+
+def test_a_legend_takes_another_line_rather_than_be_cut_off(qtbot: QtBot) -> None:
+    chart = BarChart("Files by version")
+    qtbot.addWidget(chart)
+    names = ("OMOP", "Images", "Waveforms", "Metadata")
+    chart.show_bars(names, [Bar("2026-11-28", (13, 32, 32, 4))])
+    for width in (160, 220, 400):
+        chart.resize(width, 200)
+        drawn = chart.legend()
+        assert [name for _, name in drawn] == list(names)
+        assert all(place.x() + 15 + chart.fontMetrics().horizontalAdvance(name) <= width for place, name in drawn), width
+    assert len({place.y() for place, _ in drawn}) == 1, "in a wide one, it is one line"
+
+
+def test_a_chip_asks_for_the_space_of_its_whole_text_in_every_style(qtbot: QtBot) -> None:
+    """The style is only known when it is shown; measured before that, the text was shortened although there was space."""
+    chip = Chip("Status")
+    qtbot.addWidget(chip)
+    chip.show_fact("108 changes to review", Grade.WARNING)
+    before = chip.sizeHint().width()
+    chip.setStyleSheet("padding: 3px 30px; border: 1px solid black;")
+    chip.resize(100, 24)
+    chip.show()
+    assert chip.text().endswith("…")
+    assert chip.sizeHint().width() > before + 30
+    chip.resize(chip.sizeHint())
+    assert chip.text() == "108 changes to review"

@@ -75,7 +75,7 @@ class FindingsPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMinimumWidth(250)
+        self.setMinimumWidth(190)
         self.heading = label("", "heading", wrap=True)
         self._faults = column(space=SPACE)
         self._tests = column(space=SPACE)

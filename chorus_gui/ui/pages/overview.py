@@ -34,7 +34,7 @@ from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, Picture,
 from chorus_gui.ui.widgets.charts import BarChart
 
 VERSIONS_SHOWN = 24
-TABLE_LEAST = 430
+TABLE_LEAST = 466
 """The least width of the table, so that there is space for the names of modalities; pixels."""
 RUNS_SHOWN = 4
 

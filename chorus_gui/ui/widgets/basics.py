@@ -218,7 +218,7 @@ class Chip(QPushButton):
 
     def _elide(self) -> None:
         """In a narrow window, the end of the text is left out; the tooltip and the accessible name have all of it."""
-        if self.width() < self.minimumSizeHint().width():  # it has no place yet
+        if not self.minimumSizeHint().width() <= self.width() < self.sizeHint().width():  # all of it fits, or it has no place yet
             self.setText(self._full)
             return
         space = self.fontMetrics().horizontalAdvance(self._full) - max(self.sizeHint().width() - self.width(), 0)

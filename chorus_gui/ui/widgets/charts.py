@@ -54,12 +54,28 @@ class BarChart(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """The smallest that can be read."""
-        return QSize(200, 130)
+        return QSize(160, 130)
+
+    def _left(self) -> float:
+        """Where the bars begin; pixels."""
+        return _MARGIN + 6 + max((QFontMetrics(self.font()).horizontalAdvance(self._write(bar.total)) for bar in self._bars), default=0)
+
+    def legend(self) -> list[tuple[QPointF, str]]:
+        """The names of the series, each with its top left corner: next to the one before, or on another line."""
+        metrics, left = QFontMetrics(self.font()), self._left()
+        out, x, y = list[tuple[QPointF, str]](), left, 4.0
+        for name in self._series if self._bars else ():
+            width = 15 + metrics.horizontalAdvance(name)
+            if x > left and x + width > self.width() - _MARGIN:
+                x, y = left, y + metrics.height() + 2
+            out.append((QPointF(x, y), name))
+            x += width + 16
+        return out
 
     def _plot(self) -> QRectF:
-        text = QFontMetrics(self.font()).height()
-        widest = max((QFontMetrics(self.font()).horizontalAdvance(self._write(bar.total)) for bar in self._bars), default=0)
-        return QRectF(_MARGIN + widest + 6, text + 10, self.width() - 2 * _MARGIN - widest - 6, self.height() - 2 * text - 22)
+        text, left = QFontMetrics(self.font()).height(), self._left()
+        top = max((place.y() for place, _ in self.legend()), default=4.0) + text + 6
+        return QRectF(left, top, self.width() - _MARGIN - left, self.height() - top - text - 12)
 
     def _boxes(self) -> list[QRectF]:
         plot, count = self._plot(), max(len(self._bars), 1)
@@ -75,14 +91,12 @@ class BarChart(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         metrics = QFontMetrics(self.font())
         plot, top = self._plot(), max((bar.total for bar in self._bars), default=0) or 1
-        x = float(plot.left())
-        for number, name in enumerate(self._series if self._bars else ()):
+        for number, (place, name) in enumerate(self.legend()):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(now.series[number % len(now.series)]))
-            painter.drawRoundedRect(QRectF(x, 4 + metrics.height() / 2 - 5, 10, 10), 2, 2)
+            painter.drawRoundedRect(QRectF(place.x(), place.y() + metrics.height() / 2 - 5, 10, 10), 2, 2)
             painter.setPen(QColor(now.muted))
-            painter.drawText(QPointF(x + 15, 4 + metrics.ascent()), name)
-            x += 15 + metrics.horizontalAdvance(name) + 16
+            painter.drawText(QPointF(place.x() + 15, place.y() + metrics.ascent()), name)
         if not self._bars:
             painter.setPen(QColor(now.muted))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No files yet")

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QWidget
 
 from chorus_gui.ui.theme import SPACE
 
-SMALL = QSize(860, 600)
-"""An area that is smaller has narrow margins; pixels."""
+LOW = 600
+"""An area that is lower has narrow margins; pixels."""
 SMALL_MARGIN = SPACE + SPACE // 2
 
 
@@ -37,12 +37,11 @@ class LowArea(QScrollArea):
         self.setWidget(body)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """On a small screen, the margins around the content give way first."""
+        """On a low screen, the margins above and below the content give way first."""
         super().resizeEvent(event)
         layout, least = self.widget().layout(), SMALL_MARGIN
         m = self._margins
-        small = self.width() < SMALL.width() or self.height() < SMALL.height()
-        wanted = QMargins(min(m.left(), least), min(m.top(), least), min(m.right(), least), min(m.bottom(), least)) if small else m
+        wanted = QMargins(m.left(), min(m.top(), least), m.right(), min(m.bottom(), least)) if self.height() < LOW else m
         if layout is not None and layout.contentsMargins() != wanted:
             layout.setContentsMargins(wanted)
 
