@@ -22,8 +22,9 @@ from test_s3_submission import nested
 from chorus_gui.app.reading import inventory_text
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import S3Settings
-from chorus_gui.core.errors import ConditionError, ConfigError, SourceUnreadableError
+from chorus_gui.core.errors import ConditionError, ConfigError, SourceUnreadableError, Why
 from chorus_gui.core.storage.base import FolderChoice
+from chorus_gui.core.storage.http.channel import Answer
 from chorus_gui.core.storage.s3.inventory import Inventory
 from chorus_gui.core.storage.s3.probe import look
 from chorus_gui.core.storage.s3.source import S3Source
@@ -330,3 +331,37 @@ def test_a_scan_says_that_lists_no_longer_come() -> None:
     now = time.time_ns() // 1000
     assert "is enabled" in inventory_text(now - 9 * day)
     assert "is enabled" not in inventory_text(now - 7 * day)
+
+
+@pytest.mark.parametrize("verb", ["list", "read", "gone"])
+def test_a_refusal_of_the_bucket_with_the_lists_names_that_bucket(lists: Lists, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """The bucket with the files is not asked, and its permissions are right."""
+    lists.s3.put(lists.bucket, "p/a", b"1")
+    lists.row("p/a")
+    lists.write()
+    if verb == "gone":
+        found = source(lists, f"s3://no-such-{lists.target}/lists/")
+    else:
+        found, real = source(lists), Bucket._exchanged
+
+        def refuses(self: Bucket, method: str, key: str, *args: Any, **named: Any) -> Answer:
+            if self.name == lists.target and bool(key) is (verb == "read"):
+                body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+                return Answer(403, {"x-amz-request-id": "R"}, body)
+            return real(self, method, key, *args, **named)
+
+        monkeypatch.setattr(Bucket, "_exchanged", refuses)
+    with pytest.raises(SourceUnreadableError) as raised:
+        walked(found)
+    error = raised.value
+    said = f"Could not read the S3 Inventory s3://{'no-such-' if verb == 'gone' else ''}{lists.target}/lists/"
+    assert error.what.startswith(said)
+    assert look(found.__getstate__()).findings[-1].what.startswith(said), "the doctor says the same"
+    assert f"s3://{lists.bucket}" not in error.what
+    assert lists.bucket not in error.remedy
+    assert "aws_inventory" in error.remedy
+    if verb != "gone":
+        assert error.why is Why.RIGHTS
+        assert ("s3:ListBucket" if verb == "list" else "s3:GetObject") in error.remedy
+        assert lists.target in error.what.partition(". ")[2], "the sentence of the service names the bucket, too"
+    found.close()

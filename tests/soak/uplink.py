@@ -88,6 +88,8 @@ class Uplink:
                     await self._turn(len(piece))
                 writer.write(piece)
                 await writer.drain()
+        with contextlib.suppress(OSError, ssl.SSLError):
+            writer.close()  # the service ended an idle connection: otherwise the next request on it would go nowhere
 
     def close(self) -> None:
         """Stop listening, and end every connection."""

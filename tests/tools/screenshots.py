@@ -305,6 +305,8 @@ class Camera:
 
     def _places(self) -> None:
         """A modality in Amazon S3, as it is filled in.  What the check says is made up."""
+        from PySide6.QtCore import QPoint
+
         from chorus_gui.app.place_kinds import S3
         from chorus_gui.core.model import Finding, Grade
         from chorus_gui.ui.pages.configuration import ConfigurationPage
@@ -326,8 +328,9 @@ class Camera:
         )
         place._tell((Finding(Grade.GOOD, "", works), matches))
         self.rest(0.2)
-        area, card = page.form.tabs[0].area, page.form.cards["Images"]
-        area.verticalScrollBar().setValue(card.y() + card.height() - area.viewport().height() + 16)
+        area, inside = page.form.tabs[0].area, page.form.tabs[0].area.widget()
+        assert inside is not None
+        area.verticalScrollBar().setValue(place.mapTo(inside, QPoint(0, 0)).y() - 16)  # from “Files are in” on
         self.shoot("configuration-s3")
         page.reload()
         self.settle()

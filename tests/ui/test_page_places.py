@@ -17,16 +17,19 @@ from world import World
 
 from chorus_gui.app.draft import Draft
 from chorus_gui.app.place_kinds import AZURE, FORMS, S3
+from chorus_gui.core.config.credential_table import CREDENTIAL_TITLES, TABLE
 from chorus_gui.core.config.credentials import AwsKeys, Secret
-from chorus_gui.core.config.keys import DEFAULT
+from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind
 from chorus_gui.core.config.load import load
 from chorus_gui.core.errors import UntrustedHostError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding, Grade
-from chorus_gui.ui.pages import Services, configuration_place
+from chorus_gui.ui.pages import Services, configuration_fields, configuration_place
 from chorus_gui.ui.pages.configuration import ConfigurationPage
+from chorus_gui.ui.pages.configuration_fields import KeyRow
 from chorus_gui.ui.pages.configuration_findings import FindingCard
 from chorus_gui.ui.pages.configuration_place import PlaceSection
+from chorus_gui.ui.pages.configuration_words import title as title_of
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
@@ -389,3 +392,32 @@ def test_a_fault_of_a_choice_is_shown_at_the_list(shown: Shown, world: World) ->
     assert shown.place("Images")._cloud(AZURE).ways.property("fault") == "true"
     shown.page.show_topic("site_path.Images.auth.auth_mode")
     shown.qtbot.waitUntil(lambda: shown.place("Images")._cloud(AZURE).ways.hasFocus(), timeout=20_000)
+
+
+CREDENTIAL_KINDS = {name: kind for name, kind, *_ in TABLE}
+FILES = [name for name, title in CREDENTIAL_TITLES.items() if title.lower().endswith(" file") and CREDENTIAL_KINDS[name] is not Kind.SECRET]
+
+
+@pytest.mark.parametrize("name", [*FILES, "azure_client_certificate_path"])
+def test_each_file_of_a_sign_in_can_be_chosen_in_a_dialog(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Nobody has to type the path of a key file."""
+    chosen = tmp_path / "chosen"
+    monkeypatch.setattr(configuration_fields, "ask_open", lambda *_: chosen)
+    row = KeyRow((f"site.{name}", DEFAULT), lambda: tmp_path)
+    qtbot.addWidget(row)
+    browse = [found for found in row.findChildren(QAbstractButton) if "Browse" in found.text()]
+    assert browse, f"{title_of(f'site.{name}')} has no Browse"
+    browse[0].click()
+    assert isinstance(row.input.editor, QLineEdit)
+    assert row.input.editor.text() == chosen.as_posix()
+
+
+@pytest.mark.parametrize("meaning", [meaning for meaning, key in KEYS.items() if key.kind is Kind.CHOICE and meaning.startswith("site.")])
+def test_only_the_sign_in_method_speaks_of_credentials(qtbot: QtBot, tmp_path: Path, meaning: str) -> None:
+    row = KeyRow((meaning, DEFAULT), lambda: tmp_path)
+    qtbot.addWidget(row)
+    box = row.findChildren(QComboBox)[0]
+    assert ("credential" in box.itemText(0)) is meaning.endswith("auth_mode")
+    assert box.itemText(0).startswith("Default")
+    offered = {box.itemData(at) for at in range(box.count())}
+    assert set(KEYS[meaning].choices) - offered <= {"sas_token"}, "each choice has words"

@@ -125,7 +125,7 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         "aws_ca_bundle",
-        Kind.TEXT,
+        Kind.PATH,
         "A file with certificate authorities that are trusted in addition to the system's, for s3:// paths.",
         (),
         (),
@@ -140,7 +140,7 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("aws_requester_pays", Kind.FLAG, "True if the readers of the bucket pay for requests and traffic.", (), ()),
     (
         "google_credentials_file",
-        Kind.TEXT,
+        Kind.PATH,
         "For gs:// paths: the JSON file with the key of a service account, or with what “gcloud auth application-default login” saved.",
         (),
         ("google_application_credentials",),
@@ -170,7 +170,7 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         "google_ca_bundle",
-        Kind.TEXT,
+        Kind.PATH,
         "A file with certificate authorities that are trusted in addition to the system's, for gs:// paths.",
         (),
         (),

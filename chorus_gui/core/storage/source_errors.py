@@ -24,6 +24,16 @@ def unreadable(path: str, error: StoreError) -> SourceUnreadableError:
 
 def unlisted(url: str, error: StoreError) -> SourceUnreadableError:
     """The service refused to list the place ``url``, with ``error``."""
-    made = SourceUnreadableError(f"Could not list {url}. {error.what}", meaning=error.meaning, remedy=error.remedy)
+    return _refused(f"Could not list {url}. {error.what}", error, error.remedy)
+
+
+def without_inventory(address: str, error: StoreError) -> SourceUnreadableError:
+    """The service refused the lists of the S3 Inventory at ``address``, with ``error``: they can be in another bucket than the files."""
+    other = "aws_inventory in the configuration names the place of the lists. Without this key, the bucket with the files is listed."
+    return _refused(f"Could not read the S3 Inventory {address}. {error.what}", error, f"{error.remedy} {other}")
+
+
+def _refused(what: str, error: StoreError, remedy: str) -> SourceUnreadableError:
+    made = SourceUnreadableError(what, meaning=error.meaning, remedy=remedy)
     made.why = error.why
     return made

@@ -21,7 +21,7 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, Kind
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
-from chorus_gui.ui.pages.configuration_words import CHOICES, EXPLANATIONS, title
+from chorus_gui.ui.pages.configuration_words import CHOICES, DEFAULTS, EXPLANATIONS, title
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
@@ -210,7 +210,8 @@ class ChoiceField(Field):
         self.box = Combo()
         super().__init__(self.box)
         self._key = key
-        unset = f"Default: {CHOICES.get(key.default, key.default)}" if key.default else "Default: the credential that is filled in"
+        without = DEFAULTS.get(key.nested.rpartition(".")[2], "Default")
+        unset = f"Default: {CHOICES.get(key.default, key.default)}" if key.default else without
         self.box.addItem(unset, None)
         for choice in key.choices:
             if choice in CHOICES:
@@ -404,6 +405,9 @@ _KEY_IDS = {"aws_secret_access_key": "aws_access_key_id", "google_hmac_secret": 
 """The secret of an access key → the key that names it, beside which it is in the credential store if the file does not have it."""
 _FILES = {
     "azure_client_certificate_path": "Certificates (*.pem *.pfx *.p12);;All files (*)",
+    "google_credentials_file": "Google credentials (*.json);;All files (*)",
+    "aws_ca_bundle": "Certificates (*.pem *.crt *.cer);;All files (*)",
+    "google_ca_bundle": "Certificates (*.pem *.crt *.cer);;All files (*)",
 }
 """Keys of a file that must exist → what the dialog offers, if it is not every file."""
 
@@ -414,7 +418,7 @@ def _browse(edit: QLineEdit, meaning: str, base: Path) -> str:
     if meaning.startswith("journal."):
         kinds = "Journals (*.db);;All files (*)"
         chosen, _ = ask_save(edit, f"Choose the file: {title(meaning)}", Path(start), kinds, confirm=False)
-    elif meaning.endswith(("_path", "_file")):
+    elif meaning.endswith(("_path", "_file", "_bundle")):
         kinds = _FILES.get(meaning.rpartition(".")[2], "All files (*)")
         chosen = ask_open(edit, f"Choose the file: {edit.accessibleName()}", kinds, Path(start))
     else:

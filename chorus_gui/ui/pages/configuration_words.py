@@ -20,6 +20,7 @@ CHOICES = {
     "managed_identity": "Managed identity of this computer (no person)",
     "workload_identity": "Token file of another service (no person)",
     "sas": "SAS token",
+    "key": "Account key",
     "auto": "Automatic",
     "path": "Bucket in the path",
     "virtual": "Bucket in the server's name",
@@ -30,6 +31,12 @@ CHOICES = {
     "none": "None",
 }
 """A value of a choice → what people read.  Synonyms that are not here are only shown if a file uses them."""
+
+DEFAULTS = {
+    "auth_mode": "Default: the credential that is filled in",
+    "aws_addressing_style": "Default: as is usual for the service",
+}
+"""The name of a choice without a default of its own → what its first entry says."""
 
 EXPLANATIONS = {"modalities": "What this site submits. In the nested layout, Metadata is always included."}
 """The form's own explanations, where those of the file do not fit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chorus_gui.core.config.model import Place
-from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.errors import AccessError, BlobNotFoundError, ChorusError
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.storage.base import at_once
 from chorus_gui.core.storage.bucket import probing
@@ -12,6 +12,7 @@ from chorus_gui.core.storage.looked import Looked
 from chorus_gui.core.storage.s3.answers import ARCHIVE_REMEDY
 from chorus_gui.core.storage.s3.source import inventory_of
 from chorus_gui.core.storage.s3.wire import Bucket
+from chorus_gui.core.storage.source_errors import without_inventory
 
 
 def probe(place: Place) -> list[Finding]:
@@ -31,6 +32,9 @@ def _inventory(place: Place) -> Finding:
     """If the list can be used that is read in the place of a listing, and how old it is."""
     try:
         found = inventory_of(place).manifest(at_once)
+    except (AccessError, BlobNotFoundError) as error:
+        refused = without_inventory(place.s3.inventory, error)
+        return Finding(Grade.BAD, "", refused.what, refused.meaning, refused.remedy)
     except ChorusError as error:
         return Finding(Grade.BAD, "", error.summary, error.meaning, error.remedy)
     hours = found.age_s / 3600

@@ -8,6 +8,7 @@ from functools import partial
 
 from chorus_gui.core.config.credentials import AwsKeys, Credentials
 from chorus_gui.core.config.model import Place
+from chorus_gui.core.errors import AccessError, BlobNotFoundError
 from chorus_gui.core.model import Problem
 from chorus_gui.core.storage.base import Ask
 from chorus_gui.core.storage.bucket.source import BucketSource
@@ -15,6 +16,7 @@ from chorus_gui.core.storage.bucket.values import Listed
 from chorus_gui.core.storage.s3.answers import ARCHIVE_MEANING, ARCHIVE_REMEDY
 from chorus_gui.core.storage.s3.inventory import Inventory
 from chorus_gui.core.storage.s3.wire import Bucket
+from chorus_gui.core.storage.source_errors import without_inventory
 
 MOST_ASKED = 1000
 """Archived objects of a walk that are asked for one by one if they are restored: only Amazon's listing says it."""
@@ -57,7 +59,14 @@ class S3Source(BucketSource):
     def _pages(self, ask: Ask) -> Iterator[list[Listed]]:
         if not self._place.s3.inventory:
             return super()._pages(ask)
-        return inventory_of(self._place, self._note_lists).pages(self._prefix, ask, self._note_made)
+        return self._listed_before(ask)
+
+    def _listed_before(self, ask: Ask) -> Iterator[list[Listed]]:
+        """The objects of the inventory."""
+        try:
+            yield from inventory_of(self._place, self._note_lists).pages(self._prefix, ask, self._note_made)
+        except (AccessError, BlobNotFoundError) as error:
+            raise without_inventory(self._place.s3.inventory, error) from error
 
     def _note_made(self, made_us: int) -> None:
         self._made_us = made_us
