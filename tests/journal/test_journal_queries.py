@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chorus_gui.core.journal import counting
-from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, file_history
+from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, current_rows, file_history
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 
@@ -47,6 +47,22 @@ def test_active_rows_of_many_paths(new, enter, schema):
         assert len(active_by_paths(journal, (f"f/{i}" for i in range(2000)))) == 2000
         assert active_by_paths(journal, []) == []
         assert active_by_paths(journal, odd, []) == []
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_the_current_rows_of_a_version(new, enter, schema):
+    """More than a page of them, with others between; one that is closed while a page is read is left out of the next page."""
+    with Journal.open(new(schema)) as journal:
+        journal.commit(enter(f"f/{i}", uploaded="1", version=f"v{i % 2}") for i in range(9000))
+        journal.commit([Entry(Action.CLOSE, old_id=id_) for id_ in (2, 4, 9000)])
+        assert [row.file_id for row in current_rows(journal, "v1")] == sorted(
+            row.file_id for row in journal.rows(version="v1", active=True)
+        )
+        assert list(current_rows(journal, "v9")) == []
+        reading = current_rows(journal, "v0")
+        assert next(reading).file_id == 1
+        journal.commit([Entry(Action.CLOSE, old_id=8999)])
+        assert 8999 not in {row.file_id for row in reading}
 
 
 def test_the_last_version_is_the_one_begun_last_whatever_its_name(tmp_path: Path) -> None:

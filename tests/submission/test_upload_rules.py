@@ -15,12 +15,13 @@ from chorus_gui.core.errors import (
     UsageError,
 )
 from chorus_gui.core.model import Action, Entry, Item
+from chorus_gui.core.pattern import Pattern
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.submission import held as held_module
 from chorus_gui.core.submission.held import HeldNow, patient_of, patients
 from chorus_gui.core.submission.repair import check_still_the_file
-from chorus_gui.core.submission.upload import crowded_places
+from chorus_gui.core.submission.upload import crowded_places, places_of
 from chorus_gui.core.submission.verification import unexplained, verify_versions
 from chorus_gui.core.submission.verified import VersionCheck, WrongFile, merged, without
 from chorus_gui.core.submission.work import Part, Selection, choose_modalities, pending_rows
@@ -277,6 +278,49 @@ def test_two_entries_of_one_place_crowd_it(tmp_path: Path) -> None:
         assert crowded_places(work, {"v1", "v2"}, set()) == {hash("v1/12/Images/a")}
         assert crowded_places(work, {"v2"}, set()) == set()
         assert crowded_places(work, {"v1"}, {ids["0012/Images/a"]}) == set(), "an entry that counts no longer takes no place"
+
+
+PATTERNS = [
+    "",
+    DIGITS,
+    '[site_path.Images]\npattern = "{patient_id:d}/Images/x{filepath}"\n',
+    '[site_path.Images]\npattern = "{version}/{patient_id}/Images/{filepath}"\n',
+    '[site_path.Images]\npattern = "{patient_id}-{version}/Images/{filepath}"\n',
+    '[site_path.Images]\npattern = "{filepath}"\n',
+]
+
+
+@pytest.mark.parametrize("more", PATTERNS)
+def test_a_place_is_the_same_if_the_pattern_is_asked_once_for_a_folder(tmp_path: Path, more: str) -> None:
+    config = World(tmp_path, more=more).config
+    folders = (
+        "",
+        "a/",
+        "0012/Images/",
+        "12/Images/",
+        "12/Images/x/",
+        "v1/12/Images/",
+        "12-v1/Images/",
+        "12/images/",
+        f"{'1' * 300}-v/Images/",
+    )
+    names = ("b", "xc", "x", "", "\n", f"{'n' * 300}.dcm", "d.dcm")
+    paths = [("Images", f"{folder}{name}") for folder in folders for name in names]
+    paths += [(modality, path) for _, path in paths[:12] for modality in ("OMOP", "Unknown", "Images")]
+    place_of = places_of(config, "v9")
+    for modality, path in (*paths, *reversed(paths)):
+        assert place_of(modality, path) == config.store_paths(modality, path, "v9")[0], (modality, path)
+
+
+def test_the_pattern_is_asked_once_for_a_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = Pattern.match
+    monkeypatch.setattr(Pattern, "match", lambda pattern, path: asked.append(path) or real(pattern, path))
+    with world.open() as journal:
+        journal.commit(Entry(Action.ENTER, "Images", f"{n // 100}/Images/{n}", "1", 3, 1, "m" * 32, "v1") for n in range(300))
+    with world.working() as work:
+        assert crowded_places(work, {"v1"}, set()) == set()
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chorus_gui.core.journal.store import Journal
@@ -36,6 +36,14 @@ def by_modality(journal: Journal) -> list[ModalityCount]:
             max(filter(None, (old.last_upload, count.last_upload)), default=None),
         )
     return [sums[name] for name in sorted(sums)]
+
+
+def current_rows(journal: Journal, version: str) -> Iterator[Row]:
+    """The current rows of a version by their ids, a page at a time, as they are when their page is read: no sort, unlike :meth:`Journal.rows`."""
+    last = -(2**63)
+    while page := journal.select("version = ? AND invalid_us IS NULL AND file_id > ? ORDER BY file_id LIMIT 2000", (version, last)):
+        yield from page
+        last = page[-1].file_id
 
 
 def file_history(journal: Journal, path: str, modality: str | None = None) -> list[Row]:

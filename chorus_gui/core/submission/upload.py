@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import BlobNameError, ChorusError, PatternError, ReviewError, UsageError
-from chorus_gui.core.journal.queries import doubled_rows
+from chorus_gui.core.journal.queries import current_rows, doubled_rows
 from chorus_gui.core.model import Action, Entry, Item, Proof, Row, Tally, sums
+from chorus_gui.core.pattern import LONGEST_NAME
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.storage.base import Store
@@ -138,9 +140,10 @@ def crowded_places(work: Work, versions: Collection[str], stray: Collection[int]
 
     def places() -> Iterator[tuple[int, bool]]:
         for version in versions:
-            for row in work.journal.rows(version=version, active=True):
+            place_of = places_of(config, version)
+            for row in current_rows(work.journal, version):
                 if row.file_id not in stray:
-                    place = config.store_paths(row.modality, row.path, version)[0]
+                    place = place_of(row.modality, row.path)
                     site = config.sites.get(row.modality)
                     yield hash(place), place == f"{version}/{row.path}" and (one_root or bool(site and site.mapped))
 
@@ -148,6 +151,28 @@ def crowded_places(work: Work, versions: Collection[str], stray: Collection[int]
     if moved:
         moved.update([place for place, own in places() if own and place in moved])
     return {place for place, count in moved.items() if count > 1}
+
+
+def places_of(config: Config, version: str) -> Callable[[str, str], str]:
+    """What tells the place of a file (modality, path): the first of :meth:`Config.store_paths`.
+
+    The pattern is asked once for the files of a folder that follow one another, where it takes whole folders.
+    """
+    last, prefix = ("", ""), ""
+
+    def place(modality: str, path: str) -> str:
+        nonlocal last, prefix
+        cut = path.rfind("/") + 1
+        name, folder = path[cut:], (modality, path[:cut])
+        if prefix and folder == last and name and len(path) <= LONGEST_NAME:
+            return prefix + name
+        found = config.store_paths(modality, path, version)[0]
+        site = config.sites.get(modality)
+        usual = name and len(path) <= LONGEST_NAME and (site is None or site.pattern.whole_folders)
+        last, prefix = folder, found.removesuffix(name) if usual and found.endswith(name) else ""
+        return found
+
+    return place
 
 
 @contextmanager
