@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -27,22 +26,13 @@ import parts
 import pins
 import products
 from bill import bill as make_bill
+from signing import sign
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 EXE = ROOT / ".cache" / "exe"
 """The virtual environment of a build for this system: pinned packages alone."""
-
-
-def sign(*files: Path) -> None:
-    """The hook."""
-    command = os.environ.get("SIGN_COMMAND")
-    for file in files if command else ():
-        assert command
-        print(f"Signing {file.name}")
-        # A Windows program parses its own command line, quotes included.
-        subprocess.run(f'{command} "{file}"' if os.name == "nt" else [*shlex.split(command), str(file)], check=True)
 
 
 def finish(target: Path, work: Path, packages: Path, python_licence: Path | None, project: Path) -> Path:
@@ -181,15 +171,12 @@ def test_windows(words: list[str]) -> int:
 
 
 def main(words: list[str]) -> int:
-    """``[windows] [smoke]``, ``pin``, ``sign`` and files, or ``test`` and words for pytest."""
+    """``[windows] [smoke]``, ``pin``, or ``test`` and words for pytest."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing stays running
     if words[:1] == ["test"]:
         return test_windows(words[1:])
     if words == ["pin"]:
         pins.write()
-        return 0
-    if words[:1] == ["sign"]:
-        sign(*map(Path, words[1:]))
         return 0
     if "windows" in words:
         import windows_chroot
