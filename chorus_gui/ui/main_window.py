@@ -30,7 +30,7 @@ from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import files
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
-from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, site_name
+from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, share_of, site_name
 from chorus_gui.ui.widgets.dialogs import ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
 from chorus_gui.ui.widgets.waiting import WaitBar
@@ -61,6 +61,10 @@ PAGES = (
 )
 
 
+NO_PERCENT = (-1, 0)
+"""The ID of no job, and how much of it is done."""
+
+
 class MainWindow(QMainWindow):
     """The window.  ``closed`` is emitted when the window and every thread have ended."""
 
@@ -77,6 +81,7 @@ class MainWindow(QMainWindow):
         self._renewing: RenewDialog | None = None
         self._pages: dict[str, Page] = {}
         self._unsaved: set[str] = set()
+        self._percent = NO_PERCENT
         self.setWindowTitle("CHoRUS Upload")
         self.setWindowIcon(program_icon())
         self.setAcceptDrops(True)
@@ -181,10 +186,11 @@ class MainWindow(QMainWindow):
             page.render(state)
 
     def _entitle(self) -> None:
-        status = status_of(self.state)
+        status, running = status_of(self.state), self.state.running
         title = f"{site_name(self.state)}: {status.headline} – CHoRUS Upload" if status else "CHoRUS Upload"
         self.notifier.show_status(f"{site_name(self.state)}: {spoken(status)}" if status else "")
-        self.setWindowTitle(f"• {title}" if self._unsaved else title)
+        done = f"{self._percent[1]} % · " if running is not None and self._percent[0] == running.id else ""
+        self.setWindowTitle(f"• {done}{title}" if self._unsaved else f"{done}{title}")
 
     def _mark_unsaved(self, entry: PageEntry, *, unsaved: bool) -> None:
         (self._unsaved.add if unsaved else self._unsaved.discard)(entry.title)
@@ -230,6 +236,11 @@ class MainWindow(QMainWindow):
     def _progress(self, progress: JobProgress) -> None:
         self.job.show_progress(progress)
         if self.state.running is not None and progress.job.id == self.state.running.id:
+            share = share_of(measured(progress).count)
+            percent = (progress.job.id, int(share * 100)) if share is not None else NO_PERCENT
+            if percent != self._percent:  # the task bar shows it, too
+                self._percent = percent
+                self._entitle()
             self._show_waiting(progress.snapshot.waiting, progress.snapshot.warning)
         for page in self._pages.values():
             page.progress(progress)

@@ -283,6 +283,29 @@ def test_a_patient_is_held_back_from_the_menu(qtbot: QtBot, page: ReviewPage, as
     assert asked == [intents.HoldBackPatient("1001", "consent withdrawn")]
 
 
+def test_a_double_click_shows_a_file_in_its_folder(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, world: World
+) -> None:
+    view, row = page.area.view, paths(page).index("1001/Images/new.dcm")
+
+    def double_click(row: int) -> None:
+        place = view.visualRect(page.area.model.index(row, PATH)).center()
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+    double_click(row)
+    assert asked == [intents.OpenPath(world.site / "1001/Images/new.dcm", select=True)]
+    asked.clear()
+    double_click(next(row for row in range(6) if str(page.area.model.index(row, PATH).data()) == "1001/Waveforms/a.dat"))
+    assert asked == [], "a deleted file has no folder to be shown in"
+    page.area.by_patient.click()
+    qtbot.waitUntil(lambda: page.area.model.patient(0) is not None, timeout=5000)
+    opened = page.area.model.is_open(0)
+    double_click(0)
+    assert page.area.model.is_open(0) is not opened, "a heading opens or closes"
+    assert asked == []
+
+
 def test_paths_files_and_exports(
     page: ReviewPage,
     asked: list[intents.Intent],

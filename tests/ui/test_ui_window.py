@@ -14,12 +14,12 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
-from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.job import Count, JobContext, OutcomeKind, Snapshot
 from chorus_gui.ui import intents, theme
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import JobEnd, JobKind
+from chorus_gui.ui.state import JobEnd, JobKind, JobProgress
 from chorus_gui.ui.widgets.dialogs import Dialog, ReportDialog
 
 
@@ -113,6 +113,27 @@ def test_the_job_bar_shows_pauses_and_cancels(qtbot: QtBot, window: MainWindow) 
     assert session.state.last is not None
     assert session.state.last.outcome is OutcomeKind.CANCELLED
     qtbot.waitUntil(lambda: [job.title for job in session.state.jobs] == ["Upload"])
+
+
+def test_the_title_says_how_much_of_the_job_is_done(qtbot: QtBot, window: MainWindow) -> None:
+    session = window.session
+    session.start(JobKind.UPLOAD, "Upload", forever, key="journal")
+    job = session.state.running
+    assert job is not None
+
+    def show(done: int) -> None:
+        session.progressed.emit(JobProgress(job, Snapshot("upload", {"Images": Count(1, done, 0, 4, 400)})))
+
+    show(100)
+    assert window.windowTitle().startswith("25 % · ")
+    show(102)
+    assert window.windowTitle().startswith("25 % · ")
+    show(399)
+    assert window.windowTitle().startswith("99 % · ")
+    with qtbot.waitSignal(session.ended):
+        session.jobs.cancel_all()
+    qtbot.waitUntil(lambda: session.state.running is None)
+    assert "%" not in window.windowTitle()
 
 
 def test_closing_when_nothing_runs(qtbot: QtBot, window: MainWindow) -> None:

@@ -41,7 +41,9 @@ DETAILS_FROM = 760
 
 
 class ChangesView(QTableView):
-    """Whole rows, many at once; → and ← open and close a patient, as its arrow does."""
+    """Whole rows, many at once; → and ← open and close a patient, as its arrow does.  ``opened``: a change was double-clicked."""
+
+    opened = Signal()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Headings have their own background; the style sheet gives cells none."""
@@ -81,9 +83,11 @@ class ChangesView(QTableView):
             self._toggle(index)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Anywhere on a heading."""
-        index = self.indexAt(event.position().toPoint())
-        if event.position().x() >= self.visualRect(index).left() + 26 or index.column() != KIND:
+        """Anywhere on a heading, it opens or closes; a change, it is shown in its folder."""
+        index, model = self.indexAt(event.position().toPoint()), self.model()
+        if isinstance(model, ChangesModel) and index.isValid() and model.change(index.row()) is not None:
+            self.opened.emit()
+        elif event.position().x() >= self.visualRect(index).left() + 26 or index.column() != KIND:
             self._toggle(index)
         else:
             self.mousePressEvent(event)
@@ -185,6 +189,7 @@ class ChangesArea(QWidget):
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._select())
         self.view.selectionModel().currentRowChanged.connect(lambda *_: self._show_details())
         self.view.customContextMenuRequested.connect(self._menu)
+        self.view.opened.connect(self.open_file)
         self.model.dataChanged.connect(lambda *_: self._seen())
         self.model.asked.connect(lambda: self.shown.setText("Loading…"))
         self.model.modelAboutToBeReset.connect(self._remember)
