@@ -16,6 +16,7 @@ from chorus_gui.core.config.credential_keys import Given
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind, nearest
 from chorus_gui.core.config.load import parse
 from chorus_gui.core.config.model import Layout
+from chorus_gui.core.config.place_keys import SCHEMES
 from chorus_gui.core.config.reading import Findings, Reading, as_tables, detect_layout, key_lines
 from chorus_gui.core.errors import ConfigError, Fault
 from chorus_gui.core.model import MODALITIES
@@ -31,7 +32,6 @@ _SECRETS = ("azure_sas_token", "azure_account_key", "azure_connection_string")
 _ADDRESS = ("azure_account_name", "azure_account_url", "azure_connection_string")
 _AWS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _GOOGLE = ("google_hmac_access_id", "google_hmac_secret")
-_SCHEMES = ("az", "s3", "gs")
 
 
 @dataclass(frozen=True)
@@ -233,6 +233,6 @@ def _suggested(kind: Kind, value: str, suggestion: str) -> str:
     scheme, separator, rest = value.partition("://")
     if kind is not Kind.PATH or "/" in suggestion or not separator:
         return suggestion
-    if suggestion not in _SCHEMES:
+    if suggestion not in SCHEMES:
         return f"{scheme}://{suggestion}/{rest.partition('/')[2]}"
     return f"{suggestion}://{address_parts(value)[1].lstrip('/') if scheme in ('http', 'https') else rest}"

@@ -92,17 +92,9 @@ def _nothing(checked: Checked, modality: str) -> Finding:
 
 
 def _look(place: Place, login: Login | None) -> Looked:
-    if place.kind is PlaceKind.S3:
-        from chorus_gui.core.storage.s3.probe import look as look_at_bucket
+    from chorus_gui.app.doctor.places import look_at
 
-        return look_at_bucket(place)
-    if place.kind is PlaceKind.GCS:
-        from chorus_gui.core.storage.gcs.probe import look as look_at_google
-
-        return look_at_google(place)
-    from chorus_gui.core.storage.azure.probe import look as look_at_container
-
-    return look_at_container(place, login=login)
+    return look_at(place, login)
 
 
 def _connection(findings: Sequence[Finding]) -> list[Finding]:

@@ -175,5 +175,5 @@ def _credentials_now(config: Config, where: str, place: Place) -> Credentials | 
 
 
 def _same(one: Place, other: Place) -> bool:
-    renewable = one.kind is other.kind and one.kind in (PlaceKind.AZURE, PlaceKind.S3, PlaceKind.GCS)
+    renewable = one.kind is other.kind and one.kind is not PlaceKind.FOLDER
     return renewable and (one.account, one.container) == (other.account, other.container)

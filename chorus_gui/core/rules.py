@@ -7,6 +7,7 @@ A rule says what must be, where that is said, how it is checked, and what to do.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,8 +130,13 @@ class RuleSet:
 
     @property
     def stamp(self) -> str:
-        """The same for the same rules: the version, and what is off."""
-        return "|".join([self.version, *sorted(self.off)])
+        """The same for the same rules: the version, the rules with their passes and names, and what is off.
+
+        So a set with another rule has another stamp, also if nobody gave it another version.
+        """
+        rules = sorted((rule.id, rule.first.value if rule.first else "", rule.names.patterns) for rule in self.rules.values())
+        digest = hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
+        return "|".join([self.version, digest, *sorted(self.off)])
 
     def without(self, off: Mapping[str, str]) -> RuleSet:
         """The same rules, with these switched off.  The caller has checked that they exist (:func:`unknown`)."""

@@ -23,9 +23,12 @@ from chorus_gui.core.config.credentials import (
     Sas,
     WorkloadIdentity,
 )
+from chorus_gui.core.config.hosts import BUCKET_HOSTS, URL_KEYS
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
 from chorus_gui.core.config.load import Checked, check
 from chorus_gui.core.config.model import Layout, PlaceKind
+from chorus_gui.core.config.place_keys import SCHEMES
+from chorus_gui.core.scripts.access import ROUTES
 
 SAS = "sv=2022-11-02&se=2099-12-04T13:00:00Z&sr=c&sp=rl&sig=TOPSECRET%3D"
 HEADS = {
@@ -75,6 +78,20 @@ def test_every_credential_key_belongs_to_one_kind_of_place() -> None:
         shown = {*form.always, *form.further, *(name for way in form.ways for name in (*way.keys, *way.writes))}
         assert shown == set(form.keys), "each key of a kind has its place in the form"
         assert all(f"site.{name}" in KEYS for name in form.keys)
+
+
+def test_every_kind_of_place_is_known_everywhere() -> None:
+    kinds = set(PlaceKind)
+    clouds = kinds - {PlaceKind.FOLDER}
+    tables = {
+        "SCHEMES in core/config/place_keys.py: how its addresses begin": clouds - set(SCHEMES.values()),
+        "FORMS in app/place_kinds.py: what a form asks about it": kinds - {form.kind for form in FORMS},
+        "URL_KEYS in core/config/hosts.py: the key that names its server": clouds - URL_KEYS.keys(),
+        "BUCKET_HOSTS in core/config/hosts.py: its usual server": clouds - {PlaceKind.AZURE} - BUCKET_HOSTS.keys(),
+        "ROUTES in core/scripts/access.py: what AzCopy calls the way from it": kinds - ROUTES.keys(),
+    }
+    assert {table: missing for table, missing in tables.items() if missing} == {}, "add each kind to these tables"
+    assert {form.scheme: form.kind for form in FORMS if form.scheme} == SCHEMES, "a form and the configuration name different beginnings"
 
 
 @pytest.mark.parametrize("path", ["/site", "site", "D:/site", "//server/share", "az://box/in", "s3://box/in", "gs://box/in", "s3://"])

@@ -143,6 +143,11 @@ _KINDS = {"folder": _folder, "memory": _memory, "azure": _azure, "s3": _s3, "gcs
 KINDS = _KINDS | {f"retrying {name}": _retrying(make) for name, make in _KINDS.items()}
 
 
+def test_every_kind_of_place_is_in_this_suite() -> None:
+    missing = {kind.value for kind in PlaceKind} - _KINDS.keys()
+    assert not missing, "add a function that makes an empty source of this kind, and name it in _KINDS"
+
+
 @pytest.fixture(params=sorted(KINDS))
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """An empty source of each kind."""

@@ -13,10 +13,12 @@ from chorus_gui.app.readiness import check
 from chorus_gui.app.readiness_report import to_text
 from chorus_gui.app.workspace import Person, Workspace
 from chorus_gui.core.errors import Cancelled, SourceUnreadableError
+from chorus_gui.core.folders import resource
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness import memory as memory_module
 from chorus_gui.core.readiness.texts import check_counts
+from chorus_gui.core.rules import BUILT_IN
 from chorus_gui.core.storage.folder import FolderSource
 
 
@@ -63,6 +65,19 @@ def test_the_next_run_reads_only_what_changed(site: Site) -> None:
     assert [group.rule.id for group in site.check(Pass.THOROUGH).groups] == ["I15"], "remembered"
     other = site.check(Pass.THOROUGH, keys='rules_off = ["P8: allowed"]')
     assert other.remembered == 0, "other rules, other verdicts"
+
+
+def test_files_are_read_again_for_a_rule_that_is_added_without_another_version(site: Site) -> None:
+    text = resource(BUILT_IN).read_text("utf-8")
+    before, mark, rest = text.partition('[[rule]]\nid = "I11"')
+    _, again, after = rest.partition("[[rule]]")
+    file = site.base / "rules.toml"
+    file.write_text(before + again + after, "utf-8")
+    keys = 'rules = "rules.toml"'
+    site.check(Pass.QUICK, keys)
+    assert site.check(Pass.QUICK, keys).remembered > 0
+    file.write_text(before + mark + rest, "utf-8")
+    assert site.check(Pass.QUICK, keys).remembered == 0, "an older program, without a check for it, may have read them"
 
 
 def test_a_changed_person_table_is_a_reason_to_read_all_tables_again(site: Site) -> None:

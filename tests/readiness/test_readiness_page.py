@@ -9,7 +9,7 @@ from chorus_gui.core.rules import Pass, Severity, built_in
 
 def test_the_page_has_every_rule_as_it_is() -> None:
     text = PAGE.read_text("utf-8")
-    assert text == page(text, built_in()), "write it again: python tests/tools/readiness_page.py"
+    assert text == page(text, built_in()), "write it again: .venv/bin/python tests/tools/readiness_page.py"
     for rule in built_in().rules.values():
         assert f"| {rule.id} |" in text
         assert all(f"| {source.key} |" in text for source in rule.sources)

@@ -1,4 +1,4 @@
-"""Writes the tables of rules in ``docs/readiness.md``: ``python tests/tools/readiness_page.py``.  A test compares them with the rules."""
+"""Writes the tables of rules in ``docs/readiness.md``: ``.venv/bin/python tests/tools/readiness_page.py``.  A test compares them with the rules."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from chorus_gui.core.model import Finding, Grade
 
 if TYPE_CHECKING:
     from chorus_gui.core.storage.azure.login import Login
+    from chorus_gui.core.storage.looked import Looked
 
 CENTRAL, JOURNAL, SITE = "Central store", "Cloud journal", "Site"
 NEEDS = {CENTRAL: NEEDS_STORE, JOURNAL: NEEDS_JOURNAL, SITE: NEEDS_SOURCE}
@@ -71,20 +72,10 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
     if named.role == JOURNAL and place.folder is not None:
         place = journal_parent(place)[0]
     try:
-        if place.kind is PlaceKind.AZURE:
-            from chorus_gui.core.storage.azure.probe import probe
-
-            found = probe(place, needs=NEEDS[named.role], login=login, expiry=expiry)
-        elif place.kind is PlaceKind.S3 and named.role == SITE:
-            from chorus_gui.core.storage.s3.probe import probe as probe_bucket
-
-            found = probe_bucket(place)
-        elif place.kind is PlaceKind.GCS and named.role == SITE:
-            from chorus_gui.core.storage.gcs.probe import probe as probe_google
-
-            found = probe_google(place)
-        elif place.folder is not None:
+        if place.folder is not None:
             found = [folder_finding(os.fspath(place.folder), write=named.write)]
+        elif place.kind is PlaceKind.AZURE or named.role == SITE:
+            found = look_at(place, login, needs=NEEDS[named.role], expiry=expiry).findings
         else:
             from chorus_gui.core.storage.open import open_source
 
@@ -94,6 +85,28 @@ def check_place(named: NamedPlace, login: Login | None, *, expiry: bool = True) 
         found = [Finding(Grade.BAD, "", error.what, error.meaning, error.remedy)]
     why = WHY[named.role]
     return [replace(one, subject=named.subject, why=one.why or (why if one.grade is Grade.BAD else "")) for one in found]
+
+
+def look_at(place: Place, login: Login | None, *, needs: str = NEEDS_SOURCE, expiry: bool = True) -> Looked:
+    """Whether a place in a cloud can be used, and the first page of what is there.  ``needs`` and ``expiry`` are for a SAS token.
+
+    Raises :class:`ValueError` for a folder, which :func:`folder_finding` tests.
+    """
+    match place.kind:  # without “case _”, so that pyright names this line when there is another kind
+        case PlaceKind.AZURE:
+            from chorus_gui.core.storage.azure.probe import look as look_at_container
+
+            return look_at_container(place, needs=needs, login=login, expiry=expiry)
+        case PlaceKind.S3:
+            from chorus_gui.core.storage.s3.probe import look as look_at_bucket
+
+            return look_at_bucket(place)
+        case PlaceKind.GCS:
+            from chorus_gui.core.storage.gcs.probe import look as look_at_google
+
+            return look_at_google(place)
+        case PlaceKind.FOLDER:
+            raise ValueError("a folder")
 
 
 def folder_finding(folder: str, *, write: bool) -> Finding:

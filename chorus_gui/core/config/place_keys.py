@@ -18,7 +18,8 @@ from chorus_gui.core.config.reading import Reading, Value, as_tables, quote
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.redact import redact
 
-_SCHEMES = {"az": PlaceKind.AZURE, "s3": PlaceKind.S3, "gs": PlaceKind.GCS}
+SCHEMES = {"az": PlaceKind.AZURE, "s3": PlaceKind.S3, "gs": PlaceKind.GCS}
+"""How the address of each kind of place begins.  Files of a site can be in all of them."""
 _CONTAINER = re.compile(r"\$?[a-z0-9](?:-?[a-z0-9])*")
 _NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
 
@@ -61,7 +62,7 @@ class Places:
         """Where a modality is on the site; None after a fault."""
         value = self.reading.value("site.path", modality)
         if value.given:
-            return self._place("site", value, (PlaceKind.AZURE, PlaceKind.S3, PlaceKind.GCS), modality)
+            return self._place("site", value, tuple(SCHEMES.values()), modality)
         own = as_tables(self.reading.table("site_path").get(modality))
         default = self.reading.value("site.path", DEFAULT)
         if value.raw == "" and "path" in own:
@@ -98,12 +99,13 @@ class Places:
         scheme, separator, rest = text.partition("://")
         if not separator:
             return Place(PlaceKind.FOLDER, text, Path(os.path.normpath(self.base / text)))
-        kind = _SCHEMES.get(scheme)
+        kind = SCHEMES.get(scheme)
         if kind not in kinds:
-            known = [name for name, candidate in _SCHEMES.items() if candidate in kinds]
+            known = [name for name, candidate in SCHEMES.items() if candidate in kinds]
+            addresses = ", ".join(f"“{name}://…”" for name in known)
             value.fault(
                 f"A path with {quote(scheme + '://')} cannot be used here.",
-                "Write “az://container/…”, or a folder." if len(known) == 1 else "Write “az://…”, “s3://…”, “gs://…”, or a folder.",
+                "Write “az://container/…”, or a folder." if len(known) == 1 else f"Write {addresses}, or a folder.",
                 "az" if scheme in ("http", "https", "azure", "blob") else nearest(scheme, known),
             )
             return None
@@ -141,10 +143,17 @@ class Places:
         return True
 
     def _way_in(self, place: str, kind: PlaceKind, container: str, modality: str) -> tuple[Account, Credentials]:
-        if kind is PlaceKind.S3:
-            return NO_ACCOUNT, aws_credentials(self.reading, self.environ, self.kept, modality)
-        if kind is PlaceKind.GCS:
-            return NO_ACCOUNT, google_credentials(self.reading, Around(self.environ, self.kept, self.base), modality)
+        match kind:  # without “case _”, so that pyright names this line when there is another kind
+            case PlaceKind.S3:
+                return NO_ACCOUNT, aws_credentials(self.reading, self.environ, self.kept, modality)
+            case PlaceKind.GCS:
+                return NO_ACCOUNT, google_credentials(self.reading, Around(self.environ, self.kept, self.base), modality)
+            case PlaceKind.AZURE:
+                return self._azure(place, container, modality)
+            case PlaceKind.FOLDER:
+                raise ValueError("a folder")
+
+    def _azure(self, place: str, container: str, modality: str) -> tuple[Account, Credentials]:
         around = Around(self.environ, self.kept, self.base)
         account, credentials = azure_credentials(self.reading, place, container, around, modality)
         if credentials.sas is not None:

@@ -25,7 +25,7 @@ from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
 FORMAT = 1
 CHECKS = 2
-"""Version of the checks: a program that checks in another way reads all files again."""
+"""Version of the checks: a program that checks in another way reads all files again.  Raise it if a check finds something else by the same rules."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verdict (modality TEXT, path TEXT, size INTEGER, mtime_us INTEGER, stamp TEXT, said TEXT, PRIMARY KEY (modality, path)) WITHOUT ROWID;

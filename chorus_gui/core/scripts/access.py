@@ -146,14 +146,19 @@ def remote_root(place: Place) -> str:
 
     Behind a custom URL a copy inside Azure names its source by the account's own host.
     """
-    if place.kind is PlaceKind.AZURE:
-        account = place.account
-        host = Host.of_url(account.url)
-        here = host is not None and (host.is_loopback or host.name == "localhost")
-        named = is_account(account.name) and not here and not (host and host.account)
-        base = f"https://{account.name}.blob.core.windows.net" if named else account.url
-    else:
-        base = "https://s3.amazonaws.com" if place.kind is PlaceKind.S3 else "https://storage.cloud.google.com"
+    match place.kind:  # without “case _”, so that pyright names this line when there is another kind
+        case PlaceKind.AZURE:
+            account = place.account
+            host = Host.of_url(account.url)
+            here = host is not None and (host.is_loopback or host.name == "localhost")
+            named = is_account(account.name) and not here and not (host and host.account)
+            base = f"https://{account.name}.blob.core.windows.net" if named else account.url
+        case PlaceKind.S3:
+            base = "https://s3.amazonaws.com"
+        case PlaceKind.GCS:
+            base = "https://storage.cloud.google.com"
+        case PlaceKind.FOLDER:
+            raise ValueError("a folder")
     return "/".join([base, place.container, *([address_part(place.prefix)] if place.prefix else [])])
 
 
