@@ -16,6 +16,10 @@ from hypothesis import strategies as st
 from chorus_gui.app.demo.azurite import Azurite
 from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import AccessError, SourceChangedError, SourceUnreadableError, SourceVanishedError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.limit import Limit
+from chorus_gui.core.storage.azure.client import Connection
+from chorus_gui.core.storage.azure.sdk_wire import SdkWire
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.azure.wire import CHUNK_BYTES
@@ -189,3 +193,49 @@ def test_what_is_gone_or_closed_to_us_is_said(azurite: Azurite, container: str, 
     with pytest.raises(SourceUnreadableError, match="no container"):
         list(missing.folders(everything, lambda: None))
     missing.close()
+
+
+@pytest.fixture(params=["lean", "sdk"])
+def wired(request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A container that is reached with our own client, and with the one behind a proxy that only the SDK can speak to."""
+    if request.param == "sdk":
+        monkeypatch.setattr(Connection, "wire", lambda self: SdkWire(self))
+    return place
+
+
+def put(place: Place, path: str, size: int) -> bytes:
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    store = open_store(place)
+    store.put(path, data)
+    store.close()
+    return data
+
+
+@pytest.mark.parametrize("rate", [None, 500_000, 4_000_000])
+@pytest.mark.parametrize("size", [0, 1, 60_000, 200_000])
+def test_a_small_file_is_read_as_a_whole_also_under_a_limit(wired: Place, size: int, rate: int | None) -> None:
+    data = put(wired, "1/Images/a", size)
+    source = opened(wired)
+    with JobContext(Limit(rate)).entered():
+        for most in (size, size + 1):
+            whole = source.read_whole("1/Images/a", most)
+            assert (len(whole.data), whole.before.size) == (size, size)
+            assert whole.data == data
+            assert whole.after == whole.before
+    source.close()
+
+
+def test_a_small_file_is_one_request(wired: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = put(wired, "1/Images/a", 3000)
+    source = opened(wired)
+    asked: list[str] = []
+    store: Any = source._store
+    for name in ("read", "head"):
+        call = getattr(store._wire, name)
+        monkeypatch.setattr(store._wire, name, lambda *a, name=name, call=call, **k: asked.append(name) or call(*a, **k))
+    assert source.read_whole("1/Images/a", 3001).data == data
+    with closing(source.open("1/Images/a")) as reader:
+        found = bytearray(4000)
+        assert fill(reader, memoryview(found)) == 3000
+    assert asked == ["read", "read"]
+    source.close()

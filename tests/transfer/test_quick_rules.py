@@ -20,7 +20,8 @@ from chorus_gui.core.storage.lane import LANE_BYTES, Arrival
 from chorus_gui.core.storage.read_lane import Arrived
 from chorus_gui.core.storage.whole import read_opened
 from chorus_gui.core.transfer import quick as quick_module
-from chorus_gui.core.transfer.quick import AWAY, LEAST_RATE, LOOKS, REST_S, Quick
+from chorus_gui.core.transfer.quick import AWAY, LEAST_RATE, LOOKS, Quick
+from chorus_gui.core.transfer.reads import REST_S, UNUSED_S, WITHOUT_S
 
 
 class Line:
@@ -294,6 +295,7 @@ class Reads:
         self.alive, self.closed = True, False
         self.held: set[str] = set()
         self.lost: set[str] = set()
+        self.waits: list[float] = []
 
     @property
     def answered(self) -> bool:
@@ -306,6 +308,7 @@ class Reads:
         self.asked[key] = path, most
 
     def answers(self, seconds: float) -> list[Arrived]:
+        self.waits.append(seconds)
         keys = [key for key, (path, _) in self.asked.items() if path not in self.held]
         return [self._arrived(key, *self.asked.pop(key)) for key in reversed(keys)]
 
@@ -432,3 +435,120 @@ def test_a_lane_of_reads_that_brings_nothing_is_not_used_for_the_next_files(read
     assert cloud.lanes[0].closed
     assert len(cloud.lanes) == 1
     assert [one.item for one in collected(reading) if isinstance(one, Proof)] == [good]
+
+
+class Two:
+    """A site with two modalities in clouds."""
+
+    def __init__(self, site: Site, store: LaneStore, ctx: JobContext) -> None:
+        self.site = site
+        self.one, self.other = Cloud(site.root), Cloud(site.root)
+        self.quick = Quick({"Images": self.one, "Waveforms": self.other}, store, ctx)
+
+    def of_other(self, name: str) -> Item:
+        return replace(self.site.add(name, name.encode()), modality="Waveforms")
+
+    def finish(self, *items: Item) -> list[Proof | Item]:
+        sent(self.quick, *items)
+        return [*collected(self.quick), *collected(self.quick)]
+
+
+@pytest.fixture
+def two(site: Site, store: LaneStore, ctx: JobContext) -> Iterator[Two]:
+    two = Two(site, store, ctx)
+    yield two
+    two.quick.close()
+    assert all(lane.closed for lane in two.one.lanes + two.other.lanes)
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(quick_module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_lane_that_nothing_is_asked_of_is_not_waited_for(two: Two, site: Site) -> None:
+    """Otherwise each modality that is done slows the others."""
+    two.finish(site.add("a", b"a"))
+    done = len(two.one.lanes[0].waits)
+    item = two.of_other("b")
+    sent(two.quick, item)
+    two.other.lanes[0].held.add("b")
+    assert [*two.quick.results(0.2)] == []
+    assert max(two.other.lanes[0].waits) == 0.2, "the only lane that can have something gets all the time"
+    assert len(two.one.lanes[0].waits) == done
+
+
+def test_two_lanes_that_are_asked_get_a_moment_each(two: Two, site: Site) -> None:
+    sent(two.quick, site.add("a", b"a"), two.of_other("b"))
+    for cloud, name in ((two.one, "a"), (two.other, "b")):
+        cloud.lanes[0].held.add(name)
+    assert [*two.quick.results(0.2)] == []
+    assert 0 < max(two.one.lanes[0].waits + two.other.lanes[0].waits) < 0.02
+
+
+def test_a_lane_that_is_not_used_gives_its_connections_back(two: Two, site: Site, now: list[float]) -> None:
+    two.finish(site.add("a", b"a"))
+    two.finish(two.of_other("b"))
+    assert not two.one.lanes[0].closed
+    now[0] += UNUSED_S + 1
+    two.finish(two.of_other("c"))
+    assert two.one.lanes[0].closed
+    assert [lane.closed for lane in two.other.lanes] == [False], "the one in use stays"
+    two.finish(site.add("d", b"d"))
+    assert len(two.one.lanes) == 2, "and it is opened again"
+
+
+def test_what_one_source_does_not_bring_says_nothing_of_another(two: Two, site: Site) -> None:
+    lost = [site.add(name, b"x") for name in "abc"]
+    sent(two.quick, *lost)
+    two.one.lanes[0].lost |= {"a", "b", "c"}
+    collected(two.quick)
+    item = two.of_other("d")
+    assert [one.item for one in two.finish(item) if isinstance(one, Proof)] == [item]
+    assert [lane.closed for lane in two.other.lanes] == [False]
+
+
+def test_a_broken_lane_of_one_source_does_not_keep_files_of_another_from_waiting(two: Two, site: Site) -> None:
+    two.finish(site.add("a", b"a"))
+    two.one.lanes[0].alive = False
+    item = two.of_other("b")
+    assert two.quick.takes(item)
+    assert two.quick.has_room(item)
+    assert two.quick.alive
+
+
+def test_what_a_broken_lane_did_not_bring_is_no_reason_to_do_without_the_next(
+    reading: Quick, cloud: Cloud, site: Site, now: list[float]
+) -> None:
+    lost, later = [site.add(name, b"x") for name in "abcd"], site.add("e", b"y")
+    sent(reading, *lost)
+    cloud.lanes[0].lost |= set("abcd")
+    cloud.lanes[0].alive = False
+    collected(reading)
+    assert not reading.takes(later)
+    now[0] += REST_S + 0.1
+    sent(reading, later)
+    assert [lane.closed for lane in cloud.lanes] == [True, False]
+    assert later.path in {path for path, _ in cloud.lanes[1].asked.values()}
+
+
+def test_empty_files_say_nothing_of_a_lane(reading: Quick, cloud: Cloud, site: Site) -> None:
+    """Services refuse a range of an empty object."""
+    sent(reading, *(site.add(name, b"") for name in "abcd"))
+    cloud.lanes[0].lost |= set("abcd")
+    assert len(collected(reading)) == 4
+    sent(reading, site.add("e", b"y"))
+    assert [lane.closed for lane in cloud.lanes] == [False]
+
+
+def test_a_source_whose_lane_brought_nothing_gets_one_again_later(reading: Quick, cloud: Cloud, site: Site, now: list[float]) -> None:
+    """The service was busy, or a credential had ended."""
+    sent(reading, *(site.add(name, b"x") for name in "abc"))
+    cloud.lanes[0].lost |= set("abc")
+    collected(reading)
+    sent(reading, site.add("d", b"y"))
+    now[0] += WITHOUT_S + 1
+    sent(reading, site.add("e", b"y"))
+    assert [lane.closed for lane in cloud.lanes] == [True, False]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import NamedTuple
 
 from chorus_gui.core.errors import ChorusError, StoreUnavailableError
@@ -22,10 +21,10 @@ from chorus_gui.core.model import Failure, Item, Proof
 from chorus_gui.core.storage.base import Source, Store
 from chorus_gui.core.storage.digests import Digest, md5_of
 from chorus_gui.core.storage.lane import LANE_BYTES, Lane, lane_of
-from chorus_gui.core.storage.read_lane import ReadLane, read_lane_of
 from chorus_gui.core.storage.whole import Whole, whole_reader
 from chorus_gui.core.transfer.checks import acknowledged, changed, check_content, check_unchanged, level_of
 from chorus_gui.core.transfer.processes import Processes, task_of
+from chorus_gui.core.transfer.reads import REST_S, Reads
 
 SLOW_S = 0.001
 """Seconds for the bytes of one file, the median, from which threads that read at the same time are faster."""
@@ -35,8 +34,6 @@ AWAY = 32 * LOOKS
 """Files that go to threads after a slow look; then it is looked again."""
 LEAST_RATE = 16 * LANE_BYTES
 """Bytes a second.  Under a lower limit whole files would leave in bursts; the others are sent in small pieces."""
-REST_S = 2.0
-"""Seconds from a lane that broke to the next."""
 LENT_BYTES = 8 * 1024 * 1024
 """Bytes of the files that worker processes have, at most; under a limit, no more than it allows in a second: a change of the limit reaches the others."""
 _LOOK_S = 0.005
@@ -44,11 +41,7 @@ _LOOK_S = 0.005
 
 
 READ_AHEAD = 64
-"""Files that were read and wait for a connection to the store, at most, and as many that are being read."""
-
-
-MISSES = 3
-"""Files in a row that a lane of reads did not bring, although it works: then the source is read without it."""
+"""Files that were read and wait for a connection to the store, at most."""
 
 
 class _Read(NamedTuple):
@@ -82,11 +75,10 @@ class Quick:
         self._store = store
         self._ctx = ctx
         self._once = ctx.branch(patience=Patience.ONCE)
-        self._reads: dict[str, ReadLane | None] = {}
-        """by modality; None where the source has none"""
-        self._reading: dict[int, tuple[Item, float]] = {}
+        self._reads = Reads(sources)
+        self._asking = ""
+        """the modality of the file that asked for room last"""
         self._read: deque[_Read] = deque()
-        self._misses = 0
         self._begins = True
         self._lane: Lane | None = lane_of(store) if possible else None
         self._possible = self._lane is not None
@@ -110,12 +102,12 @@ class Quick:
     @property
     def busy(self) -> bool:
         """Files are on their way, or their proofs were not collected."""
-        return bool(self._sent or self._lent or self._reading or self._read)
+        return bool(self._sent or self._lent or self._reads or self._read)
 
     @property
     def answered(self) -> bool:
         """:meth:`results` has something at once."""
-        lanes = any(lane is not None and lane.answered for lane in (self._lane, *self._reads.values()))
+        lanes = (self._lane is not None and self._lane.answered) or self._reads.answered
         return lanes or (self._processes is not None and self._processes.answered)
 
     def takes(self, item: Item) -> bool:
@@ -127,7 +119,7 @@ class Quick:
         if self._away:
             self._away -= 1
             return False
-        return self._lends or (self._is_open() and self._reads_well(item.modality))
+        return self._lends or (self._is_open() and self._reads.well(item.modality))
 
     def has_room(self, item: Item) -> bool:
         """This file can be sent, and it is its turn under the limit; False also if it has to go another way, see :attr:`alive`."""
@@ -135,6 +127,7 @@ class Quick:
         if self._booked != (item.key, limit.rate):
             self._booked = item.key, limit.rate
             self._due = time.monotonic() + limit.reserve(item.size)
+        self._asking = item.modality
         if self.held:
             return False
         if self._processes is not None and self._processes.ready:
@@ -142,10 +135,9 @@ class Quick:
             return self._processes.has_room() and (not self._lent or self._lent_bytes + item.size <= most)
         if self._lane is None:
             return False
-        reads = self._reads.get(item.modality)
-        if reads is None:
+        if self._reads.of(item.modality) is None:
             return self._lane.has_room()
-        return len(self._reading) < READ_AHEAD > len(self._read) and reads.has_room()
+        return len(self._read) < READ_AHEAD and self._reads.has_room(item.modality)
 
     @property
     def held(self) -> bool:
@@ -154,9 +146,8 @@ class Quick:
 
     @property
     def alive(self) -> bool:
-        """It makes sense to wait for room."""
-        reading = all(lane is None or lane.alive for lane in self._reads.values())
-        return self._lends or (self._lane is not None and self._lane.alive and reading)
+        """It makes sense to wait for room for the file that asked for it last."""
+        return self._lends or (self._lane is not None and self._lane.alive and self._reads.alive(self._asking))
 
     @property
     def _lends(self) -> bool:
@@ -175,11 +166,9 @@ class Quick:
         if lane is None:
             return False
         began = time.perf_counter()
-        reads = self._reads.get(item.modality)
-        if reads is not None:
+        if self._reads.of(item.modality) is not None:
             self._numbers += 1
-            self._reading[self._numbers] = item, began
-            self._once.does(partial(reads.begin, self._numbers), item.path, item.size + 1)
+            self._reads.begin(self._numbers, item, began, self._once.does)
             return True
         try:
             before, data, after = self._once.does(self._reader(item.modality), item.path, item.size + 1)
@@ -201,7 +190,7 @@ class Quick:
         seconds = max(0.0, min(seconds, self._due - time.monotonic())) if self.held else seconds
         found: list[Proof | Item] = []
         if self._processes is not None:
-            own = bool(self._sent or self._reading or self._read)
+            own = bool(self._sent or self._reads or self._read)
             found += self._from_processes(self._processes, min(seconds, _LOOK_S) if own else seconds)
             seconds = 0.0 if found or not own else min(seconds, _LOOK_S)
         if self._lane is not None:
@@ -218,28 +207,25 @@ class Quick:
 
     def _from_lanes(self, lane: Lane, seconds: float) -> list[Proof | Item]:
         """What came out of the lanes; if nothing did, wait: a moment for each where both can have something."""
-        if not self._reading and not self._read:
+        if not self._reads and not self._read:
             return [*self._from_lane(lane, seconds)]
         found = [*self._from_lane(lane, 0), *self._from_reads(lane, 0)]
         if found or not seconds:
             return found
-        if self._reading and not self._read:
+        if self._reads and not self._read:
             return [*self._from_reads(lane, min(seconds, _LOOK_S) if self._sent else seconds)]
         return [*self._from_lane(lane, min(seconds, _LOOK_S)), *self._from_reads(lane, 0)]
 
     def _from_reads(self, lane: Lane, seconds: float) -> Iterator[Item]:
         """Send what was read.  What cannot be had in this way, is not right, or cannot be sent goes another way."""
-        for reads in [*self._reads.values()]:
-            for number, whole in reads.answers(seconds) if reads is not None else ():
-                item, began = self._reading.pop(number)
-                try:
-                    self._misses = self._misses + 1 if whole is None else 0
-                    if whole is None:
-                        yield item
-                    else:
-                        self._read.append(_Read(number, item, whole.data, _checked(item, whole), began))
-                except ChorusError:
+        for number, item, began, whole in self._reads.come(seconds):
+            try:
+                if whole is None:
                     yield item
+                else:
+                    self._read.append(_Read(number, item, whole.data, _checked(item, whole), began))
+            except ChorusError:
+                yield item
         while self._read and lane.alive and self._begins and lane.has_room():
             self._begin(lane, self._read.popleft())
         while self._read and not lane.alive:
@@ -311,11 +297,7 @@ class Quick:
 
     def abandoned(self) -> list[int]:
         """The keys of the files on their way, whose results nobody gets."""
-        items = [
-            *(sent.item for sent in self._sent.values()),
-            *(read.item for read in self._read),
-            *(item for item, _ in self._reading.values()),
-        ]
+        items = [*(sent.item for sent in self._sent.values()), *(read.item for read in self._read), *self._reads.items]
         return [item.key for item in items]
 
     def close(self) -> None:
@@ -324,11 +306,7 @@ class Quick:
         if self._processes is not None:
             self._processes.finish()
             self._processes = None
-
-        for reads in self._reads.values():
-            if reads is not None:
-                reads.close()
-        self._reads.clear()
+        self._reads.close()
 
     def _close_lane(self) -> None:
         if self._lane is not None:
@@ -341,33 +319,13 @@ class Quick:
             reader = self._readers[modality] = whole_reader(self._sources[modality])
         return reader
 
-    def _reads_well(self, modality: str) -> bool:
-        """Files of this modality can be read now: its source has no lane, or one that works.  A broken one is replaced as :meth:`_is_open` does."""
-        if modality not in self._reads:
-            if time.monotonic() - self._broke < REST_S:
-                return False
-            self._reads[modality] = read_lane_of(self._sources[modality])
-        reads = self._reads[modality]
-        if reads is None or (reads.alive and self._misses < MISSES):
-            return True
-        if self._reading:
-            return False
-        unhelpful = reads.alive
-        reads.close()
-        if unhelpful:
-            self._reads[modality], self._misses = None, 0
-            return True
-        del self._reads[modality]
-        self._broke = time.monotonic()
-        return False
-
     def _is_open(self) -> bool:
         """There is a lane that works; a broken one is replaced when everything that it sent is settled."""
         if self._lane is None:
             if time.monotonic() - self._broke < REST_S:
                 return False
             self._lane = lane_of(self._store)
-        elif not self._lane.alive and not (self._sent or self._reading or self._read):
+        elif not self._lane.alive and not (self._sent or self._reads or self._read):
             self._close_lane()
             self._broke = time.monotonic()
         return self._lane is not None and self._lane.alive

@@ -134,6 +134,8 @@ class _Both:
             if time.monotonic() - began >= _LOOK_S:
                 yield from self._check()
                 self._idle()
+            elif self._ctx.disturbed:  # answers come one after the other
+                yield from self._check()
             if self._pool.busy:
                 yield from self._pool_ones(self._pool.ready())
         elif self._pool.busy:

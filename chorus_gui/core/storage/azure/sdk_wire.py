@@ -140,10 +140,11 @@ class SdkWire:
                 stream = cast("StorageStreamDownloader[bytes]", blob.download_blob(*whole, max_concurrency=1, decompress=False, **options))
             except ValueError as error:  # how the SDK refuses an answer without the headers that Azure sends
                 raise strange(self._access) from error
-            size, held = int(stream.properties.size or 0), bare_etag(stream.properties.etag)
+            size, held = _whole_size(stream.properties, ranged=bool(offset)), bare_etag(stream.properties.etag)
             if not 0 <= size <= BLOB_BYTES:
                 raise strange(self._access)
-            return Piece(next(stream.chunks(), b"")[:length], size, held)
+            data = next(stream.chunks(), b"")[:length]
+            return Piece(data, size, held, replace(_blob_info(stream.properties, name), size=size))
 
         try:
             return guarded(self._access, operation, ask)
@@ -193,6 +194,16 @@ def _blob_info(found: BlobProperties, path: str) -> BlobInfo:
 def microseconds(when: datetime | None) -> int:
     """A moment as microseconds since 1970; the service tells whole seconds."""
     return int(when.timestamp()) * 1_000_000 if when else 0
+
+
+def _whole_size(found: BlobProperties, *, ranged: bool) -> int:
+    """The size of the blob.  Of a range, the SDK gives the size of the range as that of the blob.  Raises ValueError if the answer does not say it."""
+    if not ranged:
+        return int(found.size or 0)
+    total = str(cast("object", found.content_range) or "").rpartition("/")[2]
+    if not (total.isascii() and total.isdecimal()):
+        raise ValueError("a range without the size of the blob")
+    return int(total)
 
 
 def _properties(found: BlobProperties, name: str) -> Properties:

@@ -96,7 +96,9 @@ class AzureSource:
     def read_whole(self, path: str, most: int) -> Whole:
         """See :meth:`ReadsWhole.read_whole`.  One request, for a file of up to 4 MiB."""
         first = _as_source(path, lambda: self._store.read_first(path, 0, max(LEAST_BYTES, most))) if most <= CHUNK_BYTES else None
-        return _whole(first[0], first[1][:most]) if first else read_opened(self, path, most)
+        if first is None or len(first[1]) < min(most, first[0].size):  # under a limit, the answer is a part
+            return read_opened(self, path, most)
+        return _whole(first[0], first[1][:most])
 
     def read_lane(self) -> ReadLane | None:
         """See :class:`HasReadLane`."""

@@ -122,8 +122,8 @@ class Channel:
 
     def detach(self) -> socket.socket:
         """The connection itself, for somebody else to use and close."""
-        sock, self._sock = self._sock, socket.socket()
-        self.close()
+        sock, self.keep = self._sock, False
+        del self._sock
         return sock
 
     def __del__(self) -> None:

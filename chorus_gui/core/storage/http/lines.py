@@ -34,14 +34,38 @@ _LOOK_S = 1.0
 """Seconds between two looks for requests that nobody answers."""
 
 
-def most_connections() -> int:
-    """:data:`WIDTH`, or a quarter of the files that this process may have open, if that is less."""
+def most_connections() -> int | None:
+    """A quarter of the files that this process may have open, for all lines together; None: as many as they want."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
-        return WIDTH
+        return None
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return WIDTH if limit == resource.RLIM_INFINITY else max(1, min(WIDTH, limit // 4))
+    return None if limit == resource.RLIM_INFINITY else limit // 4
+
+
+class _Count:
+    """Connections of this process that are open, or are being made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.open = 0
+
+    def take(self, wanted: int) -> int:
+        """Count up to ``wanted`` more; how many there may be."""
+        most = most_connections()
+        with self._lock:
+            taken = wanted if most is None else max(0, min(wanted, most - self.open))
+            self.open += taken
+            return taken
+
+    def add(self, number: int) -> None:
+        """Count this many more, or fewer."""
+        with self._lock:
+            self.open += number
+
+
+_connections = _Count()
 
 
 class Heard(NamedTuple):
@@ -85,7 +109,6 @@ class Lines:
         self._connecting = 0
         self._made: deque[Channel | None] = deque()  # by other threads
         self._alive, self._closed = True, False
-        self._most = most_connections()
         self._looked = time.monotonic()
         self._bell, self._ring = socket.socketpair()
         self._bell.setblocking(False)
@@ -110,10 +133,18 @@ class Lines:
         """Another request can begin now.  If every connection is busy, it has as many more made as there are."""
         if not self._idle:
             self._turn(0)
-        if self._idle or not self._alive:
-            return self._alive
-        if not self._connecting:
-            for _ in range(min(max(1, len(self._lines)), self._most - len(self._lines))):
+        while self._idle and self._alive:
+            line = self._idle[-1]
+            if time.monotonic() - line.began <= IDLE_SECONDS and _is_quiet(line.sock):
+                return True
+            self._drop(line)
+        if self._alive and not self._connecting:
+            wanted = min(max(1, len(self._lines)), WIDTH - len(self._lines))
+            taken = _connections.take(wanted)
+            if not taken and not self._lines:
+                taken = 1  # none would mean to wait for ever
+                _connections.add(1)
+            for _ in range(taken):
                 self._connecting += 1
                 threading.Thread(target=self._connect, name="connect", daemon=True).start()
         return False
@@ -122,10 +153,6 @@ class Lines:
         """Send the whole request that ``write`` gives.  Only after :meth:`has_room`."""
         line = self._idle.pop()
         now = time.monotonic()
-        if now - line.began > IDLE_SECONDS:  # a firewall may have dropped it silently
-            self._drop(line)
-            self._done.append(Heard(key, None))
-            return
         try:
             message = write()
         except Exception:  # noqa: BLE001 - whoever sends it again meets it again, and says what it is
@@ -244,6 +271,7 @@ class Lines:
         with suppress(KeyError, ValueError):
             self._selector.unregister(line.sock)
         line.sock.close()
+        _connections.add(-1)
 
     def _connect(self) -> None:
         """In a thread of its own: names, proxies and TLS take their time."""
@@ -261,17 +289,35 @@ class Lines:
             while True:
                 channel = self._made.popleft()
                 self._connecting -= 1
-                if channel is None:
+                if channel is None or self._closed:
                     self._alive = False
-                elif self._closed:
-                    channel.close()
-                else:
-                    sock = channel.detach()
+                    _connections.add(-1)
+                    if channel is not None:
+                        channel.close()
+                    continue
+                sock = channel.detach()
+                try:
                     sock.setblocking(False)
                     line = _Line(sock)
-                    self._lines.add(line)
-                    self._idle.append(line)
                     self._selector.register(sock, selectors.EVENT_READ, line)
+                except (OSError, ValueError):
+                    self._alive = False
+                    _connections.add(-1)
+                    sock.close()
+                    continue
+                self._lines.add(line)
+                self._idle.append(line)
+
+
+def _is_quiet(sock: socket.socket) -> bool:
+    """Nothing came since the last answer: neither the connection's end, nor bytes that nobody asked for, which the next request must not take for its answer."""
+    try:
+        sock.recv(1)
+    except _LATER:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def head_of(data: bytes) -> tuple[Answer, int] | None:
