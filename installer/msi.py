@@ -199,9 +199,10 @@ def commands(wxs: str, made: str) -> list[list[str]]:
     """What makes an MSI of its description, one after the other: wixl, then changes for what wixl does not do.
 
     It removes the earlier version before the transaction of the installation; within it, Windows restores that version if the installation
-    fails.  It leaves the folder in the search path.  It protects no option of an administrator's from the users of the computer.
+    fails.  It leaves the folder in the search path.  Where an administrator lets users start the installation, they choose none of :data:`OPTIONS`: with
+    their folder in the search path of all, they could run a program as somebody else.
     """
-    found = ";".join(("WIX_DOWNGRADE_DETECTED", "WIX_SAME_VERSION_UPGRADE_DETECTED", "WIX_UPGRADE_DETECTED", *OPTIONS))
+    found = ";".join(("WIX_DOWNGRADE_DETECTED", "WIX_SAME_VERSION_UPGRADE_DETECTED", "WIX_UPGRADE_DETECTED"))
     changes = (
         "UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'",
         "UPDATE `Environment` SET `Name` = '=-*Path' WHERE `Name` = '=*Path'",

@@ -38,12 +38,15 @@ if TYPE_CHECKING:
 
 def check_writable(file: Path) -> None:
     """Raises :class:`UsageError` if a file cannot be written there, or replaced: before anything else is done.  Nothing is left or changed."""
-    there = file.exists()
+    target = Path(os.path.realpath(file)) if file.is_symlink() else file  # what a link names is written, and the link stays
     try:
-        with file.open("ab"):
-            pass
-        if not there:
-            file.unlink()
+        if target.exists():
+            with target.open("ab"):
+                pass
+        if not target.exists() or (target.is_file() and target == file):
+            probe = private.beside(target)
+            private.create(probe).close()
+            probe.unlink()
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder, or close the program that has the file open.")
         if not file.parent.is_dir():

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.core.folders import PORTABLE, own_home, program_folder
+from chorus_gui.core.folders import PORTABLE, home_of_this_run, program_folder
 
 if TYPE_CHECKING:
     from chorus_gui.core.config.policy import Policy
@@ -26,7 +26,7 @@ def check_own_home() -> None:
     Without such a folder nothing is read: this is a part of every start.
     """
     program = program_folder()
-    home = own_home(os.environ.get("CHORUS_UPLOAD_HOME", ""), program)
+    home = home_of_this_run()
     if program is None or home is None or not is_inside(home, program):
         return
     from chorus_gui.core.config.policy import Rule, read_policy

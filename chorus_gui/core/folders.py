@@ -41,8 +41,18 @@ def own_home(variable: str, program: Path | None) -> Path | None:
     return beside if beside and os.path.lexists(beside) else None
 
 
+@cache
+def _decided(variable: str, program: Path | None) -> Path | None:
+    return own_home(variable, program)
+
+
+def home_of_this_run() -> Path | None:
+    """:func:`own_home` as it was when this process first asked: a folder that somebody makes meanwhile counts from the next start."""
+    return _decided(os.environ.get("CHORUS_UPLOAD_HOME", ""), program_folder())
+
+
 def _user_folder(kind: str) -> Path:
-    home = own_home(os.environ.get("CHORUS_UPLOAD_HOME", ""), program_folder())
+    home = home_of_this_run()
     if home:
         return home / kind
     import platformdirs

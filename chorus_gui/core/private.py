@@ -26,7 +26,7 @@ FILE, FOLDER = 0o600, 0o700
 _POSIX = os.name == "posix"
 _PART = re.compile(r"\..{1,40}\.\d+-[0-9a-f]{16}\.part", re.DOTALL)
 """What :func:`beside` makes."""
-LEFT_S = 86400.0
+LEFT_S = 7 * 86400.0
 """Seconds without a write after which nobody writes a part any longer."""
 _MOST_SEEN = 20_000
 """Names in a folder among which such parts are looked for."""
@@ -77,7 +77,7 @@ def beside(target: Path) -> Path:
 def remove_left(part: Path) -> None:
     """Remove the parts that killed programs left in the folder of ``part``, which was written just now.  Raises nothing.
 
-    One is removed if nobody has written it for a day, by the clock of the disk that has both.  No process is asked if it lives: a number
+    One is removed if nobody has written it for a week, by the clock of the disk that has both.  No process is asked if it lives: a number
     can be that of another program by now, or of another computer on the same share.
     """
     with suppress(OSError):

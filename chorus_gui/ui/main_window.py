@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -424,8 +425,10 @@ def open_path(path: Path, select: bool) -> None:
     import subprocess
     import sys
 
-    if select and sys.platform == "win32":
-        subprocess.Popen(["explorer", "/select,", str(path)])  # noqa: S603, S607 - the system's own, with a path that the program made
+    if select and sys.platform == "win32" and path.exists():
+        explorer = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "explorer.exe"
+        # One text: Explorer reads it itself, and divides it at commas outside of quotes, which no name on Windows has.
+        subprocess.Popen(f'"{explorer}" /select,"{path}"')  # noqa: S603 - the system's own, without a shell
         return
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent if select else path)))
 

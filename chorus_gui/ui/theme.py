@@ -188,10 +188,24 @@ def wanted(theme: str) -> Theme:
     """The theme of a setting: "light", "dark", "contrast", or "system" for the desktop's, whose high contrast is kept."""
     if theme in _THEMES:
         return _THEMES[theme]
-    dark = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
     if system_contrast():
-        return CONTRAST if dark else CONTRAST_LIGHT
-    return DARK if dark else LIGHT
+        return CONTRAST if _is_dark(_window_colour()) else CONTRAST_LIGHT
+    return DARK if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark else LIGHT
+
+
+def _is_dark(colour: int) -> bool:
+    """A colour as Windows gives it: blue, green and red, from the highest byte."""
+    blue, green, red = colour >> 16 & 0xFF, colour >> 8 & 0xFF, colour & 0xFF
+    return 299 * red + 587 * green + 114 * blue < 128_000
+
+
+def _window_colour() -> int:
+    """The ground of windows in the contrast theme of Windows: Qt calls such a theme neither light nor dark."""
+    if sys.platform != "win32":
+        return 0xFFFFFF
+    import ctypes
+
+    return int(ctypes.windll.user32.GetSysColor(5))  # COLOR_WINDOW
 
 
 def system_contrast() -> bool:

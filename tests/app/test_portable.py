@@ -145,6 +145,7 @@ def test_the_policy_forbids_it_before_anything_is_written(program: Path, tmp_pat
     assert not check.ok
     assert "ForbidPortableData" in check.told
     (program / PORTABLE).rename(program / "kept")  # what the message says to do
+    folders._decided.cache_clear()  # the next start
     assert main(["demo", str(tmp_path / "demo")]) == 0
 
 
@@ -257,3 +258,19 @@ def test_the_window_writes_nothing_where_the_policy_forbids_it(tmp_path: Path) -
     assert done.returncode == 2, done.stderr
     assert "ForbidPortableData" in done.stdout
     assert list((tmp_path / PORTABLE).iterdir()) == []
+
+
+def test_a_folder_that_somebody_makes_while_the_program_runs_counts_from_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise one run would have its files at two places, and a policy that forbids the folder would be checked too early."""
+    program = tmp_path / "program"
+    program.mkdir()
+    monkeypatch.delenv("CHORUS_UPLOAD_HOME", raising=False)
+    monkeypatch.setattr(folders, "program_folder", lambda: program)
+    assert folders.home_of_this_run() is None
+    (program / folders.PORTABLE).mkdir()
+    assert folders.home_of_this_run() is None
+    folders._decided.cache_clear()  # the next start
+    assert folders.home_of_this_run() == program / folders.PORTABLE
+    folders._decided.cache_clear()

@@ -17,7 +17,7 @@ from chorus_gui.core.folders import resource
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness import memory as memory_module
-from chorus_gui.core.readiness.texts import check_counts
+from chorus_gui.core.readiness.texts import check_counts, check_description
 from chorus_gui.core.rules import BUILT_IN
 from chorus_gui.core.storage.folder import FolderSource
 
@@ -197,16 +197,31 @@ def test_the_description_says_how_many_patients_and_recordings_there_are(site: S
     site.put("Metadata/EEG_mapping.csv", site.root.joinpath("Metadata/Telemetry_mapping.csv").read_text())
     site.put("Metadata/SUBMISSION.md", f"Date shift code: 0\n{said}, 1 EEG recording\n")
     groups = site.found(Pass.QUICK, FULL).get("M9", [])
-    assert [group.about for group in groups] == (["2 patients, 3 Telemetry recordings, 1 EEG recording"] if found else [])
+    assert [group.about for group in groups] == (
+        ["2 patients with images or recordings, 3 Telemetry recordings, 1 EEG recording"] if found else []
+    )
     assert "M9" not in site.found(Pass.AT_ONCE, FULL)
 
 
 @pytest.mark.parametrize(
-    "said", ["1,203 patients", "1203 patients", "1 203 patients", "1.203 patients", "1\u202f203 patients", "1'203 patients"]
+    "said",
+    [
+        "1,203 patients",
+        "1203 patients",
+        "_1203_ patients",
+        "1203patients",
+        "1203-bed",
+        "1203/99",
+        "12 1203 patients",
+        "1 203 patients",
+        "1.203 patients",
+        "1\u202f203 patients",
+        "1'203 patients",
+    ],
 )
 def test_a_number_is_found_however_it_is_written(said: str) -> None:
     assert not [*check_counts("Metadata/SUBMISSION.md", f"In 2025 {said} (99 more)".encode(), {"patients": 1203})]
-    assert [*check_counts("Metadata/SUBMISSION.md", f"In 2025 {said} (99 more)".encode(), {"patients": 203})]
+    assert [*check_counts("Metadata/SUBMISSION.md", f"In 2025 {said} (99 more)".encode(), {"patients": 20})]
 
 
 def test_numbers_are_not_compared_if_only_new_files_or_one_modality_were_seen(site: Site) -> None:
@@ -214,3 +229,21 @@ def test_numbers_are_not_compared_if_only_new_files_or_one_modality_were_seen(si
     assert "M9" in site.found(Pass.QUICK, FULL)
     assert "M9" not in site.found(Pass.QUICK, FULL, modalities=("Metadata", "Images"))
     assert "M9" not in site.found(Pass.QUICK, FULL.replace("full", "append"))
+
+
+def test_recordings_of_two_patients_with_the_same_number_are_two(site: Site) -> None:
+    for patient in PATIENTS:
+        site.put(f"{patient}/Waveforms/Telemetry/1/1.stp")
+    site.put("1001/Waveforms/Telemetry/2024-01/2024-01.stp")
+    site.put("Metadata/SUBMISSION.md", "Date shift code: 0\n")
+    (group,) = site.found(Pass.QUICK, FULL)["M9"]
+    assert group.about == "2 patients with images or recordings, 5 Telemetry recordings"
+
+
+@pytest.mark.parametrize(
+    "data", [b"9" * 10_000, b"123 " * 5000, b"123,123," * 5000, "1203 patients".encode("utf-16"), b"\xff\xfe\x00", b"\xff" * 99]
+)
+def test_odd_texts_are_read(data: bytes) -> None:
+    found = [*check_counts("Metadata/SUBMISSION.md", data, {"patients": 1203})]
+    assert bool(found) is (b"p\0a\0t\0" not in data)
+    assert [*check_description("Metadata/SUBMISSION.md", "submission.md", data)]

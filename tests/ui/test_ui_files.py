@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.app.exports import check_writable
+from chorus_gui.core import private
 from chorus_gui.core.errors import UsageError
 from chorus_gui.ui.dialogs.support import SupportDialog
 from chorus_gui.ui.widgets import files
@@ -98,3 +100,30 @@ def test_a_dialog_stays_open_if_the_file_cannot_be_written(qtbot: QtBot, tmp_pat
     dialog.save_to(tmp_path / "bundle")
     assert saved == [tmp_path / "bundle.zip"]
     assert not dialog.isVisible()
+
+
+def test_a_file_is_writable_only_if_its_folder_takes_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file is written beside the old one, and takes its place."""
+    file = tmp_path / "old.csv"
+    file.write_text("old")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(private, "create", refuse)
+    with pytest.raises(UsageError, match=r"Could not write"):
+        check_writable(file)
+    assert file.read_text() == "old"
+    assert os.listdir(tmp_path) == ["old.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_a_link_is_left_by_the_look(tmp_path: Path) -> None:
+    link, target = tmp_path / "link.csv", tmp_path / "later.csv"
+    link.symlink_to(target)
+    check_writable(link)
+    assert link.is_symlink()
+    assert not target.exists()
+    target.write_text("there")
+    check_writable(link)
+    assert target.read_text() == "there"

@@ -47,17 +47,26 @@ def test_words_can_be_read_on_their_ground(look: theme.Theme) -> None:
     assert not low
 
 
-@pytest.mark.parametrize(("scheme", "wanted"), [(Qt.ColorScheme.Dark, theme.CONTRAST), (Qt.ColorScheme.Light, theme.CONTRAST_LIGHT)])
-def test_high_contrast_of_the_system_is_kept(
-    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, scheme: Qt.ColorScheme, wanted: theme.Theme
-) -> None:
+@pytest.mark.parametrize(
+    ("window", "wanted"),
+    [
+        pytest.param(0x000000, theme.CONTRAST, id="black"),
+        pytest.param(0x3B2D2D, theme.CONTRAST, id="night sky"),
+        pytest.param(0xFFFFFF, theme.CONTRAST_LIGHT, id="white"),
+        pytest.param(0xEFFAFF, theme.CONTRAST_LIGHT, id="desert"),
+    ],
+)
+def test_high_contrast_of_the_system_is_kept(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, window: int, wanted: theme.Theme) -> None:
+    """Qt calls a contrast theme of Windows neither light nor dark; the colour of its windows says it."""
+
     class Hints:
         def colorScheme(self) -> Qt.ColorScheme:
-            return scheme
+            return Qt.ColorScheme.Unknown
 
     monkeypatch.setattr(theme.QGuiApplication, "styleHints", Hints)
     assert theme.wanted("system") in (theme.LIGHT, theme.DARK)
     monkeypatch.setattr(theme, "system_contrast", lambda: True)
+    monkeypatch.setattr(theme, "_window_colour", lambda: window)
     assert theme.wanted("system") is wanted
     assert theme.wanted("light") is theme.LIGHT, "what a person chose in the program counts"
 

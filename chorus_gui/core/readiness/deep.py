@@ -102,7 +102,7 @@ class Deep:
         try:
             with images.quiet():
                 if "Metadata" in modalities:
-                    self._metadata(everything=not self.append and {"Images", "Waveforms"}.issubset(modalities))
+                    self._metadata(everything=not self.append and not self.paths.problems and {"Images", "Waveforms"}.issubset(modalities))
                 if "OMOP" in modalities:
                     self._all_tables(modalities)
                 if self.thorough:

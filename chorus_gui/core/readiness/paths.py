@@ -90,6 +90,8 @@ class Paths:
         self._outer: dict[str, tuple[Flaw, ...]] = {}
         self._inner: dict[str, tuple[Flaw, ...]] = {}
         self._sessions: dict[str, str] = {}
+        self._recordings: dict[str, set[str]] = {"Telemetry": set(), "EEG": set()}
+        """folders of recordings, by layer"""
         self.files_seen = 0
         self.files_of: dict[str, int] = {}
         """modality → files"""
@@ -297,6 +299,7 @@ class Paths:
             return ""
         layer = "EEG" if inside[0].lower() == "eeg" else "Telemetry"
         self.layers.add(layer)
+        self._recordings[layer].add(folder)
         if layer != inside[0]:
             flaws.append(("L1", f"probably {layer}"))
         session = inside[1]
@@ -309,9 +312,9 @@ class Paths:
     @property
     def numbers(self) -> dict[str, int]:
         """How many patients and recordings there are, by their names for people; without those of which there are none."""
-        layers = [folder.rpartition("/")[0].rpartition("/")[2].lower() for folder in self._sessions.values()]
         people = self.patients["Images"] | self.patients["Waveforms"]
-        found = {"patients": len(people), "Telemetry recordings": layers.count("telemetry"), "EEG recordings": layers.count("eeg")}
+        found = {"patients with images or recordings": len(people)}
+        found |= {f"{layer} recordings": len(folders) for layer, folders in self._recordings.items()}
         return {name: count for name, count in found.items() if count}
 
     def _part_flaws(self, name: str, *, outermost: bool) -> tuple[Flaw, ...]:

@@ -16,8 +16,10 @@ COLUMNS = ("signal_id", "standardized_label", "sampling_rate", "units")
 _OPEN_BOX = re.compile(r"^\s*[-*]\s*\[ \]", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"<[A-Za-z][^<>\n]{2,80}>")
 _TAGS = re.compile(r"<(?:https?://|!--|/|br|p|b|i|table|tr|td|th|img|a |div|span|details|summary|sub|sup)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+|\d+)(?![.,]?\w|[/-])")
-"""A whole number, with or without marks between thousands; no part of a date, a decimal or a version."""
+_NUMBER = re.compile(r"[0-9]+(?:[.,'\u00a0\u202f][0-9]+)*")
+_APART = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?: [0-9]{3})+(?![0-9])")
+"""Numbers, with marks or spaces between thousands."""
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:[.,'\u00a0\u202f][0-9]{3})*|[0-9]+")
 _SHIFT = re.compile(r"shift", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)|\b(?:MRN|medical record (?:no|number))\b\W{0,3}\d{4,}", re.IGNORECASE)
 
@@ -63,17 +65,26 @@ def _signal(path: str, number: int, cells: dict[str, str]) -> Iterator[Finding]:
 
 def check_counts(path: str, data: bytes, counts: Counts[str, int]) -> Iterator[Finding]:
     """SUBMISSION.md against the numbers of what is sent, by their names for people ("patients"): one finding with all of them if one is not in the text."""
-    text = data.decode("utf-8-sig", "replace")
-    named = {int(re.sub(r"\D", "", found)) for found in _NUMBER.findall(text)}
-    if not named.issuperset(counts.values()):
-        yield Finding(
-            "M9", path, ", ".join(f"{count:,} {name if count != 1 else name.removesuffix('s')}" for name, count in counts.items())
-        )
+    text = _text(data)
+    found = [number for number in _NUMBER.findall(text) if _THOUSANDS.fullmatch(number)] + _APART.findall(text)
+    named = {re.sub(r"[^0-9]", "", number) for number in found}
+    if not named.issuperset(map(str, counts.values())):
+        yield Finding("M9", path, ", ".join(f"{count:,} {_named(name, count)}" for name, count in counts.items()))
+
+
+def _named(name: str, count: int) -> str:
+    return name if count != 1 else name.replace("patients", "patient", 1) if name.startswith("patients") else name.removesuffix("s")
+
+
+def _text(data: bytes) -> str:
+    """As editors of Windows write it, too."""
+    utf_16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return data.decode("utf-16" if utf_16 else "utf-8-sig", "replace")
 
 
 def check_description(path: str, name: str, data: bytes) -> Iterator[Finding]:
     """READINESS.md, SUBMISSION.md, and other texts."""
-    text = data.decode("utf-8-sig", "replace")
+    text = _text(data)
     if name == "readiness.md" and (boxes := list(_OPEN_BOX.finditer(text))):
         yield Finding("M7", path, "", text.count("\n", 0, boxes[0].start()) + 1, len(boxes))
     if name == "submission.md":

@@ -146,7 +146,11 @@ class Lines:
                 _connections.add(1)
             for _ in range(taken):
                 self._connecting += 1
-                threading.Thread(target=self._connect, name="connect", daemon=True).start()
+                try:
+                    threading.Thread(target=self._connect, name="connect", daemon=True).start()
+                except RuntimeError:  # no more threads
+                    self._made.append(None)
+        self._adopt()
         return False
 
     def begin(self, key: int, write: Callable[[], bytes]) -> None:
