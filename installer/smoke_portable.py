@@ -71,7 +71,7 @@ def beside_itself(smoke: Smoke, own: Path) -> None:
 @contextmanager
 def machine_policy(smoke: Smoke, values: Mapping[str, object]) -> Generator[bool]:
     """These values for all users; whether this user may set them."""
-    smoke.check(value(MACHINE, POLICIES) is None, "there is no machine policy before")
+    smoke.check(value(MACHINE, POLICIES) is None, "no machine policy is set before the walk")
     try:
         key = winreg.CreateKeyEx(MACHINE, POLICIES, 0, winreg.KEY_ALL_ACCESS | winreg.KEY_WOW64_64KEY)
     except PermissionError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from chorus_gui.core.errors import UsageError
@@ -10,8 +9,8 @@ from chorus_gui.core.folders import (
     PORTABLE,
     data_folder,
     guide,
+    home_of_this_run,
     log_folder,
-    own_home,
     program_folder,
     remove_file,
     remove_folder,
@@ -47,7 +46,7 @@ def shared_receipts_folder() -> Path:
 def suggested_configuration() -> Path:
     """Where a new configuration could be: in the user's home folder, or with the other files of a program that keeps them beside itself."""
     program = program_folder()
-    home = own_home(os.environ.get("CHORUS_UPLOAD_HOME", ""), program)
+    home = home_of_this_run()
     base = home if home and program and home == program / PORTABLE else Path.home()
     return base / "CHoRUS" / "config.toml"
 

@@ -68,8 +68,8 @@ def read_lane_of(source: Source) -> ReadLane | None:
 
 
 class HttpReadLane:
-    """As :class:`ReadLane`.  ``message`` is the whole request for at most so many bytes of a path, ``read`` what its answer says, None if that
-    is not usual; both may raise what they like.
+    """As :class:`ReadLane`.  ``message`` makes the whole request from a path and the most bytes of it to read.  ``read`` makes a file from the
+    path, that number and the answer, None if the answer is not usual.  Both may raise any exception.
     """
 
     def __init__(

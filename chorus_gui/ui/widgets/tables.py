@@ -51,7 +51,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
 
 
 def least_height(view: QTableView) -> int:
-    """The height of the header and of so many rows that one can work with the table; pixels."""
+    """The least height at which a person can work with the table: its header and a few rows; pixels."""
     return view.horizontalHeader().sizeHint().height() + LEAST_ROWS * view.verticalHeader().defaultSectionSize() + 2 * view.frameWidth() + 2
 
 
