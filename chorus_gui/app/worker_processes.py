@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.process import WORKER_PROCESS
 from chorus_gui.core.config.model import Config, PlaceKind
+from chorus_gui.core.engine.threads import processors
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Run
@@ -28,7 +28,7 @@ _CODE = "import sys; sys.path[:] = sys.argv[1:]; from chorus_gui.app.worker_proc
 def assisting(active: Run, files: int) -> Processes | None:
     """The processes that help this run to send ``files`` small files, until its end; None if they would not pay."""
     if active.processes is None:
-        count = worth(active.workspace.config, files, cores())
+        count = worth(active.workspace.config, files, processors())
         if not count:
             return None
         from chorus_gui.core.transfer.processes import Processes
@@ -47,13 +47,6 @@ def worth(config: Config, files: int, cores: int) -> int:
     folders = all(site.place.kind is PlaceKind.FOLDER for site in config.sites.values())
     pays = files >= LEAST_FILES and cores >= LEAST_CORES and config.central.kind is PlaceKind.AZURE and folders
     return min(MOST, cores - 1) if pays else 0
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def command() -> Sequence[str]:

@@ -82,7 +82,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
 @pytest.mark.parametrize("recorded", [False, True], ids=["submit", "file upload"])
 def test_they_send_a_submission_and_end_with_it(world: World, watched: Watched, monkeypatch: pytest.MonkeyPatch, recorded: bool):
     monkeypatch.setattr(worker_processes, "LEAST_FILES", FILES)
-    monkeypatch.setattr(worker_processes, "cores", lambda: 3)
+    monkeypatch.setattr(worker_processes, "processors", lambda: 3)
     workspace, ctx = Workspace(world.config), JobContext()
     done = submit(workspace, ctx, SubmitOptions(version="v1"), Reviewing(), record_only=recorded)
     if recorded:
@@ -97,14 +97,14 @@ def test_they_send_a_submission_and_end_with_it(world: World, watched: Watched, 
 
 
 def test_a_site_with_fewer_files_starts_none(world: World, watched: Watched, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(worker_processes, "cores", lambda: 64)
+    monkeypatch.setattr(worker_processes, "processors", lambda: 64)
     done = submit(Workspace(world.config), JobContext(), SubmitOptions(version="v1"), Reviewing())
     assert ran(done).log.failures == []
     assert watched.pids == set()
 
 
 @pytest.mark.parametrize(
-    ("files", "cores", "central", "site", "count"),
+    ("files", "processors", "central", "site", "count"),
     [
         pytest.param(LEAST_FILES, LEAST_CORES, PlaceKind.AZURE, PlaceKind.FOLDER, 2, id="they pay"),
         pytest.param(10 * LEAST_FILES, 64, PlaceKind.AZURE, PlaceKind.FOLDER, 2, id="more have nothing to do"),

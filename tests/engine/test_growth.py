@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Never
 
 import pytest
@@ -45,39 +45,49 @@ def test_without_more_there_are_never_more() -> None:
 
 @dataclass
 class Machine:
-    """Threads that do ``rate(threads)`` tasks a second together, and use ``cpu`` processors."""
+    """Threads that do ``rate(threads)`` tasks a second together, and use ``cpu`` processors for them, or ``each`` seconds of one for a task."""
 
     rate: Callable[[int], float]
-    cpu: float
+    cpu: float = 0.0
+    each: float = 0.0
     now: float = 1000.0
+    used: float = 0.0
 
     def monotonic(self) -> float:
         return self.now
 
     def process_time(self) -> float:
-        return self.now * self.cpu
+        return self.now * self.cpu + self.used
 
     def allowed(self, seconds: float, growth: Growth) -> int:
         """How many threads there are after so much time."""
         end = self.now + seconds
         while self.now < end:
             self.now += 1.0 / self.rate(growth.allowed)
+            self.used += self.each
             growth.note(waiting=5)
         return growth.allowed
 
 
 MACHINES = {
-    "a distant store": (lambda threads: 10.0 * threads, 0.2, 32, 32),
-    "threads that compute": (lambda _: 100.0, 0.95, 4, 4),
-    "a line that is full": (lambda _: 40.0, 0.1, 4, 9),
-    "large files": (lambda threads: 0.3 * threads, 0.2, 4, 4),
-    "a line that is full soon": (lambda threads: min(10.0 * threads, 80.0), 0.1, 6, 14),
+    "a distant store": (Machine(lambda threads: 10.0 * threads, cpu=0.2), 32, 32),
+    "threads that compute": (Machine(lambda _: 1000.0, cpu=0.95), 4, 4),
+    "a line that is full": (Machine(lambda _: 40.0, cpu=0.1), 4, 9),
+    "large files": (Machine(lambda threads: 0.3 * threads, cpu=0.2), 4, 4),
+    "a line that is full soon": (Machine(lambda threads: min(10.0 * threads, 80.0), cpu=0.1), 6, 14),
+    "files of a megabyte, 20 ms away": (Machine(lambda threads: min(40.0 * threads, 460.0), each=0.003), 12, 20),
+    "files of a megabyte, 20 ms away, while all processors are busy": (
+        Machine(lambda threads: min(40.0 * threads, 150.0), each=0.0095),
+        4,
+        4,
+    ),
+    "small files, 20 ms away": (Machine(lambda threads: 48.0 * 4 * threads, each=0.0009), 4, 6),
 }
 
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_there_are_as_many_threads_as_do_more(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rate, cpu, least, most = MACHINES[name]
-    machine = Machine(rate, cpu)
+    machine, least, most = MACHINES[name]
+    machine = replace(machine)
     monkeypatch.setattr("chorus_gui.core.engine.threads.time", machine)
-    assert least <= machine.allowed(9.0, Growth(4, 32)) <= most
+    assert least <= machine.allowed(9.0, Growth(4, 32, 2)) <= most

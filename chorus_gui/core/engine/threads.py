@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +26,9 @@ _PART = -1
 _LOOK_S = 0.5
 """Seconds between two looks if more threads would do more."""
 _BUSY = 0.7
-"""Share of one processor from which more threads only get into each other's way: the interpreter runs one at a time."""
+"""Share of what short tasks can use from which more threads only get into each other's way: one processor, because the interpreter runs one at a time."""
+_OWN_S = 0.001
+"""Seconds of the processor for one task or part from which most of it is hashing and sending.  Threads do that at the same time, on all processors."""
 _BETTER = 1.08
 """How much the rate of tasks and parts must grow, as a factor, for another round of more threads."""
 _LONG_S = 2.0
@@ -33,6 +37,11 @@ _REST_S = 10.0
 """Seconds until it is tried again."""
 _WAKE_S = 0.25
 """Seconds between two checks for a cancellation while there is nothing to do."""
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class ThreadPlace(Generic[T, R, P]):
     ) -> None:
         self.ctx = ctx.branch()
         self.threads = executor.threads
-        self._growth = Growth(executor.threads, executor.most)
+        self._growth = Growth(executor.threads, executor.most, processors())
         self._deliver = deliver
         self._made: list[threading.Thread] = []
         self._turn = threading.Condition()
@@ -244,11 +253,12 @@ class ThreadPlace(Generic[T, R, P]):
 
 
 class Growth:
-    """How many threads there may be.  With the place's lock held."""
+    """How many threads there may be, on so many ``processors``.  With the place's lock held."""
 
-    def __init__(self, threads: int, most: int) -> None:
+    def __init__(self, threads: int, most: int, processors: int) -> None:
         self.allowed = threads
         self._most = most
+        self._processors = processors
         self._done = 0
         self._rate = 0.0
         self._looked, self._cpu = time.monotonic(), time.process_time()
@@ -264,7 +274,8 @@ class Growth:
         if seconds < _LOOK_S:
             return
         cpu = time.process_time()
-        rate, busy = self._done / seconds, (cpu - self._cpu) / seconds
+        used = cpu - self._cpu
+        rate, busy = self._done / seconds, used / seconds / (self._processors if used >= _OWN_S * self._done else 1)
         better = rate > self._rate * _BETTER
         short = self.allowed * seconds < _LONG_S * self._done
         if waiting and short and busy < _BUSY and (better or now >= self._until):

@@ -20,6 +20,9 @@ from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
 
+TOGETHER = 500
+"""Proofs that are kept in memory before they go into their database."""
+
 
 class GuardedStore:
     """``store`` as :class:`~chorus_gui.core.storage.base.Store`.  Safe to use from many threads.
@@ -228,6 +231,7 @@ class Proofs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._new: list[tuple[str, str, str]] = []
         self._db = temporary_database(any_thread=True)
         self._db.execute("CREATE TABLE proof (path TEXT PRIMARY KEY, etag TEXT, md5 TEXT) WITHOUT ROWID")
         self._db.execute("BEGIN")
@@ -240,12 +244,20 @@ class Proofs:
     def keep_all(self, written: Iterable[tuple[str, str, str]]) -> None:
         """The store acknowledged these blobs: path, ETag and MD5 (hex) of each."""
         with self._lock:
-            self._db.executemany("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", written)
+            self._new.extend(written)
+            if len(self._new) >= TOGETHER:
+                self._enter()
+
+    def _enter(self) -> None:
+        """Put what was kept into the database; with the lock held.  Each entry alone makes all threads wait for the database in turn."""
+        new, self._new = self._new, []
+        self._db.executemany("INSERT OR REPLACE INTO proof VALUES (?, ?, ?)", new)
 
     def of(self, blobs: Iterable[BlobInfo]) -> dict[str, str]:
         """Path → MD5 of the content with which this run wrote this very blob, of those that it wrote."""
         etags = {blob.path: blob.etag for blob in blobs}
         with self._lock:
+            self._enter()
             found = self._db.execute(
                 "SELECT path, etag, md5 FROM proof WHERE path IN (SELECT value FROM json_each(?))", (json.dumps([*etags]),)
             )
@@ -254,6 +266,7 @@ class Proofs:
     def md5_of(self, info: BlobInfo) -> str | None:
         """The MD5 of the content with which this run wrote this very blob; None if it did not."""
         with self._lock:
+            self._enter()
             found = self._db.execute("SELECT md5 FROM proof WHERE path = ? AND etag = ?", (info.path, info.etag)).fetchone()
         return None if found is None else str(found[0])
 
