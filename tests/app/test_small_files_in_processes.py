@@ -104,7 +104,7 @@ def test_a_site_with_fewer_files_starts_none(world: World, watched: Watched, mon
 
 
 @pytest.mark.parametrize(
-    ("files", "processors", "central", "site", "count"),
+    ("files", "cores", "central", "site", "count"),
     [
         pytest.param(LEAST_FILES, LEAST_CORES, PlaceKind.AZURE, PlaceKind.FOLDER, 2, id="they pay"),
         pytest.param(10 * LEAST_FILES, 64, PlaceKind.AZURE, PlaceKind.FOLDER, 2, id="more have nothing to do"),
