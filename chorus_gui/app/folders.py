@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chorus_gui.core.errors import UsageError
+from chorus_gui.core import private, temporary
+from chorus_gui.core.errors import ComputerError, UsageError
 from chorus_gui.core.folders import (
     PORTABLE,
     data_folder,
@@ -21,9 +22,12 @@ from chorus_gui.core.folders import (
 from chorus_gui.core.refused import refusal
 
 __all__ = [
-    "FORGOTTEN", "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "replace_file", "resource", "settings_folder",
-    "shared_receipts_folder", "suggested_configuration",
+    "FOLDERS", "FORGOTTEN", "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "remove_leftovers", "replace_file",
+    "resource", "settings_folder", "shared_receipts_folder", "suggested_configuration",
 ]  # fmt: skip
+
+FOLDERS = ("staging", "verify", "readiness", "receipts", "shared-receipts", "custody", "theme", "instance")
+"""What the program makes below the user's data folder.  A test looks for others."""
 
 
 FORGOTTEN = (
@@ -49,6 +53,22 @@ def suggested_configuration() -> Path:
     home = home_of_this_run()
     base = home if home and program and home == program / PORTABLE else Path.home()
     return base / "CHoRUS" / "config.toml"
+
+
+def remove_leftovers() -> None:
+    """Remove what killed programs left in the program's own folders and among the temporary files.  Raises nothing.
+
+    Only what nobody can be using: files that nobody has written for a week, and folders that no process has locked.
+    """
+    try:
+        data = data_folder()
+        swept = (data, settings_folder(), *(data / name for name in FOLDERS))
+    except ComputerError:  # whoever needs them says so
+        return
+    for folder in swept:
+        private.sweep(folder)
+    temporary.sweep(data / "staging")
+    temporary.sweep()
 
 
 def clear_local_data(*, staging: bool, logs: bool, receipts: bool) -> int:

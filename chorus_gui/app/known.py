@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.custody.history_check import Around, Known, LessHistoryError
 from chorus_gui.core.errors import BlobNameError, ChorusError, CustodyError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.temporary import own_folder
 from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def _first_readable(store: Store, copies: Sequence[BlobInfo], ctx: JobContext) -
     from chorus_gui.core.storage.one_file import fetch_file
 
     for blob in copies:
-        with TemporaryDirectory() as folder:
-            copy = Path(folder) / "journal.db"
+        with own_folder() as folder:
+            copy = folder / "journal.db"
             fetch_file(store, blob, copy, ctx)
             at = instant_us(blob.modified_us) or datetime.now(UTC)
             found = history_check.known(f"The copy {blob.path} in the central store", copy, at)
@@ -150,13 +150,13 @@ def recover(workspace: Workspace, ctx: JobContext, chosen: Known) -> tuple[str, 
     """Use the fuller journal from now on.  The person has seen both.  Returns sentences."""
     from chorus_gui.core.storage.one_file import fetch_file
 
-    with workspace, TemporaryDirectory() as folder:
+    with workspace, own_folder() as folder:
         file = chosen.file
         if file is None and chosen.blob:
             store = workspace.store()
             blob = store.head(chosen.blob)
             if blob is not None:
-                file = Path(folder) / workspace.config.journal.local.name
+                file = folder / workspace.config.journal.local.name
                 fetch_file(store, blob, file, ctx)
         if file is None:
             raise CustodyError(

@@ -7,14 +7,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from chorus_gui.app.folders import data_folder, log_folder, settings_folder
+from chorus_gui.app.folders import FOLDERS, data_folder, log_folder, settings_folder
 from chorus_gui.core.config.keychain import SERVICE
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import remove_file, remove_folder
 from chorus_gui.core.refused import refusal
 
-FOLDERS = ("staging", "verify", "readiness", "receipts", "shared-receipts", "custody", "theme", "instance")
-"""What the program makes below the user's data folder.  A test looks for others."""
 FILES = ("window.ini", "window.ini.lock", "trusted-hosts.toml")
 """In the user's settings folder"""
 DATA_FILES = ("rates.json",)

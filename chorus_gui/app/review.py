@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chorus_gui.app import leaks
@@ -32,6 +31,7 @@ from chorus_gui.core.review.values import (
     Reviewed,
     WhatChanged,
 )
+from chorus_gui.core.temporary import own_folder
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
@@ -235,8 +235,8 @@ def _own_staging(workspace: Workspace, *, keep: bool) -> Generator[Path]:
     if keep:
         yield command_staging_path(window)
         return
-    with TemporaryDirectory(prefix="look-", dir=window.parent) as folder:
-        yield Path(folder) / window.name
+    with own_folder(window.parent) as folder:
+        yield folder / window.name
 
 
 def mark_gone(workspace: Workspace, ctx: JobContext, ids: Sequence[int]) -> Done[Marked]:

@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chorus_gui.app.folders import receipts_folder
@@ -31,6 +30,7 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
 from chorus_gui.core.review import to_read
 from chorus_gui.core.submission.run_result import RunResult
+from chorus_gui.core.temporary import own_folder
 
 if TYPE_CHECKING:
     from chorus_gui.core.engine.work import Executor
@@ -305,7 +305,7 @@ def _journal(
     with ExitStack() as stack:
         local = stack.enter_context(checked_out(workspace, command, ctx, note))
         if command.creates and not command.writes and not local.exists():
-            local = Path(stack.enter_context(TemporaryDirectory())) / local.name
+            local = stack.enter_context(own_folder()) / local.name
             Journal.begin(local, schema=workspace.config.new_schema)
         if not local.exists():
             stack.enter_context(_taken_back(local))

@@ -125,6 +125,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
         args = _parsed(rest)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else Status.NOT_STARTED
+    from chorus_gui.app.folders import remove_leftovers
     from chorus_gui.app.logs import log_to_file
     from chorus_gui.app.portable import check_own_home
     from chorus_gui.cli.report import Report
@@ -140,6 +141,7 @@ def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int
         report.finish()
         return of_error(error)
     log_to_file("chorus-upload.log", verbose=args.verbose)
+    remove_leftovers()
     args.trust_host += trusted
     command: Callable[[argparse.Namespace, Report, JobContext], int | Done[Any]] = args.run
     ctx = JobContext()

@@ -107,9 +107,12 @@ def is_of_temporary_files(error: BaseException, *, reading: bool = False) -> boo
     )
 
 
-def temporary_words(error: Exception) -> tuple[str, str, str]:
-    """What happened, what it means, and what to do, if the folder for temporary files is full or fails: three sentences or more."""
-    folder = temporary_folder(of_sqlite=isinstance(error, sqlite3.Error))
+def temporary_words(error: Exception, folder: str = "") -> tuple[str, str, str]:
+    """What happened, what it means, and what to do, if the folder for temporary files is full or fails: three sentences or more.
+
+    It is the one of SQLite or of Python, as the error is, or ``folder``.
+    """
+    folder = folder or temporary_folder(of_sqlite=isinstance(error, sqlite3.Error))
     why = "its disk is full" if is_full(error) else "its disk is full or failed, or you do not have permission to write there"
     names = "TEMP and TMP" if os.name == "nt" else "SQLITE_TMPDIR and TMPDIR"
     return (

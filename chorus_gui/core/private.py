@@ -91,6 +91,20 @@ def remove_left(part: Path) -> None:
                     Path(name.path).unlink()
 
 
+def sweep(folder: Path) -> None:
+    """As :func:`remove_left`, for a folder of the program's own in which perhaps nothing is written for long.  Raises nothing."""
+    with suppress(OSError):
+        with os.scandir(folder) as names:
+            if not any(_PART.fullmatch(name.name) for name in islice(names, _MOST_SEEN)):
+                return
+        probe = beside(folder / "sweep")
+        create(probe).close()  # the clock that counts is that of the disk
+        try:
+            remove_left(probe)
+        finally:
+            probe.unlink()
+
+
 def take_place(part: Path, target: Path) -> None:
     """Give a finished file its name.  What it replaces was perhaps shared with colleagues on purpose: its mode stays.  Raises OSError."""
     remove_left(part)
@@ -112,6 +126,7 @@ def write(path: Path, data: bytes) -> None:
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
+            remove_left(part)
             replace_file(part, path)
     finally:
         with suppress(OSError):

@@ -20,7 +20,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QFileSystemWatc
 from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui import __version__
-from chorus_gui.app.folders import data_folder, log_folder, replace_file
+from chorus_gui.app.folders import data_folder, log_folder, remove_leftovers, replace_file
 from chorus_gui.app.portable import check_own_home
 from chorus_gui.app.status import Status
 from chorus_gui.core.computer import computer_fault, folder_fault
@@ -243,6 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         instance.call(config)
         return 0
     handler = log_to_file()
+    remove_leftovers()
     hook = CrashHook(application)
     hook.install()
     settings = Settings()

@@ -275,6 +275,13 @@ def counting(bench: Bench) -> None:
         assert sum(count.active for count in journal.counts()) == bench.count
 
 
+def last(bench: Bench) -> None:
+    """Find the version that was begun last."""
+    bench.begin()
+    with Journal.open(bench.journal, readonly=True) as journal:
+        assert journal.last_version() is not None
+
+
 def diff(bench: Bench) -> None:
     """Compare a site with the journal: what a scan does after its walk."""
     path = staging_path(bench.journal)
@@ -349,6 +356,7 @@ OF_SITE: dict[str, Callable[[Bench], None]] = {
 OF_JOURNAL: dict[str, Callable[[Bench], None]] = {
     "open": opening,
     "count versions": counting,
+    "find the last version": last,
     "diff": diff,
     "list": listing,
     "keep a copy": keeping,

@@ -219,3 +219,43 @@ def test_entries_of_two_versions_in_turns_cost_little_more_than_grouping_them(sc
         once = steps(lambda: journal._conn.execute(grouped).fetchall(), journal._conn)
         assert steps(journal.counts, journal._conn) < 1.5 * once
         assert journal.counts() == by_hand(journal)
+
+
+def last_by_hand(journal: Journal) -> str | None:
+    """The version whose first row is the latest one, as the rows say."""
+    first: dict[str, int] = {}
+    for row in journal.rows():
+        first[row.version] = min(row.valid_us, first.get(row.version, row.valid_us))
+    first.pop("", None)
+    return max(first, key=lambda version: (first[version], version), default=None)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_version_begun_last_is_that_of_the_rows(seed, schema, new, small_blocks):
+    path, some = new(schema), random.Random(seed)
+    rows = rows_of(seed, schema)
+    fill(path, schema, rows)
+    values = [7, 7, 8, 9, -3, "soon", 2.5, b"12", 2**62, *([None] if schema == 1 else [])]
+    with closing(sqlite3.connect(path)) as db, db:
+        moments = [(some.choice(values), row[0]) for row in rows if some.random() < 0.5]
+        db.executemany(f"UPDATE {TABLE[schema]} SET TIME_VALID_us = ? WHERE FILE_ID = ?", moments)
+    with Journal.open(path, readonly=True) as journal:
+        assert journal.last_version() == last_by_hand(journal)
+
+
+def test_the_version_begun_last_is_found_without_sorting_and_once(schema, new):
+    path = new(schema)
+    fill(path, schema, [(number, 5, None, 1 + number // 20_000, 1, 1) for number in range(40_000)])
+    said: list[str] = []
+    with Journal.open(path) as journal:
+        journal._conn.set_trace_callback(said.append)
+        assert journal.last_version() == "2"
+        assert [statement for statement in said if "GROUP BY" in statement and "BETWEEN" not in statement] == []
+        assert sum("GROUP BY" in statement for statement in said) == 1, "only the block with both versions"
+        said.clear()
+        assert journal.last_version() == "2"
+        assert [statement for statement in said if "data_version" not in statement] == [], "nobody wrote since"
+        journal._conn.set_trace_callback(None)
+        assert journal.last_version() == last_by_hand(journal) == "2"
+        by_another_program(path, schema, "UPDATE {table} SET TIME_VALID_us = 2 WHERE {version} = 1")
+        assert journal.last_version() == last_by_hand(journal) == "1"

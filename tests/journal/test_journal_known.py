@@ -1,5 +1,6 @@
 """The journal's active rows beside a review: copied by another thread, of one moment, and gone afterwards."""
 
+import os
 import shutil
 import sqlite3
 import threading
@@ -98,3 +99,31 @@ def test_a_copy_that_cannot_be_removed_spoils_nothing(sample, tmp_path, monkeypa
             raise PermissionError(13, "held")
 
         monkeypatch.setattr("chorus_gui.core.journal.known.remove_file", held)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_folder_that_is_full_is_named(sample, tmp_path, monkeypatch, own):
+    """SQLite says only that a disk is full: that of the copy, or that of what it sorts."""
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    def full(*_):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    def no_space(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Known, "_index", full)
+    if own:
+        monkeypatch.setattr("chorus_gui.core.journal.known.tempfile.TemporaryFile", no_space)
+    with Known(sample(2, "upload_1"), ["OMOP"], tmp_path / "x.known") as known, pytest.raises(ReviewError) as caught:
+        known.wait(JobContext())
+    if own:
+        assert "x.known" in caught.value.what
+        assert "Free space on this disk" in caught.value.remedy
+    else:
+        named = tmp_path / "temporary" if os.name != "nt" else ""
+        assert f"Could not write temporary files to the folder “{named}" in caught.value.what
+        assert "environment variables" in caught.value.remedy

@@ -20,12 +20,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QComboBox
     from uiwalk import Walk
 
+    from chorus_gui.app.place_kinds import PlaceForm
     from chorus_gui.core.waiting import Waiting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +97,48 @@ def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[in
         print(f"{camera.walk.places:,} views, {len(camera.walk.faults)} faults")
         if camera.walk.faults:
             sys.exit(camera.walk.report())
+
+
+class Cloud(NamedTuple):
+    """A place in a cloud, as a person fills it in, and what its check could say."""
+
+    name: str
+    form: PlaceForm
+    way: str
+    path: str
+    fields: dict[str, str]
+    works: str
+
+
+def _clouds() -> tuple[Cloud, ...]:
+    from chorus_gui.app.place_kinds import AZURE, GCS, S3
+
+    clock = "This computer's clock agrees with the one of"
+    app = {
+        "azure_account_name": "riverside",
+        "azure_tenant_id": "6f1c2d3e-0000-4000-8000-1a2b3c4d5e6f",
+        "azure_client_id": "0b7a4c1d-0000-4000-8000-6f5e4d3c2b1a",
+        "azure_client_certificate_path": "C:/chorus/app.pem",
+    }
+    return (
+        Cloud(
+            "s3",
+            S3,
+            "profile",
+            "riverside/images",
+            {"aws_profile": "riverside"},
+            f"{clock} Amazon S3. Listing s3://riverside/images works. Its region is eu-west-1.",
+        ),
+        Cloud("azure", AZURE, "certificate", "site-images/chorus", app, f"{clock} Azure. Listing az://site-images/chorus works."),
+        Cloud(
+            "google",
+            GCS,
+            "file",
+            "riverside/images",
+            {"google_credentials_file": "C:/chorus/reader.json"},
+            f"{clock} Google Cloud Storage. Listing gs://riverside/images works.",
+        ),
+    )
 
 
 class Camera:
@@ -304,36 +347,36 @@ class Camera:
         self.rest()
 
     def _places(self) -> None:
-        """A modality in Amazon S3, as it is filled in.  What the check says is made up."""
+        """A modality in each cloud, as it is filled in.  What the check says is made up."""
         from PySide6.QtCore import QPoint
 
-        from chorus_gui.app.place_kinds import S3
         from chorus_gui.core.model import Finding, Grade
         from chorus_gui.ui.pages.configuration import ConfigurationPage
         from chorus_gui.ui.pages.configuration_fields import AddressField
 
         page = self.window.page("configuration")
         assert isinstance(page, ConfigurationPage)
-        place = page.form.places["Images"]
-        self._choose(place.kinds, "Amazon S3")
-        address = place.path.input
-        assert isinstance(address, AddressField)
-        address.edit.setText("riverside/images")
-        self._choose(place._cloud(S3).ways, S3.way("profile").title)
-        page.form.rows[("site.aws_profile", "Images")].input.edited.emit("riverside")
-        self.rest(0.6)
-        works = "This computer's clock agrees with the one of Amazon S3. Listing s3://riverside/images works. Its region is eu-west-1."
         matches = Finding(
             Grade.GOOD, "", "1,000 of the first 1,000 files match the pattern of Images.", examples=("1000001/Images/CT/1.dcm",)
         )
-        place._tell((Finding(Grade.GOOD, "", works), matches))
-        self.rest(0.2)
-        area, inside = page.form.tabs[0].area, page.form.tabs[0].area.widget()
-        assert inside is not None
-        area.verticalScrollBar().setValue(place.mapTo(inside, QPoint(0, 0)).y() - 16)  # from “Files are in” on
-        self.shoot("configuration-s3")
-        page.reload()
-        self.settle()
+        for name, form, way, where, fields, works in _clouds():
+            place = page.form.places["Images"]
+            self._choose(place.kinds, form.title)
+            address = place.path.input
+            assert isinstance(address, AddressField)
+            address.edit.setText(where)
+            self._choose(place._cloud(form).ways, form.way(way).title)
+            for key, value in fields.items():
+                page.form.rows[(f"site.{key}", "Images")].input.edited.emit(value)
+            self.rest(0.6)
+            place._tell((Finding(Grade.GOOD, "", works), matches))
+            self.rest(0.2)
+            area, inside = page.form.tabs[0].area, page.form.tabs[0].area.widget()
+            assert inside is not None
+            area.verticalScrollBar().setValue(place.mapTo(inside, QPoint(0, 0)).y() - 16)  # from “Files are in” on
+            self.shoot(f"configuration-{name}")
+            page.reload()
+            self.settle()
 
     def _choose(self, box: QComboBox, text: str) -> None:
         box.setCurrentIndex(box.findText(text))
@@ -349,8 +392,9 @@ class Camera:
         self.session.do(intents.ShowPage("configuration", "assistant"))
         self.shoot("assistant")
         (assistant,) = self.window.findChildren(Assistant)
-        self._choose(assistant.site.places["default"].kinds, "Amazon S3")
-        self.shoot("assistant-s3")
+        for name, form, *_ in _clouds():
+            self._choose(assistant.site.places["default"].kinds, form.title)
+            self.shoot(f"assistant-{name}")
         for dialog in self.window.findChildren(QDialog):
             dialog.close()
         self.rest()

@@ -9,7 +9,6 @@ import codecs
 import os
 import re
 import stat
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -252,15 +251,15 @@ def _with_table(text: str, dotted: str, value: Scalar) -> str | None:
 
 def _write(target: Path, data: bytes, mode: int) -> None:
     """Write a file so that it is there whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".tmp", dir=target.parent)  # made for this user alone
-    temporary = Path(name)
+    part = private.beside(target)
     try:
-        with open(handle, "wb") as stream:
+        with private.create(part) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(mode)
-        replace_file(temporary, target)
+        private.remove_left(part)
+        part.chmod(mode)
+        replace_file(part, target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

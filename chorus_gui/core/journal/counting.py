@@ -8,7 +8,8 @@ like its first one, and only those that are not are grouped.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from chorus_gui.core.journal.schema import Schema
@@ -34,12 +35,25 @@ class _Sum(NamedTuple):
 
 def counts(schema: Schema) -> tuple[VersionCount, ...]:
     """What each version of each modality holds, by version and modality, of one moment.  Errors as SQLite."""
-    conn = schema.conn
+    with _one_moment(schema.conn):
+        return _Counter(schema).count()
+
+
+def begun(schema: Schema) -> dict[str, int]:
+    """When the first entry of each version was made, in microseconds, of one moment.  Errors as SQLite."""
+    with _one_moment(schema.conn):
+        return _Beginnings(schema).find()
+
+
+@contextmanager
+def _one_moment(conn: sqlite3.Connection) -> Generator[None]:
+    """Everything in the block reads the same state of the file."""
     if conn.in_transaction:
-        return _Counter(schema).count()
-    conn.execute("BEGIN")  # everything that follows reads the same state of the file
+        yield
+        return
+    conn.execute("BEGIN")
     try:
-        return _Counter(schema).count()
+        yield
     finally:
         with suppress(sqlite3.Error):  # it only read
             conn.execute("ROLLBACK")
@@ -143,3 +157,48 @@ def _together(one: VersionCount, other: VersionCount) -> VersionCount:
         one.closed + other.closed,
         max(filter(None, (one.last_upload, other.last_upload)), default=None),
     )
+
+
+class _Beginnings:
+    """Finds the earliest entry of each version, in blocks as :class:`_Counter`: nothing is sorted, and no name is looked up twice."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._conn, self._rows = schema.conn, schema.rows_sql()
+        table, version = schema.table, schema.version_column
+        self._first = f"SELECT FILE_ID, {version} FROM {table} WHERE FILE_ID >= ? ORDER BY FILE_ID LIMIT 1"
+        earliest = "MIN(COALESCE(CAST(TIME_VALID_us AS INTEGER), 0))"
+        within = f"FROM {table} WHERE FILE_ID BETWEEN ?1 AND ?2"
+        self._alike = f"SELECT COUNT(*), {earliest} {within} AND {version} IS ?3"
+        self._all = f"SELECT COUNT(*) {within}"
+        self._others = f"SELECT {version}, {earliest}, MIN(FILE_ID) {within} AND {version} IS NOT ?3 GROUP BY {version}"
+        self._found: dict[object, tuple[int, int]] = {}
+        """a version as the table has it → its earliest moment, and the number of one of its entries"""
+
+    def find(self) -> dict[str, int]:
+        start, size = -(2**63), LARGEST
+        while first := self._conn.execute(self._first, (start,)).fetchone():
+            number, version = first
+            end = min(number + size - 1, 2**63 - 1)
+            entries, earliest = self._conn.execute(self._alike, (number, end, version)).fetchone()
+            self._note(version, earliest, number)
+            total = entries
+            if entries <= end - number:
+                (total,) = self._conn.execute(self._all, (number, end)).fetchone()
+            if entries < total:
+                for other in self._conn.execute(self._others, (number, end, version)):
+                    self._note(*other)
+            if end == 2**63 - 1:
+                break
+            start = end + 1
+            size = LARGEST if total > LARGEST else size * 2 if total < size // 2 else size  # the numbers can have gaps
+        named: dict[str, int] = {}
+        for earliest, number in self._found.values():
+            (name,) = self._conn.execute(f"SELECT version FROM ({self._rows}) WHERE file_id = ?", (number,)).fetchone()
+            named[name] = min(earliest, named.get(name, earliest))
+        named.pop("", None)
+        return named
+
+    def _note(self, version: object, earliest: int, number: int) -> None:
+        known = self._found.get(version)
+        if known is None or earliest < known[0]:
+            self._found[version] = earliest, number

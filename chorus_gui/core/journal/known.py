@@ -5,12 +5,15 @@ SQLite copies and sorts them without Python's lock: a thread of its own does it 
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
+from chorus_gui.core.computer import is_full, temporary_words
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext
@@ -32,6 +35,10 @@ _WAITING = """
 CREATE TABLE k.waiting (file_id INTEGER, modality TEXT, path TEXT, patient_id TEXT, size INTEGER, valid_us INTEGER, version TEXT)
 """
 _ELSEWHERE = "CREATE TABLE k.elsewhere (patient TEXT PRIMARY KEY) WITHOUT ROWID"
+
+
+_PROBE = 1024 * 1024
+"""Bytes that a disk has room for, or it is full."""
 
 
 class Known:
@@ -123,7 +130,23 @@ class Known:
             raise self._no_room(error) from error
 
     def _no_room(self, error: Exception) -> ReviewError:
+        if isinstance(error, sqlite3.Error) and is_full(error) and not _full(self.path):
+            what, meaning, remedy = temporary_words(error)  # SQLite does not say which file it could not write, and sorts in that folder
+            return ReviewError(what, meaning=meaning, remedy=remedy)
         why, remedy = refusal(error, self.path, "Free space on this disk, or close the other window that shows this review.")
         return ReviewError(
             f"Could not copy the journal's entries to “{self.path}”: {why}.", meaning="The journal was not changed.", remedy=remedy
         )
+
+
+def _full(file: Path) -> bool:
+    """No more bytes fit on the disk of this file, or into what its user may have there.  The file has what it had when SQLite failed."""
+    try:
+        with tempfile.TemporaryFile(dir=file.parent, buffering=0) as probe:
+            wanted = _PROBE
+            while wanted > 0:
+                wanted -= probe.write(bytes(wanted))
+            os.fsync(probe.fileno())
+    except OSError:
+        return True
+    return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 from urllib.parse import quote
 
-from chorus_gui.core import private
+from chorus_gui.core import private, temporary
 from chorus_gui.core.computer import is_of_temporary_files, temporary_words
 from chorus_gui.core.errors import (
     JournalBusyError,
@@ -297,6 +297,8 @@ def _copying_to(target: Path) -> Generator[None]:
         primary = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         if isinstance(error, sqlite3.Error) and primary not in _WRITING:
             raise
+        if fault := temporary.fault(error, target):
+            raise JournalError(fault.what, meaning=fault.meaning, remedy=fault.remedy) from error
         full = primary == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         why = "The disk is full" if full else getattr(error, "strerror", None) or str(error)
         raise JournalError(

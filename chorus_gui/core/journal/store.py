@@ -67,6 +67,7 @@ class Journal:
         self._kept = False
         self._recorded = False
         self._counted: tuple[tuple[int, int], tuple[VersionCount, ...]] | None = None
+        self._begun: tuple[tuple[int, int], dict[str, int]] | None = None
         self._ctx: JobContext | None = None
         self._version = self._data_version()
 
@@ -223,10 +224,12 @@ class Journal:
 
         By its first row: a touched file's new row repeats an old version, and does not make it the last one.
         """
-        sql = f"SELECT version FROM ({self._schema.rows_sql()}) WHERE version <> '' GROUP BY version ORDER BY MIN(valid_us) DESC, version DESC LIMIT 1"
         with self._using() as conn:
-            found = conn.execute(sql).fetchone()
-        return None if found is None else str(found[0])
+            state = (self._data_version(), conn.total_changes)  # as for the counts
+            if self._begun is None or self._begun[0] != state:
+                self._begun = state, counting.begun(self._schema)
+            begun = self._begun[1]
+        return max(begun, key=lambda version: (begun[version], version), default=None)
 
     def fingerprint(self) -> str:
         """Text that changes when, and only when, rows changed; the command history does not count."""
@@ -358,7 +361,7 @@ class Journal:
             except BaseException:
                 if self._conn.in_transaction:
                     self._conn.execute("ROLLBACK")
-                self._counted = None
+                self._counted = self._begun = None
                 self._schema.forget()
                 self._new_writer()
                 raise

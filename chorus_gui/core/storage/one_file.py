@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from chorus_gui.core import private
+from chorus_gui.core import private, temporary
 from chorus_gui.core.errors import ChecksumError, SourceUnreadableError, StoreError, StoreUnavailableError
 from chorus_gui.core.job import JobContext, Progress
 from chorus_gui.core.refused import refusal
@@ -19,7 +19,7 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, t
 
     If the store keeps an MD5, the bytes that arrived must have it.  What arrived damaged is downloaded once more.  ``tell`` adds to the
     progress under the name "".  Raises :class:`ConditionError` if the blob is another version by now, :class:`ChecksumError`,
-    :class:`StoreError`, :class:`SourceUnreadableError` if the target cannot be written, ``Cancelled``.
+    :class:`StoreError`, :class:`SourceUnreadableError` if the target cannot be written, :class:`ComputerError` if it is a temporary one, ``Cancelled``.
     """
     part = private.beside(target)
     progress = ctx.progress if tell else Progress()
@@ -29,7 +29,7 @@ def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, t
             if isinstance(md5, StoreError):
                 md5 = _downloaded(store, blob, part, ctx, progress)
         except OSError as error:
-            raise SourceUnreadableError(
+            raise temporary.fault(error, target) or SourceUnreadableError(
                 f"Could not write “{target}”: {error.strerror or error}.", remedy="Free space there, or choose another folder."
             ) from error
         if isinstance(md5, StoreError):

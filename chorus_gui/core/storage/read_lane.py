@@ -7,6 +7,7 @@ does not bring is read again with :meth:`Source.open`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from chorus_gui.core.storage.base import Source
@@ -69,14 +70,19 @@ def read_lane_of(source: Source) -> ReadLane | None:
 
 class HttpReadLane:
     """As :class:`ReadLane`.  ``message`` makes the whole request from a path and the most bytes of it to read.  ``read`` makes a file from the
-    path, that number and the answer, None if the answer is not usual.  Both may raise any exception.
+    path, that number and the answer, None if the answer is not usual.  ``moved`` says of a refusal that the files are elsewhere: then no other
+    request begins here, and the next lane asks there.  All three may raise any exception.
     """
 
     def __init__(
-        self, connect: Callable[[], Channel], message: Callable[[str, int], bytes], read: Callable[[str, int, Answer], Whole | None]
+        self,
+        connect: Callable[[], Channel],
+        message: Callable[[str, int], bytes],
+        read: Callable[[str, int, Answer], Whole | None],
+        moved: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
-        self._lines = Lines(connect, complete)
-        self._message, self._read = message, read
+        self._lines = Lines(connect, self._complete)
+        self._message, self._read, self._moved = message, read, moved
         self._asked: dict[int, tuple[str, int]] = {}
 
     @property
@@ -102,6 +108,15 @@ class HttpReadLane:
         """See :meth:`ReadLane.answers`."""
         return [Arrived(key, self._whole(*self._asked.pop(key), answer)) for key, answer in self._lines.answers(seconds)]
 
+    def _complete(self, data: bytes) -> Answer | None:
+        try:
+            return complete(data)
+        except RefusedError as refused:
+            with suppress(Exception):
+                if self._moved(refused.answer):
+                    self._lines.stop()
+            raise
+
     def _whole(self, path: str, most: int, answer: Answer | None) -> Whole | None:
         try:
             return None if answer is None else self._read(path, most, answer)
@@ -121,9 +136,10 @@ def complete(data: bytes) -> Answer | None:
     answer, begin = found
     length = answer.headers.get("content-length", "")
     if not 200 <= answer.status < REFUSED or "transfer-encoding" in answer.headers or not (length.isascii() and length.isdecimal()):
-        raise RefusedError
+        answer.body = data[begin:]
+        raise RefusedError(answer)
     if len(length) > 9 or int(length) > LANE_BYTES + 1 or len(data) - begin > int(length):
-        raise RefusedError
+        raise RefusedError(answer)
     if len(data) - begin < int(length):
         return None
     answer.body = data[begin:]

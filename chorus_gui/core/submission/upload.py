@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import BlobNameError, ChorusError, PatternError, ReviewError, UsageError
@@ -23,6 +21,7 @@ from chorus_gui.core.submission.commit import upload_time
 from chorus_gui.core.submission.deliver import deliver
 from chorus_gui.core.submission.guard import guarded
 from chorus_gui.core.submission.work import Selection, Work, choose_modalities, pending_rows
+from chorus_gui.core.temporary import own_folder
 from chorus_gui.core.transfer.checks import failure_of
 from chorus_gui.core.transfer.one import send_one
 
@@ -217,8 +216,8 @@ def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
     store = guarded(store)  # a version whose copy changes is completed again
     if not versions:
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "journal.db"
+    with own_folder() as folder:
+        copy = folder / "journal.db"
         work.journal.snapshot(copy)
         with work.ctx.tidying().entered() as ctx:
             for version in sorted(versions):

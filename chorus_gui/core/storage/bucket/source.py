@@ -112,7 +112,7 @@ class BucketSource:
             stat = self._stat(piece.whole) if piece else None
             return Whole(stat, piece.data, stat) if piece and stat else None
 
-        return HttpReadLane(opened.connect, lambda path, most: opened.get_message(self._key(path), most), read)
+        return HttpReadLane(opened.connect, lambda path, most: opened.get_message(self._key(path), most), read, opened.moved)
 
     def read(self, path: str, offset: int, version: str) -> bytes:
         """The bytes of one version from an offset on, at most 4 MiB; b"" at its end.  Errors as :meth:`open`."""

@@ -119,6 +119,10 @@ class Gets(Protocol):
         """What its answer has, None if that is not all that :meth:`Bucket.read` would say.  Raises what it likes."""
         ...
 
+    def moved(self, answer: Answer) -> bool:
+        """A refusal says that the bucket is elsewhere; from now on it is asked there.  Raises what it likes."""
+        ...
+
 
 def piece(answer: Answer, offset: int, length: int, properties: Callable[[int], Properties]) -> Piece:
     """The range that an answer has.  ``properties`` are those of an object of that size.  Raises :class:`MalformedError` for another range."""

@@ -153,6 +153,11 @@ class Bucket:
         when = self._written_first(answer)
         return replace(found, whole=found.whole._replace(modified_us=when)) if when else None
 
+    def moved(self, answer: Answer) -> bool:
+        """See :meth:`bucket.values.Gets.moved`: Google has one address for all regions."""
+        del answer
+        return False
+
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""
         return clock_skew(self._exchanged("", (("maxResults", "1"),), {}, LIST_BYTES).headers.get("date"))

@@ -78,6 +78,10 @@ class Heard(NamedTuple):
 class RefusedError(Exception):
     """An answer that says no, of which the rest is not read: its connection is closed, and the others are as good as before."""
 
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
 
 class _Line:
     """A connection, and the one request on it.  ``rest`` is what the system did not take of it yet."""

@@ -37,6 +37,8 @@ _IS_MD5 = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(r"[A-Za-z0-9._/+=-]{1,200}", re.ASCII)
 _LOOK_ELSEWHERE = frozenset((301, 307, 400, 403))
 """With one of these the service says that the bucket is in another region."""
+_REDIRECTS = (301, 307)
+"""These say nothing else."""
 KEYS = ConfigKeys("aws_endpoint_url", "aws_ca_bundle", "aws_region and aws_endpoint_url")
 GOOGLE_KEYS = ConfigKeys("google_endpoint_url", "google_ca_bundle", "google_endpoint_url")
 _NAMED = "The configuration or the AWS settings of this computer name it."
@@ -172,6 +174,10 @@ class Bucket:
         """See :meth:`bucket.values.Gets.got`."""
         self._check_genuine(answer)
         return piece(answer, 0, length, lambda size: _properties(answer, size))
+
+    def moved(self, answer: Answer) -> bool:
+        """See :meth:`bucket.values.Gets.moved`."""
+        return answer.status in _LOOK_ELSEWHERE and (self._elsewhere(self._way, answer) is not None or answer.status in _REDIRECTS)
 
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""

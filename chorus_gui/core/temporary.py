@@ -1,0 +1,88 @@
+"""Folders for temporary files: copies of the journal, a review that nobody keeps.
+
+A process that is killed leaves its own.  The next one removes it, because a lock says if anybody still uses it: the system drops the lock of
+a process that has ended, however that happened.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+
+from chorus_gui.core.computer import temporary_folder, temporary_words
+from chorus_gui.core.errors import ComputerError
+from chorus_gui.core.folders import remove_folder
+
+PREFIX = "chorus-upload-run-"
+LOCK = "in-use.lock"
+NEW_S = 3600.0
+"""Seconds for which nobody takes a folder for a left one: its maker has not locked it yet."""
+_MOST_SEEN = 20_000
+"""Names in a folder among which left ones are looked for."""
+
+
+@contextmanager
+def own_folder(place: Path | None = None) -> Generator[Path]:
+    """A new folder of this user alone, in ``place`` or the folder for temporary files; it is removed when the block ends.
+
+    Raises :class:`ComputerError` if none can be made there, OSError in a ``place``.
+    """
+    import filelock
+
+    sweep(place)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        lock = filelock.FileLock(folder / LOCK, timeout=0)
+        lock.acquire()
+    except OSError as error:
+        if place is not None:
+            raise
+        what, meaning, remedy = temporary_words(error)
+        raise ComputerError(what, meaning=meaning, remedy=remedy) from error
+    try:
+        yield folder
+    finally:
+        lock.release()
+        with suppress(OSError):  # on Windows while somebody has a file of it open: a later run removes it
+            remove_folder(folder)
+
+
+def fault(error: Exception, file: Path) -> ComputerError | None:
+    """What a person has to know if ``file`` could not be written, and is in such a folder: they did not choose its place.  Otherwise None."""
+    root = tempfile.gettempdir()
+    if not any(above.name.startswith(PREFIX) and str(above.parent) == root for above in file.parents):
+        return None
+    what, meaning, remedy = temporary_words(error, root)
+    return ComputerError(what, meaning=meaning, remedy=remedy)
+
+
+def sweep(place: Path | None = None) -> None:
+    """Remove what killed processes left in ``place``, or in the folder for temporary files.  Raises nothing."""
+    with suppress(OSError):
+        root = Path(temporary_folder(of_sqlite=False)) if place is None else place
+        with os.scandir(root) as names:
+            found = [name for name in islice(names, _MOST_SEEN) if name.name.startswith(PREFIX)]
+        for name in found:
+            with suppress(OSError):
+                _remove(Path(name.path), name.stat(follow_symlinks=False), root.stat())
+
+
+def _remove(folder: Path, found: os.stat_result, root: os.stat_result) -> None:
+    """Remove one, if it is this user's and nobody uses it."""
+    import filelock
+
+    if not stat.S_ISDIR(found.st_mode) or (os.name == "posix" and found.st_uid != os.getuid()):
+        return
+    if root.st_mtime - found.st_mtime < NEW_S:  # both by the clock of the disk
+        return
+    try:
+        with filelock.FileLock(folder / LOCK, timeout=0):
+            pass
+    except filelock.Timeout:
+        return
+    remove_folder(folder)
