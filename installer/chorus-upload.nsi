@@ -4,6 +4,7 @@
 ; For one user, without administrator rights; for all users when it is started as administrator (or /ALLUSERS, /CURRENTUSER).
 ; Silent: /S, with /D=FOLDER last.  Options: /DESKTOP /PATH (an upgrade keeps what was chosen before).
 ; Exit status: 0 done, 1 cancelled, 2 failed, 3 the program or another installer is running, or a file cannot be replaced.  After 2 and 3 nothing has changed.
+; It is not installed for all users where the MSI is, and never into the MSI's folder: that is 2, too.
 ;
 ; SOURCE has a list of its files (installed-files.txt, by build.py), which is installed, too.  Only what a list names is ever
 ; replaced or removed, and never a folder with what is in it.  An upgrade unpacks into a folder beside the old files, moves the old
@@ -22,6 +23,7 @@ SetCompressorDictSize 64
 !define NAME "CHoRUS Upload"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\${NAME}"
 !define OWN "Software\CHoRUS\${NAME}"
+!define MSI "Software\CHoRUS\${NAME} MSI" ; what msi.py makes the MSI remember
 !define CLASSES "Software\Classes"
 !define PROGID "CHoRUSUpload.Configuration"
 !define LIST "installed-files.txt"
@@ -63,6 +65,7 @@ Var Everyone ; 1: for all users
 Var Found ; a file that cannot be replaced, "" if all can
 Var Options ; what was given, with a space before and after each
 Var Former ; the folder of the installation that is registered, "" if there is none
+Var Packaged ; the folder of the MSI, without a backslash at the end, "" if it is not installed
 Var Where ; for whom it is installed, for the wizard
 Var Back ; 1: while files are moved back
 Var PathKind ; how the search path is stored: 1 as it is, 2 with variables in it
@@ -528,6 +531,7 @@ Section "${NAME}" SecProgram
     ReadRegStr $0 HKLM "${OWN}" "InstallDir"
   ${EndIf}
   ${If} $0 == $INSTDIR
+  ${OrIf} $Packaged == $INSTDIR
     MessageBox MB_OK|MB_ICONSTOP "$INSTDIR contains another installation of ${NAME}, which is registered for others. Choose another folder." /SD IDOK
     SetErrorLevel 2
     Quit
@@ -727,6 +731,17 @@ Function .onInit
   ${EndIf}
   Call Alone
   Call ForWhom
+  ReadRegStr $Packaged HKLM "${MSI}" "InstallDir"
+  StrCpy $2 $Packaged 1 -1
+  ${If} $2 == "\"
+    StrCpy $Packaged $Packaged -1
+  ${EndIf}
+  ${If} $Packaged != ""
+  ${AndIf} $Everyone == 1
+    MessageBox MB_OK|MB_ICONSTOP "${NAME} was installed for all users with its MSI, in $Packaged. Nothing was changed.$\n$\nUninstall it first, or upgrade it with a newer MSI. To install for yourself alone, start this installer with /CURRENTUSER." /SD IDOK
+    SetErrorLevel 2
+    Quit
+  ${EndIf}
   ReadRegStr $Former SHCTX "${OWN}" "InstallDir"
   System::Call 'kernel32::GetCommandLineW() t .r0'
   System::Call 'shlwapi::StrStrIW(w r0, w " /D=") p .r2'
@@ -751,6 +766,9 @@ Function .onInit
   ${Else}
     StrCpy $Where "${NAME} ${VERSION} will be installed for you. Other users of this computer will not see it."
     ReadRegStr $0 HKLM "${OWN}" "InstallDir"
+  ${EndIf}
+  ${If} $0 == ""
+    StrCpy $0 $Packaged
   ${EndIf}
   ${If} $0 != ""
     StrCpy $Where "$Where Another installation, in $0, stays."

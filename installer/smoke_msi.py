@@ -10,7 +10,7 @@ import winreg
 import zipfile
 from pathlib import Path
 
-from smoke import FAILED, NAME, PROGID, UNINSTALL, Smoke, value, wait_for, windows_of
+from smoke import FAILED, NAME, PROGID, UNINSTALL, Smoke, value, wait_for
 
 MACHINE = winreg.HKEY_LOCAL_MACHINE
 PROGRAMS = r"Software\Microsoft\Windows\CurrentVersion\Uninstall"
@@ -87,15 +87,8 @@ def installed_and_used(smoke: Smoke, home: Path) -> bool:
     smoke.check(not desktop_icons(smoke) and str(home) not in search_path(), "no desktop icon and no search path unless requested")
     own = Path(os.environ["LOCALAPPDATA"]) / NAME
     shutil.rmtree(own, ignore_errors=True)
-    smoke.demo("demo of the MSI")
+    smoke.walk("msi")
     smoke.check(bool(list((own / "receipts").glob("*.html"))), "receipts are with the user")
-    smoke.window(smoke.folder / "pictures of the MSI")
-    opened = subprocess.Popen([str(home / "ChorusUpload.exe")])
-    try:
-        smoke.check(wait_for(lambda: bool(windows_of(opened.pid)), 90), "the window opens")
-    finally:
-        opened.kill()
-        opened.wait(60)
     smoke.check(sizes(smoke, home) == packed(smoke), "… and nothing is written next to the program")
     return True
 
@@ -166,14 +159,29 @@ def upgraded(smoke: Smoke) -> None:
 
 
 def not_together(smoke: Smoke, home: Path) -> None:
-    """The setup program and the MSI do not share a folder."""
+    """The setup program and the MSI are not on one computer for all users, wherever the other one is.  One for a single user disturbs neither."""
     smoke.check(smoke.install("/ALLUSERS") == 0, "the setup program, for all users")
     before = smoke.tree(home)
-    smoke.check(msiexec("/i", str(smoke.other("x64.msi"))) == REFUSED, "… the MSI is refused")
-    smoke.check(smoke.tree(home) == before and value(MACHINE, UNINSTALL, "DisplayName") == NAME, "… and nothing changed")
+    elsewhere = smoke.folder / "Place of the MSI" / NAME
+    for options in ((), (f"INSTALLFOLDER={elsewhere}",)):
+        smoke.check(msiexec("/i", str(smoke.other("x64.msi")), *options) == REFUSED, f"… the MSI is refused {'elsewhere' * bool(options)}")
+        smoke.check(smoke.tree(home) == before and value(MACHINE, UNINSTALL, "DisplayName") == NAME, "… and nothing changed")
+        smoke.check(not elsewhere.exists() and not entries(), "… or was installed")
     smoke.check(smoke.remove(home, root=MACHINE) and wait_for(lambda: not home.exists()), "… until it is uninstalled")
-    smoke.check(msiexec("/i", str(smoke.other("x64.msi"))) == 0, "the MSI")
-    before = smoke.tree(home)
-    smoke.check(smoke.install("/ALLUSERS") == FAILED, "… the setup program refuses its folder")
-    smoke.check(smoke.tree(home) == before, "… and nothing changed")
-    smoke.check(msiexec("/x", str(smoke.other("x64.msi"))) == 0 and not home.exists(), "… until it is removed")
+    for place, options in ((home, ()), (elsewhere, (f"INSTALLFOLDER={elsewhere}",))):
+        smoke.check(msiexec("/i", str(smoke.other("x64.msi")), *options) == 0, f"the MSI in {place.parent.name}")
+        before, code = smoke.tree(place), entries()
+        for words in (("/ALLUSERS",), ("/ALLUSERS", f"/D={smoke.folder / 'Third place'}"), ("/CURRENTUSER", f"/D={place}")):
+            smoke.check(smoke.install(*words) == FAILED, f"… the setup program refuses {words[0]}{' and a folder' * (len(words) - 1)}")
+            smoke.check(smoke.tree(place) == before and entries() == code, "… and nothing changed")
+        smoke.check(value(MACHINE, UNINSTALL, "DisplayName") is None and smoke.registered() is None, "… or was registered")
+        smoke.check(place == home or not home.exists(), "… or was installed")
+        smoke.check(not (smoke.folder / "Third place").exists(), "… anywhere")
+        smoke.home = smoke.folder / "One user beside the MSI" / NAME
+        smoke.check(smoke.install_here() == 0 and smoke.registered() == str(smoke.home), "one user's own beside it")
+        smoke.check(smoke.remove(smoke.home) and wait_for(lambda: not smoke.home.exists()), "… removed again")
+        smoke.check(smoke.tree(place) == before and entries() == code, "… the MSI stays as it was")
+        smoke.check(value(MACHINE, PROGID) == f'"{place}\\ChorusUpload.exe" "%1"', "… also for opening files")
+        smoke.check(msiexec("/x", str(smoke.other("x64.msi"))) == 0 and not place.exists(), "… until it is removed")
+    smoke.check(smoke.install("/ALLUSERS") == 0, "the setup program can be installed after that")
+    smoke.check(smoke.remove(home, root=MACHINE) and wait_for(lambda: not home.exists()), "… and uninstalled")

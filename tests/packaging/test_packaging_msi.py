@@ -121,6 +121,24 @@ def test_it_does_not_get_in_the_way_of_the_setup_program(msi: ModuleType) -> Non
     assert "Installed OR NOT SETUPFOLDER" in [condition.text for condition in product.findall(f"{SPACE}Condition")]
 
 
+def test_the_setup_program_knows_where_the_msi_is(msi: ModuleType) -> None:
+    """It refuses beside the MSI of any folder: it reads what the MSI writes, before it does anything."""
+    script = (Path(__file__).resolve().parents[2] / "installer" / "chorus-upload.nsi").read_text("utf-8")
+    (key,) = re.findall(r'^!define MSI "(.+?)"', script, re.MULTILINE)
+    assert key.replace("${NAME}", msi.NAME) == msi.OWN
+    written = {
+        (value.get("Root"), value.get("Key"), value.get("Name")): value.get("Value")
+        for value in made(msi, FILES).iter(f"{SPACE}RegistryValue")
+    }
+    assert written["HKLM", msi.OWN, "InstallDir"] == "[INSTALLFOLDER]"
+    begin = script[script.index("Function .onInit") :]
+    begin = begin[: begin.index("FunctionEnd")]
+    assert begin.index("Call ForWhom") < begin.index('ReadRegStr $Packaged HKLM "${MSI}" "InstallDir"'), "the 64-bit view is set before"
+    refusal = begin[begin.index("${AndIf} $Everyone == 1\n") :].partition("${EndIf}")[0]
+    assert "/CURRENTUSER" in refusal
+    assert refusal.index("SetErrorLevel 2") < refusal.index("Quit")
+
+
 def test_what_wixl_does_not_do_is_changed_afterwards(msi: ModuleType) -> None:
     first, *changes = msi.commands("/p.wxs", "/p.msi")
     assert first == ["wixl", "-a", "x64", "-o", "/p.msi", "/p.wxs"]
