@@ -1,6 +1,7 @@
-"""What a release adds to the products of its build: a manifest for winget, and SHA256SUMS of everything.
+"""What a release adds to the products of its build: a manifest for winget, SHA256SUMS of everything, and the notes.
 
-``release.py FOLDER ADDRESS``: FOLDER has the products; the files of the release are below ADDRESS.
+``release.py FOLDER ADDRESS NOTES``: FOLDER has the products; the files of the release are below ADDRESS; NOTES is written, with what has
+no signature.  A release without signatures fails, unless ``PUBLISH_UNSIGNED`` is "yes".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import inventory
 import products
+import signing
 
 PACKAGE = "CHoRUS.Upload"
 LOCALE = "en-US"
@@ -93,14 +95,32 @@ def write_winget(folder: Path, address: str) -> Path:
     return made
 
 
+def notes(unsigned: Sequence[str]) -> str:
+    """What the page of a release says, as Markdown.  ``unsigned``: the files without a signature."""
+    text = "CHANGELOG.md says what changed.\n\n"
+    if not unsigned:
+        return f"{text}The programs, the setup program and the MSI are signed.\n"
+    lines = "".join(f"- {name}\n" for name in unsigned)
+    return (
+        f"{text}**This release is not signed.** Windows shows “Windows protected your PC” when somebody starts it after a download. "
+        "Check it before: compare it with SHA256SUMS, and run `gh attestation verify FILE --repo OWNER/REPOSITORY`.\n\n"
+        f"These files have no signature:\n\n{lines}"
+    )
+
+
 def main(words: Sequence[str]) -> int:
     """See the module."""
-    folder, address = Path(words[0]), words[1]
+    folder, address, page = Path(words[0]), words[1], Path(words[2])
     missing = [name for name in ("Setup.exe", "x64.msi", "Portable.zip", "Policy.zip") if not (folder / products.file_name(name)).is_file()]
     missing += [kind for kind in ("*.whl", "*.cdx.json") if len([*folder.glob(kind)]) != 1]
     if missing:
         print(f"Missing in {folder}: {', '.join(missing)}.", file=sys.stderr)
         return 1
+    unsigned = signing.without_signature(folder)
+    if unsigned and not signing.may_be_unsigned():
+        print(f"Without a signature: {', '.join(unsigned)}. Set SIGN_COMMAND, or set {signing.UNSIGNED} to “yes”.", file=sys.stderr)
+        return 1
+    page.write_text(notes(unsigned), "utf-8", newline="\n")
     write_winget(folder, address)
     inventory.write_sums(folder, sorted(file for file in folder.iterdir() if file.is_file() and file.name != SUMS))
     return 0

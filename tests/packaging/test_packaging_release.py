@@ -99,6 +99,9 @@ SCHEMAS = {
 }
 
 
+PROGRAMS = ["CHoRUS Upload/ChorusUpload.exe", "CHoRUS Upload/chorus-upload.exe"]
+
+
 @pytest.fixture
 def release(installer: Callable[[str], ModuleType]) -> ModuleType:
     return installer("release")
@@ -107,8 +110,10 @@ def release(installer: Callable[[str], ModuleType]) -> ModuleType:
 @pytest.fixture
 def folder(release: ModuleType, tmp_path: Path) -> Path:
     """The products of a build."""
-    for name in ("Setup.exe", "x64.msi", "Portable.zip", "Policy.zip"):
+    for name in ("Setup.exe", "x64.msi"):
         (tmp_path / release.products.file_name(name)).write_bytes(name.encode())
+    for name, inside in (("Portable.zip", PROGRAMS), ("Policy.zip", ["chorus-upload.admx"])):
+        release.products.pack(tmp_path / release.products.file_name(name), [(file, b"MZ") for file in inside])
     (tmp_path / "chorus_upload-0.1.0-py3-none-any.whl").write_bytes(b"wheel")
     (tmp_path / "CHoRUS-Upload-0.1.0.cdx.json").write_bytes(b"{}")
     (tmp_path / "SHA256SUMS").write_text("of the build\n")
@@ -161,8 +166,11 @@ def test_yaml_means_what_was_written(release: ModuleType) -> None:
     assert yaml.safe_load(release.yaml(value)) == value
 
 
-def test_the_checksums_are_of_every_product(release: ModuleType, folder: Path) -> None:
-    assert release.main([str(folder), ADDRESS]) == 0
+def test_the_checksums_are_of_every_product(
+    release: ModuleType, folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLISH_UNSIGNED", "yes")
+    assert release.main([str(folder), ADDRESS, str(tmp_path_factory.mktemp("notes") / "notes.md")]) == 0
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert set(sums) == {file.name for file in folder.iterdir()} - {"SHA256SUMS"}
     assert len(sums) == 7
@@ -172,10 +180,53 @@ def test_the_checksums_are_of_every_product(release: ModuleType, folder: Path) -
 
 @pytest.mark.parametrize("ending", [".exe", ".msi", "Portable.zip", "Policy.zip", ".whl", ".cdx.json"])
 def test_a_release_without_one_of_its_products_is_refused(
-    release: ModuleType, folder: Path, ending: str, capsys: pytest.CaptureFixture[str]
+    release: ModuleType, folder: Path, ending: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (gone,) = [file for file in folder.iterdir() if file.name.endswith(ending)]
     gone.unlink()
-    assert release.main([str(folder), ADDRESS]) == 1
+    monkeypatch.setenv("PUBLISH_UNSIGNED", "yes")
+    assert release.main([str(folder), ADDRESS, str(folder / "notes.md")]) == 1
     assert ending.lstrip(".") in capsys.readouterr().err
     assert (folder / "SHA256SUMS").read_text() == "of the build\n"
+
+
+@pytest.mark.parametrize("allowed", ["", "no", "true"])
+def test_a_release_without_signatures_is_refused(
+    release: ModuleType, folder: Path, allowed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLISH_UNSIGNED", allowed)
+    assert release.main([str(folder), ADDRESS, str(folder / "notes.md")]) == 1
+    assert "x64.msi" in capsys.readouterr().err
+    assert (folder / "SHA256SUMS").read_text() == "of the build\n"
+    assert not (folder / "notes.md").exists()
+
+
+def signed(name: str) -> bytes:
+    """The least that a signed program or MSI is."""
+    if name.endswith(".msi"):
+        return b"\xd0\xcf\x11\xe0" + "\x05DigitalSignature".encode("utf-16-le")
+    header, tables = 0x40, 0x40 + 24 + 112
+    content = bytearray(b"MZ".ljust(0x3C, b"\0") + header.to_bytes(4, "little")).ljust(tables + 16 * 8, b"\0")
+    content[header : header + 4], content[header + 24 : header + 26] = b"PE\0\0", b"\x0b\x02"
+    content[tables + 32 : tables + 40] = (4096).to_bytes(4, "little") + (1000).to_bytes(4, "little")
+    return bytes(content)
+
+
+@pytest.mark.parametrize("unsigned", ["", "Setup.exe", "x64.msi", "ChorusUpload.exe", "chorus-upload.exe"])
+def test_the_notes_name_what_has_no_signature(
+    release: ModuleType, folder: Path, unsigned: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As found in the files: a command that signs nothing is found, too."""
+    for name in ("Setup.exe", "x64.msi"):
+        (folder / release.products.file_name(name)).write_bytes(signed(name) if name != unsigned else b"MZ")
+    packed = [(name, signed(name) if not name.endswith(f"/{unsigned}") else b"MZ") for name in PROGRAMS]
+    release.products.pack(folder / release.products.file_name("Portable.zip"), packed)
+    monkeypatch.setenv("SIGN_COMMAND", "sign")
+    monkeypatch.setenv("PUBLISH_UNSIGNED", "yes" if unsigned else "")
+    notes = tmp_path_factory.mktemp("notes") / "notes.md"
+    assert release.main([str(folder), ADDRESS, str(notes)]) == 0
+    text = notes.read_text("utf-8")
+    assert ("not signed" in text) == bool(unsigned)
+    found = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+    assert len(found) == bool(unsigned)
+    assert all(line.endswith(unsigned) for line in found)

