@@ -280,47 +280,6 @@ def test_long_paths_matter_to_scripts_alone(world: World, allowed: Callable[[], 
     assert len(list(computer.check_long_paths(scripted, allowed))) == count
 
 
-PLAIN = "http://pac.example/proxy.pac"
-
-
-@pytest.mark.parametrize(
-    ("script", "proxies", "said"),
-    [
-        (None, {}, ()),
-        (PLAIN, {}, ("by a script of pac.example.",)),
-        (PLAIN, {"http": "p:8080"}, ("by a script of pac.example.",)),  # of no use for HTTPS
-        (PLAIN, {"https": "p:8080"}, ()),
-        (PLAIN, {"all": "p:8080"}, ()),
-        ("http://user:geheim@pac.example/p?key=geheim", {}, ("by a script.",)),  # an address with a password is not shown at all
-        ("file://server/geheim.pac", {}, ("by a script.",)),
-        (7, {}, ()),
-    ],
-)
-def test_a_proxy_script_is_named_if_nothing_else_names_a_proxy(
-    world: World, script: object, proxies: dict[str, str], said: tuple[str, ...]
-) -> None:
-    def user(hive: str, _: str, name: str) -> object:
-        return script if (hive, name) == ("HKEY_CURRENT_USER", "AutoConfigURL") else None
-
-    found = list(computer.check_proxy_script(case(world), user, lambda: proxies))
-    assert [each.grade for each in found] == [Grade.WARNING for _ in said]
-    for each, text in zip(found, said, strict=True):
-        assert text in each.what
-        assert "HTTPS_PROXY" in each.remedy
-        assert "geheim" not in str(each)
-
-
-@pytest.mark.parametrize(("policy", "host"), [(None, "of.user"), (1, "of.user"), (0, "of.computer")])
-def test_the_proxy_script_of_the_computer_counts_if_a_policy_says_so(world: World, policy: object, host: str) -> None:
-    values = {
-        ("HKEY_CURRENT_USER", r"Software\Microsoft\Windows\CurrentVersion\Internet Settings", "AutoConfigURL"): "http://of.user/p",
-        ("HKEY_LOCAL_MACHINE", r"Software\Microsoft\Windows\CurrentVersion\Internet Settings", "AutoConfigURL"): "http://of.computer/p",
-        ("HKEY_LOCAL_MACHINE", r"Software\Policies\Microsoft\Windows\CurrentVersion\Internet Settings", "ProxySettingsPerUser"): policy,
-    }
-    (found,) = computer.check_proxy_script(case(world), lambda *place: values.get(place), dict)
-    assert f"by a script of {host}." in found.what
-
-
 def test_old_reviews_and_copies(world: World) -> None:
     of = case(world)
     assert list(leftovers.check_reviews(of)) == []

@@ -1,19 +1,18 @@
-"""This computer: space on its disks, long paths, proxy scripts, the year."""
+"""This computer: space on its disks, long paths, the year."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import getproxies
 
 from chorus_gui.app.doctor.model import Case
+from chorus_gui.app.doctor.proxy import registry
 from chorus_gui.app.words import plural
 from chorus_gui.app.words import size as bytes_of
 from chorus_gui.core import private
-from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.folders import data_folder
@@ -71,44 +70,7 @@ def _long_paths_allowed() -> bool | None:
     """The setting of Windows; None elsewhere."""
     if sys.platform != "win32":
         return None
-    return bool(_registry("HKEY_LOCAL_MACHINE", r"SYSTEM\CurrentControlSet\Control\FileSystem", "LongPathsEnabled"))
-
-
-def _registry(hive: str, key: str, name: str) -> object:
-    """A value in the registry of Windows; None if it is missing, or cannot be read, and on other systems."""
-    if sys.platform != "win32":
-        return None
-    import winreg
-
-    try:
-        with winreg.OpenKey(getattr(winreg, hive), key) as opened:
-            return winreg.QueryValueEx(opened, name)[0]
-    except OSError:
-        return None
-
-
-def check_proxy_script(
-    _: Case, read: Callable[[str, str, str], object] = _registry, proxies: Callable[[], Mapping[str, str]] = getproxies
-) -> Iterator[Finding]:
-    """Windows can choose a proxy by a script (PAC).  This program does not run it: a script can do whatever a program can.
-
-    The script's address can contain a password, so only its host is shown, and only if the address is a plain one.
-    """
-    address = _proxy_script(read)
-    if address and not {"https", "all"} & set(proxies()):
-        host = Host.of_url(address)
-        what = f"Windows chooses the proxy by a script{f' of {host.name}' if host else ''}. CHoRUS Upload does not run it, and connects directly."
-        why = "Where direct connections are blocked, the central store cannot be reached."
-        remedy = "If a connection fails, ask your IT department which proxy the script chooses for the store, and set it in HTTPS_PROXY."
-        yield Finding(Grade.WARNING, SUBJECT, what, why, remedy)
-
-
-def _proxy_script(read: Callable[[str, str, str], object]) -> str:
-    """The script's address in the settings of this user, or of the computer if a policy says that all users share them; empty if there is none."""
-    settings = r"Microsoft\Windows\CurrentVersion\Internet Settings"
-    shared = read("HKEY_LOCAL_MACHINE", rf"Software\Policies\{settings}", "ProxySettingsPerUser") == 0
-    address = read("HKEY_LOCAL_MACHINE" if shared else "HKEY_CURRENT_USER", rf"Software\{settings}", "AutoConfigURL")
-    return address if isinstance(address, str) else ""
+    return bool(registry("HKEY_LOCAL_MACHINE", r"SYSTEM\CurrentControlSet\Control\FileSystem", "LongPathsEnabled"))
 
 
 def check_policy(_: Case) -> Iterator[Finding]:

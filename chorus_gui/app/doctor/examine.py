@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, site, submission
+from chorus_gui.app.doctor import computer, configuration, credentials, journal, leftovers, places, proxy, site, submission
 from chorus_gui.app.doctor.model import Case, Check
 from chorus_gui.app.words import plural
 from chorus_gui.core.config.load import load
@@ -36,7 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Clock", journal.check_clock),
     ("This computer", computer.check_space),
     ("This computer", computer.check_long_paths),
-    ("This computer", computer.check_proxy_script),
+    ("This computer", proxy.check_proxy_choice),
     ("This computer", computer.check_policy),
     ("This computer", computer.check_private_files),
     ("Leftovers", leftovers.check_reviews),
