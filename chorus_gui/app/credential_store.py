@@ -22,14 +22,12 @@ __all__ = [
     "PlaceCredential",
     "delete_mail_password",
     "delete_tokens",
-    "is_account_key",
-    "is_hmac_key",
+    "document_of",
     "keep_access_key",
     "keep_mail_password",
     "keep_token",
     "move_tokens",
     "place_credentials",
-    "takes_access_key",
     "title",
 ]
 
@@ -61,51 +59,18 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
     from chorus_gui.core.config.token_store import place_tokens
 
     found: list[PlaceCredential] = []
-    document = _document(file)
+    document = document_of(file)
     for holder in place_tokens(document):
         sas = holder.place.credentials.sas
         found.append(PlaceCredential(holder.where, holder.entry, holder.origin, sas.info.expires if sas else None))
     return [*found, *(PlaceCredential(one.where, one.entry, one.origin) for one in key_holders(document))]
 
 
-def takes_access_key(file: Path, place: str) -> bool:
-    """A new credential of ``place`` is an access key of AWS, or an HMAC key of Google; with "", if the configuration uses no SAS token.
-
-    Raises :class:`ConfigError`.
-    """
-    from chorus_gui.core.config.aws_store import key_holders
-    from chorus_gui.core.config.credentials import AuthMode
-    from chorus_gui.core.config.token_store import place_tokens
-
-    document = _document(file)
-    keys = key_holders(document)
-    if place:
-        return any(holder.where == place for holder in keys)
-    return any(holder.may_have_key for holder in keys) and not any(
-        holder.place.credentials.mode is AuthMode.SAS for holder in place_tokens(document)
-    )
-
-
-def is_hmac_key(file: Path, place: str) -> bool:
-    """The access key of ``place``, or of all places, is an HMAC key of Google, which has two parts.  Raises :class:`ConfigError`."""
-    from chorus_gui.core.config.aws_store import key_holders
-
-    found = [holder for holder in key_holders(_document(file)) if place == holder.where or (not place and holder.may_have_key)]
-    return bool(found) and all(holder.google is not None for holder in found)
-
-
-def is_account_key(file: Path, place: str) -> bool:
-    """A new credential of ``place``, or with "" that of the configuration, is the key of a storage account.  Raises :class:`ConfigError`."""
-    from chorus_gui.core.config.token_store import chosen_places, place_tokens
-
-    return any(holder.is_key for holder in chosen_places(place_tokens(_document(file)), place))
-
-
-def keep_access_key(file: Path, keys: AccessKey, place: str = "") -> tuple[str, ...]:
-    """Keep a new access key for ``place``; its entries.  Raises as :func:`~chorus_gui.core.config.aws_store.put_keys`."""
+def keep_access_key(file: Path, keys: AccessKey, place: str = "", *, hmac: bool | None = None) -> tuple[str, ...]:
+    """Keep a new access key for ``place``; its entries.  ``hmac`` as, and raises as, :func:`~chorus_gui.core.config.aws_store.put_keys`."""
     from chorus_gui.core.config.aws_store import put_keys
 
-    return put_keys(_document(file), keys, place)
+    return put_keys(document_of(file), keys, place, hmac=hmac)
 
 
 def move_tokens(file: Path) -> Kept:
@@ -116,7 +81,7 @@ def move_tokens(file: Path) -> Kept:
     from chorus_gui.core.config.aws_store import move_keys
     from chorus_gui.core.config.token_store import Kept, has_tokens, move
 
-    document = _document(file)
+    document = document_of(file)
     entries = move_keys(document)
     if entries and not has_tokens(document):
         return Kept(entries)
@@ -124,11 +89,11 @@ def move_tokens(file: Path) -> Kept:
     return Kept((*entries, *kept.entries), kept.remains)
 
 
-def keep_token(file: Path, token: str, place: str = "") -> Kept:
-    """Keep a new SAS token or account key for ``place``, or for all that use one.  Raises as :func:`~chorus_gui.core.config.token_store.put`."""
+def keep_token(file: Path, token: str, place: str = "", *, key: bool | None = None) -> Kept:
+    """Keep a new SAS token or account key for ``place``, or for all that use one.  ``key`` as, and raises as, :func:`~chorus_gui.core.config.token_store.put`."""
     from chorus_gui.core.config.token_store import put
 
-    return put(_document(file), token, place)
+    return put(document_of(file), token, place, key=key)
 
 
 REPORT = "report"
@@ -173,7 +138,7 @@ def delete_tokens(file: Path, place: str = "") -> Deleted:
     from chorus_gui.core.config.aws_store import delete_keys, key_holders
     from chorus_gui.core.config.token_store import place_tokens
 
-    document = _document(file)
+    document = document_of(file)
     found, in_aws = place_tokens(document), key_holders(document)
     entries = {holder.entry for holder in found if place in ("", holder.where)}
     names = [holder.where for holder in (*found, *in_aws)]
@@ -186,7 +151,8 @@ def delete_tokens(file: Path, place: str = "") -> Deleted:
     return Deleted(gone, tuple(holder.where for holder in (*found, *in_aws) if holder.entry in gone and holder.where != place))
 
 
-def _document(file: Path) -> ConfigDocument:
+def document_of(file: Path) -> ConfigDocument:
+    """A configuration file to read and change, with what the credential store says now.  Raises :class:`ConfigError`."""
     from chorus_gui.core.config.save import ConfigDocument
 
     keychain.forget_answers()

@@ -13,7 +13,10 @@ from chorus_gui.cli.arguments import config_file
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chorus_gui.app.credential_store import Kept, PlaceCredential
+    from chorus_gui.app.new_credential import NewCredential, Uses
     from chorus_gui.cli.report import Report
     from chorus_gui.core.config.credentials import AccessKey
 
@@ -43,7 +46,7 @@ def add(groups: Any) -> None:
         "--place",
         metavar="P",
         default="",
-        help="use only this place: central, journal or a modality (default: all that use a SAS token, or the same access key or account key); report: the password at the mail server",
+        help="use only this place: central, journal or a modality (default: all that use a SAS token, or the same access key or account key, as what is entered shows); report: the password at the mail server",
     )
     one.set_defaults(run=run_set)
 
@@ -88,27 +91,60 @@ def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Keep a new token or access key without showing it."""
     del ctx
-    from chorus_gui.app.credential_store import (
-        REPORT,
-        is_account_key,
-        is_hmac_key,
-        keep_access_key,
-        keep_mail_password,
-        keep_token,
-        takes_access_key,
-        title,
-    )
+    from chorus_gui.app.credential_store import REPORT, keep_mail_password, title
+    from chorus_gui.app.new_credential import uses
 
     file = config_file(args)
     if args.place == REPORT:
         report.say(f"Kept in {title()} for this user: {keep_mail_password(file, _asked('Password at the mail server: '))}.")
         return Status.DONE
-    if takes_access_key(file, args.place):
-        entries = keep_access_key(file, _asked_keys(hmac=is_hmac_key(file, args.place)), args.place)
+    using = uses(file, args.place)
+    return _typed(report, file, args.place, using) if is_terminal(sys.stdin) else _piped(report, file, args.place, using)
+
+
+def _typed(report: Report, file: Path, place: str, using: Uses) -> Status:
+    """Ask for the credential that the places use."""
+    from chorus_gui.app.new_credential import NewCredential, require, to_ask_for
+    from chorus_gui.core.config.credentials import AccessKey
+
+    asked = to_ask_for(using)
+    if asked is NewCredential.HMAC_KEY:
+        keys = AccessKey(_asked("Access ID (Enter: the one in the file): ").strip(), _asked("Secret: ").strip())
+    elif asked is NewCredential.ACCESS_KEY:
+        key_id = _asked("Access key ID (Enter: the one in the file): ").strip()
+        keys = AccessKey(key_id, _asked("Secret access key: ").strip(), _asked("Session token (Enter: none): ").strip())
+    else:
+        keys = AccessKey("", _asked("Account key: ") if asked is NewCredential.ACCOUNT_KEY else _asked())
+    if asked is not None:
+        require(using, asked, keys.secret)
+    return _keep(report, file, place, asked, keys)
+
+
+def _piped(report: Report, file: Path, place: str, using: Uses) -> Status:
+    """Take it from standard input: for an access key what AWS shows to be copied, or the secret alone; otherwise a line."""
+    from chorus_gui.app.credentials import paste_aws
+    from chorus_gui.app.new_credential import NewCredential, meant
+    from chorus_gui.core.config.credentials import AccessKey
+
+    one_line = not {NewCredential.ACCESS_KEY, NewCredential.HMAC_KEY} & using.keys()
+    text = _asked() if one_line else sys.stdin.read(_LONGEST) if sys.stdin is not None else ""
+    kind = meant(using, text)
+    if kind is NewCredential.ACCESS_KEY:
+        return _keep(report, file, place, kind, paste_aws(text) or AccessKey("", text.strip()))
+    if kind is NewCredential.HMAC_KEY:
+        return _keep(report, file, place, kind, AccessKey("", text.strip()))
+    return _keep(report, file, place, kind, AccessKey("", text.partition("\n")[0]))
+
+
+def _keep(report: Report, file: Path, place: str, kind: NewCredential | None, keys: AccessKey) -> Status:
+    from chorus_gui.app.credential_store import keep_access_key, keep_token, title
+    from chorus_gui.app.new_credential import NewCredential
+
+    if kind in (NewCredential.ACCESS_KEY, NewCredential.HMAC_KEY):
+        entries = keep_access_key(file, keys, place, hmac=kind is NewCredential.HMAC_KEY)
         report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
         return Status.DONE
-    asked = _asked("Account key: ") if is_account_key(file, args.place) else _asked()
-    return _tell(report, keep_token(file, asked, args.place))
+    return _tell(report, keep_token(file, keys.secret, place, key=None if kind is None else kind is NewCredential.ACCOUNT_KEY))
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -149,21 +185,3 @@ def _asked(prompt: str = "SAS token: ") -> str:
         except EOFError:
             return ""
     return sys.stdin.readline() if sys.stdin is not None else ""
-
-
-def _asked_keys(*, hmac: bool) -> AccessKey:
-    """An access key: what AWS shows to be copied, or the secret alone, on standard input; at a terminal its parts, none of which is shown.
-
-    ``hmac``: it is an HMAC key of Google.
-    """
-    from chorus_gui.app.credentials import paste_aws
-    from chorus_gui.core.config.credentials import AccessKey
-
-    if is_terminal(sys.stdin):
-        if hmac:
-            return AccessKey(_asked("Access ID (Enter: the one in the file): ").strip(), _asked("Secret: ").strip())
-        key_id = _asked("Access key ID (Enter: the one in the file): ").strip()
-        secret, session = _asked("Secret access key: "), _asked("Session token (Enter: none): ")
-        return AccessKey(key_id, secret.strip(), session.strip())
-    text = sys.stdin.read(_LONGEST) if sys.stdin is not None else ""
-    return (None if hmac else paste_aws(text)) or AccessKey("", text.strip())

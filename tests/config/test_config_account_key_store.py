@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from keyringworld import MemoryKeyring, using
 
-from chorus_gui.app.credential_store import delete_tokens, is_account_key, keep_token, move_tokens, place_credentials
+from chorus_gui.app.credential_store import delete_tokens, keep_token, move_tokens, place_credentials
+from chorus_gui.app.new_credential import NewCredential, uses
 from chorus_gui.app.renewal import save_credential, where_kept
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
@@ -129,7 +130,7 @@ def test_one_key_serves_all_containers_of_its_account(tmp_path: Path, store: Mem
     assert config.journal.cloud is not None
     assert config.journal.cloud.credentials == Sas(SAS, Origin.STORE)
     assert config.central.credentials == config.sites["Images"].place.credentials == AccountKey(KEY, Origin.STORE)
-    assert (is_account_key(file, "central"), is_account_key(file, "journal"), is_account_key(file, "")) == (True, False, False)
+    assert [list(uses(file, place)) for place in ("central", "journal")] == [[NewCredential.ACCOUNT_KEY], [NewCredential.TOKEN]]
     assert keep_token(file, SECOND, "central") == Kept((ENTRY,))
     keychain.forget_answers()
     assert load(file, environ={}).sites["OMOP"].place.credentials == AccountKey(SECOND, Origin.STORE)

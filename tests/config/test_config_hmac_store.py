@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from keyringworld import MemoryKeyring, using
 
-from chorus_gui.app.credential_store import is_hmac_key, keep_access_key, move_tokens, place_credentials, takes_access_key
+from chorus_gui.app.credential_store import keep_access_key, move_tokens, place_credentials
+from chorus_gui.app.new_credential import NewCredential, uses
 from chorus_gui.cli.main import main
 from chorus_gui.core.config.aws_store import delete_keys, key_holders, move_keys, put_keys, replace_keys
 from chorus_gui.core.config.credentials import AccessKey, GoogleKeys, Origin, Secret
@@ -129,8 +130,8 @@ def test_keys_of_two_services_are_kept_apart(tmp_path: Path, store: MemoryKeyrin
     sites = load(file, environ={}).sites
     assert sites["Images"].place.credentials == GoogleKeys("", "GOOGOLD", Secret(SECRET))
     assert {one.place: one.entry for one in place_credentials(file)} == {"Images": "google/GOOGOLD", "Waveforms": "aws/AKIA"}
-    assert is_hmac_key(file, "Images")
-    assert not is_hmac_key(file, "Waveforms")
+    assert uses(file) == {NewCredential.ACCESS_KEY: ("Waveforms",), NewCredential.HMAC_KEY: ("Images",)}
+    assert uses(file, "Images") == {NewCredential.HMAC_KEY: ("Images",)}
     with pytest.raises(UsageError, match="several access keys"):
         keep_access_key(file, AccessKey("", "x"))
 
@@ -139,7 +140,7 @@ def test_a_file_of_google_is_no_key_to_ask_for(tmp_path: Path, store: MemoryKeyr
     (tmp_path / "reader.json").write_text("{}", "utf-8")
     file = tmp_path / "config.toml"
     file.write_text(FILES["nested"] + 'google_credentials_file = "reader.json"\n', "utf-8")
-    assert not takes_access_key(file, "")
+    assert uses(file) == {}
     assert [one.origin for one in place_credentials(file)] == ["a file with Google credentials"]
 
 

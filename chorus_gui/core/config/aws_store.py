@@ -136,14 +136,18 @@ def move_keys(document: ConfigDocument, *, environ: Mapping[str, str] = os.envir
     return _keep(document, moved, environ) if moved else ()
 
 
-def put_keys(document: ConfigDocument, keys: AccessKey, where: str = "", *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def put_keys(
+    document: ConfigDocument, keys: AccessKey, where: str = "", *, hmac: bool | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[str, ...]:
     """Keep a new access key for ``where`` (a modality), or for all that have the same one, in the credential store; its entries.
 
-    ``keys.key_id`` "": that of the file.  Raises as :func:`move_keys`, and :class:`UsageError` for another text than a key, and if
-    several modalities can be meant.
+    ``keys.key_id`` "": that of the file.  ``hmac``: it is an HMAC key of Google, or an access key of AWS; None if that does not matter.
+    Raises as :func:`move_keys`, and :class:`UsageError` for another text than a key, and if several modalities can be meant.
     """
     holders = key_holders(document, environ=environ)
-    chosen = [holder for holder in holders if where in ("", holder.where)]
+    chosen = [holder for holder in holders if where in ("", holder.where) and hmac in (None, holder.google is not None)]
+    if not where:  # one that signs in another way is not meant while others have a key
+        chosen = [holder for holder in chosen if holder.keys.key_id] or chosen
     if not chosen:
         raise UsageError(
             f"No modality in Amazon S3 or Google Cloud Storage is called “{where}”.", remedy=f"Use one of these: {_names(holders)}."

@@ -165,15 +165,14 @@ def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -
     return _carry_out(document, before, entries, {holder.table: holder for holder in before if _uses_file(holder)}, environ)
 
 
-def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mapping[str, str] = os.environ) -> Kept:
+def put(document: ConfigDocument, token: str, where: str = "", *, key: bool | None = None, environ: Mapping[str, str] = os.environ) -> Kept:
     """Keep a new token or key for ``where`` ("central", "journal", a modality), or as :func:`chosen_places` says.
 
     Raises as :func:`move`, and :class:`UsageError` if it could be for several containers, or accounts.
     """
     before = place_tokens(document, environ=environ)
     using = [holder for holder in before if holder.place.credentials.mode in (AuthMode.SAS, AuthMode.KEY)]
-    chosen = chosen_places(before, where)
-    new = keychain.checked_key(token) if chosen and chosen[0].is_key else keychain.checked(token)
+    chosen = chosen_places(before, where, key=key)
     if not chosen:
         raise UsageError(
             f"The configuration uses no SAS token and no account key{f' for “{where}”' if where else ''}.",
@@ -181,6 +180,7 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
             if using
             else 'Set auth_mode = "sas" in the configuration first.',
         )
+    new = keychain.checked_key(token) if chosen[0].is_key else keychain.checked(token)
     asked = sorted({holder.entry for holder in chosen})
     if len(asked) > 1:
         raise UsageError(
@@ -198,10 +198,13 @@ def put(document: ConfigDocument, token: str, where: str = "", *, environ: Mappi
     return _carry_out(document, before, entries, tables, environ)
 
 
-def chosen_places(found: Iterable[PlaceToken], where: str = "") -> list[PlaceToken]:
-    """The places that a new token or key is for: ``where``; with "" all that use a SAS token, or if none does, all that use an account key."""
+def chosen_places(found: Iterable[PlaceToken], where: str = "", *, key: bool | None = None) -> list[PlaceToken]:
+    """The places that a new token or key is for: ``where``; with "" all that use a SAS token, or if none does, all that use an account key.
+
+    ``key``: it is an account key, or it is a SAS token; None if that does not matter.
+    """
     found = list(found)
-    for mode in (AuthMode.SAS, AuthMode.KEY):
+    for mode in (AuthMode.SAS, AuthMode.KEY) if key is None else (AuthMode.KEY if key else AuthMode.SAS,):
         chosen = [holder for holder in found if holder.place.credentials.mode is mode and where in ("", holder.where)]
         if chosen:
             return chosen
