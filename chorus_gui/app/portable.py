@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,15 +74,14 @@ def _fault(home: Path) -> OSError | None:
     """What the system says when a file is made in a folder, which is made if it is missing; None if that works."""
     from chorus_gui.core import private
 
-    probe = home / f".write-test-{os.getpid()}-{secrets.token_hex(8)}"
+    made = False
     try:
         if not home.is_dir():
             if os.path.lexists(home):
                 return NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home))
             home.mkdir(parents=True)
-        private.create(probe).close()
-    except OSError as error:
-        return error
-    with suppress(OSError):
-        probe.unlink()
+        with private.tried(private.beside(home / "write-test")):
+            made = True
+    except OSError as error:  # for a moment, a scanner can keep it from being removed
+        return None if made else error
     return None

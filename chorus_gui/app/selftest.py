@@ -78,14 +78,14 @@ def own_home(folder: Path) -> Generator[None]:
 def user_folders() -> str:
     """The user's real folders can be written.  Call it before :func:`own_home`."""
     from chorus_gui.app.portable import check_own_home
+    from chorus_gui.core import private
     from chorus_gui.core.folders import data_folder, log_folder, settings_folder
 
     check_own_home()
     folders = {data_folder(), log_folder(), settings_folder()}
     for folder in folders:
-        probe = folder / f"self-test-{os.getpid()}"
-        probe.write_bytes(b"1")
-        probe.unlink()
+        with private.tried(private.beside(folder / "self-test")):
+            pass
     return " · ".join(sorted(str(folder) for folder in folders))
 
 

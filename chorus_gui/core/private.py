@@ -91,6 +91,22 @@ def remove_left(part: Path) -> None:
                     Path(name.path).unlink()
 
 
+@contextmanager
+def tried(path: Path) -> Generator[None]:
+    """An empty file of this name while the block runs, which shows what its folder allows.
+
+    Raises OSError if it cannot be made, or not be removed after the block; :class:`FileExistsError` if anything has this name.
+    """
+    create(path).close()
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    path.unlink()
+
+
 def sweep(folder: Path) -> None:
     """As :func:`remove_left`, for a folder of the program's own in which perhaps nothing is written for long.  Raises nothing."""
     with suppress(OSError):
@@ -98,11 +114,8 @@ def sweep(folder: Path) -> None:
             if not any(_PART.fullmatch(name.name) for name in islice(names, _MOST_SEEN)):
                 return
         probe = beside(folder / "sweep")
-        create(probe).close()  # the clock that counts is that of the disk
-        try:
+        with tried(probe):  # the clock that counts is that of the disk
             remove_left(probe)
-        finally:
-            probe.unlink()
 
 
 def take_place(part: Path, target: Path) -> None:

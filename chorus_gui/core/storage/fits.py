@@ -8,6 +8,7 @@ import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
+from chorus_gui.core import private
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.storage.names import WINDOWS_NAME_CHARS, outside, reserved
 
@@ -70,14 +71,8 @@ def _try_out(root: Path) -> tuple[bool, bool]:
     while not there.is_dir() and there.parent != there:
         there = there.parent
     probe = Path(disk_path(there, f".chorus-\xe9-{secrets.token_hex(8)}a"))
-    try:
-        probe.touch(0o600, exist_ok=False)
-    except (OSError, UnicodeError):
-        return os.name == "nt", False
-    try:
-        return os.path.lexists(probe.with_name(probe.name.swapcase())), os.path.lexists(
-            probe.with_name(unicodedata.normalize("NFD", probe.name))
-        )
-    finally:
-        with suppress(OSError):
-            probe.unlink()
+    found: tuple[bool, bool] | None = None
+    with suppress(OSError, UnicodeError), private.tried(probe):
+        others = probe.name.swapcase(), unicodedata.normalize("NFD", probe.name)
+        found = os.path.lexists(probe.with_name(others[0])), os.path.lexists(probe.with_name(others[1]))
+    return found or (os.name == "nt", False)
