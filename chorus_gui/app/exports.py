@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import socket
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ from chorus_gui.core.untrusted import instant_us
 
 if TYPE_CHECKING:
     from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.receipt import Receipt
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.submission.work import Stays
 
@@ -44,9 +47,8 @@ def check_writable(file: Path) -> None:
             with target.open("ab"):
                 pass
         if not target.exists() or (target.is_file() and target == file):
-            probe = private.beside(target)
-            private.create(probe).close()
-            probe.unlink()
+            with private.tried(private.beside(target)):
+                pass
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder, or close the program that has the file open.")
         if not file.parent.is_dir():
@@ -146,8 +148,20 @@ def export_failures(file: Path, failures: Iterable[Failure]) -> int:
     return count
 
 
-def export_last_failures(config: Config, file: Path, ctx: JobContext) -> int:
-    """Write the failures of the last submission, recording, upload or repair that left a receipt; how many.  Raises :class:`UsageError`."""
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The run that failures are of: ``count`` of them.  ``here``: it was on this computer."""
+
+    count: int
+    receipt: Receipt
+    here: bool
+
+
+def export_last_failures(config: Config, file: Path, ctx: JobContext) -> LastRun:
+    """Write the failures of the last submission, recording, upload or repair that left a receipt; of which run they are.
+
+    Several computers can work on one journal, so it may be another computer's.  Raises :class:`UsageError`.
+    """
     from chorus_gui.app.facts import receipts
     from chorus_gui.app.receipts import from_json
 
@@ -156,7 +170,8 @@ def export_last_failures(config: Config, file: Path, ctx: JobContext) -> int:
         raise UsageError(
             "No submission or upload of this journal has left a receipt on this computer.", remedy="Run “chorus-upload submit” first."
         )
-    return export_failures(file, from_json(last.data.read_text("utf-8")).failures)
+    receipt = from_json(last.data.read_text("utf-8"))
+    return LastRun(export_failures(file, receipt.failures), receipt, receipt.host == socket.gethostname())
 
 
 def export_holds(workspace: Workspace, file: Path) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chorus_gui.core.job import JobContext
 
 if TYPE_CHECKING:
+    from chorus_gui.app.exports import LastRun
     from chorus_gui.app.run import Done
     from chorus_gui.cli.report import Report
 
@@ -42,7 +43,9 @@ def add(groups: Any) -> None:
     changes.add_argument("--json", action="store_true", help="print JSON")
     changes.set_defaults(run=run_changes)
 
-    failed = commands.add_parser("failed", help="write which files failed in the last submission, recording, upload or repair")
+    failed = commands.add_parser(
+        "failed", help="write which files failed in the last submission, recording, upload or repair that this computer knows of"
+    )
     failed.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV")
     failed.add_argument("--json", action="store_true", help="print JSON")
     failed.set_defaults(run=run_failed)
@@ -90,8 +93,21 @@ def run_failed(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    _tell(report, file, export_last_failures(config, file, ctx), "failure")
+    _tell_run(report, file, export_last_failures(config, file, ctx))
     return 0
+
+
+def _tell_run(report: Report, file: Path, last: LastRun) -> None:
+    from chorus_gui.app.receipts import TITLES
+    from chorus_gui.app.words import moment, plural
+
+    made = last.receipt
+    where = "this computer" if last.here else made.host
+    of = f" of version {', '.join(made.versions)}" if made.versions else ""
+    report.say(f"Wrote {plural(last.count, 'failure')} to {file}.")
+    report.say(f"{TITLES[made.kind]}{of}, by {made.user} on {where}, ended {moment(made.ended_us)}.")
+    run = {"kind": made.kind, "versions": made.versions, "user": made.user, "host": made.host, "ended_us": made.ended_us}
+    report.json({"file": str(file), "count": last.count, "run": {**run, "this_computer": last.here}})
 
 
 def _tell(report: Report, file: Path, count: int, noun: str) -> None:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Run
+from commands import Run, printed
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known
+from chorus_gui.app.shared import shared
 from chorus_gui.cli.export_commands import KINDS, RESULTS
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.folders import data_folder
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.transfer.verify import VerifyResult
 
-ONE, TWO = "1001/Images/dicom_deid/a.dcm", "1001/Images/dicom_deid/b.dcm"
+ONE, TWO, THREE = (f"1001/Images/dicom_deid/{name}.dcm" for name in "abc")
+PUT = LocalStore.put
 
 
 @pytest.fixture
@@ -88,13 +92,49 @@ def test_the_failures_of_the_last_run_are_written(world: World, run: Run, monkey
         patch.setattr(LocalStore, "put", put)
         assert run(world, "submit", "--yes", "--version", "v1")[0] == 1
     run(world, "file", "verify")
-    assert run(world, "export", "failed", "--output-file", str(file))[0] == 0
+    status, said = run(world, "export", "failed", "--output-file", str(file))
+    assert status == 0
     (line,) = lines(file)
     assert (line["path"], line["modality"]) == (TWO, "Images")
+    assert "Submission of version v1, by " in said
+    assert " on this computer, ended " in said
     assert "refused" in line["cause"]
     assert run(world, "submit", "--yes", "--version", "v1")[0] == 0
     assert run(world, "export", "failed", "--output-file", str(file))[0] == 0
     assert lines(file) == []
+
+
+def test_failures_of_another_computer_name_it(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The last run of a journal can be anybody's; nobody must take it for the own one."""
+    file = world.base / "failed.csv"
+    assert run(world, "submit", "--yes", "--version", "v1")[0] == 0
+    with monkeypatch.context() as there:
+        there.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp("another computer")))
+        there.setattr(socket, "gethostname", lambda: "icu-gateway")
+        there.setattr(LocalStore, "put", refused)
+        world.put(THREE, "three")
+        assert run(world, "submit", "--yes", "--version", "v2")[0] == 1
+    shared(world.workspace(), JobContext())
+    status, said = run(world, "export", "failed", "--output-file", str(file))
+    assert status == 0
+    assert "Wrote 1 failure to " in said
+    assert "Submission of version v2, by " in said
+    assert " on icu-gateway, ended " in said
+    assert [line["path"] for line in lines(file)] == [THREE]
+    found = printed(run(world, "export", "failed", "--output-file", str(file), "--json")[1])
+    assert (found["run"]["kind"], found["run"]["versions"], found["run"]["host"]) == ("submission", ["v2"], "icu-gateway")
+    assert found["run"]["this_computer"] is False
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "icu-gateway")
+        assert printed(run(world, "export", "failed", "--output-file", str(file), "--json")[1])["run"]["this_computer"] is True
+
+
+def refused(store: LocalStore, path: str, *given: Any, **named: Any) -> Any:
+    if path.endswith(THREE):
+        raise StoreError("The file was refused.", remedy="Send it another day.")
+    return PUT(store, path, *given, **named)
 
 
 def test_the_last_readiness_check_is_written(world: World, run: Run) -> None:
