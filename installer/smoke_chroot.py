@@ -41,9 +41,12 @@ def _with_azurite(then: Callable[[list[str]], int]) -> int:
             client.create_container()
             status = then([azurite.url, azurite.account, azurite.key, CONTAINER])
             names = [blob.name for blob in client.list_blobs()]
-    sent = sum(name.startswith("central/") for name in names)
-    print(f"{sent} files lie in the central store, the journal {'too' if 'journal.db' in names else 'does NOT'}")
-    return status or (not sent) or ("journal.db" not in names)
+    for inside in ("", "zip/", *(["msi/"] if any(name.startswith("msi/") for name in names) else [])):
+        sent = sum(name.startswith(f"{inside}central/") for name in names)
+        there = f"{inside}journal.db" in names
+        print(f"{sent} files are in the central store, {inside or 'setup program'}; the journal {'too' if there else 'is NOT'}")
+        status = status or (not sent) or (not there)
+    return status
 
 
 def run(setup: Path) -> int:
@@ -67,7 +70,7 @@ def run(setup: Path) -> int:
 
     def inside(service: list[str]) -> int:
         return chroot.windows(
-            "/opt/winpy/python.exe", "Z:/build/smoke/smoke.py", *words, *service, prefix="/build/smoke-prefix", timeout=3600
+            "/opt/winpy/python.exe", "Z:/build/smoke/smoke.py", *words, *service, prefix="/build/smoke-prefix", timeout=7200
         )
 
     try:

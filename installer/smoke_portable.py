@@ -41,9 +41,8 @@ def with_the_user(smoke: Smoke, own: Path) -> None:
     shutil.rmtree(own, ignore_errors=True)
     smoke.check([path.name for path in smoke.home.parent.iterdir()] == [NAME], "the zip has one folder")
     before = smoke.tree(smoke.home)
-    smoke.demo("demo of the zip")
+    smoke.walk("zip")
     smoke.check(bool(list((own / "receipts").glob("*.html"))), "without the folder, receipts are with the user")
-    smoke.window(smoke.folder / "pictures of the zip")
     smoke.check(smoke.tree(smoke.home) == before, "… and nothing is written beside the program")
 
 
@@ -52,7 +51,7 @@ def beside_itself(smoke: Smoke, own: Path) -> None:
     place = smoke.home / DATA
     place.mkdir()
     before = smoke.tree(smoke.home)
-    smoke.demo("demo beside")
+    smoke.demo(smoke.folder / "demo beside")
     smoke.check(bool(list((place / "data" / "receipts").glob("*.html"))), f"with a folder “{DATA}”, receipts are there")
     smoke.window(smoke.folder / "pictures beside")
     opened = subprocess.Popen([str(smoke.home / "ChorusUpload.exe")])
