@@ -148,8 +148,10 @@ def learn(db: sqlite3.Connection, marks: Iterable[Mark]) -> list[Mark]:
     }
     mine = [mark for mark in statements(db) if mark.key not in open_keys and (mark.files or mark.key in known)]
     everything = newest((*known.values(), *mine))
-    db.execute("DELETE FROM mark")
-    db.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", stored(everything.values()))
+    lines = [*stored(everything.values())]
+    if sorted(lines) != db.execute("SELECT rule, pass, files, at_us, book FROM mark ORDER BY rule, pass, files, at_us, book").fetchall():
+        db.execute("DELETE FROM mark")  # only then: each change waits for the disk, and this is asked many times
+        db.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", lines)
     return list(everything.values())
 
 
