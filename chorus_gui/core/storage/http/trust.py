@@ -7,15 +7,22 @@ import sys
 
 from chorus_gui.core.errors import AccessError
 
+_KEEP_THEIR_OWN = ("urllib3", "requests")
+"""Libraries that keep the class that ``ssl`` has when they are imported."""
+
 
 def use_system_trust() -> None:
     """Verify TLS against the operating system's trust store, for everything in this process.
 
     Entry points (the window, the command line) call it once, before anything opens a connection; libraries never do.
     """
+    import ssl
+
     import truststore
 
-    truststore.inject_into_ssl()
+    setattr(ssl, "SSLContext", truststore.SSLContext)  # noqa: B010 - the module's stub does not know that it can be another one
+    if not sys.modules.keys().isdisjoint(_KEEP_THEIR_OWN):
+        truststore.inject_into_ssl()  # it imports both, which takes a tenth of a second
 
 
 def trust_store_name() -> str:
