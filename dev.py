@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -29,9 +30,9 @@ AZCLI = "2.91.0"
 AZCOPY = "10.32.2"
 # What a site could use instead, for the benchmark of uploads.
 RCLONE = "1.75.2"
-# So many failed tests get a second run.
+# Failed tests, at most, that run once more.
 AGAIN = 10
-# What the Qt wheels want from the system and do not bring along (Debian's and Ubuntu's names).
+# Libraries of the system that the Qt wheels need and do not contain (Debian's and Ubuntu's names).
 QT_LIBRARIES = (
     "libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
     "libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 fonts-dejavu-core"
@@ -142,7 +143,7 @@ def batch_tools() -> None:
         return
     say(f"Setting up the Azure CLI {AZCLI} for the tests (once; it takes some minutes)")
     call(sys.executable, "-m", "venv", "--clear", folder)
-    call(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"azure-cli=={AZCLI}")
+    call(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", f"azure-cli=={AZCLI}")
     (folder / "stamp").write_text(AZCLI, "utf-8")
 
 
@@ -210,12 +211,13 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
     if args.windows:
         call(PYTHON, ROOT / "installer" / "build.py", "test", *rest)
         return
-    if not args.fast:
-        batch_tools()
     workers = str(min((os.cpu_count() or 1) + 1, 6))  # many tests wait more than they compute
     which = [*(["-m", "not slow"] if args.fast else []), *(["--cov", "--cov-report=term:skip-covered"] if args.coverage else [])]
     options = rest or ["-n", workers, "--dist", "worksteal", "--durations=12", *which]
-    wrong = 0 if rest else check()
+    with ThreadPoolExecutor() as beside:  # the one mostly loads and unpacks, the other computes
+        tools = beside.submit(lambda: None if args.fast else batch_tools())
+        wrong = 0 if rest else check()
+        tools.result()
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
     environment = {**os.environ, "QT_QPA_PLATFORM": platform}
     memory = Path("/dev/shm")  # the tests' files are many and small, and a disk waits for each
