@@ -107,7 +107,7 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
     ctx.checkpoint()
     try:
         with Journal.open(path, readonly=True) as opened:
-            versions = tuple(opened.versions())
+            versions = _last_at_the_end(opened)
             last = next(reversed(opened.history()), None)
             interrupted = last is not None and last.seconds is None and last.command in UPLOADING
             counts = tuple(opened.counts())
@@ -119,6 +119,13 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
         return JournalFacts(path, copies=copies)
     except JournalError as error:
         return JournalFacts(path, True, str(error), copies=copies)
+
+
+def _last_at_the_end(journal: Journal) -> tuple[str, ...]:
+    """All versions, ascending by their names, but the one that was begun last at the end: people choose names."""
+    versions = journal.versions()
+    last = journal.last_version() if len(versions) > 1 else None
+    return (*(version for version in versions if version != last), last) if last is not None else tuple(versions)
 
 
 def _stays(config: Config, journal: Journal, counts: Sequence[VersionCount]) -> Tally:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeGuard
 
+from chorus_gui.app.last_verification import SENDS, failed_verification, verification
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 
 RECOVER = "Show both journals"
-SENDS = ("submission", "upload", "repair")
-"""The kinds of receipts of runs that upload."""
 
 
 class Action(Enum):
@@ -239,9 +238,9 @@ def _submit(known: Known) -> Step:
             return _resume(name, journal.pending)
         label = f"Upload {plural(journal.pending.files, 'pending file')}"
         return Step(name, Progress.NOW, text, label, Action.UPLOAD, headline=f"{plural(journal.pending.files, 'file')} to upload")
-    failed = _failed(known)
+    failed, run = _failed(known)
     if failed:
-        text = f"{plural(failed, 'file')} of the last submission failed. Fix the cause, then scan again."
+        text = f"{plural(failed, 'file')} of the last {run} failed. Fix the cause, then scan again."
         return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN, headline=f"{plural(failed, 'file')} failed")
     return Step(name, Progress.DONE, f"Version {journal.last_version} is in the central store.")
 
@@ -261,11 +260,11 @@ def _finish(known: Known) -> Step:
     if known.wrong is not None:
         label = f"Upload {plural(known.wrong.files, 'file')} again"
         return Step(name, Progress.STOPPED, known.wrong.text, label, Action.REPAIR, headline="The verification found differences")
-    verified = verification(known.receipts, last)
+    verified = verification(known.receipts, last, known.wrong)
     if verified is None:
         return Step(name, Progress.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", Action.VERIFY, last)
     if not verified.clean:
-        text, headline = _failed_verification(verified), "The verification found differences" if verified.failures else "Not verified"
+        text, headline = failed_verification(verified), "The verification found differences" if verified.failures else "Not verified"
         return Step(name, Progress.STOPPED, text, "Show the verification", Action.SEE_VERIFICATION, last, headline)
     if custody.can_check_in:
         text = "Check in the journal, so that colleagues can submit."
@@ -283,8 +282,8 @@ def _ignored(review: ReviewFacts) -> str:
 
 
 def _resume(name: str, left: Tally) -> Step:
-    """After a stop or a crash: one button that says how much is left."""
-    text = "The last upload was interrupted. Nothing is uploaded twice."
+    """After a stop, a crash or an upload of a part: one button that says how much is left."""
+    text = "The last upload did not upload all files. Nothing is uploaded twice."
     return Step(
         name,
         Progress.NOW,
@@ -302,30 +301,6 @@ def _gone(name: str, review: ReviewFacts) -> Step:
 
 
 # --- what is known about a version -------------------------------------------------------------------------------------------
-
-
-def verification(receipts: tuple[ReceiptFacts, ...], version: str) -> ReceiptFacts | None:
-    """The last verification of a version since its last upload: it decides, clean or not.  A receipt without versions is of all."""
-    repaired = False
-    for receipt in receipts:
-        if receipt.kind == "verify" and receipt.partial and receipt.clean:
-            continue  # a part that matches says nothing about the version
-        if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
-            return None if repaired and not receipt.clean else receipt
-        if receipt.kind == "repair" and receipt.clean and not receipt.uploaded.files:
-            repaired = True  # it found nothing to repair, and changed nothing
-            continue
-        if receipt.kind in SENDS and version in receipt.versions:
-            return None
-    return None
-
-
-def _failed_verification(receipt: ReceiptFacts) -> str:
-    if receipt.failures:
-        return f"The verification found {plural(receipt.failures, 'file')} that {'differs' if receipt.failures == 1 else 'differ'}."
-    if receipt.unchecked:
-        return f"The verification could not check {plural(receipt.unchecked, 'file')}."
-    return "The last verification did not finish."
 
 
 def _pending(known: Known) -> bool:
@@ -349,13 +324,15 @@ def _left_to_submit(known: Known) -> Tally:
     review = known.review
     if review is None or review.stale or review.approval is None:
         return Tally()
-    last = _last_run(known)
-    failed = last.failures if last is not None and last.ended_us > review.approval.at_us else 0
+    last = _last_run(known, repair=False)
+    failed = _not_uploaded(last) if last is not None and last.ended_us > review.approval.at_us else 0
     return review.to_send if review.to_do_total.files > failed and review.to_send.files else Tally()
 
 
-def _last_run(known: Known) -> ReceiptFacts | None:
-    return next((receipt for receipt in known.receipts if receipt.kind in (*SENDS, "record")), None)
+def _last_run(known: Known, *, repair: bool = True) -> ReceiptFacts | None:
+    """The last run that records or uploads; without ``repair`` the last that did so with the site's changes."""
+    kinds = {*SENDS, "record"} - (set() if repair else {"repair"})
+    return next((receipt for receipt in known.receipts if receipt.kind in kinds), None)
 
 
 def _sent_since_scan(known: Known) -> bool:
@@ -372,7 +349,7 @@ def _differs(known: Known) -> bool:
     if known.wrong is not None:
         return True
     versions = known.journal.versions if known.journal else ()
-    found = verification(known.receipts, versions[-1]) if versions else None
+    found = verification(known.receipts, versions[-1], known.wrong) if versions else None
     return found is not None and not found.clean
 
 
@@ -384,13 +361,20 @@ def _interrupted(known: Known) -> bool:
     return stopped or (known.journal is not None and known.journal.interrupted)
 
 
-def _failed(known: Known) -> int:
-    """Files that the last run could not upload, where no later scan was made."""
-    last = _last_run(known)
-    if last is None or not last.failures:
-        return 0
+def _failed(known: Known) -> tuple[int, str]:
+    """Files that the last run could not upload, where no later scan was made, and what run that was."""
     review = known.review
-    return 0 if review is not None and not review.stale and review.approval is None and review.scanned_us > last.ended_us else last.failures
+    for last in (_last_run(known), _last_run(known, repair=False)):
+        if last is None or not _not_uploaded(last):
+            continue
+        if review is None or review.stale or review.approval is not None or review.scanned_us <= last.ended_us:
+            return _not_uploaded(last), "repair" if last.kind == "repair" else "submission"
+    return 0, ""
+
+
+def _not_uploaded(receipt: ReceiptFacts) -> int:
+    """The files that failed: a repair counts each of them as different, too."""
+    return receipt.failures - receipt.differing
 
 
 def _nothing_to_do(known: Known) -> bool:
@@ -398,7 +382,7 @@ def _nothing_to_do(known: Known) -> bool:
     journal = known.journal
     if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
-    verified = verification(known.receipts, journal.versions[-1])
+    verified = verification(known.receipts, journal.versions[-1], known.wrong)
     return known.wrong is None and verified is not None and verified.clean
 
 
@@ -441,10 +425,10 @@ def submission_warnings(known: Known) -> list[str]:
         out.append(
             f"{plural(stays, 'recorded file')} {agree(stays, 'is', 'are')} not uploaded: held back, or left out by “exclude” in the configuration."
         )
-    last = verification(known.receipts, journal.versions[-1]) if journal and journal.versions else None
+    last = verification(known.receipts, journal.versions[-1], known.wrong) if journal and journal.versions else None
     for version in journal.versions[:-1] if journal else ():
-        found = verification(known.receipts, version)
-        if found is not None and not found.clean and found is not last:
-            text = _failed_verification(found)
+        found = verification(known.receipts, version, known.wrong)
+        if found is not None and not found.clean and found is not last and not (known.wrong and len(found.versions) > 1):
+            text = failed_verification(found)
             out.append(f"Version {version}: {text[0].lower()}{text[1:]}")
     return out

@@ -77,8 +77,9 @@ class CopyFacts:
 class JournalFacts:
     """What the local journal holds.  ``exists`` False: there is none yet.  ``error``: it is there, but cannot be read.
 
-    ``versions`` are all, ascending; ``counts`` by version and modality, ``modalities`` their sums.  ``interrupted``: the last command
-    uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by the configuration, so that no upload sends it.
+    ``versions`` are all, ascending, and the one that was begun last at the end; ``counts`` by version and modality, ``modalities``
+    their sums.  ``interrupted``: the last command uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by
+    the configuration, so that no upload sends it.
     """
 
     path: Path
@@ -94,7 +95,7 @@ class JournalFacts:
 
     @property
     def last_version(self) -> str | None:
-        """The latest, or None."""
+        """The version that was begun last, whatever its name, or None."""
         return self.versions[-1] if self.versions else None
 
     @property

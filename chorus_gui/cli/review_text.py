@@ -194,7 +194,7 @@ def show_held(report: Report, review: Review) -> None:
     """What is held back, by whom, since when, and why."""
     if not review.held:
         return
-    report.say("\nheld back:")
+    report.say("", "held back:")
     shown = review.held if report.verbose else review.held[:SHOWN]
     for hold in shown:
         report.say(f"  {hold.modality}: {hold.path}  [{held_text(hold.reason, hold.held_by, hold.at_us)}]")

@@ -178,6 +178,8 @@ def _rule(part: str, words: str) -> tuple[Rule, bool]:
 
 def _bytes(number: str, unit: str, words: str) -> int:
     found = _UNIT.fullmatch(unit)
+    if not unit and not float(number):
+        raise _too_slow(number)
     if not unit:
         raise _wrong(f"The speed “{number}” has no unit.", f"Write for example {number} MB/s or {number} Mbit/s.")
     if found is None and re.fullmatch(r"(?i:[kmg]i?)?b(?:/s|ps)?", unit):
@@ -193,8 +195,12 @@ def _bytes(number: str, unit: str, words: str) -> int:
     size = float(number) * _UNITS[((found[1] or "") + (found[2] or "")).lower()]
     rate = round(size / 8 if (found[3] or "").lower().startswith("bit") else size)
     if rate < LEAST:
-        raise _wrong(f"“{number} {unit}” is too slow.", f"The least is {rate_text(LEAST)}. To send nothing for a while, pause the upload.")
+        raise _too_slow(f"{number} {unit}")
     return rate
+
+
+def _too_slow(speed: str) -> UsageError:
+    return _wrong(f"“{speed}” is too slow.", f"The least is {rate_text(LEAST)}. To send nothing for a while, pause the upload.")
 
 
 def _when(text: str) -> tuple[frozenset[int], int, int]:

@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from world import World
 
-from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status, verification
+from chorus_gui.app import facts
+from chorus_gui.app.last_verification import verification
+from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.core.custody.history_check import Known as Kept
 from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
 
 HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
@@ -290,3 +294,48 @@ def test_what_stops_is_named_in_the_headline_and_where_in_the_text() -> None:
 
 def test_every_action_has_a_command_or_needs_none() -> None:
     assert set(Action) - set(COMMANDS) == {Action.NOTHING, Action.SHOW_PROGRESS}
+
+
+def test_what_a_repair_could_not_upload_is_counted_once_and_belongs_to_the_repair() -> None:
+    """A repair counts a file that it could not upload as failed and as different."""
+    failed = replace(receipt("repair", "two", clean=False, failures=2), differing=1)
+    status = site_status(Known(HERE, journal(), None, (failed, SENT), WrongFacts(1, ("two",), "1 file was missing.")))
+    assert status.headline == "1 file failed"
+    assert status.text == "1 file of the last repair failed. Fix the cause, then scan again."
+
+
+def test_a_repair_hides_no_failure_of_a_submission() -> None:
+    sent = receipt("submission", "two", clean=False, failures=2, at=AFTER)
+    known = Known(HERE, journal(), review(2, approved=True), (receipt("repair", "one", at=AFTER + 1), sent))
+    assert site_status(known).text == "2 files of the last submission failed. Fix the cause, then scan again."
+
+
+def test_a_file_that_differs_is_in_its_own_version() -> None:
+    """A verification of all versions says how many files differ, not in which version."""
+    found = replace(receipt("verify", "one", "two", clean=False, failures=1), differing=1)
+    wrong = WrongFacts(1, ("one",), "1 file was missing.")
+    status = site_status(Known(HERE, journal(), None, (found, SENT), wrong))
+    assert (status.text, status.warnings) == (wrong.text, ())
+    for versions in (("one",), ("one", "two")):
+        status = site_status(Known(HERE, journal(versions=versions), None, (found, SENT), wrong))
+        assert not [line for line in (status.text, *status.warnings) if "Version" in line or "found" in line]
+    repaired = replace(receipt("repair", "one", at=AFTER + 1), uploaded=Tally(1, 10))
+    status = site_status(Known(HERE, journal(), review(), (repaired, found, SENT)))
+    assert status.grade is Grade.GOOD, (status.text, status.warnings)
+    known = Known(HERE, journal(versions=("one", "two", "three")), None, (receipt("repair", "three", at=AFTER + 1), found, SENT), wrong)
+    assert not [line for line in site_status(known).warnings if line.startswith("Version")]
+
+
+def test_the_last_version_is_the_one_that_was_begun_last(tmp_path: Path) -> None:
+    """People choose names: “v1” comes after “20261128…” in the alphabet, and can be older."""
+    world = World(tmp_path)
+    for name, version in (("a", "v1"), ("b", "20261128152309"), ("c", "v0")):
+        world.put(f"OMOP/{name}.csv", name)
+        world.run("submit", version=version)
+        assert facts.journal(world.config, JobContext()).last_version == version
+    assert set(facts.journal(world.config, JobContext()).versions) == {"v0", "v1", "20261128152309"}
+
+
+def test_an_upload_of_a_part_was_not_interrupted() -> None:
+    known, _, _ = STATES["an upload that was stopped"]
+    assert "interrupted" not in site_status(known).text

@@ -90,6 +90,7 @@ def test_minutes_and_more_than_two_speeds():
         ("500 kb/s", "Write 500 kB/s for bytes"),
         ("4 mph", "is not a unit of speed"),
         ("0 MB/s", "too slow"),
+        ("0", "too slow"),
         ("100 B/s", "The least is 10 kB/s. To send nothing for a while, pause the upload."),
         ("99999999999999999999 GB/s", "does not begin with a speed"),
         ("-4 MB/s", "does not begin with a speed"),

@@ -23,6 +23,7 @@ from chorus_gui.core.shown import json_text, lines, one_line, quoted, unquoted
 from chorus_gui.core.submission.listed import read_list
 from chorus_gui.ui.shown import plain_text
 
+CLI = Path(__file__).resolve().parents[2] / "chorus_gui" / "cli"
 UI = Path(__file__).resolve().parents[2] / "chorus_gui" / "ui"
 TEXTS = {"setToolTip": -1, "setStatusTip": -1, "setWhatsThis": -1, "setInformativeText": -1, "setDetailedText": -1, "showText": 1}
 HOSTILE = (
@@ -52,6 +53,16 @@ def plain(text: str) -> bool:
         for char in text
         if not char.isspace() or char in "\r\x0b\x0c\x1c\x85\u2028"
     )
+
+
+def test_no_line_of_a_result_contains_a_line_end() -> None:
+    """“say” shows a line end as “\\n”, because it can be part of a name: an empty line is a text of its own."""
+    for file in sorted(CLI.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "say":
+                texts = (*node.args, *(v for a in node.args if isinstance(a, ast.JoinedStr) for v in a.values))
+                ends = [part for part in texts if isinstance(part, ast.Constant) and "\n" in str(part.value)]
+                assert not ends, f"{file.name}:{node.lineno}"
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)

@@ -276,9 +276,19 @@ def test_a_patient_is_lost_if_an_approval_marks_the_last_files_as_deleted(stagin
         ({"vanished": 1200}, ["1,200 files of the journal are no longer on the site. Append mode ignores them."]),
         ({"spared": 1}, ["1 file of the journal is in folders that could not be read, and not marked as deleted."]),
         ({"spared": 2}, ["2 files of the journal are in folders that could not be read, and not marked as deleted."]),
-        ({"outgrown": 1}, ["1 file of the journal is on the site, but no longer matches any pattern."]),
-        ({"outgrown": 2}, ["2 files of the journal are on the site, but no longer match any pattern."]),
-        ({"strays": [4]}, ["1 file has two entries in the journal. The next submission removes the older ones."]),
+        (
+            {"outgrown": 1},
+            [
+                "1 file of the journal is on the site, but no longer matches any pattern. It is not marked as deleted. Correct the pattern, or mark it as deleted."
+            ],
+        ),
+        (
+            {"outgrown": 2},
+            [
+                "2 files of the journal are on the site, but no longer match any pattern. They are not marked as deleted. Correct the pattern, or mark them as deleted."
+            ],
+        ),
+        ({"strays": [4]}, ["1 file has two entries in the journal. The next submission removes the older one."]),
         ({"strays": [4, 5]}, ["2 files have two entries in the journal. The next submission removes the older ones."]),
     ],
 )

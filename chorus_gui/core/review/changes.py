@@ -152,11 +152,12 @@ def summary(staging: Staging) -> DiffSummary:
     if outgrown := staging.get("outgrown", 0):
         notes.append(
             f"{_files(outgrown)} of the journal {'is' if outgrown == 1 else 'are'} on the site, but no longer {'matches' if outgrown == 1 else 'match'} "
-            "any pattern. They are not marked as deleted. Correct the pattern, or mark them as deleted."
+            f"any pattern. {'It is' if outgrown == 1 else 'They are'} not marked as deleted. "
+            f"Correct the pattern, or mark {'it' if outgrown == 1 else 'them'} as deleted."
         )
     if strays := staging.get("strays", []):
         notes.append(
-            f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older ones."
+            f"{_files(len(strays))} {'has' if len(strays) == 1 else 'have'} two entries in the journal. The next submission removes the older {'one' if len(strays) == 1 else 'ones'}."
         )
     renamed = sum(tally.files for kinds in halves.values() for tally in kinds.values()) // 2
     outside: tuple[int | None, int] = staging.get("outside", (None, 0))
