@@ -80,7 +80,7 @@ class AwayStore(_AnyStore):
         real = getattr(self._store, name)
         if name == "close":
             return real
-        if name in ("list", "pages", "list_folders", "read"):
+        if name in ("list", "pages", "list_folders", "level", "read"):
             return lambda *args, **options: self._iterated(name, real, args, options)
         return lambda *args, **options: self._request(name, args, lambda: real(*args, **options))
 

@@ -14,6 +14,7 @@ CALLS: dict[str, Callable[[AzureStore], Any]] = {
     "head": lambda store: store.head("a"),
     "list": lambda store: list(store.list()),
     "list_folders": lambda store: list(store.list_folders()),
+    "level": lambda store: list(store.level()),
     "list_staged": lambda store: store.list_staged("a"),
     "read": lambda store: list(store.read("a")),
     "delete": lambda store: store.delete("a"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.names import check_block_id, check_path
 from chorus_gui.core.storage.sending import before_sending
@@ -165,6 +165,21 @@ class MemoryStore:
         with self._lock:
             below = {path.removeprefix(prefix) for path in self._blobs if path.startswith(prefix)}
         yield from sorted({path.partition("/")[0] for path in below if "/" in path} - {""})
+
+    def level(self, prefix: str = "", marker: str = "") -> Iterator[LevelPage]:
+        """As :meth:`Store.level`; :attr:`page` names at a time, in their order."""
+        while True:
+            _leave(self._enter("level", None))
+            with self._lock:
+                here = {path.removeprefix(prefix): blob.info for path, blob in self._blobs.items() if path.startswith(prefix)}
+            names = sorted({name.partition("/")[0] + "/" * ("/" in name) for name in here} - {"/"})
+            names = [name for name in names if name > marker]
+            part = names[: self.page]
+            marker = part[-1] if len(names) > self.page else ""
+            blobs = [replace(here[name], metadata=None) for name in part if not name.endswith("/")]
+            yield LevelPage([name[:-1] for name in part if name.endswith("/")], blobs, marker)
+            if not marker:
+                return
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`."""

@@ -34,10 +34,10 @@ _NAMED = 20
 __all__ = ["Deletion", "Listed", "Moved", "Refused", "deletion", "download", "journal_names", "listing", "upload"]
 
 
-def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: bool) -> list[Listed]:
-    """Files; without ``recursive``, one line for each folder."""
+def listing(workspace: Workspace, ctx: JobContext, pattern: str, *, recursive: bool, find: str = "") -> list[Listed]:
+    """Files; without ``recursive``, one line for each folder.  ``find``: only files whose path has each of these words."""
     with workspace:
-        return remote.listing(workspace.store(), pattern, ctx, recursive=recursive)
+        return remote.listing(workspace.store(), pattern, ctx, recursive=recursive, find=find)
 
 
 def upload(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app.status import Status
-from chorus_gui.app.words import files, size
+from chorus_gui.app.words import files, moment, size
 from chorus_gui.cli.arguments import UNASKED, add_limit, ask, workspace
 from chorus_gui.core.errors import UnansweredError, UsageError
 from chorus_gui.core.job import JobContext
@@ -41,7 +41,10 @@ def add(groups: Any) -> None:
         metavar="PATTERN",
         help="list what matches this path below the central path; *, ? and […] are wildcards",
     )
-    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.add_argument(
+        "--find", metavar="TEXT", default="", help="list only files whose path contains every word of TEXT, in capital or small letters"
+    )
+    listing.add_argument("--json", action="store_true", help="print JSON, with the address of each file")
     listing.set_defaults(run=run_list)
 
     for name, words, paths, action in (
@@ -66,14 +69,22 @@ def add(groups: Any) -> None:
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """List files, and folders in one line each."""
+    from chorus_gui.app.browse import address
     from chorus_gui.app.remote import listing
 
     with workspace(args, report) as opened:
-        lines = listing(opened, ctx, args.pattern, recursive=args.recursive)
+        lines = listing(opened, ctx, args.pattern, recursive=args.recursive or bool(args.find), find=args.find)
+        config = opened.config
     report.table(
-        ("path", ">files", ">size", "MD5"),
+        ("path", ">files", ">size", "modified", "MD5"),
         [
-            (quoted(line.path), line.files if line.blob is None else None, size(line.size), line.blob.md5 if line.blob else None)
+            (
+                quoted(line.path),
+                line.files if line.blob is None else None,
+                size(line.size),
+                moment(line.blob.modified_us) if line.blob else None,
+                line.blob.md5 if line.blob else None,
+            )
             for line in lines
         ],
     )
@@ -86,6 +97,8 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
                 "files": line.files,
                 "size": line.size,
                 "md5": line.blob.md5 if line.blob else None,
+                "modified_us": line.blob.modified_us if line.blob else None,
+                "address": address(config, line.path),
             }
             for line in lines
         ]

@@ -80,16 +80,20 @@ class Download:
     refused: list[Refused] = field(default_factory=list[Refused])
 
 
-def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool) -> list[Listed]:
+def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool, find: str = "") -> list[Listed]:
     """What ``pattern`` names ("" is everything): blobs, and without ``recursive`` the folders below as one line each, by name.
 
+    ``find``: only blobs whose path has each of these words, in capital or small letters.
     Raises :class:`UsageError` for a name with an empty part that nothing has.
     """
     folders: dict[str, list[int]] = {}
     found: list[Listed] = []
     choice = choose(store, pattern)
     shown = len(choice.parts) + (not choice.wild)
+    words = find.casefold().split()
     for blob in choice.blobs(store, ctx):
+        if words and not has_words(blob.path, words):
+            continue
         parts = blob.path.split("/")
         if recursive or choice.blob is not None or len(parts) <= shown:
             found.append(Listed(blob.path, blob, 1, blob.size))
@@ -101,6 +105,12 @@ def listing(store: Store, pattern: str, ctx: JobContext, *, recursive: bool) -> 
         raise _nothing(store, pattern, choice)
     found += [Listed(path, None, files, size) for path, (files, size) in folders.items()]
     return sorted(found, key=lambda line: line.path)
+
+
+def has_words(path: str, words: Iterable[str]) -> bool:
+    """A path has each of these words, which are in small letters, anywhere in it."""
+    path = path.casefold()
+    return all(word in path for word in words)
 
 
 def matching(store: Store, patterns: Iterable[str], ctx: JobContext, *, recursive: bool, keep: Sequence[str] = ()) -> list[BlobInfo]:

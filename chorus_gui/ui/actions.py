@@ -12,7 +12,7 @@ from chorus_gui.app.options import Selection, SubmitOptions
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.ui import intents, journal_actions, readiness_actions
+from chorus_gui.ui import intents, journal_actions, readiness_actions, saving_actions
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import DoctorFacts, JobKind, ScanChoice
 from chorus_gui.ui.words import KINDS, count_of, files_and_size, number
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})
 """After these the review may have other changes."""
 
-LOOK_AFTER = frozenset(JobKind) - {JobKind.EXPORT, JobKind.SCRIPT, JobKind.TEST, JobKind.SAVE, JobKind.COMPARE, JobKind.EXAMINE}
+LOOK_AFTER = frozenset(JobKind) - {
+    JobKind.EXPORT,
+    JobKind.DOWNLOAD,
+    JobKind.SCRIPT,
+    JobKind.TEST,
+    JobKind.SAVE,
+    JobKind.COMPARE,
+    JobKind.EXAMINE,
+}
 """After these the facts are read again."""
 
 QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE, JobKind.READINESS, JobKind.ACCEPT})
@@ -34,9 +42,8 @@ QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE, JobKind.READI
 
 def table(host: Host) -> dict[type[intents.Intent], Callable[[Any], None]]:
     """Intent → the function that does it."""
-    return {
-        intent: _bind(function, host) for intent, function in {**_ACTIONS, **journal_actions.ACTIONS, **readiness_actions.ACTIONS}.items()
-    }
+    others = {**journal_actions.ACTIONS, **readiness_actions.ACTIONS, **saving_actions.ACTIONS}
+    return {intent: _bind(function, host) for intent, function in {**_ACTIONS, **others}.items()}
 
 
 def _bind(function: Callable[[Host, Any], None], host: Host) -> Callable[[Any], None]:

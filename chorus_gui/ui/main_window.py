@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,11 @@ from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
-from chorus_gui.app.known import LessHistoryError
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
-from chorus_gui.ui.intents import Adopt, CheckIn, Intent, OpenConfig
+from chorus_gui.ui.asking import Asking
+from chorus_gui.ui.intents import CheckIn, Intent, OpenConfig
 from chorus_gui.ui.menus import Menus
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
@@ -89,6 +90,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(900, 440)  # a screen of 1920×1080 at 200 %, without its task bar and the title
         self.rail, self.top, self.notice, self.waiting, self.job = Rail(), TopBar(), NoticeBar(), WaitBar(), JobBar()
         self.stack = QStackedWidget()
+        self.asking = Asking(self)
         self.menus = Menus(self)
         self._put_together()
         session.changed.connect(self.render_state)
@@ -96,12 +98,6 @@ class MainWindow(QMainWindow):
         session.crashed.connect(self.show_report)
         session.page_wanted.connect(self.show_page)
         session.path_wanted.connect(open_path)
-        session.sign_in_wanted.connect(self._show_code)
-        session.trust_wanted.connect(self._ask_trust)
-        session.script_wanted.connect(self._show_script)
-        session.sides_wanted.connect(self._show_sides)
-        session.set_aside_wanted.connect(self._ask_set_aside)
-        session.less_history.connect(self._show_less_history)
         self.notifier.wanted.connect(lambda: self.come_forward(None))
         session.ended.connect(self.notifier.ended)
         session.ended.connect(self._left)
@@ -124,6 +120,10 @@ class MainWindow(QMainWindow):
     def page(self, name: str) -> Page | None:
         """A page by its name; None if this program has none of that name."""
         return self._pages.get(name)
+
+    def named_pages(self) -> Iterator[tuple[str, str, Page]]:
+        """Name, title and page, in the order of the rail."""
+        return ((entry.name, entry.title, self._pages[entry.name]) for entry in PAGES if entry.name in self._pages)
 
     # --- putting together -------------------------------------------------------------------------------------------
 
@@ -199,8 +199,10 @@ class MainWindow(QMainWindow):
         self._entitle()
 
     def show_page(self, name: str, topic: str = "") -> None:
-        """Bring a page to the front."""
+        """Bring a page to the front.  "store": show the files of the central store over it, the topic is a folder."""
         page = self._pages.get(name)
+        if name == "store":
+            self.asking.show_store(topic)
         if page is None:
             return
         self.stack.setCurrentWidget(page)
@@ -262,46 +264,6 @@ class MainWindow(QMainWindow):
 
     def _report_closed(self) -> None:
         self._report = None
-
-    def _show_less_history(self, error: LessHistoryError, again: Intent) -> None:
-        from chorus_gui.ui.dialogs.custody import LessHistoryDialog
-
-        LessHistoryDialog(self, error, again, self.session.do).open()
-
-    def _ask_set_aside(self, again: tuple[str, ...]) -> None:
-        from chorus_gui.ui.dialogs.custody import set_aside
-
-        set_aside(self, self.state, self.session.do, again)
-
-    def _show_sides(self, file: Path, sides: object) -> None:
-        from chorus_gui.app.custody import Sides
-        from chorus_gui.ui.dialogs.custody import AdoptDialog
-
-        assert isinstance(sides, Sides)
-        AdoptDialog(self, file, sides, lambda: self.do(Adopt(file, sides))).open()
-
-    def _show_script(self, tool: str) -> None:
-        from chorus_gui.ui.dialogs.script import ScriptDialog
-
-        dialog = ScriptDialog(self, self.session.reader, self.state, tool)
-        dialog.intent.connect(self.do)
-        self.session.changed.connect(dialog.render)
-        dialog.open()
-
-    def _ask_trust(self, hosts: object) -> None:
-        from chorus_gui.ui.dialogs.trust import ask_trust
-
-        assert isinstance(hosts, tuple)
-        ask_trust(self, tuple(map(str, hosts)), self.do)
-
-    def _show_code(self, code: object) -> None:
-        from chorus_gui.app.signin import DeviceCode
-        from chorus_gui.ui.dialogs.sign_in import SignInDialog
-
-        assert isinstance(code, DeviceCode)
-        dialog = SignInDialog(self, code)
-        self.session.ended.connect(dialog.close)
-        dialog.show()
 
     def changeEvent(self, event: QEvent) -> None:
         """While the window is in front, no message in the tray is needed; others may have changed something meanwhile."""

@@ -273,6 +273,9 @@ class Menus:
         azcli = lambda: self._do(intents.ShowScript("azcli"))  # noqa: E731
         azcopy = lambda: self._do(intents.ShowScript("azcopy"))  # noqa: E731
         listed = lambda: self._do(intents.ShowScript("list"))  # noqa: E731
+        store = lambda: self._do(intents.ShowPage("store"))  # noqa: E731
+        tip = "Look at the versions, folders and files of the central store; download one file, or copy its address"
+        self._add(menu, "F&iles in the central store…", store, tip, "Ctrl+Shift+F", _is_open)
         menu.addSeparator()
         self._add(
             menu, "Generate azcli &batch file…", azcli, "Write a script that uploads pending files with the Azure CLI", "Ctrl+B", exists
@@ -301,6 +304,8 @@ class Menus:
         menu = self._menu("&Help")
         self._add(menu, "&User guide", self._guide, "Show a submission step by step", QKeySequence.StandardKey.HelpContents)
         self._add(menu, "Open the &log", lambda: self._do(intents.ShowPage("log")), "Show what happened", "Ctrl+L")
+        find = self._add(menu, "Find a &command…", self._window.asking.show_palette, "Find a command or a setting by its words", "Ctrl+K")
+        find.setObjectName("palette")
         self._add(menu, "&Keyboard shortcuts", self._shortcuts, "Show what can be done with the keyboard")
         menu.addSeparator()
         self._add(menu, "&About CHoRUS Upload", self._about, "Show the version, the licences, and what the program sends to whom")

@@ -50,6 +50,7 @@ class JobKind(Enum):
     RESTORE = "Restore"
     UPGRADE = "Upgrade the journal"
     EXPORT = "Export"
+    DOWNLOAD = "Download"
     SCRIPT = "Generate script"
     TEST = "Test connection"
     SAVE = "Save"

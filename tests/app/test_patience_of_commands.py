@@ -20,7 +20,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage import outage
 from chorus_gui.core.storage.local import LocalStore
 
-STORE = ("put", "head", "delete", "pages", "list_folders", "read", "stage_block", "commit_blocks", "list_staged", "copy")
+STORE = ("put", "head", "delete", "pages", "list_folders", "level", "read", "stage_block", "commit_blocks", "list_staged", "copy")
 MINUTES = 7
 
 

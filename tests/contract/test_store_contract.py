@@ -130,6 +130,48 @@ def test_folders_are_listed_by_level(store: Store):
     assert list(store.list_folders("nothing/")) == []
 
 
+def test_a_level_has_its_folders_and_its_blobs(store: Store):
+    for path in ("v1/Images/a", "v1/Images/b", "v1/journal.db", "v2/b/c/d", "vé 3/x", "top.db"):
+        store.put(path, path.encode())
+    assert level(store, "") == (["v1", "v2", "vé 3"], ["top.db"])
+    assert level(store, "v1/") == (["Images"], ["v1/journal.db"])
+    assert level(store, "v1/Images/") == ([], ["v1/Images/a", "v1/Images/b"])
+    assert level(store, "v2/b/") == (["c"], [])
+    assert level(store, "nothing/") == ([], [])
+    for part in store.level("v1/"):
+        for listed in part.blobs:
+            head = store.head(listed.path)
+            assert head is not None
+            assert (listed.size, listed.md5, listed.etag, listed.modified_us) == (head.size, head.md5, head.etag, head.modified_us)
+            assert not listed.metadata
+
+
+def level(store: Store, prefix: str) -> tuple[list[str], list[str]]:
+    """All folders and blobs of a level."""
+    parts = list(store.level(prefix))
+    return sorted(name for part in parts for name in part.folders), sorted(blob.path for part in parts for blob in part.blobs)
+
+
+def test_a_level_continues_after_a_marker(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("chorus_gui.core.storage.local_level.PAGE", 2)
+    monkeypatch.setattr("chorus_gui.core.storage.azure.lean_wire.PAGE", 2)
+    inner = store
+    while (further := getattr(inner, "inner", None)) is not None:
+        inner = further
+    if isinstance(inner, MemoryStore):
+        inner.page = 2
+    for path in ("v/a", "v/b/x", "v/b/y", "v/c-d/x", "v/e", "v/f/g/h", "v/z"):
+        store.put(path, b"")
+    parts = list(store.level("v/"))
+    assert len(parts) >= 3
+    assert level(store, "v/") == (["b", "c-d", "f"], ["v/a", "v/e", "v/z"])
+    seen = 0
+    for part in parts:
+        seen += len(part.folders) + len(part.blobs)
+        if part.marker:
+            assert sum(len(more.folders) + len(more.blobs) for more in store.level("v/", part.marker)) == 6 - seen
+
+
 def test_folders_without_blobs_are_not_listed(store: Store):
     assert list(store.list_folders()) == []
     store.put("v/a/b", b"")

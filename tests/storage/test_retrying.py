@@ -387,6 +387,7 @@ REQUESTS: dict[str, Callable[[RetryingStore], object]] = {
     "head": lambda store: store.head("a"),
     "list": lambda store: list(store.list()),
     "list_folders": lambda store: list(store.list_folders()),
+    "level": lambda store: list(store.level()),
     "read": lambda store: list(store.read("a")),
     "copy": lambda store: store.copy("a", "n"),
     "delete": lambda store: store.delete("a"),

@@ -171,6 +171,7 @@ READS = {
     "list": lambda guard: list(guard.list("v1/")),
     "pages": lambda guard: list(guard.pages("v1/")),
     "folders": lambda guard: list(guard.list_folders()),
+    "level": lambda guard: list(guard.level()),
     "read": lambda guard: list(guard.read("v1/a")),
     "stage": lambda guard: guard.stage_block("v1/b", "1", b"x"),
     "staged": lambda guard: guard.list_staged("v1/b"),

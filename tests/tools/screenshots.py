@@ -298,6 +298,8 @@ class Camera:
         self._tab("versions")
         self._tab("receipts")
         self._tab("copies")
+        self._store()
+        self._palette()
         self._unattended()
         self.do(intents.Examine())
         self.shoot("doctor", "doctor")
@@ -613,6 +615,32 @@ class Camera:
 
         self.session.do(intents.ShowPage("history", topic))
         self.shoot("history" if topic == "versions" else f"history-{topic}")
+
+    def _store(self) -> None:
+        """The files of the second version in the central store."""
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.ui import intents
+
+        version = max(path.name for path in (BASE / "central-store").iterdir() if path.name.isdigit())
+        self.session.do(intents.ShowPage("store", f"{version}/OMOP"))
+        self.shoot("store")
+        for dialog in self.window.findChildren(QDialog):
+            dialog.close()
+        self.rest()
+
+    def _palette(self) -> None:
+        from PySide6.QtWidgets import QDialog
+
+        from chorus_gui.ui.dialogs.palette import PaletteDialog
+
+        self.window.asking.show_palette()
+        (dialog,) = self.window.findChildren(PaletteDialog)
+        dialog.field.setText("up")
+        self.shoot("palette")
+        for one in self.window.findChildren(QDialog):
+            one.close()
+        self.rest()
 
     def _unattended(self) -> None:
         """A week of nights: two good ones, one that a rule stopped, one that was killed; and a schedule."""

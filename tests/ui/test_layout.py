@@ -39,15 +39,18 @@ from chorus_gui.ui.dialogs.contact_sheet import ContactSheetDialog
 from chorus_gui.ui.dialogs.credential import ask_for_both
 from chorus_gui.ui.dialogs.custody import AdoptDialog, LessHistoryDialog
 from chorus_gui.ui.dialogs.help import AboutDialog, GuideDialog, ShortcutsDialog
+from chorus_gui.ui.dialogs.palette import PaletteDialog
 from chorus_gui.ui.dialogs.renew import RenewDialog
 from chorus_gui.ui.dialogs.script import TITLES, ScriptDialog
 from chorus_gui.ui.dialogs.sign_in import SignInDialog
+from chorus_gui.ui.dialogs.store import StoreDialog
 from chorus_gui.ui.dialogs.support import SupportDialog
 from chorus_gui.ui.dialogs.trust import ask_trust
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.pages.review import ReviewPage
+from chorus_gui.ui.palette import commands
 from chorus_gui.ui.state import JobEnd, JobKind
 from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ConfirmDialog, Question, ReasonDialog, ReportDialog
 from chorus_gui.ui.widgets.fold import Fold
@@ -258,6 +261,12 @@ def test_every_dialog(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Pa
     walk.dialog("about", AboutDialog(window))
     walk.dialog("shortcuts", ShortcutsDialog(window, [entry.action for entry in window.menus._entries]))
     walk.dialog("support", SupportDialog(window, lambda *_: None))
+    store = StoreDialog(window, session.checker, session.workspace(), session.state)
+    store.search.setText("Images")
+    walk.dialog("files in the central store", store)
+    found = PaletteDialog(window, commands(window))
+    found.field.setText("up")
+    walk.dialog("find a command", found)
     code = DeviceCode("https://microsoft.com/devicelogin", "A1B2C3D4", datetime.now(UTC) + timedelta(minutes=15))
     walk.dialog("sign in", SignInDialog(window, code))
     keys = AwsKeys("AKIAEXAMPLE", Secret("secret"), Secret("session"))

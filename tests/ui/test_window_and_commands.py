@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chorus_gui.cli.main import build_parser
 from chorus_gui.core.config.keys import KEYS
-from chorus_gui.ui import intents, readiness_intents, session
+from chorus_gui.ui import intents, readiness_intents, saving_intents, session
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "user-guide.md"
 HEADING = "## The same on the command line"
@@ -71,6 +71,7 @@ ROWS = {
     intents.ResumeJob: "Cancel, pause, resume",
     intents.SetLimit: "Limit the bandwidth, also by a timetable",
     intents.ClearLocalData: "Clear local data",
+    saving_intents.DownloadFile: "Look at the files in the central store, download one",
     readiness_intents.CheckSite: "Check the site",
     readiness_intents.AcceptLeaks: "Accept a leak, no longer accept it",
     readiness_intents.WithdrawLeaks: "Accept a leak, no longer accept it",

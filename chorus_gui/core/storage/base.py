@@ -48,6 +48,14 @@ class Page(NamedTuple):
     marker: str
 
 
+class LevelPage(NamedTuple):
+    """A part of what is directly below a prefix: the names of the folders, and the blobs.  ``marker`` is as in :class:`Page`."""
+
+    folders: list[str]
+    blobs: list[BlobInfo]
+    marker: str
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """When a write may happen.  ``absent``: only if there is nothing.  ``etag``: only if that version is there."""
@@ -190,6 +198,14 @@ class Store(Protocol):
 
         A folder is the part of a path before a further "/".  The blobs in the folders are not read: the cost is a request for every
         few thousand names at this level.
+        """
+        ...
+
+    def level(self, prefix: str = "", marker: str = "") -> Iterator[LevelPage]:
+        """What is directly below ``prefix``, which is "" or ends in "/", in the parts in which the store gives it: folders as
+        :meth:`list_folders`, blobs as :meth:`list`.
+
+        ``marker``: continue after the part that had it.  A part can be empty.
         """
         ...
 

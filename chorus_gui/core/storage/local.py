@@ -22,7 +22,7 @@ from typing import Any
 from chorus_gui.core.errors import AccessError, StoreUnavailableError
 from chorus_gui.core.folders import disk_path, patiently
 from chorus_gui.core.private import make_folder
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.digests import check_bytes
 from chorus_gui.core.storage.disk import (
     BINARY,
@@ -42,6 +42,7 @@ from chorus_gui.core.storage.disk import (
     write_new,
 )
 from chorus_gui.core.storage.exact_names import Spelling
+from chorus_gui.core.storage.local_level import level_pages
 from chorus_gui.core.storage.names import check_path, name_error
 from chorus_gui.core.storage.sending import read_size
 from chorus_gui.core.untrusted import MalformedError, json_value, record
@@ -157,14 +158,13 @@ class LocalStore:
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`.  A folder without files is none."""
-        folder = prefix.rstrip("/")
-        if (prefix and not prefix.endswith("/")) or next(self.list(prefix), None) is None:
-            return
-        with Translated(prefix), os.scandir(self._disk(folder)) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and (folder or entry.name != STAGING)]
-        for name in names:
-            if next(self._list(prefix + name, "", ""), None) is not None:
-                yield name
+        for page in self.level(prefix):
+            yield from page.folders
+
+    def level(self, prefix: str = "", marker: str = "") -> Iterator[LevelPage]:
+        """As :meth:`Store.level`, in the order of names.  The marker is the last name of a part."""
+        if (not prefix or prefix.endswith("/")) and next(self.list(prefix), None) is not None:
+            yield from level_pages(self._disk(prefix.rstrip("/")), prefix, marker, self._list, _info, hidden=STAGING)
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`."""

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from chorus_gui.core import job
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.by_service import Lent, fetched, fetching
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
@@ -23,6 +23,7 @@ from chorus_gui.core.storage.renewal import Kind, Renewal
 from chorus_gui.core.storage.silence import NOTHING_KNOWN, About, Asked, our_turn
 
 T = TypeVar("T")
+Part = TypeVar("Part", Page, LevelPage)
 
 CHUNK = 1024 * 1024
 """Bytes of a content that are usual at a time."""
@@ -213,16 +214,23 @@ class RetryingStore:
 
     def pages(self, prefix: str = "", marker: str = "") -> Iterator[Page]:
         """As :meth:`Store.pages`.  A page that fails is asked for again; those before it are not."""
-        pages = Continued(lambda: self.inner.pages(prefix, marker))
-        while (page := self._ask(pages.turn, "list")) is not None:
-            marker = page.marker
-            yield page
-            if not marker:
-                return
+        return self._parts(lambda after: self.inner.pages(prefix, after), marker)
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`.  The names of the level are kept until all of them are there."""
         yield from self._ask(lambda: [*self.inner.list_folders(prefix)], "list")
+
+    def level(self, prefix: str = "", marker: str = "") -> Iterator[LevelPage]:
+        """As :meth:`Store.level`.  A part that fails is asked for again; those before it are not."""
+        return self._parts(lambda after: self.inner.level(prefix, after), marker)
+
+    def _parts(self, begin: Callable[[str], Iterator[Part]], marker: str) -> Iterator[Part]:
+        parts = Continued(lambda: begin(marker))
+        while (part := self._ask(parts.turn, "list")) is not None:
+            marker = part.marker
+            yield part
+            if not marker:
+                return
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`.  What was received is not asked for again.

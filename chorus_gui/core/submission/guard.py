@@ -14,7 +14,7 @@ from chorus_gui.core.config.sas import NEEDS_JOURNAL
 from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError, Cancelled, ChorusError, ConditionError, UsageError
 from chorus_gui.core.model import Level, Proof
 from chorus_gui.core.own_database import temporary_database
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, Store, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, Store, StoreLimits
 from chorus_gui.core.storage.by_service import Lent, fetched, fetching
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.small import read_small
@@ -144,6 +144,10 @@ class GuardedStore:
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """As :meth:`Store.list_folders`."""
         return self.inner.list_folders(prefix)
+
+    def level(self, prefix: str = "", marker: str = "") -> Iterator[LevelPage]:
+        """As :meth:`Store.level`."""
+        return self.inner.level(prefix, marker)
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """As :meth:`Store.read`."""

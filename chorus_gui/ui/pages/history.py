@@ -92,6 +92,7 @@ class HistoryPage(Page):
         self.verify = button("Verif&y version…", "Compare this version with the central store", icon="verify")
         self.upload = button("Up&load pending files", "Upload the pending files of this version", icon="upload")
         self.undo = button("U&ndo version…", "Remove the pending files of this version from the journal", icon="undo")
+        self.files = button("Sho&w files", "Look at the files of this version in the central store", icon="folder")
         self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
         self.json = button("Open J&SON", "Open the receipt as JSON, for programs", icon="file")
         self.folder = button("Show in fol&der", "Show the receipt in its folder", icon="folder")
@@ -106,7 +107,7 @@ class HistoryPage(Page):
             "Versions",
             _Columns(version_columns(()), 0, {0: "20260101000000"}),
             EmptyState("history", "No versions yet", "Every submission adds a version. Scan the site to start one."),
-            (self.verify, self.upload, self.undo),
+            (self.verify, self.upload, self.undo, self.files),
             (self.chart,),
         )
         self.receipts = self._tab(
@@ -188,6 +189,7 @@ class HistoryPage(Page):
         self.tabs.currentChanged.connect(self._chosen)
         self.verify.clicked.connect(ask(self.versions, lambda line: intents.ShowPage("verify", line.version)))
         self.upload.clicked.connect(ask(self.versions, lambda line: intents.UploadPending(line.version)))
+        self.files.clicked.connect(ask(self.versions, lambda line: intents.ShowPage("store", line.version)))
         self.undo.clicked.connect(self._undo)
         self.open.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.page)))
         self.json.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.data)))
@@ -286,6 +288,7 @@ class HistoryPage(Page):
         self.verify.setEnabled(version is not None and version.active.files > version.pending.files)
         self.upload.setEnabled(free and pending and state.custody.may_write)
         self.undo.setEnabled(free and pending and state.custody.may_write)
+        self.files.setEnabled(version is not None)
         for part in (self.open, self.json, self.folder):
             part.setEnabled(receipt is not None)
         for part in (self.open_run, self.json_run, self.folder_run):

@@ -22,7 +22,7 @@ from chorus_gui.core.storage.azure.names import check, doubtful, dropped_dot, is
 from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
 from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Piece, Wire
-from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, Page, StagedBlock, StoreLimits
+from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, StoreLimits
 from chorus_gui.core.storage.by_service import CannotFetchError, Lent
 from chorus_gui.core.storage.http.channel import Answer
 from chorus_gui.core.storage.http.headers import clock_skew
@@ -206,12 +206,16 @@ class AzureStore:
 
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """See :meth:`Store.list_folders`: the service lists one level, because a delimiter is given."""
-        above = self._prefix + prefix
-        for page in turned(lambda after: self._wire.list_page(above, after, delimiter="/"), above, self._strange):
-            for found in page.folders:
-                name = found[len(above) :]
-                if name.endswith("/") and name != "/":
-                    yield name[:-1]
+        for page in self.level(prefix):
+            yield from page.folders
+
+    def level(self, prefix: str = "", marker: str = "") -> Iterator[LevelPage]:
+        """See :meth:`Store.level`: a request for every 5,000 names of the level."""
+        above, cut = self._prefix + prefix, len(self._prefix)
+        for page in turned(lambda after: self._wire.list_page(above, after, delimiter="/"), above, self._strange, marker):
+            names = [found[len(above) :] for found in page.folders]
+            blobs = [replace(blob, path=blob.path[cut:]) for blob in page.blobs if len(blob.path) > cut and not is_folder(blob.metadata)]
+            yield LevelPage([name[:-1] for name in names if name.endswith("/") and name != "/"], blobs, page.marker)
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """See :meth:`Store.read`: a request for each chunk, all of one version of the blob (its ETag is held to)."""

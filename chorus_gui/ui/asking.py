@@ -1,0 +1,90 @@
+"""What the session asks the person, as dialogs over the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from chorus_gui.ui.intents import Adopt, Intent
+
+if TYPE_CHECKING:
+    from chorus_gui.app.known import LessHistoryError
+    from chorus_gui.ui.main_window import MainWindow
+
+
+class Asking(QObject):
+    """Opens a dialog for each question.  A dialog is imported when it is needed: the window is on screen sooner."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window, session = window, window.session
+        session.sign_in_wanted.connect(self._show_code)
+        session.trust_wanted.connect(self._ask_trust)
+        session.script_wanted.connect(self._show_script)
+        session.sides_wanted.connect(self._show_sides)
+        session.set_aside_wanted.connect(self._ask_set_aside)
+        session.less_history.connect(self._show_less_history)
+
+    def show_store(self, folder: str) -> None:
+        """The files of the central store, at a folder.  Without a usable configuration there is no store."""
+        from chorus_gui.ui.dialogs.store import StoreDialog
+
+        window, session = self._window, self._window.session
+        if window.state.config is None:
+            return
+        dialog = StoreDialog(window, session.checker, session.workspace(), window.state, folder)
+        dialog.intent.connect(window.do)
+        session.changed.connect(dialog.render)
+        session.progressed.connect(dialog.progress)
+        session.ended.connect(dialog.ended)
+        dialog.open()
+
+    def show_palette(self) -> None:
+        """Every command and setting, to be found by its words."""
+        from chorus_gui.ui.dialogs.palette import PaletteDialog
+        from chorus_gui.ui.palette import commands
+
+        PaletteDialog(self._window, commands(self._window)).open()
+
+    def _show_less_history(self, error: LessHistoryError, again: Intent) -> None:
+        from chorus_gui.ui.dialogs.custody import LessHistoryDialog
+
+        LessHistoryDialog(self._window, error, again, self._window.do).open()
+
+    def _ask_set_aside(self, again: tuple[str, ...]) -> None:
+        from chorus_gui.ui.dialogs.custody import set_aside
+
+        set_aside(self._window, self._window.state, self._window.do, again)
+
+    def _show_sides(self, file: Path, sides: object) -> None:
+        from chorus_gui.app.custody import Sides
+        from chorus_gui.ui.dialogs.custody import AdoptDialog
+
+        assert isinstance(sides, Sides)
+        AdoptDialog(self._window, file, sides, lambda: self._window.do(Adopt(file, sides))).open()
+
+    def _show_script(self, tool: str) -> None:
+        from chorus_gui.ui.dialogs.script import ScriptDialog
+
+        session = self._window.session
+        dialog = ScriptDialog(self._window, session.reader, self._window.state, tool)
+        dialog.intent.connect(self._window.do)
+        session.changed.connect(dialog.render)
+        dialog.open()
+
+    def _ask_trust(self, hosts: object) -> None:
+        from chorus_gui.ui.dialogs.trust import ask_trust
+
+        assert isinstance(hosts, tuple)
+        ask_trust(self._window, tuple(map(str, hosts)), self._window.do)
+
+    def _show_code(self, code: object) -> None:
+        from chorus_gui.app.signin import DeviceCode
+        from chorus_gui.ui.dialogs.sign_in import SignInDialog
+
+        assert isinstance(code, DeviceCode)
+        dialog = SignInDialog(self._window, code)
+        self._window.session.ended.connect(dialog.close)
+        dialog.show()
