@@ -85,9 +85,17 @@ def show_code(code: DeviceCode) -> None:
 
 
 def modalities(args: argparse.Namespace) -> tuple[str, ...]:
-    """The modalities of ``--modalities A,B``; empty: all."""
-    text = getattr(args, "modalities", None) or ""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """The modalities of ``--modalities A,B``; empty: all, because the option was not used.
+
+    Raises :class:`UsageError` if the option names none, as with a variable that is empty: that must not mean all.
+    """
+    text = getattr(args, "modalities", None)
+    named = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    if text is not None and not named:
+        raise UsageError(
+            "--modalities names no modality.", remedy="Name one, such as “--modalities OMOP”, or leave the option out to use all."
+        )
+    return named
 
 
 def selection(args: argparse.Namespace) -> Selection:

@@ -96,6 +96,18 @@ def test_what_is_pending_elsewhere_is_named_and_stays(cli: CommandLine, world: W
     assert "4 files of other versions or modalities are also pending, and not part of this submission." in out
 
 
+@pytest.mark.parametrize("words", ["submit --yes", "journal update", "file upload"])
+@pytest.mark.parametrize("named", ["", ",", " "])
+def test_an_empty_choice_is_not_everything(words: str, named: str, cli: CommandLine, world: World) -> None:
+    """As with a variable of a script that is empty."""
+    recorded_in_two_versions(world)
+    rows = world.rows(active=True)
+    ended = cli.run(f"{words} --modalities={named}" if named.strip() else f"{words} --modalities '{named}'")
+    assert ended.status == Status.NOT_STARTED
+    assert "names no modality" in ended.said
+    assert world.rows(active=True) == rows
+
+
 def test_a_program_reads_what_is_pending(cli: CommandLine, world: World) -> None:
     recorded_in_two_versions(world)
     found = json.loads(cli.run("journal update --dry-run --json --modalities Images,OMOP").out)["pending"]
