@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError, ReviewError, SideFileError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.review.values import Hold
+from chorus_gui.core.review.values import NO_ACT, Hold, HoldsAct
 
 if TYPE_CHECKING:
     from chorus_gui.core.review.hold_list import HoldList, Record, Target
@@ -148,11 +148,12 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What was held back or released: how many, the state afterwards, and sentences for the person."""
+    """What was held back or released: how many, the state afterwards, sentences for the person, and what :func:`undo` needs."""
 
     count: int
     state: HoldsState
     notes: tuple[str, ...] = ()
+    act: HoldsAct = NO_ACT
 
 
 def add(workspace: Workspace, ctx: JobContext, about: About, reason: str) -> Changed:
@@ -198,8 +199,18 @@ def records(workspace: Workspace, ctx: JobContext) -> tuple[list[Record], Refres
 
 def change(workspace: Workspace, ctx: JobContext, step: Callable[[], object]) -> Changed:
     """Run a step that holds back or releases changes of the review, and share it at once."""
-    step()
-    return _shared(workspace, ctx, 0)
+    with workspace.holds() as kept:
+        before = kept.known().everything
+        step()
+        act = kept.known().everything.act_since(before)
+    return replace(_shared(workspace, ctx, len(act.added) + len(act.released)), act=act)
+
+
+def undo(workspace: Workspace, ctx: JobContext, act: HoldsAct) -> Changed:
+    """Undo an act of :func:`change`, and share that at once.  ``count`` is 0 if nothing of it was left to undo."""
+    with workspace.holds() as kept:
+        count = kept.undo(act)
+    return _shared(workspace, ctx, count)
 
 
 def _shared(workspace: Workspace, ctx: JobContext, count: int, notes: Sequence[str] = ()) -> Changed:

@@ -21,6 +21,7 @@ from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Tally
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.receipt import ApprovingPolicy
 from chorus_gui.core.review.values import (
+    Branch,
     CloudReading,
     Hold,
     PatientChanges,
@@ -29,6 +30,7 @@ from chorus_gui.core.review.values import (
     PendingQuery,
     Query,
     Reviewed,
+    TreeLevel,
     WhatChanged,
 )
 from chorus_gui.core.temporary import own_folder
@@ -272,6 +274,24 @@ def hold_back_patient(workspace: Workspace, patient_id: str, reason: str) -> Non
         holds.hold_back_patient(staging, kept, patient_id, reason)
 
 
+def hold_back_found(workspace: Workspace, query: Query, reason: str) -> None:
+    """Hold every change that the query finds back from submissions."""
+    from chorus_gui.core.review import holds
+    from chorus_gui.core.review.changes import select_ids
+
+    with workspace.staged() as staging, workspace.holds() as kept:
+        holds.hold_back(staging, kept, select_ids(staging, query), reason)
+
+
+def release_found(workspace: Workspace, query: Query) -> None:
+    """Release every change that the query finds."""
+    from chorus_gui.core.review import holds
+    from chorus_gui.core.review.changes import select_ids
+
+    with workspace.staged() as staging, workspace.holds() as kept:
+        holds.release(staging, kept, select_ids(staging, query))
+
+
 def release(workspace: Workspace, ids: Sequence[int]) -> None:
     """Release changes that were held back."""
     from chorus_gui.core.review import holds
@@ -296,6 +316,15 @@ def reasons(journal: Path, ctx: JobContext) -> list[str]:
     ctx.checkpoint()
     with Holds(journal) as kept:
         return kept.reasons()
+
+
+def patient_is_held(journal: Path, patient: str, ctx: JobContext) -> bool:
+    """The patient is held back as a whole, not only files of the patient."""
+    from chorus_gui.core.review.holds import Holds
+
+    ctx.checkpoint()
+    with Holds(journal) as kept:
+        return any(hold.patient_id == patient for hold in kept.all())
 
 
 # --- the changes of the review ---------------------------------------------------------------------------------------------
@@ -326,6 +355,22 @@ def select(path: Path, query: Query, ctx: JobContext) -> Selected:
         ids = select_ids(staging, query)
         ctx.checkpoint()
         return Selected(ids, patients(staging, query) if query.by_patient else None)
+
+
+def tree(
+    path: Path, query: Query, branches: Sequence[Branch | None], order: str, descending: bool, ctx: JobContext
+) -> dict[Branch | None, TreeLevel]:
+    """What is directly below each of these parts of the tree (None: the patients) of the review at ``path``.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review.staging import Staging
+    from chorus_gui.core.review.tree import level
+
+    found: dict[Branch | None, TreeLevel] = {}
+    with Staging.open(path) as staging:
+        staging.db.execute("BEGIN")  # all answers from the same state
+        for branch in branches:
+            ctx.checkpoint()
+            found[branch] = level(staging, query, branch, order, descending=descending)
+    return found
 
 
 def rows(path: Path, ids: Sequence[int], ctx: JobContext) -> list[Change]:

@@ -7,19 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chorus_gui.app import exports, holds, review, submit
+from chorus_gui.app import exports, review, submit
 from chorus_gui.app.options import Selection, SubmitOptions
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.ui import intents, journal_actions, readiness_actions, saving_actions
+from chorus_gui.ui import hold_actions, intents, journal_actions, readiness_actions, saving_actions
 from chorus_gui.ui.host import Host
-from chorus_gui.ui.state import DoctorFacts, JobKind, ScanChoice
+from chorus_gui.ui.state import DoctorFacts, JobKind, ScanChoice, UndoList
 from chorus_gui.ui.words import KINDS, count_of, files_and_size, number
 
 if TYPE_CHECKING:
     from chorus_gui.app.run import Done
     from chorus_gui.app.values import VerifyFacts
+    from chorus_gui.ui.dropped import Dropped
 
 
 CHANGES_REVIEW = frozenset({JobKind.SCAN, JobKind.HOLD, JobKind.RECORD, JobKind.SUBMIT, JobKind.CLEAR})
@@ -31,6 +32,7 @@ LOOK_AFTER = frozenset(JobKind) - {
     JobKind.SCRIPT,
     JobKind.TEST,
     JobKind.SAVE,
+    JobKind.OPEN,
     JobKind.COMPARE,
     JobKind.EXAMINE,
 }
@@ -42,7 +44,7 @@ QUIET = frozenset({JobKind.HOLD, JobKind.COMPARE, JobKind.EXAMINE, JobKind.READI
 
 def table(host: Host) -> dict[type[intents.Intent], Callable[[Any], None]]:
     """Intent → the function that does it."""
-    others = {**journal_actions.ACTIONS, **readiness_actions.ACTIONS, **saving_actions.ACTIONS}
+    others = {**hold_actions.ACTIONS, **journal_actions.ACTIONS, **readiness_actions.ACTIONS, **saving_actions.ACTIONS}
     return {intent: _bind(function, host) for intent, function in {**_ACTIONS, **others}.items()}
 
 
@@ -61,6 +63,19 @@ def _open_demo(host: Host, intent: intents.OpenDemo) -> None:
         return "The demo site is open."
 
     host.start(JobKind.SAVE, "Open the demo site", lambda _: demo.make(intent.folder), done, cancellable=False, key="")
+
+
+def _open_dropped(host: Host, intent: intents.OpenDropped) -> None:
+    from chorus_gui.ui.dropped import look_at
+
+    def done(found: Dropped) -> str:
+        if found.configuration is not None:
+            host.open(found.configuration)
+            return f"Opened {found.configuration}."
+        host.show_page("configuration", f"assistant:{found.folder}")
+        return f"“{found.folder}” has no config.toml, so it can be a new site. The assistant asks what else is needed."
+
+    host.start(JobKind.OPEN, "Open what was dropped", lambda _: look_at(intent.paths), done, key="")
 
 
 def _save_config(host: Host, intent: intents.SaveConfig) -> None:
@@ -182,7 +197,7 @@ def _scan(host: Host, intent: intents.Scan) -> None:
 
     chosen = host.state.scan
     options = SubmitOptions(mode=intent.mode or chosen.mode, modalities=intent.modalities or chosen.modalities, hashed=intent.hashed)
-    host.update(review=None)  # its file is written again: nobody may read it meanwhile
+    host.update(review=None, undo=UndoList())  # its file is written again: nobody may read it meanwhile
     host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), told))
 
 
@@ -194,46 +209,6 @@ def _found(kind: ChangeKind, files: int) -> str:
     return count_of(files, "problem") if kind is ChangeKind.PROBLEM else f"{number(files)} {KINDS[kind]}"
 
 
-def _hold(host: Host, title: str, step: Callable[[], object]) -> None:
-    """Change the held-back list, and share it with everybody who works on the journal."""
-    workspace = host.workspace()
-
-    def told(changed: holds.Changed) -> str:
-        return " ".join(
-            part for part in (changed.state.warning or "Shared with everybody who works on the journal.", *changed.notes) if part
-        )
-
-    host.start(JobKind.HOLD, title, lambda ctx: holds.change(workspace, ctx, step), told, cancellable=False)
-
-
-def _hold_back(host: Host, intent: intents.HoldBack) -> None:
-    workspace = host.workspace()
-    title = f"Hold back {count_of(len(intent.ids), 'change')}"
-    _hold(host, title, lambda: review.hold_back(workspace, intent.ids, intent.reason))
-
-
-def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
-    workspace = host.workspace()
-    title = f"Hold back patient {intent.patient_id}"
-    _hold(host, title, lambda: review.hold_back_patient(workspace, intent.patient_id, intent.reason))
-
-
-def _release(host: Host, intent: intents.Release) -> None:
-    workspace = host.workspace()
-    title = f"Release {count_of(len(intent.ids), 'change')}"
-    _hold(host, title, lambda: review.release(workspace, intent.ids))
-
-
-def _import_holds(host: Host, intent: intents.ImportHolds) -> None:
-    workspace = host.workspace()
-    _hold(host, "Import the held-back list", lambda: review.import_holds(workspace, intent.file))
-
-
-def _export_holds(host: Host, intent: intents.ExportHolds) -> None:
-    workspace = host.workspace()
-    _export(host, intent.file, lambda _: exports.export_holds(workspace, intent.file))
-
-
 def _approve(host: Host, intent: intents.Approve) -> None:
     workspace, shown = host.workspace(), host.state.review
     if shown is None or shown.revision != intent.revision:
@@ -242,7 +217,7 @@ def _approve(host: Host, intent: intents.Approve) -> None:
     total = shown.to_do_total
     along = shown.pending.of(options.pending_in(intent.version or "")).total if intent.pending and not intent.record_only else Tally()
     kind = JobKind.RECORD if intent.record_only else JobKind.SUBMIT
-    host.update(upload=None)
+    host.update(upload=None, undo=UndoList())
     host.start(
         kind,
         f"{kind.value} {count_of(total.files, 'change')}" if total.files else f"{kind.value} {count_of(along.files, 'pending file')}",
@@ -327,6 +302,11 @@ def _export(host: Host, file: Path, step: Callable[[JobContext], object]) -> Non
     host.start(JobKind.EXPORT, f"Save {file.name}", step, lambda _: f"Saved {file}.", key="export")
 
 
+def _export_holds(host: Host, intent: intents.ExportHolds) -> None:
+    workspace = host.workspace()
+    _export(host, intent.file, lambda _: exports.export_holds(workspace, intent.file))
+
+
 def _export_changes(host: Host, intent: intents.ExportChanges) -> None:
     workspace = host.workspace()
     _export(host, intent.file, lambda ctx: exports.export_changes(workspace, intent.file, intent.query, ctx))
@@ -374,6 +354,7 @@ def _support(host: Host, intent: intents.SupportBundle) -> None:
 
 _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.OpenDemo: _open_demo,
+    intents.OpenDropped: _open_dropped,
     intents.SaveConfig: _save_config,
     intents.KeepTokens: _keep_tokens,
     intents.RenewCredential: _renew,
@@ -383,10 +364,6 @@ _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.SupportBundle: _support,
     intents.Scan: _scan,
     intents.ChooseScan: _choose_scan,
-    intents.HoldBack: _hold_back,
-    intents.HoldBackPatient: _hold_back_patient,
-    intents.Release: _release,
-    intents.ImportHolds: _import_holds,
     intents.ExportHolds: _export_holds,
     intents.Approve: _approve,
     intents.UploadPending: _upload,

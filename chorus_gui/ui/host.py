@@ -52,6 +52,10 @@ class Host(Protocol):
         """Run a step as a job; ``done`` turns its value (a run: the run, if it succeeded) into a sentence."""
         ...
 
+    def show_page(self, name: str, topic: str = "") -> None:
+        """Bring a page to the front."""
+        ...
+
     def when_read(self, then: Callable[[], None]) -> None:
         """Call ``then`` when nothing is being read."""
         ...

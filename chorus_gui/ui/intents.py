@@ -79,6 +79,13 @@ class OpenConfig(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenDropped(Intent):
+    """Open what was dropped on the window: a configuration, a folder with one, or a folder that can be a new site."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CloseConfig(Intent):
     """Show the first screen again."""
 

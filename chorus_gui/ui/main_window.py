@@ -21,7 +21,8 @@ from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
 from chorus_gui.ui.asking import Asking
-from chorus_gui.ui.intents import CheckIn, Intent, OpenConfig
+from chorus_gui.ui.dropped import dropped_paths
+from chorus_gui.ui.intents import CheckIn, Intent, OpenConfig, OpenDropped
 from chorus_gui.ui.menus import Menus
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
@@ -290,14 +291,15 @@ class MainWindow(QMainWindow):
             self.do(OpenConfig(file))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """A configuration may be dropped on the window."""
-        if _dropped(event) is not None:
+        """A configuration, or a folder, may be dropped on the window."""
+        if dropped_paths(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """It is opened."""
-        if (file := _dropped(event)) is not None:
-            self.do(OpenConfig(file))
+        if paths := dropped_paths(event.mimeData()):
+            event.acceptProposedAction()
+            self.do(OpenDropped(paths))
 
     # --- the close protocol -----------------------------------------------------------------------------------------
 
@@ -393,10 +395,3 @@ def open_path(path: Path, select: bool) -> None:
         subprocess.Popen(f'"{explorer}" /select,"{path}"')  # noqa: S603 - the system's own, without a shell
         return
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent if select else path)))
-
-
-def _dropped(event: QDropEvent) -> Path | None:
-    urls = event.mimeData().urls()
-    if len(urls) == 1 and urls[0].isLocalFile() and urls[0].toLocalFile().lower().endswith(".toml"):
-        return Path(urls[0].toLocalFile())
-    return None

@@ -364,6 +364,10 @@ class Session(QObject):
             raise ConfigError("No usable configuration is open.", remedy="Open one, or fix its problems on the Configuration page.")
         return self._workspace
 
+    def show_page(self, name: str, topic: str = "") -> None:
+        """Bring a page to the front."""
+        self.page_wanted.emit(name, topic)
+
     def show_sides(self, file: Path, sides: Any) -> None:
         """Ask the person to decide between a file and the cloud journal."""
         self.sides_wanted.emit(file, sides)

@@ -36,6 +36,11 @@ def plain_text(text: str) -> str:
     return text
 
 
+def as_text(shown: str) -> str:
+    """The text that :func:`plain_text` showed, for the clipboard."""
+    return shown.replace("<" + _GAP, "<").replace("&" + _GAP + "lt;", "&lt;")
+
+
 def shown_data(data: Data) -> Data:
     """For the ``data`` of a model: every text that a view shows."""
 

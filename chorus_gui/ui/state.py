@@ -20,6 +20,7 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
 from chorus_gui.core.model import Failure, Finding, Grade, Mode
+from chorus_gui.core.review.values import HoldsAct
 from chorus_gui.core.timetable import FREE, Timetable
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class JobKind(Enum):
     SCRIPT = "Generate script"
     TEST = "Test connection"
     SAVE = "Save"
+    OPEN = "Open"
     CLEAR = "Clear local data"
     EXAMINE = "Doctor"
 
@@ -61,7 +63,7 @@ class JobKind(Enum):
 SENDING = frozenset({JobKind.SUBMIT, JobKind.UPLOAD})
 """The jobs that the Upload page is about."""
 
-BRIEF = frozenset({JobKind.HOLD, JobKind.ACCEPT, JobKind.SAVE, JobKind.CLEAR})
+BRIEF = frozenset({JobKind.HOLD, JobKind.ACCEPT, JobKind.SAVE, JobKind.OPEN, JobKind.CLEAR})
 """Short jobs: the computer is not kept awake for them."""
 
 
@@ -155,6 +157,22 @@ class ScanChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class UndoStep:
+    """An act that can be undone: what was done, as a sentence, and what it changed."""
+
+    text: str
+    act: HoldsAct
+
+
+@dataclass(frozen=True, slots=True)
+class UndoList:
+    """What can be undone, the latest last; ``said``: what the last undo did, or why there was nothing to undo."""
+
+    steps: tuple[UndoStep, ...] = ()
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionState:
     """All of it.
 
@@ -193,6 +211,8 @@ class SessionState:
     """what verifications found missing or different, and nobody repaired"""
     messages: tuple[Message, ...] = ()
     scan: ScanChoice = ScanChoice()
+    undo: UndoList = UndoList()
+    """acts on the review; a scan, a submission and another configuration end it"""
     preferences: Preferences = Preferences()
 
     @property

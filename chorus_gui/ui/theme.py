@@ -288,6 +288,7 @@ _MARKS = {
     "down": ((5, 9), (12, 15), (19, 9)),
     "up": ((5, 15), (12, 9), (19, 15)),
     "check": ((5, 12.5), (10, 17.5), (19, 7)),
+    "dash": ((6, 12), (18, 12)),
     "dot": ((11.9, 12), (12.1, 12)),
 }
 """The marks of check boxes, as lines on a grid of 24."""
@@ -301,7 +302,9 @@ def _draw_marks(theme: Theme) -> str:
     except (ComputerError, PolicyError):
         return ""
     for name, points in _MARKS.items():
-        colour, width = {"check": (theme.on_accent, 3.4), "dot": (theme.on_accent, 9.0)}.get(name, (theme.muted, 2.6))
+        colour, width = {"check": (theme.on_accent, 3.4), "dash": (theme.accent, 3.4), "dot": (theme.on_accent, 9.0)}.get(
+            name, (theme.muted, 2.6)
+        )
         for ratio, mark in ((1, ""), (2, "@2x")):
             image = QImage(12 * ratio, 12 * ratio, QImage.Format.Format_ARGB32_Premultiplied)
             image.fill(Qt.GlobalColor.transparent)
@@ -396,6 +399,9 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QCheckBox::indicator:hover, QRadioButton::indicator:hover {{ border-color: {t.accent}; }}
         QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url("{marks}/check-{t.name}.png"); }}
         QRadioButton::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url("{marks}/dot-{t.name}.png"); }}
+        QTableView::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 3px; background: {t.surface}; }}
+        QTableView::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url("{marks}/check-{t.name}.png"); }}
+        QTableView::indicator:indeterminate {{ border-color: {t.accent}; image: url("{marks}/dash-{t.name}.png"); }}
         QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ background: {t.raised}; border-color: {t.border}; }}
         QCheckBox::indicator:checked:disabled, QRadioButton::indicator:checked:disabled {{ background: {faint}; border-color: {faint}; }}
         QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; selection-background-color: {t.selection};

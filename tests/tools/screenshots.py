@@ -528,6 +528,7 @@ class Camera:
         if page is None:
             return
         self._hold_back()
+        self._folders()
         for button in page.findChildren(QPushButton):
             if button.text().replace("&", "").startswith("Approve") and button.isEnabled():
                 button.click()
@@ -552,6 +553,30 @@ class Camera:
         for dialog in self.window.findChildren(QDialog):
             dialog.close()
         page.area.view.clearSelection()
+        self.rest()
+
+    def _folders(self) -> None:
+        """The tree of patients and folders, of which one folder is held back."""
+        from chorus_gui.core.review.values import Query
+        from chorus_gui.ui.hold_intents import HoldFound, UndoHold
+        from chorus_gui.ui.pages.review import ReviewPage
+
+        page = self.window.page("review")
+        assert isinstance(page, ReviewPage)
+        tree, view = page.area.tree_model, page.area.tree
+        page.area.folders.click()
+        self.wait(lambda: tree.rowCount() > 3)
+        for row in (2, 3):
+            tree.open(row)
+            self.rest()
+        held = next(node for row in range(3, tree.rowCount()) if (node := tree.node(row)) is not None and node.branch.folder)
+        self.do(HoldFound(Query(branch=held.branch), held.holdable, "The images are still being checked"))
+        row = tree.row_of(held.branch)
+        assert row is not None
+        view.setCurrentIndex(tree.index(row, 0))
+        self.shoot("review-folders")
+        self.do(UndoHold())
+        page.area.folders.click()
         self.rest()
 
     def _pending(self) -> None:

@@ -46,6 +46,7 @@ from chorus_gui.ui.dialogs.sign_in import SignInDialog
 from chorus_gui.ui.dialogs.store import StoreDialog
 from chorus_gui.ui.dialogs.support import SupportDialog
 from chorus_gui.ui.dialogs.trust import ask_trust
+from chorus_gui.ui.hold_intents import UndoHold
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
@@ -118,6 +119,14 @@ def test_pages_in_every_state(qtbot: QtBot, window: MainWindow, file: Path, tmp_
     walk.pages("before the first scan", ("overview", "configuration", "review", "history"))
     run_job(qtbot, session, intents.Scan())
     walk.pages("after a scan", ("overview", "readiness", "review"))
+    review_page = window.page("review")
+    assert isinstance(review_page, ReviewPage)
+    run_job(qtbot, session, intents.HoldBackPatient("1001", "to undo"))
+    review_page.area.folders.click()
+    qtbot.waitUntil(lambda: review_page.area.tree_model.rowCount() > 0, timeout=20_000)
+    walk.pages("patients and folders, with something to undo", ("review",))
+    review_page.area.folders.click()
+    run_job(qtbot, session, UndoHold())
     assert session.state.review is not None
     window.do(intents.SetLimit("10 kB/s"))
     window.do(intents.Approve(session.state.review.revision))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chorus_gui.cli.main import build_parser
 from chorus_gui.core.config.keys import KEYS
-from chorus_gui.ui import intents, readiness_intents, saving_intents, session
+from chorus_gui.ui import hold_intents, intents, readiness_intents, saving_intents, session
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "user-guide.md"
 HEADING = "## The same on the command line"
@@ -19,6 +19,7 @@ OF_THE_WINDOW = {
     intents.DismissNotice: "notices",
     intents.SetTheme: "themes",
     intents.OpenPath: "opens a page or a folder in another program",
+    intents.OpenDropped: "files and folders are dropped on a window; a command has -c",
     intents.CloseConfig: "a command has one configuration",
     intents.ForgetRecent: "recent files",
     intents.MarkTest: "the badge",
@@ -53,6 +54,9 @@ ROWS = {
     intents.HoldBack: "Hold back, hold back a patient",
     intents.HoldBackPatient: "Hold back, hold back a patient",
     intents.Release: "Release",
+    hold_intents.HoldFound: "Hold back, hold back a patient",
+    hold_intents.ReleaseFound: "Release",
+    hold_intents.UndoHold: "Undo a hold or a release",
     intents.ExportHolds: "Save the held-back list, open one",
     intents.ImportHolds: "Save the held-back list, open one",
     intents.MarkDeleted: "Mark as deleted",

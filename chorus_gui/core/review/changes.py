@@ -25,6 +25,8 @@ _COLUMNS = ", ".join("old_id" if name == "old" else name for name in _FIELDS)
 _OLD_COLUMNS = f"id, old_id, modality, path, {', '.join(_OLD)}"
 """A change's id, then the fields of its row: most changes of a first submission have none."""
 _PIECE = 100_000
+PATIENTS_NAMED = 5
+"""Up to this number, patients are named in a note."""
 
 
 def select_ids(staging: Staging, query: Query) -> array[int]:
@@ -144,6 +146,8 @@ def summary(staging: Staging) -> DiffSummary:
         notes.append(
             f"{_files(spared)} of the journal {'is' if spared == 1 else 'are'} in folders that could not be read, and not marked as deleted."
         )
+    if unsure := staging.get("unsure_patients", []):
+        notes.append(_unsure(unsure))
     if late := staging.get("listed_late", 0):
         notes.append(
             f"{_files(late)} of the journal {'is' if late == 1 else 'are'} missing in the S3 Inventory, and {'is' if late == 1 else 'are'} still in the bucket, "
@@ -162,6 +166,15 @@ def summary(staging: Staging) -> DiffSummary:
     renamed = sum(tally.files for kinds in halves.values() for tally in kinds.values()) // 2
     outside: tuple[int | None, int] = staging.get("outside", (None, 0))
     return DiffSummary(by_modality, renamed, excluded.files, tuple(notes), excluded.bytes, vanished, halves, litter, said, *outside)
+
+
+def _unsure(patients: Sequence[str]) -> str:
+    count, named = len(patients), ", ".join(patients[:PATIENTS_NAMED])
+    more = f" and {count - PATIENTS_NAMED:,} more" if count > PATIENTS_NAMED else ""
+    return (
+        f"Could not determine if the site has files of {count:,} patient{'s' * (count != 1)}, because folders could not be read: {named}{more}. Other files of "
+        f"{'this patient' if count == 1 else 'these patients'} are missing. Make the folders readable, then scan again."
+    )
 
 
 def _files(count: int) -> str:

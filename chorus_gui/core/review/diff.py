@@ -22,7 +22,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import stream, summary
-from chorus_gui.core.review.parts import lost_patients, mark_parts
+from chorus_gui.core.review.parts import lost_patients, mark_parts, unsure_patients
 from chorus_gui.core.review.renames import find_renames
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.tails import find_tails
@@ -129,8 +129,10 @@ class Comparison:
         ``still_there`` gets (modality, path) of those that would count as deleted, and gives those that do not.
         """
         staging = self._staging
+        staging.db.execute("CREATE TEMP TABLE IF NOT EXISTS unsure (patient TEXT PRIMARY KEY) WITHOUT ROWID")
         if not _deleted(staging, self._scanned.unread):
             return
+        unsure_patients(self._config, staging, self._scanned.unread)
         self._spare(still_there)
         _ask_about_excluded(self._config, staging)
         if self._scanned.mode is Mode.FULL:
@@ -220,7 +222,9 @@ class Comparison:
         self._ctx.checkpoint()
         _drop_lost(staging, scanned.modalities)
         find_tails(self._config, staging)
-        staging.put("lost_patients", lost := lost_patients(staging))
+        lost, unsure = lost_patients(staging)
+        staging.put("lost_patients", lost)
+        staging.put("unsure_patients", unsure)
         find_renames(staging)  # after find_tails: a file that cannot be sent must not be half of a rename
         mark_parts(staging, lost)
         _problems_and_unmatched(self._config, staging)
@@ -314,20 +318,27 @@ def _deleted(staging: Staging, unread: Iterable[tuple[str, str]]) -> bool:
     spared = 0
     for modality, folder in unread:
         if folder:
-            spared += db.execute(
-                "DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND (path = ? OR substr(path, 1, ?) = ?)",
-                (modality, folder, len(folder) + 1, folder + "/"),
-            ).rowcount
+            below = "modality = ? AND (path = ? OR substr(path, 1, ?) = ?)"
+            spared += _not_seen(staging, below, (modality, folder, len(folder) + 1, folder + "/"))
         else:
-            spared += db.execute("DELETE FROM change WHERE kind = 'deleted' AND modality = ?", (modality,)).rowcount
+            spared += _not_seen(staging, "modality = ?", (modality,))
     for names, path in db.execute("SELECT modalities, path FROM problem WHERE NOT covers").fetchall():
         for modality in json.loads(names):
-            spared += db.execute("DELETE FROM change WHERE kind = 'deleted' AND modality = ? AND path = ?", (modality, path)).rowcount
+            spared += _not_seen(staging, "modality = ? AND path = ?", (modality, path))
     staging.put("spared", spared)
     # Seen, but its pattern takes it no more: the pattern was changed, the file was not deleted.
     outgrown = db.execute("DELETE FROM change WHERE kind = 'deleted' AND path IN (SELECT path FROM unmatched)").rowcount
     staging.put("outgrown", outgrown)
     return True
+
+
+def _not_seen(staging: Staging, where: str, values: tuple[object, ...]) -> int:
+    """The scan could not see these: they are not DELETED, and whether their patients have files is not known; how many."""
+    staging.db.execute(
+        f"INSERT OR IGNORE INTO unsure SELECT ltrim({PATIENT}, '0') FROM change WHERE kind = 'deleted' AND {where} AND {PATIENT} IS NOT NULL",
+        values,
+    )
+    return staging.db.execute(f"DELETE FROM change WHERE kind = 'deleted' AND {where}", values).rowcount
 
 
 def _ask_about_excluded(config: Config, staging: Staging) -> None:

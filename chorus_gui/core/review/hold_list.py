@@ -15,7 +15,7 @@ Fields that this version does not know are kept.  A value of the wrong kind neve
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, cast
@@ -24,7 +24,7 @@ from chorus_gui.core.errors import SideFileUnreadableError
 from chorus_gui.core.joined import joined as _joined
 from chorus_gui.core.joined import text as _text
 from chorus_gui.core.joined import union as _union
-from chorus_gui.core.review.values import Hold
+from chorus_gui.core.review.values import Hold, HoldsAct
 from chorus_gui.core.untrusted import json_value
 
 NAME = "holds.json"
@@ -103,13 +103,34 @@ class HoldList:
     def releasing(self, targets: Iterable[Target], release: Release, *, host: str = "") -> HoldList:
         """With everything released that is in force for these targets."""
         wanted = set(targets)
+        return self._releasing(lambda record: target_of(record.hold) in wanted, release, host)
+
+    def releasing_holds(self, holds: Iterable[Hold], release: Release, *, host: str = "") -> HoldList:
+        """With the entries of exactly these holds released: of this target, reason, person and moment."""
+        wanted = set(holds)
+        return self._releasing(lambda record: record.hold in wanted, release, host)
+
+    def _releasing(self, is_meant: Callable[[Record], bool], release: Release, host: str) -> HoldList:
         note: Json = {"by": release.released_by, "at_us": release.at_us, "reason": release.reason, **({"host": host} if host else {})}
         entries = dict(self.entries)
         for key, entry in self.entries.items():
             record = _record(entry)
-            if record is not None and not record.releases and target_of(record.hold) in wanted:
+            if record is not None and not record.releases and is_meant(record):
                 entries[key] = {**entry, "releases": _union(entry.get("releases"), [note])}
         return HoldList(entries, self.fields)
+
+    def act_since(self, before: HoldList) -> HoldsAct:
+        """What was added and released since the list was ``before``: of the released holds of one target, the latest."""
+        changed = [(key, entry) for key, entry in self.entries.items() if before.entries.get(key) != entry]
+        added, released = list[Hold](), list[Hold]()
+        for key, entry in changed:
+            record, earlier = _record(entry), _record(before.entries.get(key, {}))
+            if record is not None and not record.releases and earlier is None:
+                added.append(record.hold)
+            elif record is not None and record.releases and earlier is not None and not earlier.releases:
+                released.append(record.hold)
+        latest = {target_of(hold): hold for hold in sorted(released, key=lambda hold: hold.at_us)}
+        return HoldsAct(tuple(added), tuple(latest[target] for target in sorted(latest)))
 
     def dump(self) -> bytes:
         """The side file."""

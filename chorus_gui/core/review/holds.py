@@ -27,7 +27,7 @@ from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, target_of
 from chorus_gui.core.review.staging import Staging, staging_path
-from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Hold
+from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Hold, HoldsAct
 from chorus_gui.core.text_files import text_of
 from chorus_gui.core.untrusted import record, toml_tables
 
@@ -125,6 +125,23 @@ class Holds:
                 release = Release(user_name(), time.time_ns() // 1000, reason)
                 self._save(known, known.everything.releasing(found, release, host=socket.gethostname()))
             return len(found)
+
+    def undo(self, act: HoldsAct) -> int:
+        """Release what an act added, and hold back again what it released, as it was; how many holds that changes.
+
+        What somebody else released or held back since is left.
+        """
+        with self._changing() as known:
+            everything, host = known.everything, socket.gethostname()
+            there = {target_of(hold) for hold in everything.active()}
+            again = [hold for hold in act.released if target_of(hold) not in there]
+            mine = set(act.added) & {record.hold for record in everything.records if not record.releases}
+            made = everything.releasing_holds(mine, Release(user_name(), time.time_ns() // 1000, "undone"), host=host).adding(
+                again, host=host
+            )
+            if mine or again:
+                self._save(known, made)
+            return len(mine) + len(again)
 
     def learn(self, shared: HoldList) -> HoldList:
         """Remember what the shared list has; the two joined, which is what the shared list should have."""

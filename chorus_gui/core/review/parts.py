@@ -5,8 +5,9 @@ Each change that a submission would record is in exactly one part, and the two h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.model import ChangeKind, Tally
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE, PART, PATIENT, Part, PartCount, RenamedFolder, WhatChanged
@@ -18,13 +19,31 @@ _ZEROS = "ltrim({column}, '0')"
 """SQL: a patient's ID as the journal writes it, which takes leading zeros away."""
 
 
-def lost_patients(staging: Staging) -> list[str]:
-    """Patients with deleted files of whom the site has no file any longer, also none of a modality that was not scanned."""
+ANY = "/"
+"""In the place of a patient whose files could not be seen: it can be any patient.  The table “unsure” has them without leading zeros."""
+
+
+def unsure_patients(config: Config, staging: Staging, unread: Iterable[tuple[str, str]]) -> None:
+    """Remember of which patients there can be files in folders (modality, folder) that could not be read, also files that the journal does not have."""
+    for modality, folder in unread:
+        pattern = config.sites[modality].pattern
+        if pattern.has_patient:
+            patient = pattern.patient_in(folder)
+            if patient is not None or pattern.may_lead_to(folder):
+                staging.db.execute("INSERT OR IGNORE INTO unsure VALUES (?)", (patient.lstrip("0") if patient else ANY,))
+
+
+def lost_patients(staging: Staging) -> tuple[list[str], list[str]]:
+    """Patients with deleted files of whom the site has no file any longer, also none of a modality that was not scanned; and those of whom that
+    could not be determined, because files of theirs can be where the scan could not read."""
     there = f"SELECT {_ZEROS.format(column='patient_id')} FROM site WHERE patient_id IS NOT NULL UNION SELECT patient FROM elsewhere"
     rows = staging.db.execute(  # SQLite reads the site once, not once for each patient
         f"SELECT DISTINCT {PATIENT} AS p FROM change WHERE kind = 'deleted' AND p IS NOT NULL AND {_ZEROS.format(column='p')} NOT IN ({there}) ORDER BY p"
     )
-    return [str(patient) for (patient,) in rows]
+    found = [str(patient) for (patient,) in rows]
+    unsure = {patient for (patient,) in staging.db.execute("SELECT patient FROM unsure")}
+    doubtful = [patient for patient in found if ANY in unsure or patient.lstrip("0") in unsure]
+    return [patient for patient in found if patient not in doubtful], doubtful
 
 
 def mark_parts(staging: Staging, lost: list[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from array import array
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -69,6 +70,17 @@ class PartCount(NamedTuple):
     tally: Tally
 
 
+class Branch(NamedTuple):
+    """A part of the tree of patients and folders: the changes of a patient (None: of nobody) below ``folder``, which ends with "/" ("": all).
+
+    ``direct``: only those in the folder itself, not in folders below it.
+    """
+
+    patient: str | None
+    folder: str = ""
+    direct: bool = False
+
+
 class RenamedFolder(NamedTuple):
     """A folder of the site that has another name now, and how many files are below it."""
 
@@ -98,7 +110,7 @@ class Query:
     """Which changes, in which order.  Empty collections do not filter; ``search`` is a part of the path, case ignored.
 
     ``paths``: only these files, and files below them if they are few folders.  ``litter`` adds what is probably not data.  ``renamed`` adds the halves of renames to ``kinds``, or shows them alone; with ``once`` they are not among ADDED and DELETED.  ``part``: only this part.  ``by_patient``: patient after patient
-    (:meth:`patient_terms`), the changes of each in this order.
+    (:meth:`patient_terms`), the changes of each in this order.  ``branch``: only this part of the tree.
     """
 
     kinds: tuple[ChangeKind, ...] = ()
@@ -110,6 +122,7 @@ class Query:
     paths: tuple[str, ...] = ()
     once: bool = False
     part: Part | None = None
+    branch: Branch | None = None
     excluded: bool | None = None
     done: bool | None = None
     order: str = "kind"
@@ -147,6 +160,13 @@ class Query:
             add(f"(path IN (SELECT value FROM json_each(?)) OR {folders})", json.dumps(self.paths), *bound)
         if self.patient is not None:
             add(f"{PATIENT} = ?", self.patient)
+        if self.branch is not None:
+            patient, folder, direct = self.branch
+            add(f"{PATIENT} IS ?", patient)
+            if folder:
+                add("substr(path, 1, length(?)) = ?", folder, folder)
+            if direct:
+                add("instr(substr(path, length(?) + 1), '/') = 0", folder)
         if self.excluded is not None:
             add("excluded" if self.excluded else "NOT excluded")
         if self.done is not None:
@@ -156,7 +176,9 @@ class Query:
     def sql(self, columns: str) -> tuple[str, list[Any]]:
         """The whole statement and its values."""
         where, values = self.where()
-        few = self.excluded or self.patient is not None or (self.renamed and not self.kinds)  # found first, then sorted
+        few = (
+            self.excluded or self.patient is not None or self.branch is not None or (self.renamed and not self.kinds)
+        )  # found first, then sorted
         terms = [f"{'+' if few else ''}{term}{' DESC' if self.descending else ''}" for term in (*SORTS[self.order], "id")]
         order = ", ".join([*self.patient_terms(f"OVER (PARTITION BY {PATIENT})"), *terms] if self.by_patient else terms)
         limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
@@ -178,6 +200,76 @@ class PatientChanges(NamedTuple):
     tally: Tally
     holdable: int = 0
     held: int = 0
+
+
+TREE_KINDS = ("added", "updated", "deleted", "renamed to", "renamed from", "moved", "restored", "problem", "unmatched")
+"""What :attr:`TreeNode.kinds` counts, in its order: the kinds, and the two halves of a renamed file in the places of their own."""
+
+
+class TreeNode(NamedTuple):
+    """A patient or a folder, and the sum of what a query finds below it.  ``leaf``: it has no folders below it.
+
+    ``name`` is the folder's path below the node around it.  ``holdable``: how many of the changes can be held back and are not; ``held``: how many are.
+    """
+
+    branch: Branch
+    name: str
+    leaf: bool
+    tally: Tally
+    holdable: int
+    held: int
+    kinds: tuple[int, ...]
+
+
+class TreeLevel:
+    """What is directly below a patient or folder (``branch`` None: the patients), in its order: about 170 bytes a node, made into a
+    :class:`TreeNode` when it is shown."""
+
+    WIDTH = 4 + len(TREE_KINDS)
+
+    def __init__(self, branch: Branch | None) -> None:
+        self.branch = branch
+        self._keys: list[str | None] = []
+        self._flags = bytearray()
+        self._numbers = array("q")
+
+    def add(self, key: str | None, numbers: Iterable[int], *, leaf: bool, direct: bool = False) -> None:
+        """A node: its patient or folder, and files, bytes, ``holdable``, ``held`` and the kinds."""
+        self._keys.append(key)
+        self._flags.append(leaf | direct << 1)
+        self._numbers.extend(numbers)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def node(self, number: int) -> TreeNode:
+        """A node by its place."""
+        files, size, holdable, held, *kinds = self._numbers[number * self.WIDTH : (number + 1) * self.WIDTH]
+        key, flags = self._keys[number], self._flags[number]
+        around = self.branch
+        if around is None:
+            branch, name = Branch(key), key or ""
+        else:
+            branch = Branch(around.patient, key or "", bool(flags & 2))
+            name = _below(around, branch.folder)
+        return TreeNode(branch, name, bool(flags & 1), Tally(files, size), holdable, held, tuple(kinds))
+
+    def place(self, branch: Branch) -> int | None:
+        """Where the node of this part is; None: it is not among them."""
+        key, direct = (branch.patient, False) if self.branch is None else (branch.folder, branch.direct)
+        start = 0
+        try:
+            while bool(self._flags[start := self._keys.index(key, start)] & 2) is not direct:
+                start += 1
+        except ValueError:
+            return None
+        return start
+
+
+def _below(around: Branch, folder: str) -> str:
+    """A folder's path below what is around it, without the patient's own folder, which the node around it names."""
+    start = around.folder or (f"{around.patient}/" if around.patient and folder.startswith(f"{around.patient}/") else "")
+    return folder[len(start) :].rstrip("/")
 
 
 class CloudReading(NamedTuple):
@@ -208,6 +300,15 @@ class Hold:
     at_us: int
 
 
+class HoldsAct(NamedTuple):
+    """What one act changed in the held-back list: the holds that it ``added``, and those that it ``released``."""
+
+    added: tuple[Hold, ...] = ()
+    released: tuple[Hold, ...] = ()
+
+
+NO_ACT = HoldsAct()
+"""Nothing was changed."""
 PENDING_SORTS = {"path": "path", "modality": "modality", "version": "version", "size": "size", "recorded": "recorded_us"}
 """What a table of pending files can be sorted by: name → column."""
 

@@ -109,6 +109,10 @@ class SiteStep(Step):
             self._redraft(self._draft)
         return made
 
+    def suggest(self, folder: str) -> None:
+        """Fill in a folder, which the person can change."""
+        self.folder.edit.setText(folder)
+
     def _edit(self, where: Where, value: Any) -> None:
         if self._draft is not None:
             self._redraft(self._draft.with_value(where, value))

@@ -16,6 +16,7 @@ from chorus_gui.app.folders import guide, log_folder
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row
+from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.icons import program_icon
 
@@ -131,6 +132,7 @@ class ShortcutsDialog(Dialog):
                 self.table.addTopLevelItem(item)
         for what, keys in (("Open the menus", "Alt, or F10"), ("Next field, previous field", "Tab, Shift+Tab"), ("Close a dialog", "Esc")):
             self.table.addTopLevelItem(QTreeWidgetItem([what, keys]))
+        copying(self.table)
         self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         close = button("Close", "Close this window (Esc)")
         close.clicked.connect(self.accept)
@@ -162,6 +164,7 @@ class AboutDialog(Dialog):
         self.parts.setToolTip("The libraries that the program uses, with their licences")
         for part, licence in LICENCES.items():
             self.parts.addTopLevelItem(QTreeWidgetItem([part, version_of(part), licence]))
+        copying(self.parts)
         self.parts.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         copy = button("&Copy details", "Copy the version and the details to the clipboard, for the person who helps you", icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.facts))

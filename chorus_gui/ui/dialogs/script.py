@@ -24,6 +24,7 @@ from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.files import ask_save
 
@@ -78,6 +79,7 @@ class ScriptDialog(Dialog):
         self.left_out.setAccessibleName("Files that are left out")
         self.left_out.setToolTip("Files that this script does not upload, and why")
         self.left_out.setMaximumHeight(150)
+        copying(self.left_out)
         self.save = button("&Save…", "Choose where to save the file", icon="save", primary=True)
         self.save.clicked.connect(self._save)
         cancel = button("Cancel", "Close without saving (Esc)")

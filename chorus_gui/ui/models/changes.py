@@ -170,6 +170,10 @@ class ChangesModel(QAbstractTableModel):
         self._pages.move_to_end(number)
         return page[place] if place < len(page) else None
 
+    def is_here(self, row: int) -> bool:
+        """The row can be shown; if not, it is asked for."""
+        return self.patient(row) is not None or self.change(row) is not None
+
     def can_hold_and_release(self, rows: Iterable[tuple[int, int]]) -> tuple[bool, bool]:
         """Whether a change in ranges of rows (first, last) can be held back, and whether one is held back.
 

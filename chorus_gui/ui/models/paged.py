@@ -54,6 +54,10 @@ class PagedModel(QAbstractTableModel, Generic[T]):
         self._pages.move_to_end(number)
         return page[place]
 
+    def is_here(self, row: int) -> bool:
+        """The row can be shown; if not, it is asked for."""
+        return self.line(row) is not None
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
         """The number of rows."""
         return 0 if parent.isValid() else len(self._ids)

@@ -134,7 +134,7 @@ class ConfigurationPage(Page):
         self.conflict.reload_wanted.connect(self.reload)
         whole.insertWidget(2, self.conflict)
         self.empty = EmptyState("configuration", "", "")
-        self.empty.acted.connect(self._open_assistant)
+        self.empty.acted.connect(lambda: self._open_assistant())
         self.set_content(column(self.body, self.empty, margins=(24, 20, 24, 16)))
 
     def _folder(self) -> Path:
@@ -157,10 +157,10 @@ class ConfigurationPage(Page):
         self._draw_head()
 
     def show_topic(self, topic: str) -> None:
-        """ "assistant", "test", "credentials", or a dotted key: bring it to the front."""
+        """ "assistant" (or "assistant:FOLDER", which it suggests), "test", "credentials", or a dotted key: bring it to the front."""
         self.build()
-        if topic == "assistant":
-            self._open_assistant()
+        if topic == "assistant" or topic.startswith("assistant:"):
+            self._open_assistant(topic.removeprefix("assistant").removeprefix(":"))
         elif topic == "credentials":
             self._reveal(("central.azure_sas_token", DEFAULT))
         elif self._draft is not None and (where := self._draft.where(topic)) is not None:
@@ -325,13 +325,15 @@ class ConfigurationPage(Page):
         if self._draft is not None:
             self.intent.emit(intents.TestConnection(self._draft.text, self._draft.file))
 
-    def _open_assistant(self) -> None:
+    def _open_assistant(self, folder: str = "") -> None:
         from chorus_gui.ui.assistant import Assistant
 
         if self._assistant is not None:
             self._assistant.raise_()
             return
         made = Assistant(self._services, self)
+        if folder:
+            made.site.suggest(folder)
         self._assistant = made
         made.intent.connect(self.intent)
         made.finished.connect(self._assistant_closed)

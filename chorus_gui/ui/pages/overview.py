@@ -32,6 +32,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.charts import BarChart
+from chorus_gui.ui.widgets.copying import copying
 
 VERSIONS_SHOWN = 24
 TABLE_LEAST = 466
@@ -323,6 +324,7 @@ def _table() -> QTableWidget:
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     header.setHighlightSections(False)
     made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    copying(made)
     return made
 
 

@@ -12,25 +12,33 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.readiness_facts import places
-from chorus_gui.app.review import reasons
+from chorus_gui.app.review import patient_is_held, reasons
 from chorus_gui.app.values import ReviewFacts
-from chorus_gui.core.config.model import Config, UploadMethod
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import Outcome, OutcomeKind
-from chorus_gui.core.model import ChangeKind, Grade
-from chorus_gui.core.review.values import Query
-from chorus_gui.ui import intents, words
+from chorus_gui.core.model import Grade
+from chorus_gui.core.review.values import Branch, Query, TreeNode
+from chorus_gui.ui import hold_intents, intents, words
 from chorus_gui.ui.dialogs.approve import ApprovalChoice, ApproveDialog
+from chorus_gui.ui.models.tree import title
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_changed import ChangedBar
 from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
 from chorus_gui.ui.pages.review_pending import PendingArea
-from chorus_gui.ui.pages.review_questions import ask_hold, ask_hold_patient, ask_mark_deleted, ask_undo
+from chorus_gui.ui.pages.review_questions import (
+    ask_hold,
+    ask_hold_node,
+    ask_hold_patient,
+    ask_mark_deleted,
+    ask_release_patient,
+    ask_undo,
+)
 from chorus_gui.ui.pages.review_table import ChangesArea
+from chorus_gui.ui.pages.review_words import empty_words, lead, notices, pending_versions, scripted, why_not_approve, why_not_scan
 from chorus_gui.ui.shown import plain_text
-from chorus_gui.ui.state import SENDING, JobKind, JobProgress, SessionState
+from chorus_gui.ui.state import JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.files import ask_open, ask_save
@@ -39,86 +47,6 @@ CSV = "Comma-separated values (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
 COMPACT_BELOW = 640
 SHOW_ALL = "Show all changes"
-
-
-def scripted(state: SessionState) -> bool:
-    """The site uploads with generated scripts."""
-    return state.config is not None and state.config.upload_method is UploadMethod.AZCLI
-
-
-def why_not_scan(state: SessionState) -> str:
-    """Why no scan can begin now; "" if one can."""
-    if state.config is None:
-        return "No usable configuration is open."
-    if state.busy:
-        return "A job is running. You can scan when it has finished."
-    if not state.custody.may_write:
-        return state.custody.detail or "Checking where the journal is…"
-    return ""
-
-
-def why_not_approve(state: SessionState) -> str:
-    """Why nothing can be approved now; "" if something can."""
-    review = state.review
-    if state.config is None or review is None:
-        return "There is nothing to approve. Scan the site first."
-    if review.stale:
-        return "The journal has changed since the scan. Scan again."
-    waits = state.journal is not None and state.journal.pending.files if scripted(state) else review.pending.total.files
-    if not review.to_do_total.files and not waits:
-        return "There is nothing to approve."
-    return why_not_scan(state).replace("You can scan", "You can approve")
-
-
-def pending_versions(state: SessionState) -> list[tuple[str, int]]:
-    """Versions that are recorded and not completely uploaded, with their pending files; the latest first."""
-    waiting: dict[str, int] = {}
-    for count in state.journal.counts if state.journal else ():
-        if count.pending:
-            waiting[count.version] = waiting.get(count.version, 0) + count.pending
-    return sorted(waiting.items(), reverse=True)
-
-
-def notices(state: SessionState) -> list[NoticeView]:
-    """What a person should know before the table."""
-    out: list[NoticeView] = []
-    review, custody = state.review, state.custody
-    if state.config is not None and custody.state is not None and not custody.may_write and custody.state is not Custody.NOT_IN_CLOUD:
-        if custody.can_check_out:
-            out.append(
-                NoticeView(Grade.WARNING, f"{custody.detail} Check it out before you scan.", "Check out the journal", intents.CheckOut())
-            )
-        else:
-            out.append(NoticeView(Grade.WARNING, custody.detail, "Show options", intents.ShowPage("overview", "custody")))
-    if review is not None:
-        if review.stale:
-            text = "The journal has changed since this scan, so this review is out of date. Scan again, then approve."
-            out.append(NoticeView(Grade.WARNING, text, "Scan again", intents.Scan(), review.stale))
-        elif review.approval is not None and review.done.files:
-            left = review.to_do_total.files
-            if left:
-                done = words.count_of(review.done.files, "change")
-                text = f"{done} recorded as version {review.approval.version}; {words.number(left)} left."
-                out.append(NoticeView(Grade.WARNING, text, "Open Upload", intents.ShowPage("upload")))
-            else:
-                text = f"All changes are recorded as version {review.approval.version}."
-                out.append(NoticeView(Grade.GOOD, text, "Scan again", intents.Scan()))
-        out += [NoticeView(Grade.INFO, note) for note in review.summary.notes]
-        if review.holds_warning:
-            out.append(NoticeView(Grade.WARNING, review.holds_warning))
-    for version, files in pending_versions(state)[:1]:
-        text = (
-            f"Version {version} is recorded, but {words.count_of(files, 'file')} of it {words.agree(files, 'is', 'are')} not uploaded yet."
-        )
-        out.append(NoticeView(Grade.INFO, text, "Undo version…", None, f"Remove the pending files of version {version} from the journal"))
-    return out
-
-
-def lead(review: ReviewFacts) -> str:
-    """What the review is of."""
-    which = ", ".join(review.modalities)
-    unchanged = review.summary.total(ChangeKind.UNCHANGED).files
-    return f"Scanned {words.moment(review.scanned_us)} ({review.mode} mode): {which}. {words.number(unchanged)} unchanged."
 
 
 class ReviewPage(Page):
@@ -133,6 +61,7 @@ class ReviewPage(Page):
         self._theme = ""
         self._reasons: list[str] = []
         self._only, self._places = "", tuple[str, ...]()
+        self._branch: Branch | None = None
         self.lead = ElidedLabel(role="muted", mode=Qt.TextElideMode.ElideRight)
         self.approve = button("&Approve…", primary=True)
         self.approve.setObjectName("approve")
@@ -160,6 +89,7 @@ class ReviewPage(Page):
         whole.setStretch(3, 1)
         self.set_content(whole)
         QShortcut(QKeySequence("Ctrl+Return"), self, self._approve)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self, self._undo_hold)
         self._connect()
 
     def _connect(self) -> None:
@@ -173,10 +103,15 @@ class ReviewPage(Page):
         self.changed.changed.connect(lambda: self.tiles.press_only(()))
         self.empty.acted.connect(self._empty_acted)
         self.pending.back.connect(self._show_all)
+        area.undo.undo.connect(self._undo_hold)
         area.filtered.connect(self._filter)
         area.show_all.connect(self._show_all)
         area.hold.connect(self._hold)
         area.hold_patient.connect(self._hold_patient)
+        area.hold_node.connect(self._hold_node)
+        area.release_node.connect(self._release_node)
+        area.show_node.connect(self._show_node)
+        area.folders.toggled.connect(self._leave_node)
         area.mark_deleted.connect(self._mark_deleted)
         area.release.connect(lambda: self.intent.emit(intents.Release(tuple(area.selected()))))
         area.export.connect(self._export)
@@ -201,6 +136,7 @@ class ReviewPage(Page):
         why_not = why_not_scan(state)
         self.scan.show_ready(ready=not why_not, why_not=why_not, primary=state.review is not None and stale)
         self.area.set_review(busy=state.busy, held=state.review is not None and state.review.summary.excluded > 0)
+        self.area.show_undo(state.undo, busy=state.busy)
         self._show_approve(state)
         self.notices.show_notices(() if scanning else self._notices(), busy=state.busy)
         if state.review is not self._drawn:
@@ -234,6 +170,7 @@ class ReviewPage(Page):
 
     def _show_only(self, what: str, paths: tuple[str, ...]) -> None:
         self._show_all()
+        self.area.folders.setChecked(False)
         self._only, self._places = what, paths
         self._filter()
         self.notices.show_notices(self._notices(), busy=self._state.busy)
@@ -271,7 +208,7 @@ class ReviewPage(Page):
             self._filter()  # the last change of the part is gone
         self.tiles.show_summary(review.summary if review else None)
         self.tiles.show_pending(review.pending if review else None)
-        self.area.model.show_review((review.path, review.revision) if review else None)
+        self.area.show_review((review.path, review.revision) if review else None)
         self._show_list()
         self.lead.set_full(lead(review) if review else "Find out what changed on the site since the last submission.")
         if review is None:
@@ -302,7 +239,7 @@ class ReviewPage(Page):
             self.stack.setCurrentIndex(1)
             return
         self.stack.setCurrentIndex(0)
-        title, text, action = _empty_words(state, scanning=scanning)
+        title, text, action = empty_words(state, scanning=scanning)
         self.empty.say(title, text, action)
         self.empty.action.setEnabled(not action or state.config is None or not why_not_scan(state))
 
@@ -327,6 +264,10 @@ class ReviewPage(Page):
         else:
             self._undo()
 
+    def _undo_hold(self) -> None:
+        if self._state.config is not None and not self._state.busy:
+            self.intent.emit(hold_intents.UndoHold())
+
     def _undo(self) -> None:
         ask_undo(self, *pending_versions(self._state)[0])
 
@@ -341,8 +282,7 @@ class ReviewPage(Page):
         tiles = self.tiles
         excluded = True if tiles.pressed("held") else self._counted()
         query = Query(kinds=tiles.kinds, renamed=tiles.pressed("renamed"), litter=tiles.pressed("litter"), once=True, excluded=excluded)
-        query = replace(query, paths=self._places, part=self.changed.part)
-        self.area.model.ask(self.area.filter(query))
+        self.area.ask(replace(query, paths=self._places, part=self.changed.part, branch=self._branch))
 
     def _counted(self) -> bool | None:
         """A tile that is pressed shows what it counts: nothing that is held back."""
@@ -350,7 +290,7 @@ class ReviewPage(Page):
         return False if shown else None
 
     def _show_all(self) -> None:
-        self._only, self._places = "", ()
+        self._only, self._places, self._branch = "", (), None
         self.changed.press(None)
         self.area.clear_filters()
         self.tiles.press_only(())
@@ -362,6 +302,47 @@ class ReviewPage(Page):
 
     def _hold_patient(self, patient: str) -> None:
         ask_hold_patient(self, self._config, patient, self._reasons)
+
+    def _hold_node(self, node: TreeNode) -> None:
+        if not self._state.busy:
+            ask_hold_node(self, self._config, node, self.area.tree_model.query, self._reasons)
+
+    def _release_node(self, node: TreeNode) -> None:
+        """A folder of a patient who is held back as a whole cannot be released alone: ask."""
+        if self._state.busy or self._config is None:
+            return
+        branch, patient = node.branch, node.branch.patient
+        query = replace(self.area.tree_model.query, branch=branch)
+        release = lambda: self.intent.emit(hold_intents.ReleaseFound(query, node.held))  # noqa: E731 - now, or after a question
+
+        def answered(outcome: Outcome[Any]) -> None:
+            if outcome.value and patient is not None:
+                ask_release_patient(self, patient, title(node), release)
+            elif outcome.kind is OutcomeKind.DONE:
+                release()
+
+        if patient is None or branch == Branch(patient):
+            release()
+        else:
+            self._reader.ask(self, partial(patient_is_held, self._config.journal.local, patient), answered, channel="held")
+
+    def _show_node(self, node: TreeNode) -> None:
+        """The same filters, and only what is below this node, as a list."""
+        self.area.folders.setChecked(False)
+        self._only, self._branch = (
+            title(node) if node.branch == Branch(node.branch.patient) else node.branch.folder.rstrip("/") or title(node),
+            node.branch,
+        )
+        self._filter()
+        self.notices.show_notices(self._notices(), busy=self._state.busy)
+        self.area.view.setFocus()
+
+    def _leave_node(self, on: bool) -> None:
+        """The tree shows what is around the node, too."""
+        if on and self._branch is not None:
+            self._only, self._branch = "", None
+            self._filter()
+            self.notices.show_notices(self._notices(), busy=self._state.busy)
 
     def _mark_deleted(self) -> None:
         if ids := tuple(self.area.selected()):
@@ -409,29 +390,6 @@ class ReviewPage(Page):
     def _take_reasons(self, outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.DONE:
             self._reasons = outcome.value or []
-
-
-def _empty_words(state: SessionState, *, scanning: bool) -> tuple[str, str, str]:
-    """Title, text and action of an empty page."""
-    if state.config is None:
-        return "No configuration is open", "Changes on the site appear here. Open or set up a configuration first.", "Open Configuration"
-    if scanning:
-        return "Scanning the site…", "The changes appear here when the scan has finished. You can use the other pages meanwhile.", ""
-    if state.review is not None:
-        unchanged = state.review.summary.total(ChangeKind.UNCHANGED).files
-        return (
-            "Nothing has changed",
-            f"{words.count_of(unchanged, 'file')} on the site {words.agree(unchanged, 'matches', 'match')} the journal.",
-            "Scan again",
-        )
-    if state.loading:
-        return "Loading…", "The changes of the last scan appear here.", ""
-    if state.busy_with(JobKind.RECORD, *SENDING):
-        return "Submitting…", "The Upload page shows the progress.", ""
-    text = (
-        "A scan compares the site's files with the journal, and lists the changes here. It changes nothing. You decide what is submitted."
-    )
-    return "No changes yet", text, "Scan the site"
 
 
 def make(services: Services) -> Page:

@@ -77,7 +77,7 @@ class DetailsPane(QWidget):
         self.path = label("", wrap=True)
         self.path.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.show_file = button("Show in fol&der", "Show the file in its folder (Ctrl+E)", icon="folder")
-        self.copy = button("Cop&y path", "Copy the path to the clipboard (Ctrl+C)", icon="copy")
+        self.copy = button("Cop&y path", "Copy the path to the clipboard (Ctrl+Shift+C)", icon="copy")
         self.show_file.clicked.connect(self.open_file)
         self.copy.clicked.connect(self.copy_path)
         self.mark = button("Mar&k as deleted…", "Mark the file as deleted in the journal", icon="check")
@@ -130,6 +130,11 @@ class DetailsPane(QWidget):
             f"{words.count_of(tally.files, 'change')}, {words.size(tally.bytes)}. Press → to show {words.agree(tally.files, 'it', 'them')}."
         )
         self.kind.setText("No patient" if patient is None else f"Patient {patient}")
+
+    def show_node(self, name: str, text: str) -> None:
+        """A patient or folder of the tree is selected; "": none."""
+        self.clear(text)
+        self.kind.setText(name or "Details")
 
     def show_change(self, change: Change) -> None:
         """A change is selected."""

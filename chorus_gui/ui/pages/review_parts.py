@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QProgressBar, QSizePolicy, QWidget
 
@@ -14,9 +14,9 @@ from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Mode, Tally
 from chorus_gui.core.review.values import Pending
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.shown import plain_text
-from chorus_gui.ui.state import JobProgress, ScanChoice
+from chorus_gui.ui.state import JobProgress, ScanChoice, UndoList
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import Card, Tile, button, column, label, row
+from chorus_gui.ui.widgets.basics import Card, ElidedLabel, Tile, button, column, label, row
 
 MODES: tuple[tuple[str, Mode | None, str], ...] = (
     ("configured", None, "Use the mode of the configuration"),
@@ -346,6 +346,33 @@ def _tally(summary: DiffSummary, key: str) -> Tally:
     if key == "held":
         return Tally(summary.excluded, summary.excluded_bytes)
     return summary.once(ChangeKind(key))
+
+
+class UndoLine(QWidget):
+    """What was done last, and a button that undoes it.  ``undo``: a person selected it."""
+
+    undo = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = ElidedLabel(role="muted", mode=Qt.TextElideMode.ElideRight)
+        self.button = button("Undo", "Undo what was done last (Ctrl+Z)", icon="undo")
+        self.button.clicked.connect(self.undo)
+        layout = row(self.button, self.said)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.hide()
+
+    def show_undo(self, undo: UndoList, *, busy: bool) -> bool:
+        """Show what can be undone, and what was; whether there is something to show."""
+        last = undo.steps[-1].text if undo.steps else ""
+        self.said.set_full(f"{undo.said} Before that: {last}" if undo.said and last else undo.said or last)
+        self.button.setVisible(bool(last))
+        self.button.setEnabled(not busy)
+        self.button.setToolTip(plain_text(f"Undo what was done last: {last} (Ctrl+Z)" if last else "Nothing can be undone now"))
+        self.button.setAccessibleName(f"Undo: {last}" if last else "Undo")
+        self.setVisible(bool(last or undo.said))
+        return bool(last or undo.said)
 
 
 @dataclass(frozen=True, slots=True)

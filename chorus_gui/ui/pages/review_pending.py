@@ -76,7 +76,7 @@ class PendingArea(QWidget):
         self.changes.clicked.connect(self.back)
         copying = QAction("&Copy path", self.view)
         copying.setToolTip(plain_text("Copy the paths to the clipboard"))
-        copying.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
+        copying.setShortcut(QKeySequence("Ctrl+Shift+C"))
         copying.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         copying.triggered.connect(self.copy)
         self.view.addAction(copying)

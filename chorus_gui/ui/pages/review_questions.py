@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from chorus_gui.core.config.model import Config
-from chorus_gui.ui import intents, words
+from chorus_gui.core.review.values import Branch, Query, TreeNode
+from chorus_gui.ui import hold_intents, intents, words
 from chorus_gui.ui.pages import Page
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 
@@ -21,6 +25,26 @@ def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], reasons: l
     ).open()
 
 
+def ask_hold_node(page: Page, config: Config | None, node: TreeNode, query: Query, reasons: list[str]) -> None:
+    """Hold back a whole patient, as :func:`ask_hold_patient`, or the changes of ``query`` below a folder?"""
+    branch, count = node.branch, node.holdable
+    if branch == Branch(branch.patient) and branch.patient is not None:
+        ask_hold_patient(page, config, branch.patient, reasons)
+        return
+    where = "no patient" if branch == Branch(None) else f"“{branch.folder.rstrip('/')}”" if branch.folder else "no folder"
+    ReasonDialog(
+        page,
+        f"Hold back {words.count_of(count, 'change')} in {where}?"
+        if branch.folder
+        else f"Hold back {words.count_of(count, 'change')} of {where}?",
+        f"{words.agree(count, 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(count, 'it', 'them')}. "
+        f"Files that are new in a later scan are not held back. Give a reason. {_readers(config)}",
+        "Hold back",
+        lambda reason: page.intent.emit(hold_intents.HoldFound(replace(query, branch=branch), count, reason)),
+        reasons,
+    ).open()
+
+
 def ask_hold_patient(page: Page, config: Config | None, patient: str, reasons: list[str]) -> None:
     """Hold back everything of this patient?"""
     ReasonDialog(
@@ -31,6 +55,19 @@ def ask_hold_patient(page: Page, config: Config | None, patient: str, reasons: l
         "Hold back patient",
         lambda reason: page.intent.emit(intents.HoldBackPatient(patient, reason)),
         reasons,
+    ).open()
+
+
+def ask_release_patient(page: Page, patient: str, node: str, release: Callable[[], None]) -> None:
+    """Release a whole patient, although a person meant only a folder?"""
+    ConfirmDialog(
+        page,
+        Question(
+            f"Release patient {patient}?",
+            f"Patient {patient} is held back as a whole, so all files of the patient are released, not only “{node}”.",
+            "Release patient",
+        ),
+        release,
     ).open()
 
 

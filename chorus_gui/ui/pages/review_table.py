@@ -5,103 +5,46 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QBoxLayout,
-    QComboBox,
-    QLineEdit,
-    QMenu,
-    QSizePolicy,
-    QSplitter,
-    QStackedWidget,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer, Signal, SignalInstance
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QLineEdit, QMenu, QSizePolicy, QSplitter, QStackedWidget, QWidget
 
 from chorus_gui.core.model import Change
 from chorus_gui.core.review.values import Query
-from chorus_gui.ui import theme, words
+from chorus_gui.ui import words
 from chorus_gui.ui.models.changes import ChangesModel
-from chorus_gui.ui.models.columns import COLUMNS, KIND
+from chorus_gui.ui.models.columns import COLUMNS
+from chorus_gui.ui.models.tree import TreeModel, title
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review_details import DetailsPane
-from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.pages.review_parts import UndoLine
+from chorus_gui.ui.pages.review_tree import TreeView, about
+from chorus_gui.ui.pages.review_view import action_of, remember, table_of
+from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.tables import dress, set_widths
+from chorus_gui.ui.widgets.copying import copier_of
 
 DEBOUNCE_MS = 250
 LONGEST_COUNT = "1,000,000 changes"
-DETAILS_FROM = 760
-"""From this width on, the table and the details fit next to each other."""
+DETAILS_FROM, TREE_DETAILS_FROM = 760, 1000
+"""From this width on, the table and the details fit next to each other; the tree has a column that says nearly as much."""
+UNDO_WIDTH = 260
+"""The text next to Undo has at least this much space; pixels."""
 """From left to right: what a narrow window shows is what decides."""
-
-
-class ChangesView(QTableView):
-    """Whole rows, many at once; → and ← open and close a patient, as its arrow does.  ``opened``: a change was double-clicked."""
-
-    opened = Signal()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Headings have their own background; the style sheet gives cells none."""
-        model = self.model()
-        if isinstance(model, ChangesModel) and model.query.by_patient:
-            painter, ground, width = QPainter(self.viewport()), QColor(theme.current().raised), self.viewport().width()
-            first, last = self.rowAt(0), self.rowAt(self.viewport().height() - 1)
-            for number in range(max(first, 0), (last if last >= 0 else model.rowCount() - 1) + 1):
-                if model.patient(number) is not None:
-                    painter.fillRect(0, self.rowViewportPosition(number), width, self.rowHeight(number) - 1, ground)
-            painter.end()
-        super().paintEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Left, right, Enter and space are for headings."""
-        model, current = self.model(), self.currentIndex()
-        if isinstance(model, ChangesModel) and current.isValid() and model.query.by_patient:
-            heading = model.patient(current.row()) is not None
-            opened = model.is_open(current.row())
-            if event.key() == Qt.Key.Key_Left and opened:
-                self.setCurrentIndex(model.index(model.set_open(current.row(), opened=False), current.column()))
-                return
-            if heading and event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-                model.set_open(current.row(), opened=event.key() == Qt.Key.Key_Right or not opened)
-                return
-        super().keyPressEvent(event)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """On the arrow of a heading."""
-        index = self.indexAt(event.position().toPoint())
-        super().mousePressEvent(event)
-        if (
-            index.column() == KIND
-            and event.button() is Qt.MouseButton.LeftButton
-            and event.position().x() < self.visualRect(index).left() + 26
-        ):
-            self._toggle(index)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Anywhere on a heading, it opens or closes; a change, it is shown in its folder."""
-        index, model = self.indexAt(event.position().toPoint()), self.model()
-        if isinstance(model, ChangesModel) and index.isValid() and model.change(index.row()) is not None:
-            self.opened.emit()
-        elif event.position().x() >= self.visualRect(index).left() + 26 or index.column() != KIND:
-            self._toggle(index)
-        else:
-            self.mousePressEvent(event)
-
-    def _toggle(self, index: QModelIndex) -> None:
-        model = self.model()
-        if isinstance(model, ChangesModel) and index.isValid() and model.patient(index.row()) is not None:
-            model.set_open(index.row(), opened=not model.is_open(index.row()))
 
 
 class ChangesArea(QWidget):
     """Search, table, details.  It asks for nothing itself: ``hold``, ``release`` … say what the person does with the selection."""
 
     hold = Signal()
+    hold_node = Signal(object)
+    """all of this :class:`~chorus_gui.core.review.values.TreeNode`"""
+    release_node = Signal(object)
+    show_node = Signal(object)
+    """the files below this node, as a list"""
     mark_deleted = Signal()
     hold_patient = Signal(str)
     release = Signal()
@@ -115,10 +58,12 @@ class ChangesArea(QWidget):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._settings = services.settings
-        self._busy = self._held = False
+        self._busy = self._held = self._undoing = False
         self.model = ChangesModel(services.reader, services.pager, self)
         self.details = DetailsPane(services.reader)
         self.view = table_of(self.model)
+        self.tree_model = TreeModel(services.reader, self)
+        self.tree = TreeView(self.tree_model)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search in paths")
         self.search.setClearButtonEnabled(True)
@@ -131,11 +76,16 @@ class ChangesArea(QWidget):
         self.modality.setToolTip("Show only the changes of one modality")
         self.by_patient = button("By &patient", "Group the changes by patient", icon="people")
         self.by_patient.setCheckable(True)
+        self.folders = button(
+            "Fo&lders", "Show patients and folders with their sums, to hold them back or release them as a whole", icon="folder"
+        )
+        self.folders.setCheckable(True)
         self.shown = label("", "muted")
         self.shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # it keeps no window wide
         self.hold_button = button("Hold &back…", "Leave the selected changes out of this and later submissions (Ctrl+H)", icon="hold")
         self.release_button = button("&Release", "No longer hold back the selected changes (Ctrl+Shift+H)", icon="undo")
         self.more = button("M&ore", "Export the changes; export or import the held-back list")
+        self.undo = UndoLine()
         self._actions()
         self.nothing = EmptyState(
             "search",
@@ -146,6 +96,7 @@ class ChangesArea(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.view)
         self.stack.addWidget(self.nothing)
+        self.stack.addWidget(self.tree)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.stack)
         self.splitter.addWidget(self.details)
@@ -154,27 +105,37 @@ class ChangesArea(QWidget):
         self.splitter.setHandleWidth(1)
         self.splitter.setMinimumWidth(200)  # the details give way before the window does
         self.splitter.setSizes([800, 260])
-        self._filters = row(self.search, self.modality, self.by_patient, self.shown)
+        self._filters = row(self.search, self.modality, self.by_patient, self.folders, self.shown)
         self._filters.setStretch(0, 2)
-        self._filters.setStretch(3, 3)
-        self._buttons = row(None, self.hold_button, self.release_button, self.more)
+        self._filters.setStretch(4, 3)
+        self._buttons = row(self.undo, None, self.hold_button, self.release_button, self.more)
+        self._buttons.setStretch(0, 20)
         self._tools = row(self._filters, self._buttons)
         self._tools.setStretch(0, 1)
         layout = column(self._tools, self.splitter, space=SPACE)
         layout.setStretch(1, 1)
         self.setLayout(layout)
+        self.setMinimumWidth(300)  # the buttons take another line rather than keep the window wide, also while this is hidden
         self._restore()
         self._connect()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow window the table has all the space, and the buttons have a line of their own."""
         super().resizeEvent(event)
-        self.details.setVisible(self.width() >= DETAILS_FROM)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.details.setVisible(self.width() >= (TREE_DETAILS_FROM if self.as_tree else DETAILS_FROM))
         needed = self._filters.minimumSize().width() + self._buttons.minimumSize().width() + 2 * SPACE
-        needed += self.fontMetrics().horizontalAdvance(LONGEST_COUNT)
+        needed += self.fontMetrics().horizontalAdvance(LONGEST_COUNT) + (UNDO_WIDTH if self._undoing else 0)
         direction = QBoxLayout.Direction.TopToBottom if self.width() < needed else QBoxLayout.Direction.LeftToRight
         if self._tools.direction() is not direction:
             self._tools.setDirection(direction)
+
+    def show_undo(self, undo: UndoList, *, busy: bool) -> None:
+        """What can be undone."""
+        self._undoing = self.undo.show_undo(undo, busy=busy)
+        self._arrange()
 
     def _connect(self) -> None:
         self._soon = QTimer(self)
@@ -185,6 +146,13 @@ class ChangesArea(QWidget):
         self.search.returnPressed.connect(self._search_now)
         self.modality.currentIndexChanged.connect(lambda _: self.filtered.emit())
         self.by_patient.toggled.connect(self._group)
+        self.folders.toggled.connect(self._as_tree)
+        self.tree.box.connect(lambda node: (self.hold_node if node.holdable else self.release_node).emit(node))
+        self.tree.show_files.connect(self.show_node)
+        self.tree.chosen.connect(self._seen)
+        self.tree.customContextMenuRequested.connect(lambda place: self.tree_menu.popup(self.tree.viewport().mapToGlobal(place)))
+        self.tree_model.asked.connect(lambda: self.shown.setText("Loading…"))
+        self.tree_model.answered.connect(self._tree_answered)
         self.view.horizontalHeader().sectionClicked.connect(self._sort)
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._select())
         self.view.selectionModel().currentRowChanged.connect(lambda *_: self._show_details())
@@ -195,8 +163,8 @@ class ChangesArea(QWidget):
         self.model.modelAboutToBeReset.connect(self._remember)
         self.model.answered.connect(self._answered)
         self.nothing.acted.connect(self.show_all)
-        self.hold_button.clicked.connect(self.hold)
-        self.release_button.clicked.connect(self.release)
+        self.hold_button.clicked.connect(self._hold)
+        self.release_button.clicked.connect(self._release)
         self.details.open_file.connect(self.open_file)
         self.details.copy_path.connect(self.copy)
         self.details.mark_deleted.connect(self.mark_deleted)
@@ -204,23 +172,29 @@ class ChangesArea(QWidget):
     def _actions(self) -> None:
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
-        self.hold_action = self._action(
-            "&Hold back…", self.hold.emit, "Leave the selected changes out of this and later submissions", "Ctrl+H"
-        )
+        self.hold_action = self._action("&Hold back…", self._hold, "Leave the selected changes out of this and later submissions", "Ctrl+H")
         self.patient_action = self._action(
             "Hold back the &patient…", self._hold_patient, "Leave out all files of this patient, now and later"
         )
         self.mark_action = self._action(
             "&Mark as deleted…", self.mark_deleted.emit, "Mark files as deleted in the journal that are no longer on the site"
         )
-        self.release_action = self._action("&Release", self.release.emit, "No longer hold back the selected changes", "Ctrl+Shift+H")
+        self.release_action = self._action("&Release", self._release, "No longer hold back the selected changes", "Ctrl+Shift+H")
         self.menu.addSeparator()
         self.open_action = self._action("Show in &folder", self.open_file.emit, "Show the file in its folder", "Ctrl+E")
-        self.copy_action = self._action("&Copy path", self.copy, "Copy the paths to the clipboard", QKeySequence.StandardKey.Copy)
+        self.copy_action = self._action("&Copy path", self.copy, "Copy the paths to the clipboard", "Ctrl+Shift+C")
+        self.menu.addActions(copier_of(self.view).actions)
         self.menu.addSeparator()
         self._action("Select &all", self.view.selectAll, "Select every change in the table", QKeySequence.StandardKey.SelectAll)
         self.open_all = self._action("&Open all patients", lambda: self.model.open_all(opened=True), "Show the changes of every patient")
         self.close_all = self._action("Cl&ose all patients", lambda: self.model.open_all(opened=False), "Hide the changes of every patient")
+        self.tree_menu = QMenu(self)
+        self.tree_menu.setToolTipsVisible(True)
+        self.tree_menu.addActions([self.hold_action, self.release_action, *copier_of(self.tree).actions])
+        self.tree.addActions([self.hold_action, self.release_action])
+        files = self.tree_menu.addAction("Show the &files")
+        files.setToolTip("Show the changed files below this patient or folder as a list (Enter)")
+        files.triggered.connect(lambda: self.show_node.emit(node) if (node := self.tree.current()) is not None else None)
         more = QMenu(self)
         more.setToolTipsVisible(True)
         self._action("Export as &CSV…", self.export.emit, "Save the changes in the table for a spreadsheet", "Ctrl+Shift+S", more)
@@ -244,12 +218,7 @@ class ChangesArea(QWidget):
         keys: str | QKeySequence.StandardKey | None = None,
         menu: QMenu | None = None,
     ) -> QAction:
-        made = QAction(text, self)
-        made.setToolTip(plain_text(tip))
-        if keys is not None:
-            made.setShortcut(QKeySequence(keys))
-            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        made.triggered.connect(lambda _=False: act())
+        made = action_of(self, text, act, tip, keys)
         (menu or self.menu).addAction(made)
         (self if menu else self.view).addAction(made)
         return made
@@ -260,10 +229,20 @@ class ChangesArea(QWidget):
         """The modalities to choose from."""
         wanted = ("All modalities", *names)
         if tuple(self.modality.itemText(n) for n in range(self.modality.count())) != wanted:
-            self.modality.blockSignals(True)
-            self.modality.clear()
-            self.modality.addItems(wanted)
-            self.modality.blockSignals(False)
+            with QSignalBlocker(self.modality):
+                self.modality.clear()
+                self.modality.addItems(wanted)
+
+    def show_review(self, review: tuple[Path, int] | None) -> None:
+        """Show the review at this path and revision; None: none."""
+        self.tree_model.show_review(review)
+        self.model.show_review(review)
+
+    def ask(self, query: Query) -> None:
+        """Show what a query finds, with the filters of this area."""
+        found = self.filter(query)
+        self.tree_model.ask(found)
+        self.model.ask(found)
 
     def filter(self, query: Query) -> Query:
         """The same query, with the filters of this area."""
@@ -280,12 +259,9 @@ class ChangesArea(QWidget):
 
     def clear_filters(self) -> None:
         """Everything, of every modality."""
-        for part in (self.search, self.modality):
-            part.blockSignals(True)
-        self.search.clear()
-        self.modality.setCurrentIndex(0)
-        for part in (self.search, self.modality):
-            part.blockSignals(False)
+        with QSignalBlocker(self.search), QSignalBlocker(self.modality):
+            self.search.clear()
+            self.modality.setCurrentIndex(0)
 
     def _search_now(self) -> None:
         self._soon.stop()
@@ -298,6 +274,38 @@ class ChangesArea(QWidget):
         )
         self._show_order(order, self.model.query.descending)
         self.model.ask(replace(self.model.query, by_patient=on, order=order))
+
+    @property
+    def as_tree(self) -> bool:
+        """The tree is shown, not the list."""
+        return self.folders.isChecked()
+
+    def _as_tree(self, on: bool) -> None:
+        self._settings.put("review/folders", "1" if on else "")
+        self._arrange()
+        self.by_patient.setEnabled(not on)
+        self.stack.setCurrentWidget(self.tree if on else self.view if self.model.count else self.nothing)
+        self.tree_model.wake(awake=on)
+        if on:
+            self.tree.setFocus()
+        self._seen()
+
+    def _tree_answered(self, count: int) -> None:
+        if self.as_tree:
+            self.stack.setCurrentWidget(self.tree if count else self.nothing)
+        self._seen()
+
+    def _hold(self) -> None:
+        self._act(self.hold, self.hold_node)
+
+    def _release(self) -> None:
+        self._act(self.release, self.release_node)
+
+    def _act(self, of_list: SignalInstance, of_node: SignalInstance) -> None:
+        if not self.as_tree:
+            of_list.emit()
+        elif (node := self.tree.current()) is not None:
+            of_node.emit(node)
 
     def _sort(self, column_number: int) -> None:
         query = self.model.query
@@ -318,7 +326,8 @@ class ChangesArea(QWidget):
         self._place = (self.model.query, self.view.verticalScrollBar().value(), self.view.currentIndex().row())
 
     def _answered(self, count: int) -> None:
-        self.stack.setCurrentWidget(self.view if count else self.nothing)
+        if not self.as_tree:
+            self.stack.setCurrentWidget(self.view if count else self.nothing)
         self.shown.setText(words.count_of(count, "change"))
         query, scrolled_to, current = self._place
         if query == self._last_query and 0 <= current < self.model.rowCount():  # the same query again: stay there
@@ -368,6 +377,9 @@ class ChangesArea(QWidget):
             self._select()
 
     def _select(self) -> None:
+        if self.as_tree:
+            self._select_node()
+            return
         count = len(self.selected())
         total = words.count_of(self.model.count, "change")
         self.shown.setText(f"{words.number(count)} of {total} selected" if count > 1 else total)
@@ -378,6 +390,14 @@ class ChangesArea(QWidget):
         for part in (self.release_action, self.release_button):
             part.setEnabled(count > 0 and self._held and not self._busy and release)
         self._enable()
+
+    def _select_node(self) -> None:
+        node = self.tree.current()
+        self.shown.setText(words.count_of(self.model.count, "change"))
+        for part in (self.hold_action, self.hold_button):
+            part.setEnabled(node is not None and node.holdable > 0 and not self._busy)
+        for part in (self.release_action, self.release_button):
+            part.setEnabled(node is not None and node.held > 0 and not self._busy)
 
     def _seen(self) -> None:
         """Rows that were being fetched are here."""
@@ -396,6 +416,10 @@ class ChangesArea(QWidget):
             action.setVisible(self.model.query.by_patient)
 
     def _show_details(self) -> None:
+        if self.as_tree:
+            node = self.tree.current()
+            self.details.show_node(title(node) if node else "", about(node) if node else "Select a patient or folder to see its sums here.")
+            return
         heading, change = self.model.patient(self.view.currentIndex().row()), self.current()
         if heading is not None:
             self.details.show_patient(*heading)
@@ -416,30 +440,11 @@ class ChangesArea(QWidget):
     # --- remembered -------------------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
-        header, settings = self.view.horizontalHeader(), self._settings
-        if not header.restoreState(settings.blob("review/header")):
-            set_widths(self.view, {number: column.widest for number, column in enumerate(COLUMNS)})
-            for position, logical in enumerate(sorted(range(len(COLUMNS)), key=lambda number: COLUMNS[number].position)):
-                header.moveSection(header.visualIndex(logical), position)
-        header.setSortIndicatorShown(True)
-        header.setSectionsClickable(True)
+        settings = self._settings
+        remember(self.view, self.splitter, settings)
         self._show_order("kind", False)
-        self.splitter.restoreState(settings.blob("review/splitter"))
-        header.sectionResized.connect(lambda *_: settings.put("review/header", header.saveState()))
-        header.sectionMoved.connect(lambda *_: settings.put("review/header", header.saveState()))
-        self.splitter.splitterMoved.connect(lambda *_: settings.put("review/splitter", self.splitter.saveState()))
         if settings.text("review/by_patient"):
             self.by_patient.setChecked(True)
             self.model.ask(replace(self.model.query, by_patient=True, order="id"))
             self._show_order("id", False)
-
-
-def table_of(model: ChangesModel) -> ChangesView:
-    """The view, dressed like the other tables of the program."""
-    made = dress(ChangesView(), model, "Changes")
-    made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    made.horizontalHeader().setSectionsMovable(True)
-    made.setAccessibleDescription("Every change that the scan found. The context menu holds back, releases, copies and shows files.")
-    return made
+        self.folders.setChecked(bool(settings.text("review/folders")))

@@ -16,6 +16,7 @@ from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.charts import LineChart
+from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, table
 
@@ -214,6 +215,7 @@ class FailuresCard(Card):
         self.tree.setWordWrap(False)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setMinimumHeight(150)
+        copying(self.tree)
         self.heading = label("", "heading")
         self.again = button("Retry thes&e files", "Upload the failed files again; nothing is uploaded twice", icon="refresh")
         self.save = button("Export C&SV…", "Save the list of failed files, with causes and remedies", icon="save")

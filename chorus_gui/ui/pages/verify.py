@@ -124,7 +124,7 @@ class VerifyPage(Page):
         self.search.textChanged.connect(lambda _: self._typed.start())
         self.search.returnPressed.connect(self._filter)
         self._action("Search", QKeySequence.StandardKey.Find, lambda: self.search.setFocus(), self)
-        self._action("Copy path", QKeySequence.StandardKey.Copy, self._copy, self.table)
+        self._action("Copy path", "Ctrl+Shift+C", self._copy, self.table)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.choice.asked.connect(self.intent)
         self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob(self._job)))
@@ -135,7 +135,7 @@ class VerifyPage(Page):
         self.model.dataChanged.connect(lambda *_: self._tell_chosen())
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._tell_chosen())
 
-    def _action(self, text: str, keys: QKeySequence.StandardKey, act: Any, owner: QWidget) -> None:
+    def _action(self, text: str, keys: QKeySequence.StandardKey | str, act: Any, owner: QWidget) -> None:
         action = QAction(text, owner)
         action.setShortcut(QKeySequence(keys))
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

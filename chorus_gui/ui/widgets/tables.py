@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledIte
 
 from chorus_gui.ui import theme
 from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.widgets.copying import copying
 
 View = TypeVar("View", bound=QTableView)
 STRETCH_MINIMUM = 140
@@ -47,6 +48,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     header.setMinimumSectionSize(48)
     if stretch >= 0:
         _Stretch(made, stretch)
+    copying(made)
     return made
 
 

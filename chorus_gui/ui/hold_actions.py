@@ -1,0 +1,101 @@
+"""What the intents about held-back changes run, for a :class:`.host.Host`: as :mod:`.actions`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chorus_gui.app import holds, review
+from chorus_gui.core.review.values import NO_ACT
+from chorus_gui.ui import hold_intents, intents
+from chorus_gui.ui.host import Host
+from chorus_gui.ui.state import JobKind, UndoList, UndoStep
+from chorus_gui.ui.words import count_of
+
+UNDONE_AT_MOST = 20
+"""As many acts can be undone."""
+NOTHING = "Nothing can be undone: since the last scan, nothing was held back or released here. A submission ends what can be undone, too."
+
+
+def _hold(host: Host, title: str, said: str, step: Callable[[], object]) -> None:
+    """Change the held-back list, share it with everybody who works on the journal, and remember how to undo that.  ``said``: what was done."""
+    workspace = host.workspace()
+
+    def told(changed: holds.Changed) -> str:
+        if changed.act != NO_ACT:
+            host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said, changed.act))))
+        return _shared(changed)
+
+    host.start(JobKind.HOLD, title, lambda ctx: holds.change(workspace, ctx, step), told, cancellable=False)
+
+
+def _shared(changed: holds.Changed) -> str:
+    return " ".join(part for part in (changed.state.warning or "Shared with everybody who works on the journal.", *changed.notes) if part)
+
+
+def _undo(host: Host, _: hold_intents.UndoHold) -> None:
+    workspace, undo = host.workspace(), host.state.undo
+    if not undo.steps:
+        host.update(undo=UndoList((), NOTHING))
+        return
+    last = undo.steps[-1]
+
+    def told(changed: holds.Changed) -> str:
+        left = tuple(step for step in host.state.undo.steps if step is not last)
+        said = (
+            f"Undone: {last.text}"
+            if changed.count
+            else f"Nothing was left to undo: somebody else changed the held-back list since. It was: {last.text}"
+        )
+        host.update(undo=UndoList(left, said))
+        return f"{said} {_shared(changed)}"
+
+    host.start(JobKind.HOLD, f"Undo: {last.text}", lambda ctx: holds.undo(workspace, ctx, last.act), told, cancellable=False)
+
+
+def _hold_back(host: Host, intent: intents.HoldBack) -> None:
+    workspace, count = host.workspace(), count_of(len(intent.ids), "change")
+    _hold(host, f"Hold back {count}", f"Held back {count}.", lambda: review.hold_back(workspace, intent.ids, intent.reason))
+
+
+def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
+    workspace, patient = host.workspace(), f"patient {intent.patient_id}"
+    _hold(
+        host, f"Hold back {patient}", f"Held back {patient}.", lambda: review.hold_back_patient(workspace, intent.patient_id, intent.reason)
+    )
+
+
+def _hold_found(host: Host, intent: hold_intents.HoldFound) -> None:
+    workspace, count = host.workspace(), count_of(intent.count, "change")
+    _hold(host, f"Hold back {count}", f"Held back {count}.", lambda: review.hold_back_found(workspace, intent.query, intent.reason))
+
+
+def _release(host: Host, intent: intents.Release) -> None:
+    workspace, count = host.workspace(), count_of(len(intent.ids), "change")
+    _hold(host, f"Release {count}", f"Released {count}.", lambda: review.release(workspace, intent.ids))
+
+
+def _release_found(host: Host, intent: hold_intents.ReleaseFound) -> None:
+    workspace, count = host.workspace(), count_of(intent.count, "change")
+    _hold(host, f"Release {count}", f"Released {count}.", lambda: review.release_found(workspace, intent.query))
+
+
+def _import_holds(host: Host, intent: intents.ImportHolds) -> None:
+    workspace = host.workspace()
+    _hold(
+        host,
+        "Import the held-back list",
+        f"Imported the held-back list {intent.file.name}.",
+        lambda: review.import_holds(workspace, intent.file),
+    )
+
+
+ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
+    intents.HoldBack: _hold_back,
+    intents.HoldBackPatient: _hold_back_patient,
+    intents.Release: _release,
+    intents.ImportHolds: _import_holds,
+    hold_intents.HoldFound: _hold_found,
+    hold_intents.ReleaseFound: _release_found,
+    hold_intents.UndoHold: _undo,
+}

@@ -1,0 +1,30 @@
+"""What the Review page can ask for about patients and folders, as :mod:`.intents`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chorus_gui.core.review.values import Query
+from chorus_gui.ui.intents import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFound(Intent):
+    """Leave out every change that ``query`` finds (``count`` when it was shown), and remember why."""
+
+    query: Query
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoHold(Intent):
+    """Undo the last hold, release or import of a held-back list since the scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFound(Intent):
+    """No longer hold back what ``query`` finds (``count`` when it was shown)."""
+
+    query: Query
+    count: int

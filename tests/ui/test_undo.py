@@ -1,0 +1,133 @@
+"""Undo on the Review page: what it says, what it does, and when it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+from uiworld import run_job, settle
+from world import World
+
+from chorus_gui.core.review.hold_list import Target
+from chorus_gui.core.review.values import Query
+from chorus_gui.ui import hold_intents, intents
+from chorus_gui.ui.hold_actions import NOTHING, UNDONE_AT_MOST
+from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages.review import ReviewPage, make
+from chorus_gui.ui.session import Session
+
+
+@pytest.fixture
+def page(qtbot: QtBot, opened: Session) -> ReviewPage:
+    """The page after a scan; it does what it asks for."""
+    made = make(Services(opened.reader, opened.pager, opened.settings))
+    assert isinstance(made, ReviewPage)
+    qtbot.addWidget(made)
+    made.resize(1200, 800)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    opened.changed.connect(made.render)
+    made.render(opened.state)
+    made.intent.connect(opened.do)
+    with qtbot.waitSignal(made.area.model.answered):
+        run_job(qtbot, opened, intents.Scan())
+    return made
+
+
+def held(opened: Session) -> dict[str, str]:
+    """Patient or path → reason."""
+    with opened.workspace().holds() as kept:
+        return {hold.patient_id or hold.path: hold.reason for hold in kept.all()}
+
+
+def said(page: ReviewPage) -> str:
+    return page.area.undo.said.full if page.area.undo.isVisible() else ""
+
+
+def undo_button(page: ReviewPage) -> QPushButton | None:
+    return page.area.undo.button if page.area.undo.button.isVisible() else None
+
+
+def undo(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    button = undo_button(page)
+    assert button is not None
+    with qtbot.waitSignal(opened.ended, timeout=20_000):
+        button.click()
+    settle(qtbot, opened)
+
+
+def test_holds_and_releases_are_undone_the_last_first(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    assert undo_button(page) is None
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    run_job(qtbot, opened, hold_intents.HoldFound(Query(search="1002"), 1, "later"))
+    run_job(qtbot, opened, hold_intents.ReleaseFound(Query(patient="1001"), 2))
+    assert held(opened) == {"1002/Images/b.dcm": "later"}
+    assert said(page) == "Released 2 changes."
+    button = undo_button(page)
+    assert button is not None
+    assert button.toolTip() == "Undo what was done last: Released 2 changes. (Ctrl+Z)"
+    undo(qtbot, opened, page)
+    assert held(opened) == {"1001": "consent withdrawn", "1002/Images/b.dcm": "later"}
+    assert said(page) == "Undone: Released 2 changes. Before that: Held back 1 change.", "it says what the next one would undo"
+    undo(qtbot, opened, page)
+    assert held(opened) == {"1001": "consent withdrawn"}
+    undo(qtbot, opened, page)
+    assert held(opened) == {}
+    assert undo_button(page) is None
+    assert said(page) == "Undone: Held back patient 1001."
+
+
+def test_with_the_keyboard_and_whatever_is_filtered(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    page.tiles.tiles["held"].click()
+    page.area.view.setFocus()
+    with qtbot.waitSignal(opened.ended, timeout=20_000):
+        qtbot.keyClick(page.area.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    settle(qtbot, opened)
+    assert held(opened) == {}
+    qtbot.keyClick(page.area.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert said(page) == NOTHING, "it says that nothing is left"
+
+
+@pytest.mark.parametrize("end", ["scan", "approve", "other configuration"])
+def test_it_ends_with_a_scan_a_submission_and_another_configuration(
+    end: str, qtbot: QtBot, opened: Session, page: ReviewPage, tmp_path: Path
+) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    assert opened.state.undo.steps
+    review = opened.state.review
+    assert review is not None
+    match end:
+        case "scan":
+            run_job(qtbot, opened, intents.Scan())
+        case "approve":
+            run_job(qtbot, opened, intents.Approve(review.revision, record_only=True))
+        case _:
+            other = World(tmp_path / "other")
+            opened.do(intents.OpenConfig(other.file))
+            settle(qtbot, opened)
+    assert opened.state.undo.steps == ()
+    assert undo_button(page) is None
+    opened.do(hold_intents.UndoHold())
+    assert opened.state.undo.said == NOTHING
+    assert opened.jobs.idle
+
+
+def test_a_colleague_who_was_faster_is_said(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    with opened.workspace().holds() as kept:
+        kept.remove([Target(patient_id="1001")])
+    undo(qtbot, opened, page)
+    assert said(page).startswith("Nothing was left to undo")
+    assert opened.state.undo.steps == ()
+
+
+def test_only_the_last_acts_are_kept(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    for number in range(UNDONE_AT_MOST + 1):
+        run_job(qtbot, opened, intents.HoldBackPatient(str(2000 + number), "many"))
+    steps = opened.state.undo.steps
+    assert (len(steps), steps[-1].text) == (UNDONE_AT_MOST, f"Held back patient {2000 + UNDONE_AT_MOST}.")
