@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtCore import QAbstractItemModel, QEvent, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
@@ -45,6 +45,7 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     made.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     header = made.horizontalHeader()
     header.setHighlightSections(False)
+    header.setSelectionModel(QItemSelectionModel(model, header))  # of the table's own, it asks about each selected row when it is painted
     header.setMinimumSectionSize(48)
     if stretch >= 0:
         _Stretch(made, stretch)
