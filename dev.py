@@ -267,7 +267,7 @@ def exe(args: argparse.Namespace) -> None:
 
 
 def screenshots(rest: list[str]) -> None:
-    """Save a picture of every page, on the demo site, to docs/screenshots."""
+    """Save the pictures that the documents show, of the demo site, to docs/screenshots."""
     packages(dev=True)
     qt_libraries("offscreen")
     call(PYTHON, ROOT / "tests" / "tools" / "screenshots.py", *rest)
@@ -324,7 +324,7 @@ def main() -> None:
     one.add_argument("--smoke", action="store_true", help="install, start, use, upgrade and uninstall them afterwards")
     commands.add_parser(
         "screenshots",
-        help="save a picture of every page to docs/screenshots; with --only NAME…, just these; with --check, look for what is cut off instead",
+        help="save the pictures that the documents show to docs/screenshots; with --all, those of every page; with --check, look for what is cut off",
     )
     commands.add_parser("texts", help="list every text that people can see, or those of an AREA; --offenders lists the rejected ones")
     commands.add_parser("fuzz", help="try hostile inputs of every class for MINUTES (1); prints a table, and fails if it finds a problem")

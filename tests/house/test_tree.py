@@ -206,3 +206,10 @@ def test_the_architecture_names_every_contract(texts: dict[str, str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     names = {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]}
     assert {name for name in names if f"| {name} |" not in texts["ARCHITECTURE.md"]} == set()
+
+
+def test_pictures_are_those_that_documents_show(texts: dict[str, str]) -> None:
+    """A picture that no document shows is never renewed; those of Windows are a folder to look through."""
+    documents = {name: text for name, text in texts.items() if name.endswith(".md")}
+    shown = {name for text in documents.values() for name in re.findall(r"screenshots/([a-z0-9-]+\.png)", text)}
+    assert {file.name for file in (ROOT / "docs" / "screenshots").glob("*.png")} == shown

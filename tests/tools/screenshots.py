@@ -1,9 +1,10 @@
-"""Pictures of every page: ``python3 dev.py screenshots`` writes them to ``docs/screenshots``.
+"""Pictures of every page: ``python3 dev.py screenshots`` writes those that the documents show to ``docs/screenshots``.
 
 The real window runs offscreen on a made-up site in a folder with a neutral name, as nobody on no particular computer; it is driven by
-the same intents that its buttons emit.  Each page is taken in light and dark, at 100 and 150 %: ``NAME-light.png``, ``NAME-dark.png``,
-``NAME-light-150.png``, ``NAME-dark-150.png``.  ``--only NAME…`` keeps only these; the whole way is gone anyway.  ``--check`` takes no picture:
-it looks for controls without a name and for text that is cut off, at every size and in every theme of ``tests/uiwalk.py``.
+the same intents that its buttons emit.  ``--all`` takes each page in every theme, at 100 and 150 %: ``NAME-light.png``, ``NAME-dark.png``,
+``NAME-contrast.png``, ``NAME-light-150.png`` and so on.  ``--only NAME…`` does so for these; the whole way is gone anyway.  ``--check`` takes no
+picture: it looks for controls without a name and for text that is cut off, at every size and in every theme of ``tests/uiwalk.py``.
+``--sheets``: see ``contact_sheets.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -46,20 +48,24 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="names of pictures, e.g. review")
     parser.add_argument("--size", nargs=2, type=int, default=SIZE, metavar=("WIDTH", "HEIGHT"), help="the size of the window")
     parser.add_argument("--check", action="store_true", help="take no picture, but look for what is unnamed, cut off or covered")
+    parser.add_argument("--all", action="store_true", help="every page in every theme and at every scale, not only what the documents show")
+    parser.add_argument("--sheets", action="store_true", help="every view on every screen in turns of theme, on contact sheets, into --out")
     parser.add_argument("--scale", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.check:
+    if options.check or options.sheets:
         os.environ.update(QT_QPA_PLATFORM="offscreen", LC_ALL="C.UTF-8", TZ="UTC")
-        _take_all(options.out, "", frozenset(options.only), SIZE, check=True)
+        _take_all(options.out, "", frozenset(options.only), SIZE, how="check" if options.check else "sheets")
         return
     if options.scale:
         suffix = "" if options.scale == "1" else f"-{round(float(options.scale) * 100)}"
-        _take_all(options.out, suffix, frozenset(options.only), (options.size[0], options.size[1]))
+        how = "all" if options.all else "pictures"
+        _take_all(options.out, suffix, frozenset(options.only), (options.size[0], options.size[1]), how=how)
         return
-    for scale in ("1", "1.5"):
+    for scale in ("1", "1.5") if options.all else ("1",):
         env = {**os.environ, "QT_SCALE_FACTOR": scale, "QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         line = [sys.executable, __file__, "--out", str(options.out), "--scale", scale, "--size", *map(str, options.size)]
+        line += ["--all"] if options.all else []
         line += ["--only", *options.only] if options.only else []
         subprocess.run(line, env=env, check=True)
 
@@ -74,23 +80,26 @@ def _fresh_base() -> None:
     (BASE / MARK).touch()
 
 
-def _take_all(out: Path, suffix: str, only: Collection[str], size: tuple[int, int], *, check: bool = False) -> None:
+def _take_all(out: Path, suffix: str, only: Collection[str], size: tuple[int, int], *, how: str = "pictures") -> None:
     from filelock import FileLock
 
     with FileLock(BASE.with_name("riverside.lock")):  # two at a time would stand in each other's way
-        _on_fresh_site(out, suffix, only, size, check=check)
+        _on_fresh_site(out, suffix, only, size, how)
 
 
-def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[int, int], *, check: bool) -> None:
+def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[int, int], how: str) -> None:
     _fresh_base()
     os.environ["CHORUS_UPLOAD_HOME"] = str(BASE / "home")
     socket.gethostname = lambda: "workstation"
     getpass.getuser = lambda: "coordinator"
     try:
-        camera = Camera(out, suffix, only, size)
-        if check:
+        camera = _sheet_camera(out, only) if how == "sheets" else Camera(out, suffix, only, size)
+        if how == "check":
             camera.begin_check()
+        if how == "pictures" and not only:
+            camera.wanted = shown_in_documents()
         camera.tour()
+        camera.save()
     finally:
         shutil.rmtree(BASE)
     if camera.walk is not None:
@@ -141,6 +150,21 @@ def _clouds() -> tuple[Cloud, ...]:
     )
 
 
+def shown_in_documents() -> frozenset[str]:
+    """The names of the pictures that a document shows."""
+    texts = [file.read_text("utf-8") for file in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))]
+    return frozenset(name for text in texts for name in re.findall(r"screenshots/([a-z0-9-]+\.png)", text))
+
+
+def _sheet_camera(out: Path, only: Collection[str]) -> Camera:
+    for folder in ("tests", "tests/tools"):
+        sys.path.insert(0, str(ROOT / folder))
+    sys.modules.setdefault("screenshots", sys.modules[__name__])  # this file is the program that runs
+    from contact_sheets import SheetCamera
+
+    return SheetCamera(out, only)
+
+
 class Camera:
     """The window, and what takes its picture."""
 
@@ -153,6 +177,7 @@ class Camera:
         from chorus_gui.ui.settings import Settings
 
         self.out, self.suffix, self.only = out, suffix, only
+        self.wanted: Collection[str] | None = None
         self.walk: Walk | None = None
         QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
         self.application = app.make_application(())
@@ -197,9 +222,7 @@ class Camera:
     # --- pictures ---------------------------------------------------------------------------------------------------
 
     def shoot(self, name: str, page: str = "") -> None:
-        """Both themes."""
-        from chorus_gui.ui import intents
-
+        """What is on screen now, or this page."""
         if page:
             if self.window.page(page) is None:
                 print(f"{name}: there is no page {page}")
@@ -211,10 +234,21 @@ class Camera:
         if self.walk is not None:
             self._check(self.walk, name)
             return
-        for theme in ("light", "dark"):
+        self.take(name)
+
+    def save(self) -> None:
+        """The end of the way."""
+
+    def take(self, name: str) -> None:
+        """In every theme in which it is wanted."""
+        from chorus_gui.ui import intents
+
+        for theme in THEMES:
+            file = self.out / f"{name}-{theme}{self.suffix}.png"
+            if self.wanted is not None and file.name not in self.wanted:
+                continue
             self.session.do(intents.SetTheme(theme))
             self.rest(0.2)
-            file = self.out / f"{name}-{theme}{self.suffix}.png"
             self._picture().save(str(file), None, 0)
             print(f"{file.name}: {file.stat().st_size // 1000} kB")
         self.session.do(intents.SetTheme("light"))
